@@ -1,0 +1,262 @@
+"""The resolved model: a dialect with every reference followed and every default filled in.
+
+`resolve` makes it from the YAML; the templates, the dictionary writer and the reference pages read it and decide
+nothing themselves.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Location:
+    """Where in the spec a fact is written."""
+
+    file: str
+    line: int
+
+
+@attrs.frozen
+class Change:
+    """One step in the life of an element."""
+
+    kind: str
+    """`added`, `updated` or `deprecated`."""
+    version: str | None
+    """The venue's changelog version, such as 1.0.26; None where the venue gave none."""
+    date: str | None
+    """ISO date."""
+    note: str = ""
+
+
+@attrs.frozen
+class Pedigree:
+    """When an element came, changed and was deprecated."""
+
+    changes: tuple[Change, ...] = ()
+
+
+@attrs.frozen
+class Datatype:
+    """A FIX datatype."""
+
+    name: str
+    """Such as PRICE."""
+    kind: str
+    """The member name of `layout.Kind`, such as DECIMAL."""
+    python: str
+    """The annotation, such as Decimal."""
+    quickfix: str
+    """The type name in a QuickFIX dictionary."""
+    doc: str
+
+
+@attrs.frozen
+class Code:
+    """One value of a codeset."""
+
+    name: str
+    """FIX-style name, such as PartiallyFilled."""
+    constant: str
+    """Python name, such as PARTIALLY_FILLED."""
+    value: str
+    doc: str
+    pedigree: Pedigree
+    source: str
+
+
+@attrs.frozen
+class CodeSet:
+    """The known values of one or more fields."""
+
+    name: str
+    """The enum's class name, such as Side."""
+    integer: bool
+    """IntEnum when true, StrEnum otherwise."""
+    open: bool
+    codes: tuple[Code, ...]
+    doc: str
+    location: Location
+
+
+@attrs.frozen
+class Field:
+    """One tag."""
+
+    tag: int
+    name: str
+    attribute: str
+    datatype: Datatype
+    codeset: CodeSet | None
+    unit: str | None
+    doc: str
+    length_field: str | None
+    """FIX name of the field that carries the length of this data field."""
+    minimum: int | None
+    maximum: int | None
+    max_length: int | None
+    pattern: str | None
+    secret: bool
+    pedigree: Pedigree
+    source: str
+    location: Location
+
+
+@attrs.frozen
+class Scope:
+    """Where a rule applies; empty means anywhere. `sender` is `client`, `venue` or None."""
+
+    products: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    sender: str | None = None
+
+
+@attrs.frozen
+class PresenceRule:
+    """A presence that holds where `scope` applies; the last that matches wins."""
+
+    scope: Scope
+    presence: str
+
+
+@attrs.frozen
+class Condition:
+    """Sibling field name -> wire values (empty: present; None: absent); all must hold."""
+
+    terms: tuple[tuple[str, tuple[str, ...] | None], ...]
+
+
+@attrs.frozen
+class OneOf:
+    """`mode` is `exactly_one`, `at_most_one` or `at_least_one` of the named members."""
+
+    names: tuple[str, ...]
+    mode: str
+    scope: Scope
+
+
+@attrs.frozen
+class Member:
+    """A field or a group in a block."""
+
+    field: Field
+    """The field; for a group, its counter (NumInGroup)."""
+    group: Group | None
+    attribute: str
+    """The Python name: the field's, or the counter's without the No for a group."""
+    presence: str
+    """`required`, `optional`, `forbidden` or `constant`, where no rule says otherwise."""
+    constant: str | None
+    """The value where presence is constant."""
+    default: str | None
+    """What the venue assumes when the field is absent (for docs)."""
+    rules: tuple[PresenceRule, ...]
+    required_when: tuple[Condition, ...]
+    forbidden_when: tuple[Condition, ...]
+    legacy_fields: tuple[Field, ...]
+    """Older fields still read into this attribute; never sent."""
+    doc: str
+    """What it means here: the member's own text, or the field's."""
+    pedigree: Pedigree
+    source: str
+    location: Location
+
+
+@attrs.frozen
+class Group:
+    """A repeating group; each nesting place may use the same group."""
+
+    name: str
+    """FIX component name, such as MiscFeesGrp."""
+    entry_class: str
+    """Python class of an entry, such as MiscFee."""
+    delimiters: tuple[Field, ...]
+    """Fields that may open an entry, the usual one first."""
+    members: tuple[Member, ...]
+    one_of: tuple[OneOf, ...]
+    minimum: int
+    maximum: int | None
+    doc: str
+    source: str
+    location: Location
+
+
+@attrs.frozen
+class Message:
+    """One message type."""
+
+    name: str
+    msg_type: str
+    admin: bool
+    family: str
+    """The YAML file's stem; also the generated module's name, such as order_entry."""
+    doc: str
+    members: tuple[Member, ...]
+    one_of: tuple[OneOf, ...]
+    flows: tuple[Scope, ...]
+    pedigree: Pedigree
+    source: str
+    location: Location
+
+
+@attrs.frozen
+class SessionType:
+    """One session type of the venue."""
+
+    name: str
+    purpose: str
+    resend: bool
+    reset_required: bool
+    products: tuple[str, ...]
+    port: int | None
+    host_role: str | None
+    comp_ids: tuple[str, ...]
+    source: str
+    location: Location
+
+
+@attrs.frozen
+class Endpoint:
+    """One host: which environment, product and role it serves."""
+
+    environment: str
+    product: str
+    role: str
+    host: str
+    source: str
+
+
+@attrs.frozen
+class Product:
+    """A product of the venue that shares the dialect."""
+
+    name: str
+    doc: str
+    env_prefix: str
+    """Prefix of the environment variables with the key, such as KALSHI."""
+
+
+@attrs.frozen
+class Dialect:
+    """A whole dialect."""
+
+    name: str
+    title: str
+    begin_string: str
+    appl_ver_id: str
+    products: tuple[Product, ...]
+    datatypes: tuple[Datatype, ...]
+    fields: tuple[Field, ...]
+    """By tag."""
+    codesets: tuple[CodeSet, ...]
+    """By name."""
+    groups: tuple[Group, ...]
+    """Every group once, inner ones before the ones that nest them."""
+    header: tuple[Member, ...]
+    trailer: tuple[Member, ...]
+    messages: tuple[Message, ...]
+    """Admin first, then by family in manifest order, then as the files have them."""
+    session_types: tuple[SessionType, ...]
+    endpoints: tuple[Endpoint, ...]
+    environments: tuple[str, ...]

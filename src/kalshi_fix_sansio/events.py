@@ -1,0 +1,187 @@
+"""What a session tells its user: frozen values, in the order in which things happened.
+
+An adapter drains them with `Session.events()` after each call that feeds the session.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.problems import Problem
+
+
+class CloseReason(Enum):
+    """Why a session ended, for programs to decide whether and when to come back."""
+
+    LOGGED_OUT = "logged out"
+    """A Logout handshake that this side or the peer began, completed or timed out."""
+    LOGON_REFUSED = "logon refused"
+    """The peer answered the Logon by a Logout (its Text is in the event)."""
+    LOGON_TIMEOUT = "no answer to the Logon"
+    PEER_SILENT = "the peer fell silent"
+    """Nothing came for HeartBtInt and more, and a TestRequest got no answer."""
+    CONNECTION_LOST = "the connection ended"
+    """End of file or a transport error without a Logout."""
+    SEQUENCE_TOO_LOW = "MsgSeqNum too low"
+    SEQUENCE_GAP = "messages missing, resend impossible"
+    PROTOCOL_ERROR = "protocol error by the peer"
+    LOCAL_ABORT = "ended by this side"
+    """The user ended the session without a Logout handshake."""
+
+
+@attrs.frozen
+class LogonRequested:
+    """Acceptor only: a peer asks to log on; answer with `accept_logon` or `refuse_logon`.
+
+    Nothing further is read from the peer until then.
+    """
+
+    logon: Message
+
+
+@attrs.frozen
+class LoggedOn:
+    """The Logon handshake is complete: application messages may be sent from now on."""
+
+    logon: Message
+    """The peer's Logon."""
+    heart_bt_int: int
+    """Seconds, as agreed."""
+    reset: bool
+    """Whether both directions restarted at MsgSeqNum 1."""
+
+
+@attrs.frozen
+class MessageReceived:
+    """An application message, in sequence, delivered once.
+
+    `message.problems` is empty unless the message broke the dialect's rules and the session
+    is lenient; `poss_dup` and `poss_resend` repeat flags 43 and 97 of its header.
+    """
+
+    message: Message
+    poss_dup: bool = False
+    poss_resend: bool = False
+
+
+@attrs.frozen
+class RejectReceived:
+    """The peer refused a message: a Reject (3) or a BusinessMessageReject (j).
+
+    `sent` is the message that it answers, found by RefSeqNum (45), or None when that is no
+    longer (or never was) in the bounded record of what was sent.
+    """
+
+    reject: Message
+    ref_seq_num: int | None
+    sent: Message | None
+
+
+@attrs.frozen
+class MessageRejected:
+    """This side refused a message of the peer with a Reject (3) and did not deliver it."""
+
+    message: Message | None
+    """The message refused, as far as it could be read."""
+    problems: tuple[Problem, ...]
+
+
+@attrs.frozen
+class GarbledReceived:
+    """Bytes that are not a FIX message were skipped, as FIX demands; nothing else was lost."""
+
+    reason: str
+    data: bytes = attrs.field(repr=False)
+    """The first bytes skipped, at most 256."""
+    size: int
+    """How many bytes were skipped in all."""
+
+
+@attrs.frozen
+class GapDetected:
+    """The peer's MsgSeqNum jumped: `begin` to `end` (inclusive) have not arrived.
+
+    With `recoverable` a ResendRequest is on its way; without, the session logs out.
+    """
+
+    begin: int
+    end: int
+    recoverable: bool
+
+
+@attrs.frozen
+class GapClosed:
+    """Everything missing since the last GapDetected has arrived or was gap-filled."""
+
+    next_expected: int
+
+
+@attrs.frozen
+class SequenceSkipped:
+    """The peer moved its numbers on (SequenceReset) over `begin` to `end` (inclusive).
+
+    With `gap_fill` the numbers held nothing worth resending; without (Reset mode) whatever
+    they held is lost.
+    """
+
+    begin: int
+    end: int
+    gap_fill: bool
+
+
+@attrs.frozen
+class ResendServed:
+    """The peer asked for `begin` to `end` again: `resent` messages went out once more,
+    everything else was gap-filled."""
+
+    begin: int
+    end: int
+    resent: int
+
+
+@attrs.frozen
+class PeerSilent:
+    """Nothing came for too long; a TestRequest was sent to find out whether the peer lives."""
+
+    test_req_id: str
+
+
+@attrs.frozen
+class LogoutReceived:
+    """The peer sent Logout; it is answered, and the session ends."""
+
+    text: str | None
+
+
+@attrs.frozen
+class SessionEnded:
+    """The last event of a connection; the adapter closes the transport once
+    `data_to_send` is flushed."""
+
+    reason: CloseReason
+    text: str
+    """For people; the peer's Text where it gave one."""
+    clean: bool
+    """Whether a Logout handshake was completed."""
+    unsent: int = 0
+    """Bytes that were still waiting to be sent."""
+
+
+Event = (
+    LogonRequested
+    | LoggedOn
+    | MessageReceived
+    | RejectReceived
+    | MessageRejected
+    | GarbledReceived
+    | GapDetected
+    | GapClosed
+    | SequenceSkipped
+    | ResendServed
+    | PeerSilent
+    | LogoutReceived
+    | SessionEnded
+)

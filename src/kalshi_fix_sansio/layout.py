@@ -1,0 +1,267 @@
+"""The shape of a dialect at run time: what the generated tables are made of.
+
+These types are filled by generated code and read by the codec, the validation and the
+session. They carry no behaviour of a particular venue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+
+class Kind(Enum):
+    """How a value looks on the wire, and which Python type it becomes.
+
+    FIX 5.0 SP2 volume 1, "Data types". Several FIX types share a lexical form: PRICE, QTY,
+    AMT, FLOAT and PERCENTAGE are all DECIMAL here.
+    """
+
+    STRING = "str"
+    CHAR = "char"
+    INT = "int"
+    LENGTH = "length"
+    SEQNUM = "seqnum"
+    NUMINGROUP = "numingroup"
+    DECIMAL = "Decimal"
+    BOOLEAN = "bool"
+    UTCTIMESTAMP = "datetime"
+    UTCDATEONLY = "date"
+    UTCTIMEONLY = "time"
+    DATA = "bytes"
+
+
+class Presence(Enum):
+    """Whether a field may, must or must not stand in a message in some context."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    FORBIDDEN = "forbidden"
+
+
+class Sender(Enum):
+    """Which side sends: the client (the initiator) or the venue (the acceptor)."""
+
+    CLIENT = "client"
+    VENUE = "venue"
+
+
+@attrs.frozen
+class Scope:
+    """Where a rule applies. An empty tuple means anywhere."""
+
+    products: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    sender: Sender | None = None
+
+    def matches(self, product: str, session: str, sender: Sender) -> bool:
+        """Say whether a message on this product and session from this side is meant."""
+        return (
+            (not self.products or product in self.products)
+            and (not self.sessions or session in self.sessions)
+            and (self.sender is None or self.sender is sender)
+        )
+
+
+@attrs.frozen
+class FieldLayout:
+    """One field of the dialect: its tag, names, lexical kind and limits."""
+
+    tag: int
+    name: str
+    """The FIX name, such as ClOrdID."""
+    attribute: str
+    """The Python name, such as cl_ord_id."""
+    kind: Kind
+    fix_type: str
+    """The FIX datatype as the spec has it, such as PRICE."""
+    codes: Any = None
+    """The enum class of the code values, or None. Unknown values are kept as plain values."""
+    open_codes: bool = True
+    """Whether values that the enum does not list are acceptable to strict checks."""
+    unit: str | None = None
+    """Unit for people: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or
+    `dollars or cents` where UseDollars (21005) decides."""
+    length_tag: int | None = None
+    """For data fields, the tag that carries the length."""
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    """A regular expression the whole value must match; checked on what is sent and by strict decoding."""
+    secret: bool = False
+    """Whether the value must never be shown (signatures, passwords)."""
+
+
+@attrs.frozen
+class Condition:
+    """A closed form over sibling fields: every entry must hold.
+
+    Maps a FIX field name to the wire values that satisfy it; an empty tuple means
+    "present", and None means "absent".
+    """
+
+    terms: tuple[tuple[str, tuple[str, ...] | None], ...]
+
+
+@attrs.frozen
+class PresenceRule:
+    """A presence that differs from the member's own where `scope` applies (last match wins)."""
+
+    scope: Scope
+    presence: Presence
+
+
+@attrs.frozen
+class FieldMember:
+    """A field in the body of a message, a group entry, the header or the trailer."""
+
+    field: FieldLayout
+    presence: Presence = Presence.OPTIONAL
+    rules: tuple[PresenceRule, ...] = ()
+    required_when: tuple[Condition, ...] = ()
+    """Required when any of these holds."""
+    forbidden_when: tuple[Condition, ...] = ()
+    legacy_tags: tuple[int, ...] = ()
+    """Older tags that are still read into this attribute when its own tag is absent; never sent."""
+
+    @property
+    def tag(self) -> int:
+        return self.field.tag
+
+    @property
+    def name(self) -> str:
+        return self.field.name
+
+    @property
+    def attribute(self) -> str:
+        return self.field.attribute
+
+
+@attrs.frozen
+class GroupMember:
+    """A repeating group in a body or in another group's entry."""
+
+    counter: FieldLayout
+    attribute: str
+    """The list's Python name: the counter's name without the No (`misc_fees`)."""
+    entry: BlockLayout
+    delimiters: tuple[int, ...]
+    """Tags that may open an entry, the usual one first."""
+    presence: Presence = Presence.OPTIONAL
+    rules: tuple[PresenceRule, ...] = ()
+    required_when: tuple[Condition, ...] = ()
+    forbidden_when: tuple[Condition, ...] = ()
+    minimum: int = 0
+    maximum: int | None = None
+
+    @property
+    def tag(self) -> int:
+        return self.counter.tag
+
+    @property
+    def name(self) -> str:
+        return self.counter.name
+
+
+Member = FieldMember | GroupMember
+
+
+@attrs.frozen
+class OneOf:
+    """Exactly one (or, with `optional`, at most one) of these fields must be present."""
+
+    names: tuple[str, ...]
+    scope: Scope = Scope()
+    optional: bool = False
+    at_least: bool = False
+    """With True, one or more of them."""
+
+
+@attrs.frozen
+class BlockLayout:
+    """An ordered set of members with the class that holds them: a message body, a group
+    entry, the header or the trailer."""
+
+    name: str
+    cls: type[Any]
+    members: tuple[Member, ...]
+    encode: Callable[[Any], str]
+    """Generated: the members of an instance as `tag=value SOH` text, latin-1 characters."""
+    one_of: tuple[OneOf, ...] = ()
+    by_tag: Mapping[int, Member] = attrs.field(init=False, repr=False, eq=False)
+
+    @by_tag.default
+    def _index(self) -> Mapping[int, Member]:
+        index: dict[int, Member] = {}
+        for member in self.members:
+            index[member.tag] = member
+            if isinstance(member, FieldMember):
+                for tag in member.legacy_tags:
+                    index.setdefault(tag, member)
+        return MappingProxyType(index)
+
+
+@attrs.frozen
+class MessageLayout:
+    """One message type of the dialect."""
+
+    msg_type: str
+    name: str
+    body: BlockLayout
+    admin: bool
+    """Session-level (True) or application-level (False)."""
+    flows: tuple[Scope, ...] = ()
+    """Where the message may be sent. Empty for a dialect that does not restrict it."""
+
+    @property
+    def cls(self) -> type[Any]:
+        return self.body.cls
+
+    def allowed(self, product: str, session: str, sender: Sender) -> bool:
+        """Say whether this side may send the message on this product and session type."""
+        return not self.flows or any(f.matches(product, session, sender) for f in self.flows)
+
+
+@attrs.frozen
+class SessionType:
+    """The rules of one session type: data that the session machine obeys."""
+
+    name: str
+    """What people call it and what TargetCompID (56) carries, such as KalshiNR."""
+    resend: bool
+    """Whether ResendRequest and SequenceReset work: a gap is repaired, not fatal."""
+    reset_required: bool
+    """Whether every Logon must carry ResetSeqNumFlag=Y."""
+    products: tuple[str, ...] = ()
+    port: int | None = None
+    host_role: str | None = None
+    """Which host of an environment serves it: `orders` or `market_data`."""
+    purpose: str = ""
+    comp_ids: tuple[str, ...] = ()
+    """SenderCompID values the venue may use on it."""
+
+
+@attrs.frozen
+class Dialect:
+    """Everything the codec and the session need to know of one dialect."""
+
+    name: str
+    begin_string: str
+    appl_ver_id: str
+    header: BlockLayout
+    trailer: BlockLayout
+    messages: Mapping[str, MessageLayout]
+    """By MsgType (35)."""
+    fields: Mapping[int, FieldLayout]
+    """Every tag the dialect knows."""
+    session_types: Mapping[str, SessionType]
+    by_class: Mapping[type[Any], MessageLayout] = attrs.field(init=False, repr=False, eq=False)
+
+    @by_class.default
+    def _index(self) -> Mapping[type[Any], MessageLayout]:
+        return MappingProxyType({layout.cls: layout for layout in self.messages.values()})
