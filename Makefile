@@ -1,0 +1,103 @@
+# Every target sets up what it needs by itself, from pinned requirements with hashes, and repeats cheaply.
+#   make PYTHON=/path/to/python ...   chooses the interpreter that .venv is made with
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export PYTHON
+export PYTHONPATH :=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_PINNED := -m pip install --quiet --require-hashes --no-deps -r
+PIP_PROJECT := -m pip install --quiet --no-deps --no-build-isolation --editable .
+PYTEST := python -bb -m pytest -W error
+OTHER_PYTHONS := 3.11 3.12 3.13
+
+RUN := $(VENV)/run.stamp
+DEV := $(VENV)/dev.stamp
+DOCS := $(VENV)/docs.stamp
+
+.PHONY: help demo test check lint types imports coverage package matrix generate format interop docs pins clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN) ## a first order, end to end, against the simulated venue
+	@$(BIN)/kalshi-fix demo
+
+test: $(DEV) ## the tests
+	$(BIN)/$(PYTEST)
+
+check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, tests with coverage, package, other Pythons
+	$(BIN)/python -m codegen --check
+	@$(MAKE) --no-print-directory lint types imports package coverage matrix
+
+lint: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+imports: $(DEV)
+	$(BIN)/lint-imports
+
+coverage: $(DEV)
+	$(BIN)/python -bb -m coverage run -m pytest -W error
+	$(BIN)/coverage report
+
+package: $(DEV)
+	$(BIN)/python tools/check_package.py
+
+matrix: $(DEV)
+	@for version in $(OTHER_PYTHONS); do \
+		if $(BIN)/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')"; then continue; fi; \
+		if python=$$(tools/find-python $$version); then \
+			$(MAKE) --no-print-directory test-$$version PYTHON=$$python; \
+		else \
+			echo "skipped: the tests on $$version"; \
+		fi; \
+	done
+
+test-%: .venv-%/dev.stamp
+	.venv-$*/bin/$(PYTEST)
+
+generate: $(DEV) ## write everything that is generated from spec/
+	$(BIN)/python -m codegen
+
+format: $(DEV) ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(DOCS) ## build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+pins: ## pin the newest releases that pyproject.toml allows
+	test -x .venv-pins/bin/uv || { "$$(tools/find-python)" -m venv .venv-pins; .venv-pins/bin/pip install --quiet uv; }
+	tools/pin .venv-pins/bin/uv --upgrade
+
+clean: ## remove everything that was built or installed here
+	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build site
+
+%/made.stamp:
+	@python=$$(tools/find-python); echo "setting up $* with $$($$python --version)"; $$python -m venv --clear $*
+	@touch $@
+
+%/run.stamp: %/made.stamp requirements/run.txt pyproject.toml
+	@$*/bin/python $(PIP_PINNED) requirements/run.txt
+	@$*/bin/python $(PIP_PROJECT)
+	@touch $@
+
+%/dev.stamp: %/run.stamp requirements/dev.txt
+	@$*/bin/python $(PIP_PINNED) requirements/dev.txt
+	@touch $@
+
+%/docs.stamp: %/run.stamp requirements/docs.txt
+	@$*/bin/python $(PIP_PINNED) requirements/docs.txt
+	@touch $@
+
+.PRECIOUS: %/made.stamp %/run.stamp %/dev.stamp %/docs.stamp
