@@ -60,7 +60,7 @@ _EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.SEQNUM: f"a sequence number: at most {MAX_INT_DIGITS} digits without a sign",
         Kind.NUMINGROUP: f"a count: at most {MAX_INT_DIGITS} digits without a sign",
         Kind.DECIMAL: (
-            f"a decimal without exponent, with at most {MAX_DECIMAL_DIGITS} digits on either side of its point"
+            f"a decimal without exponent, at most {MAX_DECIMAL_DIGITS} digits on either side of its point"
         ),
         Kind.BOOLEAN: "Y or N",
         Kind.UTCTIMESTAMP: "a UTC timestamp: YYYYMMDD-HH:MM:SS with 0, 3, 6 or 9 decimals",
@@ -267,7 +267,7 @@ def format_decimal(value: Decimal) -> str:
     if not value.is_finite():
         raise EncodeError("NaN and Infinity have no FIX form")
     text = str(value)
-    if len(text) <= MAX_DECIMAL_DIGITS and text.find("E") < 0:
+    if len(text) <= MAX_DECIMAL_DIGITS and "E" not in text and "e" not in text:
         return text
     # Bounded before it is spelt out: 1E+1000000 would become a million zeros.
     if abs(value.adjusted()) <= MAX_DECIMAL_DIGITS:
