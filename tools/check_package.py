@@ -55,7 +55,8 @@ def wheel_faults(wheel: Path) -> list[str]:
         faults.append("the wheel does not install the kalshi-fix command")
     if "Description-Content-Type: text/markdown" not in about:
         faults.append("the wheel's description is not the README")
-    program = f"import sys; sys.path.insert(0, sys.argv[1]); import {', '.join(PACKAGES)}; print({PACKAGES[0]}.__file__)"
+    imports = ", ".join(PACKAGES)
+    program = f"import sys; sys.path.insert(0, sys.argv[1]); import {imports}; print({PACKAGES[0]}.__file__)"
     imported = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, str(wheel)],
         capture_output=True,
