@@ -1,0 +1,185 @@
+"""QuickFIX dictionaries of one product: FIXT11.xml for the session layer, FIX50SP2.xml for the application.
+
+What QuickFIX's loader (DataDictionary.cpp) asks for, and what its validation makes of it, decides the form:
+
+- every field that a message names is declared once, under one name, in the same file;
+- a message has one body per MsgType, so that where the two directions or several session types differ
+  (QuoteRequest, Quote, ...) it holds what any of them allows, and demands what all of them require;
+- a group entry is opened by the first member, and members required of an entry bind only in a required group;
+- a field with `<value>` elements takes no other value. The venue adds codes without notice, so only closed
+  codesets are written that way; the known values of an open one are a comment, which the loader skips;
+- conditions (`required_when`, `one_of`) have no form here; a message that breaks one is still accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import attrs
+
+from codegen.model import CodeSet, Dialect, Field, Group, Member, Message, PresenceRule, Scope
+
+SESSION_FILE = "FIXT11.xml"
+APPLICATION_FILE = "FIX50SP2.xml"
+
+_WANTED = ("required", "constant")
+
+
+@attrs.frozen
+class _Context:
+    """One place where a message may stand."""
+
+    product: str
+    session: str
+    sender: str
+
+    def within(self, scope: Scope) -> bool:
+        return (
+            (not scope.products or self.product in scope.products)
+            and (not scope.sessions or self.session in scope.sessions)
+            and (scope.sender is None or self.sender == scope.sender)
+        )
+
+
+def write(dialect: Dialect, product: str, out: Path) -> list[Path]:
+    """Write both dictionaries of a product into the folder `out`, made if need be; return the two paths.
+
+    Raises ValueError where the dialect has no such product.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in render(dialect, product).items():
+        path = out / name
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def render(dialect: Dialect, product: str) -> dict[str, str]:
+    """Return the text of both dictionaries of a product by file name.
+
+    Raises ValueError where the dialect has no such product.
+    """
+    if product not in {known.name for known in dialect.products}:
+        known = ", ".join(each.name for each in dialect.products)
+        raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
+    contexts = tuple(_contexts(dialect, product))
+    by_name = {field.name: field for field in dialect.fields}
+    session = _Dictionary({"type": "FIXT", "major": "1", "minor": "1", "servicepack": "0"}, contexts, by_name)
+    session.add_block("header", dialect.header)
+    session.add_block("trailer", dialect.trailer)
+    session.add_messages(message for message in dialect.messages if message.admin)
+    application = _Dictionary(
+        {"type": "FIX", "major": "5", "minor": "0", "servicepack": "2"}, contexts, by_name
+    )
+    application.add_block("header", ())
+    application.add_block("trailer", ())
+    application.add_messages(message for message in dialect.messages if not message.admin)
+    title = f"{dialect.title}, product {product}"
+    return {SESSION_FILE: session.text(title), APPLICATION_FILE: application.text(title)}
+
+
+def _contexts(dialect: Dialect, product: str) -> Iterator[_Context]:
+    for session in dialect.session_types:
+        if not session.products or product in session.products:
+            yield _Context(product, session.name, "client")
+            yield _Context(product, session.name, "venue")
+
+
+class _Dictionary:
+    """One file in the making; collects the fields that its messages name."""
+
+    def __init__(
+        self, version: dict[str, str], contexts: tuple[_Context, ...], by_name: dict[str, Field]
+    ) -> None:
+        self._contexts = contexts
+        self._by_name = by_name
+        self._fields: dict[int, Field] = {}
+        self._root = ET.Element("fix", version)
+
+    def add_block(self, name: str, members: Iterable[Member]) -> None:
+        """Add the header or the trailer."""
+        self._add_members(ET.SubElement(self._root, name), members, self._contexts)
+
+    def add_messages(self, messages: Iterable[Message]) -> None:
+        """Add the messages that the product has."""
+        parent = ET.SubElement(self._root, "messages")
+        for message in messages:
+            contexts = [
+                context
+                for context in self._contexts
+                if not message.flows or any(context.within(flow) for flow in message.flows)
+            ]
+            if contexts:
+                category = "admin" if message.admin else "app"
+                about = {"name": message.name, "msgtype": message.msg_type, "msgcat": category}
+                self._add_members(ET.SubElement(parent, "message", about), message.members, contexts)
+
+    def text(self, title: str) -> str:
+        """Return the file, with the fields that were named so far."""
+        ET.SubElement(self._root, "components")
+        parent = ET.SubElement(self._root, "fields")
+        for tag in sorted(self._fields):
+            _add_field(parent, self._fields[tag])
+        ET.indent(self._root, " ")
+        body = ET.tostring(self._root, encoding="unicode", short_empty_elements=True)
+        note = f"<!-- {title}. Written by `python -m codegen dictionary`; edit the spec instead. -->"
+        return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{body}\n"
+
+    def _add_members(
+        self, parent: ET.Element, members: Iterable[Member], contexts: Iterable[_Context]
+    ) -> None:
+        listed = tuple(members)
+        names = {member.field.name for member in listed}
+        for member in listed:
+            found = {_presence(member.presence, member.rules, context) for context in contexts}
+            if found == {"forbidden"}:
+                continue
+            length = member.field.length_field
+            if length is not None and length not in names:
+                self._add(parent, "field", self._by_name[length], required=False)
+            required = all(presence in _WANTED for presence in found)
+            if member.group is None:
+                self._add(parent, "field", member.field, required=required)
+            else:
+                element = self._add(parent, "group", member.field, required=required)
+                self._add_members(element, _entry_members(member.group), contexts)
+            for legacy in member.legacy_fields:
+                self._add(parent, "field", legacy, required=False)
+
+    def _add(self, parent: ET.Element, kind: str, field: Field, *, required: bool) -> ET.Element:
+        self._fields[field.tag] = field
+        return ET.SubElement(parent, kind, {"name": field.name, "required": "Y" if required else "N"})
+
+
+def _presence(default: str, rules: Iterable[PresenceRule], context: _Context) -> str:
+    """Return the presence in a context; the last rule that applies wins."""
+    presence = default
+    for rule in rules:
+        if context.within(rule.scope):
+            presence = rule.presence
+    return presence
+
+
+def _entry_members(group: Group) -> list[Member]:
+    """Return a group's members with the usual delimiter first, as QuickFIX opens an entry by it."""
+    opener = group.delimiters[0].tag
+    return sorted(group.members, key=lambda member: member.field.tag != opener)
+
+
+def _add_field(parent: ET.Element, field: Field) -> None:
+    about = {"number": str(field.tag), "name": field.name, "type": field.datatype.quickfix}
+    element = ET.SubElement(parent, "field", about)
+    if field.codeset is None:
+        return
+    if field.codeset.open:
+        element.append(ET.Comment(f" known values, others may come: {_listed(field.codeset)} "))
+        return
+    for code in field.codeset.codes:
+        ET.SubElement(element, "value", {"enum": code.value, "description": code.constant})
+
+
+def _listed(codeset: CodeSet) -> str:
+    return ", ".join(f"{code.value} {code.constant}" for code in codeset.codes).replace("--", "- -")
