@@ -9,6 +9,7 @@ from enum import Enum
 
 import attrs
 
+from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.problems import Problem
 
@@ -19,7 +20,7 @@ class CloseReason(Enum):
     LOGGED_OUT = "logged out"
     """A Logout handshake that this side or the peer began, completed or timed out."""
     LOGON_REFUSED = "logon refused"
-    """The peer answered the Logon by a Logout (its Text is in the event)."""
+    """The peer answered the Logon by a Logout (its Text is in the event), or this side refused the peer's Logon."""
     LOGON_TIMEOUT = "no answer to the Logon"
     PEER_SILENT = "the peer fell silent"
     """Nothing came for HeartBtInt and more, and a TestRequest got no answer."""
@@ -40,6 +41,8 @@ class LogonRequested:
     """
 
     logon: Message
+    signed: LogonToSign
+    """What the signature in its RawData (96) must cover, exactly as on the wire (`signing.verify_logon`)."""
 
 
 @attrs.frozen
@@ -104,7 +107,8 @@ class GarbledReceived:
 class GapDetected:
     """The peer's MsgSeqNum jumped: `begin` to `end` (inclusive) have not arrived.
 
-    With `recoverable` a ResendRequest is on its way; without, the session logs out.
+    With `recoverable` a ResendRequest is on its way, and what follows is held back until the gap is filled. Without,
+    the session logs out, and nothing from `begin` on is delivered.
     """
 
     begin: int

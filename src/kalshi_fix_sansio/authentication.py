@@ -1,0 +1,23 @@
+"""What a signed Logon covers, as a value: the meeting point of the session and of whoever signs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+
+@attrs.frozen
+class LogonToSign:
+    """The header values of one Logon attempt, in the exact form they have on the wire."""
+
+    sending_time: str
+    """SendingTime (52) as in the message, such as `20260821-14:03:07.123`."""
+    msg_type: str
+    msg_seq_num: int
+    sender_comp_id: str
+    target_comp_id: str
+
+
+SignLogon = Callable[[LogonToSign], bytes]
+"""Makes the RawData (96) of a Logon; called anew for every attempt, so no signature is sent twice."""

@@ -1,0 +1,167 @@
+"""The settings of one session. A contradiction is a ConfigurationError that says what to set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.authentication import SignLogon
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
+from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
+
+LOGON = "A"
+MANAGED_LOGON_FIELDS = frozenset(
+    {"heart_bt_int", "reset_seq_num_flag", "header", "trailer", "problems", "unknown"}
+)
+"""Attributes of Logon that the session writes itself."""
+
+
+class Role(Enum):
+    """Which side of the connection a session plays (FIX session layer: initiator, acceptor)."""
+
+    INITIATOR = "initiator"
+    ACCEPTOR = "acceptor"
+
+    @property
+    def sender(self) -> Sender:
+        """This side, in the terms of the dialect's rules."""
+        return Sender.CLIENT if self is Role.INITIATOR else Sender.VENUE
+
+    @property
+    def peer(self) -> Sender:
+        """The other side, in the terms of the dialect's rules."""
+        return Sender.VENUE if self is Role.INITIATOR else Sender.CLIENT
+
+
+def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value))
+
+
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    del instance
+    if value is not None and not value > 0:
+        raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}; set a positive number")
+
+
+@attrs.frozen(kw_only=True)
+class SessionConfig:
+    """Everything a session has to know beforehand. All times are in seconds."""
+
+    role: Role
+    dialect: Dialect
+    session_type: SessionType
+    product: str = ""
+    """Which of the dialect's products is spoken; empty for a dialect that has only one."""
+    sender_comp_id: str
+    """SenderCompID (49) of what this side sends: an API key as a Kalshi client, KalshiNR and so on as the venue."""
+    target_comp_id: str | None = None
+    """TargetCompID (56) of what this side sends. Needed by an initiator; an acceptor that leaves it None learns it
+    from the Logon, one that sets it serves only this peer."""
+    accepted_sender_comp_ids: frozenset[str] = attrs.field(converter=frozenset)
+    """SenderCompID values the peer may use. Default: `target_comp_id`, and for an initiator also what the session
+    type lists. Empty (an acceptor that learns its peer): any."""
+
+    heart_bt_int: int = 30
+    """HeartBtInt (108) that an initiator asks for; 0 turns heartbeats off where `min_heart_bt_int` allows it."""
+    min_heart_bt_int: int = 1
+    """Least HeartBtInt that an acceptor agrees to (and an initiator may set)."""
+    max_heart_bt_int: int = 3600
+    reset_seq_num: bool = attrs.field()
+    """Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141). Default: what the session
+    type requires."""
+    logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping, repr=False)
+    """Further attributes of the Logon this side sends, such as `{"use_dollars": True}`."""
+    sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
+    """Makes RawData (96) of every Logon sent; None sends none."""
+
+    logon_timeout: float = attrs.field(default=10.0, validator=_positive)
+    """How long the Logon handshake may take, from `connect` on."""
+    logout_timeout: float = attrs.field(default=10.0, validator=_positive)
+    """How long the answer to this side's Logout is waited for."""
+    resend_timeout: float = attrs.field(default=30.0, validator=_positive)
+    """How long a resend may make no progress before it is asked for again."""
+    resend_attempts: int = attrs.field(default=3, validator=_positive)
+    """How many ResendRequests without any progress between them end the session."""
+    sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_positive)
+    """How far SendingTime (52) of what comes in may be from `Instant.utc`; None turns the check off."""
+
+    strict: bool = False
+    """Whether incoming messages that break the dialect's rules are refused (Reject, BusinessMessageReject) instead of
+    delivered with their problems."""
+    resend_policy: ResendPolicy = attrs.field(repr=False)
+    """Which stored messages may go out again. Default: `ResendFresh()` for an initiator, everything for an acceptor."""
+    reject_forgotten_resend: bool = attrs.field()
+    """Whether a ResendRequest that begins before what the store still has is refused (as Kalshi does) instead of
+    gap-filled. Default: True for an acceptor."""
+
+    max_message_size: int = attrs.field(default=256 * 1024, validator=_positive)
+    """Longest BodyLength (9) accepted, in bytes. The session buffers at most this much of a message, and as much again
+    while a Logon waits for `accept_logon`."""
+    max_held: int = attrs.field(default=10_000, validator=_positive)
+    """Messages held back during a gap; what arrives beyond is dropped and asked for again."""
+    max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    """Bytes waiting in `data_to_send` at which `send` refuses; answers to the peer may go up to twice as far, then the
+    session ends, because the peer has stopped reading."""
+    max_events: int = attrs.field(default=100_000, validator=_positive)
+    """Events waiting in `events` at which `receive_data` refuses to read on."""
+    max_sent_record: int = attrs.field(default=10_000, validator=_positive)
+    """How many of the last messages sent are kept, to be tied to a Reject that names them."""
+
+    @accepted_sender_comp_ids.default
+    def _default_accepted(self) -> frozenset[str]:
+        if self.target_comp_id is None:
+            return frozenset()
+        listed = self.session_type.comp_ids if self.role is Role.INITIATOR else ()
+        return frozenset((self.target_comp_id, *listed))
+
+    @reset_seq_num.default
+    def _default_reset(self) -> bool:
+        return self.session_type.reset_required
+
+    @resend_policy.default
+    def _default_policy(self) -> ResendPolicy:
+        return ResendFresh() if self.role is Role.INITIATOR else resend_everything
+
+    @reject_forgotten_resend.default
+    def _default_reject_forgotten(self) -> bool:
+        return self.role is Role.ACCEPTOR
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns more than one setting."""
+        if not self.sender_comp_id:
+            raise ConfigurationError("sender_comp_id is empty; set the SenderCompID of this side")
+        if self.role is Role.INITIATOR and not self.target_comp_id:
+            raise ConfigurationError("an initiator needs target_comp_id, the TargetCompID it logs on to")
+        name = self.session_type.name
+        if self.session_type.products and self.product not in self.session_type.products:
+            known = ", ".join(self.session_type.products)
+            raise ConfigurationError(
+                f"{name} is not offered by product {self.product!r}; choose one of {known}"
+            )
+        if self.session_type.reset_required and not self.reset_seq_num:
+            raise ConfigurationError(
+                f"{name} requires ResetSeqNumFlag=Y; leave reset_seq_num unset or set it to True"
+            )
+        if not 0 <= self.min_heart_bt_int <= self.max_heart_bt_int:
+            raise ConfigurationError("min_heart_bt_int must be at least 0 and not above max_heart_bt_int")
+        if not self.min_heart_bt_int <= self.heart_bt_int <= self.max_heart_bt_int:
+            raise ConfigurationError(
+                f"heart_bt_int {self.heart_bt_int} is outside {self.min_heart_bt_int} to {self.max_heart_bt_int} "
+                "seconds; choose one inside"
+            )
+        self._check_logon_fields(self.dialect.messages[LOGON].body)
+
+    def _check_logon_fields(self, body: BlockLayout) -> None:
+        known = {member.attribute for member in body.members if isinstance(member, FieldMember)}
+        for attribute in self.logon_fields:
+            if attribute in MANAGED_LOGON_FIELDS or attribute not in known:
+                raise ConfigurationError(
+                    f"logon_fields cannot set {attribute!r}: Logon has no such attribute, or the session writes it itself"
+                )
+        if self.sign_logon is not None and "raw_data" in self.logon_fields:
+            raise ConfigurationError("raw_data comes from sign_logon; remove it from logon_fields")

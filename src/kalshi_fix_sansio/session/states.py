@@ -1,0 +1,153 @@
+"""The states of a session and the one table that says how it moves between them.
+
+The table does not know which role it plays: an initiator and an acceptor differ only in how they leave DISCONNECTED.
+It is total. An input of the caller leads to a state or to `None`, which is a LocalProtocolError; an input of the peer
+or of a timer always leads to a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    DISCONNECTED = "disconnected"
+    """New; `connect` has not been called."""
+    AWAITING_LOGON = "awaiting logon"
+    """Connected as the acceptor; the first message must be a Logon."""
+    LOGON_RECEIVED = "logon received"
+    """The user decides about the peer's Logon; nothing further is read."""
+    LOGON_SENT = "logon sent"
+    """Connected as the initiator; the answer to the Logon is awaited."""
+    ESTABLISHED = "established"
+    RECOVERING = "recovering"
+    """Established, with a gap in the incoming numbers that the peer was asked to fill."""
+    LOGOUT_SENT = "logout sent"
+    """A Logout has left; the peer's is awaited, and what comes before it is still received."""
+    CLOSED = "closed"
+    """Over; the transport is to be closed once everything is sent."""
+
+
+class Source(Enum):
+    """Who brings an input about."""
+
+    CALLER = "caller"
+    PEER = "peer"
+    TIMER = "timer"
+
+
+class Input(Enum):
+    """What can happen to a session."""
+
+    CONNECT = "connect as the initiator"
+    LISTEN = "connect as the acceptor"
+    ACCEPT = "accept the logon"
+    REFUSE = "refuse the logon"
+    SEND = "send a message"
+    LOGOUT = "log out"
+    ABORT = "abort"
+    PEER_LOGON = "Logon"
+    PEER_MESSAGE = "a message other than Logon and Logout"
+    PEER_LOGOUT = "Logout"
+    PEER_GAP = "a gap that can be filled"
+    PEER_CAUGHT_UP = "the gap is filled"
+    PEER_LOST = "a gap that cannot be filled"
+    PEER_VIOLATION = "a breach of the protocol that ends the session"
+    PEER_GONE = "the end of the connection"
+    LOGON_OVERDUE = "the logon timeout"
+    LOGOUT_OVERDUE = "the logout timeout"
+    RESEND_OVERDUE = "a resend that never comes"
+    SILENCE = "a TestRequest without answer"
+
+    @property
+    def source(self) -> Source:
+        """Who brings it about."""
+        if self in _CALLER:
+            return Source.CALLER
+        return Source.PEER if self.name.startswith("PEER_") else Source.TIMER
+
+
+_CALLER = frozenset(
+    {Input.CONNECT, Input.LISTEN, Input.ACCEPT, Input.REFUSE, Input.SEND, Input.LOGOUT, Input.ABORT}
+)
+Row = Mapping[Input, State | None]
+
+
+def _row(state: State, changes: Mapping[Input, State]) -> Row:
+    """Complete a row: what it does not name is refused to the caller and leaves the state as it is otherwise."""
+    rest = {i: None if i.source is Source.CALLER else state for i in Input}
+    return MappingProxyType({**rest, **changes})
+
+
+_CONNECTED = {Input.ABORT: State.CLOSED, Input.PEER_VIOLATION: State.CLOSED, Input.PEER_GONE: State.CLOSED}
+_LOGGED_ON = {
+    **_CONNECTED,
+    Input.SEND: State.ESTABLISHED,
+    Input.LOGOUT: State.LOGOUT_SENT,
+    Input.PEER_LOGON: State.ESTABLISHED,
+    Input.PEER_LOGOUT: State.CLOSED,
+    Input.PEER_GAP: State.RECOVERING,
+    Input.PEER_LOST: State.LOGOUT_SENT,
+    Input.SILENCE: State.CLOSED,
+}
+
+TRANSITIONS: Mapping[State, Row] = MappingProxyType(
+    {
+        State.DISCONNECTED: _row(
+            State.DISCONNECTED,
+            {Input.CONNECT: State.LOGON_SENT, Input.LISTEN: State.AWAITING_LOGON, Input.ABORT: State.CLOSED},
+        ),
+        State.AWAITING_LOGON: _row(
+            State.AWAITING_LOGON,
+            {
+                **_CONNECTED,
+                Input.PEER_LOGON: State.LOGON_RECEIVED,
+                Input.PEER_MESSAGE: State.CLOSED,
+                Input.PEER_LOGOUT: State.CLOSED,
+                Input.LOGON_OVERDUE: State.CLOSED,
+            },
+        ),
+        State.LOGON_RECEIVED: _row(
+            State.LOGON_RECEIVED,
+            {
+                **_CONNECTED,
+                Input.ACCEPT: State.ESTABLISHED,
+                Input.REFUSE: State.CLOSED,
+                Input.LOGON_OVERDUE: State.CLOSED,
+            },
+        ),
+        State.LOGON_SENT: _row(
+            State.LOGON_SENT,
+            {
+                **_CONNECTED,
+                Input.PEER_LOGON: State.ESTABLISHED,
+                Input.PEER_MESSAGE: State.CLOSED,
+                Input.PEER_LOGOUT: State.CLOSED,
+                Input.LOGON_OVERDUE: State.CLOSED,
+            },
+        ),
+        State.ESTABLISHED: _row(State.ESTABLISHED, _LOGGED_ON),
+        State.RECOVERING: _row(
+            State.RECOVERING,
+            {
+                **_LOGGED_ON,
+                Input.SEND: State.RECOVERING,
+                Input.PEER_CAUGHT_UP: State.ESTABLISHED,
+                Input.RESEND_OVERDUE: State.LOGOUT_SENT,
+            },
+        ),
+        State.LOGOUT_SENT: _row(
+            State.LOGOUT_SENT,
+            {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED},
+        ),
+        State.CLOSED: _row(State.CLOSED, {Input.ABORT: State.CLOSED}),
+    }
+)
+"""state -> input -> next state. The machine changes its state nowhere else than by looking here."""
+
+LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
+AWAITING_LOGON_STATES = frozenset({State.AWAITING_LOGON, State.LOGON_RECEIVED, State.LOGON_SENT})
