@@ -1,0 +1,91 @@
+"""The rules that keep the core pure catch what they are meant to catch.
+
+Each case copies the packages, plants one violation and runs the real checker with the project's settings.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of what the import contracts and the linter look at."""
+    for folder in ("src", "adapters", "codegen"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"
+    return subprocess.run(
+        [sys.executable, "-c", program, "--no-cache"],
+        cwd=root,
+        env={"PYTHONPATH": f"{root / 'src'}:{root / 'adapters'}:{root}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def plant(root: Path, module: str, line: str) -> None:
+    path = root / module
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+
+
+def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
+    result = lint_imports(copy)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("src/kalshi_fix_sansio/scalars.py", "import socket", "no I/O"),
+        ("src/kalshi_fix_sansio/session/machine.py", "from time import monotonic", "no I/O"),
+        ("src/kalshi_fix_sansio/layout.py", "import kalshi_fix_sansio.session.machine", "layers"),
+        ("src/kalshi_fix_sansio/session/machine.py", "from kalshi_fix_sansio import messages", "no dialect"),
+        ("src/kalshi_fix_sansio/session/machine.py", "import cryptography", "Only signing"),
+        ("src/kalshi_fix_sansio/events.py", "import kalshi_fix_adapters", "imports no adapter"),
+        ("adapters/kalshi_fix_adapters/__init__.py", "import codegen.model", "imports codegen"),
+    ],
+)
+def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str, contract: str) -> None:
+    plant(copy, module, line)
+    result = lint_imports(copy)
+    assert result.returncode != 0
+    broken = [said for said in result.stdout.splitlines() if said.endswith("BROKEN")]
+    assert any(contract in said for said in broken), result.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("from datetime import datetime; datetime.now()", "TID251"),
+        ("import datetime; datetime.datetime.utcnow()", "TID251"),
+        ("import uuid; uuid.uuid4()", "TID251"),
+        ("import threading", "TID251"),
+        ("from random import random", "TID251"),
+        ("open('/dev/null')", "PTH123"),
+        ("print('x')", "T201"),
+    ],
+)
+def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: str, rule: str) -> None:
+    plant(copy, "src/kalshi_fix_sansio/scalars.py", line)
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", "src"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert f" {rule} " in result.stdout
