@@ -1,0 +1,8 @@
+"""Lets `python -m codegen` run the commands."""
+
+from __future__ import annotations
+
+from codegen.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m codegen")

@@ -1,0 +1,114 @@
+"""The commands of `python -m codegen`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from codegen import dictionary
+from codegen.check import ForeignFileError, check, write
+from codegen.errors import SpecError
+from codegen.format import FormatError
+from codegen.model import Dialect
+from codegen.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, render
+from codegen.resolve import load_dialect
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
+DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"
+
+_folder = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--spec", type=_folder, help="Spec folder.  [default: spec/kalshi]")
+@click.option("--out", type=_folder, help="Folder of the generated package; needed with --package.")
+@click.option("--package", help="Dotted name of the generated package; needed with --out.")
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; fail if anything differs.")
+@click.pass_context
+def main(
+    context: click.Context, spec: Path | None, out: Path | None, package: str | None, only_check: bool
+) -> None:
+    """Write everything that is generated from a spec folder, or check that it is up to date.
+
+    Without options: the Kalshi dialect of this repository.
+    """
+    context.obj = spec or DEFAULT_SPEC
+    if context.invoked_subcommand:
+        if out or package or only_check:
+            raise click.UsageError(
+                f"--out, --package and --check before `{context.invoked_subcommand}` mean nothing."
+            )
+        return
+    if (out is None) != (package is None):
+        raise click.UsageError("--out and --package go together.")
+    if spec is not None and out is None:
+        raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
+    command = _command(spec, out, package)
+    files = _render(load(context.obj), package or DEFAULT_PACKAGE, command)
+    folder = out or DEFAULT_OUT
+    if only_check:
+        _check(files, folder, command)
+    else:
+        _write(files, folder)
+
+
+@main.command("dictionary")
+@click.option("--product", required=True, help="Which product's messages, such as prediction or margin.")
+@click.option("--out", type=_folder, required=True, help="Folder for FIXT11.xml and FIX50SP2.xml.")
+@click.pass_obj
+def write_dictionary(spec: Path, product: str, out: Path) -> None:
+    """Write QuickFIX data dictionaries of one product."""
+    dialect = load(spec)
+    products = [each.name for each in dialect.products]
+    if product not in products:
+        raise click.UsageError(f"No product {product!r} in {spec}: choose one of {', '.join(products)}.")
+    for path in dictionary.write(dialect, product, out):
+        click.echo(path)
+
+
+def load(spec: Path) -> Dialect:
+    """Resolve a spec folder; end the command with the list of mistakes if there are any."""
+    try:
+        return load_dialect(spec)
+    except SpecError as error:
+        raise _Failure(str(error)) from None
+
+
+class _Failure(click.ClickException):
+    """Ends the command with exit status 1 and lines that speak for themselves."""
+
+    def show(self, file: object = None) -> None:
+        del file
+        click.echo(self.message, err=True)
+
+
+def _command(spec: Path | None, out: Path | None, package: str | None) -> str:
+    options = (("--spec", spec), ("--out", out), ("--package", package))
+    given = [f"{name} {shlex.quote(str(value))}" for name, value in options if value is not None]
+    return " ".join([DEFAULT_COMMAND, *given])
+
+
+def _render(dialect: Dialect, package: str, command: str) -> dict[str, str]:
+    try:
+        return render(dialect, package, command)
+    except (SpecError, FormatError) as error:
+        raise _Failure(str(error)) from None
+
+
+def _check(files: dict[str, str], folder: Path, command: str) -> None:
+    findings = check(files, folder)
+    if findings:
+        lines = [str(finding) for finding in findings]
+        raise _Failure("\n".join([*lines, f"Run `{command}` and commit what it writes."]))
+
+
+def _write(files: dict[str, str], folder: Path) -> None:
+    try:
+        changes = write(files, folder)
+    except ForeignFileError as error:
+        raise _Failure(str(error)) from None
+    for change in changes:
+        click.echo(change)

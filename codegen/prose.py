@@ -1,0 +1,120 @@
+"""The closed forms of the spec as sentences, for docstrings and reference pages."""
+
+from __future__ import annotations
+
+from codegen.model import Condition, Field, Group, Member, OneOf, Pedigree, PresenceRule, Scope
+
+_PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not allowed", "constant": "Fixed"}
+
+
+def sentence(text: str) -> str:
+    """Return the text with a full stop, if it does not end in one."""
+    text = " ".join(text.split())
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def listed(words: tuple[str, ...], last: str = "and") -> str:
+    """Return `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def scope_text(scope: Scope) -> str:
+    """Return where a scope applies, such as `from the client on margin, on KalshiNR`; empty for anywhere."""
+    parts = []
+    if scope.sender:
+        parts.append(f"from the {scope.sender}")
+    if scope.products:
+        parts.append(f"on {listed(scope.products)}")
+    text = " ".join(parts)
+    if scope.sessions:
+        text += (", " if scope.products else " " if text else "") + f"on {listed(scope.sessions)}"
+    return text
+
+
+def presence_text(member: Member) -> str:
+    """Return sentences that say where a member is required, optional or not allowed."""
+    rules = [_rule_text(rule) for rule in member.rules if rule.presence != member.presence]
+    if member.presence == "constant":
+        base = f"Always {member.constant}."
+    else:
+        base = f"{_PRESENCE[member.presence]}{' elsewhere' if rules else ''}."
+    conditions = [f"Required {conditions_text(member.required_when)}."] if member.required_when else []
+    if member.forbidden_when:
+        conditions.append(f"Not allowed {conditions_text(member.forbidden_when)}.")
+    if conditions and base == "Optional.":
+        return " ".join(conditions)
+    return " ".join([*rules, base, *conditions])
+
+
+def _rule_text(rule: PresenceRule) -> str:
+    where = scope_text(rule.scope)
+    return f"{_PRESENCE[rule.presence]} {where}." if where else f"{_PRESENCE[rule.presence]}."
+
+
+def conditions_text(conditions: tuple[Condition, ...]) -> str:
+    """Return `when A is 1 or 2 and B is present, or when C is absent`."""
+    return ", or ".join(f"when {condition_text(condition)}" for condition in conditions)
+
+
+def condition_text(condition: Condition) -> str:
+    """Return one condition, such as `TimeInForce is 6`."""
+    return " and ".join(_term_text(name, values) for name, values in condition.terms)
+
+
+def _term_text(name: str, values: tuple[str, ...] | None) -> str:
+    if values is None:
+        return f"{name} is absent"
+    if not values:
+        return f"{name} is present"
+    return f"{name} is {listed(values, 'or')}"
+
+
+def one_of_text(one_of: OneOf) -> str:
+    """Return a sentence, such as `Exactly one of OrderQty and CashOrderQty is present, from the client`."""
+    mode = {"exactly_one": "Exactly one", "at_most_one": "At most one", "at_least_one": "At least one"}[
+        one_of.mode
+    ]
+    where = scope_text(one_of.scope)
+    return f"{mode} of {listed(one_of.names)} is present{f', {where}' if where else ''}."
+
+
+def pedigree_text(pedigree: Pedigree) -> str:
+    """Return sentences such as `Since 1.0.26 (2026-08-01).`, oldest change first."""
+    words = {"added": "Since", "updated": "Changed in", "deprecated": "Deprecated since"}
+    sentences = []
+    for change in pedigree.changes:
+        when = change.version or change.date or ""
+        if change.version and change.date:
+            when += f" ({change.date})"
+        head = f"{words[change.kind]} {when}" if when else change.kind.capitalize()
+        sentences.append(sentence(f"{head}: {change.note}" if change.note else head))
+    return " ".join(sentences)
+
+
+def count_text(group: Group) -> str:
+    """Return a sentence on how many entries a group may have; empty if any number will do."""
+    least, most = group.minimum, group.maximum
+    entries = "entry" if (most or least) == 1 else "entries"
+    if most is None:
+        return f"At least {least} {entries}." if least else ""
+    if least == most:
+        return f"Exactly {most} {entries}."
+    return f"From {least} to {most} {entries}." if least else f"At most {most} {entries}."
+
+
+def limits_text(field: Field) -> str:
+    """Return sentences on the range and the form of a field's values."""
+    sentences = []
+    if field.minimum is not None and field.maximum is not None:
+        sentences.append(f"From {field.minimum} to {field.maximum}.")
+    elif field.minimum is not None:
+        sentences.append(f"At least {field.minimum}.")
+    elif field.maximum is not None:
+        sentences.append(f"At most {field.maximum}.")
+    if field.max_length is not None:
+        sentences.append(f"At most {field.max_length} characters.")
+    if field.pattern is not None:
+        sentences.append(f"Matches `{field.pattern}`.")
+    return " ".join(sentences)

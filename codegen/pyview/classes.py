@@ -1,0 +1,254 @@
+"""Views of codesets and of the classes of messages, group entries, header and trailer."""
+
+from __future__ import annotations
+
+import attrs
+
+from codegen import prose
+from codegen.model import Code, CodeSet, Dialect, Field, Group, Member, Message
+from codegen.naming import snake_case
+from codegen.pyview import kinds
+from codegen.pyview.docstrings import docstring
+from codegen.pyview.imports import Imports
+
+CODEC_TAGS = frozenset({8, 9, 10, 35})
+"""BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
+
+_FILLED = "Filled when read; the codec writes it."
+
+
+@attrs.frozen
+class CodeView:
+    """One member of an enum."""
+
+    constant: str
+    value: str
+    """An expression."""
+    doc: str
+
+
+@attrs.frozen
+class CodeSetView:
+    """One enum and its converter."""
+
+    name: str
+    base: str
+    plain: str
+    accepts: str
+    converter: str
+    to_code: str
+    plain_converter: str
+    doc: str
+    codes: tuple[CodeView, ...]
+
+
+@attrs.frozen
+class AttributeView:
+    """One attribute of a class."""
+
+    name: str
+    annotation: str
+    value: str
+    doc: str
+
+
+@attrs.frozen
+class ClassView:
+    """One attrs class."""
+
+    name: str
+    base: str
+    doc: str
+    constants: tuple[tuple[str, str], ...]
+    """Class variables of type str: name and expression."""
+    attributes: tuple[AttributeView, ...]
+    list_converter: str | None = None
+    """For entries: the name of the function that checks a list of them."""
+
+
+def codeset_views(dialect: Dialect) -> tuple[CodeSetView, ...]:
+    """Return a view of every codeset of the dialect."""
+    users: dict[str, list[Field]] = {codeset.name: [] for codeset in dialect.codesets}
+    for field in dialect.fields:
+        if field.codeset:
+            users[field.codeset.name].append(field)
+    return tuple(_codeset_view(codeset, users[codeset.name]) for codeset in dialect.codesets)
+
+
+def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
+    tags = tuple(f"{field.name} ({field.tag})" for field in users)
+    char = all(field.datatype.kind == "CHAR" for field in users)
+    facts = f"Values of {prose.listed(tags)}." if tags else ""
+    if not codeset.open:
+        facts += " No other value is valid."
+    plain = "int" if codeset.integer else "str"
+    return CodeSetView(
+        name=codeset.name,
+        base="IntEnum" if codeset.integer else "StrEnum",
+        plain=plain,
+        accepts="int | str" if codeset.integer else "str",
+        converter=kinds.codeset_converter(codeset),
+        to_code=f"to_{plain}_code",
+        plain_converter="to_int" if codeset.integer else "to_char" if char else "to_str",
+        doc=docstring([prose.sentence(codeset.doc), facts], 4),
+        codes=tuple(_code_view(code, integer=codeset.integer) for code in codeset.codes),
+    )
+
+
+def _code_view(code: Code, *, integer: bool) -> CodeView:
+    return CodeView(
+        code.constant,
+        str(int(code.value)) if integer else repr(code.value),
+        docstring([f"{prose.sentence(code.doc or code.name)} {prose.pedigree_text(code.pedigree)}"], 4),
+    )
+
+
+def attributes_of(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    """Return the members that become attributes: all but the length fields of data fields beside them."""
+    lengths = {member.field.length_field for member in members}
+    return tuple(member for member in members if member.field.name not in lengths)
+
+
+def always_required(member: Member) -> bool:
+    """Say whether a message without this member is wrong in every context."""
+    return member.presence == "required" and all(rule.presence == "required" for rule in member.rules)
+
+
+def message_view(message: Message, imports: Imports) -> ClassView:
+    """Return the class of a message."""
+    flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
+    facts = [
+        f"Sent {flows}." if flows else "",
+        *(prose.one_of_text(one_of) for one_of in message.one_of),
+        prose.pedigree_text(message.pedigree),
+        f"Source: {prose.sentence(message.source)}" if message.source else "",
+    ]
+    return ClassView(
+        name=message.name,
+        base="FixMessage",
+        doc=docstring(
+            [f"{message.name} ({message.msg_type}): {prose.sentence(message.doc)}", " ".join(facts)], 4
+        ),
+        constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
+        attributes=_attribute_views(message.members, imports),
+    )
+
+
+def group_view(group: Group, imports: Imports) -> ClassView:
+    """Return the class of a group's entries."""
+    openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
+    facts = [
+        f"An entry begins with {prose.listed(openers, 'or')}." if openers else "",
+        *(prose.one_of_text(one_of) for one_of in group.one_of),
+        f"Source: {prose.sentence(group.source)}" if group.source else "",
+    ]
+    return ClassView(
+        name=group.entry_class,
+        base="Block",
+        doc=docstring([f"An entry of {group.name}: {prose.sentence(group.doc)}", " ".join(facts)], 4),
+        constants=(),
+        attributes=_attribute_views(group.members, imports),
+        list_converter=list_converter(group),
+    )
+
+
+def block_view(name: str, doc: str, members: tuple[Member, ...], imports: Imports) -> ClassView:
+    """Return the class of the header or the trailer."""
+    return ClassView(name, "Block", docstring([doc], 4), (), _attribute_views(members, imports))
+
+
+def list_converter(group: Group) -> str:
+    """Return the name of the function that checks a list of a group's entries."""
+    return f"to_{snake_case(group.entry_class)}_list"
+
+
+def _attribute_views(members: tuple[Member, ...], imports: Imports) -> tuple[AttributeView, ...]:
+    return tuple(
+        _group_attribute(member, member.group) if member.group else _field_attribute(member, imports)
+        for member in attributes_of(members)
+    )
+
+
+def _group_attribute(member: Member, group: Group) -> AttributeView:
+    return AttributeView(
+        name=member.attribute,
+        annotation=f"list[{group.entry_class}]",
+        value=f"attrs.field(factory=list, converter={list_converter(group)})",
+        doc=_attribute_doc(member, f"{prose.count_text(group)} {prose.presence_text(member)}"),
+    )
+
+
+def _field_attribute(member: Member, imports: Imports) -> AttributeView:
+    field = member.field
+    kind = kinds.kind_of(field)
+    if kind.module:
+        imports.name(kind.module, kind.annotation)
+    annotation = kinds.annotation_of(field)
+    converter = kinds.converter_of(field)
+    filled_by_codec = field.tag in CODEC_TAGS
+    if always_required(member) and not filled_by_codec:
+        value = f"attrs.field(converter={converter})"
+    elif member.presence == "constant" and member.constant is not None and not filled_by_codec:
+        value = f"attrs.field(default={kinds.literal(field, member.constant)}, converter={converter})"
+    else:
+        imports.fixed("attrs.converters", "optional")
+        annotation += " | None"
+        value = f"attrs.field(default=None, converter=optional({converter}))"
+    return AttributeView(
+        name=member.attribute,
+        annotation=annotation,
+        value=value,
+        doc=_attribute_doc(member, _FILLED if filled_by_codec else prose.presence_text(member)),
+    )
+
+
+def _attribute_doc(member: Member, presence: str) -> str:
+    field = member.field
+    return docstring(
+        [
+            f"{field.name} ({field.tag}): {prose.sentence(member.doc or field.doc)}",
+            " ".join(
+                filter(
+                    None,
+                    (
+                        f"In {field.unit}." if field.unit else "",
+                        f"Known values: `{field.codeset.name}`." if field.codeset else "",
+                        prose.limits_text(field),
+                        presence,
+                        f"Absent means {member.default}." if member.default is not None else "",
+                        _legacy_text(member.legacy_fields),
+                        prose.pedigree_text(member.pedigree),
+                        "Never shown in a repr." if field.secret else "",
+                    ),
+                )
+            ),
+        ],
+        4,
+    )
+
+
+def _legacy_text(fields: tuple[Field, ...]) -> str:
+    if not fields:
+        return ""
+    return (
+        f"Also read from {prose.listed(tuple(f'tag {field.tag}' for field in fields))}, which is never sent."
+    )
+
+
+def use_members(
+    members: tuple[Member, ...], imports: Imports, package: str, *, in_groups: bool = False
+) -> None:
+    """Add the imports that the attributes of these members need in a module of `package`.
+
+    With `in_groups` that is the module of the entry classes itself.
+    """
+    imports.module("attrs")
+    for member in attributes_of(members):
+        if member.group:
+            if not in_groups:
+                imports.name(f"{package}.groups", member.group.entry_class, list_converter(member.group))
+        elif member.field.codeset:
+            codeset = member.field.codeset
+            imports.name(f"{package}.codesets", codeset.name, kinds.codeset_converter(codeset))
+        else:
+            imports.name("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)

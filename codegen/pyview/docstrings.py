@@ -1,0 +1,41 @@
+"""Docstrings as finished source text: wrapped, escaped and quoted."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 110
+
+
+def docstring(paragraphs: list[str], indent: int) -> str:
+    """Return a docstring of these paragraphs; lines after the first carry the indentation.
+
+    A single line stays on one line with its quotes. Empty paragraphs are left out.
+    """
+    texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
+    margin = " " * indent
+    if len(texts) == 1 and len(margin) + len(texts[0]) + 6 <= WIDTH:
+        return f'"""{texts[0]}"""'
+    wrapped = [_wrap(text, indent, first=index == 0) for index, text in enumerate(texts)]
+    body = "\n\n".join(wrapped)
+    return f'"""{body}\n{margin}"""'
+
+
+def _wrap(text: str, indent: int, *, first: bool) -> str:
+    margin = " " * indent
+    # The opening quotes take three columns of the first line, which has its margin from the template.
+    lines = textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=margin + '"""' if first else margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    block = "\n".join(lines)
+    return block[len(margin) + 3 :] if first else block
+
+
+def _escape(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return escaped + " " if escaped.endswith('"') else escaped

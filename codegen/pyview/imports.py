@@ -1,0 +1,63 @@
+"""The import block of a generated module, in the order that ruff's isort keeps."""
+
+from __future__ import annotations
+
+import attrs
+
+THIRD_PARTY = ("attrs",)
+
+
+@attrs.frozen
+class ImportLine:
+    """One statement: `import module`, or `from module import names`."""
+
+    module: str
+    names: tuple[str, ...] = ()
+    grows: bool = False
+    """Whether each name has a line of its own, so that one more changes no other line."""
+
+
+@attrs.define
+class Imports:
+    """Collects what a module uses."""
+
+    _modules: set[str] = attrs.field(factory=set)
+    _names: dict[str, set[str]] = attrs.field(factory=dict)
+    _growing: set[str] = attrs.field(factory=set)
+
+    def module(self, module: str) -> None:
+        """Use a whole module."""
+        self._modules.add(module)
+
+    def name(self, module: str, *names: str) -> None:
+        """Use names from a module of which another spec may need others."""
+        self._growing.add(module)
+        self.fixed(module, *names)
+
+    def fixed(self, module: str, *names: str) -> None:
+        """Use names from a module that every spec needs alike."""
+        self._names.setdefault(module, set()).update(names)
+
+    def sections(self) -> tuple[tuple[ImportLine, ...], ...]:
+        """Return the statements: standard library, third party, this project; empty ones left out."""
+        lines = [ImportLine(module) for module in sorted(self._modules)]
+        lines += [
+            ImportLine(module, tuple(sorted(names, key=sort_key)), module in self._growing)
+            for module, names in sorted(self._names.items())
+        ]
+        sections = [[line for line in lines if _section(line.module) == section] for section in range(3)]
+        return tuple(tuple(section) for section in sections if section)
+
+
+def _section(module: str) -> int:
+    top = module.partition(".")[0]
+    if top in THIRD_PARTY:
+        return 1
+    return 0 if top in {"collections", "datetime", "decimal", "enum", "types", "typing"} else 2
+
+
+def sort_key(name: str) -> tuple[int, str]:
+    """Order names as ruff does: constants, then classes, then functions and modules, each by name."""
+    if len(name) > 1 and name.isupper():
+        return (0, name)
+    return (1 if name[0].isupper() else 2, name)

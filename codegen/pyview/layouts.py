@@ -1,0 +1,260 @@
+"""Views of the layouts: constructor expressions of `kalshi_fix_sansio.layout`.
+
+The expressions are written in one line; the formatter lays them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from codegen.model import (
+    Condition,
+    Endpoint,
+    Field,
+    Group,
+    Member,
+    Message,
+    OneOf,
+    PresenceRule,
+    Scope,
+    SessionType,
+)
+from codegen.naming import upper_snake
+from codegen.pyview.classes import attributes_of
+from codegen.pyview.encoders import encoder_name
+from codegen.pyview.imports import Imports
+
+LAYOUT = "kalshi_fix_sansio.layout"
+_ONE_OF_FLAGS: dict[str, dict[str, str]] = {
+    "exactly_one": {},
+    "at_most_one": {"optional": "True"},
+    "at_least_one": {"at_least": "True"},
+}
+
+
+@attrs.frozen
+class FieldView:
+    """One field's layout."""
+
+    constant: str
+    expression: str
+    name: str
+
+
+@attrs.frozen
+class BlockView:
+    """The layout of a header, a trailer or a group entry."""
+
+    constant: str
+    cls: str
+    name: str
+    arguments: tuple[str, ...]
+    """Keyword arguments that come after the members."""
+    members: tuple[tuple[str, int], ...]
+    """Expressions, with the tag of each."""
+
+
+@attrs.frozen
+class MessageView:
+    """The layout of a message."""
+
+    constant: str
+    msg_type: str
+    admin: str
+    flows: tuple[str, ...]
+    body: BlockView
+
+
+@attrs.define
+class LayoutWriter:
+    """Writes the expressions of one module and collects what they import."""
+
+    imports: Imports
+    package: str
+    tags: Mapping[str, int] = attrs.field(factory=dict)
+    """Tag of every field by its FIX name."""
+    in_groups_module: bool = False
+    """Whether this is the module of group layouts, which nests its own constants."""
+
+    def field(self, field: Field) -> FieldView:
+        """Return the layout of a field."""
+        self.imports.name(LAYOUT, "FieldLayout", "Kind")
+        arguments: dict[str, str] = {
+            "tag": str(field.tag),
+            "name": repr(field.name),
+            "attribute": repr(field.attribute),
+            "kind": f"Kind.{field.datatype.kind}",
+            "fix_type": repr(field.datatype.name),
+        }
+        if field.codeset:
+            self.imports.name(f"{self.package}.codesets", field.codeset.name)
+            arguments["codes"] = field.codeset.name
+            if not field.codeset.open:
+                arguments["open_codes"] = "False"
+        if field.unit:
+            arguments["unit"] = repr(field.unit)
+        if field.length_field:
+            arguments["length_tag"] = str(self.tags[field.length_field])
+        for name in ("minimum", "maximum", "max_length"):
+            if getattr(field, name) is not None:
+                arguments[name] = str(getattr(field, name))
+        if field.pattern is not None:
+            arguments["pattern"] = raw_string(field.pattern)
+        if field.secret:
+            arguments["secret"] = "True"  # noqa: S105 - the flag, not a secret
+        return FieldView(field_constant(field), call("FieldLayout", **arguments), field.name)
+
+    def block(
+        self, cls: str, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
+    ) -> BlockView:
+        """Return the layout of a block whose class is in `module` of the package."""
+        self.imports.name(LAYOUT, "BlockLayout")
+        self.imports.name(f"{self.package}.{module}", cls)
+        self.imports.name(f"{self.package}.encoders.{module.removeprefix('messages.')}", encoder_name(cls))
+        arguments = [f"encode={encoder_name(cls)}"]
+        if one_of:
+            arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")
+        return BlockView(
+            constant=class_constant(cls),
+            cls=cls,
+            name=repr(name),
+            arguments=tuple(arguments),
+            members=tuple((self._member(member), member.field.tag) for member in attributes_of(members)),
+        )
+
+    def message(self, message: Message) -> MessageView:
+        """Return the layout of a message."""
+        self.imports.name(LAYOUT, "MessageLayout")
+        body = self.block(
+            message.name, message.name, message.members, message.one_of, f"messages.{message.family}"
+        )
+        return MessageView(
+            constant=body.constant,
+            msg_type=repr(message.msg_type),
+            admin=str(message.admin),
+            flows=tuple(self._scope(flow) for flow in message.flows),
+            body=body,
+        )
+
+    def group(self, group: Group) -> BlockView:
+        """Return the layout of a group's entries."""
+        return self.block(group.entry_class, group.entry_class, group.members, group.one_of, "groups")
+
+    def _member(self, member: Member) -> str:
+        arguments: dict[str, str] = {}
+        group = member.group
+        if group:
+            self.imports.name(LAYOUT, "GroupMember")
+            prefix = ""
+            if not self.in_groups_module:
+                self.imports.name(f"{self.package}.layouts", "groups")
+                prefix = "groups."
+            arguments["attribute"] = repr(member.attribute)
+            arguments["entry"] = f"{prefix}{class_constant(group.entry_class)}"
+            arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
+        else:
+            self.imports.name(LAYOUT, "FieldMember")
+        self.imports.name(f"{self.package}.layouts", "fields")
+        presence = "required" if member.presence == "constant" else member.presence
+        if presence != "optional":
+            arguments["presence"] = self._presence(presence)
+        if member.rules:
+            arguments["rules"] = sequence(self._rule(rule) for rule in member.rules)
+        for name in ("required_when", "forbidden_when"):
+            conditions: tuple[Condition, ...] = getattr(member, name)
+            if conditions:
+                arguments[name] = sequence(self._condition(condition) for condition in conditions)
+        if group and group.minimum:
+            arguments["minimum"] = str(group.minimum)
+        if group and group.maximum is not None:
+            arguments["maximum"] = str(group.maximum)
+        if member.legacy_fields:
+            arguments["legacy_tags"] = sequence(str(field.tag) for field in member.legacy_fields)
+        cls = "GroupMember" if group else "FieldMember"
+        return call(cls, f"fields.{field_constant(member.field)}", **arguments)
+
+    def _presence(self, presence: str) -> str:
+        self.imports.name(LAYOUT, "Presence")
+        return f"Presence.{presence.upper()}"
+
+    def _rule(self, rule: PresenceRule) -> str:
+        self.imports.name(LAYOUT, "PresenceRule")
+        return call("PresenceRule", self._scope(rule.scope), self._presence(rule.presence))
+
+    def _condition(self, condition: Condition) -> str:
+        self.imports.name(LAYOUT, "Condition")
+        terms = (
+            f"({name!r}, {None if values is None else sequence(map(repr, values))})"
+            for name, values in condition.terms
+        )
+        return call("Condition", sequence(terms))
+
+    def _scope(self, scope: Scope) -> str:
+        self.imports.name(LAYOUT, "Scope")
+        arguments: dict[str, str] = {}
+        if scope.products:
+            arguments["products"] = sequence(map(repr, scope.products))
+        if scope.sessions:
+            arguments["sessions"] = sequence(map(repr, scope.sessions))
+        if scope.sender:
+            self.imports.name(LAYOUT, "Sender")
+            arguments["sender"] = f"Sender.{scope.sender.upper()}"
+        return call("Scope", **arguments)
+
+    def _one_of(self, rule: OneOf) -> str:
+        self.imports.name(LAYOUT, "OneOf")
+        arguments = dict(_ONE_OF_FLAGS[rule.mode])
+        if rule.scope != Scope():
+            arguments["scope"] = self._scope(rule.scope)
+        return call("OneOf", sequence(map(repr, rule.names)), **arguments)
+
+
+def session_type_expression(session_type: SessionType) -> str:
+    """Return the layout of a session type."""
+    arguments = {
+        "name": repr(session_type.name),
+        "resend": str(session_type.resend),
+        "reset_required": str(session_type.reset_required),
+        "products": sequence(map(repr, session_type.products)),
+        "port": str(session_type.port),
+        "host_role": repr(session_type.host_role),
+        "purpose": repr(session_type.purpose),
+        "comp_ids": sequence(map(repr, session_type.comp_ids)),
+    }
+    return call("SessionType", **arguments)
+
+
+def endpoint_key(endpoint: Endpoint) -> str:
+    """Return the key of a host: environment, product, role."""
+    return sequence(map(repr, (endpoint.environment, endpoint.product, endpoint.role)))
+
+
+def class_constant(cls: str) -> str:
+    """Return the name of the layout of a class."""
+    return upper_snake(cls)
+
+
+def field_constant(field: Field) -> str:
+    """Return the name of a field's layout."""
+    return upper_snake(field.name)
+
+
+def call(function: str, *positional: str, **named: str) -> str:
+    """Return a call as an expression."""
+    arguments = [*positional, *(f"{name}={value}" for name, value in named.items())]
+    return f"{function}({', '.join(arguments)})"
+
+
+def sequence(items: Iterable[str]) -> str:
+    """Return a tuple as an expression."""
+    listed = list(items)
+    return f"({listed[0]},)" if len(listed) == 1 else f"({', '.join(listed)})"
+
+
+def raw_string(text: str) -> str:
+    """Return a string literal that reads well for a regular expression."""
+    if '"' in text or text.endswith("\\"):
+        return repr(text)
+    return f'r"{text}"' if "\\" in text else f'"{text}"'

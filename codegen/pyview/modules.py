@@ -1,0 +1,258 @@
+"""The files of the generated package: which template each takes, and what it loops over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from codegen.model import Dialect, Location, Message
+from codegen.pyview import classes, encoders, layouts
+from codegen.pyview.imports import Imports, sort_key
+
+LAYOUT = "kalshi_fix_sansio.layout"
+
+
+@attrs.frozen
+class ModuleView:
+    """One file of the generated package."""
+
+    path: str
+    """Inside the package's folder."""
+    template: str
+    doc: str
+    imports: Imports
+    sources: frozenset[str]
+    """The files of the spec that it comes from."""
+    context: dict[str, Any] = attrs.field(factory=dict)
+
+
+def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
+    """Return every file of the package."""
+    yield from _Fixed(dialect, package).modules()
+    for family in families(dialect):
+        messages = [message for message in dialect.messages if message.family == family]
+        yield from _Family(dialect, package, family, messages).modules()
+
+
+def families(dialect: Dialect) -> tuple[str, ...]:
+    """Return the names of the dialect's message files, in its order."""
+    return tuple(dict.fromkeys(message.family for message in dialect.messages))
+
+
+@attrs.define
+class _Family:
+    """The three modules of one family of messages."""
+
+    dialect: Dialect
+    package: str
+    family: str
+    messages: list[Message]
+
+    def modules(self) -> Iterator[ModuleView]:
+        yield self._classes()
+        yield self._encoders()
+        yield self._layouts()
+
+    def _classes(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed("typing", "ClassVar")
+        imports.fixed(f"{self.package}.blocks", "FixMessage")
+        for message in self.messages:
+            classes.use_members(message.members, imports, self.package)
+        views = [classes.message_view(message, imports) for message in self.messages]
+        doc = f"Messages of the family {self.family.replace('_', ' ')}."
+        return self._view("messages", "messages.py.j2", doc, imports, classes=views)
+
+    def _encoders(self) -> ModuleView:
+        imports = Imports()
+        views = []
+        for message in self.messages:
+            imports.name(f"{self.package}.messages.{self.family}", message.name)
+            title = f"the body of a {message.name} ({message.msg_type})"
+            views.append(
+                encoders.encoder_view(message.name, "message", title, message.members, imports, self.package)
+            )
+        doc = f"Encoders of the family {self.family.replace('_', ' ')}."
+        return self._view("encoders", "encoders.py.j2", doc, imports, encoders=views)
+
+    def _layouts(self) -> ModuleView:
+        imports = Imports()
+        writer = layouts.LayoutWriter(imports, self.package)
+        views = [writer.message(message) for message in self.messages]
+        doc = f"Layouts of the family {self.family.replace('_', ' ')}."
+        return self._view("layouts", "message_layouts.py.j2", doc, imports, messages=views)
+
+    def _view(self, folder: str, template: str, doc: str, imports: Imports, **context: Any) -> ModuleView:
+        sources = _files(
+            *(message.location for message in self.messages),
+            *(member.location for message in self.messages for member in message.members),
+        )
+        return ModuleView(f"{folder}/{self.family}.py", template, doc, imports, sources, context)
+
+
+@attrs.define
+class _Fixed:
+    """The modules that every dialect has."""
+
+    dialect: Dialect
+    package: str
+
+    def modules(self) -> Iterator[ModuleView]:
+        yield self._init()
+        yield self._codesets()
+        yield self._sessions()
+        yield self._dialect()
+        yield self._fields()
+        yield from self._blocks()
+        yield from self._groups()
+        for folder, doc in (
+            ("messages", "The message classes, a module for each family."),
+            ("encoders", "From instances to `tag=value SOH` text, in straight lines."),
+            ("layouts", "The tables that the codec, the validation and the session read."),
+        ):
+            yield ModuleView(f"{folder}/__init__.py", "package.py.j2", doc, Imports(), frozenset())
+
+    def _init(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.fixed(f"{self.package}.dialect", "DIALECT")
+        imports.fixed(f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "SESSION_TYPES")
+        imports.name(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
+        imports.name(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
+        for message in self.dialect.messages:
+            imports.name(f"{self.package}.messages.{message.family}", message.name)
+        names = [name for section in imports.sections() for line in section for name in line.names]
+        doc = f"{self.dialect.title}: its classes, its code values and its tables."
+        context = {"names": [repr(name) for name in sorted(names, key=sort_key)]}
+        return ModuleView("__init__.py", "init.py.j2", doc, imports, frozenset(), context)
+
+    def _codesets(self) -> ModuleView:
+        imports = Imports()
+        views = classes.codeset_views(self.dialect)
+        for view in views:
+            imports.fixed("enum", view.base)
+            imports.name("kalshi_fix_sansio.scalars", view.plain_converter)
+            imports.fixed("kalshi_fix_sansio.support", view.to_code)
+        doc = f"The code values of {self.dialect.title}. A value that is not listed stays a plain value."
+        sources = _files(*(codeset.location for codeset in self.dialect.codesets))
+        return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
+
+    def _sessions(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed("collections.abc", "Mapping")
+        imports.fixed("types", "MappingProxyType")
+        imports.fixed(LAYOUT, "SessionType")
+        dialect = self.dialect
+        context = {
+            "products": [(repr(product.name), repr(product.env_prefix)) for product in dialect.products],
+            "environments": [repr(environment) for environment in dialect.environments],
+            "endpoints": [(layouts.endpoint_key(each), repr(each.host)) for each in dialect.endpoints],
+            "session_types": [
+                (repr(each.name), layouts.session_type_expression(each)) for each in dialect.session_types
+            ],
+        }
+        doc = f"The products, hosts and session types of {dialect.title}."
+        sources = _files(*(session_type.location for session_type in dialect.session_types))
+        return ModuleView("sessions.py", "sessions.py.j2", doc, imports, sources, context)
+
+    def _dialect(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed("types", "MappingProxyType")
+        imports.fixed(LAYOUT, "Dialect")
+        imports.name(f"{self.package}.layouts", "blocks", *families(self.dialect))
+        imports.fixed(f"{self.package}.layouts.fields", "FIELDS")
+        imports.fixed(f"{self.package}.sessions", "SESSION_TYPES")
+        dialect = self.dialect
+        context = {
+            "name": repr(dialect.name),
+            "title": dialect.title,
+            "begin_string": repr(dialect.begin_string),
+            "appl_ver_id": repr(dialect.appl_ver_id),
+            "messages": [
+                (repr(message.msg_type), f"{message.family}.{layouts.class_constant(message.name)}")
+                for message in dialect.messages
+            ],
+        }
+        doc = f"{dialect.title} as one value."
+        return ModuleView("dialect.py", "dialect.py.j2", doc, imports, frozenset(), context)
+
+    def _fields(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed("collections.abc", "Mapping")
+        imports.fixed("types", "MappingProxyType")
+        imports.name(LAYOUT, "FieldLayout")
+        writer = self._writer(imports)
+        views = [writer.field(field) for field in self.dialect.fields]
+        sources = _files(*(field.location for field in self.dialect.fields))
+        doc = f"Every field of {self.dialect.title}."
+        return ModuleView("layouts/fields.py", "fields.py.j2", doc, imports, sources, {"fields": views})
+
+    def _blocks(self) -> Iterator[ModuleView]:
+        title = self.dialect.title
+        blocks = (("Header", "header", self.dialect.header), ("Trailer", "trailer", self.dialect.trailer))
+        sources = _files(*(member.location for _, _, members in blocks for member in members))
+        of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
+        of_classes.fixed("kalshi_fix_sansio.base", "Block", "Message")
+        writer = self._writer(of_layouts)
+        class_views, encoder_views, layout_views = [], [], []
+        for cls, parameter, members in blocks:
+            classes.use_members(members, of_classes, self.package)
+            doc = f"The standard {parameter} of every message of {title}."
+            class_views.append(classes.block_view(cls, doc, members, of_classes))
+            of_encoders.fixed(f"{self.package}.blocks", cls)
+            what = f"a {parameter}, without what the codec writes itself,"
+            encoder_views.append(
+                encoders.encoder_view(cls, parameter, what, members, of_encoders, self.package)
+            )
+            layout_views.append(writer.block(cls, cls, members, (), "blocks"))
+        doc = "Header and trailer, and the base of the messages that carry them."
+        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, {"classes": class_views})
+        doc = "Encoders of header and trailer, but for the fields that the codec writes itself."
+        yield ModuleView(
+            "encoders/blocks.py", "encoders.py.j2", doc, of_encoders, sources, {"encoders": encoder_views}
+        )
+        doc = "Layouts of header and trailer."
+        yield ModuleView(
+            "layouts/blocks.py", "block_layouts.py.j2", doc, of_layouts, sources, {"blocks": layout_views}
+        )
+
+    def _groups(self) -> Iterator[ModuleView]:
+        groups = self.dialect.groups
+        sources = _files(*(group.location for group in groups))
+        of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
+        if groups:
+            of_classes.fixed("collections.abc", "Iterable")
+            of_classes.fixed("kalshi_fix_sansio.base", "Block")
+            of_classes.fixed("kalshi_fix_sansio.support", "to_entries")
+        writer = self._writer(of_layouts, in_groups_module=True)
+        class_views, encoder_views, layout_views = [], [], []
+        for group in groups:
+            cls, members = group.entry_class, group.members
+            classes.use_members(members, of_classes, self.package, in_groups=True)
+            class_views.append(classes.group_view(group, of_classes))
+            of_encoders.name(f"{self.package}.groups", cls)
+            title = f"an entry of {group.name}"
+            encoder_views.append(
+                encoders.encoder_view(cls, "entry", title, members, of_encoders, self.package, in_groups=True)
+            )
+            layout_views.append(writer.group(group))
+        doc = "The entries of repeating groups."
+        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, {"classes": class_views})
+        doc = "Encoders of the entries of repeating groups."
+        yield ModuleView(
+            "encoders/groups.py", "encoders.py.j2", doc, of_encoders, sources, {"encoders": encoder_views}
+        )
+        doc = "Layouts of the entries of repeating groups."
+        yield ModuleView(
+            "layouts/groups.py", "block_layouts.py.j2", doc, of_layouts, sources, {"blocks": layout_views}
+        )
+
+    def _writer(self, imports: Imports, *, in_groups_module: bool = False) -> layouts.LayoutWriter:
+        tags = {field.name: field.tag for field in self.dialect.fields}
+        return layouts.LayoutWriter(imports, self.package, tags, in_groups_module)
+
+
+def _files(*locations: Location) -> frozenset[str]:
+    return frozenset(location.file for location in locations)

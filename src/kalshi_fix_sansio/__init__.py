@@ -1,0 +1,1 @@
+"""Kalshi's FIX dialect without I/O: typed messages, codec and session."""
