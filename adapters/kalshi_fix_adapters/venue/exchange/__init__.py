@@ -1,0 +1,67 @@
+"""A pure model of an exchange: markets, accounts, order books, matching.
+
+It knows nothing of FIX, sockets or clocks: `Exchange.apply(command, now)` returns what came of
+a command.
+"""
+
+from kalshi_fix_adapters.venue.exchange.commands import (
+    Advance,
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    SetMarketState,
+    SetPause,
+)
+from kalshi_fix_adapters.venue.exchange.exchange import Exchange
+from kalshi_fix_adapters.venue.exchange.market import (
+    Market,
+    MarketRules,
+    margin_market,
+    prediction_market,
+)
+from kalshi_fix_adapters.venue.exchange.terms import (
+    MARGIN,
+    PREDICTION,
+    AccountId,
+    CancelCause,
+    ExecId,
+    MarketState,
+    OrderState,
+    PauseState,
+    RefusalCause,
+    RejectCause,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+
+__all__ = [
+    "MARGIN",
+    "PREDICTION",
+    "AccountId",
+    "Advance",
+    "AmendOrder",
+    "CancelAll",
+    "CancelCause",
+    "CancelOrder",
+    "Command",
+    "Exchange",
+    "ExecId",
+    "Market",
+    "MarketRules",
+    "MarketState",
+    "OrderState",
+    "PauseState",
+    "PlaceOrder",
+    "RefusalCause",
+    "RejectCause",
+    "SelfTradePrevention",
+    "SetMarketState",
+    "SetPause",
+    "Side",
+    "TimeInForce",
+    "margin_market",
+    "prediction_market",
+]

@@ -1,0 +1,123 @@
+"""One market's resting orders, in price-time priority, and which levels changed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
+from kalshi_fix_adapters.venue.exchange.terms import Side
+
+
+@attrs.define(eq=False)
+class Level:
+    """The orders of one side at one price; the oldest comes first."""
+
+    price: Decimal
+    size: Decimal = ZERO
+    orders: dict[str, Order] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class LevelChange:
+    """What became of one level. Dollars and contracts; size 0 means that it is gone."""
+
+    side: Side
+    price: Decimal
+    before: Decimal
+    size: Decimal
+
+
+@attrs.define(eq=False)
+class BookSide:
+    """All bids, or all asks."""
+
+    side: Side
+    levels: dict[Decimal, Level] = attrs.field(factory=dict)
+    _ranks: list[Decimal] = attrs.field(factory=list)
+    """Prices in ascending order of badness: asks as they are, bids negated."""
+
+    def _rank(self, price: Decimal) -> Decimal:
+        return -price if self.side is Side.BUY else price
+
+    def best(self) -> Level | None:
+        """Return the level that trades first, if any."""
+        return self.levels[abs(self._ranks[0])] if self._ranks else None
+
+    def __iter__(self) -> Iterator[Level]:
+        """Iterate the levels, the one that trades first first."""
+        return (self.levels[abs(rank)] for rank in self._ranks)
+
+    def add(self, order: Order) -> None:
+        """Let an order rest behind those of its price."""
+        level = self.levels.get(order.price)
+        if level is None:
+            level = self.levels[order.price] = Level(order.price)
+            insort(self._ranks, self._rank(order.price))
+        level.orders[order.order_id] = order
+        level.size += order.leaves
+
+    def reduce(self, order: Order, quantity: Decimal) -> None:
+        """Take quantity off a resting order's level; the order keeps its place."""
+        self.levels[order.price].size -= quantity
+
+    def remove(self, order: Order) -> None:
+        """Take an order out with the quantity it still has."""
+        level = self.levels[order.price]
+        del level.orders[order.order_id]
+        level.size -= order.leaves
+        if not level.orders:
+            del self.levels[order.price]
+            del self._ranks[bisect_left(self._ranks, self._rank(order.price))]
+
+
+@attrs.define(eq=False)
+class Book:
+    """Bids and asks of one market, and a record of the levels touched since it was last read."""
+
+    bids: BookSide = attrs.field(factory=lambda: BookSide(Side.BUY))
+    asks: BookSide = attrs.field(factory=lambda: BookSide(Side.SELL))
+    _touched: dict[tuple[Side, Decimal], Decimal] = attrs.field(factory=dict)
+    """Size of each touched level before the first touch."""
+
+    def side(self, side: Side) -> BookSide:
+        """Return the bids or the asks."""
+        return self.bids if side is Side.BUY else self.asks
+
+    def size(self, side: Side, price: Decimal) -> Decimal:
+        """Return how many contracts rest at a price."""
+        level = self.side(side).levels.get(price)
+        return level.size if level else ZERO
+
+    def add(self, order: Order) -> None:
+        """Let an order rest."""
+        self._touch(order)
+        self.side(order.side).add(order)
+
+    def reduce(self, order: Order, quantity: Decimal) -> None:
+        """Take quantity off a resting order, which keeps its place. The caller changes the order."""
+        self._touch(order)
+        self.side(order.side).reduce(order, quantity)
+
+    def remove(self, order: Order) -> None:
+        """Take a resting order out."""
+        self._touch(order)
+        self.side(order.side).remove(order)
+
+    def drain_changes(self) -> tuple[LevelChange, ...]:
+        """Return the levels whose size differs from that at the last call."""
+        changes = tuple(
+            LevelChange(side, price, before, size)
+            for (side, price), before in self._touched.items()
+            if (size := self.size(side, price)) != before
+        )
+        self._touched.clear()
+        return changes
+
+    def _touch(self, order: Order) -> None:
+        key = (order.side, order.price)
+        if key not in self._touched:
+            self._touched[key] = self.size(*key)

@@ -1,0 +1,107 @@
+"""What the exchange can be told to do. Prices in dollars, quantities in contracts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange.terms import (
+    AccountId,
+    CancelCause,
+    MarketState,
+    PauseState,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+
+
+@attrs.frozen(kw_only=True)
+class PlaceOrder:
+    """A new order."""
+
+    order_id: str
+    """The exchange's own id for it, drawn by the caller."""
+    cl_ord_id: str
+    account: AccountId
+    origin: str
+    """Which session places it; reports and mass cancels go by it."""
+    market: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expire_time: datetime | None = None
+    """For GOOD_TILL_DATE."""
+    post_only: bool = False
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.TAKER_AT_CROSS
+    cancel_on_pause: bool = False
+    max_execution_cost: Decimal | None = None
+    """Dollars. With it, the order trades whole at once for no more than this, or not at all."""
+    group: str | None = None
+    """The order group it is to join."""
+
+
+@attrs.frozen(kw_only=True)
+class CancelOrder:
+    """Take an open order out of the book."""
+
+    cl_ord_id: str
+    """The id of this request."""
+    orig_cl_ord_id: str
+    account: AccountId
+    origin: str
+    market: str
+    side: Side
+    order_id: str | None = None
+    """When given, it must be that of the order."""
+
+
+@attrs.frozen(kw_only=True)
+class AmendOrder:
+    """Change an open order's total quantity, its price, or both."""
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    account: AccountId
+    origin: str
+    market: str
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    """None leaves it as it is."""
+    order_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CancelAll:
+    """Cancel every open order of one session."""
+
+    origin: str
+    cause: CancelCause
+    """MASS_CANCELED when its owner asks, DISCONNECTED when the exchange does it."""
+
+
+@attrs.frozen
+class SetPause:
+    """Pause or resume the exchange as a whole."""
+
+    state: PauseState
+
+
+@attrs.frozen
+class SetMarketState:
+    """Halt, resume, close, determine or settle one market."""
+
+    market: str
+    state: MarketState
+
+
+@attrs.frozen
+class Advance:
+    """Nothing but the passing of time: orders whose time is up are cancelled."""
+
+
+Command = PlaceOrder | CancelOrder | AmendOrder | CancelAll | SetPause | SetMarketState | Advance

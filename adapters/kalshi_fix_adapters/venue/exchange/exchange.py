@@ -1,0 +1,163 @@
+"""The exchange of one product: commands in, outcomes out; no I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, tzinfo
+from decimal import Decimal
+
+from kalshi_fix_adapters.venue.exchange import changing, pausing, placing
+from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.commands import (
+    Advance,
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    SetMarketState,
+    SetPause,
+)
+from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
+from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
+from kalshi_fix_adapters.venue.exchange.money import (
+    MARGIN_FEES,
+    PREDICTION_FEES,
+    Collateral,
+    FeeSchedule,
+    MarginCollateral,
+    Position,
+    PredictionCollateral,
+)
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.exchange.registry import OrderRegistry
+from kalshi_fix_adapters.venue.exchange.terms import (
+    MARGIN,
+    AccountId,
+    CancelCause,
+    ExecId,
+    PauseState,
+    Side,
+)
+
+
+class Exchange:
+    """A matching exchange with price-time priority, all on shard 0.
+
+    It is told everything: commands with the time at which they happen (aware, in UTC and not
+    going back), and ids from `new_id`. The same calls give the same outcomes.
+    """
+
+    def __init__(
+        self,
+        product: str,
+        markets: Iterable[MarketRules],
+        balances: Mapping[AccountId, Decimal],
+        *,
+        zone: tzinfo,
+        new_id: Callable[[], str],
+        fees: FeeSchedule | None = None,
+        collateral: Collateral | None = None,
+        retained_orders: int = 10_000,
+    ) -> None:
+        """Open an exchange with these markets and these accounts, funded in dollars.
+
+        `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` and
+        `collateral` default to those of the product, `retained_orders` is how many finished
+        orders are remembered for cancels that come too late.
+        """
+        margin = product == MARGIN
+        if collateral is None:
+            collateral = MarginCollateral() if margin else PredictionCollateral()
+        if fees is None:
+            fees = MARGIN_FEES if margin else PREDICTION_FEES
+        self.product = product
+        self._floor = Floor(
+            markets={rules.ticker: Market(rules) for rules in markets},
+            accounts={key: Account(key, collateral, balance) for key, balance in balances.items()},
+            fees=fees,
+            zone=zone,
+            new_id=new_id,
+            orders=OrderRegistry(retained_orders),
+        )
+        self._clock = 0
+
+    def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
+        """Carry out a command, after cancelling the orders whose time was up by then.
+
+        Raises:
+            ValueError: a SetMarketState that names no market or an impossible step; then
+                nothing changed.
+        """
+        if isinstance(command, SetMarketState):
+            pausing.check_market_state(self._floor, command)
+        batch = Batch(self._clock + 1, now)
+        self._expire(batch)
+        self._dispatch(batch, command)
+        self._floor.publish(batch)
+        if batch.events:
+            self._clock += 1
+        return tuple(batch.outcomes)
+
+    def draw_exec_id(self) -> ExecId:
+        """Return the identity for a report about something that never reached the book."""
+        self._clock += 1
+        return ExecId(self._clock, 1)
+
+    def next_expiry(self) -> datetime | None:
+        """Return when the next resting order expires."""
+        return self._floor.orders.next_expiry()
+
+    @property
+    def pause(self) -> PauseState:
+        """What the exchange takes at present."""
+        return self._floor.pause
+
+    @property
+    def markets(self) -> Mapping[str, Market]:
+        """The markets by ticker; to be looked at, not changed."""
+        return self._floor.markets
+
+    def account(self, account_id: AccountId) -> Account:
+        """Return an account, to be looked at.
+
+        Raises:
+            KeyError: there is none of this id.
+        """
+        return self._floor.accounts[account_id]
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Return all accounts."""
+        return tuple(self._floor.accounts.values())
+
+    def position(self, account_id: AccountId, market: str) -> Position:
+        """Return what an account holds in a market."""
+        return self.account(account_id).holding(market).position
+
+    def levels(self, market: str, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
+        """Return price and size of each level of a side, the best first; none for an unknown market."""
+        found = self._floor.markets.get(market)
+        if found is None:
+            return ()
+        return tuple((level.price, level.size) for level in found.book.side(side))
+
+    def _expire(self, batch: Batch) -> None:
+        while (order := self._floor.orders.pop_expired(batch.now)) is not None:
+            self._floor.cancel(batch, order, CancelCause.EXPIRED)
+
+    def _dispatch(self, batch: Batch, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                placing.place(self._floor, batch, command)
+            case CancelOrder():
+                changing.cancel(self._floor, batch, command)
+            case AmendOrder():
+                changing.amend(self._floor, batch, command)
+            case CancelAll():
+                changing.cancel_all(self._floor, batch, command)
+            case SetPause():
+                pausing.set_pause(self._floor, batch, command)
+            case SetMarketState():
+                pausing.set_market_state(self._floor, batch, command)
+            case Advance():
+                return

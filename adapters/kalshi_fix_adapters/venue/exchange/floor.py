@@ -1,0 +1,155 @@
+"""The exchange's state, and the steps that every command is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.market import Market
+from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
+from kalshi_fix_adapters.venue.exchange.outcomes import (
+    BookChanged,
+    OrderCanceled,
+    OrderTraded,
+    Outcome,
+    TradePrinted,
+)
+from kalshi_fix_adapters.venue.exchange.registry import OrderRegistry
+from kalshi_fix_adapters.venue.exchange.terms import (
+    AccountId,
+    CancelCause,
+    ExecId,
+    OrderState,
+    PauseState,
+)
+
+
+@attrs.define(eq=False)
+class Batch:
+    """What one command has brought about so far."""
+
+    clock: int
+    now: datetime
+    outcomes: list[Outcome] = attrs.field(factory=list)
+    touched: dict[str, Market] = attrs.field(factory=dict)
+    """Markets whose book may have changed."""
+    events: int = 0
+
+    def exec_id(self) -> ExecId:
+        """Draw the identity of the next event."""
+        self.events += 1
+        return ExecId(self.clock, self.events)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Floor:
+    """Markets, accounts and orders of one product."""
+
+    markets: dict[str, Market]
+    accounts: dict[AccountId, Account]
+    fees: FeeSchedule
+    zone: tzinfo
+    """Where the trading day ends at midnight."""
+    new_id: Callable[[], str]
+    orders: OrderRegistry
+    pause: PauseState = PauseState.OPEN
+
+    def account(self, order: Order) -> Account:
+        """Return the purse of an open order."""
+        return self.accounts[order.account]
+
+    def rest(self, batch: Batch, order: Order) -> None:
+        """Let an open order stand in its book."""
+        market = self.markets[order.market]
+        market.book.add(order)
+        order.resting = True
+        batch.touched[market.ticker] = market
+
+    def lift(self, batch: Batch, order: Order) -> None:
+        """Take an open order out of its book, if it stands there; it stays open."""
+        if order.resting:
+            market = self.markets[order.market]
+            market.book.remove(order)
+            order.resting = False
+            batch.touched[market.ticker] = market
+
+    def cancel(
+        self,
+        batch: Batch,
+        order: Order,
+        cause: CancelCause,
+        *,
+        requester: str | None = None,
+        cl_ord_id: str | None = None,
+    ) -> None:
+        """End an open order; a request that asks for it gives its session and its ClOrdID."""
+        self.lift(batch, order)
+        self.account(order).work(order.market, order.side, order.price, -order.leaves)
+        order.leaves = ZERO
+        order.state = OrderState.CANCELED
+        orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
+        self.orders.finish(order, cl_ord_id)
+        batch.outcomes.append(
+            OrderCanceled(
+                exec_id=batch.exec_id(),
+                time=batch.now,
+                order=order.snapshot(),
+                cause=cause,
+                requester=requester,
+                orig_cl_ord_id=orig_cl_ord_id,
+            )
+        )
+
+    def trade(self, batch: Batch, taker: Order, maker: Order, quantity: Decimal) -> None:
+        """Let two open orders trade at the price of the one that was there first."""
+        market = self.markets[maker.market]
+        batch.touched[market.ticker] = market
+        trade_id = self.new_id()
+        market.book.reduce(maker, quantity)
+        for order, aggressor in ((taker, True), (maker, False)):
+            account = self.account(order)
+            fee = self.fees.fee(maker.price, quantity, aggressor=aggressor)
+            flow = account.fill(market.ticker, order.side, order.price, maker.price, quantity, fee)
+            order.fill(maker.price, quantity)
+            position = account.holding(market.ticker).position
+            batch.outcomes.append(
+                OrderTraded(
+                    exec_id=batch.exec_id(),
+                    time=batch.now,
+                    order=order.snapshot(),
+                    trade_id=trade_id,
+                    price=maker.price,
+                    quantity=quantity,
+                    aggressor=aggressor,
+                    fee=fee,
+                    balance_change=flow.change - fee,
+                    collateral_returned=flow.returned,
+                    long_quantity=position.long,
+                    short_quantity=position.short,
+                )
+            )
+            if order.state is OrderState.FILLED:
+                self.lift(batch, order)
+                self.orders.finish(order)
+        batch.outcomes.append(
+            TradePrinted(
+                time=batch.now,
+                market=market.ticker,
+                trade_id=trade_id,
+                price=maker.price,
+                quantity=quantity,
+                aggressor=taker.side,
+            )
+        )
+
+    def publish(self, batch: Batch) -> None:
+        """Say what the batch did to the books."""
+        for ticker, market in batch.touched.items():
+            changes = market.book.drain_changes()
+            if changes:
+                batch.outcomes.append(BookChanged(time=batch.now, market=ticker, changes=changes))

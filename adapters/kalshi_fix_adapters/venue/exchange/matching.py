@@ -1,0 +1,88 @@
+"""Price-time matching of one incoming order against a book, with self-trade prevention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange.book import Book
+from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
+from kalshi_fix_adapters.venue.exchange.money import Collateral
+from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
+from kalshi_fix_adapters.venue.exchange.terms import CancelCause, SelfTradePrevention, Side
+
+
+@attrs.frozen
+class Preview:
+    """What an order would trade at once."""
+
+    quantity: Decimal
+    fills: tuple[tuple[Decimal, Decimal], ...]
+    """Price and quantity of each."""
+
+    def cost(self, collateral: Collateral, side: Side) -> Decimal:
+        """Return the dollars it takes to open all of it."""
+        return sum((quantity * collateral.opening(side, price) for price, quantity in self.fills), ZERO)
+
+
+def crosses(book: Book, order: Order) -> bool:
+    """Say whether the order would trade, or meet an order of its owner, at once."""
+    best = book.side(order.side.opposite).best()
+    return best is not None and order.crosses(best.price)
+
+
+def preview(book: Book, order: Order) -> Preview:
+    """Return what the order would trade at once, changing nothing."""
+    fills: list[tuple[Decimal, Decimal]] = []
+    wanted = order.leaves
+    for maker in _makers(book, order):
+        if not wanted:
+            break
+        if maker.account.owner == order.account.owner:
+            if order.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS:
+                break
+            continue
+        quantity = min(wanted, maker.leaves)
+        fills.append((maker.price, quantity))
+        wanted -= quantity
+    return Preview(order.leaves - wanted, tuple(fills))
+
+
+def meets_own(book: Book, order: Order, price: Decimal) -> bool:
+    """Say whether the order, at another price, could trade with one of the same owner."""
+    for level in book.side(order.side.opposite):
+        if (level.price > price) if order.side is Side.BUY else (level.price < price):
+            return False
+        if any(maker.account.owner == order.account.owner for maker in level.orders.values()):
+            return True
+    return False
+
+
+def match(floor: Floor, batch: Batch, taker: Order) -> bool:
+    """Trade the order against its book for as long as prices cross.
+
+    Returns whether it was stopped by an order of its own owner (self-trade prevention
+    type 1); with type 2 that order is cancelled and matching goes on.
+    """
+    makers = floor.markets[taker.market].book.side(taker.side.opposite)
+    while taker.leaves:
+        level = makers.best()
+        if level is None or not taker.crosses(level.price):
+            break
+        maker = next(iter(level.orders.values()))
+        if maker.account.owner != taker.account.owner:
+            floor.trade(batch, taker, maker, min(taker.leaves, maker.leaves))
+        elif taker.self_trade_prevention is SelfTradePrevention.MAKER:
+            floor.cancel(batch, maker, CancelCause.SELF_TRADE_MAKER)
+        else:
+            return True
+    return False
+
+
+def _makers(book: Book, order: Order) -> Iterator[Order]:
+    for level in book.side(order.side.opposite):
+        if not order.crosses(level.price):
+            return
+        yield from level.orders.values()

@@ -1,0 +1,153 @@
+"""What the exchange says came of a command, in the order in which it happened.
+
+Prices in dollars, quantities in contracts, amounts in dollars. Each order in an outcome is a
+picture of it as it stood right after.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange.book import LevelChange
+from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelOrder, PlaceOrder
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
+from kalshi_fix_adapters.venue.exchange.terms import (
+    CancelCause,
+    ExecId,
+    MarketState,
+    RefusalCause,
+    RejectCause,
+    Side,
+)
+
+
+@attrs.frozen(kw_only=True)
+class OrderAccepted:
+    """A new order was taken; it comes before the order's first trade."""
+
+    exec_id: ExecId
+    time: datetime
+    order: OrderSnapshot
+
+
+@attrs.frozen(kw_only=True)
+class OrderRejected:
+    """A new order was refused; nothing changed."""
+
+    exec_id: ExecId
+    time: datetime
+    request: PlaceOrder
+    cause: RejectCause
+
+
+@attrs.frozen(kw_only=True)
+class OrderTraded:
+    """One side of a trade."""
+
+    exec_id: ExecId
+    time: datetime
+    order: OrderSnapshot
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: bool
+    """Whether this order came second."""
+    fee: Decimal
+    balance_change: Decimal
+    """With the fee taken off."""
+    collateral_returned: Decimal
+    """The part of `balance_change` (before the fee) that closing a position gave back."""
+    long_quantity: Decimal
+    """The account's position in the market after it."""
+    short_quantity: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class OrderCanceled:
+    """An order left the book, or never reached it, with `order.filled` traded."""
+
+    exec_id: ExecId
+    time: datetime
+    order: OrderSnapshot
+    cause: CancelCause
+    requester: str | None = None
+    """The session whose request did it; None when the exchange did."""
+    orig_cl_ord_id: str | None = None
+    """The order's ClOrdID before that request."""
+
+
+@attrs.frozen(kw_only=True)
+class OrderReplaced:
+    """An order was amended."""
+
+    exec_id: ExecId
+    time: datetime
+    order: OrderSnapshot
+    requester: str
+    orig_cl_ord_id: str
+
+
+@attrs.frozen(kw_only=True)
+class RequestRefused:
+    """A cancel or an amend was refused; nothing changed."""
+
+    request: CancelOrder | AmendOrder
+    cause: RefusalCause
+    order: OrderSnapshot | None
+    """The order meant, if there is (or lately was) one."""
+
+
+@attrs.frozen(kw_only=True)
+class MassCancelDone:
+    """A mass cancel was taken; an OrderCanceled follows for each order."""
+
+    origin: str
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class MassCancelRefused:
+    """A mass cancel was refused."""
+
+    origin: str
+    cause: RefusalCause
+
+
+@attrs.frozen(kw_only=True)
+class TradePrinted:
+    """A trade, as the market sees it."""
+
+    time: datetime
+    market: str
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: Side
+
+
+@attrs.frozen(kw_only=True)
+class BookChanged:
+    """What a command did to the levels of one market's book, all of it together."""
+
+    time: datetime
+    market: str
+    changes: tuple[LevelChange, ...]
+
+
+@attrs.frozen(kw_only=True)
+class MarketStateChanged:
+    """A market was halted, resumed, closed, determined or settled."""
+
+    time: datetime
+    market: str
+    state: MarketState
+
+
+OrderOutcome = OrderAccepted | OrderTraded | OrderCanceled | OrderReplaced
+"""What happened to an order, for its owner."""
+MarketOutcome = TradePrinted | BookChanged | MarketStateChanged
+"""What happened to a market, for everybody."""
+Outcome = OrderOutcome | OrderRejected | RequestRefused | MassCancelDone | MassCancelRefused | MarketOutcome

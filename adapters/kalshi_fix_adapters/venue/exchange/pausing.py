@@ -1,0 +1,65 @@
+"""Pauses of the exchange and the life of a market."""
+
+from __future__ import annotations
+
+from kalshi_fix_adapters.venue.exchange.commands import SetMarketState, SetPause
+from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
+from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged
+from kalshi_fix_adapters.venue.exchange.terms import CancelCause, MarketState, PauseState
+
+_PAUSE_CAUSES = {
+    PauseState.TRADING_PAUSED: CancelCause.TRADING_PAUSED,
+    PauseState.EXCHANGE_PAUSED: CancelCause.EXCHANGE_PAUSED,
+}
+_NEXT_STATES = {
+    MarketState.ACTIVE: (MarketState.INACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
+    MarketState.INACTIVE: (MarketState.ACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
+    MarketState.CLOSED: (MarketState.DETERMINED,),
+    MarketState.DETERMINED: (MarketState.SETTLED,),
+    MarketState.SETTLED: (),
+}
+
+
+def set_pause(floor: Floor, batch: Batch, command: SetPause) -> None:
+    """Pause or resume; where a pause begins, orders that asked for it are cancelled."""
+    floor.pause = command.state
+    cause = _PAUSE_CAUSES.get(command.state)
+    if cause is not None:
+        for order in floor.orders:
+            if order.cancel_on_pause:
+                floor.cancel(batch, order, cause)
+
+
+def check_market_state(floor: Floor, command: SetMarketState) -> None:
+    """Make sure that a market can make a step in its life.
+
+    Raises:
+        ValueError: there is no such market, or it cannot go from its state to that one.
+    """
+    market = floor.markets.get(command.market)
+    if market is None:
+        raise ValueError(f"there is no market {command.market}")
+    if command.state not in (market.state, *_NEXT_STATES[market.state]):
+        raise ValueError(
+            f"market {command.market} is {market.state.value} and cannot become {command.state.value}"
+        )
+
+
+def set_market_state(floor: Floor, batch: Batch, command: SetMarketState) -> None:
+    """Move a market on in its life, by a step that was checked.
+
+    A halt cancels the orders that asked to be cancelled on a pause; the end of trading cancels
+    all of them. Positions are not paid out.
+    """
+    market = floor.markets[command.market]
+    if command.state is market.state:
+        return
+    market.state = command.state
+    batch.outcomes.append(MarketStateChanged(time=batch.now, market=market.ticker, state=command.state))
+    if command.state is MarketState.ACTIVE:
+        return
+    halted = command.state is MarketState.INACTIVE
+    cause = CancelCause.TRADING_PAUSED if halted else CancelCause.MARKET_CLOSED
+    for order in floor.orders:
+        if order.market == market.ticker and (order.cancel_on_pause or not halted):
+            floor.cancel(batch, order, cause)

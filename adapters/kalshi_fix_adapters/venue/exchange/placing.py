@@ -1,0 +1,178 @@
+"""New orders: what is checked, in which order, and what then happens at once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.commands import PlaceOrder
+from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
+from kalshi_fix_adapters.venue.exchange.market import Market
+from kalshi_fix_adapters.venue.exchange.matching import crosses, match, preview
+from kalshi_fix_adapters.venue.exchange.orders import Order
+from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderRejected
+from kalshi_fix_adapters.venue.exchange.terms import (
+    CancelCause,
+    MarketState,
+    PauseState,
+    RejectCause,
+    Side,
+    TimeInForce,
+)
+
+_AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_PAUSED = {
+    PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
+    PauseState.EXCHANGE_PAUSED: RejectCause.EXCHANGE_PAUSED,
+}
+
+
+def place(floor: Floor, batch: Batch, command: PlaceOrder) -> None:
+    """Take a new order, or refuse it and change nothing."""
+    cause = _refusal(floor, command)
+    if cause is not None:
+        batch.outcomes.append(
+            OrderRejected(exec_id=batch.exec_id(), time=batch.now, request=command, cause=cause)
+        )
+        return
+    order = _order(command, _expire_time(command, batch.now, floor.zone))
+    floor.orders.add(order)
+    batch.outcomes.append(OrderAccepted(exec_id=batch.exec_id(), time=batch.now, order=order.snapshot()))
+    killed = _killed(floor, order)
+    if killed is not None:
+        floor.cancel(batch, order, killed)
+        return
+    stopped = match(floor, batch, order)
+    if not order.leaves:
+        return
+    if stopped:
+        floor.cancel(batch, order, CancelCause.SELF_TRADE_TAKER)
+    elif order.time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL or _overdue(order, batch.now):
+        floor.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
+    else:
+        floor.rest(batch, order)
+        floor.orders.schedule(order)
+
+
+def market_refusal(market: Market) -> RejectCause | None:
+    """Return why a market takes neither new orders nor amends, if so."""
+    if market.state is MarketState.ACTIVE:
+        return None
+    if market.state is MarketState.INACTIVE:
+        return RejectCause.MARKET_INACTIVE
+    return RejectCause.MARKET_ALREADY_CLOSED
+
+
+def pause_refusal(floor: Floor) -> RejectCause | None:
+    """Return why the exchange takes neither new orders nor amends, if so."""
+    return _PAUSED.get(floor.pause)
+
+
+def affordability_refusal(
+    account: Account, market: Market, side: Side, reserved_before: Decimal
+) -> RejectCause | None:
+    """Return which limit the account's open orders, as they are counted now, exceed.
+
+    A change that holds back no more than before is affordable even to an account in debt, so
+    that it can still close its positions.
+    """
+    limit = market.rules.position_limit
+    if limit is not None and account.holding(market.ticker).reach(side) > limit:
+        return RejectCause.EXCEEDED_PER_MARKET_RISK_LIMIT
+    if account.available < 0 and account.reserved > reserved_before:
+        return RejectCause.INSUFFICIENT_BALANCE
+    return None
+
+
+def end_of_day(now: datetime, zone: tzinfo) -> datetime:
+    """Return when a Day order placed now ends: 23:59:59.999 in the zone, as UTC."""
+    local = now.astimezone(zone)
+    end = local.replace(hour=23, minute=59, second=59, microsecond=999_000, fold=0)
+    if local >= end:
+        end += timedelta(days=1)
+    return end.astimezone(now.tzinfo)
+
+
+def _refusal(floor: Floor, command: PlaceOrder) -> RejectCause | None:
+    account = floor.accounts.get(command.account)
+    if account is None:
+        return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
+    paused = pause_refusal(floor)
+    if paused is not None:
+        return paused
+    market = floor.markets.get(command.market)
+    if market is None:
+        return RejectCause.MARKET_NOT_FOUND
+    closed = market_refusal(market)
+    if closed is not None:
+        return closed
+    if floor.orders.find(command.account.owner, command.cl_ord_id) is not None:
+        return RejectCause.ORDER_ALREADY_EXISTS
+    if not _well_formed(market, command):
+        return RejectCause.INVALID_ORDER
+    if command.group is not None:
+        return RejectCause.ORDER_GROUP_NOT_FOUND
+    reserved = account.reserved
+    account.work(market.ticker, command.side, command.price, command.quantity)
+    exceeded = affordability_refusal(account, market, command.side, reserved)
+    if exceeded is not None:
+        account.work(market.ticker, command.side, command.price, -command.quantity)
+    return exceeded
+
+
+def _well_formed(market: Market, command: PlaceOrder) -> bool:
+    return (
+        market.rules.accepts_price(command.price)
+        and market.rules.accepts_quantity(command.quantity)
+        and not (command.post_only and command.time_in_force in _AT_ONCE)
+        and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
+        and (command.max_execution_cost is None or command.max_execution_cost > 0)
+    )
+
+
+def _expire_time(command: PlaceOrder, now: datetime, zone: tzinfo) -> datetime | None:
+    if command.time_in_force is TimeInForce.DAY:
+        return end_of_day(now, zone)
+    return command.expire_time
+
+
+def _order(command: PlaceOrder, expire_time: datetime | None) -> Order:
+    return Order(
+        order_id=command.order_id,
+        cl_ord_id=command.cl_ord_id,
+        account=command.account,
+        origin=command.origin,
+        market=command.market,
+        side=command.side,
+        price=command.price,
+        quantity=command.quantity,
+        leaves=command.quantity,
+        time_in_force=command.time_in_force,
+        expire_time=expire_time,
+        post_only=command.post_only,
+        self_trade_prevention=command.self_trade_prevention,
+        cancel_on_pause=command.cancel_on_pause,
+        max_execution_cost=command.max_execution_cost,
+    )
+
+
+def _killed(floor: Floor, order: Order) -> CancelCause | None:
+    """Return why the order ends before it can trade at all, if so."""
+    book = floor.markets[order.market].book
+    if order.post_only:
+        return CancelCause.POST_ONLY_CROSS if crosses(book, order) else None
+    if order.max_execution_cost is None and order.time_in_force is not TimeInForce.FILL_OR_KILL:
+        return None
+    fills = preview(book, order)
+    if fills.quantity < order.leaves:
+        return CancelCause.FOK_INSUFFICIENT_VOLUME
+    if order.max_execution_cost is not None:
+        collateral = floor.account(order).collateral
+        if fills.cost(collateral, order.side) > order.max_execution_cost:
+            return CancelCause.MAX_EXECUTION_COST
+    return None
+
+
+def _overdue(order: Order, now: datetime) -> bool:
+    return order.expire_time is not None and order.expire_time <= now

@@ -1,0 +1,95 @@
+"""Where orders are found: by ClOrdID, by session, by the time at which they expire."""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange.orders import Order, OrderSnapshot
+
+Key = tuple[str, str]
+"""Owner and ClOrdID."""
+
+
+@attrs.define(eq=False)
+class OrderRegistry:
+    """All open orders, and the last `retained` that are done (so that a cancel that comes too
+    late can be told so)."""
+
+    retained: int = 10_000
+    _open: dict[Key, Order] = attrs.field(factory=dict)
+    _by_id: dict[str, Order] = attrs.field(factory=dict)
+    _by_origin: dict[str, dict[str, Order]] = attrs.field(factory=dict)
+    _done: OrderedDict[Key, OrderSnapshot] = attrs.field(factory=OrderedDict)
+    _expiries: list[tuple[datetime, str]] = attrs.field(factory=list)
+
+    def __iter__(self) -> Iterator[Order]:
+        """Iterate over a copy of the open orders, oldest first."""
+        return iter(tuple(self._by_id.values()))
+
+    def add(self, order: Order) -> None:
+        """Take in a new open order."""
+        self._open[order.account.owner, order.cl_ord_id] = order
+        self._by_id[order.order_id] = order
+        self._by_origin.setdefault(order.origin, {})[order.order_id] = order
+
+    def schedule(self, order: Order) -> None:
+        """Let an order that rests expire at its time, if it has one."""
+        if order.expire_time is not None:
+            heapq.heappush(self._expiries, (order.expire_time, order.order_id))
+
+    def rename(self, order: Order, cl_ord_id: str) -> None:
+        """Let an open order be found under the id of the request that changed it."""
+        del self._open[order.account.owner, order.cl_ord_id]
+        order.cl_ord_id = cl_ord_id
+        self._open[order.account.owner, cl_ord_id] = order
+
+    def finish(self, order: Order, cl_ord_id: str | None = None) -> None:
+        """Take an order that is done out of the open ones; `cl_ord_id` is that of the request
+        that ended it."""
+        del self._open[order.account.owner, order.cl_ord_id]
+        del self._by_id[order.order_id]
+        mine = self._by_origin[order.origin]
+        del mine[order.order_id]
+        if not mine:
+            del self._by_origin[order.origin]
+        snapshot = order.snapshot()
+        self._remember(order.cl_ord_id, snapshot)
+        if cl_ord_id is not None:
+            order.cl_ord_id = cl_ord_id
+            self._remember(cl_ord_id, order.snapshot())
+
+    def find(self, owner: str, cl_ord_id: str) -> Order | None:
+        """Return the open order of this owner with this ClOrdID."""
+        return self._open.get((owner, cl_ord_id))
+
+    def find_done(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
+        """Return how an order of this owner with this ClOrdID ended, if that is still known."""
+        return self._done.get((owner, cl_ord_id))
+
+    def of_origin(self, origin: str) -> tuple[Order, ...]:
+        """Return the open orders that a session placed, oldest first."""
+        return tuple(self._by_origin.get(origin, {}).values())
+
+    def next_expiry(self) -> datetime | None:
+        """Return when the next open order expires."""
+        while self._expiries and self._expiries[0][1] not in self._by_id:
+            heapq.heappop(self._expiries)
+        return self._expiries[0][0] if self._expiries else None
+
+    def pop_expired(self, now: datetime) -> Order | None:
+        """Return an open order whose time is up, the longest overdue first, or None."""
+        expiry = self.next_expiry()
+        if expiry is None or expiry > now:
+            return None
+        return self._by_id[heapq.heappop(self._expiries)[1]]
+
+    def _remember(self, cl_ord_id: str, snapshot: OrderSnapshot) -> None:
+        self._done[snapshot.account.owner, cl_ord_id] = snapshot
+        self._done.move_to_end((snapshot.account.owner, cl_ord_id))
+        while len(self._done) > self.retained:
+            self._done.popitem(last=False)

@@ -1,0 +1,170 @@
+"""The vocabulary of the exchange model: sides, lifetimes, causes and identifiers, free of FIX."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum, auto
+
+import attrs
+
+PREDICTION = "prediction"
+"""Event contracts: a price is between 0 and 1 dollar, a contract pays 1 dollar or nothing."""
+MARGIN = "margin"
+"""Perpetual futures, margined."""
+
+
+class Side(Enum):
+    """Which way an order trades. Every prediction order is on the YES contract: selling YES at
+    a price is the same as buying NO at 1 dollar minus that price."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        """The side this one trades against."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class TimeInForce(Enum):
+    """How long an order lives (Kalshi's order entry page, TimeInForce 59)."""
+
+    DAY = "day"
+    """Until 23:59:59.999 US Eastern of the day it is placed."""
+    GOOD_TILL_CANCEL = "good till cancel"
+    IMMEDIATE_OR_CANCEL = "immediate or cancel"
+    """What does not trade at once is cancelled."""
+    FILL_OR_KILL = "fill or kill"
+    """Trades whole at once, or not at all."""
+    GOOD_TILL_DATE = "good till date"
+    """Until its expire time; one that has passed makes the order immediate or cancel."""
+
+
+class SelfTradePrevention(Enum):
+    """What happens where an order would trade with one of the same owner (2964)."""
+
+    TAKER_AT_CROSS = "taker at cross"
+    """The incoming order trades up to there, and the rest of it is cancelled."""
+    MAKER = "maker"
+    """The resting order is cancelled, and the incoming one goes on."""
+
+
+class OrderState(Enum):
+    """Where an order stands in its life."""
+
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELED = "canceled"
+
+
+class MarketState(Enum):
+    """Where a market stands in its life."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    """Deactivated by the exchange; orders rest, nothing new is taken."""
+    CLOSED = "closed"
+    """Closed on schedule; resting orders were cancelled."""
+    DETERMINED = "determined"
+    """The result is known."""
+    SETTLED = "settled"
+
+
+class PauseState(Enum):
+    """What the exchange as a whole takes (Kalshi's connectivity page, pauses)."""
+
+    OPEN = "open"
+    TRADING_PAUSED = "trading paused"
+    """No new orders and no amends; cancels work."""
+    EXCHANGE_PAUSED = "exchange paused"
+    """No cancels either."""
+
+
+class RejectCause(StrEnum):
+    """Why a new order is refused; the members are the venue's own words (Text 58)."""
+
+    MARKET_NOT_FOUND = "MARKET_NOT_FOUND"
+    MARKET_INACTIVE = "MARKET_INACTIVE"
+    MARKET_ALREADY_CLOSED = "MARKET_ALREADY_CLOSED"
+    TRADING_PAUSED = "TRADING_PAUSED"
+    EXCHANGE_PAUSED = "EXCHANGE_PAUSED"
+    ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
+    INVALID_ORDER = "INVALID_ORDER"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    EXCEEDED_PER_MARKET_RISK_LIMIT = "EXCEEDED_PER_MARKET_RISK_LIMIT"
+    ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
+    CUSTOMER_ACCOUNT_NOT_FOUND = "CUSTOMER_ACCOUNT_NOT_FOUND"
+
+
+class RefusalCause(StrEnum):
+    """Why a cancel or an amend of an order is refused.
+
+    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are the
+    venue's words on an OrderCancelReject; ORDER_NOT_FOUND and ORDER_ALREADY_FILLED stand for
+    its codes 1 and 0 of CxlRejReason (102); the rest are those of a refused new order.
+    """
+
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    ORDER_ALREADY_FILLED = "ORDER_ALREADY_FILLED"
+    INVALID_AMEND_QTY_FOR_ORDER = "INVALID_AMEND_QTY_FOR_ORDER"
+    CANNOT_UPDATE_FILLED_ORDER = "CANNOT_UPDATE_FILLED_ORDER"
+    SELF_CROSS_ATTEMPT = "SELF_CROSS_ATTEMPT"
+    ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
+    INVALID_ORDER = "INVALID_ORDER"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    EXCEEDED_PER_MARKET_RISK_LIMIT = "EXCEEDED_PER_MARKET_RISK_LIMIT"
+    MARKET_INACTIVE = "MARKET_INACTIVE"
+    MARKET_ALREADY_CLOSED = "MARKET_ALREADY_CLOSED"
+    TRADING_PAUSED = "TRADING_PAUSED"
+    EXCHANGE_PAUSED = "EXCHANGE_PAUSED"
+
+
+class CancelCause(Enum):
+    """Why an order left the book without being filled."""
+
+    REQUESTED = auto()
+    """Its owner asked for it."""
+    AMENDED_TO_FILLED = auto()
+    """Its owner amended its quantity to what had been filled."""
+    MASS_CANCELED = auto()
+    DISCONNECTED = auto()
+    """Its session ended and had asked for CancelOrdersOnDisconnect."""
+    EXPIRED = auto()
+    MARKET_CLOSED = auto()
+    TRADING_PAUSED = auto()
+    """A trading pause or a market halt began, and it was to be cancelled then."""
+    EXCHANGE_PAUSED = auto()
+    POST_ONLY_CROSS = auto()
+    FOK_INSUFFICIENT_VOLUME = auto()
+    IMMEDIATE_OR_CANCELLED = auto()
+    MAX_EXECUTION_COST = auto()
+    SELF_TRADE_TAKER = auto()
+    SELF_TRADE_MAKER = auto()
+
+    @property
+    def is_expiry(self) -> bool:
+        """Whether the venue counts it among the expiry-style system cancels
+        (OrderExpiryCancel and CloseCancel, the page on authentication, 21012)."""
+        return self in (CancelCause.EXPIRED, CancelCause.MARKET_CLOSED)
+
+
+@attrs.frozen
+class AccountId:
+    """One purse: an owner and, below it, a numbered subaccount (0 is the primary one)."""
+
+    owner: str
+    subaccount: int = 0
+
+
+@attrs.frozen
+class ExecId:
+    """The identity of one event of the exchange, in order within a shard (ExecID 17)."""
+
+    clock: int
+    event: int
+    shard: int = 0
+
+    def __str__(self) -> str:
+        """Return `clock;event`, and `clock;event;shard` off shard 0."""
+        if self.shard == 0:
+            return f"{self.clock};{self.event}"
+        return f"{self.clock};{self.event};{self.shard}"

@@ -1,0 +1,177 @@
+"""The exchange model against the slow obvious one, on random sequences of requests."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_adapters.venue.exchange import SelfTradePrevention, Side, TimeInForce
+from kalshi_fix_adapters.venue.exchange.outcomes import BookChanged, OrderTraded, Outcome
+from tests.venue.desk import BUY, SELL, Desk
+from tests.venue.slow_matching import Fill, SlowBook
+
+OWNERS = ("ann", "bob", "cat")
+prices = st.integers(46, 54).map(lambda cents: Decimal(cents) / 100)
+quantities = st.integers(1, 1000).map(lambda hundredths: Decimal(hundredths) / 100)
+
+
+@attrs.frozen
+class Place:
+    owner: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    tif: TimeInForce
+    post_only: bool
+    stp: SelfTradePrevention
+
+
+@attrs.frozen
+class Cancel:
+    which: int
+
+
+@attrs.frozen
+class Amend:
+    which: int
+    quantity: Decimal
+    price: Decimal
+
+
+tifs = st.sampled_from(
+    [TimeInForce.GOOD_TILL_CANCEL] * 4 + [TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL]
+)
+places = st.builds(
+    Place,
+    owner=st.sampled_from(OWNERS),
+    side=st.sampled_from([BUY, SELL]),
+    quantity=quantities,
+    price=prices,
+    tif=tifs,
+    post_only=st.booleans(),
+    stp=st.sampled_from(SelfTradePrevention),
+).map(lambda p: attrs.evolve(p, post_only=p.post_only and p.tif is TimeInForce.GOOD_TILL_CANCEL))
+cancels = st.builds(Cancel, st.integers(0, 50))
+amends = st.builds(Amend, st.integers(0, 50), quantities, prices)
+requests = st.lists(st.one_of(places, places, places, cancels, amends), max_size=60)
+
+
+class Match:
+    """Plays every request to both models and keeps what is derived from the outcomes."""
+
+    def __init__(self, balance: str) -> None:
+        self.desk = Desk(balances=dict.fromkeys(OWNERS, balance))
+        self.slow = SlowBook()
+        self.stps: dict[str, SelfTradePrevention] = {}
+        self.fills: list[Fill] = []
+        self.rebuilt: dict[Side, dict[Decimal, Decimal]] = {BUY: {}, SELL: {}}
+
+    def play(self, number: int, request: Place | Cancel | Amend) -> None:
+        if isinstance(request, Place):
+            self._place(f"o{number}", request)
+        elif self.slow.resting:
+            order = self.slow.resting[request.which % len(self.slow.resting)]
+            if isinstance(request, Cancel):
+                self._take(self.desk.cancel(order.owner, f"c{number}", order.name, order.side))
+                self.slow.cancel(order.name)
+            else:
+                # The same name again, so that both models go on calling the order alike.
+                self._take(
+                    self.desk.amend(
+                        order.owner,
+                        order.name,
+                        order.name,
+                        str(request.quantity),
+                        str(request.price),
+                        order.side,
+                    )
+                )
+                self.slow.amend(order.name, request.quantity, request.price, self.stps[order.name])
+
+    def _place(self, name: str, place: Place) -> None:
+        self.stps[name] = place.stp
+        self._take(
+            self.desk.place(
+                place.owner,
+                name,
+                place.side,
+                str(place.quantity),
+                str(place.price),
+                tif=place.tif,
+                post_only=place.post_only,
+                stp=place.stp,
+            )
+        )
+        self.slow.place(
+            name,
+            place.owner,
+            place.side,
+            place.quantity,
+            place.price,
+            place.tif,
+            place.post_only,
+            place.stp,
+        )
+
+    def _take(self, outcomes: tuple[Outcome, ...]) -> None:
+        trades = [o for o in outcomes if isinstance(o, OrderTraded)]
+        for taker, maker in zip(trades[::2], trades[1::2], strict=True):
+            assert (taker.aggressor, maker.aggressor) == (True, False)
+            assert taker.order.side is maker.order.side.opposite
+            self.fills.append((taker.order.cl_ord_id, maker.order.cl_ord_id, maker.price, maker.quantity))
+            assert (taker.trade_id, taker.price, taker.quantity) == (
+                maker.trade_id,
+                maker.price,
+                maker.quantity,
+            )
+        for outcome in outcomes:
+            if isinstance(outcome, BookChanged):
+                for change in outcome.changes:
+                    levels = self.rebuilt[change.side]
+                    assert levels.get(change.price, Decimal(0)) == change.before
+                    if change.size:
+                        levels[change.price] = change.size
+                    else:
+                        del levels[change.price]
+
+    def levels(self, side: Side) -> dict[Decimal, Decimal]:
+        return dict(self.desk.exchange.levels(self.desk.market, side))
+
+
+@given(requests)
+def test_matching_agrees_with_the_slow_model(sequence: list[Place | Cancel | Amend]) -> None:
+    match = Match("1000000")
+    for number, request in enumerate(sequence):
+        match.play(number, request)
+        assert match.fills == match.slow.fills
+        for side in (BUY, SELL):
+            assert match.levels(side) == match.slow.levels(side) == match.rebuilt[side]
+        bids, asks = match.levels(BUY), match.levels(SELL)
+        assert not bids or not asks or max(bids) < min(asks)
+
+
+@given(requests)
+def test_money_and_contracts_are_conserved(sequence: list[Place | Cancel | Amend]) -> None:
+    """With little money many orders are refused; what is taken can always be paid."""
+    match = Match("12")
+    start = Decimal(12 * len(OWNERS))
+    for number, request in enumerate(sequence):
+        if isinstance(request, Place):
+            match.desk.place(
+                request.owner,
+                f"o{number}",
+                request.side,
+                str(request.quantity),
+                str(request.price),
+                tif=request.tif,
+                post_only=request.post_only,
+                stp=request.stp,
+            )
+        positions = [match.desk.net(owner) for owner in OWNERS]
+        assert sum(positions) == 0
+        pairs = sum((net for net in positions if net > 0), Decimal(0))
+        assert sum((match.desk.balance(owner) for owner in OWNERS), Decimal(0)) + pairs == start
+        assert all(match.desk.available(owner) >= 0 for owner in OWNERS)
