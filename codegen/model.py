@@ -64,6 +64,8 @@ class Code:
     doc: str
     pedigree: Pedigree
     source: str
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -101,6 +103,8 @@ class Field:
     pedigree: Pedigree
     source: str
     location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -161,6 +165,8 @@ class Member:
     pedigree: Pedigree
     source: str
     location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -176,10 +182,14 @@ class Group:
     members: tuple[Member, ...]
     one_of: tuple[OneOf, ...]
     minimum: int
+    """The fewest entries where the group stands. An empty list means that the group is absent, unless it is
+    required and this is 0: then a count of 0 is sent."""
     maximum: int | None
     doc: str
     source: str
     location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -198,6 +208,8 @@ class Message:
     pedigree: Pedigree
     source: str
     location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -214,6 +226,8 @@ class SessionType:
     comp_ids: tuple[str, ...]
     source: str
     location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen

@@ -1,0 +1,105 @@
+"""What every step of resolving needs: the source, the mistakes so far, and small readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from codegen import model
+from codegen.errors import Mistakes, did_you_mean
+from codegen.load import Source
+from codegen.model import Location
+from codegen.nodes import Map, Node, Scalar, Seq
+
+_DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
+
+
+@attrs.define
+class Context:
+    """Shared state of one run."""
+
+    source: Source
+    mistakes: Mistakes
+    products: tuple[str, ...] = ()
+    sessions: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """Session types, each with its products (empty: all)."""
+
+    def require(self, name: str, known: Iterable[str], what: str, location: Location) -> bool:
+        """Say whether a name is known; if not, note the dangling reference."""
+        if name in known:
+            return True
+        self.mistakes.add(location, f"{what} `{name}` is not defined", did_you_mean(name, known))
+        return False
+
+    def sources(self, node: Map, default: Node | None, what: str, location: Location) -> str:
+        """The `source` of an element or of its file, checked against the manifest's list."""
+        own = node.get("source")
+        listed = words(own if own is not None else default)
+        known = self.source.merged("sources")
+        for name, where in listed:
+            self.require(name, known, "source", where)
+        if not listed:
+            advice = "add `source`, here or at the top of the file, with a name from the manifest's `sources`"
+            self.mistakes.add(location, f"{what} does not say where it comes from", advice)
+        return ", ".join(name for name, _ in listed)
+
+    def pedigree(self, node: Map) -> model.Pedigree:
+        """`since`, `changed` and `deprecated` of an element, with the dates of the manifest's versions."""
+        changes: list[model.Change] = []
+        since = node.get("since")
+        if isinstance(since, Scalar):
+            changes.append(self._change("added", since.text, "", since.location))
+        for key, kind in (("changed", "updated"), ("deprecated", "deprecated")):
+            each = node.get(key)
+            if isinstance(each, Map):
+                changes.extend(self._change(kind, name, text(each, name), each.at(name)) for name in each)
+        return model.Pedigree(tuple(changes))
+
+    def _change(self, kind: str, moment: str, note: str, location: Location) -> model.Change:
+        versions = self.source.merged("versions")
+        if _DATE.match(moment):
+            return model.Change(kind, None, moment, note)
+        if moment not in versions:
+            advice = f"add it to the manifest's `versions` with its date, or {did_you_mean(moment, versions)}"
+            self.mistakes.add(location, f"version `{moment}` is not defined", advice)
+            return model.Change(kind, moment, None, note)
+        date = versions[moment][0]
+        return model.Change(kind, moment, date.text if isinstance(date, Scalar) else None, note)
+
+
+def text(node: Map, key: str, default: str = "") -> str:
+    """A scalar of a mapping as written."""
+    value = node.get(key)
+    return value.text if isinstance(value, Scalar) else default
+
+
+def optional_text(node: Map, key: str) -> str | None:
+    """A scalar of a mapping as written, or None."""
+    value = node.get(key)
+    return value.text if isinstance(value, Scalar) else None
+
+
+def integer(node: Map, key: str) -> int | None:
+    """A whole number of a mapping, or None."""
+    value = node.get(key)
+    return value.value if isinstance(value, Scalar) and isinstance(value.value, int) else None
+
+
+def flag(node: Map, key: str, default: bool = False) -> bool:
+    """A boolean of a mapping."""
+    value = node.get(key)
+    return value.value is True if isinstance(value, Scalar) else default
+
+
+def words(node: Node | None) -> list[tuple[str, Location]]:
+    """A word, or a list of words, each with its place."""
+    items = node.items if isinstance(node, Seq) else () if node is None else (node,)
+    return [(item.text, item.location) for item in items if isinstance(item, Scalar)]
+
+
+def maps(node: Node | None) -> list[Map]:
+    """A mapping, or a list of mappings."""
+    items = node.items if isinstance(node, Seq) else () if node is None else (node,)
+    return [item for item in items if isinstance(item, Map)]

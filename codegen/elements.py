@@ -1,0 +1,298 @@
+"""Resolves what stands by itself: datatypes, codesets, fields, session types, hosts and products."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from codegen import model
+from codegen.context import Context, flag, integer, optional_text, text, words
+from codegen.load import Entry
+from codegen.model import Location
+from codegen.naming import FIX_NAME, is_attribute, snake_case, upper_snake
+from codegen.nodes import Map, Scalar
+
+PYTHON = {
+    "STRING": "str",
+    "CHAR": "str",
+    "INT": "int",
+    "LENGTH": "int",
+    "SEQNUM": "int",
+    "NUMINGROUP": "int",
+    "DECIMAL": "Decimal",
+    "BOOLEAN": "bool",
+    "UTCTIMESTAMP": "datetime",
+    "UTCDATEONLY": "date",
+    "UTCTIMEONLY": "time",
+    "DATA": "bytes",
+}
+"""The Python type of each lexical kind."""
+
+INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
+_CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
+_COUNTER_DOC = "How many entries of the group follow."
+_INTEGER = re.compile(r"-?[0-9]+\Z")
+
+
+def datatypes(context: Context) -> dict[str, model.Datatype]:
+    """Every datatype by name."""
+    return {
+        name: model.Datatype(
+            name=name,
+            kind=text(entry.node, "kind"),
+            python=PYTHON[text(entry.node, "kind")],
+            quickfix=text(entry.node, "quickfix", name),
+            doc=text(entry.node, "doc"),
+        )
+        for name, entry in context.source.sections["datatypes"].items()
+    }
+
+
+def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
+    """Every codeset by name; whether it is of integers follows from the fields that use it."""
+    kinds: dict[str, dict[str, Entry]] = {}
+    for entry in context.source.sections["fields"].values():
+        datatype = types.get(text(entry.node, "type"))
+        name = optional_text(entry.node, "codes")
+        if datatype is not None and name is not None:
+            kinds.setdefault(name, {}).setdefault(datatype.kind, entry)
+    found: dict[str, model.CodeSet] = {}
+    for name, entry in context.source.sections["codesets"].items():
+        used_as = kinds.get(name, {})
+        if not used_as:
+            advice = "name it as `codes` of a field, or remove it"
+            context.mistakes.add(entry.location, f"no field uses codeset `{name}`", advice)
+        integers = {kind in INTEGER_KINDS for kind in used_as}
+        if len(integers) > 1:
+            fields = " and ".join(sorted(each.name for each in used_as.values()))
+            what = f"codeset `{name}` is used by fields of text and of whole numbers ({fields})"
+            context.mistakes.add(entry.location, what, "give each field a codeset of its own")
+        found[name] = _codeset(context, entry, integer_values=True in integers, chars="CHAR" in used_as)
+    return found
+
+
+def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: bool) -> model.CodeSet:
+    _check_name(context, entry)
+    source = context.sources(entry.node, entry.source, f"codeset `{entry.name}`", entry.location)
+    listed = entry.node.entries["codes"]
+    assert isinstance(listed, Map)
+    codes: dict[str, model.Code] = {}
+    constants: dict[str, str] = {}
+    for name in listed:
+        node = listed.entries[name]
+        where = listed.at(name)
+        assert isinstance(node, Map)
+        value = text(node, "value")
+        constant = upper_snake(name)
+        label = f"code `{entry.name}.{name}`"
+        if not FIX_NAME.match(name):
+            context.mistakes.add(where, f"{label} is not a FIX-style name", "write it like PartiallyFilled")
+        if constant in constants:
+            what = f"{label} becomes {constant}, as `{constants[constant]}` does"
+            context.mistakes.add(where, what, "rename one of the two")
+        if value in codes:
+            what = f"{label} has the value {value} of `{codes[value].name}`"
+            context.mistakes.add(node.at("value"), what, "correct the value, or remove one of the two")
+        if integer_values and not _INTEGER.match(value):
+            what = f"{label} has the value `{value}`, but its field holds whole numbers"
+            context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
+        if chars and len(value) != 1:
+            what = f"{label} has the value `{value}`, but its field holds one character"
+            context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
+        own = context.sources(node, None, label, where) if "source" in node else ""
+        constants[constant] = name
+        codes[value] = model.Code(
+            name=name,
+            constant=constant,
+            value=value,
+            doc=text(node, "doc"),
+            pedigree=context.pedigree(node),
+            source=own or source,
+            why=text(node, "why"),
+        )
+    return model.CodeSet(
+        name=entry.name,
+        integer=integer_values,
+        open=flag(entry.node, "open", True),
+        codes=tuple(codes.values()),
+        doc=text(entry.node, "doc"),
+        location=entry.location,
+    )
+
+
+def fields(
+    context: Context, types: Mapping[str, model.Datatype], sets: Mapping[str, model.CodeSet]
+) -> dict[str, model.Field]:
+    """Every field by name; one that cannot be resolved is left out and noted."""
+    found: dict[str, model.Field] = {}
+    tags: dict[int, Entry] = {}
+    for name, entry in context.source.sections["fields"].items():
+        tag = integer(entry.node, "tag") or 0
+        first = tags.setdefault(tag, entry)
+        if first is not entry:
+            at = f"{first.location.file}:{first.location.line}"
+            what = f"field `{name}` has tag {tag}, which is `{first.name}`'s (at {at})"
+            context.mistakes.add(entry.node.at("tag"), what, "correct the tag, or remove one of the two")
+        field = _field(context, entry, types, sets, tag)
+        if field is not None:
+            found[name] = field
+    return found
+
+
+def _field(
+    context: Context,
+    entry: Entry,
+    types: Mapping[str, model.Datatype],
+    sets: Mapping[str, model.CodeSet],
+    tag: int,
+) -> model.Field | None:
+    node = entry.node
+    label = f"field `{entry.name}`"
+    _check_name(context, entry)
+    attribute = snake_case(entry.name)
+    if not is_attribute(attribute):
+        advice = "rename the field; Python or the generated classes need that name"
+        context.mistakes.add(entry.location, f"{label} would be the attribute `{attribute}`", advice)
+    type_name = text(node, "type")
+    if not context.require(type_name, types, "datatype", node.at("type")):
+        return None
+    datatype = types[type_name]
+    codes = optional_text(node, "codes")
+    if codes is not None and context.require(codes, sets, "codeset", node.at("codes")):
+        if datatype.kind not in _CODED_KINDS:
+            what = f"{label} has codes, but a {type_name} has none"
+            context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
+    else:
+        codes = None
+    doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
+    if not doc:
+        context.mistakes.add(entry.location, f"{label} has no doc", "add `doc`: what it means, in a sentence")
+    minimum, maximum = integer(node, "minimum"), integer(node, "maximum")
+    if minimum is not None and maximum is not None and minimum > maximum:
+        what = f"{label} has a minimum above its maximum"
+        context.mistakes.add(node.at("minimum"), what, "exchange the two")
+    return model.Field(
+        tag=tag,
+        name=entry.name,
+        attribute=attribute,
+        datatype=datatype,
+        codeset=sets[codes] if codes is not None else None,
+        unit=optional_text(node, "unit"),
+        doc=doc,
+        length_field=_length_field(context, entry, datatype, types),
+        minimum=minimum,
+        maximum=maximum,
+        max_length=integer(node, "max_length"),
+        pattern=optional_text(node, "pattern"),
+        secret=flag(node, "secret"),
+        pedigree=context.pedigree(node),
+        source=context.sources(node, entry.source, label, entry.location),
+        location=entry.location,
+        why=text(node, "why"),
+    )
+
+
+def _length_field(
+    context: Context, entry: Entry, datatype: model.Datatype, types: Mapping[str, model.Datatype]
+) -> str | None:
+    name = optional_text(entry.node, "length")
+    label = f"field `{entry.name}`"
+    if datatype.kind != "DATA":
+        if name is not None:
+            what = f"{label} has a length field, but a {datatype.name} ends at the next separator"
+            context.mistakes.add(entry.node.at("length"), what, "remove `length`, or correct the type")
+        return None
+    if name is None:
+        what = f"data field `{entry.name}` has no length field"
+        context.mistakes.add(entry.location, what, "add `length` with the name of its LENGTH field")
+        return None
+    known = context.source.sections["fields"]
+    where = entry.node.at("length")
+    if not context.require(name, known, "length field", where):
+        return None
+    length_type = types.get(text(known[name].node, "type"))
+    if length_type is not None and length_type.kind != "LENGTH":
+        what = f"{label} names `{name}` as its length, which is of type {length_type.name}"
+        context.mistakes.add(where, what, "name a field of type LENGTH")
+    return name
+
+
+def _check_name(context: Context, entry: Entry) -> None:
+    if not FIX_NAME.match(entry.name):
+        what = f"`{entry.name}` is not a FIX name"
+        context.mistakes.add(entry.location, what, "use letters and digits, the first a capital")
+
+
+def products(context: Context) -> tuple[model.Product, ...]:
+    """The products of the manifest."""
+    return tuple(
+        model.Product(name=name, doc=text(node, "doc"), env_prefix=text(node, "env_prefix"))
+        for name, (node, _) in context.source.merged("products").items()
+        if isinstance(node, Map)
+    )
+
+
+def session_types(context: Context) -> tuple[model.SessionType, ...]:
+    """The session types, in the order of the file."""
+    roles = {
+        role
+        for entry in context.source.hosts.values()
+        for hosts in _host_maps(entry.node)
+        for role in hosts[1]
+    }
+    found = []
+    for name, entry in context.source.sections["sessions"].items():
+        node = entry.node
+        named = words(node.get("products"))
+        for product, where in named:
+            context.require(product, context.products, "product", where)
+        role = optional_text(node, "host")
+        if role is not None:
+            context.require(role, roles, "host role", node.at("host"))
+        found.append(
+            model.SessionType(
+                name=name,
+                purpose=text(node, "purpose"),
+                resend=flag(node, "resend"),
+                reset_required=flag(node, "reset_required"),
+                products=tuple(product for product, _ in named),
+                port=integer(node, "port"),
+                host_role=role,
+                comp_ids=tuple(each for each, _ in words(node.get("comp_ids"))),
+                source=context.sources(node, entry.source, f"session type `{name}`", entry.location),
+                location=entry.location,
+                why=text(node, "why"),
+            )
+        )
+    return tuple(found)
+
+
+def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
+    """Every host, by environment, product and role."""
+    environments = environment_names(context)
+    found = []
+    for environment, entry in context.source.hosts.items():
+        context.require(environment, environments, "environment", entry.location)
+        source = context.sources(entry.node, entry.source, f"`hosts.{environment}`", entry.location)
+        for product, hosts in _host_maps(entry.node):
+            context.require(product, context.products, "product", entry.node.at(product))
+            found += [
+                model.Endpoint(environment, product, role, host.text, source)
+                for role, host in hosts.entries.items()
+                if isinstance(host, Scalar)
+            ]
+    return tuple(found)
+
+
+def environment_names(context: Context) -> tuple[str, ...]:
+    """The environments of the manifest."""
+    return tuple(name for name, _ in words(context.source.setting("environments")))
+
+
+def _host_maps(node: Map) -> list[tuple[str, Map]]:
+    return [(name, hosts) for name, hosts in node.entries.items() if isinstance(hosts, Map)]
+
+
+def location_text(location: Location) -> str:
+    """A location as `file:line`."""
+    return f"{location.file}:{location.line}"

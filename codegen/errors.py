@@ -1,0 +1,63 @@
+"""Mistakes in a spec folder: where they are, what is wrong, what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import attrs
+
+from codegen.model import Location
+
+
+@attrs.frozen
+class Mistake:
+    """One thing to mend in the YAML."""
+
+    location: Location
+    what: str
+    """What is wrong, naming the element."""
+    advice: str
+    """What to do about it."""
+
+    def __str__(self) -> str:
+        return f"{self.location.file}:{self.location.line}: {self.what}; {self.advice}"
+
+
+class SpecError(Exception):
+    """A spec folder that cannot be used; `mistakes` lists everything found in one run."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+@attrs.define
+class Mistakes:
+    """Collects mistakes, so that one run reports all that can be found independently."""
+
+    found: list[Mistake] = attrs.field(factory=list)
+
+    def add(self, location: Location, what: str, advice: str) -> None:
+        mistake = Mistake(location, what, advice)
+        if mistake not in self.found:
+            self.found.append(mistake)
+
+    def raise_any(self) -> None:
+        """Raise `SpecError` with everything collected so far, if there is anything."""
+        if self.found:
+            raise SpecError(sorted(self.found, key=lambda each: (each.location.file, each.location.line)))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Advice for a name that is not among the known ones: the nearest, or the whole choice."""
+    choice = sorted(set(known))
+    near = difflib.get_close_matches(name, choice, n=1, cutoff=0.6)
+    if not near:
+        lowered = {each.lower(): each for each in choice}
+        near = [lowered[each] for each in difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
+    if near:
+        return f"did you mean `{near[0]}`?"
+    if len(choice) <= 12:
+        return "use one of " + ", ".join(f"`{each}`" for each in choice) if choice else "none is defined here"
+    return "define it first, or correct the name"

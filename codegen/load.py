@@ -1,0 +1,248 @@
+"""Reads a spec folder, and the folders it extends, into named entries with their locations.
+
+A folder holds `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
+`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml` and `messages/<family>.yaml`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from codegen import schema
+from codegen.errors import Mistakes, SpecError, did_you_mean
+from codegen.model import Location
+from codegen.naming import is_module_name
+from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
+
+SECTIONS = ("datatypes", "fields", "codesets", "groups", "components", "sessions", "messages")
+"""What a dialect names; fields, groups and components share one set of names."""
+
+_KINDS = {
+    "datatypes.yaml": "datatypes",
+    "fields.yaml": "fields",
+    "codesets.yaml": "codesets",
+    "components.yaml": "components",
+    "header.yaml": "block",
+    "trailer.yaml": "block",
+    "sessions.yaml": "sessions",
+}
+
+
+@attrs.frozen
+class Entry:
+    """One named element as written, with everything that later folders changed about it."""
+
+    name: str
+    node: Map
+    location: Location
+    """Where its name stands."""
+    source: Node | None
+    """The `source` of its file, for what has none of its own."""
+    family: str = ""
+    """For messages, the file's stem."""
+    nested_sources: Mapping[str, Node | None] = attrs.field(factory=dict)
+    """For members and codes that a later folder added, the `source` of that folder's file."""
+
+
+@attrs.define
+class Source:
+    """A spec folder with the ones it extends, merged."""
+
+    manifests: list[Map] = attrs.field(factory=list)
+    """Base first."""
+    families: list[str] = attrs.field(factory=list)
+    sections: dict[str, dict[str, Entry]] = attrs.field(factory=lambda: {name: {} for name in SECTIONS})
+    blocks: dict[str, Entry] = attrs.field(factory=dict)
+    """`header` and `trailer`."""
+    hosts: dict[str, Entry] = attrs.field(factory=dict)
+    """By environment."""
+    location: Location = attrs.field(factory=lambda: Location("", 1))
+    """The manifest of the dialect itself."""
+
+    def setting(self, key: str) -> Node | None:
+        """A value of the manifest, the nearest folder's first."""
+        return next((m.entries[key] for m in reversed(self.manifests) if key in m), None)
+
+    def merged(self, key: str) -> dict[str, tuple[Node, Location]]:
+        """A mapping of the manifests, later folders added to earlier ones."""
+        found: dict[str, tuple[Node, Location]] = {}
+        for manifest in self.manifests:
+            node = manifest.get(key)
+            if isinstance(node, Map):
+                found.update({name: (node.entries[name], node.at(name)) for name in node})
+        return found
+
+
+def load(folder: Path) -> Source:
+    """Read a spec folder and the ones it extends.
+
+    Raises:
+        SpecError: with every file that cannot be read, does not fit the schema, or defines a name twice.
+    """
+    mistakes = Mistakes()
+    source = Source()
+    for each in _chain(folder, mistakes):
+        _read_folder(each, source, mistakes)
+    mistakes.raise_any()
+    return source
+
+
+def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
+    """The folders from the base to the given one, with their manifests."""
+    chain: list[tuple[Path, Map]] = []
+    current = Path(os.path.normpath(folder))
+    seen: set[Path] = set()
+    while True:
+        manifest = _read(current / "manifest.yaml", "manifest", mistakes)
+        seen.add(current)
+        if manifest is None:
+            break
+        chain.insert(0, (current, manifest))
+        base = manifest.get("extends")
+        if not isinstance(base, Scalar):
+            break
+        current = Path(os.path.normpath(current / base.text))
+        if current in seen:
+            mistakes.add(manifest.at("extends"), "the folder extends itself", "remove `extends`")
+            break
+        if not (current / "manifest.yaml").is_file():
+            what = f"`extends` names {base.text}, where there is no manifest.yaml"
+            mistakes.add(
+                manifest.at("extends"), what, "name the folder of the base dialect, relative to this one"
+            )
+            break
+    mistakes.raise_any()
+    return chain
+
+
+def _read(path: Path, kind: str, mistakes: Mistakes) -> Map | None:
+    try:
+        node = read_yaml(path)
+    except SpecError as error:
+        mistakes.found.extend(error.mistakes)
+        return None
+    return node if schema.check(node, kind, mistakes) and isinstance(node, Map) else None
+
+
+def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) -> None:
+    folder, manifest = found
+    source.manifests.append(manifest)
+    source.location = Location((folder / "manifest.yaml").as_posix(), 1)
+    for name, kind in _KINDS.items():
+        path = folder / name
+        content = _read(path, kind, mistakes) if path.is_file() else None
+        if content is None:
+            continue
+        if kind == "block":
+            stem = path.stem
+            whole = Entry(stem, content, content.location, content.get("source"))
+            known = source.blocks.get(stem)
+            source.blocks[stem] = _changed(known, content, whole.source) if known else whole
+        else:
+            _take(content, kind, source, mistakes)
+    for family, path in _family_files(folder, manifest, mistakes):
+        content = _read(path, "messages", mistakes)
+        if family not in source.families:
+            source.families.append(family)
+        if content is not None:
+            _take(content, "messages", source, mistakes, family)
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name not in _KINDS and path.name != "manifest.yaml":
+            advice = f"rename it ({', '.join(sorted(_KINDS))}), or remove it"
+            mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
+
+
+def _family_files(folder: Path, manifest: Map, mistakes: Mistakes) -> Iterator[tuple[str, Path]]:
+    listed = manifest.get("families")
+    names = [item for item in listed.items if isinstance(item, Scalar)] if isinstance(listed, Seq) else []
+    present = {path.stem: path for path in sorted((folder / "messages").glob("*.yaml"))}
+    for item in names:
+        path = present.pop(item.text, None)
+        if path is None:
+            others = {each.text for each in names}
+            near = did_you_mean(item.text, set(present) - others) if set(present) - others else "add the file"
+            mistakes.add(item.location, f"family `{item.text}` has no messages/{item.text}.yaml", near)
+        elif not is_module_name(item.text):
+            what = f"family `{item.text}` cannot name a Python module"
+            mistakes.add(item.location, what, "use lower case letters, digits and _")
+        else:
+            yield item.text, path
+    for stem, path in present.items():
+        advice = f"add `{stem}` to `families` of {folder.as_posix()}/manifest.yaml, or remove the file"
+        mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
+
+
+def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: str = "") -> None:
+    """Add what a file defines, and apply what it changes."""
+    default = content.get("source")
+    for section in content:
+        node = content.entries[section]
+        if not isinstance(node, Map):
+            continue
+        for name in node:
+            if section in SECTIONS:
+                _define(
+                    Entry(name, _mapping(node, name), node.at(name), default, family),
+                    section,
+                    source,
+                    mistakes,
+                )
+            elif section == "hosts":
+                source.hosts[name] = Entry(name, _mapping(node, name), node.at(name), default)
+            elif section == "extend":
+                _extend(kind, name, node, source, mistakes, default)
+
+
+def _mapping(node: Map, name: str) -> Map:
+    """The mapping under a name; the schema has made sure that it is one."""
+    body = node.entries[name]
+    assert isinstance(body, Map)
+    return body
+
+
+def _define(entry: Entry, section: str, source: Source, mistakes: Mistakes) -> None:
+    for other in _shared(section):
+        known = source.sections[other].get(entry.name)
+        if known is not None:
+            first = f"{known.location.file}:{known.location.line}"
+            what = f"`{entry.name}` is defined twice (first at {first})"
+            advice = "rename one of the two, or put what differs under `extend`"
+            mistakes.add(entry.location, what, advice)
+            return
+    source.sections[section][entry.name] = entry
+
+
+def _shared(section: str) -> tuple[str, ...]:
+    """The sections whose names must differ from those of this one."""
+    names = ("fields", "groups", "components")
+    return names if section in names else (section,)
+
+
+def _extend(
+    section: str, name: str, node: Map, source: Source, mistakes: Mistakes, default: Node | None
+) -> None:
+    known = source.sections[section].get(name)
+    if known is None:
+        what = f"`extend` names `{name}`, which is not among the {section} of the base"
+        mistakes.add(node.at(name), what, did_you_mean(name, source.sections[section]))
+    else:
+        source.sections[section][name] = _changed(known, _mapping(node, name), default)
+
+
+def _changed(known: Entry, change: Map, default: Node | None) -> Entry:
+    """An entry with what a later folder says put over it; members and codes are merged by name."""
+    entries = dict(known.node.entries)
+    keys = dict(known.node.keys)
+    nested = dict(known.nested_sources)
+    for key, value in change.entries.items():
+        below = entries.get(key)
+        if key in ("members", "codes") and isinstance(below, Map) and isinstance(value, Map):
+            nested.update(dict.fromkeys(value, default))
+            value = Map({**below.entries, **value.entries}, {**below.keys, **value.keys}, value.location)
+        entries[key] = value
+        keys[key] = change.keys[key]
+    return attrs.evolve(known, node=Map(entries, keys, known.node.location), nested_sources=nested)

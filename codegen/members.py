@@ -1,0 +1,367 @@
+"""Resolves what stands in a block: members, groups, and the rules that hold between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from codegen import model
+from codegen.context import Context, integer, maps, optional_text, text, words
+from codegen.elements import INTEGER_KINDS
+from codegen.errors import did_you_mean
+from codegen.load import Entry
+from codegen.model import Location
+from codegen.naming import FIX_NAME, is_attribute, list_attribute
+from codegen.nodes import Map, Node, Scalar
+from codegen.scopes import Places
+
+_PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidden_on": "forbidden"}
+_MODES = ("exactly_one", "at_most_one", "at_least_one")
+_EMPTY = Map({}, {}, Location("", 1))
+
+
+@attrs.frozen
+class _Written:
+    """One member as written, after components have been put in."""
+
+    name: str
+    node: Node
+    location: Location
+    source: Node | None
+
+
+@attrs.define
+class Blocks:
+    """Resolves blocks and keeps the groups that it meets."""
+
+    context: Context
+    fields: Mapping[str, model.Field]
+    groups: dict[str, model.Group] = attrs.field(factory=dict)
+    """Every group met, inner ones before those that nest them."""
+    used_components: set[str] = attrs.field(factory=set)
+    _open: list[str] = attrs.field(factory=list)
+    """The groups being resolved, to notice one that nests itself."""
+
+    def block(
+        self, entry: Entry, label: str, places: Places
+    ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
+        """The members of a message, group, header or trailer, and the rules over several of them."""
+        one_of = [(node, entry.node) for node in maps(entry.node.get("one_of"))]
+        written = self._written(entry, one_of)
+        names = {each.name: self._sibling(each.name) for each in written}
+        found: list[model.Member] = []
+        for each in written:
+            member = self._member(each, label, places, names)
+            if member is not None:
+                found.append(member)
+        self._check_unique(found, label)
+        rules = tuple(
+            rule for node, _ in one_of if (rule := self._one_of(node, label, places, names)) is not None
+        )
+        return tuple(found), rules
+
+    def _written(self, entry: Entry, one_of: list[tuple[Map, Map]]) -> list[_Written]:
+        found: list[_Written] = []
+        listed = entry.node.get("members")
+        members = listed if isinstance(listed, Map) else _EMPTY
+        own = entry.node.get("source")
+        components = self.context.source.sections["components"]
+        for name in members:
+            node = members.entries[name]
+            default = entry.nested_sources.get(name, own if own is not None else entry.source)
+            component = components.get(name)
+            if component is None:
+                found.append(_Written(name, node, members.at(name), default))
+                continue
+            self.used_components.add(name)
+            if not (isinstance(node, Scalar) and node.text == "include"):
+                what = f"component `{name}` has a presence of its own"
+                self.context.mistakes.add(members.at(name), what, f"write `{name}: include`")
+            one_of += [(rule, component.node) for rule in maps(component.node.get("one_of"))]
+            found += self._written(component, one_of)
+        return found
+
+    def _sibling(self, name: str) -> model.Field | None:
+        """The field of a member, or the counter of a group; None where the name leads nowhere."""
+        group = self.context.source.sections["groups"].get(name)
+        return self.fields.get(name if group is None else text(group.node, "counter"))
+
+    def _member(
+        self, written: _Written, label: str, places: Places, siblings: Mapping[str, model.Field | None]
+    ) -> model.Member | None:
+        context, name = self.context, written.name
+        sections = context.source.sections
+        is_group = name in sections["groups"]
+        if not is_group and name not in sections["fields"]:
+            known = [*sections["fields"], *sections["groups"], *sections["components"]]
+            what = f"{label} names `{name}`, which is neither a field nor a group nor a component"
+            context.mistakes.add(written.location, what, did_you_mean(name, known))
+            return None
+        group = self.group(name) if is_group else None
+        field = siblings[name]
+        if field is None or (is_group and group is None):
+            return None
+        if group is None:
+            self._check_plain(field, written, label)
+        node = written.node if isinstance(written.node, Map) else _EMPTY
+        own_pedigree = context.pedigree(node)
+        constant = optional_text(node, "constant")
+        if constant is not None:
+            constant = self._wire_value(field, constant, node.at("constant"))
+        presence = (
+            written.node.text if isinstance(written.node, Scalar) else text(node, "presence", "optional")
+        )
+        if presence == "include":
+            what = f"{label} includes `{name}`, which is not a component"
+            context.mistakes.add(written.location, what, "write required or optional")
+        if constant is not None and "presence" in node:
+            what = f"{label} gives `{name}` both a constant and a presence"
+            context.mistakes.add(node.at("presence"), what, "remove `presence`: a constant is always sent")
+        return model.Member(
+            field=field,
+            group=group,
+            attribute=list_attribute(field.name) if group is not None else field.attribute,
+            presence="constant" if constant is not None else presence,
+            constant=constant,
+            default=optional_text(node, "default"),
+            rules=self._rules(node, f"`{name}` of {label}", places),
+            required_when=self._conditions(node, "required_when", label, siblings),
+            forbidden_when=self._conditions(node, "forbidden_when", label, siblings),
+            legacy_fields=self._legacy(node, name, label, siblings),
+            doc=text(node, "doc") or (group.doc if group is not None else field.doc),
+            pedigree=own_pedigree if own_pedigree.changes else field.pedigree,
+            source=context.sources(node, written.source, f"`{name}` of {label}", written.location),
+            location=written.location,
+            why=text(node, "why"),
+        )
+
+    def _check_plain(self, field: model.Field, written: _Written, label: str) -> None:
+        """A counter and a length are not members by themselves."""
+        mistakes = self.context.mistakes
+        if field.datatype.kind == "NUMINGROUP":
+            counted = [
+                name
+                for name, entry in self.context.source.sections["groups"].items()
+                if text(entry.node, "counter") == field.name
+            ]
+            advice = (
+                f"name the group instead: {' or '.join(counted)}"
+                if counted
+                else "define a group that it counts"
+            )
+            mistakes.add(written.location, f"{label} names the counter `{field.name}`", advice)
+        for data in self.fields.values():
+            if data.length_field == field.name:
+                what = f"{label} names `{field.name}`, the length of `{data.name}`"
+                mistakes.add(written.location, what, f"remove it: it is always written with `{data.name}`")
+
+    def group(self, name: str) -> model.Group | None:
+        """A group by name; None where it cannot be resolved, which is noted."""
+        if name in self.groups:
+            return self.groups[name]
+        context = self.context
+        entry = context.source.sections["groups"][name]
+        label = f"group `{name}`"
+        if name in self._open:
+            path = " in ".join(f"`{each}`" for each in [*reversed(self._open), name])
+            context.mistakes.add(
+                entry.location, f"{label} nests itself ({path})", "remove one of the nestings"
+            )
+            return None
+        if not FIX_NAME.match(name):
+            context.mistakes.add(
+                entry.location, f"`{name}` is not a FIX name", "use letters and digits, the first a capital"
+            )
+        self._open.append(name)
+        members, one_of = self.block(entry, label, Places.everywhere(context))
+        self._open.pop()
+        counter = self._counter(entry, label)
+        delimiters = self._delimiters(entry, label, members)
+        minimum, maximum = integer(entry.node, "minimum"), integer(entry.node, "maximum")
+        minimum = 1 if minimum is None else minimum
+        if maximum is not None and minimum > maximum:
+            context.mistakes.add(
+                entry.location, f"{label} has a minimum above its maximum", "exchange the two"
+            )
+        source = context.sources(entry.node, entry.source, label, entry.location)
+        if counter is None or not delimiters:
+            return None
+        self.groups[name] = model.Group(
+            name=name,
+            entry_class=text(entry.node, "entry"),
+            delimiters=delimiters,
+            members=members,
+            one_of=one_of,
+            minimum=minimum,
+            maximum=maximum,
+            doc=text(entry.node, "doc"),
+            source=source,
+            location=entry.location,
+            why=text(entry.node, "why"),
+        )
+        return self.groups[name]
+
+    def _counter(self, entry: Entry, label: str) -> model.Field | None:
+        name = text(entry.node, "counter")
+        where = entry.node.at("counter")
+        if not self.context.require(name, self.context.source.sections["fields"], "counter", where):
+            return None
+        field = self.fields.get(name)
+        if field is not None and field.datatype.kind != "NUMINGROUP":
+            what = f"{label} is counted by `{name}`, which is of type {field.datatype.name}"
+            self.context.mistakes.add(where, what, "name a field of type NUMINGROUP")
+        return field
+
+    def _delimiters(
+        self, entry: Entry, label: str, members: tuple[model.Member, ...]
+    ) -> tuple[model.Field, ...]:
+        plain = [member.field for member in members if member.group is None]
+        names = [field.name for field in plain]
+        listed = words(entry.node.get("delimiter"))
+        for name, where in listed:
+            if name not in names:
+                what = f"{label} has the delimiter `{name}`, which is not a field of it"
+                self.context.mistakes.add(where, what, did_you_mean(name, names))
+        found = tuple(field for name, _ in listed for field in plain if field.name == name)
+        if len(found) == len(listed) and [m.field for m in members[: len(found)]] != list(found):
+            what = f"{label} does not start with its delimiter"
+            advice = f"put {', '.join(field.name for field in found)} first among its members"
+            self.context.mistakes.add(entry.node.at("delimiter"), what, advice)
+        return found
+
+    def _rules(self, node: Map, label: str, places: Places) -> tuple[model.PresenceRule, ...]:
+        rules: list[model.PresenceRule] = []
+        only = node.get("only")
+        if isinstance(only, Map):
+            scope = places.scope(self.context, only, label)
+            rules += [model.PresenceRule(each, "forbidden") for each in places.outside(scope)]
+        for key in node:
+            if key in _PRESENCE_KEYS:
+                for each in maps(node.entries[key]):
+                    scope = places.scope(self.context, each, label)
+                    rules.append(model.PresenceRule(scope, _PRESENCE_KEYS[key]))
+        return tuple(rules)
+
+    def _one_of(
+        self, node: Map, label: str, places: Places, siblings: Mapping[str, model.Field | None]
+    ) -> model.OneOf | None:
+        mistakes = self.context.mistakes
+        modes = [mode for mode in _MODES if mode in node]
+        if len(modes) != 1:
+            what = f"a rule of `one_of` in {label} has {'no' if not modes else 'more than one'} mode"
+            mistakes.add(node.location, what, f"use one of {', '.join(_MODES)}")
+            return None
+        named = words(node.entries[modes[0]])
+        if len(named) < 2:
+            mistakes.add(
+                node.location, f"`{modes[0]}` in {label} names fewer than two members", "name them all"
+            )
+        names = []
+        for name, where in named:
+            if name not in siblings:
+                what = f"`{modes[0]}` in {label} names `{name}`, which is not a member of it"
+                mistakes.add(where, what, did_you_mean(name, siblings))
+            elif (field := siblings[name]) is not None:
+                names.append(field.name)
+        on = node.get("on")
+        scope = places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
+        return model.OneOf(tuple(names), modes[0], scope)
+
+    def _conditions(
+        self, node: Map, key: str, label: str, siblings: Mapping[str, model.Field | None]
+    ) -> tuple[model.Condition, ...]:
+        return tuple(
+            model.Condition(
+                tuple(
+                    term
+                    for name in condition
+                    if (term := self._term(condition, name, f"`{key}` in {label}", siblings)) is not None
+                )
+            )
+            for condition in maps(node.get(key))
+        )
+
+    def _term(
+        self, condition: Map, name: str, label: str, siblings: Mapping[str, model.Field | None]
+    ) -> tuple[str, tuple[str, ...] | None] | None:
+        if name not in siblings:
+            what = f"{label} names `{name}`, which does not stand beside it"
+            self.context.mistakes.add(condition.at(name), what, did_you_mean(name, siblings))
+            return None
+        field = siblings[name]
+        if field is None:
+            return None
+        listed = words(condition.entries[name])
+        if [value for value, _ in listed] == ["absent"]:
+            return field.name, None
+        if [value for value, _ in listed] == ["present"]:
+            return field.name, ()
+        if field.datatype.kind == "NUMINGROUP":
+            what = f"{label} compares the group `{name}` with a value"
+            self.context.mistakes.add(condition.at(name), what, "write present or absent")
+            return None
+        return field.name, tuple(self._wire_value(field, value, where) for value, where in listed)
+
+    def _wire_value(self, field: model.Field, value: str, location: Location) -> str:
+        """What stands on the wire for a code's name, a code's value, or a value of a field without codes."""
+        if field.codeset is not None:
+            for code in field.codeset.codes:
+                if value in (code.name, code.value):
+                    return code.value
+            names = [code.name for code in field.codeset.codes]
+            what = f"`{value}` is not a code of {field.codeset.name}"
+            self.context.mistakes.add(location, what, did_you_mean(value, names))
+        elif field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
+            self.context.mistakes.add(location, f"`{value}` is not a value of {field.name}", "write Y or N")
+        elif field.datatype.kind in INTEGER_KINDS and not value.removeprefix("-").isdigit():
+            self.context.mistakes.add(
+                location, f"`{value}` is not a value of {field.name}", "write a whole number"
+            )
+        return value
+
+    def _legacy(
+        self, node: Map, name: str, label: str, siblings: Mapping[str, model.Field | None]
+    ) -> tuple[model.Field, ...]:
+        found = []
+        for each, where in words(node.get("legacy")):
+            if each in siblings:
+                what = f"{label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
+                self.context.mistakes.add(where, what, "remove one of the two")
+            elif self.context.require(each, self.context.source.sections["fields"], "field", where):
+                if (field := self.fields.get(each)) is not None:
+                    found.append(field)
+        return tuple(found)
+
+    def _check_unique(self, members: list[model.Member], label: str) -> None:
+        """No tag twice (also not in a group of the block), no attribute twice, none that Python or a class needs."""
+        tags: dict[int, str] = {}
+        attributes: dict[str, str] = {}
+        for member in members:
+            own = [member.field, *member.legacy_fields]
+            for field in [*own, *(_nested_fields(member.group) if member.group is not None else [])]:
+                if field.tag in tags:
+                    what = f"{label} has tag {field.tag} ({field.name}) twice, in `{tags[field.tag]}` too"
+                    advice = "a reader could not tell them apart: remove one"
+                    self.context.mistakes.add(member.location, what, advice)
+            for field in own:
+                tags[field.tag] = member.field.name
+            if member.group is not None:
+                tags.update((field.tag, member.group.name) for field in _nested_fields(member.group))
+            if member.attribute in attributes:
+                what = f"{label} has the attribute `{member.attribute}` twice, for `{attributes[member.attribute]}` too"
+                self.context.mistakes.add(member.location, what, f"rename `{member.field.name}`")
+            elif member.group is not None and not is_attribute(member.attribute):
+                what = f"{label} would have the attribute `{member.attribute}`"
+                advice = "rename the counter; Python or the generated classes need that name"
+                self.context.mistakes.add(member.location, what, advice)
+            attributes[member.attribute] = member.field.name
+
+
+def _nested_fields(group: model.Group) -> list[model.Field]:
+    found = []
+    for member in group.members:
+        found += [member.field, *member.legacy_fields]
+        if member.group is not None:
+            found += _nested_fields(member.group)
+    return found

@@ -1,0 +1,82 @@
+"""How FIX names become Python names.
+
+A run of capitals is one word (`MDEntryPx`, `MVEValidationReasonCode`), digits belong to the word
+before them (`FIX50SP2`), and `IDs` is one word (`NoPartyIDs`).
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+_WORD = re.compile(
+    r"""
+    (?:[A-Z][A-Z0-9]*)?IDs(?![a-z])        # PartyIDs, MVEIDs
+    | [A-Z][A-Z0-9]*(?=[A-Z][a-z])         # MD in MDEntry, RFQ in RFQCancel
+    | [A-Z][a-z0-9]+                       # Entry, Px, Spread2
+    | [A-Z][A-Z0-9]*                       # ID, FIX50SP2
+    | [a-z0-9]+
+    """,
+    re.VERBOSE,
+)
+
+FIX_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
+"""What a field, group, message, codeset or code may be called."""
+
+RESERVED_ATTRIBUTES = frozenset({"header", "trailer", "unknown", "problems", "get_unknown"})
+"""Names every generated class already has."""
+
+RESERVED_CLASSES = frozenset(
+    {
+        # What the generated modules themselves define or import.
+        *("Any", "Block", "BlockLayout", "ClassVar", "Decimal", "FieldLayout", "FieldMember", "FixMessage"),
+        *("GroupMember", "Header", "IntEnum", "Message", "MessageLayout", "StrEnum", "Trailer"),
+        # What the package exports beside the generated classes.
+        *("Codec", "DecodeError", "Dialect", "EncodeError", "Frame", "Framer", "Garbled", "Instant"),
+        *("InvalidMessageError", "Kind", "LocalProtocolError", "Presence", "Problem", "Reason", "Role"),
+        *(
+            "Scope",
+            "Sender",
+            "Session",
+            "SessionConfig",
+            "SessionType",
+            "Signer",
+            "UnknownMessage",
+            "Verifier",
+        ),
+        *("True", "False", "None"),
+    }
+)
+"""Class names that a message, a group entry or a codeset may not take."""
+
+
+def snake_case(name: str) -> str:
+    """Return the attribute name of a FIX name: `ClOrdID` is `cl_ord_id`."""
+    return "_".join(word.lower() for word in _WORD.findall(name))
+
+
+def upper_snake(name: str) -> str:
+    """Return the enum member's name of a code: `PartiallyFilled` is `PARTIALLY_FILLED`."""
+    return snake_case(name).upper()
+
+
+def list_attribute(counter: str) -> str:
+    """Return the attribute of a repeating group, from its counter: `NoMiscFees` is `misc_fees`."""
+    if re.match(r"No[A-Z]", counter):
+        counter = counter[2:]
+    return snake_case(counter)
+
+
+def is_attribute(name: str) -> bool:
+    """Say whether a generated class may have an attribute of this name."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED_ATTRIBUTES
+
+
+def is_class_name(name: str) -> bool:
+    """Say whether a generated module may define a class of this name."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED_CLASSES
+
+
+def is_module_name(name: str) -> bool:
+    """Say whether a generated module may have this name."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name == name.lower()

@@ -1,0 +1,188 @@
+"""Makes the resolved model of a dialect from its spec folder: every reference followed, every default filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codegen import elements, model
+from codegen.context import Context, flag, maps, text
+from codegen.errors import Mistakes
+from codegen.load import Entry, load
+from codegen.members import Blocks
+from codegen.model import Location
+from codegen.naming import FIX_NAME, is_class_name
+from codegen.nodes import Scalar
+from codegen.scopes import Places
+
+_HEADER_START = (8, 9, 35)
+_TRAILER_END = 10
+
+
+def load_dialect(folder: Path) -> model.Dialect:
+    """Read, check and resolve the dialect in a spec folder.
+
+    Raises:
+        SpecError: with everything that is wrong, each with file, line and what to do.
+    """
+    source = load(folder)
+    mistakes = Mistakes()
+    context = Context(source, mistakes)
+    products = elements.products(context)
+    context.products = tuple(product.name for product in products)
+    session_types = elements.session_types(context)
+    context.sessions = {each.name: each.products for each in session_types}
+    endpoints = elements.endpoints(context)
+    datatypes = elements.datatypes(context)
+    codesets = elements.codesets(context, datatypes)
+    fields = elements.fields(context, datatypes, codesets)
+    blocks = Blocks(context, fields)
+    header, trailer = _header_and_trailer(context, blocks)
+    messages = _messages(context, blocks)
+    for name in source.sections["groups"]:
+        blocks.group(name)
+    _check_outer_tags(context, messages, (*header, *trailer))
+    _check_classes(context, messages, blocks, codesets)
+    _check_use(context, blocks, messages)
+    dialect = model.Dialect(
+        name=_setting(context, "name"),
+        title=_setting(context, "title"),
+        begin_string=_setting(context, "begin_string"),
+        appl_ver_id=_setting(context, "appl_ver_id"),
+        products=products,
+        datatypes=tuple(datatypes[name] for name in sorted(datatypes)),
+        fields=tuple(sorted(fields.values(), key=lambda field: field.tag)),
+        codesets=tuple(codesets[name] for name in sorted(codesets)),
+        groups=tuple(blocks.groups.values()),
+        header=header,
+        trailer=trailer,
+        messages=tuple(
+            sorted(messages, key=lambda each: (not each.admin, source.families.index(each.family)))
+        ),
+        session_types=session_types,
+        endpoints=endpoints,
+        environments=elements.environment_names(context),
+    )
+    mistakes.raise_any()
+    return dialect
+
+
+def _setting(context: Context, key: str) -> str:
+    node = context.source.setting(key)
+    if isinstance(node, Scalar):
+        return node.text
+    context.mistakes.add(context.source.location, f"the manifest has no `{key}`", f"add `{key}`")
+    return ""
+
+
+def _header_and_trailer(
+    context: Context, blocks: Blocks
+) -> tuple[tuple[model.Member, ...], tuple[model.Member, ...]]:
+    found: dict[str, tuple[model.Member, ...]] = {"header": (), "trailer": ()}
+    for name in found:
+        entry = context.source.blocks.get(name)
+        if entry is None:
+            what = f"the dialect has no {name}"
+            context.mistakes.add(
+                context.source.location, what, f"add {name}.yaml, or extend a dialect that has it"
+            )
+            continue
+        found[name], _ = blocks.block(entry, f"the {name}", Places.everywhere(context))
+        tags = tuple(member.field.tag for member in found[name])
+        if name == "header" and tags[:3] != _HEADER_START:
+            advice = "put BeginString (8), BodyLength (9) and MsgType (35) first, in this order"
+            context.mistakes.add(entry.location, "the header does not start as FIX demands", advice)
+        if name == "trailer" and tags[-1:] != (_TRAILER_END,):
+            context.mistakes.add(
+                entry.location, "the trailer does not end as FIX demands", "put CheckSum (10) last"
+            )
+    return found["header"], found["trailer"]
+
+
+def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
+    found = []
+    types: dict[str, Entry] = {}
+    for name, entry in context.source.sections["messages"].items():
+        node = entry.node
+        label = f"message `{name}`"
+        msg_type = text(node, "msg_type")
+        first = types.setdefault(msg_type, entry)
+        if first is not entry:
+            at = elements.location_text(first.location)
+            what = f"{label} has the type {msg_type}, which is `{first.name}`'s (at {at})"
+            context.mistakes.add(node.at("msg_type"), what, "correct the type, or remove one of the two")
+        if not FIX_NAME.match(name):
+            advice = "use letters and digits, the first a capital"
+            context.mistakes.add(entry.location, f"`{name}` is not a FIX name", advice)
+        everywhere = Places.everywhere(context)
+        flows = tuple(everywhere.scope(context, each, label) for each in maps(node.get("flows")))
+        members, one_of = blocks.block(entry, label, everywhere.within(flows))
+        found.append(
+            model.Message(
+                name=name,
+                msg_type=msg_type,
+                admin=flag(node, "admin"),
+                family=entry.family,
+                doc=text(node, "doc"),
+                members=members,
+                one_of=one_of,
+                flows=flows,
+                pedigree=context.pedigree(node),
+                source=context.sources(node, entry.source, label, entry.location),
+                location=entry.location,
+                why=text(node, "why"),
+            )
+        )
+    return found
+
+
+def _check_outer_tags(
+    context: Context, messages: list[model.Message], outer: tuple[model.Member, ...]
+) -> None:
+    """A field of the header or trailer cannot stand in a body, where a reader would take it for the other."""
+    known = {member.field.tag for member in outer}
+    for message in messages:
+        for member in message.members:
+            if member.field.tag in known:
+                what = f"message `{message.name}` has `{member.field.name}`, which is part of the header or trailer"
+                context.mistakes.add(member.location, what, "remove it from the message")
+
+
+def _check_classes(
+    context: Context, messages: list[model.Message], blocks: Blocks, codesets: dict[str, model.CodeSet]
+) -> None:
+    """Messages, entries and codesets become classes of one package."""
+    classes: dict[str, tuple[str, Location]] = {}
+    named: list[tuple[str, str, Location]] = []
+    named += [(each.name, "message", each.location) for each in messages]
+    named += [
+        (each.entry_class, f"entry of group `{each.name}`", each.location) for each in blocks.groups.values()
+    ]
+    named += [(each.name, "codeset", each.location) for each in codesets.values()]
+    for name, kind, location in named:
+        if not is_class_name(name):
+            what = f"{kind} `{name}` has a class name that the library needs"
+            context.mistakes.add(location, what, "rename it")
+        elif name in classes:
+            other, first = classes[name]
+            what = (
+                f"{kind} `{name}` and {other} `{name}` ({elements.location_text(first)}) would be one class"
+            )
+            advice = f"call the codeset `{name}Code`" if kind == "codeset" else "rename one of the two"
+            context.mistakes.add(location, what, advice)
+        else:
+            classes[name] = (kind, location)
+
+
+def _check_use(context: Context, blocks: Blocks, messages: list[model.Message]) -> None:
+    """A group or component that no message contains is a leftover."""
+    used: set[str] = set()
+    waiting = [member.group for message in messages for member in message.members if member.group is not None]
+    while waiting:
+        group = waiting.pop()
+        used.add(group.name)
+        waiting += [member.group for member in group.members if member.group is not None]
+    for section, known in (("groups", used), ("components", blocks.used_components)):
+        for name, entry in context.source.sections[section].items():
+            if name not in known:
+                what = f"no message contains {section.removesuffix('s')} `{name}`"
+                context.mistakes.add(entry.location, what, "name it among the members of one, or remove it")

@@ -1,0 +1,119 @@
+"""Checks the shape of each file against spec.schema.json, in terms of the YAML's author."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from codegen.errors import Mistakes, did_you_mean
+from codegen.model import Location
+from codegen.nodes import Map, Node, Seq, plain
+
+SCHEMA = Path(__file__).with_name("spec.schema.json")
+"""One definition for each kind of file."""
+
+_TYPE_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+
+
+@cache
+def _validator(kind: str) -> Any:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    cls = jsonschema.Draft202012Validator
+    return cls({**schema, "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
+
+
+def check(node: Node, kind: str, mistakes: Mistakes) -> bool:
+    """Check one file's content; say whether it is sound.
+
+    `kind` is a definition of the schema: manifest, datatypes, fields, codesets, components, block,
+    messages or sessions.
+    """
+    sound = True
+    for error in _validator(kind).iter_errors(plain(node)):
+        sound = False
+        for location, what, advice in _explain(error, node):
+            mistakes.add(location, what, advice)
+    return sound
+
+
+def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
+    path = list(error.absolute_path)
+    node, where = _find(root, path)
+    label = _label(path)
+    expected = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema["properties"]
+            for key in error.instance:
+                if key not in known:
+                    at = node.at(key) if isinstance(node, Map) else where
+                    yield at, f"{label} has an unknown key `{key}`", did_you_mean(key, known)
+        case "required":
+            missing = next(key for key in error.validator_value if f"'{key}'" in error.message)
+            meaning = error.schema["properties"][missing]
+            described = meaning.get("description") or "see the schema"
+            yield where, f"{label} has no `{missing}`", f"add `{missing}`: {described}"
+        case "enum":
+            yield (
+                where,
+                f"{label} is {_shown(error.instance)}",
+                _choice(error.instance, error.validator_value),
+            )
+        case "type":
+            wanted = error.validator_value
+            names = [wanted] if isinstance(wanted, str) else wanted
+            wording = " or ".join(_TYPE_NAMES.get(name, name) for name in names)
+            yield (
+                where,
+                f"{label} is {_shown(error.instance)}, not {wording}",
+                f"write {expected or wording}",
+            )
+        case "minProperties" | "minItems" | "minLength":
+            yield where, f"{label} is empty", f"write {expected or 'at least one'}, or remove it"
+        case "uniqueItems":
+            yield where, f"{label} lists something twice", "remove the repetition"
+        case _:
+            yield where, f"{label} is {_shown(error.instance)}", f"write {expected or error.message}"
+
+
+def _find(root: Node, path: list[str | int]) -> tuple[Node, Location]:
+    node: Node = root
+    where = root.location
+    for step in path:
+        if isinstance(node, Map):
+            where = node.at(str(step))
+            node = node.entries[str(step)]
+        elif isinstance(node, Seq) and isinstance(step, int):
+            node = node.items[step]
+            where = node.location
+    return node, where
+
+
+def _label(path: list[str | int]) -> str:
+    words = [str(step) if isinstance(step, str) else f"[{step + 1}]" for step in path]
+    return f"`{'.'.join(words).replace('.[', '[')}`" if words else "the file"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _choice(value: Any, allowed: list[Any]) -> str:
+    return did_you_mean(str(value), [str(each) for each in allowed])

@@ -1,0 +1,81 @@
+"""Where a rule applies: products, session types and senders, and what lies outside of a scope."""
+
+from __future__ import annotations
+
+import attrs
+
+from codegen import model
+from codegen.context import Context, optional_text, words
+from codegen.nodes import Map
+
+SENDERS = ("client", "venue")
+
+Place = tuple[str, str, str]
+"""A product, a session type and a sender; empty names in a dialect that has none."""
+
+
+@attrs.frozen
+class Places:
+    """The places where a block can occur at all, so that a rule for no place is noticed."""
+
+    all: tuple[Place, ...]
+
+    @classmethod
+    def everywhere(cls, context: Context) -> Places:
+        """Every product on every session type that it has, from both senders."""
+        found: list[Place] = []
+        for session, own in (context.sessions or {"": ()}).items():
+            found += [
+                (product, session, sender)
+                for product in (own or context.products or ("",))
+                for sender in SENDERS
+            ]
+        return cls(tuple(found))
+
+    def within(self, scopes: tuple[model.Scope, ...]) -> Places:
+        """The places that any of the scopes covers; all if there is no scope."""
+        if not scopes:
+            return self
+        return Places(tuple(place for place in self.all if any(_covers(scope, place) for scope in scopes)))
+
+    def scope(self, context: Context, node: Map, label: str) -> model.Scope:
+        """Resolve a scope; note names that are not defined, and a scope that covers no place."""
+        products = words(node.get("products"))
+        sessions = words(node.get("sessions"))
+        known = [context.require(name, context.products, "product", where) for name, where in products]
+        known += [context.require(name, context.sessions, "session type", where) for name, where in sessions]
+        scope = model.Scope(
+            products=tuple(name for name, _ in products),
+            sessions=tuple(name for name, _ in sessions),
+            sender=optional_text(node, "sender"),
+        )
+        if all(known) and not any(_covers(scope, place) for place in self.all):
+            what = f"a scope of {label} covers no place where it can occur"
+            context.mistakes.add(
+                node.location, what, "correct products, sessions or sender, or remove the rule"
+            )
+        return scope
+
+    def outside(self, scope: model.Scope) -> list[model.Scope]:
+        """Scopes that together cover every place that the given one does not."""
+        products = tuple(dict.fromkeys(p for p, _, _ in self.all if p and p not in scope.products))
+        sessions = tuple(dict.fromkeys(s for _, s, _ in self.all if s and s not in scope.sessions))
+        found = []
+        if scope.products and products:
+            found.append(model.Scope(products=products))
+        if scope.sessions and sessions:
+            found.append(model.Scope(sessions=sessions))
+        if scope.sender is not None:
+            (other,) = (sender for sender in SENDERS if sender != scope.sender)
+            if any(sender == other for _, _, sender in self.all):
+                found.append(model.Scope(sender=other))
+        return found
+
+
+def _covers(scope: model.Scope, place: Place) -> bool:
+    product, session, sender = place
+    return (
+        (not scope.products or product in scope.products)
+        and (not scope.sessions or session in scope.sessions)
+        and (scope.sender is None or sender == scope.sender)
+    )
