@@ -1,0 +1,348 @@
+"""Framing: from a stream of bytes to whole messages, and from a body to a whole message.
+
+FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9)
+and MsgType (35) in this order, BodyLength counts the bytes from behind its own SOH up to the CheckSum
+field, and CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. What does
+not hold to this is garbled: it is skipped, and nothing that follows it is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from zlib import adler32
+
+import attrs
+
+from kalshi_fix_sansio.problems import Problem, Reason
+
+SOH: Final = b"\x01"
+"""The byte that ends every field."""
+MAX_SAMPLE: Final = 256
+"""How many bytes of skipped garbage are kept for people to look at."""
+
+_HEAD: Final = re.compile(rb"8=(FIX[ -~]{0,20})\x019=([1-9][0-9]{0,8})\x0135=")
+_HEAD_BEGUN: Final = re.compile(
+    rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
+)
+_CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
+_CHECK_SUM_SIZE: Final = 7
+_ADLER_BLOCK: Final = 256
+_ADLER_ASCII_BLOCK: Final = 512
+
+
+@attrs.frozen
+class Frame:
+    """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it."""
+
+    data: bytes
+
+    @property
+    def begin_string(self) -> str:
+        """The value of BeginString (8), such as FIXT.1.1."""
+        return self.data[2 : self.data.index(SOH)].decode("latin-1")
+
+
+@attrs.frozen
+class Garbled:
+    """Bytes that are not a message and were skipped."""
+
+    reason: str
+    """For people: what was wrong with the first of them."""
+    data: bytes = attrs.field(repr=False)
+    """The first of the bytes, at most `MAX_SAMPLE`."""
+    size: int
+    """How many bytes were skipped in all."""
+
+
+def byte_sum(data: bytes | bytearray) -> int:
+    """Return the sum of all bytes, fast.
+
+    The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at
+    most 256 bytes, or of 515 ASCII ones.
+    """
+    size = _ADLER_ASCII_BLOCK if data.isascii() else _ADLER_BLOCK
+    total = 0
+    for start in range(0, len(data), size):
+        total += adler32(data[start : start + size], 0) & 0xFFFF
+    return total
+
+
+def encode_frame(begin_string: str, body: bytes) -> bytes:
+    """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
+    message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
+    return b"%b10=%03d\x01" % (message, byte_sum(message) & 0xFF)
+
+
+def is_frame(data: bytes) -> bool:
+    """Say whether the bytes are exactly one message with a right BodyLength and CheckSum."""
+    head = _HEAD.match(data)
+    if head is None:
+        return False
+    end = len(data) - _CHECK_SUM_SIZE
+    check_sum = _CHECK_SUM.fullmatch(data, max(end, 0))
+    return (
+        check_sum is not None
+        and end - head.end(2) - 1 == int(head[2])
+        and data[end - 1] == 1
+        and byte_sum(data[:end]) & 0xFF == int(check_sum[1])
+    )
+
+
+def frame_problems(data: bytes) -> tuple[Problem, ...]:
+    """Say what keeps the bytes from being one whole message: what was found, and what was expected.
+
+    Empty exactly when `is_frame` holds.
+    """
+    fields = data.split(SOH, 3)
+    for place, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
+        if place >= len(fields) - 1 or not fields[place].startswith(b"%d=" % tag):
+            ordinal = ("first", "second", "third")[place]
+            text = f"{name} ({tag}) is not the {ordinal} field"
+            return (Problem(Reason.TAG_OUT_OF_ORDER, text, tag),)
+    problems = []
+    if not re.fullmatch(rb"8=FIX[ -~]{0,20}", fields[0]):
+        problems.append(_wrong(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT))
+    end = len(data) - _CHECK_SUM_SIZE
+    check_sum = _CHECK_SUM.fullmatch(data, end)
+    if check_sum is None or data[end - 1] != 1:
+        text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
+        return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
+    length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
+    if fields[1] != b"9=" + length:
+        problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))
+    actual = byte_sum(data[:end]) & 0xFF
+    if int(check_sum[1]) != actual:
+        problems.append(_wrong(10, "CheckSum", check_sum[1], f"{actual:03d}", Reason.VALUE_INCORRECT))
+    return tuple(problems)
+
+
+def _wrong(tag: int, name: str, found: bytes, expected: str, reason: Reason) -> Problem:
+    value = found.decode("latin-1")
+    return Problem(reason, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)
+
+
+class _Sums:
+    """Byte sums over ranges that overlap, each byte added up a bounded number of times.
+
+    Nested starts of messages that all claim the same end would otherwise cost their length each.
+    """
+
+    __slots__ = ("_base", "_totals", "end")
+
+    def __init__(self) -> None:
+        self._base = 0
+        self._totals = [0]
+        """Sum from `_base` to each multiple of the block size after it."""
+        self.end = 0
+        """Up to where the buffer was added up in vain."""
+
+    def restart(self, start: int, end: int) -> None:
+        """Begin a new region whose sum was of no use."""
+        self._base = start
+        self._totals = [0]
+        self.end = end
+
+    def shift(self, size: int) -> None:
+        """Follow a buffer that lost this many bytes at its front."""
+        self.end -= size
+        self._base -= size
+        gone = min(-self._base // _ADLER_BLOCK, len(self._totals) - 1)
+        if gone > 0:
+            del self._totals[:gone]
+            self._base += gone * _ADLER_BLOCK
+
+    def total(self, buffer: bytearray, start: int, end: int) -> int:
+        """Return the sum from start to end; `start` never lies before that of an earlier call.
+
+        Only differences of `_totals` count, from the first whole block behind `start` on: the block that
+        the front of the buffer was cut off from is never among them.
+        """
+        self.end = max(self.end, end)
+        first = -(-(start - self._base) // _ADLER_BLOCK)
+        last = (end - self._base) // _ADLER_BLOCK
+        if last < first:
+            return byte_sum(buffer[start:end])
+        totals = self._totals
+        while len(totals) <= last:
+            at = self._base + (len(totals) - 1) * _ADLER_BLOCK
+            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : at + _ADLER_BLOCK]))
+        return (
+            byte_sum(buffer[start : self._base + first * _ADLER_BLOCK])
+            + totals[last]
+            - totals[first]
+            + byte_sum(buffer[self._base + last * _ADLER_BLOCK : end])
+        )
+
+
+class Framer:
+    """Cuts a stream into messages. Feed it bytes in any portions; take what is whole with `next`.
+
+    Bytes that are no message are skipped and told of in one piece, in front of the next message; a whole
+    message whose CheckSum is wrong is told of at once. What comes out does not depend on how the stream
+    was cut into portions, and the work is linear in its length, whatever it holds.
+
+    Messages of other FIX versions that follow a whole message are cut out too, so that the session can
+    answer them: look at `Frame.begin_string`.
+    """
+
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_lost",
+        "_max_body_length",
+        "_next",
+        "_reason",
+        "_sample",
+        "_skipped",
+        "_start",
+        "_sums",
+        "_tell",
+        "_wanted",
+    )
+
+    def __init__(self, begin_string: str = "FIXT.1.1", max_body_length: int = 4 * 65536) -> None:
+        """Begin with an empty buffer.
+
+        Args:
+            begin_string: the version whose messages are looked for in garbage.
+            max_body_length: the largest BodyLength accepted, in bytes; a larger one is garbage.
+        """
+        self._start = b"8=%b\x019=" % begin_string.encode("latin-1")
+        self._max_body_length = max_body_length
+        self._buffer = bytearray()
+        self._at = 0
+        """Where the message that is looked for begins, or may begin."""
+        self._wanted = 1
+        """How long the buffer must be before another look can tell more."""
+        self._lost = False
+        """Whether this place was reached by skipping, so that only the expected version can begin here."""
+        self._sums = _Sums()
+        self._reason = ""
+        self._sample = b""
+        self._skipped = 0
+        self._tell = False
+        """Whether what was skipped is to be told without waiting for the next message."""
+        self._next: Frame | None = None
+        """A message that waits until the garbage in front of it was told."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for the rest of their message; never more than one message and one portion fed."""
+        return len(self._buffer) - self._at
+
+    def feed(self, data: bytes) -> None:
+        """Take the next portion of the stream."""
+        at = self._at
+        if at:
+            del self._buffer[:at]
+            self._sums.shift(at)
+            self._wanted -= at
+            self._at = 0
+        self._buffer += data
+
+    def next(self) -> Frame | Garbled | None:
+        """Return the next message, or what was skipped; None until more is fed."""
+        frame = self._next or self._search()
+        if self._skipped and (frame is not None or self._tell):
+            self._next = frame
+            return self._take_garbage()
+        self._next = None
+        return frame
+
+    def resync(self) -> None:
+        """Give up on the message whose rest does not come, and look for the next one behind its start.
+
+        `next` then gives what was skipped without waiting for more. For use when `pending` stays above 0
+        for too long, and at the end of the stream.
+        """
+        if self.pending:
+            self._give_up("a message whose end did not arrive")
+        self._tell = self._skipped > 0
+
+    def _search(self) -> Frame | None:
+        buffer = self._buffer
+        while len(buffer) >= self._wanted:
+            at = self._at
+            head = _HEAD.match(buffer, at)
+            if head is None or (self._lost and not buffer.startswith(self._start, at)):
+                if self._may_become_head(at):
+                    self._wanted = len(buffer) + 1
+                else:
+                    self._give_up("no BeginString, BodyLength and MsgType at its start")
+                continue
+            length = int(head[2])
+            if length > self._max_body_length:
+                self._give_up(f"BodyLength {length} is over the limit of {self._max_body_length}")
+                continue
+            sum_end = head.end(2) + 1 + length
+            end = sum_end + _CHECK_SUM_SIZE
+            if len(buffer) < end:
+                self._wanted = end
+                continue
+            check_sum = _CHECK_SUM.fullmatch(buffer, sum_end, end)
+            if check_sum is None or buffer[sum_end - 1] != 1:
+                self._give_up(f"no CheckSum where BodyLength {length} says")
+                continue
+            actual = self._check_sum(at, sum_end)
+            if actual != int(check_sum[1]):
+                self._give_up_whole(f"CheckSum is {check_sum[1].decode()}, expected {actual:03d}", end)
+                if self._tell:
+                    break
+                continue
+            self._at = end
+            self._wanted = end + 1
+            self._lost = False
+            return Frame(bytes(buffer[at:end]))
+        return None
+
+    def _may_become_head(self, at: int) -> bool:
+        if self._lost:
+            begun = bytes(self._buffer[at : at + len(self._start)])
+            if not self._start.startswith(begun):
+                return False
+        return _HEAD_BEGUN.fullmatch(self._buffer, at) is not None
+
+    def _check_sum(self, start: int, end: int) -> int:
+        if start < self._sums.end:
+            return self._sums.total(self._buffer, start, end) & 0xFF
+        return byte_sum(self._buffer[start:end]) & 0xFF
+
+    def _give_up(self, reason: str) -> None:
+        """Skip to where the next message may begin."""
+        found = self._buffer.find(self._start, self._at + 1)
+        self._skip_to(len(self._buffer) - self._start_begun() if found < 0 else found, reason)
+        self._lost = True
+
+    def _give_up_whole(self, reason: str, end: int) -> None:
+        """Skip a whole message with a wrong CheckSum, unless another begins inside it."""
+        if self._at >= self._sums.end:
+            self._sums.restart(self._at, end)
+        found = self._buffer.find(self._start, self._at + 1, end)
+        self._tell = found < 0
+        self._lost = found >= 0
+        self._skip_to(end if found < 0 else found, reason)
+
+    def _skip_to(self, found: int, reason: str) -> None:
+        at = self._at
+        if not self._skipped:
+            self._reason = reason
+        self._sample += self._buffer[at : min(found, at + MAX_SAMPLE - len(self._sample))]
+        self._skipped += found - at
+        self._at = found
+        self._wanted = found + 1
+
+    def _start_begun(self) -> int:
+        """Return how many of the last bytes, behind the place that was given up, may begin a message."""
+        buffer = self._buffer
+        for size in range(min(len(self._start), self.pending) - 1, 0, -1):
+            if buffer.endswith(self._start[:size]):
+                return size
+        return 0
+
+    def _take_garbage(self) -> Garbled:
+        garbled = Garbled(self._reason, self._sample, self._skipped)
+        self._sample = b""
+        self._skipped = 0
+        self._tell = False
+        return garbled
