@@ -12,10 +12,9 @@ from codegen.check import ForeignFileError, check, write
 from codegen.errors import SpecError
 from codegen.format import FormatError
 from codegen.model import Dialect
-from codegen.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, render
+from codegen.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, REPOSITORY, render
 from codegen.resolve import load_dialect
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
 DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"
 
@@ -35,7 +34,7 @@ def main(
 
     Without options: the Kalshi dialect of this repository.
     """
-    context.obj = spec or DEFAULT_SPEC
+    context.obj = spec or _from_here(DEFAULT_SPEC)
     if context.invoked_subcommand:
         if out or package or only_check:
             raise click.UsageError(
@@ -48,7 +47,7 @@ def main(
         raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
     command = _command(spec, out, package)
     files = _render(load(context.obj), package or DEFAULT_PACKAGE, command)
-    folder = out or DEFAULT_OUT
+    folder = out or _from_here(DEFAULT_OUT)
     if only_check:
         _check(files, folder, command)
     else:
@@ -83,6 +82,12 @@ class _Failure(click.ClickException):
     def show(self, file: object = None) -> None:
         del file
         click.echo(self.message, err=True)
+
+
+def _from_here(path: Path) -> Path:
+    """Return the path as people write it: relative, where it lies below the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _command(spec: Path | None, out: Path | None, package: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from codegen.model import Condition, Field, Group, Member, OneOf, Pedigree, PresenceRule, Scope
 
 _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not allowed", "constant": "Fixed"}
@@ -33,16 +35,21 @@ def scope_text(scope: Scope) -> str:
     return text
 
 
-def presence_text(member: Member) -> str:
-    """Return sentences that say where a member is required, optional or not allowed."""
+def presence_text(member: Member, siblings: Mapping[str, Field]) -> str:
+    """Return sentences that say where a member is required, optional or not allowed.
+
+    `siblings` has the fields that stand beside it, by their FIX names.
+    """
     rules = [_rule_text(rule) for rule in member.rules if rule.presence != member.presence]
-    if member.presence == "constant":
-        base = f"Always {member.constant}."
+    if member.constant is not None:
+        base = f"Always {value_text(member.field, member.constant)}."
     else:
         base = f"{_PRESENCE[member.presence]}{' elsewhere' if rules else ''}."
-    conditions = [f"Required {conditions_text(member.required_when)}."] if member.required_when else []
+    conditions = []
+    if member.required_when:
+        conditions.append(f"Required {conditions_text(member.required_when, siblings)}.")
     if member.forbidden_when:
-        conditions.append(f"Not allowed {conditions_text(member.forbidden_when)}.")
+        conditions.append(f"Not allowed {conditions_text(member.forbidden_when, siblings)}.")
     if conditions and base == "Optional.":
         return " ".join(conditions)
     return " ".join([*rules, base, *conditions])
@@ -53,22 +60,29 @@ def _rule_text(rule: PresenceRule) -> str:
     return f"{_PRESENCE[rule.presence]} {where}." if where else f"{_PRESENCE[rule.presence]}."
 
 
-def conditions_text(conditions: tuple[Condition, ...]) -> str:
+def conditions_text(conditions: tuple[Condition, ...], siblings: Mapping[str, Field]) -> str:
     """Return `when A is 1 or 2 and B is present, or when C is absent`."""
-    return ", or ".join(f"when {condition_text(condition)}" for condition in conditions)
+    return ", or ".join(f"when {condition_text(condition, siblings)}" for condition in conditions)
 
 
-def condition_text(condition: Condition) -> str:
-    """Return one condition, such as `TimeInForce is 6`."""
-    return " and ".join(_term_text(name, values) for name, values in condition.terms)
+def condition_text(condition: Condition, siblings: Mapping[str, Field]) -> str:
+    """Return one condition, such as `TimeInForce is GOOD_TILL_DATE`."""
+    return " and ".join(_term_text(name, values, siblings) for name, values in condition.terms)
 
 
-def _term_text(name: str, values: tuple[str, ...] | None) -> str:
+def _term_text(name: str, values: tuple[str, ...] | None, siblings: Mapping[str, Field]) -> str:
     if values is None:
         return f"{name} is absent"
     if not values:
         return f"{name} is present"
-    return f"{name} is {listed(values, 'or')}"
+    shown = tuple(value_text(siblings[name], value) for value in values)
+    return f"{name} is {listed(shown, 'or')}"
+
+
+def value_text(field: Field, value: str) -> str:
+    """Return a wire value as people know it: the constant of a code, else the value itself."""
+    codes = field.codeset.codes if field.codeset else ()
+    return next((code.constant for code in codes if code.value == value), value)
 
 
 def one_of_text(one_of: OneOf) -> str:
@@ -96,12 +110,12 @@ def pedigree_text(pedigree: Pedigree) -> str:
 def count_text(group: Group) -> str:
     """Return a sentence on how many entries a group may have; empty if any number will do."""
     least, most = group.minimum, group.maximum
-    entries = "entry" if (most or least) == 1 else "entries"
+    entries = "entry" if most == 1 else "entries"
     if most is None:
-        return f"At least {least} {entries}." if least else ""
+        return f"At least {least} entries." if least > 1 else ""
     if least == most:
         return f"Exactly {most} {entries}."
-    return f"From {least} to {most} {entries}." if least else f"At most {most} {entries}."
+    return f"From {least} to {most} {entries}." if least > 1 else f"At most {most} {entries}."
 
 
 def limits_text(field: Field) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from codegen import prose
@@ -163,68 +165,60 @@ def list_converter(group: Group) -> str:
 
 
 def _attribute_views(members: tuple[Member, ...], imports: Imports) -> tuple[AttributeView, ...]:
+    siblings = {member.field.name: member.field for member in members}
     return tuple(
-        _group_attribute(member, member.group) if member.group else _field_attribute(member, imports)
+        _group_attribute(member, member.group, siblings)
+        if member.group
+        else _field_attribute(member, siblings, imports)
         for member in attributes_of(members)
     )
 
 
-def _group_attribute(member: Member, group: Group) -> AttributeView:
+def _group_attribute(member: Member, group: Group, siblings: Mapping[str, Field]) -> AttributeView:
+    presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings)}"
     return AttributeView(
         name=member.attribute,
         annotation=f"list[{group.entry_class}]",
         value=f"attrs.field(factory=list, converter={list_converter(group)})",
-        doc=_attribute_doc(member, f"{prose.count_text(group)} {prose.presence_text(member)}"),
+        doc=_attribute_doc(member, presence),
     )
 
 
-def _field_attribute(member: Member, imports: Imports) -> AttributeView:
+def _field_attribute(member: Member, siblings: Mapping[str, Field], imports: Imports) -> AttributeView:
     field = member.field
     kind = kinds.kind_of(field)
-    if kind.module:
+    if kind.module == "datetime":
         imports.name(kind.module, kind.annotation)
+    elif kind.module:
+        imports.fixed(kind.module, kind.annotation)
     annotation = kinds.annotation_of(field)
     converter = kinds.converter_of(field)
-    filled_by_codec = field.tag in CODEC_TAGS
-    if always_required(member) and not filled_by_codec:
+    presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings)
+    if field.tag not in CODEC_TAGS and always_required(member):
         value = f"attrs.field(converter={converter})"
-    elif member.presence == "constant" and member.constant is not None and not filled_by_codec:
+    elif field.tag not in CODEC_TAGS and member.constant is not None:
         value = f"attrs.field(default={kinds.literal(field, member.constant)}, converter={converter})"
     else:
         imports.fixed("attrs.converters", "optional")
         annotation += " | None"
         value = f"attrs.field(default=None, converter=optional({converter}))"
-    return AttributeView(
-        name=member.attribute,
-        annotation=annotation,
-        value=value,
-        doc=_attribute_doc(member, _FILLED if filled_by_codec else prose.presence_text(member)),
-    )
+    return AttributeView(member.attribute, annotation, value, _attribute_doc(member, presence))
 
 
 def _attribute_doc(member: Member, presence: str) -> str:
     field = member.field
-    return docstring(
-        [
-            f"{field.name} ({field.tag}): {prose.sentence(member.doc or field.doc)}",
-            " ".join(
-                filter(
-                    None,
-                    (
-                        f"In {field.unit}." if field.unit else "",
-                        f"Known values: `{field.codeset.name}`." if field.codeset else "",
-                        prose.limits_text(field),
-                        presence,
-                        f"Absent means {member.default}." if member.default is not None else "",
-                        _legacy_text(member.legacy_fields),
-                        prose.pedigree_text(member.pedigree),
-                        "Never shown in a repr." if field.secret else "",
-                    ),
-                )
-            ),
-        ],
-        4,
+    meaning = f"{field.name} ({field.tag}): {prose.sentence(member.doc or field.doc)}"
+    facts = (
+        f"In {field.unit}." if field.unit else "",
+        f"Known values: `{field.codeset.name}`." if field.codeset else "",
+        prose.limits_text(field),
+        presence,
+        f"Absent means {prose.value_text(field, member.default)}." if member.default is not None else "",
+        _legacy_text(member.legacy_fields),
+        prose.pedigree_text(member.pedigree),
+        "Never shown in a repr." if field.secret else "",
     )
+    return docstring([meaning, " ".join(filter(None, facts))], 4)
 
 
 def _legacy_text(fields: tuple[Field, ...]) -> str:

@@ -10,12 +10,13 @@ WIDTH = 110
 def docstring(paragraphs: list[str], indent: int) -> str:
     """Return a docstring of these paragraphs; lines after the first carry the indentation.
 
-    A single line stays on one line with its quotes. Empty paragraphs are left out.
+    What fits on one line with its quotes stands on one line. Empty paragraphs are left out.
     """
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent
-    if len(texts) == 1 and len(margin) + len(texts[0]) + 6 <= WIDTH:
-        return f'"""{texts[0]}"""'
+    whole = " ".join(texts)
+    if len(margin) + len(whole) + 6 <= WIDTH:
+        return f'"""{whole}"""'
     wrapped = [_wrap(text, indent, first=index == 0) for index, text in enumerate(texts)]
     body = "\n\n".join(wrapped)
     return f'"""{body}\n{margin}"""'

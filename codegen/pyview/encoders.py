@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby
 
 import attrs
@@ -10,6 +11,7 @@ from codegen.model import Group, Member
 from codegen.naming import snake_case
 from codegen.pyview import kinds
 from codegen.pyview.classes import CODEC_TAGS, always_required, attributes_of
+from codegen.pyview.docstrings import WIDTH
 from codegen.pyview.imports import Imports
 
 
@@ -36,14 +38,15 @@ def encoder_view(
     members: tuple[Member, ...],
     imports: Imports,
     package: str,
+    tags: Mapping[str, int],
     *,
     in_groups: bool = False,
 ) -> EncoderView:
     """Return the encoder of a class with these members.
 
-    With `in_groups` it stands in the module of the entries' encoders itself.
+    `tags` has the tag of every field of the dialect by its FIX name. With `in_groups` the function stands in
+    the module of the entries' encoders itself.
     """
-    tags = {member.field.name: member.field.tag for member in members}
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
     body = _Body(parameter, imports, package, tags, in_groups)
     for required, run in groupby(written, key=_is_plain_required):
@@ -64,6 +67,12 @@ def _is_plain_required(member: Member) -> bool:
     return always_required(member) or member.presence == "constant"
 
 
+def _commented(line: str, name: str) -> str:
+    """Return a line with the name of its field behind it, where there is room."""
+    commented = f"{line}  # {name}"
+    return commented if len(commented) + 4 <= WIDTH else line
+
+
 @attrs.define
 class _Body:
     """The statements of one encoder, as they grow."""
@@ -71,18 +80,19 @@ class _Body:
     parameter: str
     imports: Imports
     package: str
-    tags: dict[str, int]
+    tags: Mapping[str, int]
     in_groups: bool
     lines: list[str] = attrs.field(factory=list)
     has_group: bool = False
 
     def required(self, members: list[Member]) -> None:
         """Add a run of fields that are always there, as one f-string."""
-        pieces = [f"{self._field(member)}  # {member.field.name}" for member in members]
+        pieces = [(self._field(member), member.field.name) for member in members]
         if len(pieces) == 1:
-            self.lines.append(f"{self._assign()} {pieces[0]}")
+            self.lines.append(_commented(f"{self._assign()} {pieces[0][0]}", pieces[0][1]))
         else:
-            self.lines += [f"{self._assign()} (", *(f"    {piece}" for piece in pieces), ")"]
+            lines = (_commented(f"    {piece}", name) for piece, name in pieces)
+            self.lines += [f"{self._assign()} (", *lines, ")"]
 
     def optional(self, member: Member) -> None:
         """Add a field that may be None, or a data field with its length."""
@@ -119,7 +129,7 @@ class _Body:
         counter = f'f"{member.field.tag}={{len({attribute})}}\\x01"'
         loop = [f"for {each} in {attribute}:", f"    text += {entry}({each})"]
         self.lines += start
-        if always_required(member):
+        if always_required(member) and not group.minimum:
             self.lines += [
                 f"if {attribute}:",
                 "    text += unknown",

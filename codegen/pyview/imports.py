@@ -42,7 +42,7 @@ class Imports:
         """Return the statements: standard library, third party, this project; empty ones left out."""
         lines = [ImportLine(module) for module in sorted(self._modules)]
         lines += [
-            ImportLine(module, tuple(sorted(names, key=sort_key)), module in self._growing)
+            ImportLine(module, tuple(sorted(names, key=import_key)), module in self._growing)
             for module, names in sorted(self._names.items())
         ]
         sections = [[line for line in lines if _section(line.module) == section] for section in range(3)]
@@ -56,8 +56,17 @@ def _section(module: str) -> int:
     return 0 if top in {"collections", "datetime", "decimal", "enum", "types", "typing"} else 2
 
 
-def sort_key(name: str) -> tuple[int, str]:
-    """Order names as ruff does: constants, then classes, then functions and modules, each by name."""
+def import_key(name: str) -> tuple[int, str, str]:
+    """Order names in an import: constants, classes, then functions, each by name whatever its case."""
+    return (_group(name), name.lower(), name)
+
+
+def export_key(name: str) -> tuple[int, str]:
+    """Order names in `__all__`: constants, classes, then functions, each by name, capitals first."""
+    return (_group(name), name)
+
+
+def _group(name: str) -> int:
     if len(name) > 1 and name.isupper():
-        return (0, name)
-    return (1 if name[0].isupper() else 2, name)
+        return 0
+    return 1 if name[0].isupper() else 2

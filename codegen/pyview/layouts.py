@@ -5,6 +5,7 @@ The expressions are written in one line; the formatter lays them out.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 
 import attrs
@@ -220,7 +221,7 @@ def session_type_expression(session_type: SessionType) -> str:
         "products": sequence(map(repr, session_type.products)),
         "port": str(session_type.port),
         "host_role": repr(session_type.host_role),
-        "purpose": repr(session_type.purpose),
+        "purpose": text_literal(session_type.purpose),
         "comp_ids": sequence(map(repr, session_type.comp_ids)),
     }
     return call("SessionType", **arguments)
@@ -251,6 +252,12 @@ def sequence(items: Iterable[str]) -> str:
     """Return a tuple as an expression."""
     listed = list(items)
     return f"({listed[0]},)" if len(listed) == 1 else f"({', '.join(listed)})"
+
+
+def text_literal(text: str) -> str:
+    """Return a string literal, in pieces of a line each if it is long."""
+    pieces = textwrap.wrap(text, 80, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
+    return f"({' '.join(map(repr, pieces))})" if len(pieces) > 1 else repr(text)
 
 
 def raw_string(text: str) -> str:

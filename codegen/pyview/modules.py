@@ -9,7 +9,7 @@ import attrs
 
 from codegen.model import Dialect, Location, Message
 from codegen.pyview import classes, encoders, layouts
-from codegen.pyview.imports import Imports, sort_key
+from codegen.pyview.imports import Imports, export_key
 
 LAYOUT = "kalshi_fix_sansio.layout"
 
@@ -67,12 +67,15 @@ class _Family:
 
     def _encoders(self) -> ModuleView:
         imports = Imports()
+        tags = tags_by_name(self.dialect)
         views = []
         for message in self.messages:
             imports.name(f"{self.package}.messages.{self.family}", message.name)
             title = f"the body of a {message.name} ({message.msg_type})"
             views.append(
-                encoders.encoder_view(message.name, "message", title, message.members, imports, self.package)
+                encoders.encoder_view(
+                    message.name, "message", title, message.members, imports, self.package, tags
+                )
             )
         doc = f"Encoders of the family {self.family.replace('_', ' ')}."
         return self._view("encoders", "encoders.py.j2", doc, imports, encoders=views)
@@ -124,8 +127,8 @@ class _Fixed:
         for message in self.dialect.messages:
             imports.name(f"{self.package}.messages.{message.family}", message.name)
         names = [name for section in imports.sections() for line in section for name in line.names]
-        doc = f"{self.dialect.title}: its classes, its code values and its tables."
-        context = {"names": [repr(name) for name in sorted(names, key=sort_key)]}
+        doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
+        context = {"names": [repr(name) for name in sorted(names, key=export_key)]}
         return ModuleView("__init__.py", "init.py.j2", doc, imports, frozenset(), context)
 
     def _codesets(self) -> ModuleView:
@@ -135,7 +138,7 @@ class _Fixed:
             imports.fixed("enum", view.base)
             imports.name("kalshi_fix_sansio.scalars", view.plain_converter)
             imports.fixed("kalshi_fix_sansio.support", view.to_code)
-        doc = f"The code values of {self.dialect.title}. A value that is not listed stays a plain value."
+        doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
         sources = _files(*(codeset.location for codeset in self.dialect.codesets))
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
 
@@ -153,7 +156,7 @@ class _Fixed:
                 (repr(each.name), layouts.session_type_expression(each)) for each in dialect.session_types
             ],
         }
-        doc = f"The products, hosts and session types of {dialect.title}."
+        doc = f"The products, hosts and session types of the {dialect.title} dialect."
         sources = _files(*(session_type.location for session_type in dialect.session_types))
         return ModuleView("sessions.py", "sessions.py.j2", doc, imports, sources, context)
 
@@ -175,7 +178,7 @@ class _Fixed:
                 for message in dialect.messages
             ],
         }
-        doc = f"{dialect.title} as one value."
+        doc = f"The {dialect.title} dialect as one value."
         return ModuleView("dialect.py", "dialect.py.j2", doc, imports, frozenset(), context)
 
     def _fields(self) -> ModuleView:
@@ -186,7 +189,7 @@ class _Fixed:
         writer = self._writer(imports)
         views = [writer.field(field) for field in self.dialect.fields]
         sources = _files(*(field.location for field in self.dialect.fields))
-        doc = f"Every field of {self.dialect.title}."
+        doc = f"Every field of the {self.dialect.title} dialect."
         return ModuleView("layouts/fields.py", "fields.py.j2", doc, imports, sources, {"fields": views})
 
     def _blocks(self) -> Iterator[ModuleView]:
@@ -194,17 +197,18 @@ class _Fixed:
         blocks = (("Header", "header", self.dialect.header), ("Trailer", "trailer", self.dialect.trailer))
         sources = _files(*(member.location for _, _, members in blocks for member in members))
         of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
+        tags = tags_by_name(self.dialect)
         of_classes.fixed("kalshi_fix_sansio.base", "Block", "Message")
         writer = self._writer(of_layouts)
         class_views, encoder_views, layout_views = [], [], []
         for cls, parameter, members in blocks:
             classes.use_members(members, of_classes, self.package)
-            doc = f"The standard {parameter} of every message of {title}."
+            doc = f"The standard {parameter} of every message of the {title} dialect."
             class_views.append(classes.block_view(cls, doc, members, of_classes))
             of_encoders.fixed(f"{self.package}.blocks", cls)
             what = f"a {parameter}, without what the codec writes itself,"
             encoder_views.append(
-                encoders.encoder_view(cls, parameter, what, members, of_encoders, self.package)
+                encoders.encoder_view(cls, parameter, what, members, of_encoders, self.package, tags)
             )
             layout_views.append(writer.block(cls, cls, members, (), "blocks"))
         doc = "Header and trailer, and the base of the messages that carry them."
@@ -222,6 +226,7 @@ class _Fixed:
         groups = self.dialect.groups
         sources = _files(*(group.location for group in groups))
         of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
+        tags = tags_by_name(self.dialect)
         if groups:
             of_classes.fixed("collections.abc", "Iterable")
             of_classes.fixed("kalshi_fix_sansio.base", "Block")
@@ -235,7 +240,9 @@ class _Fixed:
             of_encoders.name(f"{self.package}.groups", cls)
             title = f"an entry of {group.name}"
             encoder_views.append(
-                encoders.encoder_view(cls, "entry", title, members, of_encoders, self.package, in_groups=True)
+                encoders.encoder_view(
+                    cls, "entry", title, members, of_encoders, self.package, tags, in_groups=True
+                )
             )
             layout_views.append(writer.group(group))
         doc = "The entries of repeating groups."
@@ -250,8 +257,12 @@ class _Fixed:
         )
 
     def _writer(self, imports: Imports, *, in_groups_module: bool = False) -> layouts.LayoutWriter:
-        tags = {field.name: field.tag for field in self.dialect.fields}
-        return layouts.LayoutWriter(imports, self.package, tags, in_groups_module)
+        return layouts.LayoutWriter(imports, self.package, tags_by_name(self.dialect), in_groups_module)
+
+
+def tags_by_name(dialect: Dialect) -> dict[str, int]:
+    """Return the tag of every field by its FIX name."""
+    return {field.name: field.tag for field in dialect.fields}
 
 
 def _files(*locations: Location) -> frozenset[str]:
