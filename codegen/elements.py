@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from codegen import model
 from codegen.context import Context, flag, integer, optional_text, text, words
 from codegen.load import Entry
-from codegen.model import Location
 from codegen.naming import FIX_NAME, is_attribute, snake_case, upper_snake
 from codegen.nodes import Map, Scalar
 
@@ -74,14 +73,12 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
 def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: bool) -> model.CodeSet:
     _check_name(context, entry)
     source = context.sources(entry.node, entry.source, f"codeset `{entry.name}`", entry.location)
-    listed = entry.node.entries["codes"]
-    assert isinstance(listed, Map)
+    listed = entry.node.mapping("codes")
     codes: dict[str, model.Code] = {}
     constants: dict[str, str] = {}
     for name in listed:
-        node = listed.entries[name]
+        node = listed.mapping(name)
         where = listed.at(name)
-        assert isinstance(node, Map)
         value = text(node, "value")
         constant = upper_snake(name)
         label = f"code `{entry.name}.{name}`"
@@ -130,8 +127,7 @@ def fields(
         tag = integer(entry.node, "tag") or 0
         first = tags.setdefault(tag, entry)
         if first is not entry:
-            at = f"{first.location.file}:{first.location.line}"
-            what = f"field `{name}` has tag {tag}, which is `{first.name}`'s (at {at})"
+            what = f"field `{name}` has tag {tag}, which is `{first.name}`'s (at {first.location})"
             context.mistakes.add(entry.node.at("tag"), what, "correct the tag, or remove one of the two")
         field = _field(context, entry, types, sets, tag)
         if field is not None:
@@ -291,8 +287,3 @@ def environment_names(context: Context) -> tuple[str, ...]:
 
 def _host_maps(node: Map) -> list[tuple[str, Map]]:
     return [(name, hosts) for name, hosts in node.entries.items() if isinstance(hosts, Map)]
-
-
-def location_text(location: Location) -> str:
-    """A location as `file:line`."""
-    return f"{location.file}:{location.line}"

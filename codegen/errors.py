@@ -21,7 +21,7 @@ class Mistake:
     """What to do about it."""
 
     def __str__(self) -> str:
-        return f"{self.location.file}:{self.location.line}: {self.what}; {self.advice}"
+        return f"{self.location}: {self.what}; {self.advice}"
 
 
 class SpecError(Exception):
@@ -39,6 +39,7 @@ class Mistakes:
     found: list[Mistake] = attrs.field(factory=list)
 
     def add(self, location: Location, what: str, advice: str) -> None:
+        """Note a mistake, once."""
         mistake = Mistake(location, what, advice)
         if mistake not in self.found:
             self.found.append(mistake)

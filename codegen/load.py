@@ -186,30 +186,22 @@ def _take(content: Map, kind: str, source: Source, mistakes: Mistakes, family: s
         for name in node:
             if section in SECTIONS:
                 _define(
-                    Entry(name, _mapping(node, name), node.at(name), default, family),
+                    Entry(name, node.mapping(name), node.at(name), default, family),
                     section,
                     source,
                     mistakes,
                 )
             elif section == "hosts":
-                source.hosts[name] = Entry(name, _mapping(node, name), node.at(name), default)
+                source.hosts[name] = Entry(name, node.mapping(name), node.at(name), default)
             elif section == "extend":
                 _extend(kind, name, node, source, mistakes, default)
-
-
-def _mapping(node: Map, name: str) -> Map:
-    """The mapping under a name; the schema has made sure that it is one."""
-    body = node.entries[name]
-    assert isinstance(body, Map)
-    return body
 
 
 def _define(entry: Entry, section: str, source: Source, mistakes: Mistakes) -> None:
     for other in _shared(section):
         known = source.sections[other].get(entry.name)
         if known is not None:
-            first = f"{known.location.file}:{known.location.line}"
-            what = f"`{entry.name}` is defined twice (first at {first})"
+            what = f"`{entry.name}` is defined twice (first at {known.location})"
             advice = "rename one of the two, or put what differs under `extend`"
             mistakes.add(entry.location, what, advice)
             return
@@ -230,7 +222,7 @@ def _extend(
         what = f"`extend` names `{name}`, which is not among the {section} of the base"
         mistakes.add(node.at(name), what, did_you_mean(name, source.sections[section]))
     else:
-        source.sections[section][name] = _changed(known, _mapping(node, name), default)
+        source.sections[section][name] = _changed(known, node.mapping(name), default)
 
 
 def _changed(known: Entry, change: Map, default: Node | None) -> Entry:

@@ -63,8 +63,7 @@ class Blocks:
 
     def _written(self, entry: Entry, one_of: list[tuple[Map, Map]]) -> list[_Written]:
         found: list[_Written] = []
-        listed = entry.node.get("members")
-        members = listed if isinstance(listed, Map) else _EMPTY
+        members = entry.node.mapping("members")
         own = entry.node.get("source")
         components = self.context.source.sections["components"]
         for name in members:
@@ -328,13 +327,14 @@ class Blocks:
             if each in siblings:
                 what = f"{label} reads `{each}` as `{name}`, but `{each}` is a member of its own"
                 self.context.mistakes.add(where, what, "remove one of the two")
-            elif self.context.require(each, self.context.source.sections["fields"], "field", where):
-                if (field := self.fields.get(each)) is not None:
-                    found.append(field)
+                continue
+            known = self.context.require(each, self.context.source.sections["fields"], "field", where)
+            if known and (field := self.fields.get(each)) is not None:
+                found.append(field)
         return tuple(found)
 
     def _check_unique(self, members: list[model.Member], label: str) -> None:
-        """No tag twice (also not in a group of the block), no attribute twice, none that Python or a class needs."""
+        """No tag twice (also not in a group of the block), no attribute twice or by a name that is taken."""
         tags: dict[int, str] = {}
         attributes: dict[str, str] = {}
         for member in members:
@@ -349,7 +349,8 @@ class Blocks:
             if member.group is not None:
                 tags.update((field.tag, member.group.name) for field in _nested_fields(member.group))
             if member.attribute in attributes:
-                what = f"{label} has the attribute `{member.attribute}` twice, for `{attributes[member.attribute]}` too"
+                other = attributes[member.attribute]
+                what = f"{label} has the attribute `{member.attribute}` twice, for `{other}` too"
                 self.context.mistakes.add(member.location, what, f"rename `{member.field.name}`")
             elif member.group is not None and not is_attribute(member.attribute):
                 what = f"{label} would have the attribute `{member.attribute}`"

@@ -1,7 +1,7 @@
 """The resolved model: a dialect with every reference followed and every default filled in.
 
-`resolve` makes it from the YAML; the templates, the dictionary writer and the reference pages read it and decide
-nothing themselves.
+`resolve` makes it from the YAML; the templates, the dictionary writer and the reference pages read it and
+decide nothing themselves.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ class Location:
 
     file: str
     line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
 
 
 @attrs.frozen

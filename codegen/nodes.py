@@ -46,7 +46,13 @@ class Map:
     location: Location
 
     def get(self, key: str) -> Node | None:
+        """The value of a key, or None."""
         return self.entries.get(key)
+
+    def mapping(self, key: str) -> Map:
+        """The mapping under a key; an empty one where there is none."""
+        value = self.entries.get(key)
+        return value if isinstance(value, Map) else Map({}, {}, self.location)
 
     def at(self, key: str) -> Location:
         """Where the key stands, or the mapping if it has no such key."""

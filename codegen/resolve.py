@@ -1,4 +1,4 @@
-"""Makes the resolved model of a dialect from its spec folder: every reference followed, every default filled in."""
+"""Makes the resolved model of a dialect from its spec folder."""
 
 from __future__ import annotations
 
@@ -77,25 +77,23 @@ def _setting(context: Context, key: str) -> str:
 def _header_and_trailer(
     context: Context, blocks: Blocks
 ) -> tuple[tuple[model.Member, ...], tuple[model.Member, ...]]:
-    found: dict[str, tuple[model.Member, ...]] = {"header": (), "trailer": ()}
-    for name in found:
-        entry = context.source.blocks.get(name)
-        if entry is None:
-            what = f"the dialect has no {name}"
-            context.mistakes.add(
-                context.source.location, what, f"add {name}.yaml, or extend a dialect that has it"
-            )
-            continue
-        found[name], _ = blocks.block(entry, f"the {name}", Places.everywhere(context))
-        tags = tuple(member.field.tag for member in found[name])
-        if name == "header" and tags[:3] != _HEADER_START:
-            advice = "put BeginString (8), BodyLength (9) and MsgType (35) first, in this order"
-            context.mistakes.add(entry.location, "the header does not start as FIX demands", advice)
-        if name == "trailer" and tags[-1:] != (_TRAILER_END,):
-            context.mistakes.add(
-                entry.location, "the trailer does not end as FIX demands", "put CheckSum (10) last"
-            )
-    return found["header"], found["trailer"]
+    header, trailer = (_outer_block(context, blocks, name) for name in ("header", "trailer"))
+    if header and tuple(member.field.tag for member in header[:3]) != _HEADER_START:
+        advice = "put BeginString (8), BodyLength (9) and MsgType (35) first, in this order"
+        context.mistakes.add(header[0].location, "the header does not start as FIX demands", advice)
+    if trailer and trailer[-1].field.tag != _TRAILER_END:
+        advice = "put CheckSum (10) last"
+        context.mistakes.add(trailer[-1].location, "the trailer does not end as FIX demands", advice)
+    return header, trailer
+
+
+def _outer_block(context: Context, blocks: Blocks, name: str) -> tuple[model.Member, ...]:
+    entry = context.source.blocks.get(name)
+    if entry is None:
+        advice = f"add {name}.yaml, or extend a dialect that has it"
+        context.mistakes.add(context.source.location, f"the dialect has no {name}", advice)
+        return ()
+    return blocks.block(entry, f"the {name}", Places.everywhere(context))[0]
 
 
 def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
@@ -107,8 +105,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
         msg_type = text(node, "msg_type")
         first = types.setdefault(msg_type, entry)
         if first is not entry:
-            at = elements.location_text(first.location)
-            what = f"{label} has the type {msg_type}, which is `{first.name}`'s (at {at})"
+            what = f"{label} has the type {msg_type}, which is `{first.name}`'s (at {first.location})"
             context.mistakes.add(node.at("msg_type"), what, "correct the type, or remove one of the two")
         if not FIX_NAME.match(name):
             advice = "use letters and digits, the first a capital"
@@ -143,7 +140,7 @@ def _check_outer_tags(
     for message in messages:
         for member in message.members:
             if member.field.tag in known:
-                what = f"message `{message.name}` has `{member.field.name}`, which is part of the header or trailer"
+                what = f"message `{message.name}` has `{member.field.name}` of the header or trailer"
                 context.mistakes.add(member.location, what, "remove it from the message")
 
 
@@ -164,9 +161,7 @@ def _check_classes(
             context.mistakes.add(location, what, "rename it")
         elif name in classes:
             other, first = classes[name]
-            what = (
-                f"{kind} `{name}` and {other} `{name}` ({elements.location_text(first)}) would be one class"
-            )
+            what = f"{kind} `{name}` and {other} `{name}` ({first}) would be one class"
             advice = f"call the codeset `{name}Code`" if kind == "codeset" else "rename one of the two"
             context.mistakes.add(location, what, advice)
         else:

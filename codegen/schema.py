@@ -27,10 +27,14 @@ _TYPE_NAMES = {
 
 
 @cache
+def _schema() -> Any:
+    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+
+@cache
 def _validator(kind: str) -> Any:
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     cls = jsonschema.Draft202012Validator
-    return cls({**schema, "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
+    return cls({**_schema(), "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
 
 
 def check(node: Node, kind: str, mistakes: Mistakes) -> bool:
@@ -51,7 +55,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
     path = list(error.absolute_path)
     node, where = _find(root, path)
     label = _label(path)
-    expected = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    expected = _description(error.schema)
     match error.validator:
         case "additionalProperties":
             known = error.schema["properties"]
@@ -61,8 +65,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
                     yield at, f"{label} has an unknown key `{key}`", did_you_mean(key, known)
         case "required":
             missing = next(key for key in error.validator_value if f"'{key}'" in error.message)
-            meaning = error.schema["properties"][missing]
-            described = meaning.get("description") or "see the schema"
+            described = _description(error.schema["properties"][missing])
             yield where, f"{label} has no `{missing}`", f"add `{missing}`: {described}"
         case "enum":
             yield (
@@ -85,6 +88,14 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
             yield where, f"{label} lists something twice", "remove the repetition"
         case _:
             yield where, f"{label} is {_shown(error.instance)}", f"write {expected or error.message}"
+
+
+def _description(part: Any) -> str:
+    """What a part of the schema, or the definition that it refers to, says about itself."""
+    target = _schema()
+    for step in part.get("$ref", "").removeprefix("#/").split("/"):
+        target = target[step] if step else {}
+    return str(part.get("description") or target.get("description", ""))
 
 
 def _find(root: Node, path: list[str | int]) -> tuple[Node, Location]:
