@@ -147,7 +147,9 @@ class _Dictionary:
                 element = self._add(parent, "group", member.field, required=required)
                 self._add_members(element, _entry_members(member.group), contexts)
             for legacy in member.legacy_fields:
-                self._add(parent, "field", legacy, required=False)
+                # One declaration per tag: an old tag that has got another meaning since keeps that one.
+                if legacy.datatype == member.field.datatype:
+                    self._add(parent, "field", legacy, required=False)
 
     def _add(self, parent: ET.Element, kind: str, field: Field, *, required: bool) -> ET.Element:
         self._fields[field.tag] = field

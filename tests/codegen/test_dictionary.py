@@ -1,0 +1,207 @@
+"""QuickFIX dictionaries: what QuickFIX's loader and its validation ask for, checked on the text.
+
+`make interop` loads the same files into QuickFIX itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import attrs
+import pytest
+
+from codegen import dictionary
+from codegen.model import Dialect
+from codegen.resolve import load_dialect
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRODUCTS = ("prediction", "margin")
+
+
+@pytest.fixture(scope="module")
+def dialect() -> Dialect:
+    return load_dialect(ROOT / "spec" / "kalshi")
+
+
+@pytest.fixture(scope="module")
+def parsed(dialect: Dialect) -> dict[tuple[str, str], ET.Element]:
+    return {
+        (product, name): ET.fromstring(text)
+        for product in PRODUCTS
+        for name, text in dictionary.render(dialect, product).items()
+    }
+
+
+def message(root: ET.Element, name: str) -> ET.Element:
+    found = root.find(f"messages/message[@name='{name}']")
+    assert found is not None, name
+    return found
+
+
+def required(parent: ET.Element, name: str) -> str | None:
+    """Return the required attribute of a member, or None where there is no such member."""
+    found = next((child for child in parent if child.get("name") == name), None)
+    return None if found is None else found.get("required")
+
+
+def names(parent: ET.Element) -> list[str]:
+    return [child.attrib["name"] for child in parent]
+
+
+def test_both_files_have_the_names_and_versions_that_quickfix_goes_by(
+    parsed: dict[tuple[str, str], ET.Element],
+) -> None:
+    for product in PRODUCTS:
+        session, application = parsed[product, "FIXT11.xml"], parsed[product, "FIX50SP2.xml"]
+        assert (session.get("type"), session.get("major"), session.get("minor")) == ("FIXT", "1", "1")
+        assert (application.get("type"), application.get("major")) == ("FIX", "5")
+        assert application.get("servicepack") == "2"
+
+
+def test_every_member_is_declared_once(parsed: dict[tuple[str, str], ET.Element]) -> None:
+    for root in parsed.values():
+        declared = root.findall("fields/field")
+        assert max(Counter(field.get("name") for field in declared).values()) == 1
+        assert max(Counter(field.get("number") for field in declared).values()) == 1
+        assert all(field.get("type") for field in declared)
+        known = {field.get("name") for field in declared}
+        used = {each.get("name") for tag in ("field", "group") for each in root.findall(f"messages//{tag}")}
+        used |= {each.get("name") for part in ("header", "trailer") for each in root.findall(f"{part}/field")}
+        assert used == known
+
+
+def test_no_block_names_a_member_twice_and_every_group_has_members(
+    parsed: dict[tuple[str, str], ET.Element],
+) -> None:
+    for root in parsed.values():
+        for block in [*root.findall("messages/message"), *root.findall("messages//group")]:
+            assert max(Counter(names(block)).values(), default=1) == 1, block.attrib
+        assert all(len(group) for group in root.findall("messages//group"))
+
+
+def test_each_message_stands_in_one_file_of_the_products_that_have_it(
+    dialect: Dialect, parsed: dict[tuple[str, str], ET.Element]
+) -> None:
+    for product in PRODUCTS:
+        wanted = {
+            each.msg_type
+            for each in dialect.messages
+            if not each.flows or any(not flow.products or product in flow.products for flow in each.flows)
+        }
+        found = [
+            each.attrib["msgtype"]
+            for name in ("FIXT11.xml", "FIX50SP2.xml")
+            for each in parsed[product, name].findall("messages/message")
+        ]
+        assert sorted(found) == sorted(wanted)
+    assert parsed["margin", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is None
+    assert parsed["prediction", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is not None
+
+
+def test_presence_is_that_of_the_product(parsed: dict[tuple[str, str], ET.Element]) -> None:
+    prediction, margin = parsed["prediction", "FIX50SP2.xml"], parsed["margin", "FIX50SP2.xml"]
+    assert required(message(prediction, "NewOrderSingle"), "ExDestination") == "N"
+    assert required(message(margin, "NewOrderSingle"), "ExDestination") is None
+    assert required(message(prediction, "ExecutionReport"), "TransactTime") == "N"
+    assert required(message(margin, "ExecutionReport"), "TransactTime") == "Y"
+
+
+def test_two_bodies_of_one_type_become_what_either_allows_and_both_require(
+    parsed: dict[tuple[str, str], ET.Element],
+) -> None:
+    quote = message(parsed["prediction", "FIX50SP2.xml"], "Quote")
+    assert required(quote, "QuoteID") == "Y"
+    assert required(quote, "OrderQty") == "N"  # only the venue sends it
+    assert required(quote, "ExecInst") == "N"  # only the maker sends it
+    request = message(parsed["prediction", "FIX50SP2.xml"], "QuoteRequest")
+    [entry] = request.findall("group[@name='NoRelatedSym']")
+    assert required(entry, "Symbol") == "N"  # combos omit it
+
+
+def test_a_constant_is_required(parsed: dict[tuple[str, str], ET.Element]) -> None:
+    assert required(message(parsed["margin", "FIXT11.xml"], "Logon"), "EncryptMethod") == "Y"
+
+
+def test_the_first_member_of_a_group_opens_its_entries(dialect: Dialect) -> None:
+    turned = attrs.evolve(
+        dialect,
+        messages=tuple(
+            attrs.evolve(
+                each,
+                members=tuple(
+                    member
+                    if member.group is None
+                    else attrs.evolve(
+                        member, group=attrs.evolve(member.group, members=member.group.members[::-1])
+                    )
+                    for member in each.members
+                ),
+            )
+            for each in dialect.messages
+        ),
+    )
+    root = ET.fromstring(dictionary.render(turned, "prediction")["FIX50SP2.xml"])
+    [group] = message(root, "MarketDataIncrementalRefresh").findall("group")
+    assert names(group)[0] == "MDUpdateAction"
+    assert names(group)[-1] == "Symbol"
+
+
+def test_the_length_stands_before_its_data(parsed: dict[tuple[str, str], ET.Element]) -> None:
+    logon = names(message(parsed["prediction", "FIXT11.xml"], "Logon"))
+    assert logon.index("RawDataLength") == logon.index("RawData") - 1
+    trailer = parsed["prediction", "FIXT11.xml"].find("trailer")
+    assert trailer is not None
+    assert names(trailer) == ["SignatureLength", "Signature", "CheckSum"]
+
+
+def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(dialect: Dialect) -> None:
+    text = dictionary.render(dialect, "prediction")["FIX50SP2.xml"]
+    [side] = ET.fromstring(text).findall("fields/field[@name='Side']")
+    assert len(side) == 0
+    assert "<!-- known values, others may come: 1 BUY, 2 SELL -->" in text
+
+    closed = attrs.evolve(
+        dialect,
+        messages=tuple(
+            attrs.evolve(
+                each,
+                members=tuple(
+                    attrs.evolve(
+                        member,
+                        field=attrs.evolve(
+                            member.field, codeset=attrs.evolve(member.field.codeset, open=False)
+                        ),
+                    )
+                    if member.field.codeset is not None
+                    else member
+                    for member in each.members
+                ),
+            )
+            for each in dialect.messages
+        ),
+    )
+    root = ET.fromstring(dictionary.render(closed, "prediction")["FIX50SP2.xml"])
+    [side] = root.findall("fields/field[@name='Side']")
+    assert [value.attrib for value in side] == [
+        {"enum": "1", "description": "BUY"},
+        {"enum": "2", "description": "SELL"},
+    ]
+
+
+def test_an_old_tag_is_allowed_beside_the_new_one_unless_it_means_something_else_now(
+    parsed: dict[tuple[str, str], ET.Element],
+) -> None:
+    confirm = message(parsed["prediction", "FIX50SP2.xml"], "QuoteConfirmStatus")
+    assert required(confirm, "QuoteStatus") == "N"
+    logon = message(parsed["prediction", "FIXT11.xml"], "Logon")
+    assert required(logon, "ResendEventCount") is None
+
+
+def test_files_are_written_and_an_unknown_product_is_named(dialect: Dialect, tmp_path: Path) -> None:
+    paths = dictionary.write(dialect, "margin", tmp_path / "new")
+    assert [path.name for path in paths] == ["FIXT11.xml", "FIX50SP2.xml"]
+    assert paths[1].read_text(encoding="utf-8") == dictionary.render(dialect, "margin")["FIX50SP2.xml"]
+    with pytest.raises(ValueError, match="no product 'spot'; it has prediction, margin"):
+        dictionary.render(dialect, "spot")
