@@ -35,24 +35,45 @@ def scope_text(scope: Scope) -> str:
     return text
 
 
-def presence_text(member: Member, siblings: Mapping[str, Field]) -> str:
+def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple[str, ...]) -> str:
     """Return sentences that say where a member is required, optional or not allowed.
 
-    `siblings` has the fields that stand beside it, by their FIX names.
+    `siblings` has the fields that stand beside it, by their FIX names; `products` are all of the dialect's.
     """
-    rules = [_rule_text(rule) for rule in member.rules if rule.presence != member.presence]
-    if member.constant is not None:
-        base = f"Always {value_text(member.field, member.constant)}."
-    else:
-        base = f"{_PRESENCE[member.presence]}{' elsewhere' if rules else ''}."
+    rules = [rule for rule in member.rules if rule.presence != member.presence]
+    sentences = [_rule_text(rule) for rule in rules]
     conditions = []
     if member.required_when:
         conditions.append(f"Required {conditions_text(member.required_when, siblings)}.")
-    if member.forbidden_when:
-        conditions.append(f"Not allowed {conditions_text(member.forbidden_when, siblings)}.")
-    if conditions and base == "Optional.":
-        return " ".join(conditions)
-    return " ".join([*rules, base, *conditions])
+    conditions += [_forbidden_text(member, condition, siblings) for condition in member.forbidden_when]
+    if member.constant is not None:
+        sentences.append(f"Always {value_text(member.field, member.constant)}.")
+    elif not _cover_everything([rule.scope for rule in rules], products):
+        if rules:
+            sentences.append(f"{_PRESENCE[member.presence]} elsewhere.")
+        elif member.presence != "optional" or not conditions:
+            sentences.append(f"{_PRESENCE[member.presence]}.")
+    return " ".join([*sentences, *conditions])
+
+
+def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str, Field]) -> str:
+    """A condition on the member's own value forbids that value, not the member."""
+    terms = dict(condition.terms)
+    own = terms.pop(member.field.name, None)
+    if not own:
+        return f"Not allowed {conditions_text((condition,), siblings)}."
+    values = listed(tuple(value_text(member.field, value) for value in own), "or")
+    rest = Condition(tuple(terms.items()))
+    return f"May not be {values} {conditions_text((rest,), siblings)}." if terms else f"Never {values}."
+
+
+def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
+    """Say whether every product, or either sender, is named by a scope that says nothing else."""
+    named = {
+        product for scope in scopes if scope == Scope(products=scope.products) for product in scope.products
+    }
+    senders = {scope.sender for scope in scopes if scope == Scope(sender=scope.sender)}
+    return (bool(products) and named >= set(products)) or senders >= {"client", "venue"}
 
 
 def _rule_text(rule: PresenceRule) -> str:

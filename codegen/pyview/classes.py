@@ -116,7 +116,7 @@ def always_required(member: Member) -> bool:
     return member.presence == "required" and all(rule.presence == "required" for rule in member.rules)
 
 
-def message_view(message: Message, imports: Imports) -> ClassView:
+def message_view(message: Message, products: tuple[str, ...], imports: Imports) -> ClassView:
     """Return the class of a message."""
     flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
     facts = [
@@ -132,11 +132,11 @@ def message_view(message: Message, imports: Imports) -> ClassView:
             [f"{message.name} ({message.msg_type}): {prose.sentence(message.doc)}", " ".join(facts)], 4
         ),
         constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
-        attributes=_attribute_views(message.members, imports),
+        attributes=_attribute_views(message.members, products, imports),
     )
 
 
-def group_view(group: Group, imports: Imports) -> ClassView:
+def group_view(group: Group, products: tuple[str, ...], imports: Imports) -> ClassView:
     """Return the class of a group's entries."""
     openers = tuple(f"{field.name} ({field.tag})" for field in group.delimiters)
     facts = [
@@ -149,14 +149,16 @@ def group_view(group: Group, imports: Imports) -> ClassView:
         base="Block",
         doc=docstring([f"An entry of {group.name}: {prose.sentence(group.doc)}", " ".join(facts)], 4),
         constants=(),
-        attributes=_attribute_views(group.members, imports),
+        attributes=_attribute_views(group.members, products, imports),
         list_converter=list_converter(group),
     )
 
 
-def block_view(name: str, doc: str, members: tuple[Member, ...], imports: Imports) -> ClassView:
+def block_view(
+    name: str, doc: str, members: tuple[Member, ...], products: tuple[str, ...], imports: Imports
+) -> ClassView:
     """Return the class of the header or the trailer."""
-    return ClassView(name, "Block", docstring([doc], 4), (), _attribute_views(members, imports))
+    return ClassView(name, "Block", docstring([doc], 4), (), _attribute_views(members, products, imports))
 
 
 def list_converter(group: Group) -> str:
@@ -164,18 +166,22 @@ def list_converter(group: Group) -> str:
     return f"to_{snake_case(group.entry_class)}_list"
 
 
-def _attribute_views(members: tuple[Member, ...], imports: Imports) -> tuple[AttributeView, ...]:
+def _attribute_views(
+    members: tuple[Member, ...], products: tuple[str, ...], imports: Imports
+) -> tuple[AttributeView, ...]:
     siblings = {member.field.name: member.field for member in members}
     return tuple(
-        _group_attribute(member, member.group, siblings)
+        _group_attribute(member, member.group, siblings, products)
         if member.group
-        else _field_attribute(member, siblings, imports)
+        else _field_attribute(member, siblings, products, imports)
         for member in attributes_of(members)
     )
 
 
-def _group_attribute(member: Member, group: Group, siblings: Mapping[str, Field]) -> AttributeView:
-    presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings)}"
+def _group_attribute(
+    member: Member, group: Group, siblings: Mapping[str, Field], products: tuple[str, ...]
+) -> AttributeView:
+    presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings, products)}"
     return AttributeView(
         name=member.attribute,
         annotation=f"list[{group.entry_class}]",
@@ -184,7 +190,9 @@ def _group_attribute(member: Member, group: Group, siblings: Mapping[str, Field]
     )
 
 
-def _field_attribute(member: Member, siblings: Mapping[str, Field], imports: Imports) -> AttributeView:
+def _field_attribute(
+    member: Member, siblings: Mapping[str, Field], products: tuple[str, ...], imports: Imports
+) -> AttributeView:
     field = member.field
     kind = kinds.kind_of(field)
     if kind.module == "datetime":
@@ -193,7 +201,7 @@ def _field_attribute(member: Member, siblings: Mapping[str, Field], imports: Imp
         imports.fixed(kind.module, kind.annotation)
     annotation = kinds.annotation_of(field)
     converter = kinds.converter_of(field)
-    presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings)
+    presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, products)
     if field.tag not in CODEC_TAGS and always_required(member):
         value = f"attrs.field(converter={converter})"
     elif field.tag not in CODEC_TAGS and member.constant is not None:

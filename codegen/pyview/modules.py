@@ -61,7 +61,9 @@ class _Family:
         imports.fixed(f"{self.package}.blocks", "FixMessage")
         for message in self.messages:
             classes.use_members(message.members, imports, self.package)
-        views = [classes.message_view(message, imports) for message in self.messages]
+        views = [
+            classes.message_view(message, product_names(self.dialect), imports) for message in self.messages
+        ]
         doc = f"Messages of the family {self.family.replace('_', ' ')}."
         return self._view("messages", "messages.py.j2", doc, imports, classes=views)
 
@@ -204,7 +206,7 @@ class _Fixed:
         for cls, parameter, members in blocks:
             classes.use_members(members, of_classes, self.package)
             doc = f"The standard {parameter} of every message of the {title} dialect."
-            class_views.append(classes.block_view(cls, doc, members, of_classes))
+            class_views.append(classes.block_view(cls, doc, members, product_names(self.dialect), of_classes))
             of_encoders.fixed(f"{self.package}.blocks", cls)
             what = f"a {parameter}, without what the codec writes itself,"
             encoder_views.append(
@@ -236,7 +238,7 @@ class _Fixed:
         for group in groups:
             cls, members = group.entry_class, group.members
             classes.use_members(members, of_classes, self.package, in_groups=True)
-            class_views.append(classes.group_view(group, of_classes))
+            class_views.append(classes.group_view(group, product_names(self.dialect), of_classes))
             of_encoders.name(f"{self.package}.groups", cls)
             title = f"an entry of {group.name}"
             encoder_views.append(
@@ -263,6 +265,11 @@ class _Fixed:
 def tags_by_name(dialect: Dialect) -> dict[str, int]:
     """Return the tag of every field by its FIX name."""
     return {field.name: field.tag for field in dialect.fields}
+
+
+def product_names(dialect: Dialect) -> tuple[str, ...]:
+    """Return the names of the dialect's products."""
+    return tuple(product.name for product in dialect.products)
 
 
 def _files(*locations: Location) -> frozenset[str]:

@@ -515,9 +515,9 @@ class QuoteRequestType(IntEnum):
     """How a request for quotes was made. Values of QuoteRequestType (303)."""
 
     MANUAL = 1
-    """By a person or program of the creator."""
+    """What the venue always sends."""
     AUTOMATIC = 2
-    """By the exchange."""
+    """Listed, but not sent so far."""
 
 
 def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestType | int:

@@ -140,12 +140,12 @@ class MDFullEntry(Block):
     md_entry_date: date | None = attrs.field(default=None, converter=optional(to_date))
     """MDEntryDate (272): Date of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Optional elsewhere. Since 2026-08.
+    Not allowed on margin. Required on prediction. Since 2026-08.
     """
     md_entry_time: time | None = attrs.field(default=None, converter=optional(to_time))
     """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Optional elsewhere. Since 2026-08.
+    Not allowed on margin. Required on prediction. Since 2026-08.
     """
 
 
@@ -177,12 +177,12 @@ class MDIncEntry(Block):
     md_entry_date: date | None = attrs.field(default=None, converter=optional(to_date))
     """MDEntryDate (272): Date of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Optional elsewhere. Since 2026-08.
+    Not allowed on margin. Required on prediction. Since 2026-08.
     """
     md_entry_time: time | None = attrs.field(default=None, converter=optional(to_time))
     """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Optional elsewhere. Since 2026-08.
+    Not allowed on margin. Required on prediction. Since 2026-08.
     """
     aggressor_side: AggressorSide | str | None = attrs.field(
         default=None, converter=optional(to_aggressor_side)

@@ -32,6 +32,8 @@ def encode_market_settlement_report(message: MarketSettlementReport) -> str:
         f"20107={format_string(message.market_result)}\x01"  # MarketResult
         f"730={format_decimal(message.settlement_price)}\x01"  # SettlementPrice
     )
+    if message.last_fragment is not None:
+        text += f"893={format_boolean(message.last_fragment)}\x01"
     unknown = format_unknown(message.unknown) if message.unknown else ""
     if message.market_settlement_party_ids:
         text += (
@@ -40,6 +42,4 @@ def encode_market_settlement_report(message: MarketSettlementReport) -> str:
         unknown = ""
         for market_settlement_party in message.market_settlement_party_ids:
             text += encode_market_settlement_party(market_settlement_party)
-    if message.last_fragment is not None:
-        text += f"893={format_boolean(message.last_fragment)}\x01"
     return text + unknown

@@ -40,6 +40,7 @@ MARKET_SETTLEMENT_REPORT = MessageLayout(
             FieldMember(fields.TOT_NUM_MARKET_SETTLEMENT_REPORTS),  # 20106
             FieldMember(fields.MARKET_RESULT, presence=Presence.REQUIRED),  # 20107
             FieldMember(fields.SETTLEMENT_PRICE, presence=Presence.REQUIRED),  # 730
+            FieldMember(fields.LAST_FRAGMENT),  # 893
             GroupMember(
                 fields.NO_MARKET_SETTLEMENT_PARTY_IDS,
                 attribute="market_settlement_party_ids",
@@ -47,7 +48,6 @@ MARKET_SETTLEMENT_REPORT = MessageLayout(
                 delimiters=(20109,),
                 minimum=1,
             ),  # 20108
-            FieldMember(fields.LAST_FRAGMENT),  # 893
         ),
         encode=encode_market_settlement_report,
     ),

@@ -69,7 +69,7 @@ class NewOrderSingle(FixMessage):
     NAME: ClassVar[str] = "NewOrderSingle"
 
     cl_ord_id: str = attrs.field(converter=to_str)
-    """ClOrdID (11): The client's own id of the order; no open order may have it. A UUID as a rule.
+    """ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have it.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
@@ -108,7 +108,7 @@ class NewOrderSingle(FixMessage):
     secondary_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
     """SecondaryClOrdID (526): Id of the order group that the order joins. Optional."""
     order_group_id: str | None = attrs.field(default=None, converter=optional(to_str))
-    """OrderGroupID (20130): Allowed by the dictionary; the pages name SecondaryClOrdID for the order group.
+    """OrderGroupID (20130): Id of an order group; SecondaryClOrdID is what makes the order join one.
 
     Optional. Since 1.0.13 (2025-08-15).
     """
@@ -316,11 +316,7 @@ class ExecutionReport(FixMessage):
     expire_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
     """ExpireTime (126): When the order expires; the end of the day in New York for a day order. Optional."""
     text: str | None = attrs.field(default=None, converter=optional(to_str))
-    """Text (58): Reason for people and programs, such as INSUFFICIENT_BALANCE; more values are to be
-    expected.
-
-    Optional.
-    """
+    """Text (58): Reason, such as INSUFFICIENT_BALANCE; more values are to be expected. Optional."""
     ord_rej_reason: OrdRejReason | int | None = attrs.field(
         default=None, converter=optional(to_ord_rej_reason)
     )
@@ -360,8 +356,9 @@ class ExecutionReport(FixMessage):
     single_market_collateral_return: Decimal | None = attrs.field(
         default=None, converter=optional(to_decimal)
     )
-    """SingleMarketCollateralReturn (21030): Collateral freed because the position in this market shrank. Part
-    of the Balance change, on Trade alone, where SplitCollateralReturn is Y and it is not zero.
+    """SingleMarketCollateralReturn (21030): Collateral freed because the position in this market shrank; a
+    part of the Balance change, not added to it. On Trade alone, where SplitCollateralReturn is Y and it is
+    not zero.
 
     In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
     """
@@ -369,8 +366,8 @@ class ExecutionReport(FixMessage):
         default=None, converter=optional(to_decimal)
     )
     """RangedMarketCollateralReturn (21031): Collateral freed because positions of a group of markets offset
-    each other. Part of the Balance change, on Trade alone, where SplitCollateralReturn is Y and it is not
-    zero.
+    each other; a part of the Balance change, not added to it. On Trade alone, where SplitCollateralReturn is
+    Y and it is not zero.
 
     In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
     """

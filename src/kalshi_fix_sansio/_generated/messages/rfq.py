@@ -135,14 +135,14 @@ class Quote(FixMessage):
     symbol: str = attrs.field(converter=to_str)
     """Symbol (55): Ticker of the market. Required."""
     bid_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
-    """BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. Always dollars to
-    the creator.
+    """BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the creator
+    always in dollars.
 
     In dollars or cents. Optional.
     """
     offer_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
-    """OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. Always dollars to
-    the creator.
+    """OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the creator
+    always in dollars.
 
     In dollars or cents. Optional.
     """
@@ -295,8 +295,8 @@ class QuoteConfirmStatus(FixMessage):
     quote_confirm_status: QuoteConfirmStatusCode | int = attrs.field(converter=to_quote_confirm_status_code)
     """QuoteConfirmStatus (21010): Whether the confirmation was taken.
 
-    Known values: `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Since
-    1.0.17 (2025-11-30).
+    Known values: `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Changed in
+    1.0.17 (2025-11-30): Moved here from tag 297, which is deprecated.
     """
     text: str | None = attrs.field(default=None, converter=optional(to_str))
     """Text (58): Why the confirmation was not taken. Optional."""

@@ -86,13 +86,13 @@ class Logon(FixMessage):
     """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
     however it ends.
 
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Not allowed when
-    ListenerSession is Y and CancelOrdersOnDisconnect is Y. Absent means N.
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. May not be Y when
+    ListenerSession is Y. Absent means N.
     """
     listener_session: bool | None = attrs.field(default=None, converter=optional(to_bool))
     """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
-    needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and takes a key of its own, for which
-    read scope is enough.
+    needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and takes a key of its own (read scope is
+    enough).
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
     1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26): Works on KalshiNR and KalshiRT.
@@ -130,9 +130,9 @@ class Logon(FixMessage):
     """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Required when
-    ListenerSession is Y. Not allowed when ListenerSession is Y and SkipPendingExecReports is N. Absent means
-    N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17
-    (2025-11-30): Moved here from tag 21003.
+    ListenerSession is Y. May not be N when ListenerSession is Y. Absent means N. Also read from tag 21003,
+    which is never sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003,
+    which is deprecated.
     """
     use_expired_ord_status: bool | None = attrs.field(default=None, converter=optional(to_bool))
     """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than

@@ -62,6 +62,8 @@ class MarketSettlementReport(FixMessage):
 
     In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
     """
+    last_fragment: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    """LastFragment (893): Y on the last page of a settlement, N on those before it. Optional."""
     market_settlement_party_ids: list[MarketSettlementParty] = attrs.field(
         factory=list, converter=to_market_settlement_party_list
     )
@@ -70,5 +72,3 @@ class MarketSettlementReport(FixMessage):
 
     Optional.
     """
-    last_fragment: bool | None = attrs.field(default=None, converter=optional(to_bool))
-    """LastFragment (893): Y on the last page of a settlement, N on those before it. Optional."""

@@ -1,0 +1,164 @@
+"""Hypothesis strategies that build instances of any dialect's classes from its layouts."""
+
+from __future__ import annotations
+
+import string
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio.base import Block, Message
+from kalshi_fix_sansio.layout import (
+    BlockLayout,
+    Dialect,
+    FieldLayout,
+    FieldMember,
+    GroupMember,
+    Kind,
+    Member,
+    MessageLayout,
+    Presence,
+)
+
+PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
+LATIN_1 = PRINTABLE + "".join(chr(code) for code in range(0xA0, 0x100))
+CODEC_TAGS = frozenset({8, 9, 10, 35})
+"""What the codec writes itself."""
+
+
+def moments() -> st.SearchStrategy[datetime]:
+    """Moments that a UTCTIMESTAMP carries whole: to the millisecond."""
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    return st.integers(0, 32 * 10**12).map(lambda number: start + timedelta(milliseconds=number))
+
+
+def decimals() -> st.SearchStrategy[Decimal]:
+    """Any decimal that is sent without an exponent, zeros at its end included."""
+    return st.decimals(
+        allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12
+    ) | (st.integers(-(10**6), 10**6).map(lambda cents: Decimal(cents) / 100))
+
+
+def texts() -> st.SearchStrategy[str]:
+    """What a STRING field can hold: equals signs, commas and letters beyond ASCII included."""
+    return st.text(LATIN_1, min_size=1, max_size=20)
+
+
+def data() -> st.SearchStrategy[bytes]:
+    """What a data field can hold: SOH and whole fields included."""
+    return st.binary(min_size=1, max_size=30) | st.sampled_from(
+        [b"\x01", b"a\x0110=000\x01", b"8=FIXT.1.1\x01"]
+    )
+
+
+def values(field: FieldLayout) -> st.SearchStrategy[Any]:
+    """Valid values of a field: of its codeset (mostly known ones), or of its kind and limits."""
+    plain = _plain(field)
+    if field.codes is None:
+        return plain
+    known = st.sampled_from(list(field.codes))
+    if not field.open_codes:
+        return known
+    return known | known | plain.map(lambda value: field.codes._value2member_map_.get(value, value))
+
+
+def _plain(field: FieldLayout) -> st.SearchStrategy[Any]:
+    if field.pattern is not None:
+        return st.from_regex(field.pattern, fullmatch=True, alphabet=st.sampled_from(PRINTABLE)).filter(
+            lambda text: 0 < len(text) <= (field.max_length or 60)
+        )
+    match field.kind:
+        case Kind.STRING:
+            return texts().map(lambda text: text[: field.max_length])
+        case Kind.CHAR:
+            return st.sampled_from(string.ascii_letters + string.digits)
+        case Kind.INT:
+            least = -(10**17) if field.minimum is None else field.minimum
+            return st.integers(least, 10**17 if field.maximum is None else field.maximum)
+        case Kind.LENGTH | Kind.SEQNUM | Kind.NUMINGROUP:
+            return st.integers(field.minimum or 0, 10**9 if field.maximum is None else field.maximum)
+        case Kind.DECIMAL:
+            if field.minimum is None and field.maximum is None:
+                return decimals()
+            return st.integers(field.minimum or 0, field.maximum or 10**6).map(Decimal)
+        case Kind.BOOLEAN:
+            return st.booleans()
+        case Kind.UTCTIMESTAMP:
+            return moments()
+        case Kind.UTCDATEONLY:
+            return st.dates(date(1970, 1, 1), date(2999, 1, 1))
+        case Kind.UTCTIMEONLY:
+            return st.times().map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000))
+        case Kind.DATA:
+            return data()
+
+
+def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
+    """Fields the dialect does not know."""
+    tags = st.integers(1, 99_999).filter(lambda tag: tag not in dialect.fields)
+    value = st.binary(min_size=1, max_size=12).filter(lambda raw: b"\x01" not in raw)
+    return st.lists(st.tuples(tags, value), max_size=3, unique_by=lambda pair: pair[0]).map(tuple)
+
+
+def blocks(
+    layout: BlockLayout, dialect: Dialect, *, unknown: bool = True, opens_entry: tuple[int, ...] = ()
+) -> st.SearchStrategy[Any]:
+    """Instances of a block's class: required members always, others sometimes.
+
+    An entry of a group has at least one of the tags that open one (`opens_entry`).
+    """
+    required = {
+        member.attribute: _member(member, dialect) for member in layout.members if _is_required(member)
+    }
+    optional = {
+        member.attribute: _member(member, dialect)
+        for member in layout.members
+        if member.attribute not in required and member.tag not in CODEC_TAGS
+    }
+    if unknown:
+        optional["unknown"] = unknown_fields(dialect)
+    made = st.fixed_dictionaries(required, optional=optional).map(lambda given: layout.cls(**given))
+    openers = [member.attribute for member in layout.members if member.tag in opens_entry]
+    if not openers:
+        return made
+    return made.filter(lambda entry: any(getattr(entry, name) is not None for name in openers))
+
+
+def _is_required(member: Member) -> bool:
+    """Say whether the class cannot be made without this member."""
+    return (
+        isinstance(member, FieldMember)
+        and member.tag not in CODEC_TAGS
+        and member.presence is Presence.REQUIRED
+        and all(rule.presence is Presence.REQUIRED for rule in member.rules)
+    )
+
+
+def _member(member: Member, dialect: Dialect) -> st.SearchStrategy[Any]:
+    if isinstance(member, FieldMember):
+        return values(member.field)
+    return groups(member, dialect)
+
+
+def groups(member: GroupMember, dialect: Dialect) -> st.SearchStrategy[list[Block]]:
+    """Lists of a group's entries."""
+    most = 3 if member.maximum is None else min(3, member.maximum)
+    entries = st.deferred(lambda: blocks(member.entry, dialect, opens_entry=member.delimiters))
+    return st.lists(entries, min_size=min(member.minimum, most), max_size=most)
+
+
+def messages(layout: MessageLayout, dialect: Dialect, *, unknown: bool = True) -> st.SearchStrategy[Message]:
+    """Instances of a message's class."""
+    return blocks(layout.body, dialect, unknown=unknown)
+
+
+def headers(dialect: Dialect) -> st.SearchStrategy[Any]:
+    """Instances of the header's class."""
+    return blocks(dialect.header, dialect)
+
+
+def any_message(dialect: Dialect) -> st.SearchStrategy[Message]:
+    """Instances of any message class of a dialect."""
+    return st.sampled_from(list(dialect.messages.values())).flatmap(lambda layout: messages(layout, dialect))
