@@ -58,22 +58,24 @@ class SessionConfig:
     product: str = ""
     """Which of the dialect's products is spoken; empty for a dialect that has only one."""
     sender_comp_id: str
-    """SenderCompID (49) of what this side sends: an API key as a Kalshi client, KalshiNR and so on as the venue."""
+    """SenderCompID (49) of what this side sends: an API key as a Kalshi client, KalshiNR and so on as the
+    venue."""
     target_comp_id: str | None = None
-    """TargetCompID (56) of what this side sends. Needed by an initiator; an acceptor that leaves it None learns it
-    from the Logon, one that sets it serves only this peer."""
+    """TargetCompID (56) of what this side sends. Needed by an initiator; an acceptor that leaves it None
+    learns it from the Logon, one that sets it serves only this peer."""
     accepted_sender_comp_ids: frozenset[str] = attrs.field(converter=frozenset)
-    """SenderCompID values the peer may use. Default: `target_comp_id`, and for an initiator also what the session
-    type lists. Empty (an acceptor that learns its peer): any."""
+    """SenderCompID values the peer may use. Default: `target_comp_id`, and for an initiator also what the
+    session type lists. Empty (an acceptor that learns its peer): any."""
 
     heart_bt_int: int = 30
-    """HeartBtInt (108) that an initiator asks for; 0 turns heartbeats off where `min_heart_bt_int` allows it."""
+    """HeartBtInt (108) that an initiator asks for; 0 turns heartbeats off where `min_heart_bt_int` allows
+    it."""
     min_heart_bt_int: int = 1
     """Least HeartBtInt that an acceptor agrees to (and an initiator may set)."""
     max_heart_bt_int: int = 3600
     reset_seq_num: bool = attrs.field()
-    """Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141). Default: what the session
-    type requires."""
+    """Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141). Default: what the
+    session type requires."""
     logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping, repr=False)
     """Further attributes of the Logon this side sends, such as `{"use_dollars": True}`."""
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
@@ -91,22 +93,23 @@ class SessionConfig:
     """How far SendingTime (52) of what comes in may be from `Instant.utc`; None turns the check off."""
 
     strict: bool = False
-    """Whether incoming messages that break the dialect's rules are refused (Reject, BusinessMessageReject) instead of
-    delivered with their problems."""
+    """Whether incoming messages that break the dialect's rules are refused (Reject, BusinessMessageReject)
+    instead of delivered with their problems."""
     resend_policy: ResendPolicy = attrs.field(repr=False)
-    """Which stored messages may go out again. Default: `ResendFresh()` for an initiator, everything for an acceptor."""
+    """Which stored messages may go out again. Default: `ResendFresh()` for an initiator, everything for an
+    acceptor."""
     reject_forgotten_resend: bool = attrs.field()
-    """Whether a ResendRequest that begins before what the store still has is refused (as Kalshi does) instead of
-    gap-filled. Default: True for an acceptor."""
+    """Whether a ResendRequest that begins before what the store still has is refused (as Kalshi does)
+    instead of gap-filled. Default: True for an acceptor."""
 
     max_message_size: int = attrs.field(default=256 * 1024, validator=_positive)
-    """Longest BodyLength (9) accepted, in bytes. The session buffers at most this much of a message, and as much again
-    while a Logon waits for `accept_logon`."""
+    """Longest BodyLength (9) accepted, in bytes. The session buffers at most this much of a message, and as
+    much again while a Logon waits for `accept_logon`."""
     max_held: int = attrs.field(default=10_000, validator=_positive)
     """Messages held back during a gap; what arrives beyond is dropped and asked for again."""
     max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
-    """Bytes waiting in `data_to_send` at which `send` refuses; answers to the peer may go up to twice as far, then the
-    session ends, because the peer has stopped reading."""
+    """Bytes waiting in `data_to_send` at which `send` refuses; answers to the peer may go up to twice as
+    far, then the session ends, because the peer has stopped reading."""
     max_events: int = attrs.field(default=100_000, validator=_positive)
     """Events waiting in `events` at which `receive_data` refuses to read on."""
     max_sent_record: int = attrs.field(default=10_000, validator=_positive)
@@ -151,8 +154,8 @@ class SessionConfig:
             raise ConfigurationError("min_heart_bt_int must be at least 0 and not above max_heart_bt_int")
         if not self.min_heart_bt_int <= self.heart_bt_int <= self.max_heart_bt_int:
             raise ConfigurationError(
-                f"heart_bt_int {self.heart_bt_int} is outside {self.min_heart_bt_int} to {self.max_heart_bt_int} "
-                "seconds; choose one inside"
+                f"heart_bt_int {self.heart_bt_int} is outside {self.min_heart_bt_int} to "
+                f"{self.max_heart_bt_int} seconds; choose one inside"
             )
         self._check_logon_fields(self.dialect.messages[LOGON].body)
 
@@ -161,7 +164,8 @@ class SessionConfig:
         for attribute in self.logon_fields:
             if attribute in MANAGED_LOGON_FIELDS or attribute not in known:
                 raise ConfigurationError(
-                    f"logon_fields cannot set {attribute!r}: Logon has no such attribute, or the session writes it itself"
+                    f"logon_fields cannot set {attribute!r}: Logon has no such attribute, or the session "
+                    "writes it itself"
                 )
         if self.sign_logon is not None and "raw_data" in self.logon_fields:
             raise ConfigurationError("raw_data comes from sign_logon; remove it from logon_fields")

@@ -20,7 +20,8 @@ class CloseReason(Enum):
     LOGGED_OUT = "logged out"
     """A Logout handshake that this side or the peer began, completed or timed out."""
     LOGON_REFUSED = "logon refused"
-    """The peer answered the Logon by a Logout (its Text is in the event), or this side refused the peer's Logon."""
+    """The peer answered the Logon by a Logout (its Text is in the event), or this side refused the peer's
+    Logon."""
     LOGON_TIMEOUT = "no answer to the Logon"
     PEER_SILENT = "the peer fell silent"
     """Nothing came for HeartBtInt and more, and a TestRequest got no answer."""
@@ -107,8 +108,8 @@ class GarbledReceived:
 class GapDetected:
     """The peer's MsgSeqNum jumped: `begin` to `end` (inclusive) have not arrived.
 
-    With `recoverable` a ResendRequest is on its way, and what follows is held back until the gap is filled. Without,
-    the session logs out, and nothing from `begin` on is delivered.
+    With `recoverable` a ResendRequest is on its way, and what follows is held back until the gap is filled.
+    Without, the session logs out, and nothing from `begin` on is delivered.
     """
 
     begin: int

@@ -1,7 +1,7 @@
 """What may be sent again when the peer asks: the rule is the user's, the defaults are here.
 
-A resent message reaches the peer late. A report of fact is as true as before; an order at yesterday's
-price is a new and unwanted risk. What a policy declines is gap-filled, which tells the peer that the number held
+A resent message reaches the peer late. A report of fact is as true as before; an order at yesterday's price
+is a new and unwanted risk. What a policy declines is gap-filled, which tells the peer that the number held
 nothing it should act on (FIXT 1.1 session layer, "Message recovery").
 """
 
@@ -17,8 +17,8 @@ ResendPolicy = Callable[[Message, float], bool]
 """Takes a message as it was sent and its age in seconds; says whether it may go out again."""
 
 STALE_TYPES = frozenset({"D", "E", "G", "s", "t", "AB", "AC", "R", "S", "i"})
-"""MsgTypes of FIX 5.0 SP2 that commit to a price at the moment they are sent: new orders of every form (D, E, s,
-AB), their replacements (G, t, AC), quote requests (R) and quotes (S, i)."""
+"""MsgTypes of FIX 5.0 SP2 that commit to a price at the moment they are sent: new orders of every form (D,
+E, s, AB), their replacements (G, t, AC), quote requests (R) and quotes (S, i)."""
 
 DEFAULT_MAX_AGE = 60.0
 """Seconds after which the default policy of an initiator no longer resends anything."""
@@ -28,8 +28,8 @@ DEFAULT_MAX_AGE = 60.0
 class ResendFresh:
     """The default of an initiator: only young messages, and never one that could trade.
 
-    A user-defined MsgType (one that begins with U) is never resent either, because the session cannot know what it
-    commits to; name it in `safe_types` to allow it.
+    A user-defined MsgType (one that begins with U) is never resent either, because the session cannot know
+    what it commits to; name it in `safe_types` to allow it.
     """
 
     max_age: float = DEFAULT_MAX_AGE

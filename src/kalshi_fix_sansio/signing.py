@@ -1,7 +1,7 @@
 """Signatures of a Logon: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
 
-The session itself only calls `SessionConfig.sign_logon`; this module is what Kalshi accounts put there, and the only one
-that needs a cryptography library. Rules: Kalshi, "Authentication & Sessions".
+The session itself only calls `SessionConfig.sign_logon`; this module is what Kalshi accounts put there, and
+the only one that needs a cryptography library. Rules: Kalshi, "Authentication & Sessions".
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _PUBLIC_MARK = b"PUBLIC KEY-----"
 
 
 def logon_payload(sending_time: str, msg_seq_num: int, sender_comp_id: str, target_comp_id: str) -> bytes:
-    """Return what the signature of a Logon covers: SendingTime, MsgType, MsgSeqNum and the CompIDs, joined by SOH.
+    """Return what the signature of a Logon covers: SendingTime, MsgType, MsgSeqNum and the CompIDs, joined
+    by SOH.
 
     `sending_time` must be exactly what stands in tag 52.
     """
@@ -92,7 +93,8 @@ def verify_logon(verifier: Verifier, request: LogonRequested) -> bool:
 
 
 def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signer:
-    """Read a private key from PEM text: RSA (2048 bits or more) or Ed25519, PKCS#8 or PKCS#1, encrypted or not.
+    """Read a private key from PEM text: RSA (2048 bits or more) or Ed25519, PKCS#8 or PKCS#1, encrypted or
+    not.
 
     Raises KeyFileError with one sentence that says what to do.
     """
@@ -101,7 +103,8 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
         if _PUBLIC_MARK in pem:
             raise KeyFileError(
                 "This is a public key, and signing needs the private one; "
-                "give the file that begins with '-----BEGIN PRIVATE KEY-----' or '-----BEGIN RSA PRIVATE KEY-----'."
+                "give the file that begins with '-----BEGIN PRIVATE KEY-----' "
+                "or '-----BEGIN RSA PRIVATE KEY-----'."
             )
         raise KeyFileError(
             "This is not a PEM private key; give the key file that was made with the API key, "

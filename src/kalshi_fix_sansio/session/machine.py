@@ -7,115 +7,280 @@ from typing import Any
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.events import Event
-from kalshi_fix_sansio.session.states import State
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
+from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
+from kalshi_fix_sansio.session.receive import Receiver
+from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
+from kalshi_fix_sansio.session.timers import RUNNING, Timers
+from kalshi_fix_sansio.validation import validate
+
+MANAGED_HEADER_FIELDS = frozenset(
+    {
+        "begin_string",
+        "body_length",
+        "msg_type",
+        "msg_seq_num",
+        "sender_comp_id",
+        "target_comp_id",
+        "sending_time",
+        "poss_dup_flag",
+        "orig_sending_time",
+        "unknown",
+    }
+)
+"""Attributes of the header that the session writes itself."""
 
 
 class Session:
     """One FIX connection, initiator or acceptor, fed with bytes and time from outside.
 
-    An adapter calls `connect` once the transport is up, then after every call here writes `data_to_send`, takes
-    `events`, closes the transport when `wants_close`, and sleeps until bytes arrive or `next_deadline`. What the caller
-    does wrong raises a LocalProtocolError and changes nothing; what the peer does wrong becomes events. A session
-    serves one connection; the next one is a new Session on the same store.
+    An adapter calls `connect` once the transport is up, then after every call here writes `data_to_send`,
+    takes `events`, closes the transport when `wants_close`, and sleeps until bytes arrive or
+    `next_deadline`. What the caller does wrong raises a LocalProtocolError and changes nothing; what the
+    peer does wrong becomes events. A session serves one connection; the next one is a new Session on the
+    same store.
+
+    Everything it holds is bounded by its SessionConfig: a partial message, messages held during a gap,
+    bytes and events not yet fetched, the record of what was sent.
     """
 
     def __init__(self, config: SessionConfig, store: MessageStore | None = None) -> None:
-        self.config = config
-        self._store: MessageStore = MemoryStore() if store is None else store
+        self._core = Core(config, MemoryStore() if store is None else store)
+        self._receiver = Receiver(self._core)
+        self._actions = {
+            Timers.logon_due: self._receiver.handshake.overdue,
+            Timers.logout_due: self._logout_overdue,
+            Timers.heartbeat_due: self._receiver.send_heartbeat,
+            Timers.silence_due: self._silence,
+            Timers.resend_due: self._receiver.recovery.stalled,
+            Timers.page_due: self._receiver.resender.go_on,
+        }
+
+    @property
+    def config(self) -> SessionConfig:
+        """The settings it was made with."""
+        return self._core.config
+
+    @property
+    def store(self) -> MessageStore:
+        """Its numbers and the messages that can be asked for again."""
+        return self._core.store
 
     @property
     def state(self) -> State:
         """Where the session stands."""
-        ...
+        return self._core.state
 
     @property
     def is_established(self) -> bool:
         """Whether the Logon handshake is complete and no Logout has been sent: `send` is possible."""
-        ...
+        return self._core.is_logged_on
 
     @property
     def wants_close(self) -> bool:
         """Whether the transport is to be closed as soon as `data_to_send` is written."""
-        ...
+        return self._core.state is State.CLOSED
 
     @property
     def next_outgoing(self) -> int:
         """MsgSeqNum of the next message this side sends."""
-        ...
+        return self._core.store.next_outgoing
 
     @property
     def next_incoming(self) -> int:
         """MsgSeqNum expected next from the peer."""
-        ...
+        return self._core.store.next_incoming
 
     @property
     def peer_comp_id(self) -> str | None:
         """SenderCompID of the peer, once its Logon was read."""
-        ...
+        return self._core.peer_comp_id
+
+    # Logon
 
     def connect(self, now: Instant) -> None:
-        """Begin, with the transport up: an initiator queues its Logon, an acceptor starts to wait for one."""
-        ...
+        """Begin, with the transport up: an initiator queues its Logon, an acceptor starts to wait for one.
+
+        Raises InvalidMessageError when the dialect does not allow `logon_fields` on this session type, and
+        whatever `sign_logon` raises.
+        """
+        core = self._core
+        if core.config.role is Role.INITIATOR:
+            self._receiver.handshake.begin(now)
+        else:
+            core.move(Input.LISTEN)
+            core.timers.logon_at = now.monotonic + core.config.logon_timeout
 
     def accept_logon(
         self, now: Instant, *, store: MessageStore | None = None, fields: Mapping[str, Any] | None = None
     ) -> None:
         """Accept the Logon of the last LogonRequested: send the answer and go on reading.
 
-        `store` is the peer's, for an acceptor that learns only from the Logon who is calling; its numbers decide, so a
-        Logon whose MsgSeqNum is too low ends the session here. `fields` are further attributes of the Logon sent.
+        `store` is the peer's, for an acceptor that learns only from the Logon who is calling; its numbers
+        decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are further attributes
+        of the Logon sent.
         """
-        ...
+        self._receiver.handshake.accept(now, store, fields or {})
+        self._receiver.drain(now)
+        self._watch_backlog()
 
     def refuse_logon(self, text: str, now: Instant) -> None:
         """Refuse the Logon of the last LogonRequested: send a Logout with this Text and end."""
-        ...
+        self._receiver.handshake.refuse(text, now)
+
+    # What comes in
 
     def receive_data(self, data: bytes, now: Instant) -> None:
-        """Take bytes from the transport. Only a caller who does not drain `events` gets a LocalProtocolError."""
-        ...
+        """Take bytes from the transport; after the end of the session they are ignored.
 
-    def receive_eof(self, now: Instant) -> None:
-        """Take note that the transport has ended, by end of file or by error."""
-        ...
+        Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched.
+        """
+        core = self._core
+        core.permit(Input.PEER_MESSAGE)
+        if core.state is State.CLOSED:
+            return
+        if len(core.events) >= core.config.max_events:
+            raise LocalProtocolError(f"{len(core.events)} events wait; take events() before receiving more")
+        core.framer.feed(data)
+        self._receiver.drain(now)
+        if core.state is State.LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
+            core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
+        self._watch_backlog()
+
+    def receive_eof(self, now: Instant) -> None:  # noqa: ARG002 - the time is part of every input
+        """Take note that the transport has ended, by end of file or by error. What was not sent yet is
+        dropped."""
+        core = self._core
+        core.permit(Input.PEER_GONE)
+        if core.state is State.CLOSED:
+            return
+        reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
+        if core.state is State.LOGOUT_SENT:
+            reason, told = core.ending
+            text = told or "the connection ended before the peer answered the Logout"
+        elif self._receiver.handshake.refusal is not None:
+            reason, text = CloseReason.LOGON_REFUSED, self._receiver.handshake.refusal
+        core.end(Input.PEER_GONE, reason, text)
+        core.outbound.buffer.clear()
 
     def events(self) -> list[Event]:
         """Return what has happened since the last call, in order."""
-        ...
+        events, self._core.events = self._core.events, []
+        return events
+
+    # What goes out
 
     def data_to_send(self) -> bytes:
         """Return the bytes to be written to the transport, which must not be lost or reordered."""
-        ...
+        buffer = self._core.outbound.buffer
+        data = bytes(buffer)
+        buffer.clear()
+        return data
 
     def send(self, message: Message, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
         """Send an application message; return the MsgSeqNum it took.
 
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. Raises
-        InvalidMessageError when the message breaks the dialect's rules for this product, session and side, EncodeError
-        for a value without FIX form, LocalProtocolError otherwise (not logged on, a session-level message, the peer
-        does not read); nothing is sent and no number taken then.
+        InvalidMessageError when the message breaks the dialect's rules for this product, session and side,
+        EncodeError for a value without FIX form, LocalProtocolError otherwise (not logged on, a
+        session-level message, the peer does not read); nothing is sent and no number taken then.
         """
-        ...
+        core, config = self._core, self._core.config
+        core.permit(Input.SEND)
+        layout = config.dialect.by_class.get(type(message))
+        if layout is None:
+            raise LocalProtocolError(f"{type(message).__name__} is not a message of {config.dialect.name}")
+        if layout.admin:
+            raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
+        if len(core.outbound.buffer) >= config.max_unsent:
+            raise LocalProtocolError(
+                f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
+            )
+        for attribute in header_fields or ():
+            if attribute in MANAGED_HEADER_FIELDS:
+                raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
+        session = config.session_type.name
+        problems = validate(
+            message, layout, product=config.product, session=session, sender=config.role.sender
+        )
+        if problems:
+            raise InvalidMessageError(layout.name, problems)
+        return core.outbound.post(message, now, header_fields, keep=config.session_type.resend)
 
     def test_request(self, now: Instant, test_req_id: str | None = None) -> str:
         """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID."""
-        ...
+        self._core.permit(Input.SEND)
+        return self._probe(now, test_req_id)
 
     def logout(self, now: Instant, text: str | None = None) -> None:
-        """Begin the Logout handshake. The session goes on receiving until the peer's Logout or `logout_timeout`."""
-        ...
+        """Begin the Logout handshake. The session goes on receiving until the peer's Logout or
+        `logout_timeout`.
+
+        Characters that do not belong in a Text (58) are replaced, and a long one is cut.
+        """
+        self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
 
     def abort(self, now: Instant, text: str) -> None:
         """End at once: a Logout with this Text if the peer is logged on, and no wait for an answer."""
-        ...
+        core = self._core
+        if core.is_logged_on:
+            core.send_logout(text, now)
+        if core.state is not State.CLOSED:
+            core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
+
+    def _watch_backlog(self) -> None:
+        """End the session when a peer makes this side answer without ever reading the answers."""
+        core = self._core
+        if core.state is not State.CLOSED and len(core.outbound.buffer) > 2 * core.config.max_unsent:
+            core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
+
+    # Time
 
     def next_deadline(self) -> float | None:
         """When to call `handle_timer` at the latest, in seconds of `Instant.monotonic`; None for never."""
-        ...
+        core = self._core
+        return core.timers.next_deadline(core.state)
 
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
-        ...
+        core, state = self._core, self._core.state
+        for rule in RUNNING[state]:
+            due = rule(core.timers)
+            if due is not None and due <= now.monotonic and core.state is state:
+                self._actions[rule](now)
+        self._watch_backlog()
+
+    def _probe(self, now: Instant, test_req_id: str | None = None) -> str:
+        outbound = self._core.outbound
+        if test_req_id is None:
+            test_req_id = f"TEST-{self._core.store.next_outgoing}"
+        outbound.post(outbound.admin(TEST_REQUEST, test_req_id=test_req_id), now, keep=False)
+        return test_req_id
+
+    def _silence(self, now: Instant) -> None:
+        """Nothing whole came for too long: look behind a message that never ends, then ask the peer, then
+        give up."""
+        core = self._core
+        if core.framer.pending:
+            core.framer.resync()
+            self._receiver.drain(now)
+            if core.timers.last_received == now.monotonic:
+                return
+        if core.timers.probed_at is None:
+            test_req_id = self._probe(now)
+            core.timers.probed_at = now.monotonic
+            core.events.append(PeerSilent(test_req_id))
+            return
+        silence = now.monotonic - core.timers.last_received
+        text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"
+        core.fail(CloseReason.PEER_SILENT, text, now, Input.SILENCE)
+
+    def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
+        reason, told = self._core.ending
+        text = (
+            told or f"the peer did not answer the Logout within {self._core.config.logout_timeout:g} seconds"
+        )
+        self._core.end(Input.LOGOUT_OVERDUE, reason, text)

@@ -1,8 +1,9 @@
 """The states of a session and the one table that says how it moves between them.
 
-The table does not know which role it plays: an initiator and an acceptor differ only in how they leave DISCONNECTED.
-It is total. An input of the caller leads to a state or to `None`, which is a LocalProtocolError; an input of the peer
-or of a timer always leads to a state.
+The table does not know which role it plays: an initiator and an acceptor differ only in how they leave
+DISCONNECTED. It is total: every input in every state leads to a state, or to `None`, which is a
+LocalProtocolError. Only the caller can cause that: what the peer or a timer brings leads to a state as soon
+as there is a connection.
 """
 
 from __future__ import annotations
@@ -77,12 +78,14 @@ _CALLER = frozenset(
 Row = Mapping[Input, State | None]
 
 
-def _row(state: State, changes: Mapping[Input, State]) -> Row:
-    """Complete a row: what it does not name is refused to the caller and leaves the state as it is otherwise."""
+def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
+    """Complete a row: what it does not name is refused to the caller, and leaves the state as it is
+    otherwise."""
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, **changes})
 
 
+_NOTHING_FROM_THE_PEER = {i: None for i in Input if i.source is Source.PEER}
 _CONNECTED = {Input.ABORT: State.CLOSED, Input.PEER_VIOLATION: State.CLOSED, Input.PEER_GONE: State.CLOSED}
 _LOGGED_ON = {
     **_CONNECTED,
@@ -99,7 +102,12 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
     {
         State.DISCONNECTED: _row(
             State.DISCONNECTED,
-            {Input.CONNECT: State.LOGON_SENT, Input.LISTEN: State.AWAITING_LOGON, Input.ABORT: State.CLOSED},
+            {
+                **_NOTHING_FROM_THE_PEER,
+                Input.CONNECT: State.LOGON_SENT,
+                Input.LISTEN: State.AWAITING_LOGON,
+                Input.ABORT: State.CLOSED,
+            },
         ),
         State.AWAITING_LOGON: _row(
             State.AWAITING_LOGON,

@@ -21,7 +21,8 @@ class StoredMessage:
 
 
 class MessageStore(Protocol):
-    """What a session needs of a store. One store belongs to one pair of CompIDs, and to one session at a time.
+    """What a session needs of a store. One store belongs to one pair of CompIDs, and to one session at a
+    time.
 
     The session calls `record_sent` before the bytes can leave, so that a number is never used twice.
     """
@@ -36,7 +37,8 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number for which the store can still say what was sent; below it, messages are forgotten."""
+        """The lowest number for which the store can still say what was sent; below it, messages are
+        forgotten."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` (the value of `next_outgoing`) for good, and keep the message unless it is None."""
@@ -57,8 +59,8 @@ class MessageStore(Protocol):
 class MemoryStore:
     """A store that lasts as long as the process.
 
-    It is bounded: messages older than `max_age` (measured against the newest one) and, beyond `max_messages`, the
-    oldest ones are forgotten.
+    It is bounded: messages older than `max_age` (measured against the newest one) and, beyond
+    `max_messages`, the oldest ones are forgotten.
     """
 
     def __init__(

@@ -1,0 +1,132 @@
+"""What the parts of one session share, and what any of them may do: move, tell, refuse, end."""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import CloseReason, Event, MessageRejected, SessionEnded
+from kalshi_fix_sansio.framing import Framer
+from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.session.outbound import Outbound, plain_text
+from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
+from kalshi_fix_sansio.session.store import MessageStore
+from kalshi_fix_sansio.session.timers import Timers
+
+HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON = (
+    "0",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "A",
+)
+BUSINESS_REJECT = "j"
+UNSUPPORTED_MESSAGE_TYPE = 3
+"""BusinessRejectReason (380)."""
+
+
+class Core:
+    """The shared state of one session."""
+
+    __slots__ = (
+        "codec",
+        "config",
+        "ending",
+        "events",
+        "framer",
+        "outbound",
+        "peer_comp_id",
+        "state",
+        "store",
+        "timers",
+    )
+
+    def __init__(self, config: SessionConfig, store: MessageStore) -> None:
+        self.config = config
+        self.store = store
+        self.codec = Codec(config.dialect)
+        self.framer = Framer(config.dialect.begin_string, config.max_message_size)
+        self.timers = Timers()
+        self.outbound = Outbound(config, self.codec, store, self.timers)
+        self.events: list[Event] = []
+        self.state = State.DISCONNECTED
+        self.peer_comp_id: str | None = None
+        """SenderCompID of the peer's Logon."""
+        self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
+        """What SessionEnded will say once the Logout handshake that this side began is over."""
+
+    def use_store(self, store: MessageStore) -> None:
+        """Go on with the numbers and messages of another store."""
+        self.store = self.outbound.store = store
+
+    def permit(self, what: Input) -> None:
+        """Raise LocalProtocolError unless the caller may do this in the present state."""
+        if TRANSITIONS[self.state][what] is None:
+            raise LocalProtocolError(f"cannot {what.value}: the session is {self.state.value}")
+
+    def move(self, what: Input) -> None:
+        """Go where the table says."""
+        self.permit(what)
+        self.state = TRANSITIONS[self.state][what] or self.state
+
+    def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
+        """Close the session and tell the user why."""
+        self.move(what)
+        self.events.append(SessionEnded(reason, text, clean, len(self.outbound.buffer)))
+
+    def send_logout(self, text: str | None, now: Instant) -> None:
+        """Send a Logout, with a Text that fits."""
+        fitting = None if text is None else plain_text(text)
+        self.outbound.post(self.outbound.admin(LOGOUT, text=fitting), now, keep=False)
+
+    def fail(self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION) -> None:
+        """End at once because of the peer, with a Logout that says why if the peer could take one."""
+        if self.state is not State.LOGOUT_SENT:
+            self.send_logout(text, now)
+        self.end(what, reason, text)
+
+    def begin_logout(self, what: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
+        """Send a Logout and wait for the peer's."""
+        self.permit(what)
+        self.send_logout(text, now)
+        self.ending = (reason, text or "")
+        self.timers.logout_at = now.monotonic + self.config.logout_timeout
+        self.move(what)
+
+    def reject(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+        """Answer a message by a Reject (3) that names its first problem; tell the user of all."""
+        first = problems[0]
+        reply = self.outbound.admin(
+            REJECT,
+            ref_seq_num=message.header.msg_seq_num,
+            ref_tag_id=first.tag,
+            ref_msg_type=plain_text(message.header.msg_type),
+            session_reject_reason=int(first.reason),
+            text=plain_text(first.text),
+        )
+        self.outbound.post(reply, now, keep=False)
+        self.events.append(MessageRejected(message, problems))
+
+    def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
+        """Answer a message that this session type does not serve by a BusinessMessageReject (j), 380=3."""
+        if BUSINESS_REJECT not in self.config.dialect.messages:
+            self.reject(message, (problem,), now)
+            return
+        reply = self.outbound.admin(
+            BUSINESS_REJECT,
+            ref_seq_num=message.header.msg_seq_num,
+            ref_msg_type=message.header.msg_type,
+            business_reject_reason=UNSUPPORTED_MESSAGE_TYPE,
+            text=plain_text(problem.text),
+        )
+        self.outbound.post(reply, now, keep=self.config.session_type.resend)
+        self.events.append(MessageRejected(message, (problem,)))
+
+    @property
+    def is_logged_on(self) -> bool:
+        """Whether the Logon handshake is complete and no Logout has been sent."""
+        return self.state in LOGGED_ON_STATES

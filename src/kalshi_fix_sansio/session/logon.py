@@ -1,0 +1,298 @@
+"""The Logon handshake from both sides: what is sent, and what the other side's Logon must satisfy.
+
+FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". A Logon that fails a check is answered
+by a Logout whose Text says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogonRequested, RejectReceived
+from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.session.checks import comp_id_problem, sending_time_problem
+from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
+from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.resend import Resender
+from kalshi_fix_sansio.session.sequence import Verdict, judge, too_high_text, too_low_text
+from kalshi_fix_sansio.session.states import Input, State
+from kalshi_fix_sansio.session.store import MessageStore
+from kalshi_fix_sansio.validation import validate
+
+Failure = tuple[CloseReason, str]
+
+
+class Handshake:
+    """The Logon handshake of one session."""
+
+    __slots__ = ("_core", "_recovery", "_request", "_resender", "refusal")
+
+    def __init__(self, core: Core, recovery: Recovery, resender: Resender) -> None:
+        self._core = core
+        self._recovery = recovery
+        self._resender = resender
+        self._request: Any = None
+        """The peer's Logon, while an acceptor's user decides."""
+        self.refusal: str | None = None
+        """The Text of a Reject that came instead of an answer to the Logon."""
+
+    # What this side sends
+
+    def _encode(
+        self, now: Instant, seq_num: int, heart_bt_int: int, *, reset: bool, fields: Mapping[str, Any]
+    ) -> bytes:
+        """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature."""
+        core, config = self._core, self._core.config
+        values = {**config.logon_fields, **fields}
+        for attribute in fields:
+            if attribute in MANAGED_LOGON_FIELDS:
+                raise LocalProtocolError(f"the session itself writes {attribute} of a Logon; leave it out")
+        header = core.outbound.header(LOGON, seq_num, now)
+        if config.sign_logon is not None:
+            sending_time = scalars.format_utctimestamp(header.sending_time)
+            values["raw_data"] = config.sign_logon(
+                LogonToSign(sending_time, LOGON, seq_num, header.sender_comp_id, header.target_comp_id)
+            )
+        values["heart_bt_int"] = heart_bt_int
+        if reset:
+            values["reset_seq_num_flag"] = True
+        logon = core.outbound.admin(LOGON, **values)
+        problems = validate(
+            logon,
+            config.dialect.messages[LOGON],
+            product=config.product,
+            session=config.session_type.name,
+            sender=config.role.sender,
+        )
+        if problems:
+            raise InvalidMessageError("Logon", problems)
+        return core.codec.encode(logon, header)
+
+    def begin(self, now: Instant) -> None:
+        """Send the Logon of an initiator."""
+        core, config = self._core, self._core.config
+        core.permit(Input.CONNECT)
+        seq_num = 1 if config.reset_seq_num else core.store.next_outgoing
+        frame = self._encode(now, seq_num, config.heart_bt_int, reset=config.reset_seq_num, fields={})
+        if config.reset_seq_num:
+            core.outbound.restart()
+        core.outbound.commit(seq_num, frame, None, now)
+        core.timers.logon_at = now.monotonic + config.logon_timeout
+        core.move(Input.CONNECT)
+
+    # The acceptor
+
+    def take_first(self, message: Message, problems: tuple[Problem, ...], frame: bytes, now: Instant) -> None:
+        """Look at the first message an acceptor gets: anything but a Logon ends the connection without a
+        word."""
+        core = self._core
+        header = message.header
+        if header.msg_type != LOGON:
+            what = Input.PEER_LOGOUT if header.msg_type == LOGOUT else Input.PEER_MESSAGE
+            core.end(
+                what,
+                CloseReason.PROTOCOL_ERROR,
+                f"the first message was no Logon but MsgType {header.msg_type}",
+            )
+            return
+        if not header.sender_comp_id or not _is_printable(header.sender_comp_id):
+            text = "the Logon has no usable SenderCompID to answer to"
+            core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
+            return
+        if core.outbound.peer_comp_id is None:
+            core.outbound.peer_comp_id = header.sender_comp_id
+        failure = self._request_failure(message, problems, now)
+        if failure is not None:
+            core.fail(*failure, now)
+            return
+        core.peer_comp_id = header.sender_comp_id
+        self._request = message
+        core.move(Input.PEER_LOGON)
+        signed = LogonToSign(
+            _wire_sending_time(frame, header),
+            LOGON,
+            header.msg_seq_num,
+            header.sender_comp_id,
+            header.target_comp_id,
+        )
+        core.events.append(LogonRequested(message, signed))
+
+    def _request_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
+        config, header = self._core.config, logon.header
+        problem = comp_id_problem(header, config, None) or sending_time_problem(header, config, now)
+        if problem is None and problems:
+            problem = problems[0]
+        if problem is not None:
+            return CloseReason.LOGON_REFUSED, problem.text
+        if header.msg_seq_num is None:
+            return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"
+        heart_bt_int = logon.heart_bt_int
+        if heart_bt_int is None or not config.min_heart_bt_int <= heart_bt_int <= config.max_heart_bt_int:
+            limits = f"{config.min_heart_bt_int} to {config.max_heart_bt_int}"
+            return CloseReason.LOGON_REFUSED, f"HeartBtInt must be {limits} seconds"
+        if logon.reset_seq_num_flag is not True:
+            if config.session_type.reset_required:
+                return CloseReason.LOGON_REFUSED, f"ResetSeqNumFlag must be Y on {config.session_type.name}"
+        elif header.msg_seq_num != 1:
+            return CloseReason.LOGON_REFUSED, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+        return None
+
+    def accept(self, now: Instant, store: MessageStore | None, fields: Mapping[str, Any]) -> None:
+        """Answer the peer's Logon by one, unless its number is impossible."""
+        core, logon = self._core, self._request
+        core.permit(Input.ACCEPT)
+        numbers = core.store if store is None else store
+        reset = logon.reset_seq_num_flag is True
+        expected = 1 if reset else numbers.next_incoming
+        number = logon.header.msg_seq_num
+        verdict = judge(number, expected, poss_dup=False)
+        impossible: Failure | None = None
+        if verdict is Verdict.TOO_LOW:
+            impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
+        elif verdict is Verdict.TOO_HIGH and not core.config.session_type.resend:
+            impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
+        if impossible is not None:
+            core.use_store(numbers)
+            core.fail(*impossible, now)
+            return
+        seq_num = 1 if reset else numbers.next_outgoing
+        frame = self._encode(now, seq_num, logon.heart_bt_int, reset=reset, fields=fields)
+        core.use_store(numbers)
+        if reset:
+            core.outbound.restart()
+        core.outbound.commit(seq_num, frame, None, now)
+        core.move(Input.ACCEPT)
+        self._complete(logon, logon.heart_bt_int, now, reset=reset)
+
+    def refuse(self, text: str, now: Instant) -> None:
+        """Answer the peer's Logon by a Logout."""
+        self._core.permit(Input.REFUSE)
+        self._core.fail(CloseReason.LOGON_REFUSED, text, now, Input.REFUSE)
+
+    # The initiator
+
+    def take_answer(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+        """Look at what an initiator gets before it is logged on: a Logon, or how it was refused."""
+        core = self._core
+        fields: Any = message
+        msg_type = message.header.msg_type
+        if msg_type == LOGON:
+            self._take_logon(fields, problems, now)
+        elif msg_type == LOGOUT:
+            text = fields.text or self.refusal or "the peer refused the Logon without a reason"
+            core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
+        elif msg_type == REJECT:
+            self.refusal = fields.text or "the peer rejected the Logon without a reason"
+            core.events.append(
+                RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
+            )
+        else:
+            text = f"MsgType {msg_type} came before the answer to the Logon"
+            core.end(Input.PEER_MESSAGE, CloseReason.PROTOCOL_ERROR, text)
+
+    def _take_logon(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> None:
+        core = self._core
+        failure = self._answer_failure(logon, problems, now)
+        if failure is not None:
+            core.fail(*failure, now)
+            return
+        core.peer_comp_id = logon.header.sender_comp_id
+        if logon.reset_seq_num_flag is True and not core.config.reset_seq_num:
+            self.take_reset(logon, now)
+            return
+        core.move(Input.PEER_LOGON)
+        self._complete(logon, core.config.heart_bt_int, now, reset=core.config.reset_seq_num)
+
+    def _answer_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
+        core, config, header = self._core, self._core.config, logon.header
+        problem = comp_id_problem(header, config, None) or sending_time_problem(header, config, now)
+        if problem is None and problems:
+            problem = problems[0]
+        if problem is not None:
+            return CloseReason.PROTOCOL_ERROR, problem.text
+        number, expected = header.msg_seq_num, core.store.next_incoming
+        if number is None:
+            return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"
+        if logon.heart_bt_int not in {None, config.heart_bt_int}:
+            text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
+            return CloseReason.PROTOCOL_ERROR, text
+        if logon.reset_seq_num_flag is True:
+            return (
+                None
+                if number == 1
+                else (CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y")
+            )
+        if config.reset_seq_num and number != 1:
+            return CloseReason.PROTOCOL_ERROR, "the Logon with ResetSeqNumFlag=Y was answered without a reset"
+        verdict = judge(number, expected, poss_dup=False)
+        if verdict is Verdict.TOO_LOW:
+            return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
+        return None
+
+    # Both
+
+    def overdue(self, now: Instant) -> None:
+        """End a handshake that took too long."""
+        core = self._core
+        waited = f"within {core.config.logon_timeout:g} seconds"
+        if core.state is State.LOGON_RECEIVED:
+            core.fail(
+                CloseReason.LOGON_TIMEOUT, f"the Logon was not answered {waited}", now, Input.LOGON_OVERDUE
+            )
+        elif self.refusal is not None:
+            core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_REFUSED, self.refusal)
+        else:
+            awaited = "Logon" if core.state is State.AWAITING_LOGON else "answer to the Logon"
+            core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_TIMEOUT, f"no {awaited} came {waited}")
+
+    def take_reset(self, logon: Any, now: Instant) -> None:
+        """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
+        1, once, and a Logon of the same kind answers it."""
+        core = self._core
+        if logon.header.msg_seq_num != 1:
+            core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
+            return
+        heart_bt_int = int(core.timers.heart_bt_int) or core.config.heart_bt_int
+        frame = self._encode(now, 1, heart_bt_int, reset=True, fields={})
+        core.outbound.restart()
+        self._recovery.forget()
+        self._resender.forget()
+        core.outbound.commit(1, frame, None, now)
+        core.move(Input.PEER_LOGON)
+        self._complete(logon, heart_bt_int, now, reset=True)
+
+    def _complete(self, logon: Any, heart_bt_int: int, now: Instant, *, reset: bool) -> None:
+        """Begin the session proper; a number that is ahead is accepted first and repaired then."""
+        core = self._core
+        core.timers.logon_at = None
+        core.timers.start(heart_bt_int, now.monotonic)
+        core.events.append(LoggedOn(logon, heart_bt_int, reset))
+        number = logon.header.msg_seq_num
+        if number == core.store.next_incoming:
+            core.store.advance_incoming(number + 1)
+        else:
+            self._recovery.too_high(number, None, now)
+
+
+def _is_printable(text: str) -> bool:
+    return all(" " < character <= "~" for character in text)
+
+
+def _wire_sending_time(frame: bytes, header: Any) -> str:
+    """Return SendingTime (52) exactly as it stands in the frame, or nothing if another 52 stands before the
+    header's."""
+    for field in frame.split(b"\x01"):
+        if field.startswith(b"52="):
+            text = field[3:].decode("latin-1")
+            try:
+                return text if scalars.parse_utctimestamp(text) == header.sending_time else ""
+            except ValueError:
+                return ""
+    return ""

@@ -1,0 +1,109 @@
+"""Everything that leaves: header, number, bytes, and the record of what was sent.
+
+A number is taken only once the bytes exist, and the store has taken it before the bytes can be fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
+from kalshi_fix_sansio.session.timers import Timers
+
+MAX_TEXT = 200
+"""Longest Text (58) that the session writes by itself."""
+
+
+def plain_text(text: str) -> str:
+    """Make any text fit for Text (58): printable ASCII, of bounded length."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_TEXT]) or "?"
+
+
+class Outbound:
+    """The outgoing side of one connection."""
+
+    __slots__ = (
+        "_codec",
+        "_config",
+        "_header_class",
+        "_record",
+        "_timers",
+        "buffer",
+        "peer_comp_id",
+        "store",
+    )
+
+    def __init__(self, config: SessionConfig, codec: Codec, store: MessageStore, timers: Timers) -> None:
+        self._config = config
+        self._codec = codec
+        self._timers = timers
+        self._header_class = config.dialect.header.cls
+        self._record: dict[int, bytes] = {}
+        self.store = store
+        self.buffer = bytearray()
+        self.peer_comp_id = config.target_comp_id
+        """TargetCompID of what leaves; None until an acceptor has read a Logon."""
+
+    def admin(self, msg_type: str, **fields: Any) -> Message:
+        """Build a session message of the dialect from attributes; None values are left out."""
+        message: Message = self._config.dialect.messages[msg_type].cls(
+            **{name: value for name, value in fields.items() if value is not None}
+        )
+        return message
+
+    def header(
+        self, msg_type: str, seq_num: int, now: Instant, fields: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Build the header of a message about to be sent."""
+        return self._header_class(
+            msg_type=msg_type,
+            msg_seq_num=seq_num,
+            sender_comp_id=self._config.sender_comp_id,
+            target_comp_id=self.peer_comp_id,
+            sending_time=now.utc,
+            **(fields or {}),
+        )
+
+    def post(
+        self, message: Message, now: Instant, fields: Mapping[str, Any] | None = None, *, keep: bool
+    ) -> int:
+        """Send a message under the next number; with `keep` it can be resent later. Returns the number."""
+        seq_num = self.store.next_outgoing
+        frame = self._codec.encode(message, self.header(message.MSG_TYPE, seq_num, now, fields))
+        self.commit(seq_num, frame, StoredMessage(seq_num, now.utc, frame) if keep else None, now)
+        return seq_num
+
+    def commit(self, seq_num: int, frame: bytes, stored: StoredMessage | None, now: Instant) -> None:
+        """Take the number for bytes that exist, and let them go."""
+        self.store.record_sent(seq_num, stored)
+        self._record[seq_num] = frame
+        if len(self._record) > self._config.max_sent_record:
+            del self._record[next(iter(self._record))]
+        self.write(frame, now)
+
+    def write(self, frame: bytes, now: Instant) -> None:
+        """Queue bytes as they are."""
+        self.buffer += frame
+        self._timers.last_sent = now.monotonic
+
+    def restart(self) -> None:
+        """Forget what was sent, because the numbers start again at 1."""
+        self.store.reset()
+        self._record.clear()
+
+    def find_sent(self, seq_num: int | None) -> Message | None:
+        """Return the message that was sent under this number, if it is still on record."""
+        if seq_num is None:
+            return None
+        frame = self._record.get(seq_num)
+        if frame is None:
+            stored = self.store.find(seq_num)
+            if stored is None:
+                return None
+            frame = stored.frame
+        return self._codec.decode(frame)

@@ -1,0 +1,335 @@
+"""What happens to each message that comes in, in the order in which the rules apply.
+
+FIXT 1.1 session layer, "Message validation" and "Session level messages". Bytes that are no message are
+skipped; a message without MsgSeqNum, with a foreign CompID or a wrong SendingTime ends the session; Logout
+and SequenceReset-Reset count whatever their number; a ResendRequest or TestRequest is served even when a
+message before it is missing; everything else waits for its turn.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import DecodeError, EncodeError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GarbledReceived,
+    LogoutReceived,
+    MessageReceived,
+    RejectReceived,
+)
+from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.layout import MessageLayout
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.checks import comp_id_problem, poss_dup_problem, sending_time_problem
+from kalshi_fix_sansio.session.core import (
+    BUSINESS_REJECT,
+    HEARTBEAT,
+    LOGON,
+    LOGOUT,
+    REJECT,
+    RESEND_REQUEST,
+    SEQUENCE_RESET,
+    TEST_REQUEST,
+    Core,
+)
+from kalshi_fix_sansio.session.logon import Handshake
+from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.resend import Resender
+from kalshi_fix_sansio.session.sequence import Verdict, judge, too_low_text
+from kalshi_fix_sansio.session.states import Input, State
+from kalshi_fix_sansio.validation import validate
+
+NEW_SEQ_NO, TEST_REQ_ID = 36, 112
+SHOWN = 256
+"""Bytes of garbage shown to the user."""
+_BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class Receiver:
+    """Takes messages apart by the rules of the session layer and has each one dealt with."""
+
+    __slots__ = (
+        "_core",
+        "_earliest",
+        "_handlers",
+        "_latest",
+        "_simple",
+        "_start",
+        "_strict",
+        "handshake",
+        "recovery",
+        "resender",
+    )
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._strict = core.config.strict
+        self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
+        self.recovery = Recovery(core, self._process)
+        self.resender = Resender(core)
+        self.handshake = Handshake(core, self.recovery, self.resender)
+        self._handlers = {
+            HEARTBEAT: self._heartbeat,
+            TEST_REQUEST: self._test_request,
+            RESEND_REQUEST: self.resender.serve,
+            REJECT: self._rejected,
+            BUSINESS_REJECT: self._rejected,
+            LOGON: self._second_logon,
+        }
+        layouts = core.config.dialect.messages.values()
+        delivered = (
+            layout.cls for layout in layouts if not layout.admin and layout.msg_type not in self._handlers
+        )
+        self._simple: frozenset[type[Message]] = (
+            frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
+        )
+        """Classes whose messages need no look at their content before they are delivered."""
+        self._earliest, self._latest = _BEGINNING, _END
+
+    def drain(self, now: Instant) -> None:
+        """Deal with every whole message that has come, until a Logon waits for the user's answer or all is
+        over."""
+        core, take = self._core, self._core.framer.next
+        tolerance = core.config.sending_time_tolerance
+        if tolerance is not None:
+            self._earliest, self._latest = (
+                now.utc - timedelta(seconds=tolerance),
+                now.utc + timedelta(seconds=tolerance),
+            )
+        while core.state is not State.LOGON_RECEIVED and core.state is not State.CLOSED:
+            found = take()
+            if found is None:
+                return
+            if isinstance(found, Frame):
+                core.timers.received(now.monotonic)
+                if found.data.startswith(self._start):
+                    self._take(found.data, now)
+                else:
+                    self._take_other_version(found, now)
+            else:
+                core.events.append(GarbledReceived(found.reason, found.data, found.size))
+
+    def _take_other_version(self, frame: Frame, now: Instant) -> None:
+        """Answer a message with another BeginString (8) by a Logout, or before a Logon not at all."""
+        core = self._core
+        text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
+        if core.state in {State.AWAITING_LOGON, State.LOGON_SENT}:
+            core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
+        else:
+            core.fail(CloseReason.PROTOCOL_ERROR, text, now)
+
+    def _take(self, frame: bytes, now: Instant) -> None:
+        core = self._core
+        problems: tuple[Problem, ...] = ()
+        try:
+            if self._strict:
+                message, problems = core.codec.check(frame)
+            else:
+                message = core.codec.decode(frame)
+        except DecodeError as error:
+            core.events.append(GarbledReceived(str(error), frame[:SHOWN], len(frame)))
+            return
+        header: Any = message.header
+        if (
+            message.__class__ in self._simple
+            and core.state is State.ESTABLISHED
+            and header.msg_seq_num == core.store.next_incoming
+            and header.sender_comp_id == core.peer_comp_id
+            and header.target_comp_id == core.config.sender_comp_id
+            and header.poss_dup_flag is not True
+            and header.sending_time is not None
+            and self._earliest <= header.sending_time <= self._latest
+        ):
+            # The rules below have nothing to say about such a message; nearly all that come are like this.
+            core.store.advance_incoming(header.msg_seq_num + 1)
+            core.events.append(MessageReceived(message, poss_resend=header.poss_resend is True))
+        elif core.state is State.AWAITING_LOGON:
+            self.handshake.take_first(message, problems, frame, now)
+        elif core.state is State.LOGON_SENT:
+            self.handshake.take_answer(message, problems, now)
+        else:
+            self._take_in_session(message, problems, now)
+
+    def _take_in_session(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
+        core, header = self._core, message.header
+        if header.msg_seq_num is None:
+            core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
+            return
+        fatal = comp_id_problem(header, core.config, core.peer_comp_id) or sending_time_problem(
+            header, core.config, now
+        )
+        if fatal is not None:
+            self._count(header.msg_seq_num)
+            core.reject(message, (fatal,), now)
+            core.fail(CloseReason.PROTOCOL_ERROR, fatal.text, now)
+            return
+        msg_type = header.msg_type
+        if msg_type == LOGOUT:
+            self._take_logout(message, now)
+        elif msg_type == LOGON and message.reset_seq_num_flag is True and core.is_logged_on:
+            self.handshake.take_reset(message, now)
+        elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
+            self._take_reset_mode(message, problems, now)
+        else:
+            self._take_numbered(message, problems, now)
+
+    def _count(self, number: int) -> None:
+        """Advance past a message that counts only if its number is the expected one."""
+        if number == self._core.store.next_incoming:
+            self._core.store.advance_incoming(number + 1)
+
+    def _take_logout(self, message: Any, now: Instant) -> None:
+        """Logout (5): the answer to ours, or the peer's own, which is answered.
+
+        A number that is ahead is not counted, so that the next logon finds and repairs the gap.
+        """
+        core = self._core
+        self._count(message.header.msg_seq_num)
+        if core.state is State.LOGOUT_SENT:
+            reason, text = core.ending
+            if reason is CloseReason.LOGGED_OUT:
+                text = message.text or text or "logged out"
+            core.end(Input.PEER_LOGOUT, reason, text, clean=True)
+            return
+        core.events.append(LogoutReceived(message.text))
+        core.send_logout(None, now)
+        text = message.text or "logged out by the peer"
+        core.end(Input.PEER_LOGOUT, CloseReason.LOGGED_OUT, text, clean=True)
+
+    def _take_reset_mode(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
+        """SequenceReset-Reset: its own number does not count, and it may not go backwards."""
+        core = self._core
+        problem = problems[0] if problems else self._sequence_reset_problem(message, core.store.next_incoming)
+        if problem is not None:
+            core.reject(message, problems or (problem,), now)
+            return
+        self.recovery.skip(message.new_seq_no, gap_fill=False)
+        self.recovery.settle(now)
+
+    def _sequence_reset_problem(self, message: Any, least: int) -> Problem | None:
+        session_type, new_seq_no = self._core.config.session_type, message.new_seq_no
+        if not session_type.resend:
+            return Problem(Reason.INVALID_MSG_TYPE, f"SequenceReset is not available on {session_type.name}")
+        if new_seq_no is None:
+            return Problem(Reason.REQUIRED_TAG_MISSING, "NewSeqNo is missing or unreadable", NEW_SEQ_NO)
+        if new_seq_no < least:
+            text = f"NewSeqNo {new_seq_no} would go back; the least possible is {least}"
+            return Problem(Reason.VALUE_INCORRECT, text, NEW_SEQ_NO, str(new_seq_no))
+        return None
+
+    def _take_numbered(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+        core, header = self._core, message.header
+        number, expected = header.msg_seq_num, core.store.next_incoming
+        verdict = judge(number, expected, poss_dup=header.poss_dup_flag is True)
+        if verdict is Verdict.EXPECTED:
+            self._process(message, problems, now)
+            self.recovery.settle(now)
+        elif verdict is Verdict.TOO_HIGH:
+            served = not problems and self._serve_early(message, now)
+            self.recovery.too_high(number, None if served else (message, problems), now)
+        elif verdict is Verdict.DUPLICATE:
+            problem = poss_dup_problem(header)
+            if problem is not None:
+                core.reject(message, (problem,), now)
+        else:
+            core.fail(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
+
+    def _serve_early(self, message: Message, now: Instant) -> bool:
+        """Serve what must not wait for a gap to be filled, or two peers with a gap each would wait for
+        ever."""
+        msg_type = message.header.msg_type
+        if not self._core.config.session_type.resend or msg_type not in {
+            HEARTBEAT,
+            TEST_REQUEST,
+            RESEND_REQUEST,
+        }:
+            return False
+        self._handlers[msg_type](message, now)
+        return True
+
+    def _process(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+        """Deal with a message whose turn it is, and count it."""
+        core, header = self._core, message.header
+        msg_type, number = header.msg_type, header.msg_seq_num
+        if self._strict and not problems:
+            problems = self._strict_problems(message)
+        if msg_type == SEQUENCE_RESET and not problems:
+            problem = self._sequence_reset_problem(message, number + 1)
+            if problem is None:
+                fields: Any = message
+                self.recovery.skip(fields.new_seq_no, gap_fill=True)
+                return
+            problems = (problem,)
+        core.store.advance_incoming(number + 1)
+        layout = core.config.dialect.messages.get(msg_type)
+        config = core.config
+        handler = self._handlers.get(msg_type)
+        if problems and handler != self._rejected:
+            core.reject(message, problems, now)
+        elif handler is not None:
+            handler(message, now)
+        elif self._strict and layout is not None and not self._is_allowed(layout):
+            text = f"{layout.name} is not served on {config.session_type.name}"
+            core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
+        else:
+            core.events.append(
+                MessageReceived(message, header.poss_dup_flag is True, poss_resend=header.poss_resend is True)
+            )
+
+    def _is_allowed(self, layout: MessageLayout) -> bool:
+        config = self._core.config
+        return layout.allowed(config.product, config.session_type.name, config.role.peer)
+
+    def _strict_problems(self, message: Message) -> tuple[Problem, ...]:
+        """Find what decoding alone cannot: rules of this product, session and sender, and of possible
+        duplicates."""
+        config, header = self._core.config, message.header
+        layout = config.dialect.messages.get(header.msg_type)
+        if layout is None:
+            return (Problem(Reason.INVALID_MSG_TYPE, f"MsgType {header.msg_type} is unknown"),)
+        duplicate = poss_dup_problem(header)
+        if duplicate is not None:
+            return (duplicate,)
+        if not self._is_allowed(layout):
+            return ()
+        return validate(
+            message, layout, product=config.product, session=config.session_type.name, sender=config.role.peer
+        )
+
+    def send_heartbeat(self, now: Instant) -> None:
+        """Send a Heartbeat because nothing else left for HeartBtInt."""
+        self._core.outbound.post(self._core.outbound.admin(HEARTBEAT), now, keep=False)
+
+    # Session messages whose turn it is
+
+    def _heartbeat(self, message: Message, now: Instant) -> None:
+        """Heartbeat (0): that it came is all it says."""
+
+    def _test_request(self, message: Message, now: Instant) -> None:
+        """TestRequest (1): answered by a Heartbeat with the same TestReqID."""
+        fields: Any = message
+        try:
+            scalars.format_string(fields.test_req_id or "")
+        except EncodeError as error:
+            reason = Reason.VALUE_INCORRECT if fields.test_req_id else Reason.REQUIRED_TAG_MISSING
+            self._core.reject(message, (Problem(reason, f"TestReqID: {error}", TEST_REQ_ID),), now)
+            return
+        answer = self._core.outbound.admin(HEARTBEAT, test_req_id=fields.test_req_id)
+        self._core.outbound.post(answer, now, keep=False)
+
+    def _rejected(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - every handler gets it
+        """Reject (3) and BusinessMessageReject (j): told to the user with the message that they answer."""
+        fields: Any = message
+        ref_seq_num: int | None = fields.ref_seq_num
+        self._core.events.append(
+            RejectReceived(message, ref_seq_num, self._core.outbound.find_sent(ref_seq_num))
+        )
+
+    def _second_logon(self, message: Message, now: Instant) -> None:
+        """Logon (A) without ResetSeqNumFlag=Y: there is nothing left to log on to."""
+        self._core.reject(message, (Problem(Reason.OTHER, "already logged on"),), now)

@@ -1,0 +1,129 @@
+"""How the peer's ResendRequest (2) is answered from the store.
+
+FIXT 1.1 session layer, "Message recovery": application messages that the policy allows go again with
+PossDupFlag=Y and OrigSendingTime; everything else, session messages first of all, becomes gap fills. A long
+answer leaves in pages, the next one when the one before is written, so that it never stands in memory as a
+whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import ResendServed
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.core import SEQUENCE_RESET, Core
+from kalshi_fix_sansio.session.store import StoredMessage
+
+PAGE = 256 * 1024
+"""Bytes waiting to be sent at which a resend pauses."""
+BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
+TO_THE_END = 0
+"""EndSeqNo that means: everything sent so far."""
+
+
+@attrs.define
+class _Job:
+    """What is being resent: `position` is the next number to answer for."""
+
+    begin: int
+    end: int
+    position: int
+    resent: int = 0
+
+
+class Resender:
+    """Serves one ResendRequest at a time; a second one while the first is under way widens it."""
+
+    __slots__ = ("_core", "_job")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._job: _Job | None = None
+
+    def serve(self, request: Message, now: Instant) -> None:
+        """Answer a ResendRequest: refuse it, or start to resend."""
+        problem = self._problem(request)
+        if problem is not None:
+            self._core.reject(request, (problem,), now)
+            return
+        fields: Any = request
+        last = self._core.store.next_outgoing - 1
+        begin: int = fields.begin_seq_no
+        end: int = last if fields.end_seq_no == TO_THE_END else min(fields.end_seq_no, last)
+        if self._job is None:
+            self._job = _Job(begin, end, begin)
+        else:
+            begin = min(begin, self._job.position)
+            self._job = _Job(begin, max(end, self._job.end), begin)
+        self.go_on(now)
+
+    def _problem(self, request: Message) -> Problem | None:
+        fields: Any = request
+        begin, end, store = fields.begin_seq_no, fields.end_seq_no, self._core.store
+        if not self._core.config.session_type.resend:
+            name = self._core.config.session_type.name
+            return Problem(Reason.INVALID_MSG_TYPE, f"ResendRequest is not available on {name}")
+        if begin is None or end is None:
+            tag, name = (BEGIN_SEQ_NO, "BeginSeqNo") if begin is None else (END_SEQ_NO, "EndSeqNo")
+            return Problem(Reason.REQUIRED_TAG_MISSING, f"{name} is missing or unreadable", tag)
+        if not 1 <= begin < store.next_outgoing:
+            text = f"BeginSeqNo {begin} was not sent yet; the last number sent is {store.next_outgoing - 1}"
+            return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
+        if end != TO_THE_END and end < begin:
+            return Problem(
+                Reason.VALUE_INCORRECT, f"EndSeqNo {end} is before BeginSeqNo {begin}", END_SEQ_NO, str(end)
+            )
+        if begin < store.oldest_kept and self._core.config.reject_forgotten_resend:
+            text = f"BeginSeqNo {begin} is before the retention window, which begins at {store.oldest_kept}"
+            return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
+        return None
+
+    def go_on(self, now: Instant) -> None:
+        """Produce the next page, if the ones before are written."""
+        core, job = self._core, self._job
+        if job is None:
+            return
+        core.timers.page_at = now.monotonic
+        if len(core.outbound.buffer) >= PAGE:
+            return
+        for stored in core.store.sent_between(job.position, job.end):
+            message = core.codec.decode(stored.frame)
+            age = (now.utc - stored.sent_at).total_seconds()
+            if core.config.resend_policy(message, age):
+                self._fill(job, stored.seq_num, now)
+                self._send_again(message, stored, now)
+                job.position = stored.seq_num + 1
+                job.resent += 1
+                if len(core.outbound.buffer) >= PAGE:
+                    return
+        self._fill(job, job.end + 1, now)
+        self.forget()
+        core.events.append(ResendServed(job.begin, job.end, job.resent))
+
+    def forget(self) -> None:
+        """Resend nothing more."""
+        self._job = None
+        self._core.timers.page_at = None
+
+    def _fill(self, job: _Job, new_seq_no: int, now: Instant) -> None:
+        """Gap-fill from where the job stands up to the number before `new_seq_no`."""
+        if new_seq_no <= job.position:
+            return
+        outbound = self._core.outbound
+        fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=new_seq_no)
+        again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
+        header = outbound.header(SEQUENCE_RESET, job.position, now, again)
+        outbound.write(self._core.codec.encode(fill, header), now)
+        job.position = new_seq_no
+
+    def _send_again(self, message: Message, stored: StoredMessage, now: Instant) -> None:
+        header = message.header
+        header.poss_dup_flag = True
+        header.orig_sending_time = stored.sent_at
+        header.sending_time = now.utc
+        self._core.outbound.write(self._core.codec.encode(message, header), now)

@@ -1,0 +1,97 @@
+"""Every deadline of a session, and which of them count in which state.
+
+All times are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import attrs
+
+from kalshi_fix_sansio.session.states import State
+
+SILENCE_FACTOR = 1.2
+"""HeartBtInt plus "some reasonable transmission time", for which FIX suggests 20 percent."""
+
+
+@attrs.define
+class Timers:
+    """When things happened last, and when something is due."""
+
+    heart_bt_int: float = 0.0
+    """As agreed; 0 while there are no heartbeats."""
+    last_sent: float = 0.0
+    last_received: float = 0.0
+    """When the last whole message came."""
+    probed_at: float | None = None
+    """When a TestRequest was sent because nothing came, while it is unanswered."""
+    logon_at: float | None = None
+    logout_at: float | None = None
+    resend_at: float | None = None
+    """When the resend that this side waits for has stalled."""
+    page_at: float | None = None
+    """When the resend that this side serves goes on; it does as soon as everything before it is written."""
+
+    def start(self, heart_bt_int: float, now: float) -> None:
+        """Start heartbeats and the watch over the peer's."""
+        self.heart_bt_int = heart_bt_int
+        self.last_received = now
+        self.probed_at = None
+
+    def received(self, now: float) -> None:
+        """Note that a whole message came: the peer lives."""
+        self.last_received = now
+        self.probed_at = None
+
+    def logon_due(self) -> float | None:
+        """When the Logon handshake has taken too long."""
+        return self.logon_at
+
+    def logout_due(self) -> float | None:
+        """When the answer to a Logout has taken too long."""
+        return self.logout_at
+
+    def resend_due(self) -> float | None:
+        """When a resend has made no progress for too long."""
+        return self.resend_at
+
+    def page_due(self) -> float | None:
+        """When the next part of a resend is to be produced."""
+        return self.page_at
+
+    def heartbeat_due(self) -> float | None:
+        """When this side has been silent for HeartBtInt."""
+        return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
+
+    def silence_due(self) -> float | None:
+        """When the peer has been silent for HeartBtInt and a fifth, counted anew from a TestRequest."""
+        if not self.heart_bt_int:
+            return None
+        since = self.last_received if self.probed_at is None else self.probed_at
+        return since + self.heart_bt_int * SILENCE_FACTOR
+
+    def next_deadline(self, state: State) -> float | None:
+        """When the first of the deadlines that count in this state is due; None if there is none."""
+        return min((due for rule in RUNNING[state] if (due := rule(self)) is not None), default=None)
+
+
+_Rule = Callable[[Timers], float | None]
+_HANDSHAKE: tuple[_Rule, ...] = (Timers.logon_due,)
+_LOGGED_ON: tuple[_Rule, ...] = (Timers.heartbeat_due, Timers.silence_due, Timers.page_due)
+
+RUNNING: Mapping[State, tuple[_Rule, ...]] = MappingProxyType(
+    {
+        State.DISCONNECTED: (),
+        State.AWAITING_LOGON: _HANDSHAKE,
+        State.LOGON_RECEIVED: _HANDSHAKE,
+        State.LOGON_SENT: _HANDSHAKE,
+        State.ESTABLISHED: _LOGGED_ON,
+        State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
+        State.LOGOUT_SENT: (Timers.logout_due, Timers.page_due),
+        State.CLOSED: (),
+    }
+)
+"""Which deadlines count in which state. Once a Logout is out its own deadline ends the session whatever
+happens."""

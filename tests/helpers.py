@@ -1,0 +1,248 @@
+"""A connected pair of sessions in memory, under a clock that only moves when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import attrs
+
+from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import Event, LogonRequested
+from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
+from kalshi_fix_sansio.session import MemoryStore, Session
+from kalshi_fix_sansio.session.states import State
+
+KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
+START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
+CODEC = Codec(DIALECT)
+E = TypeVar("E")
+
+
+class Clock:
+    """Both clocks of an Instant, moved by hand."""
+
+    def __init__(self, monotonic: float = 1000.0, utc: datetime = START) -> None:
+        self.monotonic = monotonic
+        self.utc = utc
+
+    @property
+    def now(self) -> Instant:
+        return Instant(self.monotonic, self.utc)
+
+    def advance(self, seconds: float) -> Instant:
+        self.monotonic += seconds
+        self.utc += timedelta(seconds=seconds)
+        return self.now
+
+
+def config(role: Role = Role.INITIATOR, session_type: str = "KalshiRT", **changes: Any) -> SessionConfig:
+    """Settings of one side of a Kalshi session, signed by a constant."""
+    values: dict[str, Any] = {
+        "role": role,
+        "dialect": DIALECT,
+        "session_type": DIALECT.session_types[session_type],
+        "product": "prediction",
+        "sender_comp_id": KEY_ID if role is Role.INITIATOR else session_type,
+    }
+    if role is Role.INITIATOR:
+        values |= {"target_comp_id": session_type, "sign_logon": lambda _: b"c2lnbmF0dXJl"}
+    return SessionConfig(**(values | changes))
+
+
+def order(cl_ord_id: str = "a1", **changes: Any) -> NewOrderSingle:
+    """A limit order that the dialect allows on KalshiNR and KalshiRT."""
+    values: dict[str, Any] = {
+        "cl_ord_id": cl_ord_id,
+        "symbol": "KXHIGHNY-26AUG21-B80",
+        "side": "1",
+        "order_qty": 10,
+        "ord_type": "2",
+        "price": "0.75",
+    }
+    return NewOrderSingle(**(values | changes))
+
+
+def of_type(events: list[Event], kind: type[E]) -> list[E]:
+    """The events of one class."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def messages(data: bytes) -> list[Any]:
+    """What a stretch of bytes says, message by message; it must hold nothing else."""
+    framer = Framer()
+    framer.feed(data)
+    found = []
+    while (frame := framer.next()) is not None:
+        assert isinstance(frame, Frame), frame
+        found.append(CODEC.decode(frame.data))
+    assert framer.pending == 0
+    return found
+
+
+def raw(fields: str) -> bytes:
+    """A whole message from `35=..|49=..|` text: BeginString, BodyLength and CheckSum are put around it."""
+    body = fields.replace("|", "\x01")
+    return encode_frame("FIXT.1.1", body.encode("latin-1") + (b"" if body.endswith("\x01") else b"\x01"))
+
+
+def wire_time(moment: datetime) -> str:
+    """SendingTime as on the wire."""
+    return moment.strftime("%Y%m%d-%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+
+
+@attrs.define
+class Peer:
+    """The other side, written by hand: builds any message, right or wrong, with the numbers that a test wants."""
+
+    clock: Clock
+    sender: str
+    target: str
+    next_number: int = 1
+
+    def message(self, msg_type: str, body: str = "", number: int | str | None = None, **header: str) -> bytes:
+        """One message; `header` replaces or adds header fields by tag, as in `t52=""`, and "-" leaves one out.
+
+        Without `number` the next one is used, and counted.
+        """
+        if number is None:
+            number = self.next_number
+            self.next_number += 1
+        fields = {
+            "t49": self.sender,
+            "t56": self.target,
+            "t34": str(number),
+            "t52": wire_time(self.clock.utc),
+        } | header
+        text = "".join(f"{tag[1:]}={value}|" for tag, value in fields.items() if value != "-")
+        return raw(f"35={msg_type}|{text}{body}")
+
+    def logon(
+        self, body: str = "98=0|108=30|1137=9|", number: int | str | None = None, **header: str
+    ) -> bytes:
+        return self.message("A", body, number, **header)
+
+
+@attrs.define
+class Wired:
+    """One session, driven by a hand-written peer."""
+
+    clock: Clock
+    session: Session
+    peer: Peer
+
+    def receive(self, *data: bytes) -> list[Event]:
+        """Feed bytes in one piece and return the events."""
+        self.session.receive_data(b"".join(data), self.clock.now)
+        return self.session.events()
+
+    def sent(self) -> list[Any]:
+        """What the session has to say, message by message."""
+        return messages(self.session.data_to_send())
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Let time pass and the timer fire once at the end."""
+        now = self.clock.advance(seconds)
+        self.session.handle_timer(now)
+        return self.session.events()
+
+
+def wire(
+    role: Role, session_type: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
+) -> Wired:
+    """A session of this role that is not connected yet, and its peer."""
+    clock = Clock()
+    settings = config(role, session_type, **changes)
+    ours, theirs = settings.sender_comp_id, settings.target_comp_id or KEY_ID
+    return Wired(clock, Session(settings, store), Peer(clock, theirs, ours))
+
+
+def established(
+    role: Role, session_type: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
+) -> Wired:
+    """A session of this role whose Logon handshake is complete; nothing waits in its buffers."""
+    wired = wire(role, session_type, store, **changes)
+    session, clock, peer = wired.session, wired.clock, wired.peer
+    reset = "141=Y|" if session.config.session_type.reset_required else ""
+    peer.next_number = 1 if reset or store is None else store.next_incoming
+    session.connect(clock.now)
+    session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}"), clock.now)
+    if role is Role.ACCEPTOR:
+        session.accept_logon(clock.now)
+    assert session.state is State.ESTABLISHED, session.events()
+    session.events()
+    session.data_to_send()
+    return wired
+
+
+@attrs.define
+class Pair:
+    """An initiator and an acceptor that hear each other at once, and all that happened to each."""
+
+    clock: Clock
+    client: Session
+    venue: Session
+    client_events: list[Event] = attrs.field(factory=list)
+    venue_events: list[Event] = attrs.field(factory=list)
+    cut: Callable[[bytes], list[bytes]] = attrs.field(default=lambda data: [data])
+    """How bytes are cut on their way."""
+    accept_fields: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def connect(self) -> None:
+        self.venue.connect(self.clock.now)
+        self.client.connect(self.clock.now)
+        self.settle()
+
+    def settle(self) -> None:
+        """Carry bytes both ways, and accept logons, until both are quiet."""
+        moved = True
+        while moved:
+            moved = self._carry(self.client, self.venue) | self._carry(self.venue, self.client)
+            self.client_events += self.client.events()
+            fresh = self.venue.events()
+            self.venue_events += fresh
+            if of_type(fresh, LogonRequested):
+                self.venue.accept_logon(self.clock.now, fields=self.accept_fields)
+                moved = True
+
+    def _carry(self, source: Session, target: Session) -> bool:
+        data = source.data_to_send()
+        for piece in self.cut(data) if data else ():
+            target.receive_data(piece, self.clock.now)
+        return bool(data)
+
+    def advance(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass in steps, firing the timers that are due."""
+        end = self.clock.monotonic + seconds
+        while self.clock.monotonic < end:
+            now = self.clock.advance(min(step, end - self.clock.monotonic))
+            self.client.handle_timer(now)
+            self.venue.handle_timer(now)
+            self.settle()
+
+
+def pair(
+    session_type: str = "KalshiRT",
+    *,
+    client_store: MemoryStore | None = None,
+    venue_store: MemoryStore | None = None,
+    client: Mapping[str, Any] | None = None,
+    venue: Mapping[str, Any] | None = None,
+) -> Pair:
+    """Two sessions that are not connected yet; `client` and `venue` change their settings."""
+    clock = Clock()
+    return Pair(
+        clock,
+        Session(config(Role.INITIATOR, session_type, **(client or {})), client_store),
+        Session(config(Role.ACCEPTOR, session_type, **(venue or {})), venue_store),
+    )
+
+
+def kinds(sent: list[Message]) -> list[str]:
+    """The names of messages, for assertions that read like a script."""
+    return [message.NAME for message in sent]
