@@ -1,7 +1,10 @@
-"""What every generated class shares: unknown fields, header, trailer and problems."""
+"""What every generated class shares: unknown fields, header, trailer, problems, and a repr for people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -14,14 +17,17 @@ if TYPE_CHECKING:
 UnknownField = tuple[int, bytes]
 """A tag the dialect does not place here, and its value as it came on the wire."""
 
+MAX_ENTRIES_SHOWN = 10
+"""How many entries of a group a repr spells out."""
 
-@attrs.define(slots=True, kw_only=True)
+
+@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class Block:
     """A set of fields: a message body, a group entry, a header or a trailer."""
 
     LAYOUT: ClassVar[BlockLayout]
 
-    unknown: tuple[UnknownField, ...] = attrs.field(default=(), converter=tuple, repr=False)
+    unknown: tuple[UnknownField, ...] = attrs.field(default=(), converter=tuple)
     """Fields the dialect does not place here, in the order in which they came; they are sent again
     when the block is encoded."""
 
@@ -29,8 +35,28 @@ class Block:
         """Return the wire value of the first unknown field with this tag, or None."""
         return next((value for known, value in self.unknown if known == tag), None)
 
+    def __repr__(self) -> str:
+        """Show the fields that are set, with their units; secret values are hidden."""
+        return f"{type(self).__name__}({', '.join(self._shown())})"
 
-@attrs.define(slots=True, kw_only=True)
+    def _shown(self) -> Iterator[str]:
+        for member in self.LAYOUT.members:
+            value = getattr(self, member.attribute)
+            if value is None or value == []:
+                continue
+            field = getattr(member, "field", None)
+            if field is None:
+                yield f"{member.attribute}={_show_entries(value)}"
+            elif field.secret:
+                yield f"{member.attribute}=<hidden>"
+            else:
+                unit = f" {field.unit}" if field.unit else ""
+                yield f"{member.attribute}={_show(value)}{unit}"
+        if self.unknown:
+            yield f"unknown=<{_count(self.unknown, 'field')}>"
+
+
+@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class Message(Block):
     """Base of every message class."""
 
@@ -38,9 +64,55 @@ class Message(Block):
     NAME: ClassVar[str]
     MESSAGE: ClassVar[MessageLayout]
 
-    header: Any = attrs.field(default=None, eq=False, repr=False)
+    header: Any = attrs.field(default=None, eq=False)
     """The header as received (or as sent); None on a message that was built and not yet sent."""
-    trailer: Any = attrs.field(default=None, eq=False, repr=False)
-    problems: tuple[Problem, ...] = attrs.field(default=(), eq=False, repr=False)
+    trailer: Any = attrs.field(default=None, eq=False)
+    """The trailer as received; None on a message that was built."""
+    problems: tuple[Problem, ...] = attrs.field(default=(), eq=False)
     """What was wrong with the message as received; empty on a sound one. A required field that
     was missing or unreadable is None, and is listed here."""
+
+    @property
+    def msg_type(self) -> str:
+        """MsgType (35) of this message."""
+        return self.MSG_TYPE
+
+    def _shown(self) -> Iterator[str]:
+        yield from super()._shown()
+        if self.problems:
+            yield f"problems=<{'; '.join(str(problem) for problem in self.problems)}>"
+
+
+@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+class UnknownMessage(Message):
+    """A message whose MsgType (35) the dialect does not have: its body, field by field, is in `unknown`."""
+
+    NAME: ClassVar[str] = "UnknownMessage"
+
+    msg_type: str
+    """MsgType (35) as it came."""
+
+    def _shown(self) -> Iterator[str]:
+        yield f"msg_type={self.msg_type!r}"
+        yield f"unknown=<{_count(self.unknown, 'field')}>"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, (str, bytes)):
+        return repr(value)
+    return str(value)
+
+
+def _show_entries(entries: list[Block]) -> str:
+    shown = [repr(entry) for entry in entries[:MAX_ENTRIES_SHOWN]]
+    if len(entries) > MAX_ENTRIES_SHOWN:
+        shown.append(f"... {len(entries) - MAX_ENTRIES_SHOWN} more")
+    return f"[{', '.join(shown)}]"
+
+
+def _count(items: tuple[object, ...], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

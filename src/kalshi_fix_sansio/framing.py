@@ -35,7 +35,7 @@ _ADLER_ASCII_BLOCK: Final = 512
 class Frame:
     """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it."""
 
-    data: bytes
+    data: bytes = attrs.field(repr=False)
 
     @property
     def begin_string(self) -> str:

@@ -96,6 +96,11 @@ class FieldLayout:
     secret: bool = False
     """Whether the value must never be shown (signatures, passwords)."""
 
+    @property
+    def label(self) -> str:
+        """The field as people name it: `Price (44)`."""
+        return f"{self.name} ({self.tag})"
+
 
 @attrs.frozen
 class Condition:
