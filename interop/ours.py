@@ -1,0 +1,153 @@
+"""Our side: a Session under a thread that does nothing but carry bytes, and that can be told to lose some."""
+
+from __future__ import annotations
+
+import queue
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from interop.peer import PATIENCE
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.session import MessageStore, Session
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+
+def now() -> Instant:
+    """Read both clocks."""
+    return Instant(time.monotonic(), datetime.now(UTC))
+
+
+class Losses:
+    """Drops chosen messages on their way, as if the network had; numbers go on as if nothing had happened."""
+
+    def __init__(self) -> None:
+        self._framer = Framer()
+        self._wanted: list[str] = []
+        self.lost: list[bytes] = []
+
+    def lose_next(self, msg_type: str) -> None:
+        """Drop the next message of this type."""
+        self._wanted.append(msg_type)
+
+    def pass_on(self, data: bytes) -> bytes:
+        """Return the whole messages that are now complete, but for those to be dropped."""
+        self._framer.feed(data)
+        kept = []
+        while (found := self._framer.next()) is not None:
+            assert isinstance(found, Frame), f"not a FIX message on the wire: {found}"
+            msg_type = found.data.split(b"\x0135=", 1)[1].split(b"\x01", 1)[0].decode()
+            if msg_type in self._wanted:
+                self._wanted.remove(msg_type)
+                self.lost.append(found.data)
+            else:
+                kept.append(found.data)
+        return b"".join(kept)
+
+
+class OurSide:
+    """One connection of ours. Every call and every byte takes one lock, so the session sees one caller."""
+
+    def __init__(self, sock: socket.socket, config: SessionConfig, store: MessageStore) -> None:
+        """Take over a connected socket and begin; the peer's end need not have said anything."""
+        self.session = Session(config, store)
+        self.outgoing = Losses()
+        self.incoming = Losses()
+        self._sock = sock
+        self._sock.setblocking(False)
+        self._events: queue.Queue[Event] = queue.Queue()
+        self._lock = threading.Lock()
+        self._wake, self._woken = socket.socketpair()
+        self._unsent = b""
+        self._ended = False
+        with self._lock:
+            self.session.connect(now())
+        self._thread = threading.Thread(target=self._run, name="ours")
+        self._thread.start()
+
+    def call(self, act: Callable[[Session, Instant], T]) -> T:
+        """Let `act` use the session, then have the thread write what came of it."""
+        with self._lock:
+            result = act(self.session, now())
+        self._wake.send(b"x")
+        return result
+
+    def send(self, message: Message) -> int:
+        """Send an application message; return its MsgSeqNum."""
+        return self.call(lambda session, instant: session.send(message, instant))
+
+    def expect(self, kind: type[E]) -> E:
+        """Return the next event, which must be of this kind."""
+        try:
+            event = self._events.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise AssertionError(f"no {kind.__name__} came") from None
+        assert isinstance(event, kind), f"expected {kind.__name__}, got {event}"
+        return event
+
+    def close(self) -> None:
+        """End the thread, whatever the session is doing."""
+        with self._lock:
+            self._ended = True
+        self._wake.send(b"x")
+        self._thread.join(PATIENCE)
+        for each in (self._sock, self._wake, self._woken):
+            each.close()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            selector.register(self._sock, selectors.EVENT_READ)
+            while not self._done():
+                writable = selectors.EVENT_WRITE if self._unsent else 0
+                selector.modify(self._sock, selectors.EVENT_READ | writable)
+                for key, _mask in selector.select(self._patience()):
+                    if key.fileobj is self._woken:
+                        self._woken.recv(4096)
+                    else:
+                        self._read()
+        self._sock.close()
+
+    def _done(self) -> bool:
+        with self._lock:
+            self.session.handle_timer(now())
+            self._unsent += self.outgoing.pass_on(self.session.data_to_send())
+            for event in self.session.events():
+                self._events.put(event)
+            if self._unsent:
+                try:
+                    self._unsent = self._unsent[self._sock.send(self._unsent) :]
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self._unsent = b""
+            return self._ended or (self.session.wants_close and not self._unsent)
+
+    def _patience(self) -> float | None:
+        with self._lock:
+            deadline = self.session.next_deadline()
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        with self._lock:
+            if data:
+                self.session.receive_data(self.incoming.pass_on(data), now())
+            else:
+                self.session.receive_eof(now())
+                self._ended = True

@@ -1,0 +1,79 @@
+"""What a scenario needs of the other engine, whichever it is."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+Fields = Mapping[int, str]
+Desk = Callable[[str, Fields], tuple[str, Fields] | None]
+"""Takes MsgType and fields of an application message; returns MsgType and body of the answer, if any."""
+
+Sign = Callable[[str, int, str, str], bytes]
+"""Takes SendingTime, MsgSeqNum, SenderCompID and TargetCompID of a Logon; returns its RawData."""
+
+PATIENCE = 30.0
+"""Seconds after which a step that did not happen fails its test; no step waits for time to pass."""
+
+
+class Peer(Protocol):
+    """The other engine, either side of a connection, running in threads of its own."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, as an acceptor."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """What it has received and reported."""
+
+    def send(self, msg_type: str, body: Fields) -> None:
+        """Send an application message."""
+
+    def close(self) -> None:
+        """End whatever still runs."""
+
+
+class Inbox:
+    """Where the other engine's threads leave what the test waits for."""
+
+    def __init__(self) -> None:
+        self.logged_on = threading.Event()
+        self.logged_out = threading.Event()
+        self._messages: queue.Queue[tuple[str, Fields]] = queue.Queue()
+
+    def put(self, msg_type: str, fields: Fields) -> None:
+        """Leave an application message that the engine accepted."""
+        self._messages.put((msg_type, fields))
+
+    def take(self, msg_type: str) -> Fields:
+        """Return the fields of the next application message, which must be of this type."""
+        try:
+            found, fields = self._messages.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise AssertionError(f"no {msg_type} reached the other engine") from None
+        assert found == msg_type, f"the other engine got {found}, not {msg_type}: {fields}"
+        return fields
+
+    def is_empty(self) -> bool:
+        """Whether everything received was taken."""
+        return self._messages.empty()
+
+    def wait_logged_on(self) -> None:
+        """Wait for the Logon handshake to complete on that side."""
+        assert self.logged_on.wait(PATIENCE), "the other engine never logged on"
+
+    def wait_logged_out(self) -> None:
+        """Wait for that side to notice the end of the session."""
+        assert self.logged_out.wait(PATIENCE), "the other engine never logged out"
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,134 @@
+"""QuickFIX as the other side: C++ threads that call back into Python."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import quickfix
+
+from interop.peer import Desk, Fields, Inbox, Sign, free_port
+
+_SETTINGS = """\
+[DEFAULT]
+ConnectionType={connection_type}
+BeginString=FIXT.1.1
+DefaultApplVerID=FIX.5.0SP2
+NonStopSession=Y
+HeartBtInt=30
+ReconnectInterval=1
+PersistMessages=Y
+UseDataDictionary=Y
+TransportDataDictionary={dictionaries}/FIXT11.xml
+AppDataDictionary={dictionaries}/FIX50SP2.xml
+ValidateLengthAndChecksum=Y
+ValidateFieldsOutOfOrder=Y
+ValidateFieldsHaveValues=Y
+ValidateUserDefinedFields=Y
+AllowUnknownMsgFields=N
+CheckCompID=Y
+CheckLatency=Y
+MaxLatency=30
+FileLogPath={folder}/log
+SocketAcceptPort={port}
+SocketReuseAddress=Y
+SocketConnectHost=127.0.0.1
+SocketConnectPort={port}
+ResetOnLogon={reset}
+[SESSION]
+SenderCompID={sender}
+TargetCompID={target}
+"""
+
+
+class QuickfixPeer(quickfix.Application):
+    """One QuickFIX session with every check of its dictionary turned on."""
+
+    def __init__(
+        self,
+        folder: Path,
+        dictionaries: Path,
+        *,
+        sender: str,
+        target: str,
+        desk: Desk | None = None,
+        sign: Sign | None = None,
+        connect_to: int | None = None,
+    ) -> None:
+        """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`."""
+        super().__init__()
+        self.inbox = Inbox()
+        self.port = free_port() if connect_to is None else connect_to
+        self._desk = desk
+        self._sign = sign
+        initiator = connect_to is not None
+        path = folder / "quickfix.cfg"
+        path.write_text(
+            _SETTINGS.format(
+                connection_type="initiator" if initiator else "acceptor",
+                dictionaries=dictionaries,
+                folder=folder,
+                port=self.port,
+                sender=sender,
+                target=target,
+                reset="Y" if initiator else "N",
+            )
+        )
+        # The engine keeps references, not owners: all of these must live as long as it does.
+        self._settings = quickfix.SessionSettings(str(path))
+        self._store = quickfix.MemoryStoreFactory()
+        self._log = quickfix.FileLogFactory(self._settings)
+        kind = quickfix.SocketInitiator if initiator else quickfix.SocketAcceptor
+        self._engine = kind(self, self._store, self._settings, self._log)
+        self._engine.start()
+
+    def send(self, msg_type: str, body: Fields) -> None:
+        """Send an application message."""
+        message = quickfix.Message()
+        message.getHeader().setField(quickfix.StringField(35, msg_type))
+        for tag, value in body.items():
+            message.setField(quickfix.StringField(tag, value))
+        quickfix.Session.sendToTarget(message, self._session_id)
+
+    def close(self) -> None:
+        """Log out if need be and end the engine's threads."""
+        self._engine.stop()
+
+    # Called by the engine. An exception that left one of these would end the process, so it is printed.
+
+    def onCreate(self, session_id: quickfix.SessionID) -> None:  # noqa: N802
+        self._session_id = session_id
+
+    def onLogon(self, session_id: quickfix.SessionID) -> None:  # noqa: N802, ARG002
+        self.inbox.logged_on.set()
+
+    def onLogout(self, session_id: quickfix.SessionID) -> None:  # noqa: N802, ARG002
+        self.inbox.logged_out.set()
+
+    def toAdmin(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:  # noqa: N802, ARG002
+        try:
+            header = message.getHeader()
+            if self._sign is not None and header.getField(35) == "A":
+                names = (header.getField(49), header.getField(56))
+                signature = self._sign(header.getField(52), int(header.getField(34)), *names).decode()
+                message.setField(quickfix.StringField(95, str(len(signature))))
+                message.setField(quickfix.StringField(96, signature))
+        except Exception:  # noqa: BLE001
+            traceback.print_exc()
+
+    def fromAdmin(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:  # noqa: N802
+        pass
+
+    def toApp(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:  # noqa: N802
+        pass
+
+    def fromApp(self, message: quickfix.Message, session_id: quickfix.SessionID) -> None:  # noqa: N802, ARG002
+        try:
+            pairs = (field.split("=", 1) for field in message.toString().split("\x01") if field)
+            fields = {int(tag): value for tag, value in pairs}
+            self.inbox.put(fields[35], fields)
+            answer = self._desk(fields[35], fields) if self._desk is not None else None
+            if answer is not None:
+                self.send(*answer)
+        except Exception:  # noqa: BLE001
+            traceback.print_exc()

@@ -1,0 +1,148 @@
+"""Our initiator against the other engine's acceptor, on KalshiRT."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interop import scene
+from interop.fixcore_peer import FixcorePeer
+from interop.ours import OurSide
+from interop.quickfix_peer import QuickfixPeer
+from kalshi_fix_sansio import ExecType, OrdStatus, Side
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    ResendServed,
+    SessionEnded,
+)
+from kalshi_fix_sansio.resend_policy import ResendFresh
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer
+
+Engine = type[QuickfixPeer] | type[FixcorePeer]
+
+
+@pytest.fixture
+def peer(
+    engine: Engine, tmp_path: Path, dictionaries: dict[str, Path]
+) -> Iterator[QuickfixPeer | FixcorePeer]:
+    """A venue built on the other engine: it answers every order with a report."""
+    peer = engine(
+        tmp_path, dictionaries[scene.PRODUCT], sender=scene.VENUE, target=scene.CLIENT, desk=scene.desk
+    )
+    with contextlib.closing(peer):
+        yield peer
+
+
+@contextlib.contextmanager
+def logged_on(
+    peer: QuickfixPeer | FixcorePeer, signer: Signer, store: MemoryStore, **settings: Any
+) -> Iterator[OurSide]:
+    sock = socket.create_connection(("127.0.0.1", peer.port))
+    ours = OurSide(sock, scene.config(Role.INITIATOR, sign_logon=signer.sign_logon, **settings), store)
+    with contextlib.closing(ours):
+        ours.expect(LoggedOn)
+        peer.inbox.wait_logged_on()
+        yield ours
+
+
+def log_out(ours: OurSide) -> None:
+    ours.call(lambda session, now: session.logout(now))
+    ended = ours.expect(SessionEnded)
+    assert ended.reason is CloseReason.LOGGED_OUT
+    assert ended.clean
+
+
+def test_an_order_and_its_report(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+    with logged_on(peer, signer, MemoryStore()) as ours:
+        ours.send(scene.order("a-1"))
+
+        seen = peer.inbox.take("D")
+        assert {tag: seen[tag] for tag in scene.order_fields("a-1")} == scene.order_fields("a-1")
+        received = ours.expect(MessageReceived)
+        assert received.message == scene.report("a-1")
+        assert received.message.problems == ()
+        assert received.message.exec_type is ExecType.NEW
+        assert received.message.ord_status is OrdStatus.NEW
+        assert received.message.side is Side.BUY
+        assert received.message.leaves_qty == Decimal(10)
+        assert not received.poss_dup
+
+        log_out(ours)
+        peer.inbox.wait_logged_out()
+
+
+def test_the_numbers_go_on_in_the_next_connection(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+    store = MemoryStore()
+    with logged_on(peer, signer, store) as ours:
+        assert ours.send(scene.order("a-1")) == 2
+        ours.expect(MessageReceived)
+        log_out(ours)
+        peer.inbox.wait_logged_out()
+    with logged_on(peer, signer, store) as ours:
+        assert ours.send(scene.order("a-2")) == 5
+        assert ours.expect(MessageReceived).message == scene.report("a-2")
+        log_out(ours)
+
+
+def test_a_report_that_we_missed_is_asked_for(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+    with logged_on(peer, signer, MemoryStore()) as ours:
+        ours.incoming.lose_next("8")
+        ours.send(scene.order("a-1"))
+        peer.inbox.take("D")
+        ours.send(scene.order("a-2"))
+
+        gap = ours.expect(GapDetected)
+        assert (gap.begin, gap.end, gap.recoverable) == (2, 2, True)
+        missed = ours.expect(MessageReceived)
+        assert missed.message == scene.report("a-1")
+        assert missed.poss_dup
+        assert ours.expect(MessageReceived).message == scene.report("a-2")
+        ours.expect(GapClosed)
+
+        ours.send(scene.order("a-3"))
+        assert ours.expect(MessageReceived).message == scene.report("a-3")
+        log_out(ours)
+
+
+def test_an_order_that_the_peer_missed_is_resent(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+    with logged_on(peer, signer, MemoryStore()) as ours:
+        ours.outgoing.lose_next("D")
+        ours.send(scene.order("a-1"))
+        ours.send(scene.order("a-2"))
+
+        missed = peer.inbox.take("D")
+        assert missed[11] == "a-1"
+        assert missed[43] == "Y"
+        assert missed[34] == "2"
+        assert peer.inbox.take("D")[11] == "a-2"
+        served = ours.expect(ResendServed)
+        assert served.begin == 2
+        for cl_ord_id in ("a-1", "a-2"):
+            assert ours.expect(MessageReceived).message == scene.report(cl_ord_id)
+        log_out(ours)
+
+
+def test_an_order_too_old_to_resend_is_filled_over(peer: QuickfixPeer | FixcorePeer, signer: Signer) -> None:
+    with logged_on(peer, signer, MemoryStore(), resend_policy=ResendFresh()) as ours:
+        ours.outgoing.lose_next("D")
+        ours.send(scene.order("a-1"))
+        ours.call(lambda session, now: session.test_request(now))
+        assert ours.expect(ResendServed).resent == 0
+
+        ours.send(scene.order("a-2"))
+        assert peer.inbox.take("D")[11] == "a-2"
+        assert ours.expect(MessageReceived).message == scene.report("a-2")
+        assert peer.inbox.is_empty()
+        log_out(ours)
