@@ -59,8 +59,8 @@ class MessageStore(Protocol):
 class MemoryStore:
     """A store that lasts as long as the process.
 
-    It is bounded: messages older than `max_age` (measured against the newest one) and, beyond
-    `max_messages`, the oldest ones are forgotten.
+    It is bounded: messages older than `max_age` (measured against the newest one, and which may be
+    changed) and, beyond `max_messages`, the oldest ones are forgotten.
     """
 
     def __init__(
@@ -77,21 +77,22 @@ class MemoryStore:
         self.next_incoming = next_incoming
         self.oldest_kept = next_outgoing
         self._max_messages = max_messages
-        self._max_age = max_age
+        self.max_age = max_age
         self._messages: dict[int, StoredMessage] = {}
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` for good, and keep the message unless it is None."""
         if message is not None:
             self._messages[seq_num] = message
-            self._forget(message.sent_at - self._max_age)
+            self.forget_before(message.sent_at - self.max_age)
         self.next_outgoing = seq_num + 1
 
-    def _forget(self, before: datetime) -> None:
+    def forget_before(self, moment: datetime) -> None:
+        """Forget the messages that were sent before this moment, and those beyond `max_messages`."""
         messages = self._messages
-        while True:
+        while messages:
             oldest = next(iter(messages.values()))
-            if len(messages) <= self._max_messages and oldest.sent_at >= before:
+            if len(messages) <= self._max_messages and oldest.sent_at >= moment:
                 return
             del messages[oldest.seq_num]
             self.oldest_kept = oldest.seq_num + 1
