@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 SETTINGS = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
@@ -13,12 +15,20 @@ class FormatError(Exception):
     """The formatter did not take what a template wrote: a mistake in the generator."""
 
 
-def format_source(name: str, source: str) -> str:
-    """Return Python source as ruff lays it out; `name` is for the error only."""
-    command = [sys.executable, "-m", "ruff", "format", "--no-cache", "--config", str(SETTINGS)]
-    result = subprocess.run(  # noqa: S603 - our own interpreter and our own source
-        [*command, "--stdin-filename", name, "-"], input=source, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        raise FormatError(f"{name} cannot be formatted: {result.stderr.strip()}")
-    return result.stdout
+def format_sources(sources: Mapping[str, str]) -> dict[str, str]:
+    """Return Python sources as ruff lays them out, by the same names.
+
+    All of them go through one run: starting ruff takes longer than formatting.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, source in sources.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(source, encoding="utf-8")
+        command = [sys.executable, "-m", "ruff", "format", "--no-cache", "--config", str(SETTINGS)]
+        result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources
+            [*command, "."], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise FormatError(f"what a template wrote cannot be formatted: {result.stderr.strip()}")
+        return {path: (folder / path).read_text(encoding="utf-8") for path in sources}

@@ -9,7 +9,7 @@ import attrs
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codegen.errors import Mistake, SpecError
-from codegen.format import format_source
+from codegen.format import format_sources
 from codegen.model import Dialect
 from codegen.pyview.docstrings import docstring
 from codegen.pyview.imports import ImportLine
@@ -55,7 +55,8 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return {view.path: _render_module(environment, view, command) for view in modules(dialect, package)}
+    views = modules(dialect, package)
+    return format_sources({view.path: _render_module(environment, view, command) for view in views})
 
 
 def _refuse_reserved_families(dialect: Dialect) -> None:
@@ -69,8 +70,7 @@ def _refuse_reserved_families(dialect: Dialect) -> None:
 
 def _render_module(environment: Environment, view: ModuleView, command: str) -> str:
     head = Head(_origin(view, command), docstring([view.doc], 0), view.imports.sections())
-    source = environment.get_template(view.template).render(module=head, **view.context)
-    return format_source(view.path, source)
+    return environment.get_template(view.template).render(module=head, **view.context)
 
 
 def _shown(file: str) -> str:

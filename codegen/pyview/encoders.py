@@ -87,12 +87,9 @@ class _Body:
 
     def required(self, members: list[Member]) -> None:
         """Add a run of fields that are always there, as one f-string."""
-        pieces = [(self._field(member), member.field.name) for member in members]
-        if len(pieces) == 1:
-            self.lines.append(_commented(f"{self._assign()} {pieces[0][0]}", pieces[0][1]))
-        else:
-            lines = (_commented(f"    {piece}", name) for piece, name in pieces)
-            self.lines += [f"{self._assign()} (", *lines, ")"]
+        lines = (_commented(f"    {self._field(member)}", member.field.name) for member in members)
+        # The comment keeps the parentheses, and with them each field its line, also around a single one.
+        self.lines += [f"{self._assign()} (  # required", *lines, ")"]
 
     def optional(self, member: Member) -> None:
         """Add a field that may be None, or a data field with its length."""

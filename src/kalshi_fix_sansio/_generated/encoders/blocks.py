@@ -16,7 +16,7 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_header(header: Header) -> str:
     """Return a header, without what the codec writes itself, as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"49={format_string(header.sender_comp_id)}\x01"  # SenderCompID
         f"56={format_string(header.target_comp_id)}\x01"  # TargetCompID
         f"34={format_seqnum(header.msg_seq_num)}\x01"  # MsgSeqNum

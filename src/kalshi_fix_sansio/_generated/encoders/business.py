@@ -16,7 +16,7 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_business_message_reject(message: BusinessMessageReject) -> str:
     """Return the body of a BusinessMessageReject (j) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
         f"372={format_string(message.ref_msg_type)}\x01"  # RefMsgType
     )
@@ -24,7 +24,9 @@ def encode_business_message_reject(message: BusinessMessageReject) -> str:
         text += f"371={format_int(message.ref_tag_id)}\x01"
     if message.business_reject_ref_id is not None:
         text += f"379={format_string(message.business_reject_ref_id)}\x01"
-    text += f"380={format_int(message.business_reject_reason)}\x01"  # BusinessRejectReason
+    text += (  # required
+        f"380={format_int(message.business_reject_reason)}\x01"  # BusinessRejectReason
+    )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:

@@ -18,7 +18,9 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_event_resend_request(message: EventResendRequest) -> str:
     """Return the body of a EventResendRequest (U1) as `tag=value SOH` text."""
-    text = f"21001={format_string(message.begin_exec_id)}\x01"  # BeginExecID
+    text = (  # required
+        f"21001={format_string(message.begin_exec_id)}\x01"  # BeginExecID
+    )
     if message.end_exec_id is not None:
         text += f"21002={format_string(message.end_exec_id)}\x01"
     if message.unknown:
@@ -28,7 +30,7 @@ def encode_event_resend_request(message: EventResendRequest) -> str:
 
 def encode_event_resend_complete(message: EventResendComplete) -> str:
     """Return the body of a EventResendComplete (U2) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
         f"21003={format_int(message.resend_event_count)}\x01"  # ResendEventCount
     )
@@ -39,7 +41,7 @@ def encode_event_resend_complete(message: EventResendComplete) -> str:
 
 def encode_event_resend_reject(message: EventResendReject) -> str:
     """Return the body of a EventResendReject (U3) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
         f"21004={format_int(message.event_resend_reject_reason)}\x01"  # EventResendRejectReason
     )

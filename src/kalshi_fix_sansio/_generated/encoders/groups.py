@@ -29,7 +29,9 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_party(entry: Party) -> str:
     """Return an entry of Parties as `tag=value SOH` text."""
-    text = f"448={format_string(entry.party_id)}\x01"  # PartyID
+    text = (  # required
+        f"448={format_string(entry.party_id)}\x01"  # PartyID
+    )
     if entry.party_role is not None:
         text += f"452={format_int(entry.party_role)}\x01"
     if entry.unknown:
@@ -39,7 +41,7 @@ def encode_party(entry: Party) -> str:
 
 def encode_misc_fee(entry: MiscFee) -> str:
     """Return an entry of MiscFeesGrp as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"137={format_decimal(entry.misc_fee_amt)}\x01"  # MiscFeeAmt
         f"138={format_string(entry.misc_fee_curr)}\x01"  # MiscFeeCurr
         f"139={format_char(entry.misc_fee_type)}\x01"  # MiscFeeType
@@ -52,7 +54,7 @@ def encode_misc_fee(entry: MiscFee) -> str:
 
 def encode_collateral_amount_change(entry: CollateralAmountChange) -> str:
     """Return an entry of CollateralAmountChanges as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"1704={format_decimal(entry.collateral_amount_change)}\x01"  # CollateralAmountChange
         f"1705={format_string(entry.collateral_amount_type)}\x01"  # CollateralAmountType
     )
@@ -63,7 +65,9 @@ def encode_collateral_amount_change(entry: CollateralAmountChange) -> str:
 
 def encode_md_req_symbol(entry: MDReqSymbol) -> str:
     """Return an entry of MDReqGrp as `tag=value SOH` text."""
-    text = f"55={format_string(entry.symbol)}\x01"  # Symbol
+    text = (  # required
+        f"55={format_string(entry.symbol)}\x01"  # Symbol
+    )
     if entry.unknown:
         text += format_unknown(entry.unknown)
     return text
@@ -71,7 +75,7 @@ def encode_md_req_symbol(entry: MDReqSymbol) -> str:
 
 def encode_md_full_entry(entry: MDFullEntry) -> str:
     """Return an entry of MDFullGrp as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"269={format_char(entry.md_entry_type)}\x01"  # MDEntryType
         f"270={format_decimal(entry.md_entry_px)}\x01"  # MDEntryPx
         f"271={format_decimal(entry.md_entry_size)}\x01"  # MDEntrySize
@@ -87,7 +91,7 @@ def encode_md_full_entry(entry: MDFullEntry) -> str:
 
 def encode_md_inc_entry(entry: MDIncEntry) -> str:
     """Return an entry of MDIncGrp as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"279={format_char(entry.md_update_action)}\x01"  # MDUpdateAction
         f"55={format_string(entry.symbol)}\x01"  # Symbol
         f"269={format_char(entry.md_entry_type)}\x01"  # MDEntryType
@@ -107,7 +111,7 @@ def encode_md_inc_entry(entry: MDIncEntry) -> str:
 
 def encode_market_settlement_party(entry: MarketSettlementParty) -> str:
     """Return an entry of MarketSettlementPartyIDs as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"20109={format_string(entry.market_settlement_party_id)}\x01"  # MarketSettlementPartyID
         f"20110={format_int(entry.market_settlement_party_role)}\x01"  # MarketSettlementPartyRole
     )
@@ -153,7 +157,7 @@ def encode_quote_request_symbol(entry: QuoteRequestSymbol) -> str:
 
 def encode_multivariate_selected_leg(entry: MultivariateSelectedLeg) -> str:
     """Return an entry of MultivariateSelectedLegs as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"20182={format_string(entry.multivariate_selected_event_ticker)}\x01"
         f"20183={format_string(entry.multivariate_selected_market_ticker)}\x01"
         f"20184={format_string(entry.multivariate_selected_side)}\x01"  # MultivariateSelectedSide
@@ -165,7 +169,9 @@ def encode_multivariate_selected_leg(entry: MultivariateSelectedLeg) -> str:
 
 def encode_mve_offending_leg(entry: MVEOffendingLeg) -> str:
     """Return an entry of MVEOffendingLegs as `tag=value SOH` text."""
-    text = f"20186={format_string(entry.mve_offending_market_ticker)}\x01"  # MVEOffendingMarketTicker
+    text = (  # required
+        f"20186={format_string(entry.mve_offending_market_ticker)}\x01"  # MVEOffendingMarketTicker
+    )
     if entry.unknown:
         text += format_unknown(entry.unknown)
     return text

@@ -26,7 +26,9 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_market_data_request(message: MarketDataRequest) -> str:
     """Return the body of a MarketDataRequest (V) as `tag=value SOH` text."""
-    text = f"263={format_char(message.subscription_request_type)}\x01"  # SubscriptionRequestType
+    text = (  # required
+        f"263={format_char(message.subscription_request_type)}\x01"  # SubscriptionRequestType
+    )
     unknown = format_unknown(message.unknown) if message.unknown else ""
     if message.related_sym:
         text += unknown + f"146={len(message.related_sym)}\x01"  # NoRelatedSym
@@ -38,7 +40,9 @@ def encode_market_data_request(message: MarketDataRequest) -> str:
 
 def encode_market_data_snapshot_full_refresh(message: MarketDataSnapshotFullRefresh) -> str:
     """Return the body of a MarketDataSnapshotFullRefresh (W) as `tag=value SOH` text."""
-    text = f"55={format_string(message.symbol)}\x01"  # Symbol
+    text = (  # required
+        f"55={format_string(message.symbol)}\x01"  # Symbol
+    )
     unknown = format_unknown(message.unknown) if message.unknown else ""
     if message.md_entries:
         text += unknown
@@ -75,7 +79,7 @@ def encode_market_data_request_reject(message: MarketDataRequestReject) -> str:
 
 def encode_security_status_request(message: SecurityStatusRequest) -> str:
     """Return the body of a SecurityStatusRequest (e) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"263={format_char(message.subscription_request_type)}\x01"  # SubscriptionRequestType
         f"55={format_string(message.symbol)}\x01"  # Symbol
     )
@@ -86,7 +90,7 @@ def encode_security_status_request(message: SecurityStatusRequest) -> str:
 
 def encode_security_status(message: SecurityStatus) -> str:
     """Return the body of a SecurityStatus (f) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"55={format_string(message.symbol)}\x01"  # Symbol
         f"326={format_int(message.security_trading_status)}\x01"  # SecurityTradingStatus
     )

@@ -31,10 +31,12 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_new_order_single(message: NewOrderSingle) -> str:
     """Return the body of a NewOrderSingle (D) as `tag=value SOH` text."""
-    text = f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
+    text = (  # required
+        f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
+    )
     if message.exec_inst is not None:
         text += f"18={format_string(message.exec_inst)}\x01"
-    text += (
+    text += (  # required
         f"38={format_decimal(message.order_qty)}\x01"  # OrderQty
         f"40={format_char(message.ord_type)}\x01"  # OrdType
         f"44={format_decimal(message.price)}\x01"  # Price
@@ -74,17 +76,19 @@ def encode_new_order_single(message: NewOrderSingle) -> str:
 
 def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest) -> str:
     """Return the body of a OrderCancelReplaceRequest (G) as `tag=value SOH` text."""
-    text = f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
+    text = (  # required
+        f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
+    )
     if message.order_id is not None:
         text += f"37={format_string(message.order_id)}\x01"
-    text += (
+    text += (  # required
         f"41={format_string(message.orig_cl_ord_id)}\x01"  # OrigClOrdID
         f"38={format_decimal(message.order_qty)}\x01"  # OrderQty
         f"40={format_char(message.ord_type)}\x01"  # OrdType
     )
     if message.price is not None:
         text += f"44={format_decimal(message.price)}\x01"
-    text += (
+    text += (  # required
         f"54={format_char(message.side)}\x01"  # Side
         f"55={format_string(message.symbol)}\x01"  # Symbol
     )
@@ -103,10 +107,12 @@ def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest) -> s
 
 def encode_order_cancel_request(message: OrderCancelRequest) -> str:
     """Return the body of a OrderCancelRequest (F) as `tag=value SOH` text."""
-    text = f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
+    text = (  # required
+        f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
+    )
     if message.order_id is not None:
         text += f"37={format_string(message.order_id)}\x01"
-    text += (
+    text += (  # required
         f"41={format_string(message.orig_cl_ord_id)}\x01"  # OrigClOrdID
         f"54={format_char(message.side)}\x01"  # Side
         f"55={format_string(message.symbol)}\x01"  # Symbol
@@ -126,7 +132,7 @@ def encode_order_cancel_request(message: OrderCancelRequest) -> str:
 
 def encode_order_mass_cancel_request(message: OrderMassCancelRequest) -> str:
     """Return the body of a OrderMassCancelRequest (q) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
         f"530={format_char(message.mass_cancel_request_type)}\x01"  # MassCancelRequestType
     )
@@ -137,13 +143,13 @@ def encode_order_mass_cancel_request(message: OrderMassCancelRequest) -> str:
 
 def encode_execution_report(message: ExecutionReport) -> str:
     """Return the body of a ExecutionReport (8) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"37={format_string(message.order_id)}\x01"  # OrderID
         f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
     )
     if message.orig_cl_ord_id is not None:
         text += f"41={format_string(message.orig_cl_ord_id)}\x01"
-    text += (
+    text += (  # required
         f"17={format_string(message.exec_id)}\x01"  # ExecID
         f"150={format_char(message.exec_type)}\x01"  # ExecType
         f"39={format_char(message.ord_status)}\x01"  # OrdStatus
@@ -209,13 +215,13 @@ def encode_execution_report(message: ExecutionReport) -> str:
 
 def encode_order_cancel_reject(message: OrderCancelReject) -> str:
     """Return the body of a OrderCancelReject (9) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"37={format_string(message.order_id)}\x01"  # OrderID
         f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
     )
     if message.orig_cl_ord_id is not None:
         text += f"41={format_string(message.orig_cl_ord_id)}\x01"
-    text += (
+    text += (  # required
         f"39={format_char(message.ord_status)}\x01"  # OrdStatus
         f"434={format_char(message.cxl_rej_response_to)}\x01"  # CxlRejResponseTo
     )
@@ -230,7 +236,7 @@ def encode_order_cancel_reject(message: OrderCancelReject) -> str:
 
 def encode_order_mass_cancel_report(message: OrderMassCancelReport) -> str:
     """Return the body of a OrderMassCancelReport (r) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"11={format_string(message.cl_ord_id)}\x01"  # ClOrdID
         f"37={format_string(message.order_id)}\x01"  # OrderID
         f"531={format_char(message.mass_cancel_response)}\x01"  # MassCancelResponse

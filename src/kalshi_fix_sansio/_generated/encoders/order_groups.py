@@ -16,7 +16,9 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_order_group_request(message: OrderGroupRequest) -> str:
     """Return the body of a OrderGroupRequest (UOG) as `tag=value SOH` text."""
-    text = f"20131={format_int(message.order_group_action)}\x01"  # OrderGroupAction
+    text = (  # required
+        f"20131={format_int(message.order_group_action)}\x01"  # OrderGroupAction
+    )
     if message.order_group_id is not None:
         text += f"20130={format_string(message.order_group_id)}\x01"
     if message.order_group_contracts_limit is not None:
@@ -32,7 +34,9 @@ def encode_order_group_request(message: OrderGroupRequest) -> str:
 
 def encode_order_group_response(message: OrderGroupResponse) -> str:
     """Return the body of a OrderGroupResponse (UOH) as `tag=value SOH` text."""
-    text = f"20130={format_string(message.order_group_id)}\x01"  # OrderGroupID
+    text = (  # required
+        f"20130={format_string(message.order_group_id)}\x01"  # OrderGroupID
+    )
     if message.order_group_contracts_limit is not None:
         text += f"20132={format_int(message.order_group_contracts_limit)}\x01"
     if message.alloc_account is not None:

@@ -36,7 +36,9 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_quote_request(message: QuoteRequest) -> str:
     """Return the body of a QuoteRequest (R) as `tag=value SOH` text."""
-    text = f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
+    text = (  # required
+        f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
+    )
     unknown = format_unknown(message.unknown) if message.unknown else ""
     if message.related_sym:
         text += unknown + f"146={len(message.related_sym)}\x01"  # NoRelatedSym
@@ -57,7 +59,7 @@ def encode_quote_request(message: QuoteRequest) -> str:
 
 def encode_quote_request_ack(message: QuoteRequestAck) -> str:
     """Return the body of a QuoteRequestAck (b) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
         f"303={format_int(message.quote_request_type)}\x01"  # QuoteRequestType
     )
@@ -65,7 +67,9 @@ def encode_quote_request_ack(message: QuoteRequestAck) -> str:
         text += f"21023={format_string(message.rfq_id)}\x01"
     if message.symbol is not None:
         text += f"55={format_string(message.symbol)}\x01"
-    text += f"100={format_int(message.ex_destination)}\x01"  # ExDestination
+    text += (  # required
+        f"100={format_int(message.ex_destination)}\x01"  # ExDestination
+    )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
@@ -75,7 +79,7 @@ def encode_quote_request_ack(message: QuoteRequestAck) -> str:
 
 def encode_quote(message: Quote) -> str:
     """Return the body of a Quote (S) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"117={format_string(message.quote_id)}\x01"  # QuoteID
         f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
         f"55={format_string(message.symbol)}\x01"  # Symbol
@@ -107,7 +111,7 @@ def encode_quote(message: Quote) -> str:
 
 def encode_quote_status_report(message: QuoteStatusReport) -> str:
     """Return the body of a QuoteStatusReport (AI) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"117={format_string(message.quote_id)}\x01"  # QuoteID
         f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
         f"297={format_int(message.quote_status)}\x01"  # QuoteStatus
@@ -135,7 +139,9 @@ def encode_quote_status_report(message: QuoteStatusReport) -> str:
 
 def encode_quote_cancel(message: QuoteCancel) -> str:
     """Return the body of a QuoteCancel (Z) as `tag=value SOH` text."""
-    text = f"117={format_string(message.quote_id)}\x01"  # QuoteID
+    text = (  # required
+        f"117={format_string(message.quote_id)}\x01"  # QuoteID
+    )
     if message.rfq_id is not None:
         text += f"21023={format_string(message.rfq_id)}\x01"
     if message.unknown:
@@ -145,7 +151,7 @@ def encode_quote_cancel(message: QuoteCancel) -> str:
 
 def encode_quote_cancel_status(message: QuoteCancelStatus) -> str:
     """Return the body of a QuoteCancelStatus (U9) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"117={format_string(message.quote_id)}\x01"  # QuoteID
         f"298={format_int(message.quote_cancel_status)}\x01"  # QuoteCancelStatus
     )
@@ -158,7 +164,9 @@ def encode_quote_cancel_status(message: QuoteCancelStatus) -> str:
 
 def encode_quote_confirm(message: QuoteConfirm) -> str:
     """Return the body of a QuoteConfirm (U7) as `tag=value SOH` text."""
-    text = f"117={format_string(message.quote_id)}\x01"  # QuoteID
+    text = (  # required
+        f"117={format_string(message.quote_id)}\x01"  # QuoteID
+    )
     if message.rfq_id is not None:
         text += f"21023={format_string(message.rfq_id)}\x01"
     if message.unknown:
@@ -168,7 +176,7 @@ def encode_quote_confirm(message: QuoteConfirm) -> str:
 
 def encode_quote_confirm_status(message: QuoteConfirmStatus) -> str:
     """Return the body of a QuoteConfirmStatus (U8) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"117={format_string(message.quote_id)}\x01"  # QuoteID
         f"21010={format_int(message.quote_confirm_status)}\x01"  # QuoteConfirmStatus
     )
@@ -181,10 +189,14 @@ def encode_quote_confirm_status(message: QuoteConfirmStatus) -> str:
 
 def encode_accept_quote(message: AcceptQuote) -> str:
     """Return the body of a AcceptQuote (UA) as `tag=value SOH` text."""
-    text = f"117={format_string(message.quote_id)}\x01"  # QuoteID
+    text = (  # required
+        f"117={format_string(message.quote_id)}\x01"  # QuoteID
+    )
     if message.rfq_id is not None:
         text += f"21023={format_string(message.rfq_id)}\x01"
-    text += f"54={format_char(message.side)}\x01"  # Side
+    text += (  # required
+        f"54={format_char(message.side)}\x01"  # Side
+    )
     if message.order_qty is not None:
         text += f"38={format_decimal(message.order_qty)}\x01"
     if message.cl_ord_id is not None:
@@ -202,7 +214,7 @@ def encode_accept_quote(message: AcceptQuote) -> str:
 
 def encode_accept_quote_status(message: AcceptQuoteStatus) -> str:
     """Return the body of a AcceptQuoteStatus (UC) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"117={format_string(message.quote_id)}\x01"  # QuoteID
         f"21025={format_int(message.accept_quote_status)}\x01"  # AcceptQuoteStatus
     )
@@ -235,7 +247,7 @@ def encode_rfq_cancel(message: RFQCancel) -> str:
 
 def encode_rfq_cancel_status(message: RFQCancelStatus) -> str:
     """Return the body of a RFQCancelStatus (UB) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
         f"21013={format_int(message.rfq_cancel_status)}\x01"  # RFQCancelStatus
     )
@@ -250,7 +262,7 @@ def encode_rfq_cancel_status(message: RFQCancelStatus) -> str:
 
 def encode_quote_request_reject(message: QuoteRequestReject) -> str:
     """Return the body of a QuoteRequestReject (AG) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
         f"658={format_int(message.quote_request_reject_reason)}\x01"  # QuoteRequestRejectReason
         f"58={format_string(message.text)}\x01"  # Text

@@ -26,7 +26,7 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_logon(message: Logon) -> str:
     """Return the body of a Logon (A) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"98={format_int(message.encrypt_method)}\x01"  # EncryptMethod
         f"108={format_int(message.heart_bt_int)}\x01"  # HeartBtInt
     )
@@ -36,7 +36,9 @@ def encode_logon(message: Logon) -> str:
             f"95={len(raw_data)}\x01"  # RawDataLength
             f"96={raw_data}\x01"  # RawData
         )
-    text += f"1137={format_string(message.default_appl_ver_id)}\x01"  # DefaultApplVerID
+    text += (  # required
+        f"1137={format_string(message.default_appl_ver_id)}\x01"  # DefaultApplVerID
+    )
     if message.reset_seq_num_flag is not None:
         text += f"141={format_boolean(message.reset_seq_num_flag)}\x01"
     if message.next_expected_msg_seq_num is not None:
@@ -88,7 +90,9 @@ def encode_heartbeat(message: Heartbeat) -> str:
 
 def encode_test_request(message: TestRequest) -> str:
     """Return the body of a TestRequest (1) as `tag=value SOH` text."""
-    text = f"112={format_string(message.test_req_id)}\x01"  # TestReqID
+    text = (  # required
+        f"112={format_string(message.test_req_id)}\x01"  # TestReqID
+    )
     if message.unknown:
         text += format_unknown(message.unknown)
     return text
@@ -96,7 +100,7 @@ def encode_test_request(message: TestRequest) -> str:
 
 def encode_resend_request(message: ResendRequest) -> str:
     """Return the body of a ResendRequest (2) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"7={format_seqnum(message.begin_seq_no)}\x01"  # BeginSeqNo
         f"16={format_seqnum(message.end_seq_no)}\x01"  # EndSeqNo
     )
@@ -107,7 +111,9 @@ def encode_resend_request(message: ResendRequest) -> str:
 
 def encode_reject(message: Reject) -> str:
     """Return the body of a Reject (3) as `tag=value SOH` text."""
-    text = f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
+    text = (  # required
+        f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
+    )
     if message.ref_tag_id is not None:
         text += f"371={format_int(message.ref_tag_id)}\x01"
     if message.ref_msg_type is not None:
@@ -126,7 +132,9 @@ def encode_sequence_reset(message: SequenceReset) -> str:
     text = ""
     if message.gap_fill_flag is not None:
         text += f"123={format_boolean(message.gap_fill_flag)}\x01"
-    text += f"36={format_seqnum(message.new_seq_no)}\x01"  # NewSeqNo
+    text += (  # required
+        f"36={format_seqnum(message.new_seq_no)}\x01"  # NewSeqNo
+    )
     if message.unknown:
         text += format_unknown(message.unknown)
     return text

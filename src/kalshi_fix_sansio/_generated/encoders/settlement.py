@@ -21,14 +21,14 @@ from kalshi_fix_sansio.support import format_unknown
 
 def encode_market_settlement_report(message: MarketSettlementReport) -> str:
     """Return the body of a MarketSettlementReport (UMS) as `tag=value SOH` text."""
-    text = (
+    text = (  # required
         f"20105={format_string(message.market_settlement_report_id)}\x01"  # MarketSettlementReportID
         f"55={format_string(message.symbol)}\x01"  # Symbol
         f"715={format_utcdateonly(message.clearing_business_date)}\x01"  # ClearingBusinessDate
     )
     if message.tot_num_market_settlement_reports is not None:
         text += f"20106={format_int(message.tot_num_market_settlement_reports)}\x01"
-    text += (
+    text += (  # required
         f"20107={format_string(message.market_result)}\x01"  # MarketResult
         f"730={format_decimal(message.settlement_price)}\x01"  # SettlementPrice
     )

@@ -1,0 +1,34 @@
+"""The made-up dialect of `tests/codegen/harbour`: where it is, and how to change a copy of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from codegen.render import render
+from codegen.resolve import load_dialect
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HARBOUR = REPOSITORY / "tests" / "codegen" / "harbour"
+PACKAGE = "harbour_dialect"
+
+
+def rendered(spec: Path) -> dict[str, str]:
+    """Return the files of the package that is generated from a spec folder."""
+    return render(load_dialect(spec), PACKAGE)
+
+
+class SpecCopy:
+    """A copy of the dialect and of the folder it extends, to be changed at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.spec = folder / "tests" / "codegen" / "harbour"
+        shutil.copytree(HARBOUR, self.spec)
+        shutil.copytree(REPOSITORY / "spec" / "fixt11", folder / "spec" / "fixt11")
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change one place in one file."""
+        path = self.spec / file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+        path.write_text(text.replace(old, new), encoding="utf-8")

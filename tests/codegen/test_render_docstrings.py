@@ -1,0 +1,107 @@
+"""Docstrings as source text, and the sentences in them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from codegen import prose
+from codegen.model import Change, Condition, Pedigree, Scope
+from codegen.pyview.docstrings import docstring
+from codegen.pyview.modules import modules
+from codegen.resolve import load_dialect
+from tests.codegen.harbour_spec import SpecCopy
+
+
+@pytest.mark.parametrize(
+    "paragraphs",
+    [
+        ["Short."],
+        ["Short.", "Shorter."],
+        ["word " * 60 + "end.", "Another one."],
+        ['Ends in "quotes"'],
+        ['Holds """ and \\d and \\'],
+        ["An unbroken " + "x" * 150],
+    ],
+)
+@pytest.mark.parametrize("indent", [0, 4])
+def test_a_docstring_says_what_it_was_given(paragraphs: list[str], indent: int) -> None:
+    source = docstring(paragraphs, indent)
+    value = ast.literal_eval(source)
+    assert value.split() == " ".join(paragraphs).split()
+    lines = (" " * indent + source).splitlines()
+    assert all(len(line) <= 110 or "x" * 150 in line for line in lines)
+    assert all(line.startswith(" " * indent) for line in lines if line)
+
+
+def test_a_docstring_of_several_lines_keeps_its_paragraphs_apart() -> None:
+    source = docstring(["a " * 50 + "a", "b " * 50 + "b"], 4)
+    assert source == f'"""{"a " * 50}a\n\n    {"b " * 50}b\n    """'
+
+
+def test_scopes_as_text() -> None:
+    assert prose.scope_text(Scope()) == ""
+    assert prose.scope_text(Scope(("margin",))) == "on margin"
+    assert prose.scope_text(Scope((), ("A", "B", "C"), "client")) == "from the client on A, B and C"
+    assert prose.scope_text(Scope(("margin",), ("A",), "venue")) == "from the venue on margin, on A"
+
+
+def test_pedigrees_as_text() -> None:
+    changes = (
+        Change("added", "1.0.2", "2025-01-02"),
+        Change("updated", None, "2025-03", "may be negative"),
+        Change("deprecated", "1.0.9", None, "Fee took its place."),
+    )
+    assert prose.pedigree_text(Pedigree(changes)) == (
+        "Since 1.0.2 (2025-01-02). Changed in 2025-03: may be negative. "
+        "Deprecated since 1.0.9: Fee took its place."
+    )
+
+
+def test_conditions_as_text(tmp_path: Path) -> None:
+    dialect = load_dialect(SpecCopy(tmp_path).spec)
+    siblings = {field.name: field for field in dialect.fields}
+    conditions = (
+        Condition((("BerthKind", ("1", "2", "7")), ("Draught", ()))),
+        Condition((("FirstDay", None),)),
+    )
+    assert prose.conditions_text(conditions, siblings) == (
+        "when BerthKind is QUAY, ANCHOR or 7 and Draught is present, or when FirstDay is absent"
+    )
+
+
+@pytest.mark.parametrize(
+    ("yaml", "text"),
+    [
+        ("optional", "Optional."),
+        ("required", "Required."),
+        ("{default: 1}", "Optional. Absent means QUAY."),
+        ("{constant: Quay}", "Always QUAY."),
+        ("{required_when: {Flag: Home}}", "Required when Flag is HOME."),
+        ("{presence: required, forbidden_when: {Flag: Home}}", "Required. Not allowed when Flag is HOME."),
+        ("{forbidden_when: {Flag: Home, BerthKind: Anchor}}", "May not be ANCHOR when Flag is HOME."),
+        ("{forbidden_when: {BerthKind: [Quay, Anchor]}}", "Never QUAY or ANCHOR."),
+        ("{required_on: {sender: client}}", "Required from the client. Optional elsewhere."),
+        (
+            "{presence: required, optional_on: {sender: client}}",
+            "Optional from the client. Required elsewhere.",
+        ),
+        ("{deprecated: {2024-01: Nobody asks.}}", "Optional. Deprecated since 2024-01: Nobody asks."),
+    ],
+)
+def test_presence_is_told_in_the_docstring(tmp_path: Path, yaml: str, text: str) -> None:
+    copy = SpecCopy(tmp_path)
+    copy.replace("messages/berths.yaml", "      BerthKind: {default: 1}\n", f"      BerthKind: {yaml}\n")
+    copy.replace(
+        "messages/berths.yaml",
+        "      FirstDay:  {required_when: {BerthKind: Quay}}",
+        "      FirstDay:  optional",
+    )
+    copy.replace("messages/berths.yaml", "    flows: {sessions: DESK, sender: client}\n", "")
+    (view,) = (each for each in modules(load_dialect(copy.spec), "x") if each.path == "messages/berths.py")
+    request = view.context["classes"][0]
+    (doc,) = (attribute.doc for attribute in request.attributes if attribute.name == "berth_kind")
+    found = " ".join(ast.literal_eval(doc).split())
+    assert found == f"BerthKind (5005): Which kind of berth. Known values: `BerthKind`. {text}"
