@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from codegen import model
-from codegen.errors import Mistakes, did_you_mean
+from codegen.errors import Mistakes, did_you_mean, nearest
 from codegen.load import Source
 from codegen.model import Location
 from codegen.nodes import Map, Node, Scalar, Seq
@@ -62,7 +62,10 @@ class Context:
         if _DATE.match(moment):
             return model.Change(kind, None, moment, note)
         if moment not in versions:
-            advice = f"add it to the manifest's `versions` with its date, or {did_you_mean(moment, versions)}"
+            near = nearest(moment, versions)
+            advice = "add it to the manifest's `versions` with its date" + (
+                f", or write `{near}`" if near else ""
+            )
             self.mistakes.add(location, f"version `{moment}` is not defined", advice)
             return model.Change(kind, moment, None, note)
         date = versions[moment][0]

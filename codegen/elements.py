@@ -72,7 +72,6 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
 
 def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: bool) -> model.CodeSet:
     _check_name(context, entry)
-    source = context.sources(entry.node, entry.source, f"codeset `{entry.name}`", entry.location)
     listed = entry.node.mapping("codes")
     codes: dict[str, model.Code] = {}
     constants: dict[str, str] = {}
@@ -96,7 +95,6 @@ def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: boo
         if chars and len(value) != 1:
             what = f"{label} has the value `{value}`, but its field holds one character"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
-        own = context.sources(node, None, label, where) if "source" in node else ""
         constants[constant] = name
         codes[value] = model.Code(
             name=name,
@@ -104,7 +102,7 @@ def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: boo
             value=value,
             doc=text(node, "doc"),
             pedigree=context.pedigree(node),
-            source=own or source,
+            source=context.sources(node, entry.source_of(name), label, where),
             why=text(node, "why"),
         )
     return model.CodeSet(

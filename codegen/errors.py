@@ -9,6 +9,9 @@ import attrs
 
 from codegen.model import Location
 
+_LONG_CHOICE = 12
+"""How many names a person still wants to read in one line."""
+
 
 @attrs.frozen
 class Mistake:
@@ -50,15 +53,19 @@ class Mistakes:
             raise SpecError(sorted(self.found, key=lambda each: (each.location.file, each.location.line)))
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like this one, or None where none does."""
+    by_small_letters = {each.lower(): each for each in sorted(set(known))}
+    near = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
+    return by_small_letters[near[0]] if near else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Advice for a name that is not among the known ones: the nearest, or the whole choice."""
     choice = sorted(set(known))
-    near = difflib.get_close_matches(name, choice, n=1, cutoff=0.6)
-    if not near:
-        lowered = {each.lower(): each for each in choice}
-        near = [lowered[each] for each in difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
-    if near:
-        return f"did you mean `{near[0]}`?"
-    if len(choice) <= 12:
-        return "use one of " + ", ".join(f"`{each}`" for each in choice) if choice else "none is defined here"
-    return "define it first, or correct the name"
+    near = nearest(name, choice)
+    if near is not None:
+        return f"did you mean `{near}`?"
+    if len(choice) > _LONG_CHOICE or not choice:
+        return "define it first, or correct the name"
+    return "use one of " + ", ".join(f"`{each}`" for each in choice)

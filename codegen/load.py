@@ -31,6 +31,9 @@ _KINDS = {
     "sessions.yaml": "sessions",
 }
 
+_NESTED = ("members", "codes")
+"""What `extend` merges by name rather than replaces."""
+
 
 @attrs.frozen
 class Entry:
@@ -45,7 +48,11 @@ class Entry:
     family: str = ""
     """For messages, the file's stem."""
     nested_sources: Mapping[str, Node | None] = attrs.field(factory=dict)
-    """For members and codes that a later folder added, the `source` of that folder's file."""
+    """Where a later folder changed the entry: the `source` of each of its members and codes."""
+
+    def source_of(self, name: str) -> Node | None:
+        """The `source` of a member or code that has none of its own."""
+        return self.nested_sources.get(name, self.node.get("source") or self.source)
 
 
 @attrs.define
@@ -138,10 +145,11 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
         if content is None:
             continue
         if kind == "block":
-            stem = path.stem
-            whole = Entry(stem, content, content.location, content.get("source"))
+            stem, default = path.stem, content.get("source")
+            members = Map({"members": content.mapping("members")}, {}, content.location)
             known = source.blocks.get(stem)
-            source.blocks[stem] = _changed(known, content, whole.source) if known else whole
+            whole = Entry(stem, members, content.location, default)
+            source.blocks[stem] = _changed(known, members, default) if known else whole
         else:
             _take(content, kind, source, mistakes)
     for family, path in _family_files(folder, manifest, mistakes):
@@ -227,14 +235,17 @@ def _extend(
 
 def _changed(known: Entry, change: Map, default: Node | None) -> Entry:
     """An entry with what a later folder says put over it; members and codes are merged by name."""
-    entries = dict(known.node.entries)
-    keys = dict(known.node.keys)
-    nested = dict(known.nested_sources)
+    entries, keys = dict(known.node.entries), dict(known.node.keys)
+    sources = dict(known.nested_sources)
+    after = change.get("source") or default
     for key, value in change.entries.items():
         below = entries.get(key)
-        if key in ("members", "codes") and isinstance(below, Map) and isinstance(value, Map):
-            nested.update(dict.fromkeys(value, default))
+        if key in _NESTED and isinstance(below, Map) and isinstance(value, Map):
             value = Map({**below.entries, **value.entries}, {**below.keys, **value.keys}, value.location)
         entries[key] = value
-        keys[key] = change.keys[key]
-    return attrs.evolve(known, node=Map(entries, keys, known.node.location), nested_sources=nested)
+        keys[key] = change.at(key)
+    for key in _NESTED:
+        for name in known.node.mapping(key):
+            sources.setdefault(name, known.source_of(name))
+        sources.update(dict.fromkeys(change.mapping(key), after))
+    return attrs.evolve(known, node=Map(entries, keys, known.node.location), nested_sources=sources)

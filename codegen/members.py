@@ -64,14 +64,12 @@ class Blocks:
     def _written(self, entry: Entry, one_of: list[tuple[Map, Map]]) -> list[_Written]:
         found: list[_Written] = []
         members = entry.node.mapping("members")
-        own = entry.node.get("source")
         components = self.context.source.sections["components"]
         for name in members:
             node = members.entries[name]
-            default = entry.nested_sources.get(name, own if own is not None else entry.source)
             component = components.get(name)
             if component is None:
-                found.append(_Written(name, node, members.at(name), default))
+                found.append(_Written(name, node, members.at(name), entry.source_of(name)))
                 continue
             self.used_components.add(name)
             if not (isinstance(node, Scalar) and node.text == "include"):

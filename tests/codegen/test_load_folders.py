@@ -1,0 +1,251 @@
+"""Spec folders: what is read, what extends what, and what is left lying about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codegen import model
+from codegen.errors import Mistake, SpecError
+from codegen.resolve import load_dialect
+from tests.codegen.spec_folder import FILES, edited, line_of, write
+
+CHILD = {
+    "manifest": """\
+name: child
+title: Child
+extends: ../base
+appl_ver_id: 10
+families: [session, more]
+sources: {notice: a notice}
+versions: {2.0.0: 2026-09}
+""",
+    "fields": """\
+source: notice
+fields:
+  Extra: {tag: 6000, type: STRING, doc: "More."}
+extend:
+  ClOrdID: {max_length: 20, source: notice, changed: {2.0.0: "Longer."}}
+""",
+    "codesets": """\
+source: notice
+extend:
+  Side: {codes: {Short: {value: 5, doc: "Sells short."}}}
+""",
+    "header": """\
+source: notice
+members:
+  Extra: optional
+""",
+    "messages_session": """\
+source: notice
+extend:
+  NewOrder:
+    flows: {sender: client}
+    members:
+      Side:   {default: 1}
+      Urgent: optional
+""",
+    "messages_more": """\
+source: notice
+messages:
+  Ping:
+    msg_type: P
+    doc: "Asks."
+    members: {ClOrdID: optional}
+""",
+}
+_PARENT_ONLY = ("datatypes", "components", "trailer", "sessions", "messages_orders")
+
+
+def child(tmp_path: Path, **changes: str) -> Path:
+    write(tmp_path / "base")
+    absent = dict.fromkeys(_PARENT_ONLY)
+    return write(tmp_path / "child", **{**absent, **CHILD, **changes})
+
+
+def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
+    with pytest.raises(SpecError) as caught:
+        load_dialect(folder)
+    return caught.value.mistakes
+
+
+def message(dialect: model.Dialect, name: str) -> model.Message:
+    return next(each for each in dialect.messages if each.name == name)
+
+
+def test_a_dialect_has_what_it_extends_and_its_own(tmp_path: Path) -> None:
+    dialect = load_dialect(child(tmp_path))
+    assert (dialect.name, dialect.begin_string, dialect.appl_ver_id) == ("child", "FIXT.1.1", "10")
+    assert [each.name for each in dialect.products] == ["spot", "futures"]
+    assert [(each.name, each.family) for each in dialect.messages] == [
+        ("Heartbeat", "session"),
+        ("NewOrder", "orders"),
+        ("OrderReport", "orders"),
+        ("Ping", "more"),
+    ]
+
+
+def test_extending_a_field_changes_what_is_said_and_keeps_the_rest(tmp_path: Path) -> None:
+    field = next(each for each in load_dialect(child(tmp_path)).fields if each.name == "ClOrdID")
+    assert (field.tag, field.max_length, field.pattern, field.source) == (11, 20, "[a-z]+", "notice")
+    assert field.pedigree.changes == (model.Change("updated", "2.0.0", "2026-09", "Longer."),)
+
+
+def test_extending_a_codeset_adds_codes(tmp_path: Path) -> None:
+    codeset = next(each for each in load_dialect(child(tmp_path)).codesets if each.name == "Side")
+    assert [(code.constant, code.value) for code in codeset.codes] == [
+        ("BUY", "1"),
+        ("SELL", "2"),
+        ("SHORT", "5"),
+    ]
+    assert not codeset.open
+
+
+def test_extending_a_message_replaces_members_in_place_and_adds_the_others(tmp_path: Path) -> None:
+    folder = child(tmp_path, messages_session=CHILD["messages_session"] + "      Extra2: required\n")
+    fields = CHILD["fields"].replace(
+        "extend:", '  Extra2: {tag: 6001, type: STRING, doc: "Yet more."}\nextend:'
+    )
+    folder = child(tmp_path, fields=fields, messages_session=(folder / "messages/session.yaml").read_text())
+    order = message(load_dialect(folder), "NewOrder")
+    assert order.doc == "An order."
+    assert order.flows == (model.Scope(sender="client"),)
+    assert [(m.field.name, m.presence, m.source) for m in order.members] == [
+        ("ClOrdID", "required", "manual"),
+        ("Side", "optional", "notice"),
+        ("Price", "optional", "manual"),
+        ("StopPx", "optional", "manual"),
+        ("Level", "optional", "manual"),
+        ("Urgent", "optional", "notice"),
+        ("NoLegs", "optional", "manual"),
+        ("Note", "optional", "manual"),
+        ("Extra2", "required", "notice"),
+    ]
+
+
+def test_a_header_that_extends_another_adds_to_it(tmp_path: Path) -> None:
+    header = load_dialect(child(tmp_path)).header
+    assert [(member.field.name, member.source) for member in header] == [
+        ("BeginString", "manual"),
+        ("BodyLength", "manual"),
+        ("MsgType", "manual"),
+        ("Extra", "notice"),
+    ]
+
+
+def test_locations_name_the_folder_that_says_it(tmp_path: Path) -> None:
+    dialect = load_dialect(child(tmp_path))
+    side, urgent = (
+        next(m for m in message(dialect, "NewOrder").members if m.field.name == n)
+        for n in ("Level", "Urgent")
+    )
+    assert side.location.file == f"{tmp_path.as_posix()}/base/messages/orders.yaml"
+    assert urgent.location == model.Location(f"{tmp_path.as_posix()}/child/messages/session.yaml", 7)
+
+
+def test_extending_what_is_not_there_suggests_what_is(tmp_path: Path) -> None:
+    text = CHILD["fields"].replace("  ClOrdID: {max", "  ClOrderID: {max")
+    (mistake,) = mistakes_of(child(tmp_path, fields=text))
+    assert mistake.location.line == line_of(text, "ClOrderID")
+    assert mistake.what == "`extend` names `ClOrderID`, which is not among the fields of the base"
+    assert mistake.advice == "did you mean `ClOrdID`?"
+
+
+def test_defining_again_what_the_base_defines_points_to_extend(tmp_path: Path) -> None:
+    text = CHILD["fields"].replace("  Extra:", '  Side: {tag: 54, type: CHAR, doc: "Again."}\n  Extra:')
+    (mistake,) = mistakes_of(child(tmp_path, fields=text))
+    assert mistake.location.line == 3
+    first = f"{tmp_path.as_posix()}/base/fields.yaml:{line_of(FILES['fields.yaml'], '  Side:')}"
+    assert mistake.what == f"`Side` is defined twice (first at {first})"
+    assert mistake.advice == "rename one of the two, or put what differs under `extend`"
+
+
+def test_a_group_may_not_have_the_name_of_a_field(tmp_path: Path) -> None:
+    text = FILES["components.yaml"].replace("  Legs:\n", "  Price:\n")
+    (mistake,) = mistakes_of(write(tmp_path, components=text))
+    assert mistake.location.line == line_of(text, "  Price:\n    doc")
+    assert "`Price` is defined twice" in mistake.what
+
+
+@pytest.mark.parametrize(
+    ("extends", "what", "advice"),
+    [
+        ("../nowhere", "`extends` names ../nowhere, where there is no manifest.yaml", "relative to this one"),
+        (".", "the folder extends itself", "remove `extends`"),
+    ],
+)
+def test_a_wrong_base_is_named(tmp_path: Path, extends: str, what: str, advice: str) -> None:
+    text = CHILD["manifest"].replace("../base", extends)
+    (mistake,) = mistakes_of(child(tmp_path, manifest=text))
+    assert (mistake.location.line, mistake.what) == (3, what)
+    assert advice in mistake.advice
+
+
+def test_a_folder_without_manifest_is_no_dialect(tmp_path: Path) -> None:
+    (mistake,) = mistakes_of(tmp_path)
+    assert mistake.location == model.Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
+    assert mistake.what.startswith("cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("families", "what", "advice"),
+    [
+        ("[session, orders, trades]", "family `trades` has no messages/trades.yaml", "add the file"),
+        ("[session, order]", "family `order` has no messages/order.yaml", "did you mean `orders`?"),
+    ],
+)
+def test_a_family_needs_its_file(tmp_path: Path, families: str, what: str, advice: str) -> None:
+    found = mistakes_of(write(tmp_path, manifest=edited("manifest", "[session, orders]", families)))
+    (mistake,) = [each for each in found if "manifest" in each.location.file]
+    assert (mistake.location.line, mistake.what, mistake.advice) == (5, what, advice)
+
+
+def test_a_family_must_be_able_to_name_a_module(tmp_path: Path) -> None:
+    text = edited("manifest", "[session, orders]", "[session, orders, class]")
+    (mistake,) = mistakes_of(write(tmp_path, manifest=text, messages_class="messages: {}\n"))
+    assert mistake.what == "family `class` cannot name a Python module"
+    assert mistake.advice == "use lower case letters, digits and _"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "advice"),
+    [
+        ("messages_trades", "messages/trades.yaml", "add `trades` to `families`"),
+        ("feilds", "feilds.yaml", "rename it (codesets.yaml, components.yaml,"),
+    ],
+)
+def test_a_file_that_nobody_reads_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:
+    (mistake,) = mistakes_of(write(tmp_path, **{name: "messages: {}\n"}))
+    assert mistake.location == model.Location(f"{tmp_path.as_posix()}/{file}", 1)
+    assert mistake.what == "is not read by anything"
+    assert mistake.advice.startswith(advice)
+
+
+@pytest.mark.parametrize("name", ["header", "trailer"])
+def test_a_dialect_needs_header_and_trailer(tmp_path: Path, name: str) -> None:
+    changes: dict[str, str | None] = {name: None}
+    (mistake,) = mistakes_of(write(tmp_path, **changes))
+    assert mistake.location == model.Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
+    assert mistake.what == f"the dialect has no {name}"
+    assert mistake.advice == f"add {name}.yaml, or extend a dialect that has it"
+
+
+@pytest.mark.parametrize("key", ["begin_string: FIXT.1.1", "appl_ver_id: 9"])
+def test_a_dialect_needs_to_know_its_versions(tmp_path: Path, key: str) -> None:
+    (mistake,) = mistakes_of(write(tmp_path, manifest=edited("manifest", f"{key}\n", "")))
+    name = key.partition(":")[0]
+    assert (mistake.what, mistake.advice) == (f"the manifest has no `{name}`", f"add `{name}`")
+
+
+def test_products_sessions_and_flows_can_be_left_out(tmp_path: Path) -> None:
+    manifest = "name: bare\ntitle: Bare\nbegin_string: FIX.4.4\nappl_ver_id: 6\n"
+    manifest += "families: [session]\nsources: {manual: the manual}\n"
+    names = dict.fromkeys(("components", "sessions", "messages_orders", "codesets"))
+    unusable = ("codes:", "since:")
+    lines = FILES["fields.yaml"].splitlines()
+    fields = "\n".join(line for line in lines if not any(word in line for word in unusable))
+    dialect = load_dialect(write(tmp_path, **{**names, "manifest": manifest, "fields": fields}))
+    assert (dialect.products, dialect.session_types, dialect.endpoints) == ((), (), ())
+    assert [each.flows for each in dialect.messages] == [()]

@@ -1,0 +1,114 @@
+"""Reading one YAML file: scalars, places, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codegen.errors import Mistake, SpecError
+from codegen.nodes import Map, Node, Scalar, Seq, plain, read_yaml
+
+
+def read(tmp_path: Path, text: str) -> Node:
+    path = tmp_path / "a.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_yaml(path)
+
+
+def refused(tmp_path: Path, text: str | bytes) -> tuple[Mistake, ...]:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SpecError) as caught:
+        read_yaml(path)
+    assert {mistake.location.file for mistake in caught.value.mistakes} == {path.as_posix()}
+    return caught.value.mistakes
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        *[(word, word) for word in ("yes", "no", "on", "off", "Y", "N", "True", "NO", "None", "Null")],
+        *[
+            (word, word)
+            for word in ("1.0", "1.0.26", "2026-05-18", "1e3", "0x1F", "007", "1_0", "12:30", "+5", ".5")
+        ],
+        ("true", True),
+        ("false", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("0", 0),
+        ("-12", -12),
+        ("21005", 21005),
+        ('"21005"', "21005"),
+        ("'true'", "true"),
+    ],
+)
+def test_scalars_follow_yaml_1_2(tmp_path: Path, written: str, value: object) -> None:
+    node = read(tmp_path, f"key: {written}\n")
+    result = plain(node)["key"]
+    assert (result, type(result)) == (value, type(value))
+
+
+def test_the_text_of_a_number_is_kept_as_written(tmp_path: Path) -> None:
+    node = read(tmp_path, "key: 12\n")
+    assert isinstance(node, Map)
+    assert node.entries["key"] == Scalar(12, "12", node.entries["key"].location)
+
+
+def test_every_node_and_key_knows_its_line(tmp_path: Path) -> None:
+    node = read(tmp_path, "# a comment\nfirst: 1\nsecond:\n  - a\n  - {b: 2}\n")
+    assert isinstance(node, Map)
+    assert (node.at("first").line, node.at("second").line) == (2, 3)
+    assert node.at("third").line == node.location.line
+    second = node.entries["second"]
+    assert isinstance(second, Seq)
+    assert [item.location.line for item in second.items] == [4, 5]
+
+
+def test_an_anchor_stands_for_its_value(tmp_path: Path) -> None:
+    node = read(tmp_path, "one: &it {sessions: [A]}\ntwo: *it\n")
+    assert plain(node) == {"one": {"sessions": ["A"]}, "two": {"sessions": ["A"]}}
+
+
+def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
+    mistakes = refused(tmp_path, "a: 1\nb: {c: 1, c: 2}\na: 2\n")
+    assert [(m.location.line, m.what, m.advice) for m in mistakes] == [
+        (2, "`c` stands twice (first in line 2)", "keep one of the two"),
+        (3, "`a` stands twice (first in line 1)", "keep one of the two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "advice"),
+    [
+        ("a: 1\nb: [1, 2\n", 3, "is not valid YAML", "correct the syntax"),
+        ("a: 1\nb: it: 2\n", 2, "is not valid YAML", "quote text"),
+        ("a: 1\n---\nb: 2\n", 2, "is not valid YAML", "correct the syntax"),
+        ("a: \x07\n", 1, "is not valid YAML", "remove the character"),
+        ("", 1, "is empty", "fill it"),
+        ("# only a comment\n", 1, "is empty", "fill it"),
+        (b"a: 1\nb: \xff\n", 2, "is not UTF-8", "save the file as UTF-8"),
+        ("a: 1\nb: !!python/name:os.system x\n", 2, "has no meaning here", "without a tag"),
+        ("a: !!float 1.5\n", 1, "has no meaning here", "without a tag"),
+        ("a: 1\n? [b]\n: 2\n", 2, "a key is not a plain word", "use a name"),
+        ("a: &x\n  b: *x\n", 1, "an anchor contains itself", "write the value out"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_line(
+    tmp_path: Path, text: str | bytes, line: int, what: str, advice: str
+) -> None:
+    (mistake,) = refused(tmp_path, text)
+    assert mistake.location.line == line
+    assert what in mistake.what
+    assert advice in mistake.advice
+
+
+def test_a_missing_file_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"none\.yaml:1: cannot be read .*; add the file"):
+        read_yaml(tmp_path / "none.yaml")
+
+
+def test_an_unclosed_file_tells_where_it_ends(tmp_path: Path) -> None:
+    assert str(refused(tmp_path, 'a: "open\n')[0]).startswith(f"{tmp_path.as_posix()}/a.yaml:2: ")

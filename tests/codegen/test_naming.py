@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from codegen import naming
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ClOrdID", "cl_ord_id"),
+        ("OrigClOrdID", "orig_cl_ord_id"),
+        ("TrdMatchID", "trd_match_id"),
+        ("TargetCompID", "target_comp_id"),
+        ("HeartBtInt", "heart_bt_int"),
+        ("MDEntryPx", "md_entry_px"),
+        ("RFQCancelStatus", "rfq_cancel_status"),
+        ("MVEValidationReasonCode", "mve_validation_reason_code"),
+        ("RfqId", "rfq_id"),
+        ("AcceptedQuoteId", "accepted_quote_id"),
+        ("PartyIDs", "party_ids"),
+        ("PartyIDSource", "party_id_source"),
+        ("IDs", "ids"),
+        ("FIX50SP2", "fix50sp2"),
+        ("TZTransactTime", "tz_transact_time"),
+        ("Text", "text"),
+        ("LegCFICode", "leg_cfi_code"),
+        ("Leg2Px", "leg2_px"),
+        ("URLLink", "url_link"),
+    ],
+)
+def test_an_attribute_is_the_fix_name_in_small_words(name: str, expected: str) -> None:
+    assert naming.snake_case(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("counter", "expected"),
+    [
+        ("NoPartyIDs", "party_ids"),
+        ("NoMiscFees", "misc_fees"),
+        ("NoRelatedSym", "related_sym"),
+        ("NoMDEntries", "md_entries"),
+        ("NoMVEOffendingLegs", "mve_offending_legs"),
+        ("NoMarketSettlementPartyIDs", "market_settlement_party_ids"),
+        ("Notional", "notional"),
+        ("LinesOfText", "lines_of_text"),
+    ],
+)
+def test_a_list_is_the_counter_without_its_no(counter: str, expected: str) -> None:
+    assert naming.list_attribute(counter) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("PartiallyFilled", "PARTIALLY_FILLED"),
+        ("GoodTillCancel", "GOOD_TILL_CANCEL"),
+        ("TakerAtCross", "TAKER_AT_CROSS"),
+        ("UnknownID", "UNKNOWN_ID"),
+        ("CompIDProblem", "COMP_ID_PROBLEM"),
+        ("XMLValidationError", "XML_VALIDATION_ERROR"),
+        ("FIX50SP2", "FIX50SP2"),
+        ("None", "NONE"),
+    ],
+)
+def test_an_enum_member_is_in_capitals(code: str, expected: str) -> None:
+    assert naming.upper_snake(code) == expected
+
+
+@pytest.mark.parametrize("name", ["from", "class", "header", "trailer", "unknown", "problems", "get_unknown"])
+def test_what_python_and_the_classes_need_is_no_attribute(name: str) -> None:
+    assert not naming.is_attribute(name)
+
+
+@pytest.mark.parametrize("name", ["Header", "Message", "Session", "Decimal", "Problem", "None", "2Legs"])
+def test_what_the_library_needs_is_no_class(name: str) -> None:
+    assert not naming.is_class_name(name)
+
+
+def test_ordinary_names_are_free() -> None:
+    assert naming.is_attribute("cl_ord_id")
+    assert naming.is_class_name("NewOrderSingle")
+
+
+@pytest.mark.parametrize(("name", "free"), [("order_entry", True), ("Orders", False), ("import", False)])
+def test_a_module_has_a_lower_case_name(name: str, free: bool) -> None:
+    assert naming.is_module_name(name) is free
