@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.layout import Kind
@@ -70,6 +70,7 @@ _EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
     }
 )
 
+_T = TypeVar("_T")
 _FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
 _SECOND = timedelta(seconds=1)
 
@@ -144,13 +145,13 @@ def parse_utctimestamp(raw: str) -> datetime:
     Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it.
     """
     _check(Kind.UTCTIMESTAMP, raw)
-    return convert_utctimestamp(raw)
+    return _on_calendar(convert_utctimestamp, raw)
 
 
 def parse_utcdateonly(raw: str) -> date:
     """Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
     _check(Kind.UTCDATEONLY, raw)
-    return convert_utcdateonly(raw)
+    return _on_calendar(convert_utcdateonly, raw)
 
 
 def parse_utctimeonly(raw: str) -> time:
@@ -169,6 +170,13 @@ def parse_data(raw: str) -> bytes:
     return raw.encode("latin-1")
 
 
+def _on_calendar(convert: Callable[[str], _T], raw: str) -> _T:
+    try:
+        return convert(raw)
+    except ValueError:
+        raise ValueError("expected a day that the calendar has, in the years 1 to 9999") from None
+
+
 # The next three expect text whose lexical form was checked; a day or year that no calendar has is
 # still a ValueError.
 
@@ -179,7 +187,7 @@ def convert_utctimestamp(raw: str) -> datetime:
         try:
             return datetime.fromisoformat(raw[:15] + "59" + raw[17:] + "Z") + _SECOND
         except OverflowError:
-            raise ValueError("the second after it lies beyond the year 9999") from None
+            raise ValueError("the second after it has no date") from None
     return datetime.fromisoformat(raw + "Z")
 
 

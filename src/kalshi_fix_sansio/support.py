@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 
 from kalshi_fix_sansio.errors import EncodeError
 
+MAX_TAG = 999_999_999
+"""The largest tag that is read or written."""
+_TAGS = range(1, MAX_TAG + 1)
+
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)
 _E = TypeVar("_E")
@@ -66,14 +70,22 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
 def format_unknown(fields: Iterable[tuple[int, bytes]]) -> str:
     """Write fields that the dialect does not place, in their order, as `tag=value SOH` text.
 
+    SOH may stand in a value if the field in front of it carries its length, as with data fields.
+
     Raises:
-        EncodeError: a tag is not a positive number, or a value is empty or holds SOH.
+        EncodeError: a tag or a value has no FIX form.
     """
     parts = []
+    length = b""
     for tag, value in fields:
-        if tag < 1:
-            raise EncodeError(f"an unknown field needs a tag of 1 or more, not {tag}")
-        if not value or b"\x01" in value:
-            raise EncodeError(f"the value of unknown field {tag} must be bytes, not empty and without SOH")
+        if tag not in _TAGS:
+            raise EncodeError(f"an unknown field needs a tag from 1 to {MAX_TAG}, not {tag!r}")
+        if not isinstance(value, bytes):
+            raise EncodeError(f"the value of unknown field {tag} must be bytes, not {type(value).__name__}")
+        if not value:
+            raise EncodeError(f"the value of unknown field {tag} is empty")
+        if b"\x01" in value and length != b"%d" % len(value):
+            raise EncodeError(f"the value of unknown field {tag} holds SOH without its length in front")
         parts.append(f"{tag}={value.decode('latin-1')}\x01")
+        length = value
     return "".join(parts)

@@ -1,0 +1,12 @@
+"""The codec: messages of any dialect between bytes and typed objects.
+
+`Codec` is made from a `layout.Dialect`. It decodes leniently (a venue may add fields and values at any
+time) or strictly, takes damaged messages apart for people, and encodes.
+"""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.codec.codec import Codec
+from kalshi_fix_sansio.codec.nodes import FieldNode, GroupNode, Inspection, Node
+
+__all__ = ["Codec", "FieldNode", "GroupNode", "Inspection", "Node"]

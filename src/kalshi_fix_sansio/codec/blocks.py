@@ -1,0 +1,114 @@
+"""What the reader fills: blocks and groups, as far as they have come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.codec.nodes import FieldNode, GroupNode, Node
+from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, GroupSlot, LengthSlot
+from kalshi_fix_sansio.codec.tokens import Token
+from kalshi_fix_sansio.layout import FieldLayout
+
+
+@attrs.define(eq=False)
+class FieldItem:
+    """A field where it stands."""
+
+    token: Token
+    position: int
+    """Which token of the message it is."""
+    slot: FieldSlot | LengthSlot | None
+    """None if its tag is not defined here, or stands here for a second time."""
+    layout: FieldLayout | None
+    repeated: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it goes into the block's `unknown`."""
+        return self.slot is None and not self.repeated
+
+    def node(self) -> FieldNode:
+        """Return the field as tools see it."""
+        raw = self.token.value.encode("latin-1")
+        return FieldNode(self.token.tag, self.layout, raw, self.slot is not None)
+
+
+@attrs.define(eq=False)
+class GroupItem:
+    """A group where its counter stands."""
+
+    slot: GroupSlot
+    raw: str
+    position: int
+    count: int | None = None
+    """What the counter says; None if it could not be read."""
+    entries: list[BlockItem] = attrs.field(factory=list)
+    opener: int = 0
+    """The tag that opened the first entry."""
+    interrupted: bool = False
+    """Whether fields of the enclosing block stand among the entries."""
+
+    @property
+    def plan(self) -> BlockPlan:
+        """The plan of an entry."""
+        return self.slot.entry
+
+    def opens_entry(self, tag: int) -> bool:
+        """Say whether a member of the entry begins the next entry.
+
+        The tag that opened the first entry opens each. Another possible delimiter that comes a second time
+        does so too as long as the counter says that there are more entries to come.
+        """
+        if not self.entries:
+            return True
+        if tag not in self.entries[-1].seen:
+            return False
+        if tag == self.opener:
+            return True
+        return tag in self.slot.member.delimiters and len(self.entries) < (self.count or 0)
+
+    def node(self) -> GroupNode:
+        """Return the group as tools see it."""
+        entries = tuple(entry.nodes() for entry in self.entries)
+        return GroupNode(self.slot.member, self.raw.encode("latin-1"), entries)
+
+
+@attrs.define(eq=False)
+class BlockItem:
+    """A block and what was found of it."""
+
+    plan: BlockPlan
+    items: list[FieldItem | GroupItem] = attrs.field(factory=list)
+    seen: set[int] = attrs.field(factory=set)
+    values: dict[str, Any] = attrs.field(factory=dict)
+    groups: dict[int, GroupItem] = attrs.field(factory=dict)
+    last_index: int = -1
+    """Place in the layout of the member that stands furthest behind, for the order of entries."""
+    last_position: int = 0
+    """Which token of the message was the last one put here."""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the block as tools see it."""
+        return tuple(item.node() for item in self.items)
+
+    def build(self) -> Any:
+        """Make the instance of the block's class, without asking its constructor."""
+        instance = object.__new__(self.plan.layout.cls)
+        self.fill(instance)
+        return instance
+
+    def fill(self, instance: Any) -> None:
+        """Set every attribute of the block."""
+        for attribute in self.plan.fields:
+            setattr(instance, attribute, self.values.get(attribute))
+        for attribute in self.plan.groups:
+            setattr(instance, attribute, [])
+        for group in self.groups.values():
+            setattr(instance, group.slot.member.attribute, [entry.build() for entry in group.entries])
+        instance.unknown = tuple(
+            (item.token.tag, item.token.value.encode("latin-1"))
+            for item in self.items
+            if isinstance(item, FieldItem) and item.is_unknown
+        )

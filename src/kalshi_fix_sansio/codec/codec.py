@@ -1,0 +1,153 @@
+"""The codec of one dialect: bytes of a message to typed objects and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.codec.encoder import check_unknown, encode_block
+from kalshi_fix_sansio.codec.nodes import Inspection
+from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, BlockPlan, Plans
+from kalshi_fix_sansio.codec.reader import Reader
+from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
+from kalshi_fix_sansio.framing import Frame, encode_frame, frame_problems, is_frame
+from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.problems import Problem
+
+
+class Codec:
+    """Decodes and encodes the messages of a dialect.
+
+    Every method that takes a message takes bytes, whose BodyLength and CheckSum it checks, or a `Frame`
+    from the `Framer`, which has checked them.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._plans = Plans(dialect)
+
+    def decode(self, frame: bytes | Frame) -> Message:
+        """Decode leniently: nothing is lost for being new or malformed.
+
+        Fields that the dialect does not place are kept in `unknown`, at the top and inside group entries.
+        What is wrong is listed in `problems`, and an attribute whose value could not be read is None. A
+        message of a type that the dialect does not have becomes an `UnknownMessage`.
+
+        Raises:
+            DecodeError: the bytes are not one whole message.
+        """
+        return self._decode_careful(_text(frame))
+
+    def decode_strict(self, frame: bytes | Frame) -> Message:
+        """Decode, and accept only what is right in every respect.
+
+        Beside what `decode` notes, these are not accepted: tags that the dialect does not define, or not in
+        this place; fields of header, body or trailer in each other's places; group entries in another order
+        than the dialect's; values that break a field's limits.
+
+        Raises:
+            DecodeError: with everything found in `problems`, as SessionRejectReason (373) has it.
+        """
+        message, problems = self.check(frame)
+        if problems:
+            name = getattr(message, "NAME", "message")
+            raise DecodeError(f"{name}: {'; '.join(str(problem) for problem in problems)}", problems)
+        return message
+
+    def check(self, frame: bytes | Frame) -> tuple[Message, tuple[Problem, ...]]:
+        """Decode as `decode` does, and return with the message everything `decode_strict` objects to.
+
+        Raises:
+            DecodeError: the bytes are not one whole message.
+        """
+        reader = Reader(self._plans, _text(frame))
+        return self._build(reader), reader.problems(strict=True)
+
+    def inspect(self, frame: bytes) -> Inspection:
+        """Take a message apart for people, however damaged it is."""
+        reader = Reader(self._plans, frame.decode("latin-1"))
+        return Inspection(
+            msg_type=reader.msg_type,
+            layout=reader.layout,
+            header=reader.header.nodes(),
+            body=reader.body.nodes(),
+            trailer=reader.trailer.nodes(),
+            problems=_merged(frame_problems(frame), reader.problems(strict=True)),
+        )
+
+    def encode(self, message: Message, header: Any = None) -> bytes:
+        """Encode a message with a header, by default its own.
+
+        BeginString, BodyLength, MsgType and CheckSum are written by the codec; without any header they are
+        all there is around the body. What the dialect requires is not checked here.
+
+        Raises:
+            EncodeError: a value has no FIX form, or an unknown field has a tag that a reader would take for
+                another field. The text names the field.
+            LocalProtocolError: the dialect does not have this message.
+        """
+        plan = self._plan_of(message)
+        if header is None:
+            header = message.header
+        try:
+            head = "" if header is None else self.dialect.header.encode(header)
+            body = plan.layout.encode(message)
+            tail = "" if message.trailer is None else self.dialect.trailer.encode(message.trailer)
+        except (AttributeError, TypeError, ValueError):
+            self._explain(message, header)
+            raise
+        if message.unknown or plan.groups:
+            check_unknown(message, plan, self._plans)
+        return encode_frame(
+            self.dialect.begin_string, f"35={message.msg_type}\x01{head}{body}{tail}".encode("latin-1")
+        )
+
+    def _plan_of(self, message: Message) -> BlockPlan:
+        layout = self.dialect.by_class.get(type(message))
+        if layout is not None:
+            return self._plans.body(layout)
+        if isinstance(message, UnknownMessage):
+            return UNKNOWN_BODY
+        raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
+
+    def _explain(self, message: Message, header: Any) -> None:
+        """Raise an EncodeError that names the field, for what a generated encoder could not write."""
+        if header is not None:
+            encode_block(header)
+        if not isinstance(message, UnknownMessage):
+            encode_block(message)
+        if message.trailer is not None:
+            encode_block(message.trailer)
+
+    def _decode_careful(self, text: str) -> Message:
+        return self._build(Reader(self._plans, text))
+
+    def _build(self, reader: Reader) -> Message:
+        if reader.msg_type is None:
+            raise DecodeError("not a FIX message: it has no MsgType (35)")
+        message: Message
+        if reader.layout is None:
+            message = UnknownMessage(msg_type=reader.msg_type)
+            reader.body.fill(message)
+        else:
+            message = reader.body.build()
+        message.header = reader.header.build()
+        message.trailer = reader.trailer.build()
+        message.problems = reader.problems(strict=False)
+        return message
+
+
+def _text(frame: bytes | Frame) -> str:
+    if isinstance(frame, Frame):
+        return frame.data.decode("latin-1")
+    if not is_frame(frame):
+        problems = frame_problems(frame)
+        listed = "; ".join(str(problem) for problem in problems)
+        raise DecodeError(f"not one whole FIX message: {listed}", problems)
+    return frame.decode("latin-1")
+
+
+def _merged(of_frame: tuple[Problem, ...], of_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Return all problems, without those of fields that the frame has shown already."""
+    known = {(problem.reason, problem.tag) for problem in of_frame}
+    return of_frame + tuple(p for p in of_fields if (p.reason, p.tag) not in known)

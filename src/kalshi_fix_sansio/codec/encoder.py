@@ -1,0 +1,100 @@
+"""The careful way out: a block to text, member by member, naming the field that has no FIX form.
+
+Generated encoders say the same in straight lines; when one of them fails, this one is asked why.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalshi_fix_sansio.base import Block
+from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, GroupSlot, Plans, always_required
+from kalshi_fix_sansio.errors import EncodeError
+from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind
+from kalshi_fix_sansio.scalars import format_value
+from kalshi_fix_sansio.support import format_unknown
+
+CODEC_TAGS = frozenset((8, 9, 10, 35))
+"""Fields of header and trailer that `Codec.encode` writes by itself."""
+
+
+def encode_block(block: Any) -> str:
+    """Return a block as `tag=value SOH` text: what its layout says, unknown fields before its first group.
+
+    Raises:
+        EncodeError: a value has no FIX form; the text names the field.
+    """
+    return _encode(block, block.LAYOUT, "")
+
+
+def _encode(block: Any, layout: BlockLayout, where: str) -> str:
+    parts: list[str] = []
+    unknown = format_unknown(block.unknown)
+    for member in layout.members:
+        value = getattr(block, member.attribute)
+        if isinstance(member, FieldMember):
+            if value is not None and member.tag not in CODEC_TAGS:
+                parts.append(_encode_field(member, value, where))
+        elif value or always_required(member):
+            parts.append(unknown)
+            unknown = ""
+            parts.append(_encode_group(member, value, where))
+    return "".join(parts) + unknown
+
+
+def _encode_field(member: FieldMember, value: Any, where: str) -> str:
+    field = member.field
+    try:
+        text = format_value(field.kind, value)
+    except EncodeError as error:
+        raise EncodeError(f"{field.label}{where}: {error}") from None
+    if field.kind is Kind.DATA and field.length_tag is not None:
+        return f"{field.length_tag}={len(text)}\x01{field.tag}={text}\x01"
+    return f"{field.tag}={text}\x01"
+
+
+def _encode_group(member: GroupMember, entries: Any, where: str) -> str:
+    label = member.counter.label
+    if not isinstance(entries, list):
+        raise EncodeError(f"{label}{where}: expected a list, not {type(entries).__name__}")
+    parts = [f"{member.tag}={len(entries)}\x01"]
+    for number, entry in enumerate(entries, 1):
+        place = f" in entry {number} of {label}{where}"
+        if not isinstance(entry, member.entry.cls):
+            expected = member.entry.cls.__name__
+            raise EncodeError(f"expected {expected}, not {type(entry).__name__},{place}")
+        parts.append(_encode(entry, member.entry, place))
+    return "".join(parts)
+
+
+def check_unknown(message: Block, body: BlockPlan, plans: Plans) -> None:
+    """Refuse unknown fields that a reader would take for something else.
+
+    Raises:
+        EncodeError: an unknown field has a tag that its block, an enclosing one, the header or the trailer
+            defines, or holds SOH without being a data field.
+    """
+    _check_unknown(message, (body, plans.header, plans.trailer), plans)
+
+
+def _check_unknown(block: Any, enclosing: tuple[BlockPlan, ...], plans: Plans) -> None:
+    plan = enclosing[0]
+    before = 0
+    for tag, value in block.unknown:
+        for place in enclosing:
+            slot = place.slots.get(tag)
+            if slot is None or (_is_superseded(slot, block) and place is plan):
+                continue
+            raise EncodeError(f"{slot.field.label} cannot be sent as an unknown field of {plan.layout.name}")
+        if b"\x01" in value and plans.data_tags.get(before) != tag:
+            raise EncodeError(f"unknown field {tag}: SOH in a value that is not known to be data")
+        before = tag
+    for slot in plan.slots.values():
+        if isinstance(slot, GroupSlot):
+            for entry in getattr(block, slot.member.attribute):
+                _check_unknown(entry, (slot.entry, *enclosing), plans)
+
+
+def _is_superseded(slot: object, block: Block) -> bool:
+    """Say whether it is an older tag of a field that is set, which a reader leaves among the unknown."""
+    return isinstance(slot, FieldSlot) and slot.legacy and getattr(block, slot.member.attribute) is not None

@@ -1,0 +1,177 @@
+"""What the codec works out once per block of a dialect: where each tag goes, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.base import UnknownMessage
+from kalshi_fix_sansio.layout import (
+    BlockLayout,
+    Dialect,
+    FieldLayout,
+    FieldMember,
+    GroupMember,
+    Kind,
+    Member,
+    MessageLayout,
+    Presence,
+)
+from kalshi_fix_sansio.limits import LimitCheck, limit_check
+from kalshi_fix_sansio.scalars import PARSERS
+from kalshi_fix_sansio.support import format_unknown
+
+Read = Callable[[str], Any]
+"""From wire text to value; raises ValueError with what was expected."""
+
+
+class CodeValues(dict[str, Any]):
+    """Wire text to enum member; text of another value becomes the plain value, and is not remembered."""
+
+    __slots__ = ("_by_value", "_parse")
+
+    def __init__(self, field: FieldLayout) -> None:
+        super().__init__({str(member.value): member for member in field.codes})
+        self._by_value = {member.value: member for member in field.codes}
+        self._parse = PARSERS[field.kind]
+
+    def __missing__(self, raw: str) -> Any:
+        value = self._parse(raw)
+        return self._by_value.get(value, value)
+
+
+def reader_of(field: FieldLayout) -> Read:
+    """Return the function that reads the values of a field."""
+    return PARSERS[field.kind] if field.codes is None else CodeValues(field).__getitem__
+
+
+@attrs.frozen(eq=False)
+class FieldSlot:
+    """The place of a field; with `legacy`, of an older tag of it."""
+
+    member: FieldMember
+    field: FieldLayout
+    """Whose name is shown: the member's field, or the one that the older tag has elsewhere."""
+    index: int
+    legacy: bool
+    read: Read
+    limit: LimitCheck | None
+
+
+@attrs.frozen(eq=False)
+class LengthSlot:
+    """The place of a field that carries the length of the data field behind it; it has no attribute."""
+
+    data: FieldMember
+    field: FieldLayout
+    index: int
+    read: Read
+
+
+@attrs.frozen(eq=False)
+class GroupSlot:
+    """The place of a group's counter."""
+
+    member: GroupMember
+    field: FieldLayout
+    index: int
+    read: Read
+    entry: BlockPlan
+
+
+Slot = FieldSlot | LengthSlot | GroupSlot
+
+
+@attrs.frozen(eq=False)
+class BlockPlan:
+    """One block: a body, a group entry, the header or the trailer."""
+
+    layout: BlockLayout
+    slots: dict[int, Slot]
+    """By tag: members, their older tags, and the length fields of data."""
+    required: tuple[Member, ...]
+    """What must be present wherever the block is used."""
+    fields: tuple[str, ...]
+    """Attributes that are None when absent."""
+    groups: tuple[str, ...]
+    """Attributes that are an empty list when absent."""
+
+
+def _encode_unknown_body(message: UnknownMessage) -> str:
+    return format_unknown(message.unknown)
+
+
+UNKNOWN_BODY: Final = BlockPlan(
+    BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body), {}, (), (), ()
+)
+"""The body of a message whose MsgType the dialect does not have: everything in it is unknown."""
+
+
+def always_required(member: Member) -> bool:
+    """Say whether a member must be present on every product, session type and direction."""
+    return member.presence is Presence.REQUIRED and all(
+        rule.presence is Presence.REQUIRED for rule in member.rules
+    )
+
+
+@attrs.define(eq=False)
+class Plans:
+    """The plans of a dialect, made when first needed."""
+
+    dialect: Dialect
+    header: BlockPlan = attrs.field(init=False)
+    trailer: BlockPlan = attrs.field(init=False)
+    data_tags: dict[int, int] = attrs.field(init=False)
+    """Tag of each data field, by the tag of its length field."""
+    _bodies: dict[str, BlockPlan] = attrs.field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        """Plan what every message has."""
+        self.header = self._plan(self.dialect.header)
+        self.trailer = self._plan(self.dialect.trailer)
+        self.data_tags = {
+            field.length_tag: field.tag
+            for field in self.dialect.fields.values()
+            if field.length_tag is not None
+        }
+
+    def body(self, layout: MessageLayout) -> BlockPlan:
+        """Return the plan of a message's body."""
+        plan = self._bodies.get(layout.msg_type)
+        if plan is None:
+            plan = self._bodies[layout.msg_type] = self._plan(layout.body)
+        return plan
+
+    def _plan(self, layout: BlockLayout) -> BlockPlan:
+        slots: dict[int, Slot] = {}
+        for index, member in enumerate(layout.members):
+            if isinstance(member, GroupMember):
+                entry = self._plan(member.entry)
+                slots[member.tag] = GroupSlot(member, member.counter, index, PARSERS[Kind.NUMINGROUP], entry)
+            else:
+                self._add_field(slots, member, index)
+        return BlockPlan(
+            layout=layout,
+            slots=slots,
+            required=tuple(member for member in layout.members if always_required(member)),
+            fields=tuple(m.attribute for m in layout.members if isinstance(m, FieldMember)),
+            groups=tuple(m.attribute for m in layout.members if isinstance(m, GroupMember)),
+        )
+
+    def _add_field(self, slots: dict[int, Slot], member: FieldMember, index: int) -> None:
+        field = member.field
+        read, limit = reader_of(field), limit_check(field)
+        slots[field.tag] = FieldSlot(member, field, index, False, read, limit)
+        if field.length_tag is not None:
+            length_field = self._field(field.length_tag, f"{field.name}Length", Kind.LENGTH)
+            slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
+        for tag in member.legacy_tags:
+            older = self._field(tag, field.name, field.kind)
+            slots.setdefault(tag, FieldSlot(member, older, index, True, read, limit))
+
+    def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
+        """Return the layout of a tag, which the dialect need not list by itself."""
+        known = self.dialect.fields.get(tag)
+        return known or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)

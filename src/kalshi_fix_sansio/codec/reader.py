@@ -1,0 +1,301 @@
+"""The careful path: from fields to blocks, saying everything that is wrong on the way.
+
+Where a field goes, FIX 5.0 SP2 volume 1, "Repeating groups", and this library's rules for what a venue may
+add without notice:
+
+- A field belongs to the innermost block that defines its tag, looking outwards from the group entry that is
+  open; entries further in than that block are closed by it.
+- A tag that no open block defines continues a group of the innermost open block that was closed before, if
+  its entries define it: an unexpected field between two entries does not lose the entries behind it.
+- Any other tag is unknown and belongs to the innermost open entry, or to the body.
+
+Nothing is decided by what a counter says, as long as it does not contradict what follows it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
+from kalshi_fix_sansio.codec.findings import Finding, field_problem, quoted, tag_problem, value_problem
+from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, FieldSlot, GroupSlot, LengthSlot, Plans
+from kalshi_fix_sansio.codec.tokens import NO_TAG, Form, Token, tokenize
+from kalshi_fix_sansio.layout import Dialect, FieldLayout, MessageLayout
+from kalshi_fix_sansio.problems import Problem, Reason
+
+BEGIN_STRING_TAG, MSG_TYPE_TAG = 8, 35
+_HEADER, _BODY, _TRAILER = range(3)
+
+
+class Reader:
+    """Reads one message. The results are its attributes once it is made."""
+
+    __slots__ = (
+        "_dialect",
+        "_findings",
+        "_open",
+        "_plans",
+        "_position",
+        "_section",
+        "_tokens",
+        "body",
+        "header",
+        "layout",
+        "msg_type",
+        "trailer",
+    )
+
+    def __init__(self, plans: Plans, text: str) -> None:
+        """Read a whole message given as latin-1 text."""
+        self._plans = plans
+        self._dialect: Dialect = plans.dialect
+        self._findings: list[Finding] = []
+        self._tokens = tokenize(text, plans.data_tags)
+        self._open: list[GroupItem] = []
+        """Groups that are open, from the outermost to the innermost."""
+        self._section = _HEADER
+        self._position = 0
+        self.header = BlockItem(plans.header)
+        self.trailer = BlockItem(plans.trailer)
+        self.msg_type: str | None = self._first(MSG_TYPE_TAG)
+        """MsgType as it came; None if there is none."""
+        self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
+        """None if the dialect does not know the MsgType."""
+        body = UNKNOWN_BODY if self.layout is None else plans.body(self.layout)
+        self.body = BlockItem(body)
+        for token in self._tokens:
+            self._take(token)
+            self._position += 1
+        self._check_begin_string()
+        self._check_msg_type()
+        for block in (self.header, self.body, self.trailer):
+            self._finish(block, "")
+        self._findings.sort(key=lambda finding: finding.position)
+
+    def problems(self, *, strict: bool) -> tuple[Problem, ...]:
+        """Return what is wrong, in the order of the message; with `strict` all of it."""
+        return tuple(finding.problem for finding in self._findings if strict or not finding.strict)
+
+    def _first(self, tag: int) -> str | None:
+        return next((t.value for t in self._tokens if t.tag == tag and t.form is not Form.INVALID), None)
+
+    # --- where a field goes ------------------------------------------------------------------------
+
+    def _take(self, token: Token) -> None:
+        if token.form is Form.INVALID:
+            self._take_invalid(token)
+        elif token.form is Form.CUT:
+            text = "is cut short: the message ends in it"
+            self._find(self._problem_of(Reason.OTHER, token, text))
+        else:
+            self._place(token)
+
+    def _take_invalid(self, token: Token) -> None:
+        known = self._dialect.fields.get(token.tag)
+        value = None if known is not None and known.secret else token.value
+        found = "a secret field" if value is None else quoted(value)
+        text = f"{found} does not have the form tag=value with a tag of 1 or more"
+        self._find(
+            Problem(Reason.INVALID_TAG_NUMBER, text, None if token.tag == NO_TAG else token.tag, value)
+        )
+
+    def _place(self, token: Token) -> None:
+        tag = token.tag
+        groups = self._open
+        for depth in range(len(groups) - 1, -1, -1):
+            if tag in groups[depth].plan.slots:
+                del groups[depth + 1 :]
+                self._put_in_group(groups[depth], token)
+                return
+        if tag in self.body.plan.slots:
+            groups.clear()
+            self._enter(_BODY, self.body, token)
+        elif tag in self._plans.header.slots:
+            groups.clear()
+            self._enter(_HEADER, self.header, token)
+        elif tag in self._plans.trailer.slots:
+            groups.clear()
+            self._enter(_TRAILER, self.trailer, token)
+        else:
+            self._place_undefined(token)
+
+    def _place_undefined(self, token: Token) -> None:
+        block = self._innermost()
+        for group in block.groups.values():
+            if token.tag in group.plan.slots:
+                group.interrupted = True
+                self._open.append(group)
+                text = f"stands apart from the other entries of {group.slot.field.label}"
+                self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
+                self._put_in_group(group, token)
+                return
+        self._section = max(self._section, _BODY)
+        known = self._dialect.fields.get(token.tag)
+        block.items.append(FieldItem(token, self._position, None, known))
+        block.last_position = self._position
+        if self.layout is None:
+            return
+        if known is None:
+            problem = tag_problem(
+                Reason.UNDEFINED_TAG, token.tag, f"is not defined by {self._dialect.name}", token.value
+            )
+        else:
+            text = f"is not defined for {block.plan.layout.name}"
+            problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)
+        self._find(problem, strict=True)
+
+    def _innermost(self) -> BlockItem:
+        for group in reversed(self._open):
+            if group.entries:
+                return group.entries[-1]
+        return self.body
+
+    def _enter(self, section: int, block: BlockItem, token: Token) -> None:
+        """Put a field into its part of the message; it is out of order once a later part has begun."""
+        if section < self._section and token.tag not in block.seen:
+            begun = "the body" if self._section == _BODY else "the trailer"
+            text = f"stands behind the beginning of {begun}"
+            self._find(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text), strict=True)
+        self._section = max(self._section, section)
+        self._put(block, token)
+
+    # --- into a block ------------------------------------------------------------------------------
+
+    def _put_in_group(self, group: GroupItem, token: Token) -> None:
+        if group.opens_entry(token.tag):
+            if not group.entries:
+                group.opener = token.tag
+            if token.tag not in group.slot.member.delimiters:
+                text = f"opens an entry of {group.slot.field.label}"
+                self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
+            group.entries.append(BlockItem(group.plan))
+        entry = group.entries[-1]
+        index = group.plan.slots[token.tag].index
+        if index < entry.last_index and token.tag not in entry.seen:
+            text = f"stands out of order in {group.slot.field.label}"
+            self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
+        entry.last_index = max(entry.last_index, index)
+        self._put(entry, token)
+
+    def _put(self, block: BlockItem, token: Token) -> None:
+        slot = block.plan.slots[token.tag]
+        block.last_position = self._position
+        if token.tag in block.seen:
+            problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
+            self._find(problem)
+            block.items.append(FieldItem(token, self._position, None, slot.field, repeated=True))
+            if isinstance(slot, GroupSlot):
+                self._open.append(block.groups[token.tag])
+            return
+        block.seen.add(token.tag)
+        if isinstance(slot, GroupSlot):
+            self._open_group(block, slot, token)
+            return
+        block.items.append(FieldItem(token, self._position, slot, slot.field))
+        if isinstance(slot, LengthSlot):
+            self._check_length(slot, token)
+        elif not slot.legacy:
+            self._read(block, slot, token, self._position)
+
+    def _open_group(self, block: BlockItem, slot: GroupSlot, token: Token) -> None:
+        group = GroupItem(slot, token.value, self._position)
+        block.items.append(group)
+        block.groups[token.tag] = group
+        group.count = self._value(slot, token)
+        self._open.append(group)
+
+    def _check_length(self, slot: LengthSlot, token: Token) -> None:
+        if self._value(slot, token) is None:
+            return
+        following = self._tokens[self._position + 1 : self._position + 2]
+        data = slot.data.field
+        if not following or following[0].tag != data.tag:
+            text = f"is not followed by {data.label}"
+            self._find(field_problem(Reason.TAG_OUT_OF_ORDER, slot.field, text, token.value))
+        elif following[0].form is Form.MISCOUNTED:
+            text = f"is {quoted(token.value)}, but {data.label} does not end there"
+            self._find(field_problem(Reason.VALUE_INCORRECT, slot.field, text, token.value))
+
+    def _read(self, block: BlockItem, slot: FieldSlot, token: Token, position: int) -> None:
+        value = self._value(slot, token, position)
+        if value is None:
+            return
+        block.values[slot.member.attribute] = value
+        if slot.limit is not None:
+            expected = slot.limit(value, token.value)
+            if expected is not None:
+                problem = value_problem(
+                    Reason.VALUE_INCORRECT, slot.field, token.value, f"expected {expected}"
+                )
+                self._find(problem, strict=True, position=position)
+
+    def _value(
+        self, slot: FieldSlot | LengthSlot | GroupSlot, token: Token, position: int | None = None
+    ) -> Any:
+        """Return the value of a field, or None when it has none that can be read."""
+        if not token.value:
+            problem = field_problem(Reason.TAG_WITHOUT_VALUE, slot.field, "has no value", "")
+            self._find(problem, position=position)
+            return None
+        try:
+            return slot.read(token.value)
+        except ValueError as error:
+            problem = value_problem(Reason.INCORRECT_DATA_FORMAT, slot.field, token.value, str(error))
+            self._find(problem, position=position)
+            return None
+
+    # --- what only the whole message tells ---------------------------------------------------------
+
+    def _check_begin_string(self) -> None:
+        begin_string, expected = self._first(BEGIN_STRING_TAG), self._dialect.begin_string
+        if begin_string is not None and begin_string != expected:
+            text = f"BeginString ({BEGIN_STRING_TAG}) is {quoted(begin_string)}: expected {expected}"
+            problem = Problem(Reason.VALUE_INCORRECT, text, BEGIN_STRING_TAG, begin_string)
+            self._find(problem, position=0)
+
+    def _check_msg_type(self) -> None:
+        if self.layout is None and self.msg_type:
+            text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
+            problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
+            self._find(problem, strict=True, position=2)
+
+    def _finish(self, block: BlockItem, where: str) -> None:
+        """Read older tags whose successors are absent; check what must be there, and the counts."""
+        for item in block.items:
+            if isinstance(item, GroupItem):
+                self._finish_group(item)
+            elif isinstance(item.slot, FieldSlot) and item.slot.legacy:
+                self._finish_legacy(block, item, item.slot)
+        for member in block.plan.required:
+            if member.tag not in block.seen and member.attribute not in block.values:
+                text = f"{member.name} ({member.tag}) is missing{where}"
+                problem = Problem(Reason.REQUIRED_TAG_MISSING, text, member.tag)
+                self._find(problem, position=block.last_position + 0.5 if where else self._position)
+
+    def _finish_legacy(self, block: BlockItem, item: FieldItem, slot: FieldSlot) -> None:
+        if slot.member.tag in block.seen or slot.member.attribute in block.values:
+            item.slot = None
+        else:
+            self._read(block, slot, item.token, item.position)
+
+    def _finish_group(self, group: GroupItem) -> None:
+        counter = group.slot.field
+        for number, entry in enumerate(group.entries, 1):
+            self._finish(entry, f" in entry {number} of {counter.label}")
+        if group.count is not None and group.count != len(group.entries):
+            found = len(group.entries)
+            text = (
+                f"is {quoted(group.raw)}, but {found} {'entry was' if found == 1 else 'entries were'} found"
+            )
+            problem = field_problem(Reason.WRONG_NUM_IN_GROUP, counter, text, group.raw)
+            self._find(problem, position=group.position)
+
+    def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
+        """Return a problem of a field that need not be where it belongs."""
+        field: FieldLayout | None = self._dialect.fields.get(token.tag)
+        if field is None:
+            return tag_problem(reason, token.tag, text, token.value)
+        return field_problem(reason, field, text, token.value)
+
+    def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
+        self._findings.append(Finding(self._position if position is None else position, problem, strict))

@@ -1,0 +1,76 @@
+"""From the text of a message to its fields, one by one, data fields by their length.
+
+Text is latin-1: one character per byte. Nothing is refused here: what is no field is a token that says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final, NamedTuple
+
+SOH: Final = "\x01"
+NO_TAG: Final = -(10**9)
+"""In the place of a tag that is not even a number."""
+_TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
+_LENGTH: Final = re.compile(r"[0-9]{1,9}")
+
+
+class Form(Enum):
+    """What a token is."""
+
+    PLAIN = "a field that ends at the next SOH"
+    COUNTED = "a data field read by the length in front of it"
+    MISCOUNTED = "a data field that does not end where the length in front of it says"
+    INVALID = "no field: no `=`, or a tag that is not a number of 1 or more without leading zeros"
+    CUT = "a field without its SOH at the very end"
+
+
+class Token(NamedTuple):
+    """One field as it stands in the message."""
+
+    tag: int
+    """With `Form.INVALID`, the number in its place, or `NO_TAG`."""
+    value: str
+    """What follows the `=`; with `Form.INVALID`, the whole token."""
+    form: Form
+
+
+def tokenize(text: str, data_tags: Mapping[int, int]) -> list[Token]:
+    """Return the fields of a message in order.
+
+    Args:
+        text: the message as latin-1 text.
+        data_tags: tag of each data field, by the tag of the field that carries its length.
+    """
+    tokens = []
+    position, size = 0, len(text)
+    counted = ""
+    """What the next token must begin with to be read by `length`."""
+    length = 0
+    while position < size:
+        form = Form.PLAIN
+        end = text.find(SOH, position)
+        if counted and text.startswith(counted, position):
+            begin = position + len(counted)
+            if text.startswith(SOH, begin + length):
+                form, end = Form.COUNTED, begin + length
+            else:
+                form = Form.MISCOUNTED
+        counted = ""
+        if end < 0:
+            form, end = Form.CUT, size
+        number, equals, value = text[position:end].partition("=")
+        position = end + 1
+        if not equals or not _TAG.fullmatch(number):
+            tag = int(number) if equals and _NUMBER.fullmatch(number) else NO_TAG
+            tokens.append(Token(tag, number + equals + value, Form.INVALID))
+            continue
+        tag = int(number)
+        tokens.append(Token(tag, value, form))
+        if tag in data_tags and _LENGTH.fullmatch(value):
+            counted = f"{data_tags[tag]}="
+            length = int(value)
+    return tokens
