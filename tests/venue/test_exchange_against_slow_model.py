@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,22 +43,66 @@ class Amend:
     price: Decimal
 
 
-tifs = st.sampled_from(
-    [TimeInForce.GOOD_TILL_CANCEL] * 4 + [TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL]
-)
+TIFS = [TimeInForce.GOOD_TILL_CANCEL] * 4 + [
+    TimeInForce.IMMEDIATE_OR_CANCEL,
+    TimeInForce.FILL_OR_KILL,
+]
+
+
+def place(
+    owner: str,
+    side: Side,
+    quantity: Decimal,
+    price: Decimal,
+    tif: TimeInForce,
+    one_in_eight: int,
+    stp: SelfTradePrevention,
+) -> Place:
+    post_only = one_in_eight == 0 and tif is TimeInForce.GOOD_TILL_CANCEL
+    return Place(owner, side, quantity, price, tif, post_only, stp)
+
+
 places = st.builds(
-    Place,
-    owner=st.sampled_from(OWNERS),
-    side=st.sampled_from([BUY, SELL]),
-    quantity=quantities,
-    price=prices,
-    tif=tifs,
-    post_only=st.booleans(),
-    stp=st.sampled_from(SelfTradePrevention),
-).map(lambda p: attrs.evolve(p, post_only=p.post_only and p.tif is TimeInForce.GOOD_TILL_CANCEL))
+    place,
+    st.sampled_from(OWNERS),
+    st.sampled_from([BUY, SELL]),
+    quantities,
+    prices,
+    st.sampled_from(TIFS),
+    st.integers(0, 7),
+    st.sampled_from(SelfTradePrevention),
+)
 cancels = st.builds(Cancel, st.integers(0, 50))
 amends = st.builds(Amend, st.integers(0, 50), quantities, prices)
-requests = st.lists(st.one_of(places, places, places, cancels, amends), max_size=60)
+requests = st.lists(st.one_of(places, places, places, places, cancels, amends), max_size=60)
+
+
+def crowd(seed: int, length: int) -> list[Place | Cancel | Amend]:
+    """A long sequence that trades much; hypothesis prefers short ones that trade little."""
+    random = Random(seed)
+
+    def number(step: Decimal, low: int, high: int) -> Decimal:
+        return step * random.randint(low, high)
+
+    def request() -> Place | Cancel | Amend:
+        quantity = number(Decimal("0.01"), 1, 1000)
+        price = number(Decimal("0.01"), 48, 52)
+        kind = random.randrange(8)
+        if kind == 0:
+            return Cancel(random.randrange(50))
+        if kind == 1:
+            return Amend(random.randrange(50), quantity, price)
+        return place(
+            random.choice(OWNERS),
+            random.choice([BUY, SELL]),
+            quantity,
+            price,
+            random.choice(TIFS),
+            random.randrange(8),
+            random.choice(list(SelfTradePrevention)),
+        )
+
+    return [request() for _ in range(length)]
 
 
 class Match:
@@ -141,8 +187,8 @@ class Match:
         return dict(self.desk.exchange.levels(self.desk.market, side))
 
 
-@given(requests)
-def test_matching_agrees_with_the_slow_model(sequence: list[Place | Cancel | Amend]) -> None:
+def compare(sequence: list[Place | Cancel | Amend]) -> int:
+    """Play a sequence, comparing after each step; return how many trades there were."""
     match = Match("1000000")
     for number, request in enumerate(sequence):
         match.play(number, request)
@@ -151,10 +197,20 @@ def test_matching_agrees_with_the_slow_model(sequence: list[Place | Cancel | Ame
             assert match.levels(side) == match.slow.levels(side) == match.rebuilt[side]
         bids, asks = match.levels(BUY), match.levels(SELL)
         assert not bids or not asks or max(bids) < min(asks)
+    return len(match.fills)
 
 
 @given(requests)
-def test_money_and_contracts_are_conserved(sequence: list[Place | Cancel | Amend]) -> None:
+def test_matching_agrees_with_the_slow_model(sequence: list[Place | Cancel | Amend]) -> None:
+    compare(sequence)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_matching_agrees_with_the_slow_model_in_a_crowd(seed: int) -> None:
+    assert compare(crowd(seed, 300)) > 50
+
+
+def check_conservation(sequence: list[Place | Cancel | Amend]) -> None:
     """With little money many orders are refused; what is taken can always be paid."""
     match = Match("12")
     start = Decimal(12 * len(OWNERS))
@@ -175,3 +231,13 @@ def test_money_and_contracts_are_conserved(sequence: list[Place | Cancel | Amend
         pairs = sum((net for net in positions if net > 0), Decimal(0))
         assert sum((match.desk.balance(owner) for owner in OWNERS), Decimal(0)) + pairs == start
         assert all(match.desk.available(owner) >= 0 for owner in OWNERS)
+
+
+@given(requests)
+def test_money_and_contracts_are_conserved(sequence: list[Place | Cancel | Amend]) -> None:
+    check_conservation(sequence)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_money_and_contracts_are_conserved_in_a_crowd(seed: int) -> None:
+    check_conservation(crowd(seed, 300))

@@ -29,6 +29,7 @@ from kalshi_fix_adapters.venue.exchange.money import (
     Position,
     PredictionCollateral,
 )
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.exchange.registry import OrderRegistry
 from kalshi_fix_adapters.venue.exchange.terms import (
@@ -103,6 +104,11 @@ class Exchange:
         """Return the identity for a report about something that never reached the book."""
         self._clock += 1
         return ExecId(self._clock, 1)
+
+    def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
+        """Return the open order of this owner with this ClOrdID."""
+        order = self._floor.orders.find(owner, cl_ord_id)
+        return None if order is None else order.snapshot()
 
     def next_expiry(self) -> datetime | None:
         """Return when the next resting order expires."""

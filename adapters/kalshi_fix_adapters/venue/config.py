@@ -1,0 +1,116 @@
+"""What a simulated venue consists of: markets, accounts, keys and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange import AccountId, MarketRules
+from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.signing import Verifier
+
+READ, WRITE = "read", "write"
+SCOPES = frozenset({READ, WRITE})
+TRADING_ZONE = "America/New_York"
+
+
+def trading_zone() -> tzinfo:
+    """Return the zone of New York, by which Day orders end.
+
+    Raises:
+        ConfigurationError: this machine has no time zone database.
+    """
+    try:
+        return ZoneInfo(TRADING_ZONE)
+    except ZoneInfoNotFoundError:
+        raise ConfigurationError(
+            f"this machine does not know the time zone {TRADING_ZONE}; install the package tzdata"
+        ) from None
+
+
+@attrs.frozen(kw_only=True)
+class ApiKey:
+    """A key that may log on: its id is the client's SenderCompID (49)."""
+
+    key_id: str
+    public_key: Verifier = attrs.field(repr=False)
+    owner: str
+    """The owner of the account that it belongs to."""
+    product: str
+    """`prediction` or `margin`; keys are not shared between the two."""
+    scopes: frozenset[str] = attrs.field(default=SCOPES, converter=frozenset)
+    """`read` is enough for listeners and market data; orders need `write`."""
+
+
+@attrs.frozen(kw_only=True)
+class AccountConfig:
+    """An owner's purse on one product, and those of its subaccounts. Dollars."""
+
+    owner: str
+    product: str
+    balance: Decimal
+    subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
+    """Balance by number (AllocAccount 79, 1 to 63)."""
+
+
+@attrs.frozen(kw_only=True)
+class VenueConfig:
+    """Everything a `Venue` has to know beforehand."""
+
+    markets: Mapping[str, tuple[MarketRules, ...]]
+    """The markets of each product."""
+    accounts: tuple[AccountConfig, ...]
+    api_keys: tuple[ApiKey, ...]
+    fees: Mapping[str, FeeSchedule] = attrs.field(factory=dict)
+    """Per product, where they differ from the default."""
+    symbol_limits: SymbolLimits = attrs.field(factory=SymbolLimits)
+    sending_time_tolerance: float = 30.0
+    """Seconds that SendingTime (52) may be off (the page on authentication)."""
+    logon_timeout: float = 10.0
+    """Seconds that a connection may take to log on."""
+    zone: tzinfo = attrs.field(factory=trading_zone)
+    """Where the trading day ends at midnight."""
+    max_unsent: int = 16 * 1024 * 1024
+    """Bytes that may wait for a client that does not read, before its connection ends."""
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns more than one setting.
+
+        Raises:
+            ConfigurationError: a product is unknown, an account or a key is there twice, or a key
+                belongs to nobody.
+        """
+        owners = {(account.owner, account.product) for account in self.accounts}
+        named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
+        for product in named:
+            if product not in PRODUCTS:
+                raise ConfigurationError(
+                    f"{product!r} is no product of the venue; use one of {', '.join(PRODUCTS)}"
+                )
+        if len(owners) != len(self.accounts):
+            raise ConfigurationError("an owner has two accounts on one product; give each only one")
+        ids = [key.key_id for key in self.api_keys]
+        for key in self.api_keys:
+            if ids.count(key.key_id) > 1:
+                raise ConfigurationError(f"API key {key.key_id} is there twice; give each an id of its own")
+            if (key.owner, key.product) not in owners:
+                raise ConfigurationError(
+                    f"API key {key.key_id} belongs to {key.owner!r}, "
+                    f"who has no {key.product} account; add one"
+                )
+
+    def balances(self, product: str) -> dict[AccountId, Decimal]:
+        """Return every purse of a product with its balance in dollars."""
+        return {
+            AccountId(account.owner, number): balance
+            for account in self.accounts
+            if account.product == product
+            for number, balance in {0: account.balance, **account.subaccounts}.items()
+        }

@@ -1,0 +1,64 @@
+"""What a client asked for in its Logon (Kalshi's page on authentication, optional fields)."""
+
+from __future__ import annotations
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange import MARGIN
+from kalshi_fix_sansio import Logon
+
+MAX_RETENTION_HOURS = 72
+DEFAULT_RETENTION_HOURS = 24
+
+
+@attrs.frozen(kw_only=True)
+class LogonFlags:
+    """The Logon flags of one session, with the venue's defaults filled in."""
+
+    use_dollars: bool = False
+    """UseDollars (21005); always on for margin."""
+    skip_pending: bool = False
+    """SkipPendingExecReports (21011)."""
+    ioc_cancel_report: bool = False
+    """EnableIocCancelReport (21007)."""
+    preserve_original_quantity: bool = False
+    """PreserveOriginalOrderQty (21008)."""
+    expired_status: bool = False
+    """UseExpiredOrdStatus (21012)."""
+    new_before_trade: bool = False
+    """AlwaysEmitNewBeforeTrade (21026)."""
+    split_collateral_return: bool = False
+    """SplitCollateralReturn (21027)."""
+    listener: bool = False
+    """ListenerSession (20126)."""
+    cancel_on_disconnect: bool = False
+    """CancelOrdersOnDisconnect (8013)."""
+    retention_hours: int = DEFAULT_RETENTION_HOURS
+    """MessageRetentionPeriod (20200)."""
+
+    @classmethod
+    def from_logon(cls, logon: Logon, product: str) -> LogonFlags:
+        """Read the flags of a Logon; what it leaves out has the venue's default."""
+        hours = logon.message_retention_period
+        return cls(
+            use_dollars=logon.use_dollars is True or product == MARGIN,
+            skip_pending=logon.skip_pending_exec_reports is True,
+            ioc_cancel_report=logon.enable_ioc_cancel_report is True,
+            preserve_original_quantity=logon.preserve_original_order_qty is True,
+            expired_status=logon.use_expired_ord_status is True,
+            new_before_trade=logon.always_emit_new_before_trade is True,
+            split_collateral_return=logon.split_collateral_return is True,
+            listener=logon.listener_session is True,
+            cancel_on_disconnect=logon.cancel_orders_on_disconnect is True,
+            retention_hours=DEFAULT_RETENTION_HOURS if hours is None else hours,
+        )
+
+    def problem(self) -> str | None:
+        """Say which flags contradict each other, or None (the page on listener sessions)."""
+        if self.listener and not self.skip_pending:
+            return "ListenerSession requires SkipPendingExecReports=Y"
+        if self.listener and self.cancel_on_disconnect:
+            return "ListenerSession requires CancelOrdersOnDisconnect=N"
+        if not 1 <= self.retention_hours <= MAX_RETENTION_HOURS:
+            return f"MessageRetentionPeriod must be 1 to {MAX_RETENTION_HOURS} hours"
+        return None

@@ -1,0 +1,28 @@
+"""BusinessMessageReject (j): what the gateway answers before the exchange is asked."""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio import BusinessMessageReject, BusinessRejectReason
+from kalshi_fix_sansio.base import Message
+
+
+def business_reject(message: Message, reason: BusinessRejectReason, text: str) -> BusinessMessageReject:
+    """Refuse an application message as it was received; names it by number, type and ClOrdID."""
+    reference: str | None = getattr(message, "cl_ord_id", None)
+    return BusinessMessageReject(
+        ref_seq_num=message.header.msg_seq_num,
+        ref_msg_type=message.MSG_TYPE,
+        business_reject_ref_id=reference,
+        business_reject_reason=reason,
+        text=text,
+    )
+
+
+def unsupported(message: Message) -> BusinessMessageReject:
+    """Refuse a message whose business is not modelled here (380=3)."""
+    return business_reject(message, BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE, "Unsupported Message Type")
+
+
+def not_authorized(message: Message, text: str) -> BusinessMessageReject:
+    """Refuse a message that this key or session may not send (380=6)."""
+    return business_reject(message, BusinessRejectReason.NOT_AUTHORIZED, text)

@@ -1,0 +1,295 @@
+"""Execution reports (8) and cancel rejects (9), each as one session has asked to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from kalshi_fix_adapters.venue import exchange
+from kalshi_fix_adapters.venue.exchange import CancelCause, OrderState, RefusalCause, RejectCause
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
+from kalshi_fix_adapters.venue.exchange.outcomes import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderOutcome,
+    OrderReplaced,
+    OrderTraded,
+)
+from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
+from kalshi_fix_adapters.venue.gateway.texts import CANCEL_TEXTS, CXL_REJ_REASONS, ORD_REJ_REASONS
+from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_to_wire
+from kalshi_fix_sansio import (
+    CollateralAmountChange,
+    CollateralAmountType,
+    CxlRejResponseTo,
+    ExecType,
+    ExecutionReport,
+    MiscFee,
+    MiscFeeBasis,
+    MiscFeeType,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdStatus,
+    SelfTradePreventionType,
+    Side,
+)
+
+PENDING_EXEC_ID = "-1;-1"
+"""ExecID (17) of every report that something is pending."""
+UNKNOWN_ORDER_ID = "NONE"
+"""OrderID (37) where no order is known (FIX 5.0 SP2, OrderCancelReject)."""
+_SIDES = {exchange.Side.BUY: Side.BUY, exchange.Side.SELL: Side.SELL}
+_PREVENTIONS = {
+    exchange.SelfTradePrevention.TAKER_AT_CROSS: SelfTradePreventionType.TAKER_AT_CROSS,
+    exchange.SelfTradePrevention.MAKER: SelfTradePreventionType.MAKER,
+}
+_NOTHING = Decimal("0.00")
+
+
+def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[ExecutionReport]:
+    """Write the reports of what one command did to orders, as a session with these flags sees it.
+
+    The New report of an order is folded into what happens to it next in the same command,
+    except before a Trade where AlwaysEmitNewBeforeTrade (21026) asks for it. A partly filled
+    IOC order is reported as cancelled by its last Trade, with no quantity left, unless
+    EnableIocCancelReport (21007) asks for a report of its own.
+    """
+    for index, outcome in enumerate(outcomes):
+        following = _next_of_same_order(outcomes, index)
+        match outcome:
+            case OrderAccepted():
+                before_trade = isinstance(following, OrderTraded)
+                if following is None or (before_trade and flags.new_before_trade):
+                    yield _accepted(outcome, flags)
+            case OrderReplaced():
+                yield _replaced(outcome, flags)
+            case OrderTraded():
+                yield _traded(outcome, flags, ends=_is_silent(following, flags))
+            case OrderCanceled():
+                if not _is_silent(outcome, flags):
+                    yield _canceled(outcome, flags)
+
+
+def pending_new(message: NewOrderSingle, order_id: str, now: datetime, flags: LogonFlags) -> ExecutionReport:
+    """Report that a new order is on its way to the exchange."""
+    return ExecutionReport(
+        order_id=order_id,
+        cl_ord_id=message.cl_ord_id,
+        exec_id=PENDING_EXEC_ID,
+        exec_type=ExecType.PENDING_NEW,
+        ord_status=OrdStatus.PENDING_NEW,
+        order_qty=contracts(message.order_qty),
+        leaves_qty=contracts(message.order_qty),
+        cum_qty=_NOTHING,
+        avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
+        transact_time=now,
+        **_echo(message),
+    )
+
+
+def pending_change(
+    message: OrderCancelRequest | OrderCancelReplaceRequest,
+    order: OrderSnapshot,
+    now: datetime,
+    flags: LogonFlags,
+) -> ExecutionReport:
+    """Report that a cancel or an amend of a known order is on its way to the exchange."""
+    amends = isinstance(message, OrderCancelReplaceRequest)
+    return _report(
+        order,
+        flags,
+        cl_ord_id=message.cl_ord_id,
+        orig_cl_ord_id=message.orig_cl_ord_id,
+        exec_id=PENDING_EXEC_ID,
+        exec_type=ExecType.PENDING_REPLACE if amends else ExecType.PENDING_CANCEL,
+        ord_status=OrdStatus.PENDING_REPLACE if amends else OrdStatus.PENDING_CANCEL,
+        transact_time=now,
+    )
+
+
+def rejected(
+    message: NewOrderSingle,
+    order_id: str,
+    exec_id: str,
+    cause: RejectCause,
+    now: datetime,
+    flags: LogonFlags,
+) -> ExecutionReport:
+    """Report that a new order was refused."""
+    ordered = message.order_qty if flags.preserve_original_quantity else _NOTHING
+    return ExecutionReport(
+        order_id=order_id,
+        cl_ord_id=message.cl_ord_id,
+        exec_id=exec_id,
+        exec_type=ExecType.REJECTED,
+        ord_status=OrdStatus.REJECTED,
+        ord_rej_reason=ORD_REJ_REASONS[cause],
+        text=cause.value,
+        order_qty=contracts(ordered),
+        leaves_qty=_NOTHING,
+        cum_qty=_NOTHING,
+        avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
+        transact_time=now,
+        **_echo(message),
+    )
+
+
+def refused(
+    message: OrderCancelRequest | OrderCancelReplaceRequest,
+    cause: RefusalCause,
+    order: OrderSnapshot | None,
+) -> OrderCancelReject:
+    """Refuse a cancel or an amend; `order` is the one meant, if it is known."""
+    amends = isinstance(message, OrderCancelReplaceRequest)
+    return OrderCancelReject(
+        order_id=UNKNOWN_ORDER_ID if order is None else order.order_id,
+        cl_ord_id=message.cl_ord_id,
+        orig_cl_ord_id=message.orig_cl_ord_id,
+        ord_status=OrdStatus.REJECTED if order is None else _status(order),
+        cxl_rej_response_to=(
+            CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST if amends else CxlRejResponseTo.ORDER_CANCEL_REQUEST
+        ),
+        cxl_rej_reason=CXL_REJ_REASONS[cause],
+        text=cause.value,
+    )
+
+
+def _accepted(outcome: OrderAccepted, flags: LogonFlags) -> ExecutionReport:
+    return _report(
+        outcome.order,
+        flags,
+        exec_id=str(outcome.exec_id),
+        exec_type=ExecType.NEW,
+        ord_status=OrdStatus.NEW,
+        last_mkt=str(outcome.exec_id.shard),
+        transact_time=outcome.time,
+    )
+
+
+def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
+    return _report(
+        outcome.order,
+        flags,
+        orig_cl_ord_id=outcome.orig_cl_ord_id,
+        exec_id=str(outcome.exec_id),
+        exec_type=ExecType.REPLACED,
+        ord_status=OrdStatus.REPLACED,
+        last_mkt=str(outcome.exec_id.shard),
+        transact_time=outcome.time,
+    )
+
+
+def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
+    expired = outcome.cause.is_expiry and flags.expired_status
+    return _report(
+        outcome.order,
+        flags,
+        orig_cl_ord_id=outcome.orig_cl_ord_id,
+        exec_id=str(outcome.exec_id),
+        exec_type=ExecType.EXPIRED if expired else ExecType.CANCELED,
+        ord_status=OrdStatus.EXPIRED if expired else OrdStatus.CANCELED,
+        last_mkt=str(outcome.exec_id.shard),
+        transact_time=outcome.time,
+        text=CANCEL_TEXTS[outcome.cause],
+    )
+
+
+def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> ExecutionReport:
+    split = outcome.collateral_returned if flags.split_collateral_return else None
+    report = _report(
+        outcome.order,
+        flags,
+        exec_id=str(outcome.exec_id),
+        exec_type=ExecType.TRADE,
+        ord_status=OrdStatus.CANCELED if ends else _status(outcome.order),
+        last_mkt=str(outcome.exec_id.shard),
+        transact_time=outcome.time,
+        last_px=price_to_wire(outcome.price, dollars=flags.use_dollars),
+        last_qty=contracts(outcome.quantity),
+        trd_match_id=outcome.trade_id,
+        aggressor_indicator=outcome.aggressor,
+        long_qty=contracts(outcome.long_quantity),
+        short_qty=contracts(outcome.short_quantity),
+        misc_fees=[
+            MiscFee(
+                misc_fee_amt=money(outcome.fee),
+                misc_fee_curr="USD",
+                misc_fee_type=MiscFeeType.EXCHANGE_FEES,
+                misc_fee_basis=MiscFeeBasis.ABSOLUTE,
+            )
+        ],
+        collateral_amount_changes=[
+            CollateralAmountChange(
+                collateral_amount_change=money(outcome.balance_change),
+                collateral_amount_type=CollateralAmountType.BALANCE,
+            )
+        ],
+        single_market_collateral_return=money(split) if split else None,
+    )
+    if ends:
+        report.leaves_qty = _NOTHING
+        if not flags.preserve_original_quantity:
+            report.order_qty = report.cum_qty
+    return report
+
+
+def _report(order: OrderSnapshot, flags: LogonFlags, **fields: Any) -> ExecutionReport:
+    """Write what every report about an order of the exchange says."""
+    ordered = order.quantity if flags.preserve_original_quantity else order.filled + order.leaves
+    return ExecutionReport(
+        **{
+            "order_id": order.order_id,
+            "cl_ord_id": order.cl_ord_id,
+            "side": _SIDES[order.side],
+            "symbol": order.market,
+            "order_qty": contracts(ordered),
+            "leaves_qty": contracts(order.leaves),
+            "cum_qty": contracts(order.filled),
+            "avg_px": price_to_wire(order.average_price, dollars=flags.use_dollars),
+            "price": price_to_wire(order.price, dollars=flags.use_dollars),
+            "expire_time": order.expire_time,
+            "alloc_account": order.account.subaccount or None,
+            "self_trade_prevention_type": _PREVENTIONS[order.self_trade_prevention],
+            **fields,
+        }
+    )
+
+
+def _echo(message: NewOrderSingle) -> dict[str, Any]:
+    """Repeat what a new order said, for a report on one that the exchange does not have."""
+    return {
+        "side": message.side,
+        "symbol": message.symbol,
+        "price": message.price,
+        "party_ids": message.party_ids,
+        "alloc_account": message.alloc_account,
+        "self_trade_prevention_type": message.self_trade_prevention_type,
+    }
+
+
+def _status(order: OrderSnapshot) -> OrdStatus:
+    if order.state is OrderState.FILLED:
+        return OrdStatus.FILLED
+    if order.state is OrderState.CANCELED:
+        return OrdStatus.CANCELED
+    return OrdStatus.PARTIALLY_FILLED if order.filled else OrdStatus.NEW
+
+
+def _next_of_same_order(outcomes: Sequence[OrderOutcome], index: int) -> OrderOutcome | None:
+    order_id = outcomes[index].order.order_id
+    return next((o for o in outcomes[index + 1 :] if o.order.order_id == order_id), None)
+
+
+def _is_silent(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:
+    """Say whether this is the end of a partly filled IOC order, which a session without
+    EnableIocCancelReport is not told by a report of its own."""
+    return (
+        isinstance(outcome, OrderCanceled)
+        and outcome.cause is CancelCause.IMMEDIATE_OR_CANCELLED
+        and outcome.order.filled > 0
+        and not flags.ioc_cancel_report
+    )

@@ -1,0 +1,122 @@
+"""What a client asks (D, G, F), as commands for the exchange."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from kalshi_fix_adapters.venue import exchange
+from kalshi_fix_adapters.venue.exchange import AmendOrder, CancelOrder, PlaceOrder, RefusalCause, RejectCause
+from kalshi_fix_adapters.venue.gateway.seats import Seat
+from kalshi_fix_adapters.venue.gateway.units import price_from_wire
+from kalshi_fix_sansio import (
+    ExecInst,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdType,
+    SelfTradePreventionType,
+    Side,
+    TimeInForce,
+)
+
+SIDES: dict[str, exchange.Side] = {Side.BUY: exchange.Side.BUY, Side.SELL: exchange.Side.SELL}
+TIMES_IN_FORCE: dict[str | None, exchange.TimeInForce] = {
+    None: exchange.TimeInForce.DAY,
+    TimeInForce.DAY: exchange.TimeInForce.DAY,
+    TimeInForce.GOOD_TILL_CANCEL: exchange.TimeInForce.GOOD_TILL_CANCEL,
+    TimeInForce.IMMEDIATE_OR_CANCEL: exchange.TimeInForce.IMMEDIATE_OR_CANCEL,
+    TimeInForce.FILL_OR_KILL: exchange.TimeInForce.FILL_OR_KILL,
+    TimeInForce.GOOD_TILL_DATE: exchange.TimeInForce.GOOD_TILL_DATE,
+}
+"""An absent TimeInForce is Day (FIX 5.0 SP2, field 59)."""
+SELF_TRADE_PREVENTIONS: dict[int | None, exchange.SelfTradePrevention] = {
+    None: exchange.SelfTradePrevention.TAKER_AT_CROSS,
+    SelfTradePreventionType.UNKNOWN: exchange.SelfTradePrevention.TAKER_AT_CROSS,
+    SelfTradePreventionType.TAKER_AT_CROSS: exchange.SelfTradePrevention.TAKER_AT_CROSS,
+    SelfTradePreventionType.MAKER: exchange.SelfTradePrevention.MAKER,
+}
+_ROUTES = (None, -1, 0)
+"""ExDestination (100): absent and -1 route by symbol; every market is on shard 0."""
+
+
+def place_order(message: NewOrderSingle, seat: Seat, order_id: str) -> PlaceOrder | RejectCause:
+    """Return the command for a new order, or why there is none.
+
+    Values the venue does not know make an order invalid; parties are for clearing members,
+    and no key here belongs to one.
+    """
+    if message.party_ids:
+        return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
+    side = SIDES.get(message.side)
+    time_in_force = TIMES_IN_FORCE.get(message.time_in_force)
+    prevention = SELF_TRADE_PREVENTIONS.get(message.self_trade_prevention_type)
+    price = price_from_wire(message.price, dollars=seat.flags.use_dollars)
+    if (
+        side is None
+        or time_in_force is None
+        or prevention is None
+        or price is None
+        or message.ord_type != OrdType.LIMIT
+        or message.exec_inst not in (None, ExecInst.POST_ONLY)
+        or message.ex_destination not in _ROUTES
+    ):
+        return RejectCause.INVALID_ORDER
+    dated = time_in_force is exchange.TimeInForce.GOOD_TILL_DATE
+    return PlaceOrder(
+        order_id=order_id,
+        cl_ord_id=message.cl_ord_id,
+        account=seat.account(message.alloc_account),
+        origin=seat.origin,
+        market=message.symbol,
+        side=side,
+        quantity=message.order_qty,
+        price=price,
+        time_in_force=time_in_force,
+        expire_time=message.expire_time if dated else None,
+        post_only=message.exec_inst is not None,
+        self_trade_prevention=prevention,
+        cancel_on_pause=message.cancel_order_on_pause is True,
+        max_execution_cost=message.max_execution_cost,
+        group=message.secondary_cl_ord_id or message.order_group_id,
+    )
+
+
+def cancel_order(message: OrderCancelRequest, seat: Seat) -> CancelOrder | RefusalCause:
+    """Return the command for a cancel, or why there is none."""
+    side = SIDES.get(message.side)
+    if side is None or message.party_ids or message.ex_destination not in _ROUTES:
+        return RefusalCause.ORDER_NOT_FOUND
+    return CancelOrder(
+        cl_ord_id=message.cl_ord_id,
+        orig_cl_ord_id=message.orig_cl_ord_id,
+        account=seat.account(message.alloc_account),
+        origin=seat.origin,
+        market=message.symbol,
+        side=side,
+        order_id=message.order_id,
+    )
+
+
+def amend_order(message: OrderCancelReplaceRequest, seat: Seat) -> AmendOrder | RefusalCause:
+    """Return the command for an amend, or why there is none."""
+    side = SIDES.get(message.side)
+    if side is None or message.party_ids or message.ex_destination not in _ROUTES:
+        return RefusalCause.ORDER_NOT_FOUND
+    price: Decimal | None = None
+    if message.price is not None:
+        price = price_from_wire(message.price, dollars=seat.flags.use_dollars)
+        if price is None:
+            return RefusalCause.INVALID_ORDER
+    if message.ord_type != OrdType.LIMIT:
+        return RefusalCause.INVALID_ORDER
+    return AmendOrder(
+        cl_ord_id=message.cl_ord_id,
+        orig_cl_ord_id=message.orig_cl_ord_id,
+        account=seat.account(message.alloc_account),
+        origin=seat.origin,
+        market=message.symbol,
+        side=side,
+        quantity=message.order_qty,
+        price=price,
+        order_id=message.order_id,
+    )

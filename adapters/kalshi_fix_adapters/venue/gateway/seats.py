@@ -1,0 +1,77 @@
+"""Seats: one per API key and session type, where reports go to and requests come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange import AccountId
+from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
+from kalshi_fix_sansio.base import Message
+
+
+@attrs.define(eq=False)
+class Seat:
+    """A key on a session type. It outlives connections: its orders go on resting, and on a
+    session type with resend its reports wait for it."""
+
+    key_id: str
+    owner: str
+    """Whose key it is."""
+    session_type: str
+    product: str
+    may_write: bool
+    """Whether the key's scopes allow orders."""
+    keeps_messages: bool
+    """Whether what is sent while nobody is connected waits (the session type has resend)."""
+    flags: LogonFlags = attrs.field(factory=LogonFlags)
+    """Those of its last Logon."""
+    connection: int | None = None
+    """The connection that is logged on, if any."""
+
+    @property
+    def origin(self) -> str:
+        """What the exchange knows the seat by."""
+        return f"{self.key_id}:{self.session_type}"
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether a message to it can reach it, now or later."""
+        return self.connection is not None or self.keeps_messages
+
+    def account(self, subaccount: int | None) -> AccountId:
+        """Return the purse that AllocAccount (79) names; absent and 0 are the primary one."""
+        return AccountId(self.owner, subaccount or 0)
+
+
+Delivery = tuple[Seat, Message]
+"""A message on its way to a seat."""
+
+
+@attrs.define(eq=False)
+class Seats:
+    """All seats of one product that ever logged on."""
+
+    _by_origin: dict[str, Seat] = attrs.field(factory=dict)
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(self._by_origin.values())
+
+    def get(self, origin: str) -> Seat | None:
+        """Return the seat of this origin, if it ever logged on."""
+        return self._by_origin.get(origin)
+
+    def add(self, seat: Seat) -> None:
+        """Take in a seat that logs on for the first time."""
+        self._by_origin[seat.origin] = seat
+
+    def audience(self, owner: str, origins: tuple[str | None, ...]) -> tuple[Seat, ...]:
+        """Return who is told of an order: the seats that placed it and changed it, and the
+        listeners of its owner."""
+        return tuple(
+            seat
+            for seat in self
+            if seat.takes_messages
+            and (seat.origin in origins or (seat.flags.listener and seat.owner == owner))
+        )

@@ -1,0 +1,41 @@
+"""How the exchange's dollars and contracts look to one session (the page on subpenny pricing)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+_FOUR_PLACES = Decimal("0.0001")
+_TWO_PLACES = Decimal("0.01")
+_CENTS_PER_DOLLAR = 100
+
+
+def price_from_wire(value: Decimal, *, dollars: bool) -> Decimal | None:
+    """Return a client's price in dollars; None for cents that are not whole ones."""
+    if dollars:
+        return value
+    return value / _CENTS_PER_DOLLAR if value == value.to_integral_value() else None
+
+
+def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:
+    """Return a price with four decimals in dollars, or in cents with as few decimals as it takes.
+
+    An average of several fills is rounded to a hundredth of a cent.
+    """
+    rounded = value.quantize(_FOUR_PLACES)
+    return rounded if dollars else _trim(rounded * _CENTS_PER_DOLLAR)
+
+
+def contracts(quantity: Decimal) -> Decimal:
+    """Return a quantity with two decimals (changelog 1.0.18)."""
+    return quantity.quantize(_TWO_PLACES)
+
+
+def money(amount: Decimal) -> Decimal:
+    """Return dollars with two decimals, or with more where the amount has them."""
+    rounded = amount.quantize(_TWO_PLACES)
+    return rounded if rounded == amount else _trim(amount)
+
+
+def _trim(value: Decimal) -> Decimal:
+    whole = value.to_integral_value()
+    return whole.quantize(Decimal(1)) if value == whole else value.normalize()

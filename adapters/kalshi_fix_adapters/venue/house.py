@@ -1,0 +1,47 @@
+"""Resting liquidity from the house, so that a new user's first look at a book is not an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+
+from kalshi_fix_adapters.venue.exchange import AccountId, MarketRules, PlaceOrder, Side, TimeInForce
+
+HOUSE = "house"
+"""Owner of the house's account."""
+
+
+def house_orders(
+    rules: MarketRules,
+    middle: Decimal,
+    random: Random,
+    new_id: Callable[[], str],
+    *,
+    levels: int = 5,
+    spacing: Decimal | None = None,
+    largest: int = 100,
+) -> tuple[PlaceOrder, ...]:
+    """Return resting orders on both sides of a middle price in dollars, the best ones first.
+
+    Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick), with 1 to
+    `largest` contracts each; prices that the market does not take are left out. The orders belong
+    to the account `HOUSE`, and nobody is told of their fills.
+    """
+    step = rules.tick if spacing is None else spacing
+    return tuple(
+        PlaceOrder(
+            order_id=new_id(),
+            cl_ord_id=new_id(),
+            account=AccountId(HOUSE),
+            origin=HOUSE,
+            market=rules.ticker,
+            side=side,
+            quantity=Decimal(random.randint(1, largest)),
+            price=price,
+            time_in_force=TimeInForce.GOOD_TILL_CANCEL,
+        )
+        for level in range(1, levels + 1)
+        for side, price in ((Side.BUY, middle - level * step), (Side.SELL, middle + level * step))
+        if rules.accepts_price(price)
+    )

@@ -1,0 +1,44 @@
+"""Messages for a seat on a session with resend: kept across connections, and taken in between them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kalshi_fix_sansio import DIALECT, Header
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.session import MemoryStore, StoredMessage
+
+
+class Mailbox:
+    """The store of one seat on KalshiRT or KalshiPT."""
+
+    def __init__(self, session_type: str, key_id: str) -> None:
+        """Begin with both directions at number 1."""
+        self.store = MemoryStore()
+        self._session_type = session_type
+        self._key_id = key_id
+        self._codec = Codec(DIALECT)
+
+    def retain(self, hours: int, now: Instant) -> None:
+        """Keep messages this long from now on (MessageRetentionPeriod, 20200)."""
+        self.store.max_age = timedelta(hours=hours)
+        self.forget(now)
+
+    def forget(self, now: Instant) -> None:
+        """Forget what has been kept for long enough."""
+        self.store.forget_before(now.utc - self.store.max_age)
+
+    def post(self, message: Message, now: Instant) -> None:
+        """Give a message its number while nobody is connected, so that it can be asked for later."""
+        seq_num = self.store.next_outgoing
+        header = Header(
+            msg_type=message.MSG_TYPE,
+            msg_seq_num=seq_num,
+            sender_comp_id=self._session_type,
+            target_comp_id=self._key_id,
+            sending_time=now.utc,
+        )
+        frame = self._codec.encode(message, header)
+        self.store.record_sent(seq_num, StoredMessage(seq_num, now.utc, frame))

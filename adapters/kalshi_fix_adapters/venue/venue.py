@@ -1,0 +1,295 @@
+"""The simulated venue: connections in, bytes out; no I/O, no clock.
+
+It owns an acceptor Session for each connection, decides about logons, and carries messages between the
+sessions and the gateways of the two products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import count
+from random import Random
+from typing import cast
+from uuid import UUID
+
+import attrs
+
+from kalshi_fix_adapters.venue import admission
+from kalshi_fix_adapters.venue.config import VenueConfig
+from kalshi_fix_adapters.venue.exchange import Advance, CancelAll, CancelCause, Command, Exchange
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
+from kalshi_fix_adapters.venue.gateway.front import ProductFront
+from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
+from kalshi_fix_adapters.venue.mailbox import Mailbox
+from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import Session
+
+
+@attrs.define(eq=False)
+class _Line:
+    """One connection."""
+
+    id: int
+    product: str
+    session: Session
+    seat: Seat | None = None
+    """Who is logged on."""
+    output: bytes = b""
+    """What was taken from the session and not yet by the caller."""
+
+    def has_output(self) -> bool:
+        if not self.output:
+            self.output = self.session.data_to_send()
+        return bool(self.output)
+
+
+class Venue:
+    """A simulated Kalshi for both products.
+
+    Whoever moves the bytes calls `connection_made`, `receive_data`, `receive_eof` and `handle_timer`,
+    after each writes what `connections_with_output` have to say, closes what `should_close`, and sleeps
+    until `next_deadline`. The same calls with the same `random` seed give the same bytes.
+    """
+
+    def __init__(self, config: VenueConfig, random: Random) -> None:
+        """Open the venue; ids of orders and trades are drawn from `random`."""
+        self._config = config
+        self._random = random
+        self._keys = {key.key_id: key for key in config.api_keys}
+        self._fronts = {
+            product: ProductFront(
+                Exchange(
+                    product,
+                    config.markets.get(product, ()),
+                    config.balances(product),
+                    zone=config.zone,
+                    new_id=self._new_id,
+                    fees=config.fees.get(product),
+                ),
+                config.symbol_limits,
+                self._new_id,
+            )
+            for product in PRODUCTS
+        }
+        self._numbers = count(1)
+        self._lines: dict[int, _Line] = {}
+        self._logged_on: dict[str, int] = {}
+        """Connection by key."""
+        self._mailboxes: dict[Seat, Mailbox] = {}
+        self._restless: list[_Line] = []
+        """Lines whose session was ended by something that happened on another."""
+        self._last: Instant | None = None
+
+    # Connections
+
+    def connection_made(self, product: str, session_type: str, now: Instant) -> int:
+        """Take a new connection on the port of a product's session type; return its number.
+
+        Raises:
+            ConfigurationError: the product does not have this session type.
+            KeyError: there is no such session type.
+        """
+        config = SessionConfig(
+            role=Role.ACCEPTOR,
+            dialect=DIALECT,
+            session_type=DIALECT.session_types[session_type],
+            product=product,
+            sender_comp_id=session_type,
+            min_heart_bt_int=admission.MIN_HEART_BT_INT[product],
+            sending_time_tolerance=self._config.sending_time_tolerance,
+            logon_timeout=self._config.logon_timeout,
+            strict=True,
+            max_unsent=self._config.max_unsent,
+        )
+        self._last = now
+        line = _Line(next(self._numbers), product, Session(config))
+        self._lines[line.id] = line
+        line.session.connect(now)
+        return line.id
+
+    def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
+        """Take bytes of a connection. One that is gone is ignored."""
+        self._last = now
+        line = self._lines.get(conn)
+        if line is not None:
+            line.session.receive_data(data, now)
+            self._attend(line, now)
+
+    def receive_eof(self, conn: int, now: Instant) -> None:
+        """Take note that a connection is gone, whoever closed it. It is forgotten."""
+        self._last = now
+        line = self._lines.get(conn)
+        if line is not None:
+            line.session.receive_eof(now)
+            self._attend(line, now)
+            del self._lines[conn]
+
+    def data_to_send(self, conn: int) -> bytes:
+        """Return the bytes to be written to a connection, and forget them."""
+        line = self._lines.get(conn)
+        if line is None or not line.has_output():
+            return b""
+        output, line.output = line.output, b""
+        return output
+
+    def connections_with_output(self) -> set[int]:
+        """Return the connections for which `data_to_send` has something."""
+        return {line.id for line in self._lines.values() if line.has_output()}
+
+    def should_close(self, conn: int) -> bool:
+        """Say whether a connection is to be closed, everything having been fetched."""
+        line = self._lines.get(conn)
+        return line is None or (line.session.wants_close and not line.has_output())
+
+    # Time
+
+    def next_deadline(self) -> float | None:
+        """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
+        deadlines = [line.session.next_deadline() for line in self._lines.values()]
+        deadlines.extend(self._expiry_deadline(front.exchange) for front in self._fronts.values())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def handle_timer(self, now: Instant) -> None:
+        """Do what is due: heartbeats and timeouts of sessions, expiries of orders."""
+        self._last = now
+        for line in tuple(self._lines.values()):
+            line.session.handle_timer(now)
+            self._attend(line, now)
+        for product, front in self._fronts.items():
+            if _is_due(front.exchange.next_expiry(), now.utc):
+                self.execute(product, Advance(), now)
+        for mailbox in self._mailboxes.values():
+            mailbox.forget(now)
+
+    # The operator
+
+    def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        """Do something at a product's exchange, such as a pause, and tell the sessions concerned.
+
+        Raises:
+            ValueError: a SetMarketState that cannot be.
+        """
+        self._last = now
+        deliveries, outcomes = self._fronts[product].execute(command, now.utc)
+        self._deliver(deliveries, now)
+        self._calm(now)
+        return outcomes
+
+    def exchange(self, product: str) -> Exchange:
+        """Return a product's exchange, to be looked at; change it through `execute`."""
+        return self._fronts[product].exchange
+
+    # What sessions say
+
+    def _attend(self, line: _Line, now: Instant) -> None:
+        while events := line.session.events():
+            for event in events:
+                self._take(line, event, now)
+        self._calm(now)
+
+    def _calm(self, now: Instant) -> None:
+        while self._restless:
+            self._attend(self._restless.pop(), now)
+
+    def _take(self, line: _Line, event: Event, now: Instant) -> None:
+        match event:
+            case LogonRequested():
+                self._admit(line, event, now)
+            case MessageReceived() if line.seat is not None:
+                front = self._fronts[line.product]
+                self._deliver(front.handle(event.message, line.seat, now.utc), now)
+            case SessionEnded() if line.seat is not None:
+                seat, line.seat = line.seat, None
+                self._leave(line.product, seat, now)
+
+    def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
+        logon = cast("Logon", request.logon)
+        flags = LogonFlags.from_logon(logon, line.product)
+        text = admission.refusal(request, logon, self._keys, line.product, flags)
+        key_id = request.signed.sender_comp_id
+        if text is None and key_id in self._logged_on:
+            text = admission.ALREADY_EXISTS
+        if text is not None:
+            line.session.refuse_logon(text, now)
+            return
+        seat = self._seat(line, key_id)
+        mailbox = self._mailboxes.get(seat)
+        if mailbox is not None:
+            mailbox.retain(flags.retention_hours, now)
+        line.session.accept_logon(now, store=None if mailbox is None else mailbox.store)
+        if line.session.is_established:
+            line.seat = seat
+            seat.flags = flags
+            seat.connection = line.id
+            self._logged_on[key_id] = line.id
+
+    def _seat(self, line: _Line, key_id: str) -> Seat:
+        key, session_type = self._keys[key_id], line.session.config.session_type
+        new = Seat(
+            key_id,
+            key.owner,
+            session_type.name,
+            line.product,
+            admission.may_write(key),
+            session_type.resend,
+        )
+        seats = self._fronts[line.product].seats
+        known = seats.get(new.origin)
+        if known is not None:
+            return known
+        seats.add(new)
+        if session_type.resend:
+            self._mailboxes[new] = Mailbox(session_type.name, key_id)
+        return new
+
+    def _leave(self, product: str, seat: Seat, now: Instant) -> None:
+        seat.connection = None
+        del self._logged_on[seat.key_id]
+        self._fronts[product].leave(seat)
+        if seat.flags.cancel_on_disconnect:
+            command = CancelAll(origin=seat.origin, cause=CancelCause.DISCONNECTED)
+            deliveries, _ = self._fronts[product].execute(command, now.utc)
+            self._deliver(deliveries, now)
+
+    # What goes to sessions
+
+    def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
+        for seat, message in deliveries:
+            if not self._send(seat, message, now) and seat in self._mailboxes:
+                self._mailboxes[seat].post(message, now)
+
+    def _send(self, seat: Seat, message: Message, now: Instant) -> bool:
+        line = None if seat.connection is None else self._lines[seat.connection]
+        if line is None or not line.session.is_established:
+            return False
+        try:
+            line.session.send(message, now)
+        except (InvalidMessageError, EncodeError):
+            raise
+        except LocalProtocolError:
+            # It has stopped reading. A report must not be skipped silently: the connection ends,
+            # and where there is resend the report waits with the others.
+            line.session.abort(now, "Too much unread data")
+            self._restless.append(line)
+            return False
+        return True
+
+    def _new_id(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def _expiry_deadline(self, exchange: Exchange) -> float | None:
+        expiry = exchange.next_expiry()
+        if expiry is None or self._last is None:
+            return None
+        return self._last.monotonic + (expiry - self._last.utc).total_seconds()
+
+
+def _is_due(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
