@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
+
+BODY = b"35=D|34=5|49=me|56=KalshiNR|11=a1|38=10|40=2|54=1|55=HIGHNY-23DEC31|44=75|"
+ORDER = b"8=FIXT.1.1|9=%d|%s10=123|" % (len(BODY), BODY)
+LOGON = b"8=FIXT.1.1|9=10|35=A|98=0|10=001|"
+
+
+def read(log: bytes, *, max_message: int = 1024) -> list[LoggedMessage]:
+    reader = LogReader(max_message)
+    return [*reader.feed(log), *reader.close()]
+
+
+def frames(log: bytes) -> list[bytes]:
+    return [message.frame.replace(b"\x01", b"|") for message in read(log)]
+
+
+def test_each_separator_is_understood() -> None:
+    for separator in (b"\x01", b"|", b"^A"):
+        assert frames(ORDER.replace(b"|", separator) + b"\n") == [ORDER]
+
+
+def test_what_stands_around_a_message_is_ignored() -> None:
+    assert frames(b"12:00:01,123 [io] <- '" + ORDER + b"' 99 bytes\n") == [ORDER]
+
+
+def test_a_message_needs_no_end_of_line() -> None:
+    assert frames(ORDER) == [ORDER]
+    assert frames(ORDER.rstrip(b"|")) == [ORDER]
+
+
+def test_several_messages_on_a_line() -> None:
+    assert frames(ORDER + LOGON + b" then " + ORDER + b"\n" + LOGON) == [ORDER, LOGON, ORDER, LOGON]
+
+
+def test_separators_may_differ_between_messages() -> None:
+    assert frames(ORDER.replace(b"|", b"\x01") + LOGON + ORDER.replace(b"|", b"^A")) == [ORDER, LOGON, ORDER]
+
+
+def test_a_message_on_several_lines() -> None:
+    broken = (
+        ORDER.replace(b"|11=", b"|\n11=").replace(b"|55=", b"|\r\n   55=").replace(b"|10=", b"|  \n\t10=")
+    )
+    assert frames(broken + b"\n" + LOGON) == [ORDER, LOGON]
+
+
+def test_a_field_on_each_line() -> None:
+    assert frames(b"sent:\n" + ORDER.replace(b"|", b"\n") + b"\n" + LOGON) == [ORDER, LOGON]
+
+
+def test_lines_that_end_without_separator() -> None:
+    assert frames(ORDER.replace(b"|11=", b"\n11=")) == [ORDER]
+
+
+def test_a_remark_between_the_lines_of_a_message_is_skipped() -> None:
+    assert frames(ORDER.replace(b"|10=", b"|\n      ^^ price\n10=")) == [ORDER]
+
+
+def test_lines_that_do_not_belong_to_it_end_a_message() -> None:
+    cut = b"8=FIXT.1.1|35=V|263=2|"
+    assert frames(cut + b"\n12:00 the market\n12:01 is closed\n11=a1|\n" + LOGON) == [cut, LOGON]
+    assert frames(cut + b"\n\n11=a1|\n" + LOGON) == [cut, LOGON]
+    assert frames(cut + b"\r\n\r\n11=a1|") == [cut]
+
+
+def test_a_message_without_end_ends_where_the_next_begins() -> None:
+    cut = b"8=FIXT.1.1|35=V|263=2|"
+    assert frames(cut + LOGON) == [cut, LOGON]
+    assert frames(cut + b"55=BTC" + LOGON) == [cut + b"55=BTC|", LOGON]
+    assert frames(cut + b"\n12:00 " + LOGON) == [cut, LOGON]
+
+
+def test_what_follows_the_last_field_of_a_log_line_is_no_field() -> None:
+    assert frames(b"8=FIXT.1.1|35=D|11=1|...\n") == [b"8=FIXT.1.1|35=D|11=1|"]
+    assert frames(b"['8=FIXT.1.1|35=D|11=1|'] ||\n") == [b"8=FIXT.1.1|35=D|11=1|"]
+
+
+def test_a_value_may_hold_the_separator() -> None:
+    assert frames(b"8=FIXT.1.1|35=5|58=a|b||c|10=001|")[0] == b"8=FIXT.1.1|35=5|58=a|b||c|10=001|"
+    [message] = read(b"8=FIXT.1.1|35=5|58=a|b||c|10=001|")
+    assert message.frame == b"8=FIXT.1.1\x0135=5\x0158=a|b||c\x0110=001\x01"
+
+
+def test_body_length_tells_a_broken_value_from_two_fields() -> None:
+    for place in range(ORDER.index(b"35="), ORDER.index(b"10=123") - 1):
+        assert frames(ORDER[:place] + b"\n" + ORDER[place:]) == [ORDER], place
+
+
+def test_the_checksum_tells_that_a_value_holds_a_line_break() -> None:
+    text = b"8=FIXT.1.1\x019=18\x0135=5\x0158=one\n2=two\x01"
+    whole = b"%s10=%03d\x01" % (text, sum(text) % 256)
+    assert read(whole)[0].frame == whole
+
+
+def test_only_begin_string_begins_a_message() -> None:
+    assert frames(b"58=FIXT.1.1|35=D|11=1|10=000|\n") == []
+    assert frames(b"8=FIX.4.4|35=D|11=1|10=000|\n") == []
+    assert frames(b"whatever stands before 8=FIXT.1.1\nis ignored, is it not?\n") == []
+
+
+def test_lines_are_counted() -> None:
+    log = b"\n\n" + ORDER + b"\n" + ORDER.replace(b"|", b"\n") + b"\n\nx " + LOGON + LOGON
+    assert [message.line for message in read(log)] == [3, 4, 19, 19]
+
+
+def test_a_message_that_never_ends_is_cut() -> None:
+    [first, second] = read(b"8=FIXT.1.1|35=D|11=1|58=" + b"x" * 5000 + b"\n" + LOGON)
+    assert first == LoggedMessage(b"8=FIXT.1.1\x0135=D\x0111=1\x01", 1, cut=True)
+    assert second.frame.startswith(b"8=FIXT.1.1\x019=10\x01")
+    assert second.line == 2
+
+
+def test_many_fields_are_cut_too() -> None:
+    [first, second] = read(b"8=FIXT.1.1|35=D|" + b"11=1|" * 1000 + LOGON)
+    assert first.cut
+    assert len(first.frame) < 1100
+    assert not second.cut
+
+
+def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
+    reader = LogReader(1024)
+    for _ in range(200):
+        assert list(reader.feed(b"junk 8=FIXT.1. " * 100)) == []
+        assert len(reader._buffer) < 2000
+    assert not [*reader.feed(b"8=FIXT.1.1|35=D|58=")]
+    found = []
+    for _ in range(200):
+        found += reader.feed(b" " * 1500)
+        assert len(reader._buffer) < 4000
+    assert [message.cut for message in found] == [True]
+
+
+PIECES = st.sampled_from(
+    [
+        *(ORDER, LOGON, ORDER.replace(b"|", b"\x01"), LOGON.replace(b"|", b"^A"), LOGON.replace(b"|", b"\n")),
+        *(
+            b"8=FIXT.1.1",
+            b"|",
+            b"^A",
+            b"\x01",
+            b"\n",
+            b"\r\n",
+            b" ",
+            b"\t",
+            b"^",
+            b"\r",
+            b"5",
+            b"10=",
+            b"=",
+            b"9=",
+        ),
+        *(b"11=a1|", b"10=123", b"35=A\n", b"junk", b"58=text with 8=FIXT.1.1 in it|", b"x" * 300),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=25).map(b"".join), st.lists(st.integers(0, 600), max_size=12))
+def test_how_a_log_is_cut_into_pieces_makes_no_difference(log: bytes, cuts: list[int]) -> None:
+    reader = LogReader(256)
+    found = []
+    begin = 0
+    for end in sorted(cuts):
+        found += reader.feed(log[begin:end])
+        begin = max(begin, end)
+    found += reader.feed(log[begin:])
+    found += reader.close()
+    assert found == read(log, max_message=256)
+
+
+@given(st.binary(max_size=300) | st.lists(PIECES, max_size=25).map(b"".join))
+def test_byte_by_byte_is_the_same_as_whole(log: bytes) -> None:
+    reader = LogReader(256)
+    found = [message for byte in log for message in reader.feed(bytes([byte]))]
+    found += reader.close()
+    assert found == read(log, max_message=256)
+
+
+SEPARATOR = st.sampled_from([b"\x01", b"|", b"^A"])
+VALUE = st.text("abcXYZ0189.-:/ ^;", min_size=1, max_size=12).map(str.encode).filter(lambda v: b"^A" not in v)
+FIELDS = st.lists(st.tuples(st.integers(11, 30000), VALUE), max_size=12)
+
+
+@given(
+    st.lists(st.tuples(SEPARATOR, FIELDS, st.sampled_from([b"", b"\n", b" IN ", b"\r\n12:00 "])), max_size=5)
+)
+def test_every_message_is_found_as_it_was(
+    messages: list[tuple[bytes, list[tuple[int, bytes]], bytes]],
+) -> None:
+    log, expected = b"", []
+    for separator, body, junk in messages:
+        fields = [b"8=FIXT.1.1", b"35=D", *(b"%d=%s" % (tag, value) for tag, value in body), b"10=007"]
+        expected.append(b"".join(field + b"\x01" for field in fields))
+        log += junk + b"".join(field + separator for field in fields)
+    assert [message.frame for message in read(log)] == expected
