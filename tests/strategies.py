@@ -19,13 +19,11 @@ from kalshi_fix_sansio.layout import (
     Kind,
     Member,
     MessageLayout,
-    Presence,
 )
+from tests.samples import CODEC_TAGS, is_required
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 LATIN_1 = PRINTABLE + "".join(chr(code) for code in range(0xA0, 0x100))
-CODEC_TAGS = frozenset({8, 9, 10, 35})
-"""What the codec writes itself."""
 
 
 def moments() -> st.SearchStrategy[datetime]:
@@ -110,7 +108,7 @@ def blocks(
     An entry of a group has at least one of the tags that open one (`opens_entry`).
     """
     required = {
-        member.attribute: _member(member, dialect) for member in layout.members if _is_required(member)
+        member.attribute: _member(member, dialect) for member in layout.members if is_required(member)
     }
     optional = {
         member.attribute: _member(member, dialect)
@@ -124,16 +122,6 @@ def blocks(
     if not openers:
         return made
     return made.filter(lambda entry: any(getattr(entry, name) is not None for name in openers))
-
-
-def _is_required(member: Member) -> bool:
-    """Say whether the class cannot be made without this member."""
-    return (
-        isinstance(member, FieldMember)
-        and member.tag not in CODEC_TAGS
-        and member.presence is Presence.REQUIRED
-        and all(rule.presence is Presence.REQUIRED for rule in member.rules)
-    )
 
 
 def _member(member: Member, dialect: Dialect) -> st.SearchStrategy[Any]:

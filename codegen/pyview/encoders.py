@@ -126,7 +126,7 @@ class _Body:
         counter = f'f"{member.field.tag}={{len({attribute})}}\\x01"'
         loop = [f"for {each} in {attribute}:", f"    text += {entry}({each})"]
         self.lines += start
-        if always_required(member) and not group.minimum:
+        if always_required(member):
             self.lines += [
                 f"if {attribute}:",
                 "    text += unknown",

@@ -1,7 +1,112 @@
-"""Kalshi's FIX dialect without I/O: typed messages, codec and session."""
+"""Kalshi's FIX dialect without I/O: typed messages, the codec, and a session for either side.
+
+Every message class, group entry, codeset and table of the dialect is generated from the spec and exported
+here by its FIX name. Signing a Logon needs a cryptography library and is imported by itself, as
+`kalshi_fix_sansio.signing`; everything that does I/O is in `kalshi_fix_adapters`.
+"""
+
+from __future__ import annotations
 
 from kalshi_fix_sansio import _generated
-from kalshi_fix_sansio._generated import *  # noqa: F403 - the list is generated, explicit and typed
+from kalshi_fix_sansio._generated import *  # noqa: F403 - its __all__ is generated, explicit and typed
+from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
+from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Inspection, Node
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.errors import (
+    ConfigurationError,
+    DecodeError,
+    EncodeError,
+    InvalidMessageError,
+    KalshiFixError,
+    KeyFileError,
+    LocalProtocolError,
+)
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    GapClosed,
+    GapDetected,
+    GarbledReceived,
+    LoggedOn,
+    LogonRequested,
+    LogoutReceived,
+    MessageReceived,
+    MessageRejected,
+    PeerSilent,
+    RejectReceived,
+    ResendServed,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled
+from kalshi_fix_sansio.layout import Dialect, Kind, Presence, Sender, SessionType
+from kalshi_fix_sansio.messages import decode, decode_strict, encode, inspect
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
+from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session, State, StoredMessage
+from kalshi_fix_sansio.validation import validate
 
-__all__: list[str] = []
+__all__ = [
+    "Block",
+    "CloseReason",
+    "Codec",
+    "ConfigurationError",
+    "DecodeError",
+    "Dialect",
+    "EncodeError",
+    "Event",
+    "FieldNode",
+    "Frame",
+    "Framer",
+    "GapClosed",
+    "GapDetected",
+    "Garbled",
+    "GarbledReceived",
+    "GroupNode",
+    "Inspection",
+    "Instant",
+    "InvalidMessageError",
+    "KalshiFixError",
+    "KeyFileError",
+    "Kind",
+    "LocalProtocolError",
+    "LoggedOn",
+    "LogonRequested",
+    "LogonToSign",
+    "LogoutReceived",
+    "MemoryStore",
+    "Message",
+    "MessageReceived",
+    "MessageRejected",
+    "MessageStore",
+    "Node",
+    "PeerSilent",
+    "Presence",
+    "Problem",
+    "Reason",
+    "RejectReceived",
+    "ResendFresh",
+    "ResendPolicy",
+    "ResendServed",
+    "Role",
+    "Sender",
+    "SequenceSkipped",
+    "Session",
+    "SessionConfig",
+    "SessionEnded",
+    "SessionType",
+    "SignLogon",
+    "State",
+    "StoredMessage",
+    "UnknownField",
+    "UnknownMessage",
+    "decode",
+    "decode_strict",
+    "encode",
+    "inspect",
+    "resend_everything",
+    "validate",
+]
 __all__ += _generated.__all__

@@ -114,7 +114,7 @@ class Trailer(Block):
 class FixMessage(Message):
     """Base of every message of this dialect: its header and trailer have these types."""
 
-    header: Header | None = attrs.field(default=None, eq=False, repr=False)
+    header: Header | None = attrs.field(default=None, eq=False)
     """The header as received (or as sent); None on a message that was built and not yet sent."""
-    trailer: Trailer | None = attrs.field(default=None, eq=False, repr=False)
+    trailer: Trailer | None = attrs.field(default=None, eq=False)
     """The trailer as received; None on a message that was built."""

@@ -58,10 +58,11 @@ def encode_market_data_incremental_refresh(message: MarketDataIncrementalRefresh
     text = ""
     unknown = format_unknown(message.unknown) if message.unknown else ""
     if message.md_entries:
-        text += unknown + f"268={len(message.md_entries)}\x01"  # NoMDEntries
+        text += unknown
         unknown = ""
-        for md_inc_entry in message.md_entries:
-            text += encode_md_inc_entry(md_inc_entry)
+    text += f"268={len(message.md_entries)}\x01"  # NoMDEntries
+    for md_inc_entry in message.md_entries:
+        text += encode_md_inc_entry(md_inc_entry)
     return text + unknown
 
 

@@ -41,10 +41,11 @@ def encode_quote_request(message: QuoteRequest) -> str:
     )
     unknown = format_unknown(message.unknown) if message.unknown else ""
     if message.related_sym:
-        text += unknown + f"146={len(message.related_sym)}\x01"  # NoRelatedSym
+        text += unknown
         unknown = ""
-        for quote_request_symbol in message.related_sym:
-            text += encode_quote_request_symbol(quote_request_symbol)
+    text += f"146={len(message.related_sym)}\x01"  # NoRelatedSym
+    for quote_request_symbol in message.related_sym:
+        text += encode_quote_request_symbol(quote_request_symbol)
     if message.alloc_account is not None:
         text += f"79={format_int(message.alloc_account)}\x01"
     if message.multivariate_collection_ticker is not None:

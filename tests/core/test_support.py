@@ -1,0 +1,95 @@
+"""Code values, lists of entries and unknown fields, as generated code uses them."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.errors import EncodeError
+from kalshi_fix_sansio.scalars import to_char, to_int
+from kalshi_fix_sansio.support import format_unknown, to_entries, to_int_code, to_str_code
+
+
+class Light(StrEnum):
+    RED = "r"
+
+
+class Tone(StrEnum):
+    RED = "r"
+
+
+class Step(IntEnum):
+    ONE = 1
+
+
+def test_a_known_value_becomes_the_member() -> None:
+    assert to_str_code(Light, "r", to_char) is Light.RED
+    assert to_str_code(Light, Light.RED, to_char) is Light.RED
+    assert to_int_code(Step, 1, to_int) is Step.ONE
+    assert to_int_code(Step, "01", to_int) is Step.ONE
+    assert to_int_code(Step, Step.ONE, to_int) is Step.ONE
+
+
+def test_an_unknown_value_stays_plain() -> None:
+    text = to_str_code(Light, "g", to_char)
+    assert (text, type(text)) == ("g", str)
+    number = to_int_code(Step, "77", to_int)
+    assert (number, type(number)) == (77, int)
+
+
+def test_a_member_of_another_codeset_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"expected Light or a plain value, not Tone\.RED"):
+        to_str_code(Light, Tone.RED, to_char)
+    with pytest.raises(TypeError, match=r"expected Step or a plain value, not Light\.RED"):
+        to_int_code(Step, Light.RED, to_int)
+
+
+def test_the_lexical_form_is_checked() -> None:
+    with pytest.raises(ValueError, match="exactly one character"):
+        to_str_code(Light, "rr", to_char)
+    with pytest.raises(ValueError, match="expected an integer"):
+        to_int_code(Step, "+1", to_int)
+    with pytest.raises(TypeError, match="not bool"):
+        to_int_code(Step, True, to_int)
+
+
+def test_entries_become_a_new_list() -> None:
+    given = ("a", "b")
+    entries = to_entries(str, given)
+    assert entries == ["a", "b"]
+    assert to_entries(str, entries) is not entries
+
+
+def test_an_entry_of_another_class_is_refused() -> None:
+    with pytest.raises(TypeError, match="expected a list of str, not one with int in it"):
+        to_entries(str, ["a", 1])
+
+
+def test_unknown_fields_are_written_in_their_order() -> None:
+    assert format_unknown(((9002, b"b"), (9001, b"\xe9=1"))) == "9002=b\x019001=\xe9=1\x01"
+    assert format_unknown(()) == ""
+
+
+@pytest.mark.parametrize("tag", [0, -5, 10**9, "5"])
+def test_an_unknown_field_needs_a_tag(tag: Any) -> None:
+    with pytest.raises(EncodeError, match=f"needs a tag from 1 to 999999999, not {tag!r}"):
+        format_unknown(((tag, b"x"),))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (b"", "the value of unknown field 9001 is empty"),
+        ("x", "the value of unknown field 9001 must be bytes, not str"),
+        (b"a\x01b", "the value of unknown field 9001 holds SOH without its length in front"),
+    ],
+)
+def test_an_unknown_field_needs_a_value(value: Any, text: str) -> None:
+    with pytest.raises(EncodeError, match=text):
+        format_unknown(((9000, b"4"), (9001, value)))
+
+
+def test_an_unknown_data_field_goes_with_its_length() -> None:
+    assert format_unknown(((9000, b"3"), (9001, b"a\x01b"))) == "9000=3\x019001=a\x01b\x01"

@@ -1,0 +1,230 @@
+"""Every generated class of the Kalshi dialect: made, compared, shown, encoded, and refusing what is wrong."""
+
+from __future__ import annotations
+
+import ast
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import kalshi_fix_sansio
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.base import Block, Message
+from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind, Presence
+from tests.samples import CODEC_TAGS, full, is_required, minimal, value_of
+
+GENERATED = Path(kalshi_fix_sansio.__file__).parent / "_generated"
+
+
+def entry_layouts() -> dict[str, BlockLayout]:
+    """Every group entry's layout by its class's name."""
+    found: dict[str, BlockLayout] = {}
+
+    def visit(layout: BlockLayout) -> None:
+        for member in layout.members:
+            if isinstance(member, GroupMember):
+                found[member.entry.cls.__name__] = member.entry
+                visit(member.entry)
+
+    for message in DIALECT.messages.values():
+        visit(message.body)
+    return found
+
+
+MESSAGES = {layout.name: layout.body for layout in DIALECT.messages.values()}
+BLOCKS = {**MESSAGES, **entry_layouts(), "Header": DIALECT.header, "Trailer": DIALECT.trailer}
+
+CODESETS = {field.codes.__name__: field.codes for field in DIALECT.fields.values() if field.codes is not None}
+
+CONSTANTS = {"encrypt_method", "default_appl_ver_id"}
+"""Attributes of Logon that have their only value from the start."""
+
+every_block = pytest.mark.parametrize("layout", BLOCKS.values(), ids=BLOCKS)
+
+
+def fields_of(layout: BlockLayout, *kinds: Kind) -> list[FieldMember]:
+    return [
+        member for member in layout.members if isinstance(member, FieldMember) and member.field.kind in kinds
+    ]
+
+
+def with_value(layout: BlockLayout, attribute: str, value: object) -> Block:
+    given = {
+        m.attribute: value_of(m.field)
+        for m in layout.members
+        if isinstance(m, FieldMember) and is_required(m)
+    }
+    made: Block = layout.cls(**{**given, attribute: value})
+    return made
+
+
+@every_block
+def test_the_least_instance_holds_none_and_empty_lists(layout: BlockLayout) -> None:
+    made = minimal(layout)
+    for member in layout.members:
+        value = getattr(made, member.attribute)
+        if isinstance(member, GroupMember):
+            assert value == []
+        elif not is_required(member) and member.presence is not Presence.REQUIRED:
+            assert value is None
+    assert made.unknown == ()
+
+
+@every_block
+def test_a_required_field_cannot_be_left_out(layout: BlockLayout) -> None:
+    required = [member.attribute for member in layout.members if is_required(member)]
+    made = minimal(layout)
+    given = {name: getattr(made, name) for name in required}
+    for name in set(required) - CONSTANTS:
+        with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
+            layout.cls(**{key: value for key, value in given.items() if key != name})
+
+
+@every_block
+def test_instances_are_equal_field_by_field(layout: BlockLayout) -> None:
+    made = full(layout)
+    assert made == full(layout)
+    for member in layout.members:
+        other = full(layout)
+        setattr(other, member.attribute, None)
+        changed = getattr(made, member.attribute) is not None
+        assert (made != other) is changed
+    assert attrs.evolve(made, unknown=()) != made
+
+
+@every_block
+def test_attributes_and_layout_agree(layout: BlockLayout) -> None:
+    names = {field.name for field in attrs.fields(layout.cls)} - {"unknown", "header", "trailer", "problems"}
+    assert {member.attribute for member in layout.members} == names
+    assert layout.cls.LAYOUT is layout
+
+
+@every_block
+def test_classes_are_plain_slots(layout: BlockLayout) -> None:
+    made = minimal(layout)
+    assert not hasattr(made, "__dict__")
+    assert "__setattr__" not in {name for cls in layout.cls.__mro__[:-1] for name in vars(cls)}
+    with pytest.raises(AttributeError):
+        made.no_such_field = 1
+    with pytest.raises(TypeError):
+        layout.cls("positional")
+
+
+@every_block
+def test_floats_are_refused(layout: BlockLayout) -> None:
+    for member in fields_of(layout, Kind.DECIMAL):
+        with pytest.raises(TypeError, match="a float is not exact: give a Decimal, an int or a string"):
+            with_value(layout, member.attribute, 0.5)
+        for value in ("0.50", Decimal("0.50"), 1):
+            assert getattr(with_value(layout, member.attribute, value), member.attribute) == Decimal(value)
+
+
+@every_block
+def test_moments_become_utc_and_naive_ones_are_refused(layout: BlockLayout) -> None:
+    for member in fields_of(layout, Kind.UTCTIMESTAMP):
+        with pytest.raises(ValueError, match="expected a datetime with a time zone"):
+            with_value(layout, member.attribute, datetime(2026, 8, 1))  # noqa: DTZ001 - naive on purpose
+        abroad = datetime(2026, 8, 1, 9, 30, tzinfo=timezone(timedelta(hours=-4)))
+        held = getattr(with_value(layout, member.attribute, abroad), member.attribute)
+        assert (held, held.utcoffset(), held.hour) == (abroad, timedelta(0), 13)
+
+
+@every_block
+def test_whole_numbers_refuse_truth_values(layout: BlockLayout) -> None:
+    for member in fields_of(layout, Kind.INT, Kind.SEQNUM, Kind.LENGTH):
+        with pytest.raises(TypeError, match="expected an integer, not bool"):
+            with_value(layout, member.attribute, True)
+
+
+@every_block
+def test_codes_become_members_and_unknown_ones_stay(layout: BlockLayout) -> None:
+    for member in layout.members:
+        if not isinstance(member, FieldMember) or member.field.codes is None:
+            continue
+        codes = member.field.codes
+        for code in codes:
+            assert getattr(with_value(layout, member.attribute, code.value), member.attribute) is code
+        unknown: Any = 7777 if member.field.kind is Kind.INT else "~"
+        held = getattr(with_value(layout, member.attribute, unknown), member.attribute)
+        assert held == unknown
+        assert not isinstance(held, Enum)
+
+
+@every_block
+def test_a_repr_shows_units_and_hides_secrets(layout: BlockLayout) -> None:
+    shown = repr(full(layout))
+    assert shown.startswith(f"{layout.cls.__name__}(")
+    for member in layout.members:
+        if not isinstance(member, FieldMember) or member.tag in CODEC_TAGS:
+            continue
+        assert f"{member.attribute}=" in shown
+        if member.field.secret:
+            assert f"{member.attribute}=<hidden>" in shown
+        elif member.field.unit:
+            assert f" {member.field.unit}" in shown.partition(f"{member.attribute}=")[2].partition("=")[0]
+
+
+@every_block
+def test_the_encoder_writes_every_field_in_the_order_of_the_layout(layout: BlockLayout) -> None:
+    text = layout.encode(full(layout))
+    position = 0
+    for member in layout.members:
+        if member.tag in CODEC_TAGS:
+            continue
+        assert text.count(f"\x01{member.tag}=") + text.startswith(f"{member.tag}=") >= 1
+        found = f"\x01{text}".index(f"\x01{member.tag}=", position)
+        assert found >= position
+        position = found
+    assert text.count("29999=new\x01") == text.count("29999=")
+
+
+@pytest.mark.parametrize("name", sorted([*BLOCKS, *CODESETS]))
+def test_every_class_can_be_imported_from_the_package(name: str) -> None:
+    assert name in kalshi_fix_sansio.__all__
+    assert getattr(kalshi_fix_sansio, name).__name__ == name
+
+
+def test_message_classes_know_their_type() -> None:
+    for msg_type, layout in DIALECT.messages.items():
+        assert issubclass(layout.cls, kalshi_fix_sansio.FixMessage)
+        assert issubclass(layout.cls, Message)
+        assert msg_type == layout.cls.MSG_TYPE
+        assert layout.cls.NAME == layout.name == layout.cls.__name__
+        assert layout.cls.MESSAGE is layout
+
+
+def test_a_code_of_another_codeset_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"expected Side or a plain value, not OrdType\.LIMIT"):
+        with_value(MESSAGES["NewOrderSingle"], "side", kalshi_fix_sansio.OrdType.LIMIT)
+
+
+def test_secrets_are_marked() -> None:
+    assert {field.name for field in DIALECT.fields.values() if field.secret} == {
+        "Password",
+        "RawData",
+        "Signature",
+    }
+
+
+def test_every_class_and_every_attribute_has_a_docstring() -> None:
+    checked = 0
+    for path in sorted(GENERATED.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), path
+        for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
+            assert ast.get_docstring(cls), f"{path}: {cls.name}"
+            for statement, after in zip(cls.body, [*cls.body[1:], None], strict=True):
+                if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or "ClassVar" in ast.unparse(
+                    statement
+                ):
+                    continue
+                assert isinstance(after, ast.Expr), f"{path}: {ast.unparse(statement)}"
+                assert isinstance(after.value, ast.Constant)
+                assert isinstance(after.value.value, str)
+                checked += 1
+    assert checked > 300

@@ -1,0 +1,75 @@
+"""What users' type checkers and imports see of the generated classes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+SCRIPT = """
+from decimal import Decimal
+
+from kalshi_fix_sansio import ExecutionReport, Header, NewOrderSingle, OrdType, Party, Side
+
+order = NewOrderSingle(
+    cl_ord_id="a",
+    symbol="X",
+    side="1",
+    ord_type=OrdType.LIMIT,
+    order_qty=10,
+    price="0.75",
+    party_ids=[Party(party_id="p")],
+)
+NewOrderSingle(cl_ord_id="a", symbol="X", side=Side.BUY, ord_type="2", order_qty=Decimal(1), price=1)
+reveal_type(order.max_execution_cost)
+reveal_type(order.order_qty)
+reveal_type(order.party_ids)
+reveal_type(order.header)
+reveal_type(ExecutionReport.MSG_TYPE)
+NewOrderSingle(cl_ord_id="a", symbol="X", side="1", ord_type="2", order_qty=10, price=0.75)  # float
+NewOrderSingle(cl_ord_id="a", symbol="X", side=1, ord_type="2", order_qty=10, price=1)  # side
+NewOrderSingle(symbol="X", side="1", ord_type="2", order_qty=10, price=1)  # missing
+NewOrderSingle("a")  # positional
+Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=1, sending_time="now")  # time
+"""
+
+EXPECTED = [
+    'Revealed type is "decimal.Decimal | None"',
+    'Revealed type is "decimal.Decimal"',
+    'Revealed type is "list[kalshi_fix_sansio._generated.groups.Party]"',
+    'Revealed type is "kalshi_fix_sansio._generated.blocks.Header | None"',
+    'Revealed type is "str"',
+    'Argument "price" to "NewOrderSingle" has incompatible type "float"; expected "Decimal | int | str"',
+    'Argument "side" to "NewOrderSingle" has incompatible type "int"; expected "Side | str"',
+    'Missing named argument "cl_ord_id" for "NewOrderSingle"',
+    'Argument "sending_time" to "Header" has incompatible type "str"; expected "datetime"',
+]
+
+
+def test_a_type_checker_knows_what_a_message_takes_and_holds(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(script)]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    messages = [line.partition(": ")[2].partition(": ")[2] for line in result.stdout.splitlines()]
+    told = [message.partition("  [")[0] for message in messages]
+    for expected in EXPECTED:
+        assert expected in told, result.stdout
+    assert any("Too many positional arguments" in message for message in told), result.stdout
+    wrong = {line.split(":")[1] for line in result.stdout.splitlines() if ": error: " in line}
+    marked = {str(number) for number, line in enumerate(SCRIPT.splitlines(), start=1) if line.count("  # ")}
+    assert wrong == marked, result.stdout
+
+
+def test_the_core_imports_without_cryptography_and_input_output() -> None:
+    code = (
+        "import sys, kalshi_fix_sansio; "
+        "print(sorted({'cryptography', 'asyncio', 'socket', 'ssl', 'yaml', 'click'} & set(sys.modules)))"
+    )
+    environment = {"PYTHONPATH": str(REPOSITORY / "src")}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (result.stdout.strip(), result.stderr) == ("[]", "")
