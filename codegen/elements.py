@@ -58,9 +58,6 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
     found: dict[str, model.CodeSet] = {}
     for name, entry in context.source.sections["codesets"].items():
         used_as = kinds.get(name, {})
-        if not used_as:
-            advice = "name it as `codes` of a field, or remove it"
-            context.mistakes.add(entry.location, f"no field uses codeset `{name}`", advice)
         integers = {kind in INTEGER_KINDS for kind in used_as}
         if len(integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
@@ -73,8 +70,9 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
 def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: bool) -> model.CodeSet:
     _check_name(context, entry)
     listed = entry.node.mapping("codes")
-    codes: dict[str, model.Code] = {}
+    codes: list[model.Code] = []
     constants: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name in listed:
         node = listed.mapping(name)
         where = listed.at(name)
@@ -86,8 +84,8 @@ def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: boo
         if constant in constants:
             what = f"{label} becomes {constant}, as `{constants[constant]}` does"
             context.mistakes.add(where, what, "rename one of the two")
-        if value in codes:
-            what = f"{label} has the value {value} of `{codes[value].name}`"
+        if value in values:
+            what = f"{label} has the value {value} of `{values[value]}`"
             context.mistakes.add(node.at("value"), what, "correct the value, or remove one of the two")
         if integer_values and not _INTEGER.match(value):
             what = f"{label} has the value `{value}`, but its field holds whole numbers"
@@ -95,21 +93,23 @@ def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: boo
         if chars and len(value) != 1:
             what = f"{label} has the value `{value}`, but its field holds one character"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
-        constants[constant] = name
-        codes[value] = model.Code(
-            name=name,
-            constant=constant,
-            value=value,
-            doc=text(node, "doc"),
-            pedigree=context.pedigree(node),
-            source=context.sources(node, entry.source_of(name), label, where),
-            why=text(node, "why"),
+        constants[constant] = values[value] = name
+        codes.append(
+            model.Code(
+                name=name,
+                constant=constant,
+                value=value,
+                doc=text(node, "doc"),
+                pedigree=context.pedigree(node),
+                source=context.sources(node, entry.source_of(name), label, where),
+                why=text(node, "why"),
+            )
         )
     return model.CodeSet(
         name=entry.name,
         integer=integer_values,
         open=flag(entry.node, "open", True),
-        codes=tuple(codes.values()),
+        codes=tuple(codes),
         doc=text(entry.node, "doc"),
         location=entry.location,
     )
@@ -208,6 +208,7 @@ def _length_field(
     if length_type is not None and length_type.kind != "LENGTH":
         what = f"{label} names `{name}` as its length, which is of type {length_type.name}"
         context.mistakes.add(where, what, "name a field of type LENGTH")
+        return None
     return name
 
 

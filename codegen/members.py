@@ -42,6 +42,8 @@ class Blocks:
     used_components: set[str] = attrs.field(factory=set)
     _open: list[str] = attrs.field(factory=list)
     """The groups being resolved, to notice one that nests itself."""
+    _incomplete: set[str] = attrs.field(factory=set)
+    """Blocks with a member that could not be resolved, about which no more is to be said."""
 
     def block(
         self, entry: Entry, label: str, places: Places
@@ -55,6 +57,8 @@ class Blocks:
             member = self._member(each, label, places, names)
             if member is not None:
                 found.append(member)
+            else:
+                self._incomplete.add(label)
         self._check_unique(found, label)
         rules = tuple(
             rule for node, _ in one_of if (rule := self._one_of(node, label, places, names)) is not None
@@ -208,6 +212,7 @@ class Blocks:
         if field is not None and field.datatype.kind != "NUMINGROUP":
             what = f"{label} is counted by `{name}`, which is of type {field.datatype.name}"
             self.context.mistakes.add(where, what, "name a field of type NUMINGROUP")
+            return None
         return field
 
     def _delimiters(
@@ -217,7 +222,7 @@ class Blocks:
         names = [field.name for field in plain]
         listed = words(entry.node.get("delimiter"))
         for name, where in listed:
-            if name not in names:
+            if name not in names and label not in self._incomplete:
                 what = f"{label} has the delimiter `{name}`, which is not a field of it"
                 self.context.mistakes.add(where, what, did_you_mean(name, names))
         found = tuple(field for name, _ in listed for field in plain if field.name == name)
@@ -333,19 +338,18 @@ class Blocks:
 
     def _check_unique(self, members: list[model.Member], label: str) -> None:
         """No tag twice (also not in a group of the block), no attribute twice or by a name that is taken."""
-        tags: dict[int, str] = {}
+        owners: dict[str, str] = {}
         attributes: dict[str, str] = {}
         for member in members:
             own = [member.field, *member.legacy_fields]
-            for field in [*own, *(_nested_fields(member.group) if member.group is not None else [])]:
-                if field.tag in tags:
-                    what = f"{label} has tag {field.tag} ({field.name}) twice, in `{tags[field.tag]}` too"
+            nested = nested_fields(member.group) if member.group is not None else []
+            for field in [*own, *nested]:
+                if field.name in owners:
+                    what = f"{label} has tag {field.tag} ({field.name}) twice, in `{owners[field.name]}` too"
                     advice = "a reader could not tell them apart: remove one"
                     self.context.mistakes.add(member.location, what, advice)
-            for field in own:
-                tags[field.tag] = member.field.name
-            if member.group is not None:
-                tags.update((field.tag, member.group.name) for field in _nested_fields(member.group))
+            name = member.group.name if member.group is not None else member.field.name
+            owners.update((field.name, name) for field in [*own, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]
                 what = f"{label} has the attribute `{member.attribute}` twice, for `{other}` too"
@@ -357,10 +361,11 @@ class Blocks:
             attributes[member.attribute] = member.field.name
 
 
-def _nested_fields(group: model.Group) -> list[model.Field]:
+def nested_fields(group: model.Group) -> list[model.Field]:
+    """Every field that may stand in an entry of a group, also in the groups that it nests."""
     found = []
     for member in group.members:
         found += [member.field, *member.legacy_fields]
         if member.group is not None:
-            found += _nested_fields(member.group)
+            found += nested_fields(member.group)
     return found

@@ -8,7 +8,7 @@ from codegen import elements, model
 from codegen.context import Context, flag, maps, text
 from codegen.errors import Mistakes
 from codegen.load import Entry, load
-from codegen.members import Blocks
+from codegen.members import Blocks, nested_fields
 from codegen.model import Location
 from codegen.naming import FIX_NAME, is_class_name
 from codegen.nodes import Scalar
@@ -42,7 +42,8 @@ def load_dialect(folder: Path) -> model.Dialect:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
-    _check_use(context, blocks, messages)
+    if not mistakes.found:
+        _check_use(context, blocks, messages, codesets)
     dialect = model.Dialect(
         name=_setting(context, "name"),
         title=_setting(context, "title"),
@@ -135,13 +136,20 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
 def _check_outer_tags(
     context: Context, messages: list[model.Message], outer: tuple[model.Member, ...]
 ) -> None:
-    """A field of the header or trailer cannot stand in a body, where a reader would take it for the other."""
-    known = {member.field.tag for member in outer}
+    """A field of the header or trailer cannot stand anywhere else: a reader would take it for the other."""
+    known: set[str] = set()
+    for member in outer:
+        if member.field.name in known:
+            what = f"`{member.field.name}` stands in header and trailer"
+            context.mistakes.add(member.location, what, "remove one of the two")
+        known.add(member.field.name)
     for message in messages:
         for member in message.members:
-            if member.field.tag in known:
-                what = f"message `{message.name}` has `{member.field.name}` of the header or trailer"
-                context.mistakes.add(member.location, what, "remove it from the message")
+            inner = nested_fields(member.group) if member.group is not None else []
+            for field in (member.field, *member.legacy_fields, *inner):
+                if field.name in known:
+                    what = f"message `{message.name}` has `{field.name}` of the header or trailer"
+                    context.mistakes.add(member.location, what, "remove it from the message")
 
 
 def _check_classes(
@@ -168,8 +176,15 @@ def _check_classes(
             classes[name] = (kind, location)
 
 
-def _check_use(context: Context, blocks: Blocks, messages: list[model.Message]) -> None:
-    """A group or component that no message contains is a leftover."""
+def _check_use(
+    context: Context, blocks: Blocks, messages: list[model.Message], codesets: dict[str, model.CodeSet]
+) -> None:
+    """A group or component that no message contains is a leftover, and so is a codeset without a field."""
+    coded = {field.codeset.name for field in blocks.fields.values() if field.codeset is not None}
+    for name, codeset in codesets.items():
+        if name not in coded:
+            advice = "name it as `codes` of a field, or remove it"
+            context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
     used: set[str] = set()
     waiting = [member.group for message in messages for member in message.members if member.group is not None]
     while waiting:

@@ -33,10 +33,9 @@ class Places:
         return cls(tuple(found))
 
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
-        """The places that any of the scopes covers; all if there is no scope."""
-        if not scopes:
-            return self
-        return Places(tuple(place for place in self.all if any(_covers(scope, place) for scope in scopes)))
+        """The places that any of the scopes covers; all if there is no scope, or none that makes sense."""
+        covered = tuple(place for place in self.all if any(_covers(scope, place) for scope in scopes))
+        return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:
         """Resolve a scope; note names that are not defined, and a scope that covers no place."""

@@ -1,0 +1,236 @@
+"""What the resolved model says about a sound spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codegen import model
+from codegen.resolve import load_dialect
+from tests.codegen.spec_folder import FILES, edited, line_of, write
+
+
+@pytest.fixture
+def dialect(tmp_path: Path) -> model.Dialect:
+    return load_dialect(write(tmp_path))
+
+
+def message(dialect: model.Dialect, name: str) -> model.Message:
+    return next(each for each in dialect.messages if each.name == name)
+
+
+def member(dialect: model.Dialect, name: str, owner: str = "NewOrder") -> model.Member:
+    return next(each for each in message(dialect, owner).members if each.field.name == name)
+
+
+def field(dialect: model.Dialect, name: str) -> model.Field:
+    return next(each for each in dialect.fields if each.name == name)
+
+
+def test_fields_stand_by_tag_with_everything_filled_in(dialect: model.Dialect, tmp_path: Path) -> None:
+    assert [each.tag for each in dialect.fields] == sorted(each.tag for each in dialect.fields)
+    found = field(dialect, "ClOrdID")
+    assert found == model.Field(
+        tag=11,
+        name="ClOrdID",
+        attribute="cl_ord_id",
+        datatype=model.Datatype("STRING", "STRING", "str", "STRING", "Text."),
+        codeset=None,
+        unit=None,
+        doc="Order id.",
+        length_field=None,
+        minimum=None,
+        maximum=None,
+        max_length=8,
+        pattern="[a-z]+",
+        secret=False,
+        pedigree=model.Pedigree(),
+        source="manual",
+        location=model.Location(
+            f"{tmp_path.as_posix()}/fields.yaml", line_of(FILES["fields.yaml"], "  ClOrdID")
+        ),
+    )
+
+
+def test_a_datatype_has_a_python_type_and_a_quickfix_name(tmp_path: Path) -> None:
+    text = edited("datatypes", "kind: DECIMAL", "kind: DECIMAL, quickfix: PRICEY")
+    (price,) = (t for t in load_dialect(write(tmp_path, datatypes=text)).datatypes if t.name == "PRICE")
+    assert (price.python, price.quickfix) == ("Decimal", "PRICEY")
+
+
+def test_a_codeset_is_of_integers_where_its_field_is(dialect: model.Dialect) -> None:
+    side, level = field(dialect, "Side").codeset, field(dialect, "Level").codeset
+    assert side is not None
+    assert level is not None
+    assert (side.integer, side.open, level.integer, level.open) == (False, False, True, True)
+    assert [(code.name, code.constant, code.value) for code in side.codes] == [
+        ("Buy", "BUY", "1"),
+        ("Sell", "SELL", "2"),
+    ]
+
+
+def test_a_counter_needs_no_doc(dialect: model.Dialect) -> None:
+    assert field(dialect, "NoLegs").doc == "How many entries of the group follow."
+
+
+def test_a_data_field_names_its_length(dialect: model.Dialect) -> None:
+    assert field(dialect, "Note").length_field == "NoteLength"
+    assert "NoteLength" not in [each.field.name for each in message(dialect, "NewOrder").members]
+
+
+def test_messages_stand_admin_first(dialect: model.Dialect) -> None:
+    assert [(each.msg_type, each.admin) for each in dialect.messages] == [
+        ("0", True),
+        ("D", False),
+        ("8", False),
+    ]
+
+
+def test_a_component_is_put_in_place_with_its_rule(dialect: model.Dialect) -> None:
+    order = message(dialect, "NewOrder")
+    assert [each.field.name for each in order.members][:5] == ["ClOrdID", "Side", "Price", "StopPx", "Level"]
+    assert order.one_of == (model.OneOf(("Price", "StopPx"), "exactly_one", model.Scope()),)
+
+
+def test_conditions_carry_field_names_and_wire_values(dialect: model.Dialect) -> None:
+    level = member(dialect, "Level")
+    assert level.required_when == (model.Condition((("Side", ("1",)), ("Price", ()))),)
+    assert level.forbidden_when == (model.Condition((("Side", ("2",)),)),)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{Side: [Buy, 2]}", (model.Condition((("Side", ("1", "2")),)),)),
+        ("{Side: absent, Urgent: Y}", (model.Condition((("Side", None), ("Urgent", ("Y",)))),)),
+        ("{Legs: present}", (model.Condition((("NoLegs", ()),)),)),
+        (
+            "[{ClOrdID: abc}, {Level: High}]",
+            (model.Condition((("ClOrdID", ("abc",)),)), model.Condition((("Level", ("2",)),))),
+        ),
+    ],
+)
+def test_forms_of_conditions(tmp_path: Path, written: str, expected: tuple[model.Condition, ...]) -> None:
+    text = edited("messages_orders", "{Side: Buy, Price: present}", written)
+    dialect = load_dialect(write(tmp_path, messages_orders=text))
+    assert member(dialect, "Level").required_when == expected
+
+
+def test_only_forbids_everything_else_among_the_message_flows(dialect: model.Dialect) -> None:
+    urgent = member(dialect, "Urgent")
+    assert (urgent.presence, urgent.default) == ("optional", "N")
+    assert urgent.rules == (model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),)
+
+
+def test_only_forbids_outside_each_of_its_dimensions(tmp_path: Path) -> None:
+    text = edited(
+        "messages_session",
+        "members: {}",
+        "members: {Urgent: {only: {products: spot, sessions: Quotes, sender: client}}}",
+    )
+    urgent = member(load_dialect(write(tmp_path, messages_session=text)), "Urgent", "Heartbeat")
+    assert urgent.rules == (
+        model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),
+        model.PresenceRule(model.Scope(sessions=("Orders",)), "forbidden"),
+        model.PresenceRule(model.Scope(sender="venue"), "forbidden"),
+    )
+
+
+def test_only_needs_no_rule_for_what_cannot_happen(tmp_path: Path) -> None:
+    """NewOrder flows from clients on Orders alone, so a scope that says so forbids nothing."""
+    text = edited("messages_orders", "{only: {products: spot}", "{only: {sessions: Orders, sender: client}")
+    assert member(load_dialect(write(tmp_path, messages_orders=text)), "Urgent").rules == ()
+
+
+def test_rules_of_presence_stand_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = edited(
+        "messages_orders",
+        "{required_on: {products: futures}}",
+        "{optional_on: {products: spot}, required_on: [{products: futures}, {sender: client}]}",
+    )
+    legs = member(load_dialect(write(tmp_path, messages_orders=text)), "NoLegs")
+    assert [(rule.presence, rule.scope.products, rule.scope.sender) for rule in legs.rules] == [
+        ("optional", ("spot",), None),
+        ("required", ("futures",), None),
+        ("required", (), "client"),
+    ]
+
+
+def test_a_constant_is_a_presence_of_its_own(dialect: model.Dialect) -> None:
+    level = member(dialect, "Level", "OrderReport")
+    assert (level.presence, level.constant) == ("constant", "2")
+
+
+def test_legacy_fields_are_followed(dialect: model.Dialect) -> None:
+    assert [each.tag for each in member(dialect, "Urgent").legacy_fields] == [5000]
+
+
+def test_a_group_is_a_member_by_its_counter(dialect: model.Dialect) -> None:
+    legs = member(dialect, "NoLegs")
+    assert legs.group is not None
+    assert (legs.attribute, legs.doc, legs.group.entry_class) == ("legs", "Legs.", "Leg")
+    assert [each.name for each in legs.group.delimiters] == ["LegSymbol"]
+    assert (legs.group.minimum, legs.group.maximum) == (1, None)
+
+
+def test_inner_groups_come_before_those_that_nest_them(dialect: model.Dialect) -> None:
+    assert [(each.name, each.minimum, each.maximum) for each in dialect.groups] == [
+        ("Notes", 0, 3),
+        ("Legs", 1, None),
+    ]
+
+
+def test_doc_and_history_of_a_member_are_its_own_or_its_field_s(dialect: model.Dialect) -> None:
+    added = model.Pedigree((model.Change("added", "1.1.0", "2026-05-18"),))
+    assert member(dialect, "Urgent").doc == "Urgency."
+    assert member(dialect, "Urgent").pedigree == added
+    assert message(dialect, "OrderReport").pedigree == added
+    assert member(dialect, "ClOrdID", "OrderReport").doc == "The order."
+
+
+def test_history_takes_versions_dates_and_months(tmp_path: Path) -> None:
+    text = edited(
+        "fields",
+        "since: 1.1.0, ",
+        'since: 2025-01-02, changed: {2026-03: "Wider."}, deprecated: {1.1.0: "Use Level."}, ',
+    )
+    assert field(load_dialect(write(tmp_path, fields=text)), "Urgent").pedigree.changes == (
+        model.Change("added", None, "2025-01-02"),
+        model.Change("updated", None, "2026-03", "Wider."),
+        model.Change("deprecated", "1.1.0", "2026-05-18", "Use Level."),
+    )
+
+
+def test_sources_and_reasons_are_kept(tmp_path: Path) -> None:
+    manifest = edited("manifest", "{manual: the manual}", "{manual: the manual, notice: a notice}")
+    text = edited("messages_orders", "Note:    optional", 'Note: {source: [notice, manual], why: "Newer."}')
+    note = member(load_dialect(write(tmp_path, manifest=manifest, messages_orders=text)), "Note")
+    assert (note.source, note.why) == ("notice, manual", "Newer.")
+
+
+def test_session_types_and_hosts(dialect: model.Dialect, tmp_path: Path) -> None:
+    orders, quotes = dialect.session_types
+    assert orders == model.SessionType(
+        name="Orders",
+        purpose="Orders.",
+        resend=True,
+        reset_required=False,
+        products=("spot", "futures"),
+        port=9000,
+        host_role="main",
+        comp_ids=("Orders", "Mini"),
+        source="manual",
+        location=model.Location(f"{tmp_path.as_posix()}/sessions.yaml", 7),
+    )
+    assert (quotes.products, quotes.reset_required) == (("spot",), True)
+    assert dialect.environments == ("live",)
+    assert [(each.product, each.host) for each in dialect.endpoints] == [
+        ("spot", "spot.example"),
+        ("futures", "futures.example"),
+    ]
+
+
+def test_loading_twice_gives_equal_models(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    assert load_dialect(folder) == load_dialect(folder)

@@ -1,0 +1,109 @@
+"""Every kind of mistake in the meaning of a spec: its line, what is wrong, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from codegen.errors import Mistake, SpecError
+from codegen.resolve import load_dialect
+from tests.codegen.spec_folder import FILES, edited, line_of, path_of, write
+
+SLIPS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"))
+
+
+def mistakes_of(folder: Path) -> tuple[Mistake, ...]:
+    with pytest.raises(SpecError) as caught:
+        load_dialect(folder)
+    return caught.value.mistakes
+
+
+@pytest.mark.parametrize("kind", SLIPS, ids=lambda kind: kind.replace(" ", "-"))
+def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str) -> None:
+    slip = SLIPS[kind]
+    changed, old, new = slip["change"]
+    named, passage = slip["named"]
+    texts = dict(FILES)
+    texts[path_of(changed)] = edited(changed, old, new)
+    found = mistakes_of(write(tmp_path, **{changed: texts[path_of(changed)]}))
+    assert [(Path(m.location.file).relative_to(tmp_path).as_posix(), m.location.line) for m in found] == [
+        (path_of(named), line_of(texts[path_of(named)], passage))
+    ]
+    assert found[0].what.startswith(slip["what"])
+    assert found[0].advice.startswith(slip["advice"])
+
+
+def test_the_trailer_ends_with_the_checksum(tmp_path: Path) -> None:
+    fields = edited("fields", "  NoLegs: ", '  Last: {tag: 7000, type: STRING, doc: "Last."}\n  NoLegs: ')
+    trailer = edited("trailer", "CheckSum: required", "CheckSum: required\n  Last: optional")
+    (mistake,) = mistakes_of(write(tmp_path, fields=fields, trailer=trailer))
+    assert mistake.location.line == 4
+    assert mistake.what == "the trailer does not end as FIX demands"
+    assert mistake.advice == "put CheckSum (10) last"
+
+
+def test_a_group_and_a_field_may_not_share_an_attribute(tmp_path: Path) -> None:
+    fields = edited("fields", "  NoLegs: ", '  LEGS: {tag: 7000, type: STRING, doc: "Legs."}\n  NoLegs: ')
+    orders = edited("messages_orders", "Note:    optional", "LEGS: optional")
+    (mistake,) = mistakes_of(write(tmp_path, fields=fields, messages_orders=orders))
+    assert mistake.location.line == line_of(orders, "LEGS")
+    assert mistake.what == "message `NewOrder` has the attribute `legs` twice, for `NoLegs` too"
+    assert mistake.advice == "rename `LEGS`"
+
+
+def test_a_list_may_not_have_a_name_that_classes_need(tmp_path: Path) -> None:
+    fields = edited("fields", "  NoLegs: ", "  NoProblems: {tag: 7000, type: NUMINGROUP}\n  NoLegs: ")
+    components = edited("components", "counter: NoLegs", "counter: NoProblems")
+    (mistake,) = mistakes_of(write(tmp_path, fields=fields, components=components))
+    assert mistake.location.line == line_of(FILES["messages/orders.yaml"], "Legs:")
+    assert mistake.what == "message `NewOrder` would have the attribute `problems`"
+    assert mistake.advice.startswith("rename the counter")
+
+
+def test_a_codeset_is_of_text_or_of_whole_numbers(tmp_path: Path) -> None:
+    fields = edited(
+        "fields", "  NoLegs: ", '  Odd: {tag: 7000, type: INT, codes: Side, doc: "x"}\n  NoLegs: '
+    )
+    (mistake,) = mistakes_of(write(tmp_path, fields=fields))
+    assert mistake.what == "codeset `Side` is used by fields of text and of whole numbers (Odd and Side)"
+    assert mistake.advice == "give each field a codeset of its own"
+
+
+def test_everything_has_a_source(tmp_path: Path) -> None:
+    texts = {name: FILES[path_of(name)].replace("source: manual\n", "") for name in ("fields", "codesets")}
+    found = mistakes_of(write(tmp_path, **texts))
+    assert {Path(each.location.file).name for each in found} == {"fields.yaml", "codesets.yaml"}
+    assert "field `ClOrdID` does not say where it comes from" in [each.what for each in found]
+    assert "code `Side.Buy` does not say where it comes from" in [each.what for each in found]
+    assert {each.advice.partition(",")[0] for each in found} == {"add `source`"}
+
+
+def test_independent_mistakes_are_found_in_one_run(tmp_path: Path) -> None:
+    found = mistakes_of(
+        write(
+            tmp_path,
+            fields=edited("fields", ", length: NoteLength", ""),
+            components=edited("components", "delimiter: NoteText", "delimiter: NotText"),
+            sessions=edited("sessions", "port: 9001, host: main", "port: 9001, host: man"),
+            messages_orders=edited("messages_orders", "legacy: OldUrgent", "legacy: Older"),
+        )
+    )
+    assert [Path(each.location.file).name for each in found] == [
+        "components.yaml",
+        "fields.yaml",
+        "orders.yaml",
+        "sessions.yaml",
+    ]
+
+
+def test_an_error_reads_file_line_what_and_advice(tmp_path: Path) -> None:
+    folder = write(tmp_path, fields=edited("fields", ", length: NoteLength", ""))
+    with pytest.raises(SpecError) as caught:
+        load_dialect(folder)
+    assert str(caught.value) == (
+        f"{folder.as_posix()}/fields.yaml:15: data field `Note` has no length field; "
+        "add `length` with the name of its LENGTH field"
+    )
