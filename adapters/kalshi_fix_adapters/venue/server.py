@@ -66,6 +66,7 @@ class VenueServer:
         self._listeners: list[asyncio.Server] = []
         self._bound: dict[Port, int] = {}
         self._connections: dict[int, _Connection] = {}
+        self._emptied: asyncio.Event | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -114,8 +115,9 @@ class VenueServer:
         self._bound.clear()
         for connection in tuple(self._connections.values()):
             connection.abort()
-        while self._connections:
-            await asyncio.sleep(0)
+        if self._connections:
+            self._emptied = asyncio.Event()
+            await self._emptied.wait()
         self._loop = None
 
     async def __aenter__(self) -> Self:
@@ -222,6 +224,8 @@ class VenueServer:
         del self._connections[number]
         self._venue.receive_eof(number, self._now())
         self._flush()
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
 
     def _flush(self) -> None:
         """Write what there is to write, close what is over, set the timer anew."""

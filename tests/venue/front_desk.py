@@ -1,0 +1,182 @@
+"""A product's gateway without sessions: messages in, what each seat is told out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from kalshi_fix_adapters.venue.exchange import (
+    MARGIN,
+    PREDICTION,
+    AccountId,
+    Command,
+    Exchange,
+    MarketRules,
+    margin_market,
+    prediction_market,
+)
+from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
+from kalshi_fix_adapters.venue.gateway.front import ProductFront
+from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
+from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
+from kalshi_fix_sansio import (
+    DIALECT,
+    ExecutionReport,
+    Header,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdType,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.validation import validate
+from tests.venue.desk import EASTERN, MARKET, NO_FEES, PERP, START
+
+
+class FrontDesk:
+    """Everything a seat is told is checked against the dialect, as a session would do."""
+
+    def __init__(
+        self,
+        product: str = PREDICTION,
+        *,
+        fees: FeeSchedule | None = NO_FEES,
+        limits: SymbolLimits | None = None,
+        markets: tuple[MarketRules, ...] | None = None,
+    ) -> None:
+        trades, ids = count(1), count(1)
+        if markets is None:
+            markets = (margin_market(PERP) if product == MARGIN else prediction_market(MARKET),)
+        self.symbol = markets[0].ticker
+        exchange = Exchange(
+            product,
+            markets,
+            {AccountId(owner): Decimal(10_000) for owner in ("ann", "bob")}
+            | {AccountId("ann", 3): Decimal(10)},
+            zone=EASTERN,
+            new_id=lambda: f"trade-{next(trades)}",
+            fees=fees,
+        )
+        self.front = ProductFront(exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
+        self.product = product
+        self.now = START
+        self._seq_num = count(2)
+
+    def seat(
+        self,
+        owner: str,
+        session_type: str = "KalshiNR",
+        *,
+        key: str | None = None,
+        write: bool = True,
+        **flags: Any,
+    ) -> Seat:
+        """Someone who is logged on. By default without pending reports, and in dollars."""
+        seat = Seat(
+            key_id=key or f"key-{owner}",
+            owner=owner,
+            session_type=session_type,
+            product=self.product,
+            may_write=write,
+            keeps_messages=session_type in ("KalshiRT", "KalshiPT"),
+            flags=LogonFlags(**{"use_dollars": True, "skip_pending": True, **flags}),
+            connection=1,
+        )
+        self.front.seats.add(seat)
+        return seat
+
+    def wait(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def send(self, seat: Seat, message: Message) -> list[Delivery]:
+        message.header = Header(
+            msg_type=message.MSG_TYPE,
+            sender_comp_id=seat.key_id,
+            target_comp_id=seat.session_type,
+            msg_seq_num=next(self._seq_num),
+            sending_time=self.now,
+        )
+        return self._checked(self.front.handle(message, seat, self.now))
+
+    def execute(self, command: Command) -> list[Delivery]:
+        deliveries, _ = self.front.execute(command, self.now)
+        return self._checked(deliveries)
+
+    def order(
+        self, cl_ord_id: str, side: Side, quantity: str | int, price: str | int, **fields: Any
+    ) -> NewOrderSingle:
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "order_qty": quantity,
+            "ord_type": OrdType.LIMIT,
+            "price": price,
+            "side": side,
+            "symbol": self.symbol,
+            "time_in_force": TimeInForce.GOOD_TILL_CANCEL,
+        }
+        return NewOrderSingle(**(values | fields))
+
+    def cancel(self, cl_ord_id: str, orig: str, side: Side, **fields: Any) -> OrderCancelRequest:
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "orig_cl_ord_id": orig,
+            "side": side,
+            "symbol": self.symbol,
+        }
+        return OrderCancelRequest(**(values | fields))
+
+    def amend(
+        self, cl_ord_id: str, orig: str, side: Side, quantity: str | int, **fields: Any
+    ) -> OrderCancelReplaceRequest:
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "orig_cl_ord_id": orig,
+            "side": side,
+            "symbol": self.symbol,
+            "order_qty": quantity,
+            "ord_type": OrdType.LIMIT,
+        }
+        return OrderCancelReplaceRequest(**(values | fields))
+
+    def _checked(self, deliveries: list[Delivery]) -> list[Delivery]:
+        for seat, message in deliveries:
+            problems = validate(
+                message,
+                DIALECT.by_class[type(message)],
+                product=seat.product,
+                session=seat.session_type,
+                sender=Sender.VENUE,
+            )
+            assert problems == (), f"{message!r}: {problems}"
+        return deliveries
+
+
+def told(deliveries: Sequence[Delivery], seat: Seat) -> list[Message]:
+    """What one seat is told."""
+    return [message for to, message in deliveries if to is seat]
+
+
+def reports(deliveries: Sequence[Delivery], seat: Seat) -> list[ExecutionReport]:
+    """What one seat is told, all of it being execution reports."""
+    found = told(deliveries, seat)
+    only = [message for message in found if isinstance(message, ExecutionReport)]
+    assert len(only) == len(found), found
+    return only
+
+
+def line(report: ExecutionReport) -> str:
+    """ExecType, OrdStatus, LeavesQty and CumQty."""
+    return f"{report.exec_type}/{report.ord_status} {report.leaves_qty}+{report.cum_qty}"
+
+
+def only(deliveries: Sequence[Delivery]) -> Message:
+    """The one message there is."""
+    ((_, message),) = deliveries
+    return message
