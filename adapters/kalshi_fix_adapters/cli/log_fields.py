@@ -59,9 +59,9 @@ class Fragments:
     def frame(self) -> bytes:
         """Return the fields with SOH after each.
 
-        A line that ends without a separator may stand for one, or a terminal has broken a value in two, or
-        the value itself holds a line break; BodyLength (9) and CheckSum (10) tell which. Without their help, a
-        line that begins with a tag begins a field.
+        A line that ends without a separator may stand for one, or a terminal has broken a value in two,
+        or the value itself holds a line break; BodyLength (9) and CheckSum (10) tell which. Without
+        their help, a line that begins with a tag begins a field.
         """
         end = len(self._found)
         while not FIELD.match(self._found[end - 1].text):

@@ -4,8 +4,8 @@
 fields, whole or not: what is missing or wrong in it is for `Codec.inspect` to say. Memory stays bounded
 whatever comes.
 
-A message begins at `8=FIXT.1.1` and ends with its CheckSum (10), or where the next one begins, or at an empty
-line, or when its lines turn into something else.
+A message begins at `8=FIXT.1.1` and ends with its CheckSum (10), or where the next one begins, or at an
+empty line, or when its lines turn into something else.
 """
 
 from __future__ import annotations

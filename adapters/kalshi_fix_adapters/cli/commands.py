@@ -1,0 +1,16 @@
+"""The command and its subcommands."""
+
+from __future__ import annotations
+
+import click
+
+from kalshi_fix_adapters.cli.decode import decode
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kalshi-fix-sansio")
+def commands() -> None:
+    """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""
+
+
+commands.add_command(decode)

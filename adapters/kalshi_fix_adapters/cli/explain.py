@@ -1,0 +1,112 @@
+"""What a message from a log says, and what is wrong with it as far as the log tells where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from kalshi_fix_adapters.cli.log_reader import LoggedMessage
+from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import FieldNode, Inspection
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.layout import MessageLayout, Sender
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.validation import validate, validate_block
+
+SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
+
+_Context = tuple[str, str, Sender]
+"""Product, session type, side."""
+
+
+@attrs.frozen
+class Explanation:
+    """One message of a log."""
+
+    line: int
+    inspection: Inspection
+    problems: tuple[str, ...]
+
+    @property
+    def name(self) -> str | None:
+        """The message's name; None if the dialect does not know its MsgType, or it has none."""
+        return None if self.inspection.layout is None else self.inspection.layout.name
+
+
+def explain(logged: LoggedMessage) -> Explanation:
+    """Take a message apart and gather all that is wrong with it.
+
+    What is required everywhere is always asked for. What is required on one session type only, or from
+    one side, is asked for where the CompIDs tell; the product they do not tell, so only what both
+    require is.
+    """
+    inspection = CODEC.inspect(logged.frame)
+    missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
+    # A field of the frame that is missing is not also in the wrong place.
+    found = [
+        p for p in inspection.problems if p.reason is not Reason.TAG_OUT_OF_ORDER or p.tag not in missing
+    ]
+    known = {problem.tag for problem in found}
+    found += [p for p in _missing_here(logged.frame, inspection) if p.tag not in known]
+    texts = [str(problem) for problem in found]
+    if logged.cut:
+        texts.append(f"the message does not end within {len(logged.frame)} bytes; the rest is skipped")
+    return Explanation(logged.line, inspection, tuple(texts))
+
+
+def comp_ids(inspection: Inspection) -> tuple[str | None, str | None]:
+    """Return SenderCompID (49) and TargetCompID (56), as far as they are there."""
+    found = {node.tag: node.text for node in inspection.header if isinstance(node, FieldNode)}
+    return found.get(SENDER_COMP_ID), found.get(TARGET_COMP_ID)
+
+
+def _missing_here(frame: bytes, inspection: Inspection) -> Iterator[Problem]:
+    layout = inspection.layout
+    if layout is None:
+        return
+    contexts = list(_contexts(layout, *comp_ids(inspection)))
+    message = _typed(frame) if contexts else None
+    if message is None:
+        return
+    first, *others = (_missing(message, layout, context) for context in contexts)
+    for problem in first:
+        if all(problem in other for other in others):
+            yield problem
+
+
+def _contexts(layout: MessageLayout, sender_id: str | None, target_id: str | None) -> Iterator[_Context]:
+    """Yield where such a message may have been sent, if the CompIDs are of Kalshi."""
+    if target_id is not None and target_id in SESSION_TYPES:
+        sessions, sender = [target_id], Sender.CLIENT
+    else:
+        sessions = [name for name, kind in SESSION_TYPES.items() if sender_id in kind.comp_ids]
+        sender = Sender.VENUE
+    for session in sessions:
+        for product in PRODUCTS:
+            if product in SESSION_TYPES[session].products and layout.allowed(product, session, sender):
+                yield product, session, sender
+
+
+def _typed(frame: bytes) -> Message | None:
+    """Decode a message whose BodyLength and CheckSum may be wrong or missing."""
+    fields = frame.split(b"\x01")[1:-1]
+    if fields and fields[0].startswith(b"9="):
+        del fields[0]
+    if fields and fields[-1].startswith(b"10="):
+        del fields[-1]
+    try:
+        return CODEC.decode(encode_frame(DIALECT.begin_string, b"".join(field + b"\x01" for field in fields)))
+    except DecodeError:
+        return None
+
+
+def _missing(message: Message, layout: MessageLayout, context: _Context) -> list[Problem]:
+    product, session, sender = context
+    problems = validate_block(
+        message.header, DIALECT.header, product=product, session=session, sender=sender
+    ) + validate(message, layout, product=product, session=session, sender=sender)
+    return [problem for problem in problems if problem.reason is Reason.REQUIRED_TAG_MISSING]

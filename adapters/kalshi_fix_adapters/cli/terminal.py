@@ -1,0 +1,69 @@
+"""What the command prints: styled in a terminal, plain text in a pipe or with NO_COLOR."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.box import ASCII, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Span = tuple[str, str]
+"""A style (empty for none) and a piece of a line."""
+Line = tuple[Span, ...]
+
+PLAIN_WIDTH = 120
+"""Columns a table may take where there is no terminal that has a width."""
+
+
+def plain(text: str) -> Line:
+    """Return a line without style."""
+    return (("", text),)
+
+
+def printable(text: str) -> str:
+    """Return text from outside so that it cannot steer a terminal: control characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+class Screen:
+    """A text stream that may be a terminal."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        terminal = self._stream.isatty()
+        self._console = Console(
+            file=self._stream, width=None if terminal else PLAIN_WIDTH, highlight=False, markup=False
+        )
+        self._styled = terminal and not self._console.no_color
+
+    def lines(self, lines: Sequence[Line]) -> None:
+        """Print lines as they are, however long."""
+        if self._styled:
+            text = Text("\n").join(Text.assemble(*((part, style) for style, part in line)) for line in lines)
+            self._console.print(text, soft_wrap=True)
+        else:
+            self._stream.write("".join("".join(part for _, part in line) + "\n" for line in lines))
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; columns whose values are numbers are aligned to the right."""
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD if self._styled else ASCII)
+        for index, column in enumerate(columns):
+            numeric = all(_is_number(row[index]) for row in rows)
+            table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(printable(value) for value in row))
+        self._console.print(table)
+
+    def flush(self) -> None:
+        """Hand over what was printed."""
+        self._stream.flush()
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()

@@ -1,0 +1,41 @@
+"""The unit of prices that follow UseDollars (21005), learned from the Logons in a log."""
+
+from __future__ import annotations
+
+from kalshi_fix_adapters.cli.explain import comp_ids
+from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio.codec import FieldNode, Inspection
+from kalshi_fix_sansio.layout import FieldLayout
+
+EITHER = "dollars or cents"
+DOLLARS = "dollars"
+_LOGON = "A"
+_USE_DOLLARS = 21005
+_VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
+_MAX_CLIENTS = 10_000
+
+
+class Units:
+    """Remembers which API keys have asked for dollars."""
+
+    def __init__(self) -> None:
+        self._in_dollars: set[str] = set()
+
+    def learn(self, inspection: Inspection) -> None:
+        """Take note of a message; the Logons of clients tell."""
+        client, _ = comp_ids(inspection)
+        if inspection.msg_type != _LOGON or client is None or client in _VENUE_IDS:
+            return
+        flags = [
+            node.text for node in inspection.body if isinstance(node, FieldNode) and node.tag == _USE_DOLLARS
+        ]
+        if flags == ["Y"] and len(self._in_dollars) < _MAX_CLIENTS:
+            self._in_dollars.add(client)
+        else:
+            self._in_dollars.discard(client)
+
+    def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
+        """Return the unit of a field in a message, for people."""
+        if field.unit == EITHER and not self._in_dollars.isdisjoint(comp_ids(inspection)):
+            return DOLLARS
+        return field.unit
