@@ -162,6 +162,8 @@ class GroupMember:
     required_when: tuple[Condition, ...] = ()
     forbidden_when: tuple[Condition, ...] = ()
     minimum: int = 0
+    """The fewest entries where the group stands. An empty list means that the group is absent, unless it is
+    required and this is 0: then a count of 0 is sent."""
     maximum: int | None = None
 
     @property

@@ -43,6 +43,7 @@ fields:
   Urgent:      {tag: 5001, type: BOOLEAN, since: 1.1.0, doc: "Urgency."}
   OldUrgent:   {tag: 5000, type: BOOLEAN, doc: "Urgency, formerly."}
   Level:       {tag: 5002, type: INT, codes: Level, minimum: 0, maximum: 9, doc: "Level."}
+  Rank:        {tag: 5007, type: INT, doc: "Rank."}
   NoteLength:  {tag: 5003, type: LENGTH, doc: "Length of Note."}
   Note:        {tag: 5004, type: DATA, length: NoteLength, doc: "A note."}
   NoLegs:      {tag: 555, type: NUMINGROUP}
@@ -152,6 +153,7 @@ messages:
     members:
       ClOrdID: {presence: required, doc: "The order."}
       Level:   {constant: High}
+      Rank:    optional
 """,
 }
 """A dialect of its own, without `extends`."""

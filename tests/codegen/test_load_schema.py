@@ -67,6 +67,20 @@ CASES = {
         "`messages.NewOrder.members.Note` is `true`, not a mapping",
         "write required, optional, or a mapping",
     ),
+    "presence that is a list": (
+        "messages_orders",
+        "Note:    optional",
+        "Note:    [optional]",
+        "`messages.NewOrder.members.Note` is a list, not a mapping",
+        "write required, optional, or a mapping",
+    ),
+    "doc that is a mapping": (
+        "codesets",
+        'doc: "Buys."',
+        "doc: {en: Buys.}",
+        "`codesets.Side.codes.Buy.doc` is a mapping, not text",
+        "write a sentence or two",
+    ),
     "member without a value": (
         "messages_orders",
         "Note:    optional",

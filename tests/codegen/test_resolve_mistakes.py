@@ -104,6 +104,6 @@ def test_an_error_reads_file_line_what_and_advice(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         load_dialect(folder)
     assert str(caught.value) == (
-        f"{folder.as_posix()}/fields.yaml:15: data field `Note` has no length field; "
+        f"{folder.as_posix()}/fields.yaml:16: data field `Note` has no length field; "
         "add `length` with the name of its LENGTH field"
     )
