@@ -29,6 +29,7 @@ MAX_DECIMAL_DIGITS: Final = 19
 """Digits a decimal may have on either side of its point, in both directions."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
+_CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}){0,2})?"
 _CALENDAR = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _DIGITS = rf"[0-9]{{1,{MAX_INT_DIGITS}}}"
 _PART = rf"[0-9]{{1,{MAX_DECIMAL_DIGITS}}}"
@@ -50,6 +51,22 @@ LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
     }
 )
 """The lexical form of each kind as a regular expression without capturing groups, to be matched whole."""
+
+LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        **LEXICAL,
+        Kind.DECIMAL: rf"-?{_PART}(?:\.{_PART}?)?",
+        Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
+        Kind.UTCDATEONLY: r"[0-9]{8}",
+        Kind.UTCTIMEONLY: _CLOCK_PLAIN,
+        Kind.DATA: r"[^\x01]+",
+    }
+)
+"""Forms that Python's own conversions read rightly or refuse by ValueError.
+
+They leave out what is rare and takes thought: leap seconds, decimals that begin with the point, data with
+SOH in it.
+"""
 
 _EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
     {

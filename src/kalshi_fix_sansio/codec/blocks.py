@@ -20,14 +20,15 @@ class FieldItem:
     position: int
     """Which token of the message it is."""
     slot: FieldSlot | LengthSlot | None
-    """None if its tag is not defined here, or stands here for a second time."""
+    """None if its tag is not defined here, or its value has no place here."""
     layout: FieldLayout | None
-    repeated: bool = False
+    discarded: bool = False
+    """Whether the value stands only in a problem: it came a second time, or is empty."""
 
     @property
     def is_unknown(self) -> bool:
         """Whether it goes into the block's `unknown`."""
-        return self.slot is None and not self.repeated
+        return self.slot is None and not self.discarded
 
     def node(self) -> FieldNode:
         """Return the field as tools see it."""

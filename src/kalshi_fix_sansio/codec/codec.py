@@ -6,6 +6,7 @@ from typing import Any
 
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.encoder import check_unknown, encode_block
+from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, BlockPlan, Plans
 from kalshi_fix_sansio.codec.reader import Reader
@@ -25,6 +26,7 @@ class Codec:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self._plans = Plans(dialect)
+        self._shapes = ShapeCache(self._plans)
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -36,7 +38,14 @@ class Codec:
         Raises:
             DecodeError: the bytes are not one whole message.
         """
-        return self._decode_careful(_text(frame))
+        text = _text(frame)
+        message = self._shapes.decode(text)
+        if message is None:
+            reader = Reader(self._plans, text)
+            message = self._build(reader)
+            if not message.problems:
+                self._shapes.learn(reader)
+        return message
 
     def decode_strict(self, frame: bytes | Frame) -> Message:
         """Decode, and accept only what is right in every respect.
@@ -118,9 +127,6 @@ class Codec:
             encode_block(message)
         if message.trailer is not None:
             encode_block(message.trailer)
-
-    def _decode_careful(self, text: str) -> Message:
-        return self._build(Reader(self._plans, text))
 
     def _build(self, reader: Reader) -> Message:
         if reader.msg_type is None:

@@ -42,11 +42,6 @@ class CodeValues(dict[str, Any]):
         return self._by_value.get(value, value)
 
 
-def reader_of(field: FieldLayout) -> Read:
-    """Return the function that reads the values of a field."""
-    return PARSERS[field.kind] if field.codes is None else CodeValues(field).__getitem__
-
-
 @attrs.frozen(eq=False)
 class FieldSlot:
     """The place of a field; with `legacy`, of an older tag of it."""
@@ -57,6 +52,8 @@ class FieldSlot:
     index: int
     legacy: bool
     read: Read
+    codes: CodeValues | None
+    """What `read` looks up, if the field has code values."""
     limit: LimitCheck | None
 
 
@@ -162,14 +159,16 @@ class Plans:
 
     def _add_field(self, slots: dict[int, Slot], member: FieldMember, index: int) -> None:
         field = member.field
-        read, limit = reader_of(field), limit_check(field)
-        slots[field.tag] = FieldSlot(member, field, index, False, read, limit)
+        codes = None if field.codes is None else CodeValues(field)
+        read = PARSERS[field.kind] if codes is None else codes.__getitem__
+        limit = limit_check(field)
+        slots[field.tag] = FieldSlot(member, field, index, False, read, codes, limit)
         if field.length_tag is not None:
             length_field = self._field(field.length_tag, f"{field.name}Length", Kind.LENGTH)
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
-            slots.setdefault(tag, FieldSlot(member, older, index, True, read, limit))
+            slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
         """Return the layout of a tag, which the dialect need not list by itself."""

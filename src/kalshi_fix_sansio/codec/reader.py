@@ -37,11 +37,11 @@ class Reader:
         "_plans",
         "_position",
         "_section",
-        "_tokens",
         "body",
         "header",
         "layout",
         "msg_type",
+        "tokens",
         "trailer",
     )
 
@@ -50,7 +50,7 @@ class Reader:
         self._plans = plans
         self._dialect: Dialect = plans.dialect
         self._findings: list[Finding] = []
-        self._tokens = tokenize(text, plans.data_tags)
+        self.tokens = tokenize(text, plans.data_tags)
         self._open: list[GroupItem] = []
         """Groups that are open, from the outermost to the innermost."""
         self._section = _HEADER
@@ -63,7 +63,7 @@ class Reader:
         """None if the dialect does not know the MsgType."""
         body = UNKNOWN_BODY if self.layout is None else plans.body(self.layout)
         self.body = BlockItem(body)
-        for token in self._tokens:
+        for token in self.tokens:
             self._take(token)
             self._position += 1
         self._check_begin_string()
@@ -77,7 +77,7 @@ class Reader:
         return tuple(finding.problem for finding in self._findings if strict or not finding.strict)
 
     def _first(self, tag: int) -> str | None:
-        return next((t.value for t in self._tokens if t.tag == tag and t.form is not Form.INVALID), None)
+        return next((t.value for t in self.tokens if t.tag == tag and t.form is not Form.INVALID), None)
 
     # --- where a field goes ------------------------------------------------------------------------
 
@@ -131,8 +131,10 @@ class Reader:
                 return
         self._section = max(self._section, _BODY)
         known = self._dialect.fields.get(token.tag)
-        block.items.append(FieldItem(token, self._position, None, known))
+        block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         block.last_position = self._position
+        if not token.value:
+            self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
         if self.layout is None:
             return
         if known is None:
@@ -183,7 +185,7 @@ class Reader:
         if token.tag in block.seen:
             problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
             self._find(problem)
-            block.items.append(FieldItem(token, self._position, None, slot.field, repeated=True))
+            block.items.append(FieldItem(token, self._position, None, slot.field, discarded=True))
             if isinstance(slot, GroupSlot):
                 self._open.append(block.groups[token.tag])
             return
@@ -207,7 +209,7 @@ class Reader:
     def _check_length(self, slot: LengthSlot, token: Token) -> None:
         if self._value(slot, token) is None:
             return
-        following = self._tokens[self._position + 1 : self._position + 2]
+        following = self.tokens[self._position + 1 : self._position + 2]
         data = slot.data.field
         if not following or following[0].tag != data.tag:
             text = f"is not followed by {data.label}"
