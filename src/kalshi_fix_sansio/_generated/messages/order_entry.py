@@ -101,7 +101,7 @@ class NewOrderSingle(FixMessage):
     party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
     alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
-    """AllocAccount (79): Number of the subaccount, in place of Parties; 0 or none is the primary account.
+    """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
@@ -179,7 +179,7 @@ class OrderCancelReplaceRequest(FixMessage):
     party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
     alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
-    """AllocAccount (79): Number of the subaccount, in place of Parties; 0 or none is the primary account.
+    """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
@@ -217,7 +217,7 @@ class OrderCancelRequest(FixMessage):
     party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
     alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
-    """AllocAccount (79): Number of the subaccount, in place of Parties; 0 or none is the primary account.
+    """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """

@@ -49,7 +49,7 @@ class Logon(FixMessage):
     In seconds. At least 3. Required.
     """
     raw_data: bytes | None = attrs.field(default=None, converter=optional(to_data))
-    """RawData (96): The client's signature in base64, see the field.
+    """RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or Ed25519.
 
     Required from the client. Optional elsewhere. Never shown in a repr.
     """
