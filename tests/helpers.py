@@ -41,17 +41,17 @@ class Clock:
         return self.now
 
 
-def config(role: Role = Role.INITIATOR, session_type: str = "KalshiRT", **changes: Any) -> SessionConfig:
-    """Settings of one side of a Kalshi session, signed by a constant."""
+def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> SessionConfig:
+    """Settings of one side of the Kalshi session of this name, signed by a constant."""
     values: dict[str, Any] = {
         "role": role,
         "dialect": DIALECT,
-        "session_type": DIALECT.session_types[session_type],
+        "session_type": DIALECT.session_types[name],
         "product": "prediction",
-        "sender_comp_id": KEY_ID if role is Role.INITIATOR else session_type,
+        "sender_comp_id": KEY_ID if role is Role.INITIATOR else name,
     }
     if role is Role.INITIATOR:
-        values |= {"target_comp_id": session_type, "sign_logon": lambda _: b"c2lnbmF0dXJl"}
+        values |= {"target_comp_id": name, "sign_logon": lambda _: b"c2lnbmF0dXJl"}
     return SessionConfig(**(values | changes))
 
 
@@ -98,7 +98,7 @@ def wire_time(moment: datetime) -> str:
 
 @attrs.define
 class Peer:
-    """The other side, written by hand: builds any message, right or wrong, with the numbers that a test wants."""
+    """The other side, by hand: any message, right or wrong, with the numbers that a test wants."""
 
     clock: Clock
     sender: str
@@ -106,7 +106,7 @@ class Peer:
     next_number: int = 1
 
     def message(self, msg_type: str, body: str = "", number: int | str | None = None, **header: str) -> bytes:
-        """One message; `header` replaces or adds header fields by tag, as in `t52=""`, and "-" leaves one out.
+        """One message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" leaves one out.
 
         Without `number` the next one is used, and counted.
         """
@@ -152,21 +152,19 @@ class Wired:
         return self.session.events()
 
 
-def wire(
-    role: Role, session_type: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
-) -> Wired:
+def wire(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
     """A session of this role that is not connected yet, and its peer."""
     clock = Clock()
-    settings = config(role, session_type, **changes)
+    settings = config(role, name, **changes)
     ours, theirs = settings.sender_comp_id, settings.target_comp_id or KEY_ID
     return Wired(clock, Session(settings, store), Peer(clock, theirs, ours))
 
 
 def established(
-    role: Role, session_type: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
+    role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any
 ) -> Wired:
     """A session of this role whose Logon handshake is complete; nothing waits in its buffers."""
-    wired = wire(role, session_type, store, **changes)
+    wired = wire(role, name, store, **changes)
     session, clock, peer = wired.session, wired.clock, wired.peer
     reset = "141=Y|" if session.config.session_type.reset_required else ""
     peer.next_number = 1 if reset or store is None else store.next_incoming
@@ -227,7 +225,7 @@ class Pair:
 
 
 def pair(
-    session_type: str = "KalshiRT",
+    name: str = "KalshiRT",
     *,
     client_store: MemoryStore | None = None,
     venue_store: MemoryStore | None = None,
@@ -238,8 +236,8 @@ def pair(
     clock = Clock()
     return Pair(
         clock,
-        Session(config(Role.INITIATOR, session_type, **(client or {})), client_store),
-        Session(config(Role.ACCEPTOR, session_type, **(venue or {})), venue_store),
+        Session(config(Role.INITIATOR, name, **(client or {})), client_store),
+        Session(config(Role.ACCEPTOR, name, **(venue or {})), venue_store),
     )
 
 

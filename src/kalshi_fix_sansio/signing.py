@@ -96,9 +96,9 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     """Read a private key from PEM text: RSA (2048 bits or more) or Ed25519, PKCS#8 or PKCS#1, encrypted or
     not.
 
-    Raises KeyFileError with one sentence that says what to do.
+    An empty passphrase is none. Raises KeyFileError with one sentence that says what to do.
     """
-    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+    secret = (passphrase.encode() if isinstance(passphrase, str) else passphrase) or None
     if _PRIVATE_MARK not in pem:
         if _PUBLIC_MARK in pem:
             raise KeyFileError(

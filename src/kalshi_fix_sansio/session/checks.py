@@ -29,12 +29,17 @@ def comp_id_problem(header: Any, config: SessionConfig, peer_comp_id: str | None
     return None
 
 
-def sending_time_problem(header: Any, config: SessionConfig, now: Instant) -> Problem | None:
-    """Check that SendingTime (52) is close to the wall clock. One that could not be read is the decoder's
-    finding."""
+def sending_time_problem(
+    header: Any, config: SessionConfig, now: Instant, delay: float = 0.0
+) -> Problem | None:
+    """Check that SendingTime (52) is close to the wall clock.
+
+    `delay` is how many seconds the message may have waited here unread. A time that could not be read is the
+    decoder's finding.
+    """
     if config.sending_time_tolerance is None or header.sending_time is None:
         return None
-    if abs(header.sending_time - now.utc) <= timedelta(seconds=config.sending_time_tolerance):
+    if abs(header.sending_time - now.utc) <= timedelta(seconds=config.sending_time_tolerance + delay):
         return None
     return Problem(
         Reason.SENDING_TIME_ACCURACY,

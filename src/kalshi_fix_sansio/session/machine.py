@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kalshi_fix_sansio.base import Message
@@ -14,7 +14,7 @@ from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
-from kalshi_fix_sansio.session.timers import RUNNING, Timers
+from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
 from kalshi_fix_sansio.validation import validate
 
 MANAGED_HEADER_FIELDS = frozenset(
@@ -50,7 +50,8 @@ class Session:
     def __init__(self, config: SessionConfig, store: MessageStore | None = None) -> None:
         self._core = Core(config, MemoryStore() if store is None else store)
         self._receiver = Receiver(self._core)
-        self._actions = {
+        self._header_fields = frozenset(member.attribute for member in config.dialect.header.members)
+        self._actions: Mapping[Rule, Callable[[Instant], None]] = {
             Timers.logon_due: self._receiver.handshake.overdue,
             Timers.logout_due: self._logout_overdue,
             Timers.heartbeat_due: self._receiver.send_heartbeat,
@@ -123,8 +124,9 @@ class Session:
         decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are further attributes
         of the Logon sent.
         """
+        waited = now.monotonic - self._core.timers.last_received
         self._receiver.handshake.accept(now, store, fields or {})
-        self._receiver.drain(now)
+        self._receiver.drain(now, waited)
         self._watch_backlog()
 
     def refuse_logon(self, text: str, now: Instant) -> None:
@@ -202,6 +204,8 @@ class Session:
         for attribute in header_fields or ():
             if attribute in MANAGED_HEADER_FIELDS:
                 raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
+            if attribute not in self._header_fields:
+                raise LocalProtocolError(f"the header has no attribute {attribute}")
         session = config.session_type.name
         problems = validate(
             message, layout, product=config.product, session=session, sender=config.role.sender
@@ -266,7 +270,7 @@ class Session:
         core = self._core
         if core.framer.pending:
             core.framer.resync()
-            self._receiver.drain(now)
+            self._receiver.drain(now, now.monotonic - core.timers.last_received)
             if core.timers.last_received == now.monotonic:
                 return
         if core.timers.probed_at is None:

@@ -55,6 +55,7 @@ class Receiver:
 
     __slots__ = (
         "_core",
+        "_delay",
         "_earliest",
         "_handlers",
         "_latest",
@@ -69,6 +70,7 @@ class Receiver:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._strict = core.config.strict
+        self._delay = 0.0
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
         self.recovery = Recovery(core, self._process)
         self.resender = Resender(core)
@@ -91,16 +93,16 @@ class Receiver:
         """Classes whose messages need no look at their content before they are delivered."""
         self._earliest, self._latest = _BEGINNING, _END
 
-    def drain(self, now: Instant) -> None:
-        """Deal with every whole message that has come, until a Logon waits for the user's answer or all is
-        over."""
+    def drain(self, now: Instant, delay: float = 0.0) -> None:
+        """Deal with every whole message, until a Logon waits for the user's answer or all is over.
+
+        `delay` is how many seconds ago the first of them may have come.
+        """
         core, take = self._core, self._core.framer.next
-        tolerance = core.config.sending_time_tolerance
-        if tolerance is not None:
-            self._earliest, self._latest = (
-                now.utc - timedelta(seconds=tolerance),
-                now.utc + timedelta(seconds=tolerance),
-            )
+        self._delay = delay
+        if core.config.sending_time_tolerance is not None:
+            tolerance = timedelta(seconds=core.config.sending_time_tolerance)
+            self._earliest, self._latest = now.utc - tolerance, now.utc + tolerance
         while core.state is not State.LOGON_RECEIVED and core.state is not State.CLOSED:
             found = take()
             if found is None:
@@ -161,7 +163,7 @@ class Receiver:
             core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
         fatal = comp_id_problem(header, core.config, core.peer_comp_id) or sending_time_problem(
-            header, core.config, now
+            header, core.config, now, self._delay
         )
         if fatal is not None:
             self._count(header.msg_seq_num)

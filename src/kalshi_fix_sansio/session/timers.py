@@ -77,11 +77,12 @@ class Timers:
         return min((due for rule in RUNNING[state] if (due := rule(self)) is not None), default=None)
 
 
-_Rule = Callable[[Timers], float | None]
-_HANDSHAKE: tuple[_Rule, ...] = (Timers.logon_due,)
-_LOGGED_ON: tuple[_Rule, ...] = (Timers.heartbeat_due, Timers.silence_due, Timers.page_due)
+Rule = Callable[[Timers], float | None]
+"""Says when something is due, or None."""
+_HANDSHAKE: tuple[Rule, ...] = (Timers.logon_due,)
+_LOGGED_ON: tuple[Rule, ...] = (Timers.heartbeat_due, Timers.silence_due, Timers.page_due)
 
-RUNNING: Mapping[State, tuple[_Rule, ...]] = MappingProxyType(
+RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
     {
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,

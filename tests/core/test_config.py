@@ -1,0 +1,85 @@
+"""Settings of a session: defaults that follow the session type and the role, contradictions refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.resend_policy import ResendFresh, resend_everything
+from tests.helpers import KEY_ID, config
+
+
+def test_an_initiator_takes_its_defaults_from_the_session_type() -> None:
+    settings = config(Role.INITIATOR, "KalshiNR")
+    assert settings.reset_seq_num
+    assert settings.accepted_sender_comp_ids == {"KalshiNR", "Kalshi"}
+    assert settings.resend_policy == ResendFresh()
+    assert not settings.reject_forgotten_resend
+    assert not config(Role.INITIATOR, "KalshiRT").reset_seq_num
+
+
+def test_an_acceptor_learns_its_peer_or_serves_one() -> None:
+    settings = config(Role.ACCEPTOR)
+    assert settings.accepted_sender_comp_ids == frozenset()
+    assert settings.resend_policy is resend_everything
+    assert settings.reject_forgotten_resend
+    assert config(Role.ACCEPTOR, target_comp_id=KEY_ID).accepted_sender_comp_ids == {KEY_ID}
+
+
+def test_each_role_has_its_side() -> None:
+    assert (Role.INITIATOR.sender, Role.INITIATOR.peer) == (Sender.CLIENT, Sender.VENUE)
+    assert (Role.ACCEPTOR.sender, Role.ACCEPTOR.peer) == (Sender.VENUE, Sender.CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"sender_comp_id": ""}, "sender_comp_id is empty; set"),
+        ({"target_comp_id": None}, "an initiator needs target_comp_id"),
+        ({"target_comp_id": ""}, "an initiator needs target_comp_id"),
+        ({"product": "equities"}, "'equities'; choose one of prediction, margin"),
+        ({"product": ""}, "choose one of prediction, margin"),
+        ({"reset_seq_num": False}, "KalshiNR requires ResetSeqNumFlag=Y; leave"),
+        ({"min_heart_bt_int": 40}, "heart_bt_int 30 is outside 40 to 3600 seconds"),
+        ({"max_heart_bt_int": 20}, "heart_bt_int 30 is outside 1 to 20 seconds"),
+        ({"min_heart_bt_int": -1}, "at least 0 and not above"),
+        ({"min_heart_bt_int": 50, "max_heart_bt_int": 40}, "at least 0 and not above"),
+        ({"logon_fields": {"use_euros": True}}, "cannot set 'use_euros'"),
+        ({"logon_fields": {"heart_bt_int": 5}}, "cannot set 'heart_bt_int'"),
+        ({"logon_fields": {"raw_data": b"x"}}, "raw_data comes from sign_logon; remove it"),
+        ({"logon_timeout": 0}, "logon_timeout must be above 0"),
+        ({"max_held": -1}, "max_held must be above 0"),
+        ({"sending_time_tolerance": 0.0}, "sending_time_tolerance must be above 0"),
+    ],
+)
+def test_a_contradiction_says_what_to_set(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        config(Role.INITIATOR, "KalshiNR", **changes)
+
+
+def test_a_product_does_not_matter_where_the_session_type_names_none() -> None:
+    plain = attrs.evolve(config().session_type, products=())
+    assert config(session_type=plain, product="").product == ""
+
+
+def test_raw_data_may_be_given_where_nobody_signs() -> None:
+    settings = config(sign_logon=None, logon_fields={"raw_data": b"x"}, sending_time_tolerance=None)
+    assert settings.logon_fields["raw_data"] == b"x"
+
+
+def test_settings_cannot_be_changed_from_outside_and_show_no_secrets() -> None:
+    fields = {"username": "joe", "password": "hunter2"}
+    settings = config(logon_fields=fields)
+    fields["username"] = "eve"
+    assert settings.logon_fields["username"] == "joe"
+    with pytest.raises(TypeError):
+        settings.logon_fields["username"] = "eve"  # type: ignore[index]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        settings.strict = True  # type: ignore[misc]
+    assert "hunter2" not in repr(settings)
+    assert "sign_logon" not in repr(settings)

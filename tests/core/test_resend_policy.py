@@ -1,0 +1,36 @@
+"""What may be sent again by default."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio import _generated as fix
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.resend_policy import DEFAULT_MAX_AGE, ResendFresh, resend_everything
+from tests.helpers import order
+
+CANCEL = fix.OrderCancelRequest(cl_ord_id="b", orig_cl_ord_id="a", side="1", symbol="S")
+AMEND = fix.OrderCancelReplaceRequest(
+    cl_ord_id="b", orig_cl_ord_id="a", side="1", symbol="S", order_qty=1, ord_type="2"
+)
+ACCEPT = fix.AcceptQuote(quote_id="q", side="1")
+
+
+@pytest.mark.parametrize(
+    ("message", "allowed"), [(CANCEL, True), (order(), False), (AMEND, False), (ACCEPT, False)]
+)
+def test_only_what_cannot_trade_is_resent_and_only_while_it_is_young(message: Message, allowed: bool) -> None:
+    policy = ResendFresh()
+    assert policy(message, 0.0) is allowed
+    assert policy(message, DEFAULT_MAX_AGE) is allowed
+    assert not policy(message, DEFAULT_MAX_AGE + 0.001)
+
+
+def test_a_user_can_name_what_is_safe() -> None:
+    policy = ResendFresh(max_age=5, safe_types=frozenset({"UA"}))
+    assert policy(ACCEPT, 5)
+    assert not policy(ACCEPT, 6)
+
+
+def test_everything_means_everything() -> None:
+    assert resend_everything(order(), 1e9)

@@ -1,0 +1,225 @@
+"""Heartbeats, TestRequest and silence, in virtual time."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio._generated import DIALECT
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    GarbledReceived,
+    MessageReceived,
+    MessageRejected,
+    PeerSilent,
+    SessionEnded,
+)
+from kalshi_fix_sansio.layout import Dialect, FieldMember
+from tests.helpers import established, kinds, of_type, pair, wire
+
+BOTH = pytest.mark.parametrize("role", Role)
+
+
+@BOTH
+def test_a_heartbeat_leaves_when_nothing_else_did_for_its_interval(role: Role) -> None:
+    wired = established(role)
+    assert wired.session.next_deadline() == wired.clock.monotonic + 30
+    wired.wait(29.9)
+    assert wired.sent() == []
+    wired.wait(0.1)
+    (heartbeat,) = wired.sent()
+    assert (heartbeat.NAME, heartbeat.test_req_id) == ("Heartbeat", None)
+
+
+@BOTH
+def test_anything_sent_puts_the_next_heartbeat_off(role: Role) -> None:
+    wired = established(role)
+    wired.clock.advance(20)
+    wired.session.test_request(wired.clock.now)
+    wired.receive(wired.peer.message("0"))
+    wired.sent()
+    wired.wait(29)
+    assert "Heartbeat" not in kinds(wired.sent())
+    wired.wait(1)
+    assert "Heartbeat" in kinds(wired.sent())
+
+
+@BOTH
+def test_heartbeats_leave_on_time_while_the_peer_does_not_read(role: Role) -> None:
+    wired = established(role)
+    for _ in range(5):
+        wired.receive(wired.peer.message("0"))
+        wired.wait(30)
+    assert kinds(wired.sent()) == ["Heartbeat"] * 5
+
+
+@BOTH
+def test_a_step_of_the_wall_clock_moves_no_deadline(role: Role) -> None:
+    wired = established(role)
+    deadline = wired.session.next_deadline()
+    wired.clock.utc = wired.clock.utc.replace(year=2031)
+    assert wired.session.next_deadline() == deadline
+    assert wired.wait(1) == []
+    assert wired.sent() == []
+
+
+@BOTH
+def test_silence_is_probed_and_then_ends_the_session_with_a_text(role: Role) -> None:
+    wired = established(role)
+    assert wired.wait(35.9) == []
+    wired.sent()
+    (probe,) = wired.wait(0.1)
+    (request,) = wired.sent()
+    assert isinstance(probe, PeerSilent)
+    assert (request.NAME, request.test_req_id) == ("TestRequest", probe.test_req_id)
+    assert wired.wait(35.9) == []
+    wired.sent()
+    (ended,) = wired.wait(0.1)
+    text = "nothing came for 72 seconds, TestRequest unanswered"
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text, ended.clean) == (CloseReason.PEER_SILENT, text, False)
+    (logout,) = wired.sent()
+    assert (logout.NAME, logout.text) == ("Logout", text)
+    assert wired.session.wants_close
+
+
+@BOTH
+@pytest.mark.parametrize("answer", ["matching", "other", "news"])
+def test_any_whole_message_shows_that_the_peer_lives(role: Role, answer: str) -> None:
+    wired = established(role)
+    (probe,) = wired.wait(36)
+    assert isinstance(probe, PeerSilent)
+    body = {"matching": f"112={probe.test_req_id}|", "other": "112=else|", "news": ""}[answer]
+    wired.receive(wired.peer.message("0", body))
+    assert wired.wait(35.9) == []
+    assert [type(event) for event in wired.wait(0.1)] == [PeerSilent]
+
+
+@BOTH
+def test_a_long_sleep_of_this_process_is_no_reason_to_give_the_peer_up(role: Role) -> None:
+    wired = established(role)
+    events = wired.wait(3600)
+    assert [type(event) for event in events] == [PeerSilent]
+    assert wired.session.is_established
+
+
+@BOTH
+@pytest.mark.parametrize("test_req_id", ["x", "a=b|c", "caf\xe9"])
+def test_a_test_request_is_answered_with_its_id(role: Role, test_req_id: str) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("1", f"112={test_req_id.replace('|', '!')}|"))
+    (heartbeat,) = wired.sent()
+    assert (heartbeat.NAME, heartbeat.test_req_id) == ("Heartbeat", test_req_id.replace("|", "!"))
+
+
+@BOTH
+@pytest.mark.parametrize(("body", "reason"), [("", 1), ("112=|", 1), ("112=\x00|", 5)])
+def test_a_test_request_that_cannot_be_answered_is_rejected(role: Role, body: str, reason: int) -> None:
+    wired = established(role)
+    (event,) = wired.receive(wired.peer.message("1", body))
+    assert isinstance(event, MessageRejected)
+    (reject,) = wired.sent()
+    assert (reject.NAME, reject.ref_tag_id, reject.session_reject_reason) == ("Reject", 112, reason)
+
+
+@BOTH
+def test_a_user_can_ask_too(role: Role) -> None:
+    wired = established(role)
+    assert wired.session.test_request(wired.clock.now, "mine") == "mine"
+    first = wired.session.test_request(wired.clock.now)
+    second = wired.session.test_request(wired.clock.now)
+    assert first != second
+    assert [message.test_req_id for message in wired.sent()] == ["mine", first, second]
+
+
+@BOTH
+def test_but_not_before_the_logon(role: Role) -> None:
+    wired = wire(role)
+    with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+        wired.session.test_request(wired.clock.now)
+
+
+@BOTH
+def test_a_message_that_never_ends_does_not_stall_the_stream(role: Role) -> None:
+    wired = established(role)
+    broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
+    assert wired.receive(broken, *(wired.peer.message("9", "11=a|") for _ in range(3))) == []
+    events = wired.wait(36)
+    assert [type(event) for event in events] == [GarbledReceived, GapDetected]
+    wired.sent()
+    events = wired.receive(wired.peer.message("4", "123=Y|36=3|", 2, t43="Y", t122="20260821-14:03:07"))
+    assert len(of_type(events, MessageReceived)) == 3
+    assert wired.session.is_established
+
+
+@BOTH
+def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(role: Role) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("0")[:40])
+    assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
+    (ended,) = wired.wait(36)
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.PEER_SILENT
+
+
+@BOTH
+def test_bytes_that_are_no_message_do_not_count_as_life(role: Role) -> None:
+    wired = established(role)
+    for _ in range(7):
+        wired.receive(b"noise")
+        wired.wait(5)
+    assert PeerSilent in [type(event) for event in wired.wait(1)]
+
+
+def without_least_interval() -> Dialect:
+    """The Kalshi dialect, but for the least HeartBtInt that Kalshi takes."""
+    logon = DIALECT.messages["A"]
+    members = tuple(
+        attrs.evolve(member, field=attrs.evolve(member.field, minimum=None))
+        if isinstance(member, FieldMember) and member.name == "HeartBtInt"
+        else member
+        for member in logon.body.members
+    )
+    changed = attrs.evolve(logon, body=attrs.evolve(logon.body, members=members))
+    return attrs.evolve(DIALECT, messages={**DIALECT.messages, "A": changed})
+
+
+@BOTH
+def test_an_interval_of_0_means_no_heartbeats_and_no_probes(role: Role) -> None:
+    wired = wire(role, heart_bt_int=0, min_heart_bt_int=0, dialect=without_least_interval())
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=0|96=eA==|1137=9|"))
+    if role is Role.ACCEPTOR:
+        wired.session.accept_logon(wired.clock.now)
+    wired.session.events()
+    wired.sent()
+    assert wired.session.is_established
+    assert wired.session.next_deadline() is None
+    assert wired.wait(10_000) == []
+    assert wired.sent() == []
+
+
+def test_two_sessions_keep_each_other_alive_for_an_hour() -> None:
+    both = pair("KalshiMD")
+    both.connect()
+    both.advance(3600, step=5)
+    assert both.client.is_established
+    assert both.venue.is_established
+    assert of_type(both.client_events + both.venue_events, PeerSilent) == []
+    assert both.client.next_outgoing > 100
+
+
+@BOTH
+def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -> None:
+    wired = wire(role)
+    assert wired.session.next_deadline() is None
+    assert wired.wait(1000) == []
+    wired = established(role)
+    assert wired.wait(0) == []
+    wired.session.receive_eof(wired.clock.now)
+    wired.session.events()
+    assert wired.wait(1000) == []
+    assert wired.sent() == []

@@ -1,0 +1,272 @@
+"""The Logon handshake as the side that is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    LoggedOn,
+    LogonRequested,
+    MessageReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.layout import SessionType
+from kalshi_fix_sansio.session import MemoryStore, State
+from tests.helpers import KEY_ID, Wired, kinds, of_type, order, wire
+
+BODY = "98=0|108=30|96=eA==|1137=9|"
+RESET = BODY + "141=Y|"
+ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
+
+
+def waiting(name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
+    """An acceptor with a connection and no Logon yet."""
+    wired = wire(Role.ACCEPTOR, name, store, **changes)
+    wired.session.connect(wired.clock.now)
+    return wired
+
+
+def test_a_logon_waits_for_the_user_and_says_what_its_signature_covers() -> None:
+    wired = waiting("KalshiNR")
+    (event,) = wired.receive(wired.peer.logon(RESET, t52="20260821-14:03:07.123456789"))
+    assert isinstance(event, LogonRequested)
+    assert event.logon.NAME == "Logon"
+    assert event.signed == LogonToSign("20260821-14:03:07.123456789", "A", 1, KEY_ID, "KalshiNR")
+    assert wired.session.state is State.LOGON_RECEIVED
+    assert wired.session.peer_comp_id == KEY_ID
+    assert wired.sent() == []
+
+
+@pytest.mark.parametrize("forged", ["20260821-14:00:00.000", "yesterday"])
+def test_a_sending_time_hidden_in_a_data_field_is_not_what_the_signature_covers(forged: str) -> None:
+    wired = waiting()
+    hidden = f"x\x0152={forged}"
+    data = wired.peer.message("A", f"98=0|108=30|1137=9|95={len(hidden)}|96={hidden}|")
+    start, end = data.index(b"52=2026"), data.index(b"98=0")
+    time, data_field = data[start:end], data[data.index(b"95=") : data.index(b"10=", end)]
+    body = data[data.index(b"35=") : start] + data_field + time + b"98=0\x01108=30\x011137=9\x01"
+    (event,) = wired.receive(encode_frame("FIXT.1.1", body))
+    assert isinstance(event, LogonRequested)
+    assert event.signed.sending_time == ""
+
+
+def test_accepting_answers_with_reversed_comp_ids_the_same_heartbeat_and_reset() -> None:
+    wired = waiting("KalshiNR", heart_bt_int=10)
+    wired.receive(wired.peer.logon(RESET))
+    wired.session.accept_logon(wired.clock.now, fields={"use_dollars": True})
+    (event,) = wired.session.events()
+    assert isinstance(event, LoggedOn)
+    assert (event.heart_bt_int, event.reset) == (30, True)
+    (logon,) = wired.sent()
+    assert (logon.header.sender_comp_id, logon.header.target_comp_id) == ("KalshiNR", KEY_ID)
+    assert (logon.heart_bt_int, logon.reset_seq_num_flag, logon.use_dollars) == (30, True, True)
+    assert logon.header.msg_seq_num == 1
+    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
+
+
+def test_a_reset_restarts_the_store_of_the_peer_once() -> None:
+    wired = waiting()
+    wired.receive(wired.peer.logon(RESET))
+    store = MemoryStore(next_outgoing=40, next_incoming=30)
+    wired.session.accept_logon(wired.clock.now, store=store)
+    assert wired.session.store is store
+    assert (store.next_outgoing, store.next_incoming) == (2, 2)
+    wired.receive(wired.peer.message("0"))
+    assert (store.next_outgoing, store.next_incoming) == (2, 3)
+
+
+def test_without_reset_the_numbers_of_the_peers_store_go_on() -> None:
+    wired = waiting()
+    wired.receive(wired.peer.logon(BODY, 30))
+    store = MemoryStore(next_outgoing=40, next_incoming=30)
+    wired.session.accept_logon(wired.clock.now, store=store)
+    (logon,) = wired.sent()
+    assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (40, None)
+    assert (store.next_outgoing, store.next_incoming) == (41, 31)
+
+
+def test_a_logon_ahead_is_accepted_and_the_gap_is_asked_for() -> None:
+    wired = waiting()
+    wired.receive(wired.peer.logon(BODY, 33))
+    wired.session.accept_logon(wired.clock.now, store=MemoryStore(next_incoming=30))
+    assert wired.session.events()[1:] == [GapDetected(30, 32, recoverable=True)]
+    logon, request = wired.sent()
+    assert (logon.NAME, request.NAME) == ("Logon", "ResendRequest")
+    assert (request.begin_seq_no, request.end_seq_no) == (30, 32)
+
+
+def test_a_logon_behind_is_answered_by_a_logout() -> None:
+    wired = waiting()
+    wired.receive(wired.peer.logon(BODY, 29))
+    store = MemoryStore(next_outgoing=40, next_incoming=30)
+    wired.session.accept_logon(wired.clock.now, store=store)
+    text = "MsgSeqNum too low, expecting 30 but received 29"
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (CloseReason.SEQUENCE_TOO_LOW, text)
+    (logout,) = wired.sent()
+    assert (logout.text, logout.header.msg_seq_num) == (text, 40)
+    assert (store.next_outgoing, store.next_incoming) == (41, 30)
+
+
+def test_a_logon_ahead_where_nothing_can_be_resent_is_answered_by_a_logout() -> None:
+    wired = waiting(session_type=SessionType(name="KalshiRT", resend=False, reset_required=False))
+    wired.receive(wired.peer.logon(BODY, 3))
+    wired.session.accept_logon(wired.clock.now)
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.SEQUENCE_GAP
+    assert kinds(wired.sent()) == ["Logout"]
+
+
+def test_nothing_is_read_from_the_peer_until_the_answer_and_then_all_of_it() -> None:
+    wired = waiting("KalshiNR")
+    (event,) = wired.receive(wired.peer.logon(RESET), wired.peer.message("D", ORDER))
+    assert isinstance(event, LogonRequested)
+    assert wired.receive(wired.peer.message("1", "112=x|")) == []
+    wired.session.accept_logon(wired.clock.now)
+    events = wired.session.events()
+    assert [type(event) for event in events] == [LoggedOn, MessageReceived]
+    assert kinds(wired.sent()) == ["Logon", "Heartbeat"]
+
+
+def test_a_peer_that_floods_before_the_answer_is_ended() -> None:
+    wired = waiting(max_message_size=1000)
+    wired.receive(wired.peer.logon(BODY))
+    assert wired.receive(b"x" * 1000) == []
+    (ended,) = wired.receive(b"x")
+    assert isinstance(ended, SessionEnded)
+    assert ended.text == "too much was sent before the Logon was answered"
+    assert kinds(wired.sent()) == ["Logout"]
+
+
+def test_refusing_sends_the_text_and_ends() -> None:
+    wired = waiting("KalshiNR")
+    wired.receive(wired.peer.logon(RESET))
+    wired.session.refuse_logon("already exists", wired.clock.now)
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text, ended.clean) == (CloseReason.LOGON_REFUSED, "already exists", False)
+    (logout,) = wired.sent()
+    assert (logout.NAME, logout.text, logout.header.target_comp_id) == ("Logout", "already exists", KEY_ID)
+    assert wired.session.wants_close
+
+
+@pytest.mark.parametrize(
+    ("session_type", "logon", "text"),
+    [
+        ("KalshiNR", {"t56": "KalshiRT"}, "Invalid TargetCompID"),
+        ("KalshiNR", {"t52": "20260821-14:02:30"}, "SendingTime is more than 30 seconds off"),
+        ("KalshiNR", {"t34": "-"}, "MsgSeqNum missing"),
+        ("KalshiNR", {"body": BODY}, "ResetSeqNumFlag must be Y on KalshiNR"),
+        ("KalshiNR", {"body": BODY + "141=N|"}, "ResetSeqNumFlag must be Y on KalshiNR"),
+        ("KalshiRT", {"t34": "2", "body": RESET}, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"),
+        ("KalshiRT", {"body": "98=0|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
+        ("KalshiRT", {"body": "98=0|108=2|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
+        ("KalshiRT", {"body": "98=0|108=61|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
+        ("KalshiRT", {"body": "98=0|108=-30|96=eA==|1137=9|"}, "HeartBtInt must be 3 to 60 seconds"),
+    ],
+)
+def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
+    session_type: str, logon: dict[str, str], text: str
+) -> None:
+    wired = waiting(session_type, min_heart_bt_int=3, max_heart_bt_int=60)
+    body = logon.pop("body", RESET)
+    (ended,) = wired.receive(wired.peer.message("A", body, **logon))
+    assert isinstance(ended, SessionEnded)
+    assert ended.text == text
+    (logout,) = wired.sent()
+    assert (logout.NAME, logout.text) == ("Logout", text)
+
+
+def test_a_strict_acceptor_refuses_a_logon_that_breaks_the_rules() -> None:
+    wired = waiting(strict=True)
+    (ended,) = wired.receive(wired.peer.logon(BODY + "9999=x|"))
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert "9999" in ended.text
+
+
+def test_an_acceptor_for_one_peer_refuses_others() -> None:
+    wired = waiting(target_comp_id=KEY_ID)
+    wired.peer.sender = "someone"
+    (ended,) = wired.receive(wired.peer.logon(BODY))
+    assert isinstance(ended, SessionEnded)
+    assert ended.text == "Invalid SenderCompID"
+    (logout,) = wired.sent()
+    assert logout.header.target_comp_id == KEY_ID
+
+
+@pytest.mark.parametrize("sender", ["-", "a\tb", "caf\xe9", "two words"])
+def test_a_logon_from_nobody_in_particular_gets_no_answer(sender: str) -> None:
+    wired = waiting()
+    (ended,) = wired.receive(wired.peer.logon(BODY, t49=sender))
+    text = "the Logon has no usable SenderCompID to answer to"
+    assert ended == SessionEnded(CloseReason.PROTOCOL_ERROR, text, clean=False)
+    assert wired.sent() == []
+
+
+@pytest.mark.parametrize("msg_type", ["0", "5", "D", "ZZ"])
+def test_a_first_message_that_is_no_logon_gets_no_answer(msg_type: str) -> None:
+    wired = waiting()
+    (ended,) = wired.receive(wired.peer.message(msg_type))
+    text = f"the first message was no Logon but MsgType {msg_type}"
+    assert ended == SessionEnded(CloseReason.PROTOCOL_ERROR, text, clean=False)
+    assert wired.sent() == []
+
+
+def test_no_logon_in_time_ends_it_without_a_word() -> None:
+    wired = waiting(logon_timeout=4)
+    assert wired.session.next_deadline() == wired.clock.monotonic + 4
+    assert wired.wait(4) == [
+        SessionEnded(CloseReason.LOGON_TIMEOUT, "no Logon came within 4 seconds", clean=False)
+    ]
+    assert wired.sent() == []
+
+
+def test_a_user_who_does_not_answer_the_logon_ends_it() -> None:
+    wired = waiting()
+    wired.receive(wired.peer.logon(BODY))
+    (ended,) = wired.wait(10)
+    assert isinstance(ended, SessionEnded)
+    assert ended.text == "the Logon was not answered within 10 seconds"
+    assert kinds(wired.sent()) == ["Logout"]
+
+
+def test_an_answer_that_cannot_be_sent_changes_nothing() -> None:
+    wired = waiting("KalshiNR")
+    wired.receive(wired.peer.logon(RESET))
+    store = MemoryStore(next_outgoing=40, next_incoming=30)
+    with pytest.raises(LocalProtocolError, match="the session itself writes heart_bt_int"):
+        wired.session.accept_logon(wired.clock.now, store=store, fields={"heart_bt_int": 5})
+    with pytest.raises(InvalidMessageError, match="MessageRetentionPeriod"):
+        wired.session.accept_logon(wired.clock.now, store=store, fields={"message_retention_period": 24})
+    assert wired.session.state is State.LOGON_RECEIVED
+    assert wired.session.store is not store
+    assert (store.next_outgoing, store.next_incoming) == (40, 30)
+    assert wired.session.data_to_send() == b""
+
+
+@pytest.mark.parametrize("call", ["accept", "refuse", "send", "logout"])
+def test_nothing_can_be_answered_or_sent_before_a_logon(call: str) -> None:
+    wired = waiting()
+    session, now = wired.session, wired.clock.now
+    calls: dict[str, Callable[[], object]] = {
+        "accept": lambda: session.accept_logon(now),
+        "refuse": lambda: session.refuse_logon("no", now),
+        "send": lambda: session.send(order(), now),
+        "logout": lambda: session.logout(now),
+    }
+    with pytest.raises(LocalProtocolError, match="the session is awaiting logon"):
+        calls[call]()
+    assert session.state is State.AWAITING_LOGON
+    assert of_type(session.events(), SessionEnded) == []

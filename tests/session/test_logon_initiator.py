@@ -1,0 +1,314 @@
+"""The Logon handshake as the side that calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    LoggedOn,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore, State
+from tests.helpers import Wired, kinds, of_type, order, wire
+
+
+def calling(name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
+    """An initiator whose Logon has left."""
+    wired = wire(Role.INITIATOR, name, store, **changes)
+    wired.session.connect(wired.clock.now)
+    return wired
+
+
+def test_the_first_message_is_a_signed_logon_with_the_flags_of_the_settings() -> None:
+    seen: list[LogonToSign] = []
+
+    def sign(logon: LogonToSign) -> bytes:
+        seen.append(logon)
+        return b"signed"
+
+    wired = calling("KalshiNR", sign_logon=sign, logon_fields={"use_dollars": True}, heart_bt_int=20)
+    (logon,) = wired.sent()
+    assert logon.NAME == "Logon"
+    assert (logon.heart_bt_int, logon.reset_seq_num_flag, logon.use_dollars) == (20, True, True)
+    assert logon.raw_data == b"signed"
+    assert logon.header.msg_seq_num == 1
+    assert seen == [
+        LogonToSign("20260821-14:03:07.123", "A", 1, wired.session.config.sender_comp_id, "KalshiNR")
+    ]
+    assert wired.session.state is State.LOGON_SENT
+    assert wired.session.peer_comp_id is None
+
+
+def test_every_attempt_is_signed_anew_with_its_own_time_and_number() -> None:
+    store = MemoryStore(next_outgoing=7, next_incoming=4)
+    seen: list[LogonToSign] = []
+
+    def sign(logon: LogonToSign) -> bytes:
+        seen.append(logon)
+        return b"signed"
+
+    for _ in range(2):
+        wired = wire(Role.INITIATOR, store=store, sign_logon=sign)
+        wired.clock.advance(1.5 * store.next_outgoing)
+        wired.session.connect(wired.clock.now)
+    assert [(logon.msg_seq_num, logon.sending_time) for logon in seen] == [
+        (7, "20260821-14:03:17.623"),
+        (8, "20260821-14:03:19.123"),
+    ]
+
+
+def test_an_answer_completes_it() -> None:
+    wired = calling("KalshiNR")
+    events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
+    assert events == [LoggedOn(events[0].logon, 30, reset=True)]  # type: ignore[union-attr]
+    assert wired.session.is_established
+    assert wired.session.peer_comp_id == "KalshiNR"
+    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
+
+
+@pytest.mark.parametrize("body", ["98=0|108=30|1137=9|", "98=0|1137=9|141=Y|"])
+def test_an_answer_numbered_1_is_a_reset_and_a_missing_heart_bt_int_is_ours(body: str) -> None:
+    wired = calling("KalshiNR")
+    (event,) = wired.receive(wired.peer.logon(body))
+    assert isinstance(event, LoggedOn)
+    assert (event.heart_bt_int, event.reset) == (30, True)
+
+
+@pytest.mark.parametrize("sender", ["KalshiNR", "Kalshi"])
+def test_the_venue_may_use_either_of_its_names_and_keeps_to_it(sender: str) -> None:
+    wired = calling("KalshiNR")
+    wired.peer.sender = sender
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
+    assert wired.session.peer_comp_id == sender
+    wired.peer.sender = "Kalshi" if sender == "KalshiNR" else "KalshiNR"
+    *_, ended = wired.receive(wired.peer.message("0"))
+    assert isinstance(ended, SessionEnded)
+    assert ended.text == "Invalid SenderCompID"
+
+
+@pytest.mark.parametrize(
+    ("session_type", "answer", "reason", "text"),
+    [
+        ("KalshiNR", {"t49": "Elsewhere"}, CloseReason.PROTOCOL_ERROR, "Invalid SenderCompID"),
+        ("KalshiNR", {"t56": "Elsewhere"}, CloseReason.PROTOCOL_ERROR, "Invalid TargetCompID"),
+        (
+            "KalshiNR",
+            {"t52": "20260821-14:02:30"},
+            CloseReason.PROTOCOL_ERROR,
+            "SendingTime is more than 30 seconds off",
+        ),
+        ("KalshiNR", {"t34": "-"}, CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"),
+        (
+            "KalshiNR",
+            {"body": "98=0|108=60|1137=9|141=Y|"},
+            CloseReason.PROTOCOL_ERROR,
+            "HeartBtInt must be 30 as in the Logon, not 60",
+        ),
+        (
+            "KalshiNR",
+            {"t34": "2", "body": "98=0|108=30|1137=9|141=Y|"},
+            CloseReason.PROTOCOL_ERROR,
+            "MsgSeqNum must be 1 with ResetSeqNumFlag=Y",
+        ),
+        (
+            "KalshiNR",
+            {"t34": "2"},
+            CloseReason.PROTOCOL_ERROR,
+            "the Logon with ResetSeqNumFlag=Y was answered without a reset",
+        ),
+        (
+            "KalshiRT",
+            {"t34": "4"},
+            CloseReason.SEQUENCE_TOO_LOW,
+            "MsgSeqNum too low, expecting 5 but received 4",
+        ),
+    ],
+)
+def test_a_wrong_answer_ends_it_with_a_logout_that_says_why(
+    session_type: str, answer: dict[str, str], reason: CloseReason, text: str
+) -> None:
+    wired = calling(session_type, MemoryStore(next_incoming=5))
+    wired.sent()
+    body = answer.pop("body", "98=0|108=30|1137=9|")
+    (ended,) = wired.receive(wired.peer.message("A", body, **answer))
+    assert ended == SessionEnded(reason, text, clean=False, unsent=ended.unsent)  # type: ignore[union-attr]
+    (logout,) = wired.sent()
+    assert (logout.NAME, logout.text) == ("Logout", text)
+    assert wired.session.wants_close
+
+
+def test_a_strict_initiator_refuses_an_answer_that_breaks_the_rules() -> None:
+    wired = calling(strict=True)
+    (ended,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|9999=x|"))
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.PROTOCOL_ERROR
+    assert "9999" in ended.text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("58=API usage level is not allowed for FIX|", "API usage level is not allowed for FIX"),
+        ("", "the peer refused the Logon without a reason"),
+    ],
+)
+def test_a_refusal_surfaces_its_text_and_moves_no_incoming_number(body: str, text: str) -> None:
+    wired = calling(store=MemoryStore(next_outgoing=9, next_incoming=5))
+    wired.sent()
+    (ended,) = wired.receive(wired.peer.message("5", body, 1))
+    assert ended == SessionEnded(CloseReason.LOGON_REFUSED, text, clean=False)
+    assert wired.sent() == []
+    assert (wired.session.next_outgoing, wired.session.next_incoming) == (10, 5)
+
+
+REJECT = "45=1|371=52|372=A|373=10|58=SendingTime accuracy problem|"
+
+
+@pytest.mark.parametrize("how", ["logout", "logout with text", "end of file", "silence"])
+def test_a_reject_of_the_logon_is_told_and_explains_the_end(how: str) -> None:
+    wired = calling()
+    (event,) = wired.receive(wired.peer.message("3", REJECT))
+    assert isinstance(event, RejectReceived)
+    assert event.ref_seq_num == 1
+    assert event.sent is not None
+    assert event.sent.NAME == "Logon"
+    assert wired.session.state is State.LOGON_SENT
+    if how == "end of file":
+        wired.session.receive_eof(wired.clock.now)
+        (ended,) = wired.session.events()
+    elif how == "silence":
+        (ended,) = wired.wait(10)
+    else:
+        (ended,) = wired.receive(wired.peer.message("5", "58=clock|" if "text" in how else ""))
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert ended.text == ("clock" if how == "logout with text" else "SendingTime accuracy problem")
+
+
+def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
+    wired = calling()
+    wired.receive(wired.peer.message("3", "45=1|"))
+    wired.session.receive_eof(wired.clock.now)
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (
+        CloseReason.LOGON_REFUSED,
+        "the peer rejected the Logon without a reason",
+    )
+
+
+@pytest.mark.parametrize("msg_type", ["0", "1", "8", "ZZ"])
+def test_nothing_may_come_before_the_answer(msg_type: str) -> None:
+    wired = calling()
+    wired.sent()
+    (ended,) = wired.receive(wired.peer.message(msg_type, "112=x|"))
+    text = f"MsgType {msg_type} came before the answer to the Logon"
+    assert ended == SessionEnded(CloseReason.PROTOCOL_ERROR, text, clean=False)
+    assert wired.sent() == []
+
+
+def test_no_answer_ends_it_after_the_logon_timeout() -> None:
+    wired = calling(logon_timeout=4)
+    wired.sent()
+    assert wired.session.next_deadline() == wired.clock.monotonic + 4
+    assert wired.wait(3.9) == []
+    assert wired.wait(0.1) == [
+        SessionEnded(CloseReason.LOGON_TIMEOUT, "no answer to the Logon came within 4 seconds", clean=False)
+    ]
+    assert wired.session.next_deadline() is None
+
+
+def test_the_end_of_the_connection_before_an_answer_is_told() -> None:
+    wired = calling()
+    wired.session.receive_eof(wired.clock.now)
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.CONNECTION_LOST
+    assert ended.unsent > 0
+    assert wired.session.data_to_send() == b""
+
+
+def test_an_answer_ahead_is_accepted_and_the_gap_is_asked_for() -> None:
+    wired = calling(store=MemoryStore(next_outgoing=9, next_incoming=5))
+    wired.sent()
+    logged_on, gap = wired.receive(wired.peer.logon(number=8))
+    assert isinstance(logged_on, LoggedOn)
+    assert not logged_on.reset
+    assert gap == GapDetected(5, 7, recoverable=True)
+    (request,) = wired.sent()
+    assert (request.begin_seq_no, request.end_seq_no) == (5, 7)
+    assert wired.session.state is State.RECOVERING
+
+
+def test_a_reset_that_the_venue_starts_is_followed_once_in_both_directions() -> None:
+    wired = calling(store=MemoryStore(next_outgoing=9, next_incoming=5))
+    wired.sent()
+    (event,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
+    assert isinstance(event, LoggedOn)
+    assert event.reset
+    (answer,) = wired.sent()
+    assert (answer.NAME, answer.reset_seq_num_flag, answer.header.msg_seq_num) == ("Logon", True, 1)
+    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
+
+
+def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:
+    wired = wire(Role.INITIATOR, "KalshiMD", logon_fields={"cancel_orders_on_disconnect": True})
+    with pytest.raises(InvalidMessageError, match="CancelOrdersOnDisconnect"):
+        wired.session.connect(wired.clock.now)
+    assert wired.session.state is State.DISCONNECTED
+    assert wired.session.data_to_send() == b""
+    assert wired.session.next_outgoing == 1
+
+
+def test_an_unsigned_logon_is_refused_here_where_a_signature_is_required() -> None:
+    wired = wire(Role.INITIATOR, sign_logon=None)
+    with pytest.raises(InvalidMessageError, match="RawData"):
+        wired.session.connect(wired.clock.now)
+
+
+def test_a_signer_that_fails_changes_nothing() -> None:
+    store = MemoryStore(next_outgoing=9, next_incoming=5)
+
+    def fail(_: LogonToSign) -> bytes:
+        raise RuntimeError("the key is in a drawer")
+
+    wired = wire(Role.INITIATOR, store=store, sign_logon=fail, reset_seq_num=True)
+    with pytest.raises(RuntimeError, match="drawer"):
+        wired.session.connect(wired.clock.now)
+    assert wired.session.state is State.DISCONNECTED
+    assert (store.next_outgoing, store.next_incoming) == (9, 5)
+
+
+def test_no_application_message_before_the_logon_is_complete_not_even_from_the_signer() -> None:
+    tries: list[str] = []
+
+    def sneak(_: LogonToSign) -> bytes:
+        with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+            wired.session.send(order(), wired.clock.now)
+        tries.append("refused")
+        return b"signed"
+
+    wired = wire(Role.INITIATOR, sign_logon=sneak)
+    wired.session.connect(wired.clock.now)
+    with pytest.raises(LocalProtocolError, match="the session is logon sent"):
+        wired.session.send(order(), wired.clock.now)
+    assert tries == ["refused"]
+    assert kinds(wired.sent()) == ["Logon"]
+    assert wired.session.next_outgoing == 2
+
+
+def test_a_session_serves_one_connection() -> None:
+    wired = calling()
+    with pytest.raises(
+        LocalProtocolError, match="cannot connect as the initiator: the session is logon sent"
+    ):
+        wired.session.connect(wired.clock.now)
+    assert of_type(wired.session.events(), SessionEnded) == []

@@ -1,0 +1,208 @@
+"""Two sessions talking: bytes cut anywhere, numbers over several connections, gaps, hostile bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio._generated import OrderCancelReject
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    GapClosed,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    ResendServed,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer, verify_logon
+from tests.helpers import Pair, established, of_type, order, pair
+
+
+def report(cl_ord_id: str) -> OrderCancelReject:
+    return OrderCancelReject(order_id="o", cl_ord_id=cl_ord_id, ord_status="8", cxl_rej_response_to="1")
+
+
+def conversation(both: Pair) -> list[list[Event]]:
+    """A whole short session; returns the events of both sides."""
+    both.connect()
+    both.client.send(order("a1"), both.clock.now)
+    both.venue.send(report("a1"), both.clock.now)
+    both.settle()
+    both.client.test_request(both.clock.now)
+    both.advance(31)
+    both.client.logout(both.clock.now)
+    both.settle()
+    return [both.client_events, both.venue_events]
+
+
+def at_every_position(size: int) -> Iterator[int]:
+    return iter(range(1, size))
+
+
+def test_a_cut_at_any_position_makes_no_difference() -> None:
+    plain = conversation(pair())
+    for position in at_every_position(260):
+        both = pair()
+        both.cut = lambda data, at=position: [data[:at], data[at:]]  # type: ignore[misc]
+        assert conversation(both) == plain
+
+
+def test_byte_by_byte_makes_no_difference_either() -> None:
+    both = pair()
+    both.cut = lambda data: [data[i : i + 1] for i in range(len(data))]
+    assert conversation(both) == conversation(pair())
+
+
+def test_a_session_type_without_resend_is_reset_by_every_logon() -> None:
+    stores = MemoryStore(), MemoryStore()
+    for _ in range(3):
+        both = pair("KalshiNR", client_store=stores[0], venue_store=stores[1])
+        client_events, venue_events = conversation(both)
+        assert of_type(client_events, LoggedOn)[0].reset
+        assert of_type(venue_events, LoggedOn)[0].reset
+        assert of_type(client_events, SessionEnded)[0].clean
+    assert stores[0].next_outgoing < 10
+
+
+def test_a_session_type_with_resend_goes_on_from_its_numbers() -> None:
+    stores = MemoryStore(), MemoryStore()
+    numbers = []
+    for _ in range(3):
+        both = pair(client_store=stores[0], venue_store=stores[1])
+        client_events, venue_events = conversation(both)
+        assert of_type(client_events + venue_events, GapDetected) == []
+        numbers.append(stores[0].next_outgoing)
+    assert numbers == [numbers[0], 2 * numbers[0] - 1, 3 * numbers[0] - 2]
+
+
+def test_what_was_lost_with_the_connection_comes_with_the_next() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1])
+    both.connect()
+    for index in range(5):
+        both.venue.send(report(f"r{index}"), both.clock.now)
+    both.venue.data_to_send()
+    for session in (both.client, both.venue):
+        session.receive_eof(both.clock.now)
+    again = pair(client_store=stores[0], venue_store=stores[1])
+    again.connect()
+    assert again.client_events[1] == GapDetected(2, 6, recoverable=True)
+    received = of_type(again.client_events, MessageReceived)
+    assert [event.message for event in received] == [report(f"r{index}") for index in range(5)]
+    assert all(event.poss_dup for event in received)
+    assert again.client_events[-1] == GapClosed(8)
+    assert of_type(again.venue_events, ResendServed) == [ResendServed(2, 6, 5)]
+
+
+def test_orders_lost_with_the_connection_are_not_sent_again() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1])
+    both.connect()
+    both.client.send(order("a1"), both.clock.now)
+    both.client.data_to_send()
+    again = pair(client_store=stores[0], venue_store=stores[1])
+    again.connect()
+    assert of_type(again.venue_events, GapDetected) == [GapDetected(2, 2, recoverable=True)]
+    assert of_type(again.venue_events, MessageReceived) == []
+    assert again.venue_events[-1] == GapClosed(4)
+
+
+def test_gaps_on_both_sides_are_filled() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1], client={"resend_policy": lambda m, a: True})
+    both.connect()
+    both.client.send(order("a1"), both.clock.now)
+    both.venue.send(report("r1"), both.clock.now)
+    both.client.data_to_send()
+    both.venue.data_to_send()
+    again = pair(client_store=stores[0], venue_store=stores[1], client={"resend_policy": lambda m, a: True})
+    again.connect()
+    for events in (again.client_events, again.venue_events):
+        assert len(of_type(events, GapDetected)) == len(of_type(events, GapClosed)) == 1
+        assert len(of_type(events, MessageReceived)) == 1
+    assert again.client.is_established
+    assert again.venue.is_established
+
+
+def test_a_client_that_lost_its_numbers_is_told_and_can_reset() -> None:
+    venue_store = MemoryStore()
+    conversation(pair(venue_store=venue_store))
+    lost = pair(venue_store=venue_store)
+    lost.connect()
+    (ended,) = of_type(lost.client_events, SessionEnded)
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert ended.text.startswith("MsgSeqNum too low, expecting ")
+    fresh = pair(venue_store=venue_store, client={"reset_seq_num": True})
+    fresh.connect()
+    assert fresh.client.is_established
+    assert (venue_store.next_outgoing, venue_store.next_incoming) == (2, 2)
+
+
+def test_thousands_of_messages_are_resent_in_order() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1])
+    both.connect()
+    for index in range(4_000):
+        both.venue.send(report(f"r{index}"), both.clock.now)
+        both.venue.data_to_send()
+    both.advance(0.5, 0.5)
+    again = pair(client_store=stores[0], venue_store=stores[1], client={"max_held": 10})
+    again.connect()
+    while not of_type(again.client_events, GapClosed):
+        again.advance(1)
+    received = of_type(again.client_events, MessageReceived)
+    assert [event.message.header.msg_seq_num for event in received] == list(range(2, 4_002))
+
+
+def test_a_signed_logon_is_verified_by_the_other_side(rsa_signer: Signer, ed25519_signer: Signer) -> None:
+    for signer in (rsa_signer, ed25519_signer):
+        both = pair("KalshiNR", client={"sign_logon": signer.sign_logon})
+        both.venue.connect(both.clock.now)
+        both.client.connect(both.clock.now)
+        both.venue.receive_data(both.client.data_to_send(), both.clock.now)
+        (request,) = both.venue.events()
+        assert verify_logon(signer.verifier, request)  # type: ignore[arg-type]
+        other = ed25519_signer if signer is rsa_signer else rsa_signer
+        assert not verify_logon(other.verifier, request)  # type: ignore[arg-type]
+
+
+BODIES = ("0", "1", "2", "4", "5", "9", "D", "A", "3", "j")
+
+
+@pytest.mark.parametrize("role", Role)
+@settings(max_examples=150)
+@given(data=st.data())
+def test_no_bytes_make_a_session_raise(role: Role, data: st.DataObject) -> None:
+    wired = established(role, strict=data.draw(st.booleans()))
+    stream = bytearray()
+    for msg_type in data.draw(st.lists(st.sampled_from(BODIES), max_size=5)):
+        tags = st.sampled_from(["7", "16", "36", "123", "112", "45", "58", "98", "108", "141", "43", "122"])
+        values = st.sampled_from(["1", "Y", "0", "-1", "", "x", "99999999999999999", "20260821-14:03:07"])
+        fields = data.draw(st.lists(st.tuples(tags, values), max_size=5))
+        stream += wired.peer.message(msg_type, "".join(f"{tag}={value}|" for tag, value in fields))
+    for position, value in data.draw(
+        st.lists(st.tuples(st.integers(0, max(len(stream) - 1, 0)), st.integers(0, 255)), max_size=4)
+    ):
+        if stream:
+            stream[position] = value
+    wired.receive(bytes(stream))
+    wired.wait(36)
+    wired.wait(36)
+    assert wired.session.next_incoming >= 1
+
+
+@settings(max_examples=100)
+@given(noise=st.binary(max_size=300))
+@pytest.mark.parametrize("role", Role)
+def test_nor_does_plain_noise(role: Role, noise: bytes) -> None:
+    wired = established(role)
+    wired.receive(noise)
+    assert wired.session.is_established
+    assert wired.session.next_incoming == 2

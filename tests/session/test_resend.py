@@ -1,0 +1,253 @@
+"""How the peer's ResendRequest is answered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio._generated import OrderCancelReject
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import Event, MessageRejected, ResendServed
+from kalshi_fix_sansio.session import MemoryStore, State
+from kalshi_fix_sansio.session.resend import PAGE
+from tests.helpers import START, Wired, established, kinds, messages, of_type, order
+
+BOTH = pytest.mark.parametrize("role", Role)
+
+
+def everything(message: Message, age: float) -> bool:
+    return True
+
+
+def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -> Wired:
+    """A session that has sent its Logon as number 1 and application messages as 2 to 4."""
+    wired = established(role, name, **changes)
+    for number in range(sent):
+        wired.session.send(saying(role, number), wired.clock.now)
+    wired.session.data_to_send()
+    wired.clock.advance(5)
+    return wired
+
+
+def saying(role: Role, number: int) -> Message:
+    if role is Role.INITIATOR:
+        return order(f"o{number}")
+    return OrderCancelReject(
+        order_id="o", cl_ord_id=f"o{number}", ord_status="8", cxl_rej_response_to="1", text="no"
+    )
+
+
+def script(wired: Wired) -> list[tuple[Any, ...]]:
+    """What was sent, in short: (name, number, PossDupFlag, NewSeqNo or ClOrdID)."""
+    return [
+        (m.NAME, m.header.msg_seq_num, m.header.poss_dup_flag, getattr(m, "new_seq_no", None) or m.cl_ord_id)
+        for m in wired.sent()
+    ]
+
+
+@BOTH
+@pytest.mark.parametrize("end", [0, 4, 99, 999999])
+def test_application_messages_go_again_and_session_messages_become_gap_fills(role: Role, end: int) -> None:
+    wired = busy(role, resend_policy=everything)
+    (event,) = wired.receive(wired.peer.message("2", f"7=1|16={end}|"))
+    name = "NewOrderSingle" if role is Role.INITIATOR else "OrderCancelReject"
+    again = wired.sent()
+    assert [(m.NAME, m.header.msg_seq_num) for m in again] == [("SequenceReset", 1)] + [
+        (name, number) for number in (2, 3, 4)
+    ]
+    assert (again[0].gap_fill_flag, again[0].new_seq_no) == (True, 2)
+    for message in again:
+        assert message.header.poss_dup_flag is True
+        assert message.header.sending_time == START + timedelta(seconds=5)
+    assert [message.header.orig_sending_time for message in again[1:]] == [START] * 3
+    assert [message.cl_ord_id for message in again[1:]] == ["o0", "o1", "o2"]
+    assert event == ResendServed(1, 4, 3)
+    assert wired.session.next_outgoing == 5
+
+
+@BOTH
+def test_only_what_was_asked_for_is_answered(role: Role) -> None:
+    wired = busy(role, resend_policy=everything)
+    (event,) = wired.receive(wired.peer.message("2", "7=3|16=3|"))
+    assert [line[1:3] for line in script(wired)] == [(3, True)]
+    assert event == ResendServed(3, 3, 1)
+
+
+@BOTH
+def test_what_the_policy_declines_is_gap_filled_in_one_piece(role: Role) -> None:
+    seen: list[tuple[str, float]] = []
+
+    def only_the_second(message: Any, age: float) -> bool:
+        seen.append((message.cl_ord_id, age))
+        return bool(message.cl_ord_id == "o1")
+
+    wired = busy(role, resend_policy=only_the_second)
+    (event,) = wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    lines = script(wired)
+    assert lines[0] == ("SequenceReset", 1, True, 3)
+    assert lines[1][1:] == (3, True, "o1")
+    assert lines[2] == ("SequenceReset", 4, True, 5)
+    assert event == ResendServed(1, 4, 1)
+    assert seen == [("o0", 5.0), ("o1", 5.0), ("o2", 5.0)]
+
+
+def test_by_default_an_initiator_never_resends_an_order_and_an_acceptor_every_report() -> None:
+    wired = busy(Role.INITIATOR)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    assert script(wired) == [("SequenceReset", 1, True, 5)]
+    wired = busy(Role.ACCEPTOR)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    assert len(script(wired)) == 4
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("body", "tag", "text"),
+    [
+        ("7=5|16=0|", 7, "BeginSeqNo 5 was not sent yet; the last number sent is 4"),
+        ("7=0|16=0|", 7, "BeginSeqNo 0 was not sent yet; the last number sent is 4"),
+        ("7=3|16=2|", 16, "EndSeqNo 2 is before BeginSeqNo 3"),
+        ("16=0|", 7, "BeginSeqNo is missing or unreadable"),
+        ("7=x|16=0|", 7, "BeginSeqNo is missing or unreadable"),
+        ("7=1|", 16, "EndSeqNo is missing or unreadable"),
+        ("7=1|16=-1|", 16, "EndSeqNo is missing or unreadable"),
+    ],
+)
+def test_a_request_for_the_impossible_is_rejected(role: Role, body: str, tag: int, text: str) -> None:
+    wired = busy(role)
+    (event,) = wired.receive(wired.peer.message("2", body))
+    assert isinstance(event, MessageRejected)
+    (reject,) = wired.sent()
+    assert (reject.NAME, reject.ref_seq_num, reject.ref_tag_id, reject.text) == ("Reject", 2, tag, text)
+    assert wired.session.is_established
+
+
+@BOTH
+def test_there_is_none_on_a_session_without_resend(role: Role) -> None:
+    wired = busy(role, "KalshiNR")
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    (reject,) = wired.sent()
+    assert (reject.session_reject_reason, reject.text) == (11, "ResendRequest is not available on KalshiNR")
+    assert wired.session.next_incoming == 3
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_the_store_has_forgotten_is_refused_by_a_venue_and_filled_by_a_client(role: Role) -> None:
+    store = MemoryStore(max_messages=1)
+    wired = busy(role, store=store, resend_policy=everything)
+    assert store.oldest_kept == 4
+    wired.receive(wired.peer.message("2", "7=2|16=0|"))
+    sent = wired.sent()
+    if role is Role.ACCEPTOR:
+        assert kinds(sent) == ["Reject"]
+        assert sent[0].text == "BeginSeqNo 2 is before the retention window, which begins at 4"
+    else:
+        assert [(m.NAME, m.header.msg_seq_num) for m in sent] == [("SequenceReset", 2), ("NewOrderSingle", 4)]
+
+
+@BOTH
+def test_what_is_sent_meanwhile_is_not_part_of_it(role: Role) -> None:
+    wired = busy(role, resend_policy=everything)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    wired.session.send(saying(role, 9), wired.clock.now)
+    assert [line[1] for line in script(wired)] == [1, 2, 3, 4, 5]
+
+
+def text_of(role: Role, number: int) -> Message:
+    if role is Role.INITIATOR:
+        return order(f"o{number}", symbol="S" * 2000)
+    return OrderCancelReject(
+        order_id="o", cl_ord_id=f"o{number}", ord_status="8", cxl_rej_response_to="1", text="x" * 2000
+    )
+
+
+def much(role: Role, count: int = 400) -> Wired:
+    """A session that has sent far more than a page."""
+    wired = established(role, resend_policy=everything)
+    for number in range(count):
+        wired.session.send(text_of(role, number), wired.clock.now)
+        wired.session.data_to_send()
+    return wired
+
+
+@BOTH
+def test_a_long_resend_leaves_in_pages_as_it_is_written(role: Role) -> None:
+    wired = much(role)
+    assert wired.receive(wired.peer.message("2", "7=1|16=0|")) == []
+    numbers: list[int] = []
+    pages = 0
+    events: list[Event] = []
+    while not events:
+        data = wired.session.data_to_send()
+        assert len(data) < PAGE + 3000
+        numbers += [message.header.msg_seq_num for message in messages(data)]
+        pages += 1
+        assert wired.session.next_deadline() == wired.clock.monotonic
+        wired.session.handle_timer(wired.clock.now)
+        events = wired.session.events()
+    numbers += [message.header.msg_seq_num for message in wired.sent()]
+    assert numbers == list(range(1, 402))
+    assert pages > 2
+    assert events == [ResendServed(1, 401, 400)]
+    deadline = wired.session.next_deadline()
+    assert deadline is not None
+    assert deadline > wired.clock.monotonic
+
+
+@BOTH
+def test_a_page_waits_for_the_one_before_to_be_written(role: Role) -> None:
+    wired = much(role)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    wired.session.handle_timer(wired.clock.now)
+    assert len(wired.session.data_to_send()) < PAGE + 3000
+
+
+@BOTH
+def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
+    wired = much(role)
+    wired.receive(wired.peer.message("2", "7=200|16=390|"))
+    wired.session.data_to_send()
+    wired.receive(wired.peer.message("2", "7=100|16=401|"))
+    numbers: list[int] = []
+    while (data := wired.session.data_to_send()) != b"":
+        numbers += [message.header.msg_seq_num for message in messages(data)]
+        wired.session.handle_timer(wired.clock.now)
+    assert numbers == list(range(100, 402))
+    assert of_type(wired.session.events(), ResendServed) == [ResendServed(100, 401, 302)]
+
+
+@BOTH
+def test_many_requests_do_not_make_more_than_a_page_wait(role: Role) -> None:
+    wired = much(role)
+    wired.receive(*(wired.peer.message("2", "7=1|16=0|") for _ in range(50)))
+    assert len(wired.session.data_to_send()) < PAGE + 3000
+
+
+@BOTH
+def test_a_resend_goes_on_after_our_logout_and_stops_at_the_end(role: Role) -> None:
+    wired = much(role)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    wired.session.logout(wired.clock.now)
+    assert wired.session.state is State.LOGOUT_SENT
+    wired.session.data_to_send()
+    assert wired.session.next_deadline() == wired.clock.monotonic
+    wired.session.handle_timer(wired.clock.now)
+    assert wired.session.data_to_send()
+    wired.receive(wired.peer.message("5"))
+    assert wired.session.next_deadline() is None
+
+
+@BOTH
+def test_a_reset_forgets_what_was_being_resent(role: Role) -> None:
+    wired = much(role)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    wired.session.data_to_send()
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|", 1))
+    assert kinds(wired.sent()) == ["Logon"]
+    wired.session.handle_timer(wired.clock.now)
+    assert wired.sent() == []
+    wired.receive(wired.peer.message("2", "7=1|16=0|", 2))
+    assert [(m.NAME, m.new_seq_no) for m in wired.sent()] == [("SequenceReset", 2)]

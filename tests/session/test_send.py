@@ -1,0 +1,124 @@
+"""What a user may send, and that a refusal changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import _generated as fix
+from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.session import MemoryStore
+from tests.helpers import established, order, wire
+
+
+def test_a_message_leaves_with_the_next_number_and_this_sides_comp_ids() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    message = order()
+    assert wired.session.send(message, wired.clock.now) == 2
+    (sent,) = wired.sent()
+    assert sent == message
+    assert message.header is None
+    assert sent.header.msg_seq_num == 2
+    assert (sent.header.sender_comp_id, sent.header.target_comp_id) == (
+        wired.session.config.sender_comp_id,
+        "KalshiNR",
+    )
+    assert sent.header.sending_time == wired.clock.utc
+    assert sent.header.poss_dup_flag is None
+    assert wired.session.next_outgoing == 3
+
+
+def test_further_header_fields_can_be_given() -> None:
+    wired = established(Role.INITIATOR)
+    fields = {"poss_resend": True, "sender_sub_id": "desk 3"}
+    wired.session.send(order(), wired.clock.now, header_fields=fields)
+    (sent,) = wired.sent()
+    assert (sent.header.poss_resend, sent.header.sender_sub_id) == (True, "desk 3")
+
+
+def unencodable() -> Message:
+    message = order()
+    message.secondary_cl_ord_id = "group\x0154=2"
+    return message
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: order(time_in_force="6"), InvalidMessageError, "ExpireTime"),
+        (lambda: order(cl_ord_id="a 1"), InvalidMessageError, "ClOrdID"),
+        (lambda: fix.EventResendRequest(begin_exec_id="1;1"), InvalidMessageError, "EventResendRequest"),
+        (lambda: fix.Heartbeat(), LocalProtocolError, "Heartbeat belongs to the session"),
+        (lambda: fix.TestRequest(test_req_id="x"), LocalProtocolError, "TestRequest belongs to the"),
+        (lambda: fix.Logon(heart_bt_int=30), LocalProtocolError, "Logon belongs to the session"),
+        (lambda: UnknownMessage(msg_type="ZZ"), LocalProtocolError, "is not a message of"),
+        (unencodable, EncodeError, "SOH"),
+    ],
+)
+def test_what_may_not_be_sent_takes_no_number_and_makes_no_bytes(
+    make: Callable[[], Message], error: type[Exception], text: str
+) -> None:
+    store = MemoryStore()
+    wired = established(Role.INITIATOR, "KalshiNR", store=store)
+    with pytest.raises(error, match=text):
+        wired.session.send(make(), wired.clock.now)
+    assert store.next_outgoing == 2
+    assert wired.session.data_to_send() == b""
+    assert wired.session.send(order(), wired.clock.now) == 2
+
+
+@pytest.mark.parametrize("field", ["msg_seq_num", "poss_dup_flag", "sending_time", "target_comp_id"])
+def test_what_the_session_writes_itself_cannot_be_given(field: str) -> None:
+    wired = established(Role.INITIATOR)
+    with pytest.raises(LocalProtocolError, match=field):
+        wired.session.send(order(), wired.clock.now, header_fields={field: 1})
+    assert wired.session.next_outgoing == 2
+
+
+def test_a_header_field_that_does_not_exist_changes_nothing() -> None:
+    wired = established(Role.INITIATOR)
+    with pytest.raises(LocalProtocolError, match="no_such_field"):
+        wired.session.send(order(), wired.clock.now, header_fields={"no_such_field": 1})
+    assert wired.session.next_outgoing == 2
+
+
+@pytest.mark.parametrize("role", Role)
+def test_nothing_before_the_logon_is_complete(role: Role) -> None:
+    wired = wire(role)
+    for state in ("disconnected", "logon sent|awaiting logon"):
+        with pytest.raises(LocalProtocolError, match=state):
+            wired.session.send(order(), wired.clock.now)
+        if state == "disconnected":
+            wired.session.connect(wired.clock.now)
+
+
+def test_a_peer_that_does_not_read_is_told_to_the_caller_in_time() -> None:
+    wired = established(Role.INITIATOR, max_unsent=1000)
+    sent = 0
+    while len(wired.session._core.outbound.buffer) < 1000:
+        wired.session.send(order(), wired.clock.now)
+        sent += 1
+    with pytest.raises(LocalProtocolError, match="bytes wait to be sent"):
+        wired.session.send(order(), wired.clock.now)
+    assert wired.session.next_outgoing == 2 + sent
+    assert 1000 <= len(wired.session.data_to_send()) < 1400
+    wired.session.send(order(), wired.clock.now)
+
+
+def test_a_store_that_fails_keeps_the_message_from_leaving() -> None:
+    class Full(MemoryStore):
+        def record_sent(self, seq_num: int, message: Any) -> None:
+            if seq_num > 1:
+                raise OSError("no space left")
+            super().record_sent(seq_num, message)
+
+    store = Full()
+    wired = established(Role.INITIATOR, store=store)
+    with pytest.raises(OSError, match="no space left"):
+        wired.session.send(order(), wired.clock.now)
+    assert wired.session.data_to_send() == b""
+    assert store.next_outgoing == 2

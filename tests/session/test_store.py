@@ -1,0 +1,70 @@
+"""The store in memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from kalshi_fix_sansio.session import MemoryStore, StoredMessage
+from tests.helpers import START
+
+
+def stored(number: int, seconds: float = 0) -> StoredMessage:
+    return StoredMessage(number, START + timedelta(seconds=seconds), b"frame %d" % number)
+
+
+def filled(count: int, **limits: object) -> MemoryStore:
+    store = MemoryStore(**limits)  # type: ignore[arg-type]
+    for number in range(1, count + 1):
+        store.record_sent(number, stored(number, number))
+    return store
+
+
+def test_a_new_store_begins_at_1_and_a_continued_one_where_it_is_told() -> None:
+    assert (MemoryStore().next_outgoing, MemoryStore().next_incoming, MemoryStore().oldest_kept) == (1, 1, 1)
+    store = MemoryStore(next_outgoing=7, next_incoming=5)
+    assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (7, 5, 7)
+
+
+@pytest.mark.parametrize("numbers", [{"next_outgoing": 0}, {"next_incoming": -1}])
+def test_numbers_begin_at_1(numbers: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="start at 1"):
+        MemoryStore(**numbers)  # type: ignore[arg-type]
+
+
+def test_a_number_is_taken_with_or_without_a_message_to_keep() -> None:
+    store = filled(2)
+    store.record_sent(3, None)
+    store.record_sent(4, stored(4))
+    assert store.next_outgoing == 5
+    assert [message.seq_num for message in store.sent_between(1, 99)] == [1, 2, 4]
+    assert [message.seq_num for message in store.sent_between(2, 3)] == [2]
+    assert store.find(3) is None
+    assert store.find(4) == stored(4)
+
+
+def test_the_oldest_messages_are_forgotten_beyond_a_number() -> None:
+    store = filled(5, max_messages=2)
+    assert store.oldest_kept == 4
+    assert [message.seq_num for message in store.sent_between(1, 5)] == [4, 5]
+
+
+def test_messages_are_forgotten_beyond_an_age() -> None:
+    store = filled(5, max_age=timedelta(seconds=2))
+    assert store.oldest_kept == 3
+    store.record_sent(6, stored(6, 100))
+    assert store.oldest_kept == 6
+    assert [message.seq_num for message in store.sent_between(1, 6)] == [6]
+
+
+def test_a_reset_starts_again() -> None:
+    store = filled(5, max_messages=2)
+    store.advance_incoming(9)
+    store.reset()
+    assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (1, 1, 1)
+    assert list(store.sent_between(1, 99)) == []
+
+
+def test_the_bytes_of_a_message_do_not_show_in_its_repr() -> None:
+    assert "frame" not in repr(stored(1))
