@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION, ExecId
@@ -49,25 +47,6 @@ def test_flags_are_read_from_the_logon() -> None:
 
 def test_margin_uses_dollars_whatever_the_logon_says() -> None:
     assert LogonFlags.from_logon(Logon(heart_bt_int=30, use_dollars=False), MARGIN).use_dollars
-
-
-@pytest.mark.parametrize(
-    ("flags", "problem"),
-    [
-        ({}, None),
-        ({"listener": True, "skip_pending": True}, None),
-        ({"listener": True}, "ListenerSession requires SkipPendingExecReports=Y"),
-        (
-            {"listener": True, "skip_pending": True, "cancel_on_disconnect": True},
-            "ListenerSession requires CancelOrdersOnDisconnect=N",
-        ),
-        ({"retention_hours": 72}, None),
-        ({"retention_hours": 73}, "MessageRetentionPeriod must be 1 to 72 hours"),
-        ({"retention_hours": 0}, "MessageRetentionPeriod must be 1 to 72 hours"),
-    ],
-)
-def test_flags_that_contradict_each_other(flags: dict[str, Any], problem: str | None) -> None:
-    assert LogonFlags(**flags).problem() == problem
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,22 @@
 """Who may log on: what the venue checks of a Logon beyond what any FIX session does.
 
 Kalshi's pages on authentication and listener sessions. The session itself has already checked CompIDs,
-SendingTime, required fields, HeartBtInt and ResetSeqNumFlag.
+SendingTime, HeartBtInt and ResetSeqNumFlag; which flags may stand where, and with which others, is in the
+spec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from kalshi_fix_adapters.venue.config import WRITE, ApiKey
-from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
-from kalshi_fix_sansio import EncryptMethod, Logon
+from kalshi_fix_sansio import DIALECT, ApplVerID, EncryptMethod, Logon
 from kalshi_fix_sansio.events import LogonRequested
+from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.signing import verify_logon
+from kalshi_fix_sansio.validation import validate
 
-APPL_VER_ID = "9"
-"""DefaultApplVerID (1137) of FIX50SP2."""
 MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
 """Seconds: more than 3 on prediction, 3 or more on margin."""
 ALREADY_EXISTS = "already exists"
@@ -23,9 +24,19 @@ ALREADY_EXISTS = "already exists"
 
 
 def refusal(
-    request: LogonRequested, logon: Logon, keys: Mapping[str, ApiKey], product: str, flags: LogonFlags
+    request: LogonRequested, keys: Mapping[str, ApiKey], product: str, session_type: str
 ) -> str | None:
     """Return the Text of the Logout that refuses a Logon, or None if it is in order."""
+    logon: Any = request.logon
+    problems = validate(
+        logon, DIALECT.by_class[Logon], product=product, session=session_type, sender=Sender.CLIENT
+    )
+    if problems:
+        return problems[0].text
+    if logon.encrypt_method != EncryptMethod.NONE:
+        return "EncryptMethod must be 0"
+    if logon.default_appl_ver_id != ApplVerID.FIX50SP2:
+        return f"DefaultApplVerID must be {ApplVerID.FIX50SP2}"
     key = keys.get(request.signed.sender_comp_id)
     if key is None:
         return "Unknown API key"
@@ -33,11 +44,7 @@ def refusal(
         return "Invalid signature"
     if key.product != product:
         return f"API key is not valid for {product}"
-    if logon.encrypt_method != EncryptMethod.NONE:
-        return "EncryptMethod must be 0"
-    if logon.default_appl_ver_id != APPL_VER_ID:
-        return f"DefaultApplVerID must be {APPL_VER_ID}"
-    return flags.problem()
+    return None
 
 
 def may_write(key: ApiKey) -> bool:

@@ -45,7 +45,7 @@ class ApiKey:
     """The owner of the account that it belongs to."""
     product: str
     """`prediction` or `margin`; keys are not shared between the two."""
-    scopes: frozenset[str] = attrs.field(default=SCOPES, converter=frozenset)
+    scopes: frozenset[str] = attrs.field(default=SCOPES)
     """`read` is enough for listeners and market data; orders need `write`."""
 
 

@@ -210,15 +210,15 @@ class Venue:
                 self._leave(line.product, seat, now)
 
     def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
-        logon = cast("Logon", request.logon)
-        flags = LogonFlags.from_logon(logon, line.product)
-        text = admission.refusal(request, logon, self._keys, line.product, flags)
+        session_type = line.session.config.session_type.name
+        text = admission.refusal(request, self._keys, line.product, session_type)
         key_id = request.signed.sender_comp_id
         if text is None and key_id in self._logged_on:
             text = admission.ALREADY_EXISTS
         if text is not None:
             line.session.refuse_logon(text, now)
             return
+        flags = LogonFlags.from_logon(cast("Logon", request.logon), line.product)
         seat = self._seat(line, key_id)
         mailbox = self._mailboxes.get(seat)
         if mailbox is not None:

@@ -7,7 +7,6 @@ import attrs
 from kalshi_fix_adapters.venue.exchange import MARGIN
 from kalshi_fix_sansio import Logon
 
-MAX_RETENTION_HOURS = 72
 DEFAULT_RETENTION_HOURS = 24
 
 
@@ -22,7 +21,7 @@ class LogonFlags:
     ioc_cancel_report: bool = False
     """EnableIocCancelReport (21007)."""
     preserve_original_quantity: bool = False
-    """PreserveOriginalOrderQty (21008)."""
+    """PreserveOriginalOrderQty (21008). What an amend asked for counts as original from then on."""
     expired_status: bool = False
     """UseExpiredOrdStatus (21012)."""
     new_before_trade: bool = False
@@ -52,13 +51,3 @@ class LogonFlags:
             cancel_on_disconnect=logon.cancel_orders_on_disconnect is True,
             retention_hours=DEFAULT_RETENTION_HOURS if hours is None else hours,
         )
-
-    def problem(self) -> str | None:
-        """Say which flags contradict each other, or None (the page on listener sessions)."""
-        if self.listener and not self.skip_pending:
-            return "ListenerSession requires SkipPendingExecReports=Y"
-        if self.listener and self.cancel_on_disconnect:
-            return "ListenerSession requires CancelOrdersOnDisconnect=N"
-        if not 1 <= self.retention_hours <= MAX_RETENTION_HOURS:
-            return f"MessageRetentionPeriod must be 1 to {MAX_RETENTION_HOURS} hours"
-        return None

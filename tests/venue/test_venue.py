@@ -1,0 +1,418 @@
+"""The venue as a whole: sessions, orders, market data, disconnects and resends on a virtual clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+from random import Random
+
+import pytest
+
+from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.exchange import (
+    MarketState,
+    PauseState,
+    SetMarketState,
+    SetPause,
+    margin_market,
+    prediction_market,
+)
+from kalshi_fix_adapters.venue.house import HOUSE, house_orders
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    EventResendRequest,
+    ExecutionReport,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDReqSymbol,
+    OrderMassCancelRequest,
+    Reject,
+    ResendRequest,
+    SecurityStatus,
+    SecurityStatusRequest,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    MessageReceived,
+    RejectReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from tests.venue import desk
+from tests.venue.desk import MARKET, PERP, d
+from tests.venue.town import Town, decode_all, encode, order, raw_logon
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving() -> None:
+    town = Town()
+    ann, bob, md = town.connect("ann"), town.connect("bob"), town.connect("ann-md", "KalshiMD")
+    for client in (ann, bob, md):
+        client.take()
+    md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    assert md.take_only(MarketDataSnapshotFullRefresh).md_entries == []
+    ann.send(order("a1", BUY, 10, "0.40"))
+    new = ann.take_only(ExecutionReport)
+    assert (new.exec_type, new.ord_status) == ("0", "0")
+    (level,) = md.take_only(MarketDataIncrementalRefresh).md_entries
+    assert (level.md_entry_type, str(level.md_entry_px), str(level.md_entry_size)) == ("0", "0.4000", "10.00")
+    bob.send(order("b1", SELL, 4, "0.40"))
+    assert ann.take_only(ExecutionReport).cum_qty == bob.take_only(ExecutionReport).cum_qty == 4
+    trade, level = md.take_only(MarketDataIncrementalRefresh).md_entries
+    assert (trade.md_entry_type, trade.aggressor_side, str(level.md_entry_size)) == ("2", "2", "6.00")
+
+
+def test_margin_trades_too() -> None:
+    town = Town()
+    perp = town.connect("perp", product="margin")
+    perp.take()
+    perp.send(order("a1", BUY, 10, "19.5", symbol=PERP))
+    report = perp.take_only(ExecutionReport)
+    assert (str(report.price), report.symbol) == ("19.5000", PERP)
+
+
+def test_the_same_calls_with_the_same_seed_give_the_same_bytes() -> None:
+    def bytes_of(seed: int) -> bytes:
+        town = Town(seed)
+        conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+        town.venue.receive_data(conn, raw_logon("ann"), town.now)
+        town.venue.receive_data(
+            conn, encode("ann", "KalshiNR", 2, town.now, order("a1", BUY, 1, "40")), town.now
+        )
+        return town.venue.data_to_send(conn)
+
+    assert bytes_of(1) == bytes_of(1)
+    assert bytes_of(1) != bytes_of(2)
+
+
+def test_orders_cancelled_on_disconnect_and_on_logout() -> None:
+    for end in ("drop", "logout"):
+        town = Town()
+        keeper = town.connect("ann")
+        leaver = town.connect("bob", cancel_orders_on_disconnect=True)
+        keeper.send(order("a1", BUY, 1, "0.40"))
+        leaver.send(order("b1", BUY, 1, "0.40"))
+        getattr(leaver, end)()
+        getattr(keeper, end)()
+        exchange = town.venue.exchange("prediction")
+        assert exchange.find("bob", "b1") is None
+        assert exchange.find("ann", "a1") is not None
+
+
+def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 1, "0.40"))
+    ann.drop()
+    again = town.connect("ann")
+    again.take()
+    again.send(OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"))
+    report, canceled = again.take()
+    assert report.MSG_TYPE == "r"
+    assert isinstance(canceled, ExecutionReport)
+    assert canceled.cl_ord_id == "a1"
+
+
+def test_reports_missed_on_rt_are_resent_after_the_reconnect() -> None:
+    town = Town()
+    store = MemoryStore()
+    ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.take()
+    ann.drop()
+    for number in (1, 2):
+        bob.send(order(f"b{number}", SELL, 2, "0.40"))
+    again = town.connect("ann", "KalshiRT", store=store)
+    (gap,) = (event for event in again.events if isinstance(event, GapDetected))
+    assert (gap.begin, gap.end, gap.recoverable) == (3, 4, True)
+    found = [event for event in again.events if isinstance(event, MessageReceived)]
+    assert [event.poss_dup for event in found] == [True, True]
+    reports = [event.message for event in found]
+    assert [r.cum_qty for r in reports if isinstance(r, ExecutionReport)] == [2, 4]
+    assert again.session.is_established
+    again.events.clear()
+    bob.send(order("b3", SELL, 1, "0.40"))
+    assert again.take_only(ExecutionReport).cum_qty == 5
+
+
+def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it() -> None:
+    town = Town()
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.logout()
+    assert (store.next_outgoing, store.next_incoming) == (4, 4)
+    again = town.connect("ann", "KalshiRT", store=store)
+    assert again.is_logged_on
+    assert (store.next_outgoing, store.next_incoming) == (5, 5)
+    again.logout()
+    fresh = town.connect("ann", "KalshiRT", reset=True)
+    assert fresh.is_logged_on
+    assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
+
+
+def test_a_client_that_forgot_its_numbers_is_turned_away_on_rt() -> None:
+    town = Town()
+    ann = town.connect("ann", "KalshiRT")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.logout()
+    ended = town.connect("ann", "KalshiRT").ending()
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert "MsgSeqNum too low" in ended.text
+    assert town.connect("ann", "KalshiRT", reset=True).is_logged_on
+
+
+def test_numbers_belong_to_the_key_and_the_session_type() -> None:
+    town = Town()
+    ann = town.connect("ann", "KalshiRT")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.logout()
+    assert town.connect("ann", "KalshiPT").session.next_incoming == 2
+    assert town.connect("ann-2", "KalshiRT").session.next_incoming == 2
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(24, True), (12, False)])
+def test_messages_are_kept_for_the_retention_period(hours: int, kept: bool) -> None:
+    town = Town()
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store, message_retention_period=hours)
+    bob = town.connect("bob")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.drop()
+    bob.send(order("b1", SELL, 2, "0.40"))
+    town.clients.remove(bob)
+    town.utc += timedelta(hours=13)
+    again = town.connect("ann", "KalshiRT", store=store, message_retention_period=hours)
+    resent = [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
+    refusals = [m.text for m in decode_all(bytes(again.wire)) if isinstance(m, Reject)]
+    if kept:
+        assert (resent, refusals) == ([d(2)], [])
+    else:
+        assert resent == []
+        assert refusals == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
+
+
+def test_old_messages_are_forgotten_while_the_session_goes_on() -> None:
+    town = Town()
+    ann = town.connect("ann", "KalshiRT", message_retention_period=1)
+    ann.send(order("a1", BUY, 10, "0.40"))
+    town.wait(2 * 3600)
+    request = ResendRequest(begin_seq_no=2, end_seq_no=0)
+    number = ann.session.next_outgoing
+    town.venue.receive_data(ann.conn, encode("ann", "KalshiRT", number, town.now, request), town.now)
+    refusals = [m for m in decode_all(town.venue.data_to_send(ann.conn)) if isinstance(m, Reject)]
+    assert [refusal.text for refusal in refusals] == [
+        "BeginSeqNo 2 is before the retention window, which begins at 3"
+    ]
+
+
+def test_a_listener_sees_the_account_live() -> None:
+    town = Town()
+    ann, listener = town.connect("ann"), town.connect("ann-reader", listener_session=True)
+    listener.take()
+    ann.send(order("a1", BUY, 10, "0.40"))
+    assert listener.take_only(ExecutionReport).cl_ord_id == "a1"
+    listener.send(order("x1", BUY, 10, "0.40"))
+    (refused,) = (event for event in listener.events if isinstance(event, RejectReceived))
+    assert isinstance(refused.reject, BusinessMessageReject)
+    assert refused.reject.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
+    assert refused.sent == order("x1", BUY, 10, "0.40")
+
+
+def test_an_undefined_tag_is_rejected_by_the_session() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    odd = order("a1", BUY, 10, "0.40")
+    odd.unknown = ((333333, b"test"),)
+    data = encode("ann", "KalshiNR", 2, town.now, odd)
+    town.venue.receive_data(ann.conn, data, town.now)
+    (reject,) = decode_all(town.venue.data_to_send(ann.conn))
+    assert isinstance(reject, Reject)
+    assert (reject.ref_tag_id, reject.ref_msg_type, reject.session_reject_reason) == (333333, "D", 3)
+    assert reject.ref_seq_num == 2
+    assert town.venue.exchange("prediction").find("ann", "a1") is None
+
+
+def test_a_required_field_is_missed_by_the_session() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    gtd = order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE)
+    town.venue.receive_data(ann.conn, encode("ann", "KalshiNR", 2, town.now, gtd), town.now)
+    (reject,) = decode_all(town.venue.data_to_send(ann.conn))
+    assert isinstance(reject, Reject)
+    assert (reject.ref_tag_id, reject.session_reject_reason) == (126, 1)
+
+
+@pytest.mark.parametrize(
+    ("session_type", "message"),
+    [
+        ("KalshiMD", order("a1", BUY, 1, "0.40")),
+        ("KalshiRT", OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6")),
+        ("KalshiDC", EventResendRequest(begin_exec_id="1;1")),
+    ],
+)
+def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(
+    session_type: str, message: Message
+) -> None:
+    town = Town()
+    ann = town.connect("ann", session_type)
+    town.venue.receive_data(ann.conn, encode("ann", session_type, 2, town.now, message), town.now)
+    (refused,) = decode_all(town.venue.data_to_send(ann.conn))
+    assert isinstance(refused, BusinessMessageReject)
+    assert refused.business_reject_reason == BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE
+    assert not town.venue.should_close(ann.conn)
+
+
+def test_orders_expire_when_their_time_comes() -> None:
+    town = Town()
+    ann = town.connect("ann", use_expired_ord_status=True)
+    end = town.utc + timedelta(seconds=45)
+    ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
+    ann.take()
+    town.wait(44)
+    assert ann.take() == []
+    town.wait(1)
+    report = ann.take_only(ExecutionReport)
+    assert (report.exec_type, report.transact_time) == ("C", end)
+
+
+def test_the_next_deadline_is_the_first_of_all() -> None:
+    town = Town()
+    assert town.venue.next_deadline() is None
+    ann = town.connect("ann")
+    end = town.utc + timedelta(seconds=7)
+    ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
+    assert town.venue.next_deadline() == pytest.approx(town.monotonic + 7)
+
+
+def test_the_operator_pauses_and_moves_markets() -> None:
+    town = Town()
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    md.send(SecurityStatusRequest(subscription_request_type="1", symbol=MARKET))
+    ann.send(order("a1", BUY, 10, "0.40", cancel_order_on_pause=True))
+    ann.take()
+    md.take()
+    town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), town.now)
+    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.INACTIVE), town.now)
+    town.run()
+    assert ann.take_only(ExecutionReport).text == "TRADING_PAUSED"
+    assert md.take_only(SecurityStatus).security_trading_status == 2
+
+
+def test_a_client_that_stops_reading_loses_its_connection_and_nobody_else_does() -> None:
+    town = Town(max_unsent=4000)
+    ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
+    ann.send(order("a1", BUY, 100, "0.40"))
+    ann.take()
+    ann.deaf = True
+    for number in range(40):
+        bob.send(order(f"b{number}", SELL, 1, "0.40"))
+    exchange = town.venue.exchange("prediction")
+    resting = exchange.find("ann", "a1")
+    assert resting is not None
+    assert resting.filled == 40
+    assert len([m for m in bob.take() if isinstance(m, ExecutionReport)]) == 40
+    ann.deaf = False
+    town.run()
+    received = [m for m in ann.take() if isinstance(m, ExecutionReport)]
+    assert 0 < len(received) < 40
+    assert town.connect("ann", "KalshiRT", reset=True).is_logged_on
+
+
+def test_what_a_deaf_client_missed_on_rt_waits_for_it() -> None:
+    town = Town(max_unsent=4000)
+    store = MemoryStore()
+    ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
+    ann.send(order("a1", BUY, 100, "0.40"))
+    ann.events.clear()
+    ann.deaf = True
+    for number in range(40):
+        bob.send(order(f"b{number}", SELL, 1, "0.40"))
+    ann.deaf = False
+    town.run()
+    seen = [m.cum_qty for m in ann.take() if isinstance(m, ExecutionReport)]
+    again = town.connect("ann", "KalshiRT", store=store)
+    seen += [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
+    assert seen == [d(number) for number in range(1, 41)]
+
+
+def test_market_data_of_a_session_that_is_gone_is_forgotten() -> None:
+    town = Town()
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    md.drop()
+    again = town.connect("ann-md", "KalshiMD")
+    again.take()
+    ann.send(order("a1", BUY, 1, "0.40"))
+    assert again.take() == []
+
+
+def test_connections_that_are_gone_are_ignored() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    ann.drop()
+    town.venue.receive_data(ann.conn, b"8=FIXT.1.1", town.now)
+    town.venue.receive_eof(ann.conn, town.now)
+    assert town.venue.data_to_send(ann.conn) == b""
+    assert town.venue.should_close(ann.conn)
+    assert town.venue.connections_with_output() == set()
+
+
+def test_output_waits_until_it_is_fetched() -> None:
+    town = Town()
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    town.venue.receive_data(conn, raw_logon("ann"), town.now)
+    assert town.venue.connections_with_output() == {conn}
+    assert town.venue.connections_with_output() == {conn}
+    assert b"35=A" in town.venue.data_to_send(conn)
+    assert town.venue.connections_with_output() == set()
+
+
+def test_the_house_quotes_both_sides_within_the_market() -> None:
+    ids = count(1)
+    rules = prediction_market(MARKET)
+    orders = house_orders(rules, d("0.03"), Random(3), lambda: f"h{next(ids)}")
+    assert [(o.side.value, o.price) for o in orders] == [
+        ("buy", d("0.02")),
+        ("sell", d("0.04")),
+        ("buy", d("0.01")),
+        ("sell", d("0.05")),
+        ("sell", d("0.06")),
+        ("sell", d("0.07")),
+        ("sell", d("0.08")),
+    ]
+    town = Town(
+        accounts=(
+            AccountConfig(owner=HOUSE, product="margin", balance=d(100_000)),
+            AccountConfig(owner="perp", product="margin", balance=d(1000)),
+        ),
+        api_keys=(),
+    )
+    perp = margin_market(PERP)
+    for command in house_orders(
+        perp, d("20"), Random(3), lambda: f"m{next(ids)}", levels=2, spacing=d("0.5")
+    ):
+        town.venue.execute("margin", command, town.now)
+    exchange = town.venue.exchange("margin")
+    assert [price for price, _ in exchange.levels(PERP, desk.BUY)] == [d("19.5"), d("19")]
+    assert [price for price, _ in exchange.levels(PERP, desk.SELL)] == [d("20.5"), d("21")]
+
+
+def test_a_skipped_gap_is_told() -> None:
+    """Logons and heartbeats take numbers too, and are gap-filled rather than resent."""
+    town = Town()
+    store = MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    ann.drop()
+    lost = town.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=2, next_incoming=1))
+    assert [type(e) for e in lost.events if isinstance(e, SequenceSkipped | SessionEnded)] == [
+        SequenceSkipped
+    ]

@@ -1,0 +1,261 @@
+"""A venue and its clients in memory, on one virtual clock; bytes move when `run` is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, TypeVar
+
+import attrs
+
+from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
+from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio import DIALECT, Header, Logon, NewOrderSingle, OrdType, Side, TimeInForce
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.session import MemoryStore, Session
+from kalshi_fix_sansio.signing import load_private_key, logon_payload
+from tests.venue.desk import MARKET, PERP
+
+CODEC = Codec(DIALECT)
+START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)
+M = TypeVar("M", bound=Message)
+
+
+def named(name: str) -> ClientKey:
+    return ClientKey.generate(ed25519_key=True, key_id=f"key-{name}")
+
+
+REGISTERED = ("ann", "ann-2", "ann-md", "ann-reader", "bob", "perp")
+KEYS = {name: named(name) for name in (*REGISTERED, "stranger")}
+ALL_SCOPES = frozenset({"read", "write"})
+SCOPES = {"ann-reader": frozenset({"read"})}
+
+
+def api_key(name: str) -> ApiKey:
+    return ApiKey(
+        key_id=KEYS[name].key_id,
+        public_key=KEYS[name].public_key,
+        owner=name.partition("-")[0],
+        product="margin" if name == "perp" else "prediction",
+        scopes=SCOPES.get(name, ALL_SCOPES),
+    )
+
+
+def config(**changes: Any) -> VenueConfig:
+    values: dict[str, Any] = {
+        "markets": {"prediction": (prediction_market(MARKET),), "margin": (margin_market(PERP),)},
+        "accounts": (
+            AccountConfig(owner="ann", product="prediction", balance=Decimal(1000)),
+            AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
+            AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+        ),
+        "api_keys": tuple(api_key(name) for name in REGISTERED),
+    }
+    return VenueConfig(**(values | changes))
+
+
+@attrs.define(eq=False)
+class Client:
+    """An initiator session on one connection."""
+
+    town: Town
+    name: str
+    conn: int
+    session: Session
+    events: list[Event] = attrs.field(factory=list)
+    wire: bytearray = attrs.field(factory=bytearray)
+    """Every byte that came."""
+    deaf: bool = False
+    """Whether it has stopped reading."""
+
+    def send(self, message: Message) -> None:
+        self.session.send(message, self.town.now)
+        self.town.run()
+
+    def logout(self) -> None:
+        self.session.logout(self.town.now)
+        self.town.run()
+
+    def drop(self) -> None:
+        """Lose the connection without a word."""
+        self.town.venue.receive_eof(self.conn, self.town.now)
+        self.town.clients.remove(self)
+        self.town.run()
+
+    def take(self) -> list[Message]:
+        """Messages that came since the last call."""
+        found = [event.message for event in self.events if isinstance(event, MessageReceived)]
+        self.events.clear()
+        return found
+
+    def take_only(self, kind: type[M]) -> M:
+        (message,) = self.take()
+        assert isinstance(message, kind), message
+        return message
+
+    def ending(self) -> SessionEnded:
+        (ended,) = (event for event in self.events if isinstance(event, SessionEnded))
+        return ended
+
+    @property
+    def is_logged_on(self) -> bool:
+        return any(isinstance(event, LoggedOn) for event in self.events)
+
+
+class Town:
+    def __init__(self, seed: int = 7, **changes: Any) -> None:
+        self.venue = Venue(config(**changes), Random(seed))
+        self.monotonic = 50.0
+        self.utc = START
+        self.clients: list[Client] = []
+
+    @property
+    def now(self) -> Instant:
+        return Instant(self.monotonic, self.utc)
+
+    def connect(
+        self,
+        name: str,
+        session_type: str = "KalshiNR",
+        *,
+        product: str = "prediction",
+        store: MemoryStore | None = None,
+        reset: bool | None = None,
+        heart_bt_int: int = 30,
+        **logon_fields: Any,
+    ) -> Client:
+        """Log on; prices in dollars and no pending reports unless the fields say otherwise."""
+        kind = DIALECT.session_types[session_type]
+        fields = {"use_dollars": True} | logon_fields
+        if session_type in ("KalshiNR", "KalshiRT"):
+            fields = {"skip_pending_exec_reports": True} | fields
+        key = KEYS[name]
+        settings: dict[str, Any] = {} if reset is None else {"reset_seq_num": reset}
+        session = Session(
+            SessionConfig(
+                role=Role.INITIATOR,
+                dialect=DIALECT,
+                session_type=kind,
+                product=product,
+                sender_comp_id=key.key_id,
+                target_comp_id=session_type,
+                heart_bt_int=heart_bt_int,
+                logon_fields=fields,
+                sign_logon=load_private_key(key.private_key_pem).sign_logon,
+                **settings,
+            ),
+            store,
+        )
+        client = Client(self, name, self.venue.connection_made(product, session_type, self.now), session)
+        self.clients.append(client)
+        session.connect(self.now)
+        self.run()
+        return client
+
+    def run(self) -> None:
+        """Move bytes until everybody is quiet."""
+        moved = True
+        while moved:
+            moved = False
+            for client in tuple(self.clients):
+                data = client.session.data_to_send()
+                if data:
+                    moved = True
+                    self.venue.receive_data(client.conn, data, self.now)
+                if not client.deaf:
+                    reply = self.venue.data_to_send(client.conn)
+                    if reply:
+                        moved = True
+                        client.wire += reply
+                        client.session.receive_data(reply, self.now)
+                    if self.venue.should_close(client.conn):
+                        moved = True
+                        client.session.receive_eof(self.now)
+                        self.venue.receive_eof(client.conn, self.now)
+                        self.clients.remove(client)
+                client.events.extend(client.session.events())
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, stopping at every deadline of anybody."""
+        end = self.monotonic + seconds
+        while True:
+            deadlines = [self.venue.next_deadline(), *(c.session.next_deadline() for c in self.clients)]
+            due = [deadline for deadline in deadlines if deadline is not None and deadline <= end]
+            step = min(due, default=end)
+            self._move_to(max(step, self.monotonic))
+            self.venue.handle_timer(self.now)
+            for client in tuple(self.clients):
+                client.session.handle_timer(self.now)
+            self.run()
+            if not due:
+                return
+
+    def _move_to(self, monotonic: float) -> None:
+        self.utc += timedelta(seconds=monotonic - self.monotonic)
+        self.monotonic = monotonic
+
+
+def order(cl_ord_id: str, side: Side, quantity: int, price: str, **fields: Any) -> NewOrderSingle:
+    values: dict[str, Any] = {
+        "cl_ord_id": cl_ord_id,
+        "order_qty": quantity,
+        "ord_type": OrdType.LIMIT,
+        "price": price,
+        "side": side,
+        "symbol": MARKET,
+        "time_in_force": TimeInForce.GOOD_TILL_CANCEL,
+    }
+    return NewOrderSingle(**(values | fields))
+
+
+def encode(key: str, session_type: str, seq_num: int, now: Instant, message: Message) -> bytes:
+    """A message as a client would put it on the wire, unchecked."""
+    header = Header(
+        msg_type=message.MSG_TYPE,
+        sender_comp_id=KEYS[key].key_id,
+        target_comp_id=session_type,
+        msg_seq_num=seq_num,
+        sending_time=now.utc,
+    )
+    return CODEC.encode(message, header)
+
+
+def raw_logon(
+    key: str,
+    session_type: str = "KalshiNR",
+    now: Instant | None = None,
+    *,
+    signer: str | None = None,
+    signed_for: str | None = None,
+    **fields: Any,
+) -> bytes:
+    """A Logon as a client would put it on the wire, unchecked. A field that is None is left out."""
+    now = now or Instant(50.0, START)
+    sending_time = now.utc.strftime("%Y%m%d-%H:%M:%S.") + f"{now.utc.microsecond // 1000:03}"
+    private = load_private_key(KEYS[signer or key].private_key_pem)
+    payload = logon_payload(sending_time, 1, KEYS[key].key_id, signed_for or session_type)
+    values: dict[str, Any] = {"heart_bt_int": 30, "reset_seq_num_flag": True, "raw_data": private(payload)}
+    return encode(key, session_type, 1, now, Logon(**(values | fields)))
+
+
+def decode_all(data: bytes) -> list[Message]:
+    framer = Framer(DIALECT.begin_string)
+    framer.feed(data)
+    found: list[Message] = []
+    while (item := framer.next()) is not None:
+        assert isinstance(item, Frame)
+        found.append(CODEC.decode(item.data))
+    return found
+
+
+def kinds(messages: Sequence[Message]) -> list[str]:
+    return [message.MSG_TYPE for message in messages]
