@@ -87,7 +87,9 @@ class FixcorePeer(Application):
         self._call(self._send(msg_type, body))
 
     def close(self) -> None:
-        """Log out if need be and end the loop and its thread."""
+        """Log out if need be and end the loop and its thread. The second call does nothing."""
+        if self._loop.is_closed():
+            return
         self._call(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)

@@ -34,7 +34,7 @@ class Peer(Protocol):
         """Send an application message."""
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """End whatever still runs; a second call does nothing."""
 
 
 class Inbox:

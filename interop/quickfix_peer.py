@@ -78,7 +78,8 @@ class QuickfixPeer(quickfix.Application):
         self._settings = quickfix.SessionSettings(str(path))
         self._store = quickfix.MemoryStoreFactory()
         self._log = quickfix.FileLogFactory(self._settings)
-        kind = quickfix.SocketInitiator if initiator else quickfix.SocketAcceptor
+        # The threaded acceptor: the other one frees its server socket while `stop` still uses it.
+        kind = quickfix.SocketInitiator if initiator else quickfix.ThreadedSocketAcceptor
         self._engine = kind(self, self._store, self._settings, self._log)
         self._engine.start()
 
@@ -91,8 +92,14 @@ class QuickfixPeer(quickfix.Application):
         quickfix.Session.sendToTarget(message, self._session_id)
 
     def close(self) -> None:
-        """Log out if need be and end the engine's threads."""
-        self._engine.stop()
+        """Log out if need be, end the engine's threads and free its session.
+
+        QuickFIX finds sessions in one table per process, by CompIDs: one that outlived its test would get what the
+        next one sends.
+        """
+        if self._engine is not None:
+            self._engine.stop()
+            self._engine = None
 
     # Called by the engine. An exception that left one of these would end the process, so it is printed.
 
