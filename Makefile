@@ -16,6 +16,8 @@ PIP_PINNED := -m pip install --quiet --require-hashes --no-deps -r
 PIP_PROJECT := -m pip install --quiet --no-deps --no-build-isolation --editable .
 PYTEST := python -bb -m pytest
 OTHER_PYTHONS := 3.11 3.12 3.13
+# Plain FIX 5.0 SP2, which the session is tested on beside Kalshi's dialect.
+FIX50SP2 := --spec tests/fix50sp2/spec --out tests/fix50sp2/dialect --package tests.fix50sp2.dialect
 
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
@@ -37,6 +39,7 @@ test: $(DEV) ## the tests
 
 check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, tests with coverage, package, other Pythons
 	$(BIN)/python -m codegen --check
+	$(BIN)/python -m codegen $(FIX50SP2) --check
 	@$(MAKE) --no-print-directory lint types imports package coverage matrix
 
 lint: $(DEV)
@@ -69,8 +72,9 @@ matrix: $(DEV)
 test-%: .venv-%/dev.stamp
 	.venv-$*/bin/$(PYTEST)
 
-generate: $(DEV) ## write everything that is generated from spec/
+generate: $(DEV) ## write everything that is generated from spec/ and from the tests' second dialect
 	$(BIN)/python -m codegen
+	$(BIN)/python -m codegen $(FIX50SP2)
 
 format: $(DEV) ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

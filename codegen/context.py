@@ -26,6 +26,11 @@ class Context:
     sessions: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     """Session types, each with its products (empty: all)."""
 
+    @property
+    def terse(self) -> bool:
+        """Whether the manifest says that fields need no doc."""
+        return flag(self.source.manifests[-1], "terse")
+
     def require(self, name: str, known: Iterable[str], what: str, location: Location) -> bool:
         """Say whether a name is known; if not, note the dangling reference."""
         if name in known:

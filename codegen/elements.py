@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from codegen import model
 from codegen.context import Context, flag, integer, optional_text, text, words
 from codegen.load import Entry
-from codegen.naming import FIX_NAME, is_attribute, snake_case, upper_snake
+from codegen.naming import FIX_NAME, attribute_name, is_attribute, upper_snake
 from codegen.nodes import Map, Scalar
 
 PYTHON = {
@@ -143,9 +143,9 @@ def _field(
     node = entry.node
     label = f"field `{entry.name}`"
     _check_name(context, entry)
-    attribute = snake_case(entry.name)
+    attribute = attribute_name(entry.name)
     if not is_attribute(attribute):
-        advice = "rename the field; Python or the generated classes need that name"
+        advice = "rename the field; the generated classes need that name"
         context.mistakes.add(entry.location, f"{label} would be the attribute `{attribute}`", advice)
     type_name = text(node, "type")
     if not context.require(type_name, types, "datatype", node.at("type")):
@@ -159,7 +159,7 @@ def _field(
     else:
         codes = None
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
-    if not doc:
+    if not doc and not context.terse:
         context.mistakes.add(entry.location, f"{label} has no doc", "add `doc`: what it means, in a sentence")
     minimum, maximum = integer(node, "minimum"), integer(node, "maximum")
     if minimum is not None and maximum is not None and minimum > maximum:

@@ -147,9 +147,11 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
         if kind == "block":
             stem, default = path.stem, content.get("source")
             members = Map({"members": content.mapping("members")}, {}, content.location)
-            known = source.blocks.get(stem)
-            whole = Entry(stem, members, content.location, default)
-            source.blocks[stem] = _changed(known, members, default) if known else whole
+            replace, known = content.get("replace"), source.blocks.get(stem)
+            if known is None or (isinstance(replace, Scalar) and replace.value is True):
+                source.blocks[stem] = Entry(stem, members, content.location, default)
+            else:
+                source.blocks[stem] = _changed(known, members, default)
         else:
             _take(content, kind, source, mistakes)
     for family, path in _family_files(folder, manifest, mistakes):

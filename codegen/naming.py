@@ -55,6 +55,12 @@ def snake_case(name: str) -> str:
     return "_".join(word.lower() for word in _WORD.findall(name))
 
 
+def attribute_name(name: str) -> str:
+    """Return the attribute name of a field: its snake case, with `_` behind it where Python has that word."""
+    attribute = snake_case(name)
+    return f"{attribute}_" if keyword.iskeyword(attribute) else attribute
+
+
 def upper_snake(name: str) -> str:
     """Return the enum member's name of a code: `PartiallyFilled` is `PARTIALLY_FILLED`."""
     return snake_case(name).upper()

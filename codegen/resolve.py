@@ -43,7 +43,9 @@ def load_dialect(folder: Path) -> model.Dialect:
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
     if not mistakes.found:
-        _check_use(context, blocks, messages, codesets)
+        _check_use(
+            context, blocks, [*header, *trailer, *(m for each in messages for m in each.members)], codesets
+        )
     dialect = model.Dialect(
         name=_setting(context, "name"),
         title=_setting(context, "title"),
@@ -177,7 +179,7 @@ def _check_classes(
 
 
 def _check_use(
-    context: Context, blocks: Blocks, messages: list[model.Message], codesets: dict[str, model.CodeSet]
+    context: Context, blocks: Blocks, members: list[model.Member], codesets: dict[str, model.CodeSet]
 ) -> None:
     """A group or component that no message contains is a leftover, and so is a codeset without a field."""
     coded = {field.codeset.name for field in blocks.fields.values() if field.codeset is not None}
@@ -186,7 +188,7 @@ def _check_use(
             advice = "name it as `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
     used: set[str] = set()
-    waiting = [member.group for message in messages for member in message.members if member.group is not None]
+    waiting = [member.group for member in members if member.group is not None]
     while waiting:
         group = waiting.pop()
         used.add(group.name)

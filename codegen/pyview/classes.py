@@ -215,7 +215,8 @@ def _field_attribute(
 
 def _attribute_doc(member: Member, presence: str) -> str:
     field = member.field
-    meaning = f"{field.name} ({field.tag}): {prose.sentence(member.doc or field.doc)}"
+    doc = prose.sentence(member.doc or field.doc)
+    meaning = f"{field.name} ({field.tag}): {doc}" if doc else f"{field.name} ({field.tag})."
     facts = (
         f"In {field.unit}." if field.unit else "",
         f"Known values: `{field.codeset.name}`." if field.codeset else "",

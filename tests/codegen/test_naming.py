@@ -34,6 +34,13 @@ def test_an_attribute_is_the_fix_name_in_small_words(name: str, expected: str) -
 
 
 @pytest.mark.parametrize(
+    ("name", "expected"), [("Yield", "yield_"), ("From", "from_"), ("YieldType", "yield_type")]
+)
+def test_an_attribute_that_is_a_word_of_python_gets_an_underscore(name: str, expected: str) -> None:
+    assert naming.attribute_name(name) == expected
+
+
+@pytest.mark.parametrize(
     ("counter", "expected"),
     [
         ("NoPartyIDs", "party_ids"),
