@@ -135,6 +135,17 @@ def test_a_header_that_extends_another_adds_to_it(tmp_path: Path) -> None:
     ]
 
 
+def test_a_header_can_take_the_place_of_the_base_s(tmp_path: Path) -> None:
+    members = "{BeginString: required, BodyLength: required, MsgType: optional}"
+    header = f"source: notice\nreplace: true\nmembers: {members}\n"
+    found = load_dialect(child(tmp_path, header=header)).header
+    assert [(each.field.name, each.presence, each.source) for each in found] == [
+        ("BeginString", "required", "notice"),
+        ("BodyLength", "required", "notice"),
+        ("MsgType", "optional", "notice"),
+    ]
+
+
 def test_locations_name_the_folder_that_says_it(tmp_path: Path) -> None:
     dialect = load_dialect(child(tmp_path))
     side, urgent = (
