@@ -268,6 +268,8 @@ def test_refused_cancels_and_amends() -> None:
     sideways = attrs.evolve(desk.cancel("c", "a1", BUY), side="7")
     assert refusal(desk.cancel("c", "zz", BUY)) == (0, f, unknown, "ORDER_NOT_FOUND", rejected)
     assert refusal(sideways) == (0, f, unknown, "ORDER_NOT_FOUND", rejected)
+    sideways_amend = attrs.evolve(desk.amend("c", "a1", BUY, 9), side="7")
+    assert refusal(sideways_amend) == (0, g, unknown, "ORDER_NOT_FOUND", rejected)
     less = desk.amend("c", "a1", BUY, 1)
     assert refusal(less) == (1, g, CxlRejReason.BROKER, "INVALID_AMEND_QTY_FOR_ORDER", partly)
     crossing = desk.amend("c", "a1", BUY, 5, price="0.60")

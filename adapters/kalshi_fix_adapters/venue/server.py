@@ -1,4 +1,4 @@
-"""The venue on TLS sockets: bytes in, bytes out, one timer. It holds no rule of the protocol.
+"""The venue on TLS sockets. It holds no rule of the protocol.
 
 Use it in a running event loop (`async with VenueServer(...)`) or, from code without one, in a thread of
 its own (`with VenueServer(...)`).
@@ -10,19 +10,18 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, TypeVar
 
 from kalshi_fix_adapters.venue.config import VenueConfig
+from kalshi_fix_adapters.venue.driver import Connection, Driver
 from kalshi_fix_adapters.venue.exchange import Command
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import ServerIdentity
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import SESSION_TYPES
-from kalshi_fix_sansio.clock import Instant
 
 Port = tuple[str, str]
 """Product and session type."""
@@ -42,7 +41,7 @@ def all_ports() -> tuple[Port, ...]:
 
 
 class VenueServer:
-    """A `Venue` that listens on one TLS port per product and session type."""
+    """A `Venue` that listens on one TLS port per product and session type. It can be started once."""
 
     def __init__(
         self,
@@ -63,12 +62,9 @@ class VenueServer:
         self._wanted = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
         self._context = identity.ssl_context() if isinstance(identity, ServerIdentity) else identity
         self._venue = Venue(config, SystemRandom() if random is None else random)
+        self._driver: Driver | None = None
         self._listeners: list[asyncio.Server] = []
         self._bound: dict[Port, int] = {}
-        self._connections: dict[int, _Connection] = {}
-        self._emptied: asyncio.Event | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def port(self, product: str, session_type: str) -> int:
@@ -87,11 +83,12 @@ class VenueServer:
         Raises:
             OSError: a port cannot be bound.
         """
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        self._driver = Driver(self._venue, loop)
         try:
             for key, number in self._wanted.items():
-                listener = await self._loop.create_server(
-                    partial(_Connection, self, *key),
+                listener = await loop.create_server(
+                    partial(Connection, self._driver, *key),
                     self.host,
                     number,
                     ssl=self._context,
@@ -106,19 +103,13 @@ class VenueServer:
 
     async def stop(self) -> None:
         """Stop listening and cut every connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
         self._bound.clear()
-        for connection in tuple(self._connections.values()):
-            connection.abort()
-        if self._connections:
-            self._emptied = asyncio.Event()
-            await self._emptied.wait()
-        self._loop = None
+        if self._driver is not None:
+            await self._driver.stop()
+            self._driver = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -151,7 +142,7 @@ class VenueServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        loop = self._running_loop()
+        loop = self._running().loop
         try:
             asyncio.run_coroutine_threadsafe(self.stop(), loop).result()
         finally:
@@ -175,7 +166,8 @@ class VenueServer:
             ValueError: a SetMarketState that cannot be.
             RuntimeError: the server does not run.
         """
-        return self._between_steps(lambda: self._venue.execute(product, command, self._now()))
+        driver = self._running()
+        return self._between_steps(lambda: self._venue.execute(product, command, driver.now()))
 
     def inspect(self, look: Callable[[Venue], T]) -> T:
         """Return what a function reads from the venue; callable from where `execute` is.
@@ -186,104 +178,22 @@ class VenueServer:
         return self._between_steps(lambda: look(self._venue))
 
     def _between_steps(self, step: Callable[[], T]) -> T:
-        async def perform() -> T:
-            return step_and_flush()
+        driver = self._running()
 
         def step_and_flush() -> T:
             try:
                 return step()
             finally:
-                self._flush()
+                driver.flush()
 
-        loop = self._running_loop()
+        async def perform() -> T:
+            return step_and_flush()
+
         if self._thread is None:
             return step_and_flush()
-        return asyncio.run_coroutine_threadsafe(perform(), loop).result()
+        return asyncio.run_coroutine_threadsafe(perform(), driver.loop).result()
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
+    def _running(self) -> Driver:
+        if self._driver is None:
             raise RuntimeError("the venue server is not running; start it first")
-        return self._loop
-
-    # Bytes and time
-
-    def _now(self) -> Instant:
-        return Instant(self._running_loop().time(), datetime.now(UTC))
-
-    def _opened(self, connection: _Connection) -> int:
-        number = self._venue.connection_made(connection.product, connection.session_type, self._now())
-        self._connections[number] = connection
-        self._flush()
-        return number
-
-    def _received(self, number: int, data: bytes) -> None:
-        self._venue.receive_data(number, data, self._now())
-        self._flush()
-
-    def _closed(self, number: int) -> None:
-        del self._connections[number]
-        self._venue.receive_eof(number, self._now())
-        self._flush()
-        if self._emptied is not None and not self._connections:
-            self._emptied.set()
-
-    def _flush(self) -> None:
-        """Write what there is to write, close what is over, set the timer anew."""
-        for number in self._venue.connections_with_output():
-            connection = self._connections.get(number)
-            if connection is not None and connection.may_write:
-                connection.write(self._venue.data_to_send(number))
-        for number, connection in tuple(self._connections.items()):
-            if self._venue.should_close(number):
-                connection.close()
-        if self._timer is not None:
-            self._timer.cancel()
-        deadline = self._venue.next_deadline()
-        self._timer = None
-        if deadline is not None and self._listeners:
-            self._timer = self._running_loop().call_at(deadline, self._due)
-
-    def _due(self) -> None:
-        self._venue.handle_timer(self._now())
-        self._flush()
-
-
-class _Connection(asyncio.Protocol):
-    """One client's transport."""
-
-    def __init__(self, server: VenueServer, product: str, session_type: str) -> None:
-        self.product = product
-        self.session_type = session_type
-        self.may_write = True
-        self._server = server
-        self._transport: asyncio.Transport | None = None
-        self._number = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._number = self._server._opened(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._server._received(self._number, data)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
-        self._server._closed(self._number)
-
-    def pause_writing(self) -> None:
-        self.may_write = False
-
-    def resume_writing(self) -> None:
-        self.may_write = True
-        self._server._flush()
-
-    def write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        return self._driver

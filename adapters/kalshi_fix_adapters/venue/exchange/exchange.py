@@ -58,18 +58,16 @@ class Exchange:
         zone: tzinfo,
         new_id: Callable[[], str],
         fees: FeeSchedule | None = None,
-        collateral: Collateral | None = None,
         retained_orders: int = 10_000,
     ) -> None:
         """Open an exchange with these markets and these accounts, funded in dollars.
 
-        `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` and
-        `collateral` default to those of the product, `retained_orders` is how many finished
-        orders are remembered for cancels that come too late.
+        `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` default to
+        those of the product, `retained_orders` is how many finished orders are remembered for
+        cancels that come too late.
         """
         margin = product == MARGIN
-        if collateral is None:
-            collateral = MarginCollateral() if margin else PredictionCollateral()
+        collateral: Collateral = MarginCollateral() if margin else PredictionCollateral()
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
         self.product = product
@@ -131,10 +129,6 @@ class Exchange:
             KeyError: there is none of this id.
         """
         return self._floor.accounts[account_id]
-
-    def accounts(self) -> tuple[Account, ...]:
-        """Return all accounts."""
-        return tuple(self._floor.accounts.values())
 
     def position(self, account_id: AccountId, market: str) -> Position:
         """Return what an account holds in a market."""

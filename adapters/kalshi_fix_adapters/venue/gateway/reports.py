@@ -58,8 +58,7 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
     IOC order is reported as cancelled by its last Trade, with no quantity left, unless
     EnableIocCancelReport (21007) asks for a report of its own.
     """
-    for index, outcome in enumerate(outcomes):
-        following = _next_of_same_order(outcomes, index)
+    for outcome, following in zip(outcomes, _following(outcomes), strict=True):
         match outcome:
             case OrderAccepted():
                 before_trade = isinstance(following, OrderTraded)
@@ -279,9 +278,15 @@ def _status(order: OrderSnapshot) -> OrdStatus:
     return OrdStatus.PARTIALLY_FILLED if order.filled else OrdStatus.NEW
 
 
-def _next_of_same_order(outcomes: Sequence[OrderOutcome], index: int) -> OrderOutcome | None:
-    order_id = outcomes[index].order.order_id
-    return next((o for o in outcomes[index + 1 :] if o.order.order_id == order_id), None)
+def _following(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
+    """Return for each outcome what happened to the same order next."""
+    found: list[OrderOutcome | None] = []
+    seen: dict[str, OrderOutcome] = {}
+    for outcome in reversed(outcomes):
+        found.append(seen.get(outcome.order.order_id))
+        seen[outcome.order.order_id] = outcome
+    found.reverse()
+    return found
 
 
 def _is_silent(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:

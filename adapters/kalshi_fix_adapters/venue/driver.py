@@ -1,0 +1,130 @@
+"""A venue driven by an event loop: each connection's transport, and the one timer."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import cast
+
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio.clock import Instant
+
+
+class Driver:
+    """Carries bytes and time to a venue, and bytes from it."""
+
+    def __init__(self, venue: Venue, loop: asyncio.AbstractEventLoop) -> None:
+        """Drive a venue on a loop; `stop` ends it."""
+        self.venue = venue
+        self.loop = loop
+        self._connections: dict[int, Connection] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Event | None = None
+        """Set while stopping."""
+
+    def now(self) -> Instant:
+        """Read both clocks."""
+        return Instant(self.loop.time(), datetime.now(UTC))
+
+    def opened(self, connection: Connection) -> int:
+        """Take a new connection; return its number."""
+        number = self.venue.connection_made(connection.product, connection.session_type, self.now())
+        self._connections[number] = connection
+        self.flush()
+        return number
+
+    def received(self, number: int, data: bytes) -> None:
+        """Take bytes of a connection."""
+        self.venue.receive_data(number, data, self.now())
+        self.flush()
+
+    def closed(self, number: int) -> None:
+        """Take note that a connection is gone."""
+        del self._connections[number]
+        self.venue.receive_eof(number, self.now())
+        self.flush()
+        if self._emptied is not None and not self._connections:
+            self._emptied.set()
+
+    def flush(self) -> None:
+        """Write what there is to write, close what is over, set the timer anew."""
+        for number in self.venue.connections_with_output():
+            connection = self._connections.get(number)
+            if connection is not None and connection.may_write:
+                connection.write(self.venue.data_to_send(number))
+        for number, connection in tuple(self._connections.items()):
+            if self.venue.should_close(number):
+                connection.close()
+        self._cancel_timer()
+        deadline = self.venue.next_deadline()
+        if deadline is not None and self._emptied is None:
+            self._timer = self.loop.call_at(deadline, self._due)
+
+    async def stop(self) -> None:
+        """Cut every connection and set no more timers."""
+        self._emptied = asyncio.Event()
+        self._cancel_timer()
+        for connection in tuple(self._connections.values()):
+            connection.abort()
+        if self._connections:
+            await self._emptied.wait()
+
+    def _due(self) -> None:
+        self.venue.handle_timer(self.now())
+        self.flush()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Connection(asyncio.Protocol):
+    """One client's transport."""
+
+    def __init__(self, driver: Driver, product: str, session_type: str) -> None:
+        """Be ready for a client on the port of a product's session type."""
+        self.product = product
+        self.session_type = session_type
+        self.may_write = True
+        """Whether the transport takes more."""
+        self._driver = driver
+        self._transport: asyncio.Transport | None = None
+        self._number = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, TLS being set up."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._number = self._driver.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes on."""
+        self._driver.received(self._number, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
+        """Say that it is over."""
+        self._driver.closed(self._number)
+
+    def pause_writing(self) -> None:
+        """Leave what is to be written with the session, which has a bound for it."""
+        self.may_write = False
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self.may_write = True
+        self._driver.flush()
+
+    def write(self, data: bytes) -> None:
+        """Write bytes."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once everything is written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
