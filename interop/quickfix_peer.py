@@ -94,8 +94,8 @@ class QuickfixPeer(quickfix.Application):
     def close(self) -> None:
         """Log out if need be, end the engine's threads and free its session.
 
-        QuickFIX finds sessions in one table per process, by CompIDs: one that outlived its test would get what the
-        next one sends.
+        QuickFIX finds sessions in one table per process, by CompIDs: one that outlived its test would get
+        what the next one sends.
         """
         if self._engine is not None:
             self._engine.stop()

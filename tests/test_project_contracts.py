@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def plant(root: Path, module: str, line: str) -> None:
     path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
 
 
+def test_the_contracts_name_every_module_of_the_core() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {each["id"]: each for each in settings["tool"]["importlinter"]["contracts"]}
+    core = ROOT / "src" / "kalshi_fix_sansio"
+    modules = {
+        f"kalshi_fix_sansio.{path.stem}"
+        for path in core.iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem != "__init__"
+    }
+    dialect = {"kalshi_fix_sansio._generated", "kalshi_fix_sansio.messages"}
+    assert set(contracts["generic-core"]["source_modules"]) == modules - dialect
+    assert set(contracts["signing-alone"]["source_modules"]) == modules - {"kalshi_fix_sansio.signing"}
+
+
 def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
     result = lint_imports(copy)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -55,6 +70,11 @@ def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
         ("src/kalshi_fix_sansio/session/machine.py", "from kalshi_fix_sansio import messages", "no dialect"),
         ("src/kalshi_fix_sansio/session/machine.py", "import cryptography", "Only signing"),
         ("src/kalshi_fix_sansio/events.py", "import kalshi_fix_adapters", "imports no adapter"),
+        (
+            "adapters/kalshi_fix_adapters/blocking.py",
+            "import kalshi_fix_adapters.venue",
+            "do not know each other",
+        ),
         ("adapters/kalshi_fix_adapters/__init__.py", "import codegen.model", "imports codegen"),
     ],
 )
