@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from kalshi_fix_adapters.cli.decode import decode
+from kalshi_fix_adapters.cli.demo import demo
+from kalshi_fix_adapters.cli.logon import logon
+from kalshi_fix_adapters.cli.venue import venue
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,4 +16,5 @@ def commands() -> None:
     """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""
 
 
-commands.add_command(decode)
+for command in (demo, decode, logon, venue):
+    commands.add_command(command)

@@ -15,8 +15,8 @@ Span = tuple[str, str]
 """A style (empty for none) and a piece of a line."""
 Line = tuple[Span, ...]
 
-PLAIN_WIDTH = 120
-"""Columns a table may take where there is no terminal that has a width."""
+PLAIN_WIDTH = 1000
+"""Columns that are too many for any table, where there is no terminal that has a width."""
 
 
 def plain(text: str) -> Line:
@@ -52,10 +52,14 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; columns whose values are numbers are aligned to the right."""
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD if self._styled else ASCII)
+        self.lines([(("bold", title),)])
+        if self._styled and self._console.encoding.startswith("utf"):
+            table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        else:
+            table = Table(box=ASCII, padding=(0, 1, 0, 0) if self._styled else (0, 1))
         for index, column in enumerate(columns):
             numeric = all(_is_number(row[index]) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(printable(value) for value in row))
         self._console.print(table)
@@ -66,4 +70,4 @@ class Screen:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+    return text == "-" or text.replace(".", "", 1).isdigit()

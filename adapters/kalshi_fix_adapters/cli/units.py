@@ -16,9 +16,13 @@ _MAX_CLIENTS = 10_000
 
 
 class Units:
-    """Remembers which API keys have asked for dollars."""
+    """Remembers which API keys have asked for dollars.
 
-    def __init__(self) -> None:
+    With `always_dollars` there is nothing to learn: so it is on margin.
+    """
+
+    def __init__(self, *, always_dollars: bool = False) -> None:
+        self._always_dollars = always_dollars
         self._in_dollars: set[str] = set()
 
     def learn(self, inspection: Inspection) -> None:
@@ -36,6 +40,7 @@ class Units:
 
     def of(self, field: FieldLayout, inspection: Inspection) -> str | None:
         """Return the unit of a field in a message, for people."""
-        if field.unit == EITHER and not self._in_dollars.isdisjoint(comp_ids(inspection)):
-            return DOLLARS
-        return field.unit
+        if field.unit != EITHER:
+            return field.unit
+        known = self._always_dollars or not self._in_dollars.isdisjoint(comp_ids(inspection))
+        return DOLLARS if known else EITHER

@@ -1,0 +1,114 @@
+"""Somebody in the demo's story: a client whose messages are told as they pass, and whose expectations
+are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from kalshi_fix_adapters._pump import Direction
+from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.errors import AdapterError
+from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import FieldNode, Inspection
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import CODEC
+
+PATIENCE = 10.0
+"""Seconds that the story waits for anything."""
+_MSG_SEQ_NUM = 34
+M = TypeVar("M", bound=Message)
+Teller = Callable[[str, str, Inspection], None]
+"""Is given who sent a message, to whom, and the message."""
+
+
+class StoryError(AdapterError):
+    """The story did not go as it must; the text says where."""
+
+
+class _Wire:
+    """What passed in one direction, by MsgSeqNum."""
+
+    def __init__(self) -> None:
+        self._framer = Framer()
+        self._seen: dict[int, Inspection] = {}
+
+    def feed(self, data: bytes) -> None:
+        self._framer.feed(data)
+        while (found := self._framer.next()) is not None:
+            if isinstance(found, Frame):
+                inspection = CODEC.inspect(found.data)
+                self._seen[_number(inspection)] = inspection
+
+    def take(self, number: int) -> Inspection:
+        return self._seen.pop(number)
+
+    def last(self) -> Inspection:
+        return self._seen[max(self._seen)]
+
+
+def _number(inspection: Inspection) -> int:
+    return next(
+        int(node.raw)
+        for node in inspection.header
+        if isinstance(node, FieldNode) and node.tag == _MSG_SEQ_NUM
+    )
+
+
+class Participant:
+    """One connection of one person."""
+
+    def __init__(self, who: str, plan: ConnectionPlan, tell: Teller) -> None:
+        self.who = who
+        self.venue = plan.config.session_type.name
+        self._wires: dict[Direction, _Wire] = {"sent": _Wire(), "received": _Wire()}
+        self._client = Client(plan, on_wire=lambda direction, data: self._wires[direction].feed(data))
+        self._tell = tell
+
+    @contextmanager
+    def logged_on(self) -> Iterator[None]:
+        """Log on, and out at the end."""
+        with self._client:
+            self._tell_sent(1)
+            self._tell_received(1)
+            yield
+        ended = self._client.ended
+        if ended is None or not ended.clean:
+            raise StoryError(f"{self.who} could not log out of {self.venue} in an orderly way")
+        self._tell(self.who, self.venue, self._wires["sent"].last())
+        self._tell(self.venue, self.who, self._wires["received"].last())
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        self._tell_sent(self._client.send(message))
+
+    def expect(self, kind: type[M], **wanted: Any) -> M:
+        """Wait for the next message, which must be of this kind and have these attributes.
+
+        Raises:
+            StoryError: something else came, or nothing.
+        """
+        expected = f"{self.who} expected {kind.__name__}" + "".join(
+            f" {name}={value}" for name, value in wanted.items()
+        )
+        try:
+            event = self._client.receive(PATIENCE)
+        except AdapterError as error:
+            raise StoryError(f"{expected} from {self.venue}, but {error}") from None
+        if not isinstance(event, MessageReceived):
+            raise StoryError(f"{expected} from {self.venue}, but there was {event}")
+        message = event.message
+        self._tell_received(message.header.msg_seq_num)
+        different = [name for name, value in wanted.items() if getattr(message, name, None) != value]
+        if not isinstance(message, kind) or different:
+            raise StoryError(f"{expected} from {self.venue}, but got {message}")
+        return message
+
+    def _tell_sent(self, number: int) -> None:
+        self._tell(self.who, self.venue, self._wires["sent"].take(number))
+
+    def _tell_received(self, number: int) -> None:
+        self._tell(self.venue, self.who, self._wires["received"].take(number))
