@@ -84,7 +84,7 @@ interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFI
 	.venv-interop/bin/$(PYTEST) interop
 
 docs: $(DOCS) ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 pins: ## pin the newest releases that pyproject.toml allows
 	test -x .venv-pins/bin/uv || { "$$(tools/find-python)" -m venv .venv-pins; .venv-pins/bin/pip install --quiet uv; }

@@ -1,0 +1,33 @@
+"""What the documentation shows as Python runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text("utf-8")])
+def test_the_python_of_a_page_runs(page: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": page.stem})
+
+
+def test_the_decode_page_shows_what_the_command_prints() -> None:
+    page = (DOCS / "decode.md").read_text("utf-8")
+    log, shown = re.findall(r"^```text title=.*?\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    command = [sys.executable, "-c", "from kalshi_fix_adapters.cli import main; main()", "decode", "-"]
+    printed = subprocess.run(command, input=log, capture_output=True, text=True, check=False)
+    assert printed.returncode == 1
+    assert printed.stdout.strip() == shown.strip()
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = re.findall(r"^  - .*: (\S+\.md)$", (DOCS.parent / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES)
