@@ -108,10 +108,12 @@ def blocks(
     An entry of a group has at least one of the tags that open one (`opens_entry`).
     """
     required = {
-        member.attribute: _member(member, dialect) for member in layout.members if is_required(member)
+        member.attribute: _member(member, dialect, unknown=unknown)
+        for member in layout.members
+        if is_required(member)
     }
     optional = {
-        member.attribute: _member(member, dialect)
+        member.attribute: _member(member, dialect, unknown=unknown)
         for member in layout.members
         if member.attribute not in required and member.tag not in CODEC_TAGS
     }
@@ -124,16 +126,18 @@ def blocks(
     return made.filter(lambda entry: any(getattr(entry, name) is not None for name in openers))
 
 
-def _member(member: Member, dialect: Dialect) -> st.SearchStrategy[Any]:
+def _member(member: Member, dialect: Dialect, *, unknown: bool) -> st.SearchStrategy[Any]:
     if isinstance(member, FieldMember):
         return values(member.field)
-    return groups(member, dialect)
+    return groups(member, dialect, unknown=unknown)
 
 
-def groups(member: GroupMember, dialect: Dialect) -> st.SearchStrategy[list[Block]]:
+def groups(member: GroupMember, dialect: Dialect, *, unknown: bool = True) -> st.SearchStrategy[list[Block]]:
     """Lists of a group's entries."""
     most = 3 if member.maximum is None else min(3, member.maximum)
-    entries = st.deferred(lambda: blocks(member.entry, dialect, opens_entry=member.delimiters))
+    entries = st.deferred(
+        lambda: blocks(member.entry, dialect, unknown=unknown, opens_entry=member.delimiters)
+    )
     return st.lists(entries, min_size=min(member.minimum, most), max_size=most)
 
 
@@ -143,8 +147,11 @@ def messages(layout: MessageLayout, dialect: Dialect, *, unknown: bool = True) -
 
 
 def headers(dialect: Dialect) -> st.SearchStrategy[Any]:
-    """Instances of the header's class."""
-    return blocks(dialect.header, dialect)
+    """Instances of the header's class.
+
+    Without unknown fields: what follows the header's last field and is not known is read as part of the body.
+    """
+    return blocks(dialect.header, dialect, unknown=False)
 
 
 def any_message(dialect: Dialect) -> st.SearchStrategy[Message]:

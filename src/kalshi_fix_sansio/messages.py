@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from kalshi_fix_sansio._generated import DIALECT, FixMessage, Header
-from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio._generated import DIALECT, Header
+from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec, Inspection
 from kalshi_fix_sansio.framing import Frame
 
@@ -49,7 +49,7 @@ def inspect(frame: bytes) -> Inspection:
     return CODEC.inspect(frame)
 
 
-def encode(message: FixMessage | UnknownMessage, header: Header | None = None) -> bytes:
+def encode(message: Message, header: Header | None = None) -> bytes:
     """Encode a message of Kalshi with a header: the one given, or the message's own, or none.
 
     BeginString, BodyLength, MsgType and CheckSum are written by themselves. What the spec requires is not

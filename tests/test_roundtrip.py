@@ -1,0 +1,119 @@
+"""Every message of the dialect to bytes and back, and every way to cut its bytes short."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import DIALECT, DecodeError, Header, decode, decode_strict, encode, inspect
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.layout import MessageLayout
+from tests.samples import full, minimal
+from tests.strategies import any_message, headers, messages, unknown_fields
+
+every_message = pytest.mark.parametrize(
+    "layout", DIALECT.messages.values(), ids=[layout.name for layout in DIALECT.messages.values()]
+)
+
+
+def header() -> Header:
+    made: Header = full(DIALECT.header)
+    made.unknown = ()
+    return made
+
+
+@every_message
+def test_the_least_message_comes_back(layout: MessageLayout) -> None:
+    message = minimal(layout.body)
+    back = decode(encode(message, header()))
+    assert type(back) is layout.cls
+    assert back == message
+
+
+@every_message
+def test_the_fullest_message_comes_back_with_its_header(layout: MessageLayout) -> None:
+    message = full(layout.body)
+    back = decode(encode(message, header()))
+    assert back == message
+    assert back.problems == ()
+    assert back.header.msg_type == layout.msg_type
+    assert back.header.begin_string == "FIXT.1.1"
+    expected = header()
+    expected.begin_string, expected.msg_type = "FIXT.1.1", layout.msg_type
+    expected.body_length = back.header.body_length
+    assert back.header == expected
+
+
+@every_message
+def test_what_comes_back_is_sent_the_same(layout: MessageLayout) -> None:
+    data = encode(full(layout.body), header())
+    assert encode(decode(data)) == data
+
+
+@every_message
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_any_message_comes_back(layout: MessageLayout, data: st.DataObject) -> None:
+    message = data.draw(messages(layout, DIALECT))
+    wire = encode(message, data.draw(headers(DIALECT)))
+    back = decode(wire)
+    assert back == message
+    assert back.problems == ()
+    assert encode(back) == wire
+    framer = Framer()
+    framer.feed(wire)
+    framed = framer.next()
+    assert isinstance(framed, Frame)
+    assert decode(framed) == message
+
+
+@every_message
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_a_message_without_unknown_fields_passes_the_strict_reader(
+    layout: MessageLayout, data: st.DataObject
+) -> None:
+    message = data.draw(messages(layout, DIALECT, unknown=False))
+    assert decode_strict(encode(message, data.draw(headers(DIALECT)))) == message
+
+
+@every_message
+def test_a_message_cut_short_is_refused_and_can_be_looked_at(layout: MessageLayout) -> None:
+    data = encode(full(layout.body), header())
+    for length in range(len(data)):
+        with pytest.raises(DecodeError):
+            decode(data[:length])
+        with pytest.raises(DecodeError):
+            decode_strict(data[:length])
+        if length > 1:
+            inspection = inspect(data[:length])
+            assert inspection.problems
+
+
+@settings(max_examples=200)
+@given(message=any_message(DIALECT), data=st.data())
+def test_a_damaged_message_raises_nothing_else(message: Any, data: st.DataObject) -> None:
+    wire = bytearray(encode(message, header()))
+    for _ in range(data.draw(st.integers(1, 4))):
+        wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(wire)
+    inspect(damaged)
+    for reader in (decode, decode_strict):
+        with contextlib.suppress(DecodeError):
+            reader(damaged)
+
+
+@settings(max_examples=100)
+@given(extra=unknown_fields(DIALECT), message=any_message(DIALECT))
+def test_inspection_shows_every_field(extra: Any, message: Any) -> None:
+    message.unknown = extra
+    wire = encode(message, header())
+    inspection = inspect(wire)
+    assert inspection.msg_type == message.MSG_TYPE
+    shown = {node.tag for node in (*inspection.header, *inspection.body, *inspection.trailer)}
+    assert {tag for tag, _ in extra} <= shown
+    assert {8, 9, 35, 10} <= shown
