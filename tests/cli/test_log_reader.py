@@ -79,10 +79,12 @@ def test_what_follows_the_last_field_of_a_log_line_is_no_field() -> None:
     assert frames(b"['8=FIXT.1.1|35=D|11=1|'] ||\n") == [b"8=FIXT.1.1|35=D|11=1|"]
 
 
-def test_a_value_may_hold_the_separator() -> None:
+def test_a_text_may_hold_the_separator() -> None:
     assert frames(b"8=FIXT.1.1|35=5|58=a|b||c|10=001|")[0] == b"8=FIXT.1.1|35=5|58=a|b||c|10=001|"
     [message] = read(b"8=FIXT.1.1|35=5|58=a|b||c|10=001|")
     assert message.frame == b"8=FIXT.1.1\x0135=5\x0158=a|b||c\x0110=001\x01"
+    [message] = read(b"8=FIXT.1.1|35=5|junk|58=a|10=001|")
+    assert message.frame == b"8=FIXT.1.1\x0135=5\x01junk\x0158=a\x0110=001\x01"
 
 
 def test_body_length_tells_a_broken_value_from_two_fields() -> None:
@@ -127,7 +129,7 @@ def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
         assert list(reader.feed(b"junk 8=FIXT.1. " * 100)) == []
         assert len(reader._buffer) < 2000
     assert not [*reader.feed(b"8=FIXT.1.1|35=D|58=")]
-    found = []
+    found: list[LoggedMessage] = []
     for _ in range(200):
         found += reader.feed(b" " * 1500)
         assert len(reader._buffer) < 4000
@@ -161,7 +163,7 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=25).map(b"".join), st.lists(st.integers(0, 600), max_size=12))
 def test_how_a_log_is_cut_into_pieces_makes_no_difference(log: bytes, cuts: list[int]) -> None:
     reader = LogReader(256)
-    found = []
+    found: list[LoggedMessage] = []
     begin = 0
     for end in sorted(cuts):
         found += reader.feed(log[begin:end])

@@ -10,6 +10,7 @@ import attrs
 SOH = b"\x01"
 FIELD = re.compile(rb"[0-9]{1,9}=")
 """How a field begins."""
+_TEXT = b"58="
 _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,9})\x01", re.DOTALL)
 
 
@@ -82,9 +83,9 @@ class Fragments:
             return SOH.join(pieces) + SOH
         fields: list[bytes] = []
         for piece in pieces:
-            if FIELD.match(piece):
+            if FIELD.match(piece) or not fields[-1].startswith(_TEXT):
                 fields.append(piece)
-            else:  # the rest of a value that holds the separator
+            else:  # the rest of a sentence that holds the separator
                 fields[-1] += self.separator + piece
         return SOH.join(fields) + SOH
 
