@@ -21,6 +21,8 @@ class MarketRules:
     maximum_price: Decimal
     quantity_step: Decimal
     """Quantities are multiples of it."""
+    maximum_quantity: Decimal = Decimal(1_000_000_000)
+    """The most contracts one order may be for."""
     position_limit: Decimal | None = None
     """The most contracts an account may be long or short, counting its open orders as filled."""
 
@@ -30,7 +32,7 @@ class MarketRules:
 
     def accepts_quantity(self, quantity: Decimal) -> bool:
         """Say whether an order may carry this quantity."""
-        return quantity > 0 and quantity % self.quantity_step == 0
+        return 0 < quantity <= self.maximum_quantity and quantity % self.quantity_step == 0
 
 
 def prediction_market(
