@@ -12,8 +12,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_PINNED := -m pip install --quiet --require-hashes --no-deps -r
-PIP_PROJECT := -m pip install --quiet --no-deps --no-build-isolation --editable .
+PIP_PINNED := -m pip install -qq --require-hashes --no-deps -r
+PIP_PROJECT := -m pip install -qq --no-deps --no-build-isolation --editable .
 PYTEST := python -bb -m pytest
 OTHER_PYTHONS := 3.11 3.12 3.13
 # Plain FIX 5.0 SP2, which the session is tested on beside Kalshi's dialect.
@@ -98,30 +98,34 @@ clean: ## remove everything that was built or installed here
 	@touch $@
 
 %/run.stamp: %/made.stamp requirements/run.txt pyproject.toml
+	@echo "installing requirements/run.txt and this project into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/run.txt
 	@$*/bin/python $(PIP_PROJECT)
 	@touch $@
 
 %/dev.stamp: %/run.stamp requirements/dev.txt
+	@echo "installing requirements/dev.txt into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/dev.txt
 	@touch $@
 
 # QuickFIX comes as source only. Its wheel is kept outside the tree, so that a fresh clone need not compile it again;
 # without optimisation, because that halves the wait and the scenarios are short.
 %/interop.stamp: %/run.stamp requirements/interop.txt requirements/quickfix.txt
+	@echo "installing requirements/interop.txt into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/interop.txt
 	@mkdir -p $(WHEELS)
 	@quickfix=$$(sed -n 's/^\(quickfix==[^ ]*\).*/\1/p' requirements/quickfix.txt); \
-	install="$*/bin/python -m pip install --quiet --no-index --no-deps --find-links $(WHEELS) $$quickfix"; \
+	install="$*/bin/python -m pip install -qq --no-index --no-deps --find-links $(WHEELS) $$quickfix"; \
 	$$install 2>/dev/null || { \
 		echo "compiling $$quickfix, once: this takes some minutes"; \
-		CFLAGS="-O0 -g0" $*/bin/python -m pip wheel --quiet --no-cache-dir --no-build-isolation --no-deps \
+		CFLAGS="-O0 -g0" $*/bin/python -m pip wheel -qq --no-cache-dir --no-build-isolation --no-deps \
 			--require-hashes -r requirements/quickfix.txt --wheel-dir $(WHEELS); \
 		$$install; \
 	}
 	@touch $@
 
 %/docs.stamp: %/run.stamp requirements/docs.txt
+	@echo "installing requirements/docs.txt into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/docs.txt
 	@touch $@
 

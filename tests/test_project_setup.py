@@ -1,0 +1,71 @@
+"""What a fresh machine needs first: an interpreter that will do, and requirements that are pinned."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PINNED = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def find_python(*arguments: str, python: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "tools" / "find-python", *arguments],
+        env={**os.environ, "PYTHON": python},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_interpreter_that_was_chosen_is_taken() -> None:
+    assert find_python(python=sys.executable).stdout.strip() == sys.executable
+
+
+@pytest.mark.parametrize("chosen", ["/bin/false", "/no/such/python"])
+def test_an_interpreter_that_will_not_do_is_named(chosen: str) -> None:
+    found = find_python(python=chosen)
+    assert found.returncode == 1
+    assert found.stdout == ""
+    assert found.stderr.startswith(f"PYTHON={chosen} is not a Python 3.11 or newer")
+
+
+def test_a_version_that_is_not_here_is_named() -> None:
+    found = find_python("3.99")
+    assert (found.returncode, found.stderr) == (1, "Python 3.99 is not on this machine\n")
+
+
+def test_a_version_that_is_here_is_found_exactly() -> None:
+    version = "{}.{}".format(*sys.version_info)
+    found = find_python(version)
+    if found.returncode == 0:  # this very interpreter may be out of its reach
+        said = subprocess.check_output([found.stdout.strip(), "--version"], text=True)
+        assert said.startswith(f"Python {version}.")
+
+
+@pytest.mark.parametrize("path", PINNED, ids=lambda path: path.name)
+def test_every_requirement_is_pinned_with_hashes_and_names_no_index(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    entries = re.findall(r"^[^ #\n].*(?:\n    --hash=.*)*", text, re.MULTILINE)
+    assert entries
+    for entry in entries:
+        assert re.match(r"[a-z0-9._-]+==[^ ]+ ", entry), entry
+        assert "--hash=sha256:" in entry
+    assert "://" not in text
+
+
+def test_all_requirement_files_agree_on_versions() -> None:
+    versions: dict[str, set[str]] = {}
+    for path in PINNED:
+        for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ]+)", path.read_text("utf-8"), re.MULTILINE):
+            versions.setdefault(name, set()).add(version)
+    conflicts = {name: found for name, found in versions.items() if len(found) > 1}
+    assert set(conflicts) <= {"pymdown-extensions"}, (
+        conflicts
+    )  # of the documentation; pinned by Python version
