@@ -1,8 +1,7 @@
 """Who may log on: what the venue checks of a Logon beyond what any FIX session does.
 
-Kalshi's pages on authentication and listener sessions. The session itself has already checked CompIDs,
-SendingTime, HeartBtInt and ResetSeqNumFlag; which flags may stand where, and with which others, is in the
-spec.
+Kalshi's pages on authentication and listener sessions. The session has already checked CompIDs, SendingTime,
+HeartBtInt, ResetSeqNumFlag, and by the spec which fields and flags may stand where and with which others.
 """
 
 from __future__ import annotations
@@ -11,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kalshi_fix_adapters.venue.config import WRITE, ApiKey
-from kalshi_fix_sansio import DIALECT, ApplVerID, EncryptMethod, Logon
+from kalshi_fix_sansio import ApplVerID, EncryptMethod
 from kalshi_fix_sansio.events import LogonRequested
-from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.signing import verify_logon
-from kalshi_fix_sansio.validation import validate
 
 MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
 """Seconds: more than 3 on prediction, 3 or more on margin."""
@@ -23,16 +20,9 @@ ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""
 
 
-def refusal(
-    request: LogonRequested, keys: Mapping[str, ApiKey], product: str, session_type: str
-) -> str | None:
+def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -> str | None:
     """Return the Text of the Logout that refuses a Logon, or None if it is in order."""
     logon: Any = request.logon
-    problems = validate(
-        logon, DIALECT.by_class[Logon], product=product, session=session_type, sender=Sender.CLIENT
-    )
-    if problems:
-        return problems[0].text
     if logon.encrypt_method != EncryptMethod.NONE:
         return "EncryptMethod must be 0"
     if logon.default_appl_ver_id != ApplVerID.FIX50SP2:

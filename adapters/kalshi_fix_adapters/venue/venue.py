@@ -210,8 +210,7 @@ class Venue:
                 self._leave(line.product, seat, now)
 
     def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
-        session_type = line.session.config.session_type.name
-        text = admission.refusal(request, self._keys, line.product, session_type)
+        text = admission.refusal(request, self._keys, line.product)
         key_id = request.signed.sender_comp_id
         if text is None and key_id in self._logged_on:
             text = admission.ALREADY_EXISTS
