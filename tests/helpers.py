@@ -46,12 +46,15 @@ def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) 
     values: dict[str, Any] = {
         "role": role,
         "dialect": DIALECT,
+        "codec": CODEC,
         "session_type": DIALECT.session_types[name],
         "product": "prediction",
         "sender_comp_id": KEY_ID if role is Role.INITIATOR else name,
     }
     if role is Role.INITIATOR:
         values |= {"target_comp_id": name, "sign_logon": lambda _: b"c2lnbmF0dXJl"}
+    if "dialect" in changes:
+        del values["codec"]
     return SessionConfig(**(values | changes))
 
 

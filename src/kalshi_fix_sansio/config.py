@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio.authentication import SignLogon
+from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
@@ -55,6 +56,9 @@ class SessionConfig:
     role: Role
     dialect: Dialect
     session_type: SessionType
+    codec: Codec = attrs.field(repr=False, eq=False)
+    """Reads and writes the dialect's messages. Default: a new one; sessions that share one learn the shapes
+    of messages once."""
     product: str = ""
     """Which of the dialect's products is spoken; empty for a dialect that has only one."""
     sender_comp_id: str
@@ -115,6 +119,10 @@ class SessionConfig:
     max_sent_record: int = attrs.field(default=10_000, validator=_positive)
     """How many of the last messages sent are kept, to be tied to a Reject that names them."""
 
+    @codec.default
+    def _default_codec(self) -> Codec:
+        return Codec(self.dialect)
+
     @accepted_sender_comp_ids.default
     def _default_accepted(self) -> frozenset[str]:
         if self.target_comp_id is None:
@@ -140,6 +148,10 @@ class SessionConfig:
             raise ConfigurationError("sender_comp_id is empty; set the SenderCompID of this side")
         if self.role is Role.INITIATOR and not self.target_comp_id:
             raise ConfigurationError("an initiator needs target_comp_id, the TargetCompID it logs on to")
+        if self.codec.dialect is not self.dialect:
+            raise ConfigurationError(
+                "codec is of another dialect; make it from the same one, or leave it out"
+            )
         name = self.session_type.name
         if self.session_type.products and self.product not in self.session_type.products:
             known = ", ".join(self.session_type.products)

@@ -7,6 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
+from kalshi_fix_sansio._generated import DIALECT
+from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.layout import Sender
@@ -52,6 +54,7 @@ def test_each_role_has_its_side() -> None:
         ({"logon_fields": {"use_euros": True}}, "cannot set 'use_euros'"),
         ({"logon_fields": {"heart_bt_int": 5}}, "cannot set 'heart_bt_int'"),
         ({"logon_fields": {"raw_data": b"x"}}, "raw_data comes from sign_logon; remove it"),
+        ({"codec": Codec(attrs.evolve(DIALECT))}, "codec is of another dialect"),
         ({"logon_timeout": 0}, "logon_timeout must be above 0"),
         ({"max_held": -1}, "max_held must be above 0"),
         ({"sending_time_tolerance": 0.0}, "sending_time_tolerance must be above 0"),
@@ -60,6 +63,13 @@ def test_each_role_has_its_side() -> None:
 def test_a_contradiction_says_what_to_set(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         config(Role.INITIATOR, "KalshiNR", **changes)
+
+
+def test_sessions_can_share_a_codec() -> None:
+    codec = Codec(DIALECT)
+    assert config(codec=codec).codec is codec
+    settings = config(dialect=attrs.evolve(DIALECT))
+    assert settings.codec.dialect is settings.dialect
 
 
 def test_a_product_does_not_matter_where_the_session_type_names_none() -> None:

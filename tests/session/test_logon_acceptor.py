@@ -139,6 +139,15 @@ def test_nothing_is_read_from_the_peer_until_the_answer_and_then_all_of_it() -> 
     assert kinds(wired.sent()) == ["Logon", "Heartbeat"]
 
 
+def test_what_waited_for_the_answer_is_not_too_old() -> None:
+    wired = waiting(sending_time_tolerance=2.0)
+    wired.receive(wired.peer.logon(BODY), wired.peer.message("0"))
+    wired.clock.advance(5)
+    wired.session.accept_logon(wired.clock.now)
+    assert wired.session.is_established
+    assert wired.session.next_incoming == 3
+
+
 def test_a_peer_that_floods_before_the_answer_is_ended() -> None:
     wired = waiting(max_message_size=1000)
     wired.receive(wired.peer.logon(BODY))
@@ -167,6 +176,8 @@ def test_refusing_sends_the_text_and_ends() -> None:
         ("KalshiNR", {"t56": "KalshiRT"}, "Invalid TargetCompID"),
         ("KalshiNR", {"t52": "20260821-14:02:30"}, "SendingTime is more than 30 seconds off"),
         ("KalshiNR", {"t34": "-"}, "MsgSeqNum missing"),
+        ("KalshiNR", {"t52": "-"}, "SendingTime missing or unreadable"),
+        ("KalshiNR", {"t52": "noon"}, "SendingTime missing or unreadable"),
         ("KalshiNR", {"body": BODY}, "ResetSeqNumFlag must be Y on KalshiNR"),
         ("KalshiNR", {"body": BODY + "141=N|"}, "ResetSeqNumFlag must be Y on KalshiNR"),
         ("KalshiRT", {"t34": "2", "body": RESET}, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"),
@@ -194,6 +205,23 @@ def test_a_strict_acceptor_refuses_a_logon_that_breaks_the_rules() -> None:
     assert isinstance(ended, SessionEnded)
     assert ended.reason is CloseReason.LOGON_REFUSED
     assert "9999" in ended.text
+
+
+def test_a_strict_acceptor_asks_the_rules_of_the_session_type_too() -> None:
+    wired = waiting("KalshiMD", strict=True)
+    (ended,) = wired.receive(wired.peer.logon(RESET + "8013=Y|"))
+    assert isinstance(ended, SessionEnded)
+    assert "CancelOrdersOnDisconnect" in ended.text
+
+
+def test_a_later_reset_is_answered_as_the_logon_was() -> None:
+    wired = waiting(heart_bt_int=10)
+    wired.receive(wired.peer.logon(BODY))
+    wired.session.accept_logon(wired.clock.now, fields={"use_dollars": True})
+    wired.sent()
+    wired.receive(wired.peer.logon(RESET, 1))
+    (logon,) = wired.sent()
+    assert (logon.heart_bt_int, logon.use_dollars, logon.reset_seq_num_flag) == (30, True, True)
 
 
 def test_an_acceptor_for_one_peer_refuses_others() -> None:

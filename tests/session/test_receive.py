@@ -127,6 +127,17 @@ def test_garbage_between_messages_is_told_and_costs_nothing_else(role: Role) -> 
     assert wired.sent() == []
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(role: Role) -> None:
+    wired = established(role)
+    (event,) = wired.receive(wired.peer.message(""))
+    assert isinstance(event, MessageReceived)
+    wired = established(role, strict=True)
+    wired.receive(wired.peer.message(""))
+    (reject,) = wired.sent()
+    assert (reject.ref_tag_id, reject.session_reject_reason, reject.ref_msg_type) == (35, 4, None)
+
+
 @BOTH
 def test_a_message_whose_third_field_is_not_its_type_is_garbled(role: Role) -> None:
     wired = established(role)

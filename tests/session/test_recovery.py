@@ -13,6 +13,7 @@ from kalshi_fix_sansio.events import (
     LogoutReceived,
     MessageReceived,
     MessageRejected,
+    RejectReceived,
     ResendServed,
     SequenceSkipped,
     SessionEnded,
@@ -187,6 +188,38 @@ def test_a_resend_that_stalls_is_asked_for_again_and_then_ends_the_session(role:
     (ended,) = wired.receive(wired.peer.message("5", "", 8))
     assert isinstance(ended, SessionEnded)
     assert (ended.reason, ended.text) == (CloseReason.SEQUENCE_GAP, logout.text)
+
+
+@BOTH
+def test_a_peer_that_refuses_to_resend_costs_what_is_missing_and_no_more(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 5))
+    (request,) = wired.sent()
+    number = request.header.msg_seq_num
+    events = wired.receive(wired.peer.message("3", f"45={number}|372=2|58=before the window|", 6))
+    assert [type(event) for event in events] == [RejectReceived, SequenceSkipped, MessageReceived, GapClosed]
+    assert of_type(events, RejectReceived)[0].sent == request
+    assert events[1] == SequenceSkipped(2, 4, gap_fill=False)
+    assert events[-1] == GapClosed(7)
+    assert wired.session.state is State.ESTABLISHED
+
+
+@BOTH
+def test_a_reject_of_something_else_during_a_gap_changes_nothing(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 5))
+    events = wired.receive(wired.peer.message("3", "45=1|", 6))
+    assert [type(event) for event in events] == [RejectReceived]
+    assert wired.session.state is State.RECOVERING
+    assert wired.session.next_incoming == 2
+
+
+@BOTH
+def test_a_reject_that_reveals_the_gap_changes_nothing_either(role: Role) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("3", "45=2|", 5))
+    assert asked(wired) == [(2, 4)]
+    assert wired.session.next_incoming == 2
 
 
 @BOTH

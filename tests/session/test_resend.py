@@ -201,8 +201,12 @@ def test_a_long_resend_leaves_in_pages_as_it_is_written(role: Role) -> None:
 def test_a_page_waits_for_the_one_before_to_be_written(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    deadline = wired.session.next_deadline()
+    assert deadline is not None
+    assert deadline > wired.clock.monotonic
     wired.session.handle_timer(wired.clock.now)
     assert len(wired.session.data_to_send()) < PAGE + 3000
+    assert wired.session.next_deadline() == wired.clock.monotonic
 
 
 @BOTH

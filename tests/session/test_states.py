@@ -112,6 +112,7 @@ PEER_ACTIONS: dict[str, Action] = {
     "logout ahead": receive("5", "", 3),
     "logout behind": receive("5", "", -1),
     "unknown type": receive("ZZ", "1=2|"),
+    "empty type": receive("", "112=x|"),
     "odd type": receive("\xe9|", "9999=\x00|"),
     "no number": receive("0", header={"t34": "-"}),
     "foreign sender": receive("0", header={"t49": "Mallory"}),

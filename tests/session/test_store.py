@@ -58,6 +58,15 @@ def test_messages_are_forgotten_beyond_an_age() -> None:
     assert [message.seq_num for message in store.sent_between(1, 6)] == [6]
 
 
+def test_messages_are_forgotten_when_asked_to_down_to_none() -> None:
+    store = filled(3)
+    store.forget_before(START + timedelta(seconds=2))
+    assert store.oldest_kept == 2
+    store.forget_before(START + timedelta(seconds=99))
+    assert store.oldest_kept == 4
+    assert list(store.sent_between(1, 99)) == []
+
+
 def test_a_reset_starts_again() -> None:
     store = filled(5, max_messages=2)
     store.advance_incoming(9)

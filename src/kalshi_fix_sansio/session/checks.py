@@ -1,4 +1,4 @@
-"""What the header of an incoming message must satisfy, whatever its type.
+"""What an incoming message must satisfy before it counts, whatever its type.
 
 FIXT 1.1 session layer, "Message validation": a failed check is answered by a Reject (3) with the
 SessionRejectReason (373) returned here, and for CompIDs and SendingTime by a Logout after it.
@@ -9,9 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.layout import MessageLayout
 from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.validation import validate
 
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
 
@@ -30,16 +33,18 @@ def comp_id_problem(header: Any, config: SessionConfig, peer_comp_id: str | None
 
 
 def sending_time_problem(
-    header: Any, config: SessionConfig, now: Instant, delay: float = 0.0
+    header: Any, config: SessionConfig, now: Instant, *, catching_up: bool = False
 ) -> Problem | None:
     """Check that SendingTime (52) is close to the wall clock.
 
-    `delay` is how many seconds the message may have waited here unread. A time that could not be read is the
-    decoder's finding.
+    While `catching_up` on what waited here unread, an old one is no fault of the peer. A time that could not
+    be read is the decoder's finding.
     """
     if config.sending_time_tolerance is None or header.sending_time is None:
         return None
-    if abs(header.sending_time - now.utc) <= timedelta(seconds=config.sending_time_tolerance + delay):
+    age = now.utc - header.sending_time
+    tolerance = timedelta(seconds=config.sending_time_tolerance)
+    if abs(age) <= tolerance or (catching_up and age > tolerance):
         return None
     return Problem(
         Reason.SENDING_TIME_ACCURACY,
@@ -62,3 +67,25 @@ def poss_dup_problem(header: Any) -> Problem | None:
             Reason.SENDING_TIME_ACCURACY, "OrigSendingTime is after SendingTime", ORIG_SENDING_TIME
         )
     return None
+
+
+def is_served(layout: MessageLayout, config: SessionConfig) -> bool:
+    """Say whether the peer may send this type of message on this product and session type."""
+    return layout.allowed(config.product, config.session_type.name, config.role.peer)
+
+
+def rule_problems(message: Message, config: SessionConfig) -> tuple[Problem, ...]:
+    """Find what strict decoding cannot: rules of this product, session type and sender, and of possible
+    duplicates.
+
+    The message must be of a type that the dialect has.
+    """
+    duplicate = poss_dup_problem(message.header)
+    if duplicate is not None:
+        return (duplicate,)
+    layout = config.dialect.messages[message.header.msg_type]
+    if not is_served(layout, config):
+        return ()
+    return validate(
+        message, layout, product=config.product, session=config.session_type.name, sender=config.role.peer
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, Event, MessageRejected, SessionEnded
@@ -48,7 +47,7 @@ class Core:
     def __init__(self, config: SessionConfig, store: MessageStore) -> None:
         self.config = config
         self.store = store
-        self.codec = Codec(config.dialect)
+        self.codec = config.codec
         self.framer = Framer(config.dialect.begin_string, config.max_message_size)
         self.timers = Timers()
         self.outbound = Outbound(config, self.codec, store, self.timers)
@@ -104,7 +103,7 @@ class Core:
             REJECT,
             ref_seq_num=message.header.msg_seq_num,
             ref_tag_id=first.tag,
-            ref_msg_type=plain_text(message.header.msg_type),
+            ref_msg_type=plain_text(message.header.msg_type) if message.header.msg_type else None,
             session_reject_reason=int(first.reason),
             text=plain_text(first.text),
         )

@@ -16,8 +16,9 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogonRequested, RejectReceived
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.session.checks import comp_id_problem, sending_time_problem
+from kalshi_fix_sansio.session.checks import comp_id_problem, rule_problems, sending_time_problem
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
@@ -32,7 +33,7 @@ Failure = tuple[CloseReason, str]
 class Handshake:
     """The Logon handshake of one session."""
 
-    __slots__ = ("_core", "_recovery", "_request", "_resender", "refusal")
+    __slots__ = ("_core", "_fields", "_heart_bt_int", "_recovery", "_request", "_resender", "refusal")
 
     def __init__(self, core: Core, recovery: Recovery, resender: Resender) -> None:
         self._core = core
@@ -40,6 +41,9 @@ class Handshake:
         self._resender = resender
         self._request: Any = None
         """The peer's Logon, while an acceptor's user decides."""
+        self._heart_bt_int = core.config.heart_bt_int
+        self._fields: Mapping[str, Any] = {}
+        """What `accept_logon` added to the Logon; a later one of the same session has it too."""
         self.refusal: str | None = None
         """The Text of a Reject that came instead of an answer to the Logon."""
 
@@ -89,7 +93,7 @@ class Handshake:
 
     # The acceptor
 
-    def take_first(self, message: Message, problems: tuple[Problem, ...], frame: bytes, now: Instant) -> None:
+    def take_first(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
         """Look at the first message an acceptor gets: anything but a Logon ends the connection without a
         word."""
         core = self._core
@@ -126,13 +130,13 @@ class Handshake:
 
     def _request_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
         config, header = self._core.config, logon.header
-        problem = comp_id_problem(header, config, None) or sending_time_problem(header, config, now)
-        if problem is None and problems:
-            problem = problems[0]
+        problem = self._problem(logon, problems, now)
         if problem is not None:
             return CloseReason.LOGON_REFUSED, problem.text
         if header.msg_seq_num is None:
             return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"
+        if header.sending_time is None:
+            return CloseReason.LOGON_REFUSED, "SendingTime missing or unreadable"
         heart_bt_int = logon.heart_bt_int
         if heart_bt_int is None or not config.min_heart_bt_int <= heart_bt_int <= config.max_heart_bt_int:
             limits = f"{config.min_heart_bt_int} to {config.max_heart_bt_int}"
@@ -169,7 +173,8 @@ class Handshake:
             core.outbound.restart()
         core.outbound.commit(seq_num, frame, None, now)
         core.move(Input.ACCEPT)
-        self._complete(logon, logon.heart_bt_int, now, reset=reset)
+        self._heart_bt_int, self._fields = logon.heart_bt_int, fields
+        self._complete(logon, now, reset=reset)
 
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon by a Logout."""
@@ -208,13 +213,11 @@ class Handshake:
             self.take_reset(logon, now)
             return
         core.move(Input.PEER_LOGON)
-        self._complete(logon, core.config.heart_bt_int, now, reset=core.config.reset_seq_num)
+        self._complete(logon, now, reset=core.config.reset_seq_num)
 
     def _answer_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
         core, config, header = self._core, self._core.config, logon.header
-        problem = comp_id_problem(header, config, None) or sending_time_problem(header, config, now)
-        if problem is None and problems:
-            problem = problems[0]
+        problem = self._problem(logon, problems, now)
         if problem is not None:
             return CloseReason.PROTOCOL_ERROR, problem.text
         number, expected = header.msg_seq_num, core.store.next_incoming
@@ -238,6 +241,15 @@ class Handshake:
 
     # Both
 
+    def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
+        """Find what would be wrong with any message of the peer; a strict session also asks the dialect's
+        rules."""
+        config, header = self._core.config, logon.header
+        problem = comp_id_problem(header, config, None) or sending_time_problem(header, config, now)
+        if problem is None and config.strict:
+            problem = next(iter(problems or rule_problems(logon, config)), None)
+        return problem
+
     def overdue(self, now: Instant) -> None:
         """End a handshake that took too long."""
         core = self._core
@@ -259,21 +271,20 @@ class Handshake:
         if logon.header.msg_seq_num != 1:
             core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
             return
-        heart_bt_int = int(core.timers.heart_bt_int) or core.config.heart_bt_int
-        frame = self._encode(now, 1, heart_bt_int, reset=True, fields={})
+        frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
         core.outbound.restart()
         self._recovery.forget()
         self._resender.forget()
         core.outbound.commit(1, frame, None, now)
         core.move(Input.PEER_LOGON)
-        self._complete(logon, heart_bt_int, now, reset=True)
+        self._complete(logon, now, reset=True)
 
-    def _complete(self, logon: Any, heart_bt_int: int, now: Instant, *, reset: bool) -> None:
+    def _complete(self, logon: Any, now: Instant, *, reset: bool) -> None:
         """Begin the session proper; a number that is ahead is accepted first and repaired then."""
         core = self._core
         core.timers.logon_at = None
-        core.timers.start(heart_bt_int, now.monotonic)
-        core.events.append(LoggedOn(logon, heart_bt_int, reset))
+        core.timers.start(self._heart_bt_int, now.monotonic)
+        core.events.append(LoggedOn(logon, self._heart_bt_int, reset))
         number = logon.header.msg_seq_num
         if number == core.store.next_incoming:
             core.store.advance_incoming(number + 1)
@@ -285,14 +296,11 @@ def _is_printable(text: str) -> bool:
     return all(" " < character <= "~" for character in text)
 
 
-def _wire_sending_time(frame: bytes, header: Any) -> str:
+def _wire_sending_time(frame: Frame, header: Any) -> str:
     """Return SendingTime (52) exactly as it stands in the frame, or nothing if another 52 stands before the
     header's."""
-    for field in frame.split(b"\x01"):
-        if field.startswith(b"52="):
-            text = field[3:].decode("latin-1")
-            try:
-                return text if scalars.parse_utctimestamp(text) == header.sending_time else ""
-            except ValueError:
-                return ""
-    return ""
+    text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
+    try:
+        return text if scalars.parse_utctimestamp(text) == header.sending_time else ""
+    except ValueError:
+        return ""

@@ -124,9 +124,10 @@ class Session:
         decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are further attributes
         of the Logon sent.
         """
-        waited = now.monotonic - self._core.timers.last_received
         self._receiver.handshake.accept(now, store, fields or {})
-        self._receiver.drain(now, waited)
+        if self._core.framer.pending:
+            self._receiver.catch_up()
+        self._receiver.drain(now)
         self._watch_backlog()
 
     def refuse_logon(self, text: str, now: Instant) -> None:
@@ -168,6 +169,24 @@ class Session:
         core.end(Input.PEER_GONE, reason, text)
         core.outbound.buffer.clear()
 
+    def pause_reading(self) -> None:
+        """Take note that the caller does not read from the transport for now, as a slow user makes it.
+
+        Heartbeats go on; the peer's silence is not held against it until `resume_reading`, nor then the age
+        of what it sent meanwhile.
+        """
+        self._core.timers.reading_paused = True
+
+    def resume_reading(self, now: Instant) -> None:
+        """Take note that the caller reads again; the peer's silence counts from now on."""
+        timers = self._core.timers
+        if timers.reading_paused:
+            timers.reading_paused = False
+            timers.received(now.monotonic)
+            self._receiver.catch_up()
+            if timers.resend_at is not None:
+                timers.resend_at = now.monotonic + self._core.config.resend_timeout
+
     def events(self) -> list[Event]:
         """Return what has happened since the last call, in order."""
         events, self._core.events = self._core.events, []
@@ -180,6 +199,7 @@ class Session:
         buffer = self._core.outbound.buffer
         data = bytes(buffer)
         buffer.clear()
+        self._receiver.resender.written()
         return data
 
     def send(self, message: Message, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
@@ -270,7 +290,8 @@ class Session:
         core = self._core
         if core.framer.pending:
             core.framer.resync()
-            self._receiver.drain(now, now.monotonic - core.timers.last_received)
+            self._receiver.catch_up()
+            self._receiver.drain(now)
             if core.timers.last_received == now.monotonic:
                 return
         if core.timers.probed_at is None:

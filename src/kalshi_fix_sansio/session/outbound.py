@@ -12,6 +12,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
@@ -82,8 +83,7 @@ class Outbound:
         """Take the number for bytes that exist, and let them go."""
         self.store.record_sent(seq_num, stored)
         self._record[seq_num] = frame
-        if len(self._record) > self._config.max_sent_record:
-            del self._record[next(iter(self._record))]
+        self._record.pop(seq_num - self._config.max_sent_record, None)
         self.write(frame, now)
 
     def write(self, frame: bytes, now: Instant) -> None:
@@ -106,4 +106,4 @@ class Outbound:
             if stored is None:
                 return None
             frame = stored.frame
-        return self._codec.decode(frame)
+        return self._codec.decode(Frame(frame))

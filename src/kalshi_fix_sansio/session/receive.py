@@ -14,7 +14,7 @@ from typing import Any
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.errors import DecodeError, EncodeError
+from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.events import (
     CloseReason,
     GarbledReceived,
@@ -23,9 +23,14 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
 )
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.layout import MessageLayout
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.session.checks import comp_id_problem, poss_dup_problem, sending_time_problem
+from kalshi_fix_sansio.session.checks import (
+    comp_id_problem,
+    is_served,
+    poss_dup_problem,
+    rule_problems,
+    sending_time_problem,
+)
 from kalshi_fix_sansio.session.core import (
     BUSINESS_REJECT,
     HEARTBEAT,
@@ -42,11 +47,10 @@ from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.sequence import Verdict, judge, too_low_text
 from kalshi_fix_sansio.session.states import Input, State
-from kalshi_fix_sansio.validation import validate
 
 NEW_SEQ_NO, TEST_REQ_ID = 36, 112
-SHOWN = 256
-"""Bytes of garbage shown to the user."""
+SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
+"""What does not wait for a gap before it to be filled: a Reject may say that it never will be."""
 _BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,8 +58,8 @@ class Receiver:
     """Takes messages apart by the rules of the session layer and has each one dealt with."""
 
     __slots__ = (
+        "_catching_up",
         "_core",
-        "_delay",
         "_earliest",
         "_handlers",
         "_latest",
@@ -70,7 +74,7 @@ class Receiver:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._strict = core.config.strict
-        self._delay = 0.0
+        self._catching_up = False
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
         self.recovery = Recovery(core, self._process)
         self.resender = Resender(core)
@@ -93,28 +97,57 @@ class Receiver:
         """Classes whose messages need no look at their content before they are delivered."""
         self._earliest, self._latest = _BEGINNING, _END
 
-    def drain(self, now: Instant, delay: float = 0.0) -> None:
-        """Deal with every whole message, until a Logon waits for the user's answer or all is over.
+    def catch_up(self) -> None:
+        """Expect messages that waited here unread: their SendingTime may be old, until a fresh one comes."""
+        self._catching_up = True
 
-        `delay` is how many seconds ago the first of them may have come.
-        """
+    def drain(self, now: Instant) -> None:
+        """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
         core, take = self._core, self._core.framer.next
-        self._delay = delay
         if core.config.sending_time_tolerance is not None:
             tolerance = timedelta(seconds=core.config.sending_time_tolerance)
             self._earliest, self._latest = now.utc - tolerance, now.utc + tolerance
+        lives = False
         while core.state is not State.LOGON_RECEIVED and core.state is not State.CLOSED:
             found = take()
             if found is None:
                 return
-            if isinstance(found, Frame):
-                core.timers.received(now.monotonic)
-                if found.data.startswith(self._start):
-                    self._take(found.data, now)
-                else:
-                    self._take_other_version(found, now)
-            else:
+            if not isinstance(found, Frame):
                 core.events.append(GarbledReceived(found.reason, found.data, found.size))
+                continue
+            if not lives:
+                lives = True
+                core.timers.received(now.monotonic)
+            if not found.data.startswith(self._start):
+                self._take_other_version(found, now)
+            elif self._strict:
+                message, problems = core.codec.check(found)
+                self._take(message, problems, found, now)
+            else:
+                message = core.codec.decode(found)
+                if not self._deliver_at_once(message):
+                    self._take(message, (), found, now)
+
+    def _deliver_at_once(self, message: Message) -> bool:
+        """Deliver a message that no rule below has anything to say about; nearly all that come are like
+        this."""
+        core, store, header = self._core, self._core.store, message.header
+        number, sending_time = header.msg_seq_num, header.sending_time
+        if (
+            core.state is not State.ESTABLISHED
+            or message.__class__ not in self._simple
+            or number != store.next_incoming
+            or header.sender_comp_id != core.peer_comp_id
+            or header.target_comp_id != core.config.sender_comp_id
+            or header.poss_dup_flag
+            or sending_time is None
+            or not self._earliest <= sending_time <= self._latest
+        ):
+            return False
+        self._catching_up = False
+        store.advance_incoming(number + 1)
+        core.events.append(MessageReceived(message, False, header.poss_resend is True))
+        return True
 
     def _take_other_version(self, frame: Frame, now: Instant) -> None:
         """Answer a message with another BeginString (8) by a Logout, or before a Logon not at all."""
@@ -125,34 +158,11 @@ class Receiver:
         else:
             core.fail(CloseReason.PROTOCOL_ERROR, text, now)
 
-    def _take(self, frame: bytes, now: Instant) -> None:
-        core = self._core
-        problems: tuple[Problem, ...] = ()
-        try:
-            if self._strict:
-                message, problems = core.codec.check(frame)
-            else:
-                message = core.codec.decode(frame)
-        except DecodeError as error:
-            core.events.append(GarbledReceived(str(error), frame[:SHOWN], len(frame)))
-            return
-        header: Any = message.header
-        if (
-            message.__class__ in self._simple
-            and core.state is State.ESTABLISHED
-            and header.msg_seq_num == core.store.next_incoming
-            and header.sender_comp_id == core.peer_comp_id
-            and header.target_comp_id == core.config.sender_comp_id
-            and header.poss_dup_flag is not True
-            and header.sending_time is not None
-            and self._earliest <= header.sending_time <= self._latest
-        ):
-            # The rules below have nothing to say about such a message; nearly all that come are like this.
-            core.store.advance_incoming(header.msg_seq_num + 1)
-            core.events.append(MessageReceived(message, poss_resend=header.poss_resend is True))
-        elif core.state is State.AWAITING_LOGON:
+    def _take(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
+        state = self._core.state
+        if state is State.AWAITING_LOGON:
             self.handshake.take_first(message, problems, frame, now)
-        elif core.state is State.LOGON_SENT:
+        elif state is State.LOGON_SENT:
             self.handshake.take_answer(message, problems, now)
         else:
             self._take_in_session(message, problems, now)
@@ -163,13 +173,15 @@ class Receiver:
             core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
         fatal = comp_id_problem(header, core.config, core.peer_comp_id) or sending_time_problem(
-            header, core.config, now, self._delay
+            header, core.config, now, catching_up=self._catching_up
         )
         if fatal is not None:
             self._count(header.msg_seq_num)
             core.reject(message, (fatal,), now)
             core.fail(CloseReason.PROTOCOL_ERROR, fatal.text, now)
             return
+        if header.sending_time is not None and header.sending_time >= self._earliest:
+            self._catching_up = False
         msg_type = header.msg_type
         if msg_type == LOGOUT:
             self._take_logout(message, now)
@@ -232,8 +244,11 @@ class Receiver:
             self._process(message, problems, now)
             self.recovery.settle(now)
         elif verdict is Verdict.TOO_HIGH:
+            refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
             self.recovery.too_high(number, None if served else (message, problems), now)
+            if refused:
+                self.recovery.give_up(now)
         elif verdict is Verdict.DUPLICATE:
             problem = poss_dup_problem(header)
             if problem is not None:
@@ -245,11 +260,7 @@ class Receiver:
         """Serve what must not wait for a gap to be filled, or two peers with a gap each would wait for
         ever."""
         msg_type = message.header.msg_type
-        if not self._core.config.session_type.resend or msg_type not in {
-            HEARTBEAT,
-            TEST_REQUEST,
-            RESEND_REQUEST,
-        }:
+        if not self._core.config.session_type.resend or msg_type not in SERVED_EARLY:
             return False
         self._handlers[msg_type](message, now)
         return True
@@ -259,7 +270,7 @@ class Receiver:
         core, header = self._core, message.header
         msg_type, number = header.msg_type, header.msg_seq_num
         if self._strict and not problems:
-            problems = self._strict_problems(message)
+            problems = rule_problems(message, core.config)
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
@@ -275,33 +286,13 @@ class Receiver:
             core.reject(message, problems, now)
         elif handler is not None:
             handler(message, now)
-        elif self._strict and layout is not None and not self._is_allowed(layout):
+        elif self._strict and layout is not None and not is_served(layout, config):
             text = f"{layout.name} is not served on {config.session_type.name}"
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
             core.events.append(
                 MessageReceived(message, header.poss_dup_flag is True, poss_resend=header.poss_resend is True)
             )
-
-    def _is_allowed(self, layout: MessageLayout) -> bool:
-        config = self._core.config
-        return layout.allowed(config.product, config.session_type.name, config.role.peer)
-
-    def _strict_problems(self, message: Message) -> tuple[Problem, ...]:
-        """Find what decoding alone cannot: rules of this product, session and sender, and of possible
-        duplicates."""
-        config, header = self._core.config, message.header
-        layout = config.dialect.messages.get(header.msg_type)
-        if layout is None:
-            return (Problem(Reason.INVALID_MSG_TYPE, f"MsgType {header.msg_type} is unknown"),)
-        duplicate = poss_dup_problem(header)
-        if duplicate is not None:
-            return (duplicate,)
-        if not self._is_allowed(layout):
-            return ()
-        return validate(
-            message, layout, product=config.product, session=config.session_type.name, sender=config.role.peer
-        )
 
     def send_heartbeat(self, now: Instant) -> None:
         """Send a Heartbeat because nothing else left for HeartBtInt."""

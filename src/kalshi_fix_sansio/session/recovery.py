@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from typing import Any
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, SequenceSkipped
 from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.session.core import RESEND_REQUEST, Core
+from kalshi_fix_sansio.session.core import REJECT, RESEND_REQUEST, Core
 from kalshi_fix_sansio.session.sequence import too_high_text
 from kalshi_fix_sansio.session.states import Input, State
 
@@ -33,6 +34,7 @@ class Recovery:
         "_highest",
         "_order",
         "_process",
+        "_request_number",
         "_skip_is_fill",
         "_skip_to",
     )
@@ -47,6 +49,8 @@ class Recovery:
         self._highest = 0
         self._asked_to = 0
         self._attempts = 0
+        self._request_number = 0
+        """MsgSeqNum of our last ResendRequest."""
         self._skip_to = 0
         self._skip_is_fill = True
 
@@ -83,7 +87,7 @@ class Recovery:
         A held message is delivered even when the peer gap-fills over its number.
         """
         core, store = self._core, self._core.store
-        while core.is_logged_on or core.state is State.LOGOUT_SENT:
+        while True:
             expected = store.next_incoming
             if self._order and self._order[0] == expected:
                 heapq.heappop(self._order)
@@ -121,6 +125,20 @@ class Recovery:
         text = f"the resend of messages {expected} to {self._asked_to} did not come"
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
+    def is_refused_by(self, message: Message) -> bool:
+        """Say whether a message is the peer's Reject of the ResendRequest that is being waited for."""
+        fields: Any = message
+        return (
+            self._core.state is State.RECOVERING
+            and message.header.msg_type == REJECT
+            and fields.ref_seq_num == self._request_number
+        )
+
+    def give_up(self, now: Instant) -> None:
+        """Go on without what was asked for: it is lost."""
+        self.skip(self._asked_to + 1, gap_fill=False)
+        self.settle(now)
+
     def forget(self) -> None:
         """Start afresh, because nothing is missing or the numbers start again at 1."""
         self._held.clear()
@@ -135,7 +153,7 @@ class Recovery:
 
     def _request(self, begin: int, now: Instant) -> None:
         request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=self._asked_to)
-        self._core.outbound.post(request, now, keep=False)
+        self._request_number = self._core.outbound.post(request, now, keep=False)
         self._attempts += 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
 

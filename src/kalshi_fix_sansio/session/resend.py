@@ -15,6 +15,7 @@ import attrs
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import ResendServed
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.core import SEQUENCE_RESET, Core
 from kalshi_fix_sansio.session.store import StoredMessage
@@ -39,11 +40,12 @@ class _Job:
 class Resender:
     """Serves one ResendRequest at a time; a second one while the first is under way widens it."""
 
-    __slots__ = ("_core", "_job")
+    __slots__ = ("_core", "_job", "_paused_at")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._job: _Job | None = None
+        self._paused_at = 0.0
 
     def serve(self, request: Message, now: Instant) -> None:
         """Answer a ResendRequest: refuse it, or start to resend."""
@@ -86,13 +88,12 @@ class Resender:
     def go_on(self, now: Instant) -> None:
         """Produce the next page, if the ones before are written."""
         core, job = self._core, self._job
-        if job is None:
-            return
-        core.timers.page_at = now.monotonic
-        if len(core.outbound.buffer) >= PAGE:
+        core.timers.page_at = None
+        self._paused_at = now.monotonic
+        if job is None or len(core.outbound.buffer) >= PAGE:
             return
         for stored in core.store.sent_between(job.position, job.end):
-            message = core.codec.decode(stored.frame)
+            message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
                 self._fill(job, stored.seq_num, now)
@@ -104,6 +105,11 @@ class Resender:
         self._fill(job, job.end + 1, now)
         self.forget()
         core.events.append(ResendServed(job.begin, job.end, job.resent))
+
+    def written(self) -> None:
+        """Everything produced so far is on its way: the next page is due."""
+        if self._job is not None:
+            self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
         """Resend nothing more."""

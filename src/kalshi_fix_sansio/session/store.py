@@ -79,6 +79,8 @@ class MemoryStore:
         self._max_messages = max_messages
         self.max_age = max_age
         self._messages: dict[int, StoredMessage] = {}
+        self._oldest = next_outgoing
+        """No message is kept below this number."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` for good, and keep the message unless it is None."""
@@ -91,11 +93,13 @@ class MemoryStore:
         """Forget the messages that were sent before this moment, and those beyond `max_messages`."""
         messages = self._messages
         while messages:
-            oldest = next(iter(messages.values()))
-            if len(messages) <= self._max_messages and oldest.sent_at >= moment:
-                return
-            del messages[oldest.seq_num]
-            self.oldest_kept = oldest.seq_num + 1
+            oldest = messages.get(self._oldest)
+            if oldest is not None:
+                if len(messages) <= self._max_messages and oldest.sent_at >= moment:
+                    return
+                del messages[self._oldest]
+                self.oldest_kept = self._oldest + 1
+            self._oldest += 1
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Expect this number next from the peer."""
@@ -103,7 +107,7 @@ class MemoryStore:
 
     def reset(self) -> None:
         """Restart both directions at 1 and forget every message."""
-        self.next_outgoing = self.next_incoming = self.oldest_kept = 1
+        self.next_outgoing = self.next_incoming = self.oldest_kept = self._oldest = 1
         self._messages.clear()
 
     def find(self, seq_num: int) -> StoredMessage | None:

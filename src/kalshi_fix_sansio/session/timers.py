@@ -25,6 +25,8 @@ class Timers:
     last_sent: float = 0.0
     last_received: float = 0.0
     """When the last whole message came."""
+    reading_paused: bool = False
+    """Whether the caller does not read for now; what does not come then says nothing about the peer."""
     probed_at: float | None = None
     """When a TestRequest was sent because nothing came, while it is unanswered."""
     logon_at: float | None = None
@@ -32,7 +34,7 @@ class Timers:
     resend_at: float | None = None
     """When the resend that this side waits for has stalled."""
     page_at: float | None = None
-    """When the resend that this side serves goes on; it does as soon as everything before it is written."""
+    """When the resend that this side serves goes on; None while what it produced is not yet written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
         """Start heartbeats and the watch over the peer's."""
@@ -55,7 +57,7 @@ class Timers:
 
     def resend_due(self) -> float | None:
         """When a resend has made no progress for too long."""
-        return self.resend_at
+        return None if self.reading_paused else self.resend_at
 
     def page_due(self) -> float | None:
         """When the next part of a resend is to be produced."""
@@ -67,7 +69,7 @@ class Timers:
 
     def silence_due(self) -> float | None:
         """When the peer has been silent for HeartBtInt and a fifth, counted anew from a TestRequest."""
-        if not self.heart_bt_int:
+        if not self.heart_bt_int or self.reading_paused:
             return None
         since = self.last_received if self.probed_at is None else self.probed_at
         return since + self.heart_bt_int * SILENCE_FACTOR

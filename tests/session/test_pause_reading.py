@@ -1,0 +1,87 @@
+"""A caller that does not read for a while, because its user is slow: that is not the peer's silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, PeerSilent, SessionEnded
+from tests.helpers import established, kinds
+
+BOTH = pytest.mark.parametrize("role", Role)
+
+
+@BOTH
+def test_silence_is_not_held_against_the_peer_and_heartbeats_go_on(role: Role) -> None:
+    wired = established(role)
+    wired.session.pause_reading()
+    for _ in range(10):
+        assert wired.wait(30) == []
+    assert kinds(wired.sent()) == ["Heartbeat"] * 10
+
+
+@BOTH
+def test_silence_counts_anew_once_reading_goes_on(role: Role) -> None:
+    wired = established(role)
+    wired.session.pause_reading()
+    wired.wait(300)
+    wired.session.resume_reading(wired.clock.now)
+    assert wired.wait(35) == []
+    assert [type(event) for event in wired.wait(1)] == [PeerSilent]
+
+
+@BOTH
+def test_a_test_request_from_before_is_forgotten(role: Role) -> None:
+    wired = established(role)
+    assert [type(event) for event in wired.wait(36)] == [PeerSilent]
+    wired.session.pause_reading()
+    wired.wait(300)
+    wired.session.resume_reading(wired.clock.now)
+    assert [type(event) for event in wired.wait(36)] == [PeerSilent]
+
+
+@BOTH
+def test_a_resend_that_is_not_read_has_not_stalled(role: Role) -> None:
+    wired = established(role, resend_attempts=1, resend_timeout=20.0)
+    assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
+    wired.session.pause_reading()
+    assert wired.wait(100) == []
+    wired.session.resume_reading(wired.clock.now)
+    assert wired.wait(19) == []
+    wired.wait(1)
+    ended = wired.wait(100)[-1]
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.SEQUENCE_GAP
+
+
+def test_to_resume_what_was_not_paused_changes_nothing() -> None:
+    wired = established(Role.INITIATOR)
+    wired.wait(20)
+    due = wired.session.next_deadline()
+    wired.session.resume_reading(wired.clock.now)
+    assert wired.session.next_deadline() == due
+    assert [type(event) for event in wired.wait(16)] == [PeerSilent]
+
+
+@BOTH
+def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(role: Role) -> None:
+    wired = established(role)
+    old = [wired.peer.message("9", "434=1|37=o|11=a|39=8|") for _ in range(3)]
+    older_heartbeat = wired.peer.message("0")
+    wired.session.pause_reading()
+    wired.wait(300)
+    wired.session.resume_reading(wired.clock.now)
+    events = wired.receive(*old, older_heartbeat)
+    assert [type(event) for event in events] == [MessageReceived] * 3
+    late = wired.peer.message("0", t52="20260821-14:03:07", number=7)
+    wired.receive(wired.peer.message("0"), late)
+    assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
+
+
+@BOTH
+def test_a_time_in_the_future_is_wrong_even_then(role: Role) -> None:
+    wired = established(role)
+    wired.session.pause_reading()
+    wired.session.resume_reading(wired.clock.now)
+    wired.receive(wired.peer.message("0", t52="20260821-14:13:07"))
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
