@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import kalshi_fix_sansio
 from kalshi_fix_sansio import (
     DIALECT,
     ENDPOINTS,
@@ -72,6 +73,12 @@ MSG_TYPES = [
     "q",
     "r",
 ]
+
+
+def test_the_public_surface_is_listed_once_and_there() -> None:
+    names = kalshi_fix_sansio.__all__
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(kalshi_fix_sansio, name)] == []
 
 
 def test_every_message_of_the_venue_is_there() -> None:

@@ -55,7 +55,7 @@ def test_what_comes_back_is_sent_the_same(layout: MessageLayout) -> None:
 
 
 @every_message
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_any_message_comes_back(layout: MessageLayout, data: st.DataObject) -> None:
     message = data.draw(messages(layout, DIALECT))
@@ -72,7 +72,7 @@ def test_any_message_comes_back(layout: MessageLayout, data: st.DataObject) -> N
 
 
 @every_message
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_a_message_without_unknown_fields_passes_the_strict_reader(
     layout: MessageLayout, data: st.DataObject
