@@ -13,6 +13,7 @@ from kalshi_fix_adapters.tls import Security
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.signing import Signer
 
 
@@ -102,6 +103,7 @@ def make_plan(session: str, choices: Choices) -> ConnectionPlan:
     config = SessionConfig(
         role=Role.INITIATOR,
         dialect=DIALECT,
+        codec=CODEC,
         session_type=session_type,
         product=choices.product,
         sender_comp_id=credentials.key_id,

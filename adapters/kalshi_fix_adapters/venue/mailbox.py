@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from kalshi_fix_sansio import DIALECT, Header
+from kalshi_fix_sansio import Header
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import MemoryStore, StoredMessage
 
 
@@ -19,7 +19,6 @@ class Mailbox:
         self.store = MemoryStore()
         self._session_type = session_type
         self._key_id = key_id
-        self._codec = Codec(DIALECT)
 
     def retain(self, hours: int, now: Instant) -> None:
         """Keep messages this long from now on (MessageRetentionPeriod, 20200)."""
@@ -40,5 +39,5 @@ class Mailbox:
             target_comp_id=self._key_id,
             sending_time=now.utc,
         )
-        frame = self._codec.encode(message, header)
+        frame = CODEC.encode(message, header)
         self.store.record_sent(seq_num, StoredMessage(seq_num, now.utc, frame))

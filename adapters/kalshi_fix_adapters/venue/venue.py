@@ -29,6 +29,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
+from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session
 
 
@@ -99,6 +100,7 @@ class Venue:
         config = SessionConfig(
             role=Role.ACCEPTOR,
             dialect=DIALECT,
+            codec=CODEC,
             session_type=DIALECT.session_types[session_type],
             product=product,
             sender_comp_id=session_type,
