@@ -175,19 +175,36 @@ def open_socket(host: str, port: int, security: Security, timeout: float) -> soc
         PlaintextRefusedError: plain TCP to another machine.
         ConfigurationError: a certificate file cannot be read.
     """
-    # Settings are read before the connection is made, so that their mistakes cost no connection.
-    context = security.context() if isinstance(security, Tls) else None
-    pins = security.pins() if isinstance(security, Tls) else frozenset()
     deadline = _Deadline(timeout)
+    if isinstance(security, Plaintext):
+        return _connect(host, port, security, deadline)
+    # Settings are read before the connection is made, so that their mistakes cost no connection.
+    context, pins = security.context(), security.pins()
+    server_name = _checked_name(security.server_name or host)
     raw = _connect(host, port, security, deadline)
     try:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is None or isinstance(security, Plaintext):
-            return raw
-        return _handshake(raw, context, pins, security.server_name or host, f"{host}:{port}", deadline)
-    except BaseException:
+        secured = context.wrap_socket(raw, server_hostname=server_name, do_handshake_on_connect=False)
+    except OSError as error:
         raw.close()
+        raise TlsError(_explain_end(error, f"{host}:{port}")) from None
+    try:
+        _handshake(secured, server_name, f"{host}:{port}", deadline)
+        _check_pin(secured, pins, f"{host}:{port}")
+    except BaseException:
+        secured.close()
         raise
+    secured.settimeout(None)
+    return secured
+
+
+def _checked_name(server_name: str) -> str:
+    try:
+        server_name.encode("idna")
+    except UnicodeError:
+        raise ConfigurationError(f"{server_name!r} is no host name; give one, or an address") from None
+    if not server_name.strip("."):
+        raise ConfigurationError("the host name is empty; give one, or an address")
+    return server_name
 
 
 def _connect(host: str, port: int, security: Security, deadline: _Deadline) -> socket.socket:
@@ -205,6 +222,7 @@ def _connect(host: str, port: int, security: Security, deadline: _Deadline) -> s
         try:
             raw.settimeout(deadline.left(f"{host}:{port} did not accept a connection"))
             raw.connect(address)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except TimeoutError:
             raw.close()
             raise deadline.missed(f"{host}:{port} did not accept a connection") from None
@@ -233,42 +251,19 @@ def _check_local(address: str, security: Plaintext) -> None:
         )
 
 
-def _handshake(
-    raw: socket.socket,
-    context: ssl.SSLContext,
-    pins: frozenset[str],
-    server_name: str,
-    peer: str,
-    deadline: _Deadline,
-) -> ssl.SSLSocket:
-    raw.settimeout(deadline.left(f"{peer} did not complete the TLS handshake"))
-    try:
-        secured = context.wrap_socket(raw, server_hostname=server_name, do_handshake_on_connect=False)
-    except ValueError:
-        raise ConfigurationError(f"{server_name!r} is no server name; give a host name") from None
+def _handshake(secured: ssl.SSLSocket, server_name: str, peer: str, deadline: _Deadline) -> None:
+    unfinished = f"{peer} did not complete the TLS handshake"
+    secured.settimeout(deadline.left(unfinished))
     try:
         secured.do_handshake()
-        _check_pin(secured, pins, peer)
     except TimeoutError:
-        secured.close()
-        raise deadline.missed(f"{peer} did not complete the TLS handshake") from None
+        raise deadline.missed(unfinished) from None
     except ssl.SSLCertVerificationError as error:
-        secured.close()
         raise CertificateRejectedError(_explain_certificate(error, server_name, peer)) from None
     except ssl.SSLError as error:
-        secured.close()
         raise TlsError(_explain_tls(error, peer)) from None
     except OSError as error:
-        secured.close()
-        raise TlsError(
-            f"{peer} closed the connection during the TLS handshake ({error.strerror or 'end of file'}); "
-            "check that host and port are a TLS gateway"
-        ) from None
-    except BaseException:
-        secured.close()
-        raise
-    secured.settimeout(None)
-    return secured
+        raise TlsError(_explain_end(error, peer)) from None
 
 
 def _check_pin(secured: ssl.SSLSocket, pins: frozenset[str], peer: str) -> None:
@@ -297,6 +292,13 @@ def _explain_certificate(error: ssl.SSLCertVerificationError, server_name: str, 
     return (
         f"the certificate of {peer} does not verify ({error.verify_message}); give the CA that signed it "
         "(ca_file), or pin the certificate"
+    )
+
+
+def _explain_end(error: OSError, peer: str) -> str:
+    return (
+        f"{peer} closed the connection during the TLS handshake ({error.strerror or 'end of file'}); "
+        "check that host and port are a TLS gateway"
     )
 
 

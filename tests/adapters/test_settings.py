@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from kalshi_fix_adapters.plan import Choices, Options, make_plan
+from kalshi_fix_adapters.settings import (
+    Endpoint,
+    export_lines,
+    find_credentials,
+    find_endpoint,
+    find_security,
+)
+from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
+from kalshi_fix_sansio.signing import Signer
+
+KEY_ID = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
+KEY = ed25519.Ed25519PrivateKey.generate()
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")).decode()
+PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
+
+
+def signs_like_the_key(signer: Signer) -> bool:
+    return Signer(KEY).verifier(b"payload", signer(b"payload"))
+
+
+# --- credentials
+
+
+def test_a_key_from_the_environment_as_text() -> None:
+    found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM})
+    assert found.key_id == KEY_ID
+    assert signs_like_the_key(found.signer)
+
+
+def test_line_ends_of_a_key_may_be_escaped() -> None:
+    escaped = PEM.replace("\n", "\\n")
+    found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": escaped})
+    assert signs_like_the_key(found.signer)
+
+
+def test_a_key_file_with_a_passphrase(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text(ENCRYPTED)
+    environ = {
+        "KALSHI_PERPS_KEY_ID": KEY_ID,
+        "KALSHI_PERPS_PRIVATE_KEY_PATH": str(path),
+        "KALSHI_PERPS_PRIVATE_KEY_PASSPHRASE": "sesame",
+    }
+    assert signs_like_the_key(find_credentials("margin", environ=environ).signer)
+
+
+def test_a_key_of_one_product_is_not_used_for_the_other() -> None:
+    environ = {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM}
+    with pytest.raises(ConfigurationError, match="KALSHI_PERPS_KEY_ID is not set"):
+        find_credentials("margin", environ=environ)
+
+
+def test_arguments_come_before_the_environment() -> None:
+    environ = {"KALSHI_KEY_ID": "other", "KALSHI_PRIVATE_KEY": "broken", "KALSHI_PRIVATE_KEY_PATH": "missing"}
+    found = find_credentials("prediction", key_id=KEY_ID, private_key=PEM, environ=environ)
+    assert found.key_id == KEY_ID
+    assert find_credentials("prediction", key_id=KEY_ID, private_key=found.signer).signer is found.signer
+
+
+@pytest.mark.parametrize(
+    ("environ", "error", "text"),
+    [
+        ({}, ConfigurationError, "KALSHI_KEY_ID is not set"),
+        ({"KALSHI_KEY_ID": PEM}, ConfigurationError, "it must be the id"),
+        ({"KALSHI_KEY_ID": KEY_ID}, ConfigurationError, "KALSHI_PRIVATE_KEY_PATH is not set"),
+        (
+            {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM, "KALSHI_PRIVATE_KEY_PATH": "x"},
+            ConfigurationError,
+            "both set",
+        ),
+        (
+            {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY_PATH": "/nowhere/key.pem"},
+            KeyFileError,
+            "/nowhere/key.pem cannot be read",
+        ),
+        ({"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": "nonsense"}, KeyFileError, "not a PEM private key"),
+        ({"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PUBLIC}, KeyFileError, "public key"),
+        ({"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": ENCRYPTED}, KeyFileError, "give its passphrase"),
+        (
+            {
+                "KALSHI_KEY_ID": KEY_ID,
+                "KALSHI_PRIVATE_KEY": ENCRYPTED,
+                "KALSHI_PRIVATE_KEY_PASSPHRASE": "wrong",
+            },
+            KeyFileError,
+            "check the passphrase",
+        ),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(environ: dict[str, str], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text) as caught:
+        find_credentials("prediction", environ=environ)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_file_is_named_when_its_key_is_of_no_use(tmp_path: Path) -> None:
+    path = tmp_path / "small.pem"
+    small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    path.write_bytes(small.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(KeyFileError, match=r"small\.pem: .*1024 bits"):
+        find_credentials("prediction", key_id=KEY_ID, private_key_path=path)
+
+
+def test_the_private_key_never_shows() -> None:
+    secret = PEM.splitlines()[1]
+    options: Options = {"key_id": KEY_ID, "private_key": PEM, "passphrase": None}
+    choices = Choices(**options)
+    assert secret not in repr(choices)
+    assert secret not in repr(make_plan("KalshiNR", choices))
+    assert secret not in repr(find_credentials("prediction", key_id=KEY_ID, private_key=PEM))
+
+
+# --- endpoints
+
+
+def test_kalshis_demo_is_the_default_environment() -> None:
+    plan = make_plan("KalshiNR", Choices(key_id=KEY_ID, private_key=PEM, tls=Tls()))
+    assert plan.endpoint == Endpoint("fix.demo.kalshi.co", 8228)
+    assert plan.config.logon_fields == {"use_dollars": True}
+    plan = make_plan("KalshiMD", Choices(product="margin", key_id=KEY_ID, private_key=PEM, tls=Tls()))
+    assert str(plan.endpoint) == "margin-marketdata.fix.demo.kalshi.co:8233"
+    assert plan.config.logon_fields == {}
+
+
+def test_production_is_by_name() -> None:
+    assert find_endpoint("prediction", "production", NR, environ={}) == Endpoint(
+        "mm.fix.elections.kalshi.com", 8228
+    )
+
+
+def test_the_environment_can_point_elsewhere() -> None:
+    environ = {
+        "KALSHI_FIX_ENDPOINTS": "KalshiNR=127.0.0.1:1234, KalshiMD=[::1]:99",
+        "KALSHI_FIX_CA_FILE": "/ca.pem",
+    }
+    assert find_endpoint("prediction", "demo", NR, environ=environ) == Endpoint("127.0.0.1", 1234)
+    assert find_endpoint("prediction", "demo", SESSION_TYPES["KalshiMD"], environ=environ) == Endpoint(
+        "::1", 99
+    )
+    assert find_endpoint("prediction", "demo", PT, environ=environ) == Endpoint("fix.demo.kalshi.co", 8231)
+    assert find_endpoint("margin", "demo", NR, environ=environ) == Endpoint("margin-fix.demo.kalshi.co", 8228)
+    assert find_security("prediction", "demo", environ=environ) == Tls(ca_file="/ca.pem")
+    assert find_security("margin", "demo", environ=environ) == Tls()
+    assert str(Endpoint("::1", 99)) == "[::1]:99"
+
+
+def test_arguments_point_elsewhere_too() -> None:
+    environ = {"KALSHI_FIX_ENDPOINTS": "KalshiNR=127.0.0.1:1234"}
+    found = find_endpoint("prediction", "production", NR, host="vpce.example", environ=environ)
+    assert found == Endpoint("vpce.example", 8228)
+    found = find_endpoint("prediction", "demo", NR, port=9, environ=environ)
+    assert found == Endpoint("127.0.0.1", 9)
+
+
+def _find_both(environ: dict[str, str]) -> None:
+    find_endpoint("prediction", "production", NR, environ=environ)
+    find_security("prediction", "production", environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("KALSHI_FIX_ENDPOINTS", "KalshiNR=127.0.0.1:1234"), ("KALSHI_FIX_CA_FILE", "/ca.pem")],
+)
+def test_production_does_not_mix_with_an_environment_that_points_elsewhere(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} points elsewhere; unset it"):
+        _find_both({name: value})
+
+
+@pytest.mark.parametrize(
+    "value", ["127.0.0.1:1", "KalshiXX=h:1", "KalshiNR=h", "KalshiNR=h:x", "KalshiNR=:1"]
+)
+def test_an_endpoint_that_makes_no_sense_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="write SESSION=HOST:PORT"):
+        find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": value})
+
+
+@pytest.mark.parametrize(
+    ("product", "environment", "text"),
+    [
+        ("futures", "demo", "no product 'futures'"),
+        ("prediction", "staging", "no environment 'staging'"),
+        ("margin", "demo", "KalshiPT is not offered for margin"),
+    ],
+)
+def test_what_does_not_exist_is_refused(product: str, environment: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        find_endpoint(product, environment, PT, environ={})
+
+
+def test_a_timeout_must_be_positive() -> None:
+    with pytest.raises(ConfigurationError, match="timeout must be above 0"):
+        make_plan("KalshiNR", Choices(key_id=KEY_ID, private_key=PEM, timeout=0))
+
+
+def test_options_and_choices_name_the_same() -> None:
+    assert list(Options.__annotations__) == list(Choices.__annotations__)
+
+
+def test_export_lines_are_quoted_for_the_shell() -> None:
+    assert export_lines("margin", {"KEY_ID": "a b", "FIX_CA_FILE": Path("/x")}) == [
+        "export KALSHI_PERPS_KEY_ID='a b'",
+        "export KALSHI_PERPS_FIX_CA_FILE=/x",
+    ]

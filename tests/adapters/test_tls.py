@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters import tls
+from kalshi_fix_adapters.errors import (
+    CertificateRejectedError,
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    HostNotFoundError,
+    PlaintextRefusedError,
+    TlsError,
+)
+from kalshi_fix_adapters.tls import Plaintext, Tls, open_socket
+from kalshi_fix_adapters.venue.identities import Authority, ServerIdentity
+from kalshi_fix_sansio.errors import ConfigurationError
+from tests.adapters.peers import hang_up, keep_silent, listening, talk_nonsense, unused_port
+
+HOST = "127.0.0.1"
+AUTHORITY = Authority()
+CA = AUTHORITY.certificate_pem.decode()
+SERVER = AUTHORITY.issue()
+
+
+def leaf(identity: ServerIdentity) -> str:
+    return identity.certificate_pem.decode().split("-----END")[0] + "-----END CERTIFICATE-----\n"
+
+
+FINGERPRINT = hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf(SERVER))).hexdigest()
+
+
+def shake_hands(settings: Tls, identity: ServerIdentity = SERVER, host: str = HOST) -> str | None:
+    """Connect to a server with this identity; return the TLS version."""
+    with (
+        listening(keep_silent, identity.ssl_context()) as port,
+        open_socket(host, port, settings, 10) as found,
+    ):
+        assert isinstance(found, ssl.SSLSocket)
+        return found.version()
+
+
+# --- whom to trust
+
+
+def test_an_own_authority_as_text_or_file(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text(CA)
+    assert shake_hands(Tls(ca_data=CA)) in {"TLSv1.2", "TLSv1.3"}
+    assert shake_hands(Tls(ca_file=path), host="localhost") in {"TLSv1.2", "TLSv1.3"}
+
+
+def test_a_certificate_of_another_authority_is_rejected() -> None:
+    for settings in (Tls(ca_data=Authority().certificate_pem.decode()), Tls()):
+        with pytest.raises(CertificateRejectedError, match=r"does not verify .*give the CA that signed it"):
+            shake_hands(settings)
+
+
+def test_a_certificate_for_another_host_is_rejected() -> None:
+    elsewhere = AUTHORITY.issue(["fix.example"])
+    with pytest.raises(
+        CertificateRejectedError, match=r"is not for 127\.0\.0\.1; check the host, or set the server"
+    ):
+        shake_hands(Tls(ca_data=CA), elsewhere)
+    with pytest.raises(CertificateRejectedError, match="is not for localhost"):
+        shake_hands(Tls(ca_data=CA), elsewhere, host="localhost")
+    assert shake_hands(Tls(ca_data=CA, server_name="fix.example"), elsewhere)
+
+
+def test_an_expired_certificate_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_code, error.verify_message = 10, "certificate has expired"
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", _raiser(error))
+    with pytest.raises(
+        CertificateRejectedError, match=r"certificate has expired.*check this machine's clock"
+    ):
+        shake_hands(Tls(ca_data=CA))
+
+
+def _raiser(error: Exception) -> Callable[..., Any]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_pinned_certificate_stands_for_itself(tmp_path: Path) -> None:
+    path = tmp_path / "venue.pem"
+    path.write_text("subject=/CN=localhost\n" + leaf(SERVER))
+    colons = ":".join(FINGERPRINT[i : i + 2].upper() for i in range(0, 64, 2))
+    assert shake_hands(Tls(pinned_file=path))
+    assert shake_hands(Tls(pinned_sha256=FINGERPRINT))
+    assert shake_hands(Tls(pinned_sha256=colons), host="localhost")
+    assert shake_hands(Tls(pinned_sha256=FINGERPRINT, ca_data=CA))
+
+
+def test_another_certificate_than_the_pinned_one_is_rejected() -> None:
+    other = AUTHORITY.issue()
+    for settings in (Tls(pinned_sha256=FINGERPRINT), Tls(pinned_sha256=FINGERPRINT, ca_data=CA)):
+        with pytest.raises(CertificateRejectedError, match="is not the pinned one"):
+            shake_hands(settings, other)
+
+
+def test_a_pin_beside_an_authority_does_not_replace_it() -> None:
+    stranger = Authority().certificate_pem.decode()
+    with pytest.raises(CertificateRejectedError, match="does not verify"):
+        shake_hands(Tls(pinned_sha256=FINGERPRINT, ca_data=stranger))
+
+
+def test_tls_1_1_is_not_spoken() -> None:
+    assert Tls().context().minimum_version is ssl.TLSVersion.TLSv1_2
+    assert Tls(pinned_sha256=FINGERPRINT).context().minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_verification_is_on() -> None:
+    context = Tls(ca_data=CA).context()
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+def test_settings_that_cannot_be_used_say_what_to_do(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing")
+    for settings, text in (
+        (Tls(ca_file=tmp_path / "missing.pem"), "missing.pem does not exist"),
+        (Tls(ca_file=empty), "empty.pem holds no readable PEM certificate"),
+        (Tls(ca_data="nothing"), "ca_data holds no readable PEM certificate"),
+        (Tls(pinned_file=empty), "empty.pem cannot be read as PEM"),
+        (Tls(pinned_file=tmp_path / "missing.pem"), "missing.pem cannot be read as PEM"),
+    ):
+        with pytest.raises(ConfigurationError, match=text):
+            open_socket(HOST, 1, settings, 1)
+    with pytest.raises(ConfigurationError, match="64 hexadecimal digits"):
+        Tls(pinned_sha256="abc")
+
+
+@pytest.mark.parametrize("name", [".", "a..b", "x" * 70])
+def test_a_server_name_must_be_one(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="give one, or an address"):
+        open_socket(HOST, 1, Tls(ca_data=CA, server_name=name), 10)
+
+
+# --- what may stand in the way
+
+
+def test_a_host_without_address() -> None:
+    for name, settings in (("venue.invalid", Tls()), ("x" * 70, Plaintext())):
+        with pytest.raises(HostNotFoundError, match="has no known address; check its spelling"):
+            open_socket(name, 8228, settings, 10)
+
+
+def test_a_port_on_which_nothing_listens() -> None:
+    with pytest.raises(ConnectionFailedError, match="refused the connection; nothing listens there"):
+        open_socket(HOST, unused_port(), Tls(), 10)
+
+
+def test_a_network_that_does_not_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect", _raiser(OSError(101, "Network is unreachable")))
+    with pytest.raises(ConnectionFailedError, match=r"cannot be reached \(Network is unreachable\)"):
+        open_socket(HOST, 1, Tls(), 10)
+
+
+def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect", _raiser(TimeoutError()))
+    with pytest.raises(ConnectTimeoutError, match="did not accept a connection within 10 s"):
+        open_socket(HOST, 1, Tls(), 10)
+
+
+def test_the_second_address_is_tried_when_the_first_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(keep_silent) as port:
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, unused_port())),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, port)),
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        with open_socket("venue.example", port, Plaintext(), 10) as found:
+            assert found.getpeername() == (HOST, port)
+
+
+def test_a_server_that_never_shakes_hands() -> None:
+    with (
+        listening(keep_silent) as port,
+        pytest.raises(ConnectTimeoutError, match=r"TLS handshake within 0\.2 s"),
+    ):
+        open_socket(HOST, port, Tls(), 0.2)
+
+
+def test_a_deadline_that_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    deadline = tls._Deadline(5)
+    monkeypatch.setattr("time.monotonic", lambda: float("inf"))
+    with pytest.raises(ConnectTimeoutError, match="it did not come within 5 s"):
+        deadline.left("it did not come")
+
+
+def test_a_server_that_does_not_speak_tls() -> None:
+    with (
+        listening(talk_nonsense) as port,
+        pytest.raises(TlsError, match="does not speak TLS; check the port"),
+    ):
+        open_socket(HOST, port, Tls(), 10)
+
+
+def test_a_server_that_hangs_up() -> None:
+    with listening(hang_up) as port, pytest.raises(TlsError, match="check that"):
+        open_socket(HOST, port, Tls(), 10)
+
+
+def test_a_server_that_has_gone_before_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        ssl.SSLContext, "wrap_socket", _raiser(ssl.SSLError(1, "Closed before TLS handshake"))
+    )
+    with listening(keep_silent) as port, pytest.raises(TlsError, match="Closed before TLS handshake"):
+        open_socket(HOST, port, Tls(), 10)
+
+
+def test_a_server_with_old_tls_only() -> None:
+    text = tls._explain_tls(_ssl_error("TLSV1_ALERT_PROTOCOL_VERSION"), "venue:1")
+    assert text.startswith("venue:1 offers no TLS 1.2 or newer")
+    assert tls._explain_tls(_ssl_error("BAD_ECPOINT"), "venue:1").startswith(
+        "the TLS handshake with venue:1 failed"
+    )
+
+
+def _ssl_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "text")
+    error.reason = reason
+    return error
+
+
+# --- plain TCP
+
+
+def test_plain_tcp_to_this_machine() -> None:
+    with listening(keep_silent) as port, open_socket("localhost", port, Plaintext(), 10) as found:
+        assert not isinstance(found, ssl.SSLSocket)
+
+
+def test_plain_tcp_further_away_must_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlaintextRefusedError, match=r"plain TCP to 192\.0\.2\.1 .*allow_remote=True"):
+        open_socket("192.0.2.1", 8228, Plaintext(), 10)
+    monkeypatch.setattr(socket.socket, "connect", _raiser(ConnectionRefusedError()))
+    with pytest.raises(ConnectionFailedError, match="refused"):
+        open_socket("192.0.2.1", 8228, Plaintext(allow_remote=True), 10)
