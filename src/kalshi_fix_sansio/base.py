@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,13 +21,17 @@ MAX_ENTRIES_SHOWN = 10
 """How many entries of a group a repr spells out."""
 
 
+def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
+    return tuple(fields)
+
+
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class Block:
     """A set of fields: a message body, a group entry, a header or a trailer."""
 
     LAYOUT: ClassVar[BlockLayout]
 
-    unknown: tuple[UnknownField, ...] = attrs.field(default=(), converter=tuple)
+    unknown: tuple[UnknownField, ...] = attrs.field(default=(), converter=_to_unknown)
     """Fields the dialect does not place here, in the order in which they came; they are sent again
     when the block is encoded."""
 

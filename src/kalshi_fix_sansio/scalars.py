@@ -33,6 +33,7 @@ _CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]
 _CALENDAR = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _DIGITS = rf"[0-9]{{1,{MAX_INT_DIGITS}}}"
 _PART = rf"[0-9]{{1,{MAX_DECIMAL_DIGITS}}}"
+_FRACTION = rf"[0-9]{{0,{MAX_DECIMAL_DIGITS}}}"
 
 LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -42,7 +43,7 @@ LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.LENGTH: _DIGITS,
         Kind.SEQNUM: _DIGITS,
         Kind.NUMINGROUP: _DIGITS,
-        Kind.DECIMAL: rf"-?(?:{_PART}(?:\.{_PART}?)?|\.{_PART})",
+        Kind.DECIMAL: rf"-?(?:{_PART}(?:\.{_FRACTION})?|\.{_PART})",
         Kind.BOOLEAN: r"[YN]",
         Kind.UTCTIMESTAMP: rf"{_CALENDAR}-{_CLOCK}",
         Kind.UTCDATEONLY: _CALENDAR,
@@ -55,7 +56,7 @@ LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
 LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
     {
         **LEXICAL,
-        Kind.DECIMAL: rf"-?{_PART}(?:\.{_PART}?)?",
+        Kind.DECIMAL: rf"-?{_PART}(?:\.{_FRACTION})?",
         Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
         Kind.UTCDATEONLY: r"[0-9]{8}",
         Kind.UTCTIMEONLY: _CLOCK_PLAIN,

@@ -1,0 +1,355 @@
+"""Framing: every stream, however cut, gives its messages, and what is garbage costs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio.framing import (
+    MAX_SAMPLE,
+    Frame,
+    Framer,
+    Garbled,
+    byte_sum,
+    encode_frame,
+    frame_problems,
+    is_frame,
+)
+from kalshi_fix_sansio.problems import Reason
+
+HEARTBEAT = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
+ORDER = encode_frame("FIXT.1.1", b"35=D\x0111=a\x0158=8=FIXT.1.1 9=5 10=000\x01")
+WITH_SOH = encode_frame("FIXT.1.1", b"35=A\x0195=16\x0196=x\x0110=000\x018=FIX\x01\x01")
+OTHER_VERSION = encode_frame("FIX.4.4", b"35=0\x01")
+
+
+def frames_of(portions: Iterable[bytes], framer: Framer | None = None) -> list[Frame | Garbled]:
+    framer = framer or Framer()
+    found = []
+    for portion in portions:
+        framer.feed(portion)
+        while (piece := framer.next()) is not None:
+            found.append(piece)
+    return found
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def with_sum(data: bytes) -> bytes:
+    return data + b"10=%03d\x01" % (sum(data) % 256)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"a", b"ascii" * 1000, b"\xff" * 255, b"\xff" * 256, b"\xff" * 1000, bytes(range(256)) * 5]
+)
+def test_the_sum_is_the_sum(data: bytes) -> None:
+    assert byte_sum(data) == byte_sum(bytearray(data)) == sum(data)
+
+
+def test_a_frame_by_hand() -> None:
+    assert b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x0110=" + HEARTBEAT[-4:] == HEARTBEAT
+    assert with_sum(b"8=FIXT.1.1\x019=10\x0135=0\x0134=2\x01") == HEARTBEAT
+    assert Frame(OTHER_VERSION).begin_string == "FIX.4.4"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
+def test_messages_come_out_however_the_stream_is_cut(size: int) -> None:
+    messages = [HEARTBEAT, WITH_SOH, ORDER, OTHER_VERSION, HEARTBEAT]
+    assert frames_of(cut(b"".join(messages), size)) == [Frame(message) for message in messages]
+
+
+def test_a_message_is_not_given_before_its_last_byte() -> None:
+    framer = Framer()
+    assert frames_of([ORDER[:-1]], framer) == []
+    assert framer.pending == len(ORDER) - 1
+    assert frames_of([ORDER[-1:]], framer) == [Frame(ORDER)]
+    assert framer.pending == 0
+
+
+@pytest.mark.parametrize("size", [1, 5, 10_000])
+def test_garbage_between_messages_is_told_in_one_piece(size: int) -> None:
+    garbage = b"GET / HTTP/1.1\r\n8=FIXT.1.1\x019=x8=FI8=FIXT.1.18=\x01"
+    found = frames_of(cut(HEARTBEAT + garbage + ORDER, size))
+    assert found == [
+        Frame(HEARTBEAT),
+        Garbled("no BeginString, BodyLength and MsgType at its start", garbage, len(garbage)),
+        Frame(ORDER),
+    ]
+
+
+def test_garbage_is_counted_and_only_its_beginning_kept() -> None:
+    garbage = bytes(range(2, 256)) * 40
+    framer = Framer()
+    found = frames_of([*cut(garbage, 100), HEARTBEAT], framer)
+    assert found == [
+        Garbled("no BeginString, BodyLength and MsgType at its start", garbage[:MAX_SAMPLE], len(garbage)),
+        Frame(HEARTBEAT),
+    ]
+    framer.feed(garbage)
+    assert framer.next() is None
+    assert framer.pending == 0
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_wrong_check_sum_is_told_at_once_and_loses_nothing(size: int) -> None:
+    wrong = ORDER[:-4] + (b"000\x01" if ORDER[-4:] != b"000\x01" else b"001\x01")
+    found = frames_of(cut(wrong, size))
+    (garbled,) = found
+    assert isinstance(garbled, Garbled)
+    assert garbled.size == len(wrong)
+    assert garbled.reason.startswith("CheckSum is 000, expected ")
+    assert frames_of(cut(wrong + HEARTBEAT + wrong + wrong + OTHER_VERSION, size)) == [
+        garbled,
+        Frame(HEARTBEAT),
+        garbled,
+        garbled,
+        Frame(OTHER_VERSION),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_message_inside_a_broken_one_is_found(size: int) -> None:
+    broken = b"8=FIXT.1.1\x019=%d\x0135=0\x0158=cut" % (15 + len(HEARTBEAT) - 7)
+    found = frames_of(cut(broken + HEARTBEAT + ORDER, size))
+    assert [type(piece) for piece in found] == [Garbled, Frame, Frame]
+    assert found[1:] == [Frame(HEARTBEAT), Frame(ORDER)]
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
+    for length in (9, 11):
+        wrong = with_sum(b"8=FIXT.1.1\x019=%d\x0135=0\x0134=2\x01" % length)
+        found = frames_of(cut(wrong + HEARTBEAT, size))
+        garbled = Garbled(f"no CheckSum where BodyLength {length} says", wrong, len(wrong))
+        assert found == [garbled, Frame(HEARTBEAT)]
+
+
+@pytest.mark.parametrize(
+    "length", [b"-10", b"+10", b" 10", b"1_0", b"010", b"", b"1e1", b"0", b"9999999999", b"\xb2", b"10 "]
+)
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_body_length_that_is_no_number_is_garbage(length: bytes, size: int) -> None:
+    wrong = with_sum(b"8=FIXT.1.1\x019=%b\x0135=0\x0134=2\x01" % length)
+    found = frames_of(cut(wrong + HEARTBEAT, size))
+    reason = "no BeginString, BodyLength and MsgType at its start"
+    assert found == [Garbled(reason, wrong, len(wrong)), Frame(HEARTBEAT)]
+
+
+def test_a_body_length_over_the_limit_is_garbage_at_once() -> None:
+    framer = Framer(max_body_length=9)
+    assert frames_of([HEARTBEAT, OTHER_VERSION], framer) == []
+    framer.resync()
+    (garbled,) = frames_of([b""], framer)
+    assert garbled == Garbled(
+        "BodyLength 10 is over the limit of 9",
+        HEARTBEAT + OTHER_VERSION,
+        len(HEARTBEAT + OTHER_VERSION),
+    )
+    assert frames_of([HEARTBEAT], Framer(max_body_length=10)) == [Frame(HEARTBEAT)]
+
+
+def test_msg_type_must_be_the_third_field() -> None:
+    wrong = with_sum(b"8=FIXT.1.1\x019=10\x0134=2\x0135=0\x01")
+    assert [type(piece) for piece in frames_of([wrong + HEARTBEAT])] == [Garbled, Frame]
+
+
+def test_garbage_is_searched_for_the_expected_version_only() -> None:
+    found = frames_of([b"?" + OTHER_VERSION + HEARTBEAT])
+    assert found[0] == Garbled(
+        "no BeginString, BodyLength and MsgType at its start", b"?" + OTHER_VERSION, 1 + len(OTHER_VERSION)
+    )
+    assert found[1:] == [Frame(HEARTBEAT)]
+    other = Framer("FIX.4.4")
+    assert frames_of([b"?" + OTHER_VERSION], other)[1:] == [Frame(OTHER_VERSION)]
+
+
+def test_a_length_that_never_arrives_can_be_given_up() -> None:
+    framer = Framer()
+    hanging = b"8=FIXT.1.1\x019=200000\x0135=D\x01"
+    assert frames_of([hanging, HEARTBEAT, ORDER], framer) == []
+    assert framer.pending == len(hanging + HEARTBEAT + ORDER)
+    framer.resync()
+    garbled = Garbled("a message whose end did not arrive", hanging, len(hanging))
+    assert frames_of([b""], framer) == [garbled, Frame(HEARTBEAT), Frame(ORDER)]
+    assert framer.pending == 0
+
+
+def test_giving_up_tells_what_was_skipped_before_too() -> None:
+    framer = Framer()
+    assert frames_of([b"garbage8=FIXT"], framer) == []
+    assert framer.pending == 6
+    framer.resync()
+    assert framer.pending == 0
+    reason = "no BeginString, BodyLength and MsgType at its start"
+    assert framer.next() == Garbled(reason, b"garbage8=FIXT", 13)
+    assert framer.next() is None
+
+
+def test_giving_up_when_nothing_is_pending_changes_nothing() -> None:
+    framer = Framer()
+    framer.resync()
+    assert framer.next() is None
+    assert frames_of([b"x"], framer) == []
+    assert [type(piece) for piece in frames_of([HEARTBEAT], framer)] == [Garbled, Frame]
+
+
+def test_reprs_show_no_content() -> None:
+    assert repr(Frame(HEARTBEAT)) == "Frame()"
+    assert "secret" not in repr(Garbled("why", b"secret", 6))
+
+
+PIECES = [
+    HEARTBEAT,
+    ORDER,
+    WITH_SOH,
+    OTHER_VERSION,
+    HEARTBEAT[:-4] + b"000\x01",
+    b"8=FIXT.1.1\x019=",
+    b"8=FIXT.1.1\x019=30\x0135=",
+    b"8=FIXT.1.1\x019=300\x0135=8\x01",
+    b"8=FIX.4.4\x019=5\x0135=0\x0110=000\x01",
+    b"8=FIX",
+    b"8=F",
+    b"8",
+    b"\x0110=000\x01",
+    b"10=123\x01",
+    b"x",
+    b"\xff\x00",
+    b"35=0\x01",
+    b"58=abcdefghijklmnopqrstuvwxyz\x01",
+]
+STREAMS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=30).map(b"".join)
+
+
+@settings(max_examples=500)
+@given(STREAMS, st.lists(st.integers(1, 40), min_size=1, max_size=50))
+def test_what_comes_out_does_not_depend_on_the_portions(stream: bytes, sizes: list[int]) -> None:
+    whole = frames_of([stream])
+    portions, at, turn = [], 0, 0
+    while at < len(stream):
+        size = sizes[turn % len(sizes)]
+        portions.append(stream[at : at + size])
+        at, turn = at + size, turn + 1
+    framer = Framer()
+    assert frames_of(portions, framer) == whole
+    framer.resync()
+    while framer.pending or framer.next() is not None:
+        framer.resync()
+    assert sum(len(piece.data) for piece in whole if isinstance(piece, Frame)) <= len(stream)
+
+
+@settings(max_examples=200)
+@given(STREAMS)
+def test_every_byte_is_told(stream: bytes) -> None:
+    framer = Framer()
+    found = frames_of([stream], framer)
+    while framer.pending:
+        framer.resync()
+        found += frames_of([b""], framer)
+    framer.resync()
+    found += frames_of([b""], framer)
+    sizes = [piece.size if isinstance(piece, Garbled) else len(piece.data) for piece in found]
+    assert sum(sizes) == len(stream)
+    assert all(is_frame(piece.data) for piece in found if isinstance(piece, Frame))
+
+
+def nested(total: int) -> bytes:
+    """Starts of messages without end, each claiming the same end with a wrong CheckSum."""
+    starts = []
+    left = total
+    while left > 60:
+        head = b"8=FIXT.1.1\x019=%d\x01" % (left - 20)
+        starts.append(b"8=FIXT.1.1\x019=%d\x0135=" % (left - len(head)))
+        left -= len(starts[-1])
+    return b"".join(starts) + b"x" * (left - 1) + b"\x0110=%03d\x01"
+
+
+@pytest.mark.parametrize("portion", [97, 10_000])
+def test_nested_starts_are_summed_up_rightly(portion: int) -> None:
+    """However many starts failed before over the same bytes, the one whose sum is right is found."""
+    template = nested(5000)
+    for check_sum in range(0, 256, 37):
+        stream = template % check_sum
+        found = [piece for piece in frames_of(cut(stream, portion)) if isinstance(piece, Frame)]
+        right = [
+            start
+            for start in range(len(stream))
+            if stream.startswith(b"8=FIXT.1.1\x019=", start) and sum(stream[start:-7]) % 256 == check_sum
+        ]
+        assert [len(stream) - len(frame.data) for frame in found] == right[:1]
+
+
+def test_work_is_linear_in_hostile_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes added up for check sums stay within a small multiple of the bytes fed."""
+    added = 0
+
+    def counting(data: bytes | bytearray) -> int:
+        nonlocal added
+        added += len(data)
+        return byte_sum(data)
+
+    monkeypatch.setattr("kalshi_fix_sansio.framing.byte_sum", counting)
+    for size in (20_000, 40_000, 80_000):
+        stream = nested(size) % 0 + nested(size) % 1
+        added = 0
+        frames_of(cut(stream, 4096))
+        assert added < 40 * len(stream)
+
+
+def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
+    """A long stretch of broken messages, fed in portions, with a right one far behind."""
+    start = b"8=FIXT.1.1\x019=1000\x0135=0\x01"
+    stretch = (start + b"y" * 400) * 20
+    stream = bytearray(stretch + b"z" * 1200)
+    for at in range(0, len(stretch), len(start) + 400):
+        end = at + stream.index(b"35=", at) - at + 1000
+        stream[end - 1 : end + 7] = b"\x0110=999\x01"
+    found = frames_of(cut(bytes(stream) + HEARTBEAT, 61))
+    assert found[-1] == Frame(HEARTBEAT)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", [(Reason.TAG_OUT_OF_ORDER, 8)]),
+        (b"9=5\x01", [(Reason.TAG_OUT_OF_ORDER, 8)]),
+        (b"8=FIXT.1.1", [(Reason.TAG_OUT_OF_ORDER, 8)]),
+        (b"8=FIXT.1.1\x0135=0\x01", [(Reason.TAG_OUT_OF_ORDER, 9)]),
+        (b"8=FIXT.1.1\x019=5\x0134=1\x01", [(Reason.TAG_OUT_OF_ORDER, 35)]),
+        (HEARTBEAT[:-1], [(Reason.REQUIRED_TAG_MISSING, 10)]),
+        (HEARTBEAT[:-7], [(Reason.REQUIRED_TAG_MISSING, 10)]),
+        (HEARTBEAT.replace(b"\x0110=", b"110="), [(Reason.REQUIRED_TAG_MISSING, 10)]),
+        (HEARTBEAT.replace(b"9=10", b"9=11"), [(Reason.VALUE_INCORRECT, 9), (Reason.VALUE_INCORRECT, 10)]),
+        (with_sum(b"8=FIXT.1.1\x019=010\x0135=0\x0134=2\x01"), [(Reason.VALUE_INCORRECT, 9)]),
+        (with_sum(b"8=BEER\x019=10\x0135=0\x0134=2\x01"), [(Reason.VALUE_INCORRECT, 8)]),
+        (HEARTBEAT[:-4] + b"000\x01", [(Reason.VALUE_INCORRECT, 10)]),
+        (HEARTBEAT, []),
+        (OTHER_VERSION, []),
+    ],
+)
+def test_what_is_wrong_with_a_frame_is_said(data: bytes, expected: list[tuple[Reason, int]]) -> None:
+    assert [(problem.reason, problem.tag) for problem in frame_problems(data)] == expected
+    assert is_frame(data) == (not expected)
+
+
+def test_problems_name_what_was_found_and_expected() -> None:
+    wrong = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x01")[:-4] + b"001\x01"
+    length, check_sum = frame_problems(wrong)
+    assert str(length) == "BodyLength (9) is '12', expected 10"
+    assert length.value == "12"
+    assert str(check_sum) == f"CheckSum (10) is '001', expected {sum(wrong[:-7]) % 256:03d}"
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_one_changed_byte_is_always_noticed(data: st.DataObject) -> None:
+    changed = bytearray(ORDER)
+    at = data.draw(st.integers(0, len(changed) - 1))
+    changed[at] = data.draw(st.integers(0, 255).filter(lambda value: value != changed[at]))
+    assert not is_frame(bytes(changed))
+    assert frame_problems(bytes(changed))
