@@ -10,7 +10,6 @@ from kalshi_fix_sansio.errors import EncodeError
 
 MAX_TAG = 999_999_999
 """The largest tag that is read or written."""
-_TAGS = range(1, MAX_TAG + 1)
 
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)
@@ -78,7 +77,7 @@ def format_unknown(fields: Iterable[tuple[int, bytes]]) -> str:
     parts = []
     length = b""
     for tag, value in fields:
-        if tag not in _TAGS:
+        if type(tag) is not int or not 0 < tag <= MAX_TAG:
             raise EncodeError(f"an unknown field needs a tag from 1 to {MAX_TAG}, not {tag!r}")
         if not isinstance(value, bytes):
             raise EncodeError(f"the value of unknown field {tag} must be bytes, not {type(value).__name__}")

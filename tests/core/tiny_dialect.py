@@ -300,6 +300,7 @@ ORDER = MessageLayout(
         member(126, rules=(PresenceRule(Scope(sessions=("DC",)), FORBIDDEN),)),
         member(64),
         member(45),
+        member(355),
         GroupMember(
             FIELDS[453],
             "party_ids",
@@ -313,7 +314,6 @@ ORDER = MessageLayout(
             maximum=3,
         ),
         member(79),
-        member(355),
         one_of=(
             OneOf(("NoPartyIDs", "AllocAccount"), optional=True),
             OneOf(("Price", "Symbol"), Scope(products=("spot",)), at_least=True),

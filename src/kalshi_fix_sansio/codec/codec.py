@@ -9,7 +9,8 @@ from kalshi_fix_sansio.codec.encoder import check_unknown, encode_block
 from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, BlockPlan, Plans
-from kalshi_fix_sansio.codec.reader import Reader
+from kalshi_fix_sansio.codec.reader import MSG_TYPE_TAG, Reader
+from kalshi_fix_sansio.codec.tokens import Form, Token, tokenize
 from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import Frame, encode_frame, frame_problems, is_frame
 from kalshi_fix_sansio.layout import Dialect
@@ -111,6 +112,26 @@ class Codec:
             self.dialect.begin_string, f"35={message.msg_type}\x01{head}{body}{tail}".encode("latin-1")
         )
 
+    def with_header(self, frame: bytes | Frame, header: Any) -> bytes:
+        """Return a message under another header; its body stays byte for byte, its trailer goes.
+
+        Fields of the header and the trailer are taken out wherever they stand. For passing a message on, and
+        for sending it again.
+
+        Raises:
+            DecodeError: the bytes are not one whole message.
+            EncodeError: a value of the header has no FIX form.
+        """
+        text = _text(frame)
+        outer = self._plans.outer_tags
+        tokens = tokenize(text, self._plans.data_tags)
+        body = "".join(map(_wire, (token for token in tokens if token.tag not in outer)))
+        msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)
+        return encode_frame(
+            self.dialect.begin_string,
+            f"35={msg_type}\x01{self.dialect.header.encode(header)}{body}".encode("latin-1"),
+        )
+
     def _plan_of(self, message: Message) -> BlockPlan:
         layout = self.dialect.by_class.get(type(message))
         if layout is not None:
@@ -151,6 +172,11 @@ def _text(frame: bytes | Frame) -> str:
         listed = "; ".join(str(problem) for problem in problems)
         raise DecodeError(f"not one whole FIX message: {listed}", problems)
     return frame.decode("latin-1")
+
+
+def _wire(token: Token) -> str:
+    """Return a field as it stood in the message."""
+    return f"{token.value}\x01" if token.form is Form.INVALID else f"{token.tag}={token.value}\x01"
 
 
 def _merged(of_frame: tuple[Problem, ...], of_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -33,8 +33,12 @@ def _encode(block: Any, layout: BlockLayout, where: str) -> str:
     for member in layout.members:
         value = getattr(block, member.attribute)
         if isinstance(member, FieldMember):
-            if value is not None and member.tag not in CODEC_TAGS:
+            if member.tag in CODEC_TAGS:
+                continue
+            if value is not None:
                 parts.append(_encode_field(member, value, where))
+            elif always_required(member):
+                raise EncodeError(f"{member.field.label}{where} is required and has no value")
         elif value or always_required(member):
             parts.append(unknown)
             unknown = ""
@@ -87,11 +91,11 @@ def _check_unknown(block: Any, enclosing: tuple[BlockPlan, ...], plans: Plans) -
                 continue
             raise EncodeError(f"{slot.field.label} cannot be sent as an unknown field of {plan.layout.name}")
         if b"\x01" in value and plans.data_tags.get(before) != tag:
-            raise EncodeError(f"unknown field {tag}: SOH in a value that is not known to be data")
+            raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
         before = tag
     for slot in plan.slots.values():
         if isinstance(slot, GroupSlot):
-            for entry in getattr(block, slot.member.attribute):
+            for entry in getattr(block, slot.member.attribute) or ():
                 _check_unknown(entry, (slot.entry, *enclosing), plans)
 
 

@@ -53,7 +53,7 @@ class ShapeCache:
         return None
 
     def learn(self, reader: Reader) -> None:
-        """Note the shape of a message that was read without problems; make code when it comes again."""
+        """Note the shape of a message, which must have no problems; make code when it comes again."""
         self._readings += 1
         msg_type = reader.msg_type
         if reader.layout is None or msg_type is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import attrs
@@ -122,17 +122,33 @@ class Plans:
     trailer: BlockPlan = attrs.field(init=False)
     data_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each data field, by the tag of its length field."""
+    outer_tags: frozenset[int] = attrs.field(init=False)
+    """Every tag of header and trailer, also in their groups."""
+    _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockPlan] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Plan what every message has."""
         self.header = self._plan(self.dialect.header)
         self.trailer = self._plan(self.dialect.trailer)
+        self.outer_tags = frozenset((*_all_tags(self.header), *_all_tags(self.trailer)))
         self.data_tags = {
             field.length_tag: field.tag
             for field in self.dialect.fields.values()
             if field.length_tag is not None
         }
+
+    @property
+    def session_tags(self) -> frozenset[int]:
+        """Every tag of header, trailer and session messages.
+
+        FIXT 1.1 keeps the session layer apart from the version of the application messages: to a session
+        message, other tags do not exist.
+        """
+        if self._session_tags is None:
+            bodies = (self.body(layout) for layout in self.dialect.messages.values() if layout.admin)
+            self._session_tags = self.outer_tags.union(*map(_all_tags, bodies))
+        return self._session_tags
 
     def body(self, layout: MessageLayout) -> BlockPlan:
         """Return the plan of a message's body."""
@@ -174,3 +190,10 @@ class Plans:
         """Return the layout of a tag, which the dialect need not list by itself."""
         known = self.dialect.fields.get(tag)
         return known or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
+
+
+def _all_tags(plan: BlockPlan) -> Iterator[int]:
+    for tag, slot in plan.slots.items():
+        yield tag
+        if isinstance(slot, GroupSlot):
+            yield from _all_tags(slot.entry)

@@ -138,9 +138,11 @@ class Reader:
         if self.layout is None:
             return
         if known is None:
-            problem = tag_problem(
-                Reason.UNDEFINED_TAG, token.tag, f"is not defined by {self._dialect.name}", token.value
-            )
+            text = f"is not defined by {self._dialect.name}"
+            problem = tag_problem(Reason.UNDEFINED_TAG, token.tag, text, token.value)
+        elif self.layout.admin and token.tag not in self._plans.session_tags:
+            text = "is not defined for session messages"
+            problem = field_problem(Reason.UNDEFINED_TAG, known, text, token.value)
         else:
             text = f"is not defined for {block.plan.layout.name}"
             problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)

@@ -35,6 +35,9 @@ MAX_SINGLE_ENTRIES: Final = 2
 MAX_DECIMALS: Final = 2048
 """Decimals that are remembered by their text: prices and quantities come again and again."""
 
+_LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
+"""Header fields whose values belong to the shape."""
+
 Build = Callable[[Sequence[str]], Message | None]
 """Makes the message from the values; None or ValueError if it takes the careful path to tell."""
 
@@ -136,8 +139,6 @@ class ShapeWriter:
         items.sort(key=lambda pair: pair[0].position)
         for item, target in items:
             self._item(target, item)
-        if self._position != len(reader.tokens):
-            raise _NoShapeError
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
@@ -162,10 +163,9 @@ class ShapeWriter:
         tag, slot = item.token.tag, item.slot
         length_tag, length = self._data_length
         self._data_length = (0, "")
-        if tag in (BEGIN_STRING_TAG, MSG_TYPE_TAG) and target.name == "header":
+        if target.name == "header" and tag in _LITERAL_TAGS and isinstance(slot, FieldSlot):
             self._parts.append(f"{tag}={re.escape(item.token.value)}\x01")
-            if isinstance(slot, FieldSlot):
-                target.values[slot.member.attribute] = repr(item.token.value)
+            target.values[slot.member.attribute] = repr(item.token.value)
             return
         name = self._capture(tag, slot)
         if self._data_tags.get(length_tag) == tag:

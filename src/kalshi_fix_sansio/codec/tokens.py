@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
+from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.scalars import LEXICAL
+
 SOH: Final = "\x01"
 NO_TAG: Final = -(10**9)
 """In the place of a tag that is not even a number."""
 _TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
-_LENGTH: Final = re.compile(r"[0-9]{1,9}")
+_LENGTH: Final = re.compile(LEXICAL[Kind.LENGTH])
 
 
 class Form(Enum):

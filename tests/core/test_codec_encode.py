@@ -1,0 +1,309 @@
+"""Encoding: what is written is read again, and what has no form is named."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio._generated import DIALECT as KALSHI
+from kalshi_fix_sansio._generated import NewOrderSingle
+from kalshi_fix_sansio._generated import Party as KalshiParty
+from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
+from kalshi_fix_sansio.framing import is_frame
+from tests.core.tiny_dialect import (
+    DIALECT,
+    ORDER,
+    SENT,
+    Book,
+    Entry,
+    Logon,
+    Order,
+    Party,
+    PartySub,
+    RelatedSym,
+    Request,
+    Trailer,
+    header,
+)
+from tests.core.wire import SOUND, fields_of, joined
+
+CODEC = Codec(DIALECT)
+
+
+def text(message: Message, head: Any = None) -> str:
+    return CODEC.encode(message, head).replace(b"\x01", b"|").decode("latin-1")
+
+
+def body(message: Message) -> str:
+    """What stands between MsgType and CheckSum."""
+    return text(message).split("|", 3)[3].rpartition("10=")[0]
+
+
+def test_a_message_with_a_header() -> None:
+    order = Order(cl_ord_id="a", order_qty="10.00", side="1", text="x")
+    body = "35=D|49=key|56=venue|34=7|52=20260801-12:30:15.123|11=a|38=10.00|54=1|58=x|"
+    whole = f"8=FIXT.1.1|9={len(body)}|{body}"
+    check_sum = sum(whole.replace("|", "\x01").encode()) % 256
+    assert text(order, header("D")) == f"{whole}10={check_sum:03d}|"
+
+
+def test_a_message_without_header() -> None:
+    assert text(Book(symbol="K")) == "8=FIXT.1.1|9=16|35=W|55=K|268=0|10=075|"
+
+
+def test_the_header_and_trailer_of_a_received_message_are_used_again() -> None:
+    whole = joined(fields_of("35=A|49=a|56=b|34=7|52=20260801-12:30:15.123|43=Y|383=1|93=3|89=a\x01b|"))
+    logon = CODEC.decode(whole)
+    assert CODEC.encode(logon) == whole
+    assert "|34=8|" in text(logon, header("A", 8))
+
+
+@pytest.mark.parametrize("line", [line for line in SOUND if "5001" not in line])
+def test_what_was_received_soundly_is_sent_again_with_the_same_meaning(line: str) -> None:
+    message = CODEC.decode(joined(fields_of(line)))
+    again = CODEC.decode(CODEC.encode(message))
+    assert again == message
+    assert again.header.sending_time == SENT
+    assert again.problems == ()
+
+
+def test_data_is_preceded_by_its_length_in_bytes() -> None:
+    assert body(Logon(raw_data=b"a\x01\xe9")) == "95=3|96=a|é|"
+
+
+def test_unknown_fields_stand_before_the_first_group() -> None:
+    order = Order(
+        cl_ord_id="a",
+        order_qty=1,
+        unknown=[(9001, b"x")],
+        alloc_account=1,
+        party_ids=[
+            Party(
+                party_id="p",
+                unknown=[(9002, b"y")],
+                party_sub_ids=[PartySub(party_sub_id="s", unknown=[(9003, b"z")])],
+            )
+        ],
+    )
+    assert body(order) == "11=a|38=1|9001=x|453=1|448=p|9002=y|802=1|523=s|9003=z|79=1|"
+    order.party_ids = []
+    assert body(order) == "11=a|38=1|79=1|9001=x|"
+    book = Book(symbol="K", unknown=[(269, b"x")], text="t")
+    assert body(book) == "55=K|269=x|268=0|58=t|"
+    assert CODEC.decode(CODEC.encode(book)) == book
+
+
+def test_a_message_of_unknown_type_is_sent_as_it_came() -> None:
+    message = UnknownMessage(
+        msg_type="ZZ", unknown=[(55, b"K"), (95, b"3"), (96, b"a\x01b")], header=header("ZZ")
+    )
+    again = CODEC.decode(CODEC.encode(message))
+    assert again == message
+    assert again.header.msg_seq_num == 7
+
+
+def test_an_older_tag_is_sent_only_beside_its_successor() -> None:
+    assert body(Logon(new_flag=True, unknown=[(5001, b"N")])) == "5002=Y|5001=N|"
+    with pytest.raises(EncodeError, match=r"OldFlag \(5001\) cannot be sent as an unknown field of Logon"):
+        CODEC.encode(Logon(unknown=[(5001, b"N")]))
+
+
+def changed(block: Any, **values: Any) -> Any:
+    """The block with attributes set behind the back of its constructor."""
+    for name, value in values.items():
+        setattr(block, name, value)
+    return block
+
+
+def order(**values: Any) -> Order:
+    return Order(cl_ord_id="a", order_qty=1, **values)
+
+
+@pytest.mark.parametrize(
+    ("message", "pattern"),
+    [
+        (changed(order(), price=0.5), r"^Price \(44\): expected a Decimal, not float"),
+        (changed(order(), price=Decimal("NaN")), r"^Price \(44\): NaN"),
+        (changed(order(), text="a\x01b"), r"^Text \(58\): a string cannot hold SOH"),
+        (changed(order(), text=""), r"^Text \(58\): an empty string"),
+        (
+            changed(order(), expire_time=SENT.replace(tzinfo=None)),
+            r"^ExpireTime \(126\): expected a datetime with a",
+        ),
+        (changed(Book(symbol="K"), md_entries=None), r"^NoMDEntries \(268\): expected a list, not NoneType"),
+        (changed(Book(symbol="K"), symbol=None), r"^Symbol \(55\) is required and has no value"),
+        (changed(order(), party_ids=({},)), r"^NoPartyIDs \(453\): expected a list, not tuple"),
+        (changed(order(), party_ids=[{}]), r"^expected Party, not dict, in entry 1 of NoPartyIDs \(453\)"),
+        (
+            order(party_ids=[Party(party_id="p"), changed(Party(party_id="q"), party_id="\x01")]),
+            r"^PartyID \(448\) in entry 2 of NoPartyIDs \(453\): a string cannot hold SOH",
+        ),
+        (
+            order(
+                party_ids=[
+                    Party(party_id="p", party_sub_ids=[changed(PartySub(party_sub_id="s"), party_sub_id=5)])
+                ]
+            ),
+            r"^PartySubID \(523\) in entry 1 of NoPartySubIDs \(802\) in entry 1 of NoPartyIDs \(453\): exp",
+        ),
+        (order(unknown=[(0, b"x")]), "needs a tag from 1 to 999999999, not 0"),
+        (order(unknown=[(10**9, b"x")]), "needs a tag from 1"),
+        (order(unknown=[("9001", b"x")]), "needs a tag from 1"),
+        (order(unknown=[(9001, "x")]), "unknown field 9001 must be bytes, not str"),
+        (order(unknown=[(9001, b"")]), "unknown field 9001 is empty"),
+        (order(unknown=[(9001, b"a\x01b")]), "unknown field 9001 holds SOH"),
+        (
+            order(unknown=[(9000, b"3"), (9001, b"a\x01b")]),
+            "unknown field 9001 holds SOH but is not known to be data",
+        ),
+        (order(unknown=[(38, b"1")]), r"OrderQty \(38\) cannot be sent as an unknown field of Order"),
+        (order(unknown=[(453, b"1")]), r"NoPartyIDs \(453\) cannot be sent as an unknown field of Order"),
+        (order(unknown=[(354, b"1")]), r"EncodedTextLen \(354\) cannot be sent as an unknown field of Order"),
+        (order(unknown=[(34, b"1")]), r"MsgSeqNum \(34\) cannot be sent as an unknown field of Order"),
+        (order(unknown=[(10, b"1")]), r"CheckSum \(10\) cannot be sent as an unknown field of Order"),
+        (
+            UnknownMessage(msg_type="ZZ", unknown=[(52, b"1")]),
+            r"SendingTime \(52\) cannot be sent as an unknown",
+        ),
+        (
+            order(party_ids=[Party(party_id="p", unknown=[(38, b"1")])]),
+            r"OrderQty \(38\) cannot be sent as an unknown field of Party",
+        ),
+        (
+            order(
+                party_ids=[
+                    Party(party_id="p", party_sub_ids=[PartySub(party_sub_id="s", unknown=[(448, b"1")])])
+                ]
+            ),
+            r"PartyID \(448\) cannot be sent as an unknown field of PartySub",
+        ),
+        (
+            changed(Logon(), trailer=changed(Trailer(), signature="x")),
+            r"^Signature \(89\): expected bytes, not str",
+        ),
+        (
+            changed(Logon(), header=changed(header("A"), msg_seq_num=-1)),
+            r"^MsgSeqNum \(34\): expected a sequence number",
+        ),
+        (
+            changed(UnknownMessage(msg_type="ZZ"), trailer=changed(Trailer(), signature=b"")),
+            r"^Signature \(89\)",
+        ),
+    ],
+)
+def test_what_has_no_form_is_named(message: Message, pattern: str) -> None:
+    with pytest.raises(EncodeError, match=pattern):
+        CODEC.encode(message)
+
+
+def test_generated_encoders_fail_with_the_field_named_too() -> None:
+    codec = Codec(KALSHI)
+    single = NewOrderSingle(
+        cl_ord_id="a", order_qty=1, ord_type="2", price="0.45", side="1", symbol="K", party_ids=[]
+    )
+    assert is_frame(codec.encode(single))
+    with pytest.raises(EncodeError, match=r"^Price \(44\): expected a Decimal, not float"):
+        codec.encode(changed(single, price=0.45))
+    with pytest.raises(EncodeError, match=r"^expected Party, not dict, in entry 1"):
+        codec.encode(changed(single, price=Decimal(1), party_ids=[{}]))
+    with pytest.raises(EncodeError, match=r"^PartyID \(448\) in entry 1 of NoPartyIDs \(453\) is required"):
+        codec.encode(
+            changed(single, party_ids=[changed(KalshiParty(party_id="p"), party_id=None, party_role=5)])
+        )
+
+
+def test_a_failure_that_is_no_field_s_is_not_swallowed() -> None:
+    with pytest.raises(AttributeError):
+        CODEC.encode(order(), header=object())
+
+    def broken(block: Any) -> str:
+        raise ValueError("no field's fault")
+
+    layout = attrs.evolve(ORDER, body=attrs.evolve(ORDER.body, encode=broken))
+    codec = Codec(attrs.evolve(DIALECT, messages={"D": layout}))
+    with pytest.raises(ValueError, match="no field's fault"):
+        codec.encode(order())
+
+
+def test_a_message_of_another_dialect_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match="Order is not a message of kalshi"):
+        Codec(KALSHI).encode(order())
+
+
+UNKNOWN = st.lists(
+    st.tuples(
+        st.sampled_from([9001, 9002, 383, 269, 999_999_999]),
+        st.binary(min_size=1).filter(lambda v: b"\x01" not in v),
+    ),
+    max_size=3,
+)
+STRINGS = st.text(st.characters(min_codepoint=2, max_codepoint=255), min_size=1, max_size=5)
+DECIMALS = st.decimals(-(10**6), 10**6, places=4)
+TIMES = st.datetimes(timezones=st.just(UTC)).map(
+    lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)
+)
+OPTIONAL = st.none
+SUBS = st.builds(
+    PartySub, party_sub_id=STRINGS, party_sub_id_type=OPTIONAL() | st.integers(-5, 5), unknown=UNKNOWN
+)
+PARTY = st.builds(
+    Party,
+    party_id=STRINGS,
+    party_role=OPTIONAL() | st.sampled_from([3, 35, 99]),
+    party_sub_ids=st.lists(SUBS, max_size=3),
+    encoded_text=OPTIONAL() | st.binary(min_size=1, max_size=5),
+    unknown=UNKNOWN,
+)
+ENTRY = st.builds(
+    Entry,
+    md_entry_type=st.sampled_from(["1", "2", "Z"]),
+    md_entry_px=DECIMALS,
+    md_entry_size=OPTIONAL() | DECIMALS,
+    md_entry_date=OPTIONAL() | st.dates(),
+    unknown=UNKNOWN.map(lambda fields: [field for field in fields if field[0] != 269]),
+)
+ORDERS = st.builds(
+    Order,
+    cl_ord_id=STRINGS,
+    order_qty=DECIMALS,
+    ord_type=OPTIONAL() | st.sampled_from("12Z"),
+    price=OPTIONAL() | DECIMALS,
+    side=OPTIONAL() | st.sampled_from("12Z"),
+    symbol=OPTIONAL() | STRINGS,
+    text=OPTIONAL() | STRINGS,
+    expire_time=OPTIONAL() | TIMES,
+    settl_date=OPTIONAL() | st.dates(),
+    ref_seq_num=OPTIONAL() | st.integers(0, 10**9),
+    party_ids=st.lists(PARTY, max_size=3),
+    alloc_account=OPTIONAL() | st.integers(-5, 5),
+    encoded_text=OPTIONAL() | st.binary(min_size=1, max_size=5),
+    unknown=UNKNOWN,
+)
+BOOKS = st.builds(
+    Book,
+    symbol=STRINGS,
+    md_entries=st.lists(ENTRY, max_size=5),
+    party_ids=st.lists(PARTY, max_size=2),
+    text=OPTIONAL() | STRINGS,
+    unknown=UNKNOWN,
+)
+SYMBOLS = st.builds(RelatedSym, symbol=STRINGS, order_qty=OPTIONAL() | DECIMALS, unknown=UNKNOWN)
+REQUESTS = st.builds(
+    Request, related_sym=st.lists(SYMBOLS, max_size=3), text=OPTIONAL() | STRINGS, unknown=UNKNOWN
+)
+
+
+@settings(max_examples=400)
+@given(ORDERS | BOOKS | REQUESTS)
+def test_decoding_what_was_encoded_gives_it_back(message: Message) -> None:
+    again = CODEC.decode(CODEC.encode(message, header(message.msg_type)))
+    assert again == message
+    assert again.problems == ()

@@ -1,0 +1,120 @@
+"""Inspection: a message taken apart for people, however damaged it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Node
+from kalshi_fix_sansio.problems import Reason
+from tests.core.tiny_dialect import DIALECT, FIELDS, ORDER, PARTIES, frame
+from tests.core.wire import SOUND, damaged
+
+CODEC = Codec(DIALECT)
+
+
+def shown(nodes: tuple[Node, ...]) -> str:
+    """The nodes as `tag=value` text, entries in brackets."""
+    parts = []
+    for node in nodes:
+        if isinstance(node, FieldNode):
+            parts.append(f"{node.tag}={node.text}" + ("" if node.placed else "?"))
+        else:
+            entries = "".join(f"[{shown(entry)}]" for entry in node.entries)
+            parts.append(f"{node.tag}={node.raw.decode()}{entries}")
+    return " ".join(parts)
+
+
+def test_a_sound_message() -> None:
+    inspection = CODEC.inspect(frame("D", "11=a|38=10.00|453=1|448=p|802=1|523=s|58=x|"))
+    assert inspection.msg_type == "D"
+    assert inspection.layout is ORDER
+    assert shown(inspection.header) == "8=FIXT.1.1 9=88 35=D 49=a 56=b 34=7 52=20260801-12:30:15.123"
+    assert shown(inspection.body) == "11=a 38=10.00 453=1[448=p 802=1[523=s]] 58=x"
+    assert shown(inspection.trailer).startswith("10=")
+    assert inspection.problems == ()
+    quantity, parties = inspection.body[1:3]
+    assert isinstance(quantity, FieldNode)
+    assert quantity.layout is FIELDS[38]
+    assert isinstance(parties, GroupNode)
+    assert parties.layout.entry is PARTIES.entry
+
+
+def test_everything_on_the_wire_is_shown_in_its_place() -> None:
+    inspection = CODEC.inspect(frame("D", "11=a|9001=x|11=b|383=5|453=2|448=p|9002=y|43=Y|38=1|9003=|"))
+    assert shown(inspection.body) == "11=a 9001=x? 11=b? 383=5? 453=2[448=p 9002=y?] 38=1 9003=?"
+    assert shown(inspection.header).endswith("52=20260801-12:30:15.123 43=Y")
+    undefined, other = inspection.body[1], inspection.body[3]
+    assert isinstance(undefined, FieldNode)
+    assert undefined.layout is None
+    assert isinstance(other, FieldNode)
+    assert other.layout is FIELDS[383]
+
+
+def test_unknown_tags_and_missing_fields_are_told_apart() -> None:
+    inspection = CODEC.inspect(frame("D", "11=a|9001=x|383=5|"))
+    assert [(problem.reason, problem.tag) for problem in inspection.problems] == [
+        (Reason.UNDEFINED_TAG, 9001),
+        (Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 383),
+        (Reason.REQUIRED_TAG_MISSING, 38),
+    ]
+
+
+def test_a_wrong_frame_is_told_first_and_its_fields_shown() -> None:
+    whole = frame("D", "11=a|38=x|").replace(b"\x019=", b"\x019=1")[:-4] + b"000\x01"
+    inspection = CODEC.inspect(whole)
+    length, check_sum, quantity = inspection.problems
+    assert str(length).startswith("BodyLength (9) is '1")
+    assert str(check_sum).startswith("CheckSum (10) is '000', expected ")
+    assert quantity.tag == 38
+    assert shown(inspection.body) == "11=a 38=x"
+
+
+@pytest.mark.parametrize("size", range(1, len(frame("D", "11=a|38=1|453=1|448=p|"))))
+def test_a_message_cut_short_anywhere(size: int) -> None:
+    whole = frame("D", "11=a|38=1|453=1|448=p|")
+    inspection = CODEC.inspect(whole[:size])
+    assert inspection.problems
+    assert len({(problem.reason, problem.tag) for problem in inspection.problems}) == len(inspection.problems)
+
+
+def test_the_field_that_the_cut_went_through_is_named() -> None:
+    inspection = CODEC.inspect(frame("D", "11=a|38=1|44=0.4567|")[:-10])
+    assert [str(problem) for problem in inspection.problems] == [
+        "CheckSum (10) with three digits is not the last field: the message is cut short or damaged",
+        "Price (44) is cut short: the message ends in it",
+    ]
+    assert shown(inspection.body) == "11=a 38=1"
+    inspection = CODEC.inspect(frame("D", "11=a|38=1|9001=abc|")[:-10])
+    assert str(inspection.problems[1]) == "tag 9001 is cut short: the message ends in it"
+
+
+def test_another_version_is_told_once() -> None:
+    whole = frame("A", "").replace(b"FIXT.1.1", b"FIX.4.4", 1)
+    assert [(problem.reason, problem.tag) for problem in CODEC.inspect(whole).problems] == [
+        (Reason.VALUE_INCORRECT, 10),
+        (Reason.VALUE_INCORRECT, 8),
+    ]
+    beer = CODEC.inspect(frame("A", "").replace(b"FIXT.1.1", b"BEER", 1))
+    assert [problem.tag for problem in beer.problems] == [8, 10]
+
+
+def test_messages_of_unknown_type_are_shown_field_by_field() -> None:
+    inspection = CODEC.inspect(frame("ZZ", "55=K|453=1|448=p|"))
+    assert (inspection.msg_type, inspection.layout) == ("ZZ", None)
+    assert shown(inspection.body) == "55=K? 453=1? 448=p?"
+    assert [problem.reason for problem in inspection.problems] == [Reason.INVALID_MSG_TYPE]
+
+
+def test_bytes_that_are_no_message() -> None:
+    inspection = CODEC.inspect(b"8=")
+    assert inspection.msg_type is None
+    assert CODEC.inspect(b"").problems
+
+
+@settings(max_examples=200)
+@given(damaged(SOUND), st.integers(0, 60), st.binary(max_size=3))
+def test_nothing_is_too_damaged(whole: bytes, at: int, junk: bytes) -> None:
+    inspection = CODEC.inspect(whole[: -at or None] + junk)
+    assert shown(inspection.header).startswith("8=FIXT.1.1")

@@ -1,0 +1,474 @@
+"""Lenient decoding: nothing is lost for being new, malformed or in another place, and everything is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.base import UnknownMessage
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.framing import Frame, encode_frame
+from kalshi_fix_sansio.problems import Problem, Reason
+from tests.core.tiny_dialect import (
+    DIALECT,
+    SENT,
+    Book,
+    Entry,
+    Logon,
+    Order,
+    OrdType,
+    Party,
+    PartySub,
+    RelatedSym,
+    Request,
+    Role,
+    Side,
+    frame,
+)
+
+CODEC = Codec(DIALECT)
+
+
+def decode(msg_type: str, body: str) -> Any:
+    return CODEC.decode(frame(msg_type, body))
+
+
+def found(message: Any) -> list[tuple[Reason, int | None, str | None]]:
+    return [(problem.reason, problem.tag, problem.value) for problem in message.problems]
+
+
+def texts(message: Any) -> list[str]:
+    return [str(problem) for problem in message.problems]
+
+
+def test_every_kind_of_value_is_typed() -> None:
+    order = decode(
+        "D",
+        "11=a|38=10.00|40=2|44=0.45|54=1|126=20260801-12:00:00|64=20260802|45=9|79=-3|354=3|355=x\x01y|",
+    )
+    assert order == Order(
+        cl_ord_id="a",
+        order_qty="10.00",
+        ord_type=OrdType.LIMIT,
+        price="0.45",
+        side=Side.BUY,
+        expire_time=datetime(2026, 8, 1, 12, tzinfo=UTC),
+        settl_date=date(2026, 8, 2),
+        ref_seq_num=9,
+        alloc_account=-3,
+        encoded_text=b"x\x01y",
+    )
+    assert order.problems == ()
+    assert type(order.side) is Side
+    assert decode("A", "383=100|5002=N|") == Logon(max_message_size=100, new_flag=False)
+    entry = decode("W", "55=K|268=1|269=2|270=1|273=10:11:12.5|".replace(".5", ".500")).md_entries[0]
+    assert entry.md_entry_time == time(10, 11, 12, 500000)
+
+
+def test_header_and_trailer_are_typed_in_any_order() -> None:
+    body = b"35=A\x0134=7\x0152=20260801-12:30:15.123\x0156=b\x0143=Y\x0149=a\x0193=3\x0189=x\x01y\x01"
+    whole = encode_frame("FIXT.1.1", body)
+    logon = CODEC.decode(whole)
+    assert (logon.header.begin_string, logon.header.msg_type) == ("FIXT.1.1", "A")
+    assert logon.header.body_length == len(body)
+    assert (logon.header.sender_comp_id, logon.header.target_comp_id) == ("a", "b")
+    assert (logon.header.msg_seq_num, logon.header.sending_time) == (7, SENT)
+    assert logon.header.poss_dup_flag is True
+    assert logon.trailer.signature == b"x\x01y"
+    assert logon.trailer.check_sum == whole[-4:-1].decode()
+    assert logon.problems == ()
+
+
+def test_a_header_field_in_the_body_is_still_read() -> None:
+    order = CODEC.decode(frame("D", "11=a|52=20260801-12:30:15.123|38=1|", head="49=a|56=b|34=7|"))
+    assert order.header.sending_time == SENT
+    assert order.problems == ()
+
+
+def test_unknown_code_values_stay_plain_values() -> None:
+    order = decode("D", "11=a|38=1|54=Q|40=9|453=1|448=p|452=99|")
+    assert order.side == "Q"
+    assert order.ord_type == "9"
+    assert order.party_ids[0].party_role == 99
+    assert order.problems == ()
+
+
+def test_code_values_of_integers_are_numbers_however_written() -> None:
+    parties = decode("D", "11=a|38=1|453=3|448=p|452=35|448=q|452=0035|448=r|452=007|").party_ids
+    assert [party.party_role for party in parties] == [Role.MAKER, Role.MAKER, 7]
+    assert [type(party.party_role) for party in parties] == [Role, Role, int]
+
+
+def test_unknown_fields_are_kept_where_they_stand() -> None:
+    order = decode(
+        "D", "9001=top|11=a|38=1|453=2|448=p|9002=in p|802=1|523=s|9003=in s|448=q|9004=in q|79=1|9005=end|"
+    )
+    assert order.unknown == ((9001, b"top"), (9005, b"end"))
+    assert order.party_ids == [
+        Party(
+            party_id="p",
+            unknown=((9002, b"in p"),),
+            party_sub_ids=[PartySub(party_sub_id="s", unknown=((9003, b"in s"),))],
+        ),
+        Party(party_id="q", unknown=((9004, b"in q"),)),
+    ]
+    assert order.alloc_account == 1
+    assert order.problems == ()
+
+
+def test_a_known_tag_of_another_message_is_unknown_here() -> None:
+    assert decode("W", "55=K|268=0|44=0.45|").unknown == ((44, b"0.45"),)
+
+
+def test_unknown_fields_in_every_entry_do_not_end_the_group() -> None:
+    """What happened when a venue added fields to the entries of its books."""
+    book = decode("W", "55=K|268=3|269=1|270=1|9001=x|269=2|9001=y|270=2|9001=z|269=1|270=3|58=after|")
+    assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
+    assert [entry.unknown for entry in book.md_entries] == [((9001, b"x"),), ((9001, b"y"), (9001, b"z")), ()]
+    assert book.text == "after"
+    assert book.problems == ()
+
+
+def test_a_field_of_the_body_between_entries_does_not_lose_the_entries_behind_it() -> None:
+    book = decode("W", "55=K|268=3|269=1|270=1|58=between|269=2|270=2|269=1|270=3|")
+    assert [entry.md_entry_px for entry in book.md_entries] == [1, 2, 3]
+    assert book.text == "between"
+    assert book.problems == ()
+
+
+def test_a_field_of_the_body_inside_an_entry_does_not_lose_the_rest_of_it() -> None:
+    book = decode("W", "55=K|268=2|269=1|58=inside|270=1|269=2|270=2|")
+    assert book.md_entries == [
+        Entry(md_entry_type="1", md_entry_px=1),
+        Entry(md_entry_type="2", md_entry_px=2),
+    ]
+    assert (book.text, book.problems) == ("inside", ())
+
+
+def test_a_nested_group_goes_on_behind_a_field_of_its_entry() -> None:
+    order = decode("D", "11=a|38=1|453=1|448=p|802=2|523=s|452=3|523=t|")
+    assert order.party_ids == [
+        Party(
+            party_id="p", party_role=3, party_sub_ids=[PartySub(party_sub_id="s"), PartySub(party_sub_id="t")]
+        )
+    ]
+    assert order.problems == ()
+
+
+def test_group_fields_without_their_counter_are_unknown() -> None:
+    order = decode("D", "11=a|38=1|448=p|452=3|")
+    assert order.unknown == ((448, b"p"), (452, b"3"))
+    assert order.party_ids == []
+
+
+def test_entries_in_another_order_than_the_layout() -> None:
+    order = decode("D", "11=a|38=1|453=2|452=3|448=p|448=q|452=35|")
+    assert order.party_ids == [Party(party_id="p", party_role=3), Party(party_id="q", party_role=35)]
+    assert order.problems == ()
+
+
+def test_entries_may_open_with_another_delimiter() -> None:
+    assert decode("R", "146=2|38=5|38=6|").related_sym == [
+        RelatedSym(order_qty=5),
+        RelatedSym(order_qty=6),
+    ]
+    assert decode("R", "146=1|152=5|55=K|").related_sym == [RelatedSym(symbol="K", cash_order_qty=5)]
+    mixed = decode("R", "146=3|55=K|38=5|38=6|152=7|38=8|")
+    assert mixed.related_sym == [
+        RelatedSym(symbol="K", order_qty=5),
+        RelatedSym(order_qty=6, cash_order_qty=7),
+        RelatedSym(order_qty=8),
+    ]
+    assert mixed.problems == ()
+
+
+def test_a_delimiter_that_comes_again_after_the_last_entry_is_a_repetition() -> None:
+    request = decode("R", "146=1|55=K|38=5|38=6|")
+    assert request.related_sym == [RelatedSym(symbol="K", order_qty=5)]
+    assert found(request) == [(Reason.TAG_REPEATED, 38, "6")]
+
+
+@pytest.mark.parametrize(
+    ("counter", "entries"),
+    [("3", 2), ("1", 2), ("0", 2), ("999999999999999999", 2), ("5", 0), ("1", 0)],
+)
+def test_a_counter_that_lies_is_told_and_every_entry_kept(counter: str, entries: int) -> None:
+    book = decode("W", f"55=K|268={counter}|" + "269=1|270=1|" * entries + "58=x|")
+    assert len(book.md_entries) == entries
+    assert book.text == "x"
+    assert found(book) == [(Reason.WRONG_NUM_IN_GROUP, 268, counter)]
+    assert texts(book)[0].startswith(f"NoMDEntries (268) is '{counter}', but {entries} entries were found")
+
+
+@pytest.mark.parametrize("counter", ["-1", "x", "1.0", "9" * 30, "+1"])
+def test_a_counter_that_is_no_count_is_told_and_every_entry_kept(counter: str) -> None:
+    book = decode("W", f"55=K|268={counter}|269=1|270=1|269=2|270=2|")
+    assert len(book.md_entries) == 2
+    assert found(book) == [(Reason.INCORRECT_DATA_FORMAT, 268, counter)]
+
+
+def test_a_counter_without_value() -> None:
+    book = decode("W", "55=K|268=|269=1|270=1|")
+    assert len(book.md_entries) == 1
+    assert found(book) == [(Reason.TAG_WITHOUT_VALUE, 268, "")]
+
+
+def test_a_counter_of_zero_and_no_counter_give_an_empty_list() -> None:
+    assert decode("W", "55=K|268=0|").md_entries == []
+    assert decode("D", "11=a|38=1|").party_ids == []
+    assert decode("W", "55=K|268=0|").problems == ()
+
+
+def test_a_second_counter_of_the_same_group_is_told_and_its_entries_kept() -> None:
+    order = decode("D", "11=a|38=1|453=1|448=p|58=x|453=1|448=q|")
+    assert [party.party_id for party in order.party_ids] == ["p", "q"]
+    assert found(order) == [(Reason.WRONG_NUM_IN_GROUP, 453, "1"), (Reason.TAG_REPEATED, 453, "1")]
+
+
+def test_an_unknown_field_between_counter_and_first_entry_belongs_to_the_enclosing_block() -> None:
+    order = decode("D", "11=a|38=1|453=1|9001=x|448=p|802=1|9002=y|523=s|")
+    assert order.unknown == ((9001, b"x"),)
+    (party,) = order.party_ids
+    assert party.unknown == ((9002, b"y"),)
+    assert party.party_sub_ids == [PartySub(party_sub_id="s")]
+
+
+@pytest.mark.parametrize(
+    ("body", "attribute", "problem"),
+    [
+        ("11=a|38=1e5|", "order_qty", (Reason.INCORRECT_DATA_FORMAT, 38, "1e5")),
+        ("11=a|38=|", "order_qty", (Reason.TAG_WITHOUT_VALUE, 38, "")),
+        ("11=a|", "order_qty", (Reason.REQUIRED_TAG_MISSING, 38, None)),
+        ("11=a|38=1|44=NaN|", "price", (Reason.INCORRECT_DATA_FORMAT, 44, "NaN")),
+        ("11=a|38=1|54=10|", "side", (Reason.INCORRECT_DATA_FORMAT, 54, "10")),
+        (
+            "11=a|38=1|126=20260230-12:00:00|",
+            "expire_time",
+            (Reason.INCORRECT_DATA_FORMAT, 126, "20260230-12:00:00"),
+        ),
+        ("11=a|38=1|64=20260230|", "settl_date", (Reason.INCORRECT_DATA_FORMAT, 64, "20260230")),
+        ("11=a|38=1|45=-1|", "ref_seq_num", (Reason.INCORRECT_DATA_FORMAT, 45, "-1")),
+        ("11=a|38=1|58=|", "text", (Reason.TAG_WITHOUT_VALUE, 58, "")),
+        ("11=a|38=1|9001=|", "text", (Reason.TAG_WITHOUT_VALUE, 9001, "")),
+    ],
+)
+def test_what_cannot_be_read_is_none_and_told(
+    body: str, attribute: str, problem: tuple[Reason, int, str | None]
+) -> None:
+    order = decode("D", body)
+    assert getattr(order, attribute) is None
+    assert order.cl_ord_id == "a"
+    assert found(order) == [problem]
+    assert order.unknown == ()
+
+
+def test_the_first_of_repeated_fields_counts_and_the_others_are_told() -> None:
+    order = decode("D", "11=a|38=1|11=b|11=c|453=1|448=p|448=q|")
+    assert order.cl_ord_id == "a"
+    assert [party.party_id for party in order.party_ids] == ["p", "q"]
+    assert found(order) == [
+        (Reason.TAG_REPEATED, 11, "b"),
+        (Reason.TAG_REPEATED, 11, "c"),
+        (Reason.WRONG_NUM_IN_GROUP, 453, "1"),
+    ]
+    assert order.unknown == ()
+    assert decode("D", "11=|11=b|38=1|").cl_ord_id is None
+
+
+def test_what_is_missing_is_told_with_its_place() -> None:
+    order = CODEC.decode(
+        frame("D", "38=1|453=2|448=p|802=1|803=4|452=3|", head="56=b|34=7|52=20260801-12:30:15.123|")
+    )
+    assert [(problem.tag, str(problem)) for problem in order.problems] == [
+        (453, "NoPartyIDs (453) is '2', but 1 entry was found"),
+        (523, "PartySubID (523) is missing in entry 1 of NoPartySubIDs (802)"),
+        (49, "SenderCompID (49) is missing"),
+        (11, "ClOrdID (11) is missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "tag"),
+    [
+        ("0=x", 0),
+        ("-1=x", -1),
+        ("011=x", 11),
+        ("=x", None),
+        ("x=y", None),
+        ("1.5=y", None),
+        ("9999999999=x", None),
+        ("garbage", None),
+        ("", None),
+        ("11 =x", None),
+    ],
+)
+def test_what_is_no_field_is_told_whole(field: str, tag: int | None) -> None:
+    order = decode("D", f"11=a|{field}|38=1|")
+    assert (order.cl_ord_id, order.order_qty) == ("a", 1)
+    assert found(order) == [(Reason.INVALID_TAG_NUMBER, tag, field)]
+
+
+def test_equals_signs_belong_to_the_value() -> None:
+    order = decode("D", "11=a|58=x=11=evil|38=1|")
+    assert (order.cl_ord_id, order.text, order.problems) == ("a", "x=11=evil", ())
+
+
+# --- data fields --------------------------------------------------------------------------------------
+
+
+def test_data_is_read_by_its_length() -> None:
+    logon = decode("A", "95=12|96=a\x0110=000\x01b\x01c|383=5|")
+    assert logon.raw_data == b"a\x0110=000\x01b\x01c"
+    assert (logon.max_message_size, logon.problems) == (5, ())
+
+
+def test_data_without_length_ends_at_the_next_soh() -> None:
+    logon = decode("A", "96=abc|383=5|")
+    assert (logon.raw_data, logon.max_message_size, logon.problems) == (b"abc", 5, ())
+
+
+@pytest.mark.parametrize("length", ["2", "4", "999999999", "0"])
+def test_a_length_that_does_not_lead_to_the_end_is_told(length: str) -> None:
+    logon = decode("A", f"95={length}|96=abc|383=5|")
+    assert (logon.raw_data, logon.max_message_size) == (b"abc", 5)
+    assert found(logon) == [(Reason.VALUE_INCORRECT, 95, length)]
+    assert texts(logon) == [f"RawDataLength (95) is '{length}', but RawData (96) does not end there"]
+
+
+@pytest.mark.parametrize("length", ["-3", "x", "3.0", "9" * 20])
+def test_a_length_that_is_none_is_told(length: str) -> None:
+    logon = decode("A", f"95={length}|96=abc|383=5|")
+    assert (logon.raw_data, logon.max_message_size) == (b"abc", 5)
+    assert found(logon) == [(Reason.INCORRECT_DATA_FORMAT, 95, length)]
+
+
+def test_a_length_of_many_digits_is_no_way_to_the_end() -> None:
+    assert found(decode("A", "95=1000000000|96=abc|")) == [(Reason.VALUE_INCORRECT, 95, "1000000000")]
+
+
+def test_a_length_apart_from_its_data_is_told() -> None:
+    logon = decode("A", "95=3|383=5|96=abc|")
+    assert logon.raw_data == b"abc"
+    assert found(logon) == [(Reason.TAG_OUT_OF_ORDER, 95, "3")]
+    assert found(CODEC.decode(frame("A", "383=5|95=3|"))) == [(Reason.TAG_OUT_OF_ORDER, 95, "3")]
+
+
+def test_empty_data_is_a_field_without_value() -> None:
+    logon = decode("A", "95=0|96=|383=5|")
+    assert (logon.raw_data, logon.max_message_size) == (None, 5)
+    assert [(problem.reason, problem.tag) for problem in logon.problems] == [(Reason.TAG_WITHOUT_VALUE, 96)]
+
+
+def test_data_that_is_unknown_here_is_read_by_its_length_all_the_same() -> None:
+    book = decode("W", "55=K|268=0|95=3|96=a\x01b|58=x|")
+    assert book.unknown == ((95, b"3"), (96, b"a\x01b"))
+    assert book.text == "x"
+
+
+# --- older tags ---------------------------------------------------------------------------------------
+
+
+def test_an_older_tag_fills_the_attribute() -> None:
+    logon = decode("A", "5001=Y|")
+    assert (logon.new_flag, logon.unknown, logon.problems) == (True, (), ())
+
+
+@pytest.mark.parametrize("body", ["5001=Y|5002=N|9001=x|", "5002=N|5001=Y|9001=x|"])
+def test_an_older_tag_beside_its_successor_is_kept_as_unknown(body: str) -> None:
+    logon = decode("A", body)
+    assert (logon.new_flag, logon.unknown, logon.problems) == (False, ((5001, b"Y"), (9001, b"x")), ())
+
+
+def test_an_older_tag_with_an_unfit_value_or_twice_is_told() -> None:
+    assert found(decode("A", "5001=maybe|")) == [(Reason.INCORRECT_DATA_FORMAT, 5001, "maybe")]
+    assert found(decode("A", "5001=|")) == [(Reason.TAG_WITHOUT_VALUE, 5001, "")]
+    logon = decode("A", "5001=Y|5001=N|")
+    assert logon.new_flag is True
+    assert found(logon) == [(Reason.TAG_REPEATED, 5001, "N")]
+
+
+# --- secrets ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "554=SeSaMe|554=SeSaMe2|",
+        "554=|554=SeSaMe|",
+        "0554=SeSaMe|",
+        "95=3|96=SeSaMe|",
+        "96=SeSaMe|96=SeSaMe|",
+    ],
+)
+def test_secret_values_never_show(body: str) -> None:
+    message, problems = CODEC.check(frame("A", body))
+    inspection = CODEC.inspect(frame("A", body))
+    shown = f"{message!r} {message.problems!r} {problems!r} {inspection!r}"
+    assert problems
+    assert "SeSaMe" not in shown
+
+
+# --- messages of unknown type, and what is no message --------------------------------------------------
+
+
+def test_a_message_of_unknown_type_keeps_everything() -> None:
+    message = decode("ZZ", "55=K|453=1|448=p|9001=x|95=3|96=a\x01b|55=L|")
+    assert isinstance(message, UnknownMessage)
+    assert message == UnknownMessage(
+        msg_type="ZZ",
+        unknown=((55, b"K"), (453, b"1"), (448, b"p"), (9001, b"x"), (95, b"3"), (96, b"a\x01b"), (55, b"L")),
+    )
+    assert message.header.msg_seq_num == 7
+    assert message.problems == ()
+
+
+def test_another_version_of_fix_is_told() -> None:
+    whole = encode_frame("FIX.4.4", b"35=A\x0149=a\x0156=b\x0134=7\x0152=20260801-12:30:15\x01")
+    assert found(CODEC.decode(whole)) == [(Reason.VALUE_INCORRECT, 8, "FIX.4.4")]
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"x", frame("A", "")[:-1], frame("A", "").replace(b"9=", b"9=1"), b"8=FIX\x01"]
+)
+def test_what_is_not_one_whole_message_is_refused(broken: bytes) -> None:
+    for decode_it in (CODEC.decode, CODEC.decode_strict, CODEC.check):
+        with pytest.raises(DecodeError, match="not one whole FIX message") as refused:
+            decode_it(broken)
+        assert refused.value.problems
+
+
+def test_a_frame_is_believed() -> None:
+    whole = frame("D", "11=a|38=1|")
+    wrong_sum = whole[:-4] + b"999\x01"
+    with pytest.raises(DecodeError):
+        CODEC.decode(wrong_sum)
+    assert CODEC.decode(Frame(wrong_sum)) == CODEC.decode(whole)
+    with pytest.raises(DecodeError, match=r"no MsgType \(35\)"):
+        CODEC.decode(Frame(b"nonsense"))
+
+
+def test_problems_are_values() -> None:
+    assert decode("D", "11=a|").problems == (
+        Problem(Reason.REQUIRED_TAG_MISSING, "OrderQty (38) is missing", 38),
+    )
+
+
+def test_long_values_are_quoted_in_part_and_kept_whole() -> None:
+    (problem,) = decode("D", f"11=a|38={'x' * 500}|").problems
+    assert len(problem.text) < 250
+    assert problem.value == "x" * 500
+
+
+def test_an_order_of_decimals_keeps_its_scale() -> None:
+    assert str(decode("D", "11=a|38=10.00|").order_qty) == "10.00"
+    assert decode("D", "11=a|38=10.00|").order_qty == Decimal(10)
+
+
+def test_requests_and_books_without_groups_are_whole() -> None:
+    assert decode("R", "79=1|").problems[0].tag == 146
+    assert decode("R", "79=1|") == Request(alloc_account=1)
+    assert decode("W", "55=K|268=0|") == Book(symbol="K")
