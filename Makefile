@@ -118,7 +118,7 @@ clean: ## remove everything that was built or installed here
 	install="$*/bin/python -m pip install -qq --no-index --no-deps --find-links $(WHEELS) $$quickfix"; \
 	$$install 2>/dev/null || { \
 		echo "compiling $$quickfix, once: this takes some minutes"; \
-		CFLAGS="-O0 -g0" $*/bin/python -m pip wheel -qq --no-cache-dir --no-build-isolation --no-deps \
+		CXXFLAGS="-O0 -g0" $*/bin/python -m pip wheel -qq --no-cache-dir --no-build-isolation --no-deps \
 			--require-hashes -r requirements/quickfix.txt --wheel-dir $(WHEELS); \
 		$$install; \
 	}
