@@ -1,0 +1,32 @@
+"""Counts the scenarios of a run: how many per role, in virtual time and over sockets."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+_SCENARIO = re.compile(
+    r"scenarios/test_scenarios\.py::test_(in_virtual_time|over_sockets)\[(initiator|acceptor)-"
+)
+_TRANSPORTS = {"in_virtual_time": "in virtual time", "over_sockets": "over sockets"}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add the line that says what was played."""
+    passed: Counter[tuple[str, str]] = Counter()
+    failed: Counter[tuple[str, str]] = Counter()
+    for outcome, counter in (("passed", passed), ("failed", failed), ("error", failed)):
+        for report in terminalreporter.getreports(outcome):
+            found = _SCENARIO.search(report.nodeid)
+            if found:
+                counter[found[2], found[1]] += 1
+    if not passed and not failed:
+        return
+    for role in ("initiator", "acceptor"):
+        parts = []
+        for name, words in _TRANSPORTS.items():
+            lost = f" ({failed[role, name]} failed)" if failed[role, name] else ""
+            parts.append(f"{passed[role, name]} {words}{lost}")
+        terminalreporter.write_line(f"session scenarios, our side the {role}: {', '.join(parts)}")

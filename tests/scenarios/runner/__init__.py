@@ -1,0 +1,1 @@
+"""Plays scenario files against a session: in memory, and over a socket."""

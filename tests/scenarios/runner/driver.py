@@ -1,0 +1,79 @@
+"""What an adapter does with a session, but for the transport and for real time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.session import Session
+from tests.helpers import Clock
+
+Call = Callable[[Session, Instant], object]
+MAX_TIMERS = 10_000
+"""How often timers may fire without any byte coming before a scenario is thought to run in a circle."""
+
+
+class Driver:
+    """Writes what is to be sent, fires timers when they are due on the scenario's clock, closes."""
+
+    def __init__(
+        self, session: Session, clock: Clock, write: Callable[[bytes], object], close: Callable[[], object]
+    ) -> None:
+        self.session = session
+        self.clock = clock
+        self.may_write = True
+        """Whether the transport takes bytes: not while it is full because the peer does not read."""
+        self._write = write
+        self._close = close
+        self._closed = False
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the transport."""
+        self.session.receive_data(data, self.clock.now)
+        self.settle()
+
+    def end_of_file(self) -> None:
+        """The transport has ended."""
+        self._closed = True
+        self.session.receive_eof(self.clock.now)
+        self.settle()
+
+    def call(self, call: Call) -> None:
+        """Do what the user wants; what that raises goes to the user."""
+        try:
+            call(self.session, self.clock.now)
+        finally:
+            self.settle()
+
+    def wait_until(self, seconds: float) -> None:
+        """Let time pass, stopping at every deadline on the way."""
+        for _ in range(MAX_TIMERS):
+            deadline = self.session.next_deadline()
+            if deadline is None or deadline > seconds:
+                break
+            self.clock.advance(max(deadline - self.clock.monotonic, 0.0))
+            self.session.handle_timer(self.clock.now)
+            self.settle()
+        else:
+            raise AssertionError("the session's timers never rest")
+        self.clock.advance(seconds - self.clock.monotonic)
+
+    def settle(self) -> None:
+        """Write, and do what is due now, until nothing is left to do."""
+        for _ in range(MAX_TIMERS):
+            self._flush()
+            deadline = self.session.next_deadline()
+            if deadline is None or deadline > self.clock.monotonic or not self.may_write:
+                return
+            self.session.handle_timer(self.clock.now)
+        raise AssertionError("the session's timers never rest")
+
+    def _flush(self) -> None:
+        if not self.may_write or self._closed:
+            return
+        data = self.session.data_to_send()
+        if data:
+            self._write(data)
+        if self.session.wants_close:
+            self._closed = True
+            self._close()

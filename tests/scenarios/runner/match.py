@@ -1,0 +1,129 @@
+"""Whether what a session sent and told is what a scenario expects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.layout import Dialect, FieldMember
+from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.scalars import FORMATTERS
+from tests.helpers import Clock, wire_time
+from tests.scenarios.runner.model import EventPattern, Fields, Moment, Part, Value
+
+MSG_TYPE = 35
+NOT_SHOWN = (8, 9, 10, 49, 56)
+
+
+@attrs.frozen
+class Matcher:
+    """Compares wire values; a time in a pattern is read when it is asked for."""
+
+    dialect: Dialect
+    clock: Clock
+    start: Clock
+
+    def is_like(self, frame: bytes, pattern: Fields) -> bool:
+        """Say whether a message has every field of a pattern."""
+        found = fields_of(frame)
+        return all(self._value_matches(found.get(tag), value) for tag, value in pattern)
+
+    def _value_matches(self, found: str | None, expected: Value) -> bool:
+        if isinstance(expected, Part):
+            return found is not None and expected.text in found
+        if isinstance(expected, Moment):
+            return found == self._time(expected)
+        return found == expected
+
+    def _time(self, moment: Moment) -> str:
+        clock = self.start if moment.from_start else self.clock
+        return wire_time(clock.utc + timedelta(seconds=moment.seconds))
+
+    def is_told(self, event: Event, pattern: EventPattern) -> bool:
+        """Say whether an event is of the class, and has every attribute, of a pattern."""
+        return type(event).__name__ == pattern.name and all(
+            self._attribute_matches(getattr(event, name), value) for name, value in pattern.attributes.items()
+        )
+
+    def _attribute_matches(self, found: Any, expected: Any) -> bool:
+        if isinstance(found, Message):
+            wanted: Fields = expected if isinstance(expected, tuple) else ((MSG_TYPE, str(expected)),)
+            return all(self._value_matches(value_in(found, tag), value) for tag, value in wanted)
+        if isinstance(expected, Part):
+            return isinstance(found, str) and expected.text in found
+        if isinstance(found, Enum):
+            return bool(found.name == expected)
+        if isinstance(found, tuple):
+            return [shown_problem(item) for item in found] == list(expected)
+        return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
+
+    # For people
+
+    def show(self, frame: bytes) -> str:
+        """A message by names, without what every message has."""
+        fields = fields_of(frame)
+        return self._show([(tag, value) for tag, value in fields.items() if tag not in NOT_SHOWN])
+
+    def show_pattern(self, pattern: Fields) -> str:
+        """A pattern as `show` shows a message."""
+        return self._show(pattern)
+
+    def _show(self, fields: Sequence[tuple[int, Value]]) -> str:
+        known = dict(fields)
+        msg_type = str(known.pop(MSG_TYPE, "?"))
+        layout = self.dialect.messages.get(msg_type)
+        shown = [f"{self._name(tag)}={self._show_value(value)}" for tag, value in known.items()]
+        return f"{layout.name if layout else f'MsgType {msg_type}'}({', '.join(shown)})"
+
+    def _name(self, tag: int) -> str:
+        field = self.dialect.fields.get(tag)
+        return str(tag) if field is None else field.name
+
+    def _show_value(self, value: Value) -> str:
+        if isinstance(value, Moment):
+            return self._time(value)
+        if isinstance(value, Part):
+            return f"..{value.text}.."
+        return "(absent)" if value is None else value
+
+    def show_event_pattern(self, pattern: EventPattern) -> str:
+        """A pattern much as an event shows itself."""
+        shown = [
+            f"{name}={self._show(value) if isinstance(value, tuple) else value}"
+            for name, value in pattern.attributes.items()
+        ]
+        return f"{pattern.name}({', '.join(shown)})"
+
+
+def fields_of(frame: bytes) -> dict[int, str]:
+    """Return the first value of every tag of a whole message."""
+    found: dict[int, str] = {}
+    for field in frame.decode("latin-1").split("\x01")[:-1]:
+        tag, _, value = field.partition("=")
+        if tag.isdecimal():
+            found.setdefault(int(tag), value)
+    return found
+
+
+def value_in(message: Message, tag: int) -> str | None:
+    """Return the wire value of a field of a message that was read, however incomplete it is."""
+    if tag == MSG_TYPE:
+        return message.msg_type
+    for block in (message.header, message):
+        member = block.LAYOUT.by_tag.get(tag) if block is not None and hasattr(block, "LAYOUT") else None
+        if isinstance(member, FieldMember):
+            value = getattr(block, member.attribute)
+            return None if value is None else FORMATTERS[member.field.kind](value)
+    unknown = message.get_unknown(tag)
+    return None if unknown is None else unknown.decode("latin-1")
+
+
+def shown_problem(problem: Problem) -> str:
+    """A problem as scenarios name it: its reason, and its tag if it has one."""
+    return problem.reason.name if problem.tag is None else f"{problem.reason.name} {problem.tag}"

@@ -1,0 +1,312 @@
+"""From a scenario file to a Scenario; what it does not understand is a ScenarioError with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kalshi_fix_sansio import errors, events
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.layout import Dialect
+from tests.scenarios.runner import lined_yaml, words
+from tests.scenarios.runner.lined_yaml import Mapping, ScenarioError
+from tests.scenarios.runner.model import (
+    Action,
+    EventPattern,
+    Fields,
+    PeerCloses,
+    PeerReads,
+    PeerSays,
+    Said,
+    Scenario,
+    Step,
+    UserDoes,
+    UserWatches,
+    Value,
+)
+
+SCENARIO_KEYS = {
+    "title",
+    "source",
+    "roles",
+    "session",
+    "product",
+    "start",
+    "numbers",
+    "store",
+    "settings",
+    "steps",
+}
+STEP_KEYS = {"at", "peer", "cut", "user", "raises", "expect", "events"}
+STORE_KEYS = {"max_messages", "max_age_hours"}
+STARTS = ("fresh", "logged on")
+PEER_WORDS = ("eof", "stops reading", "reads again")
+USER_WORDS = (
+    "connect",
+    "accept",
+    "refuse",
+    "send",
+    "test_request",
+    "logout",
+    "abort",
+    "looks away",
+    "looks back",
+)
+NEEDS_TEXT = {"refuse", "abort"}
+
+
+def roles(path: Path) -> tuple[Role, ...]:
+    """Return the roles in which our side plays a scenario."""
+    with _located(path):
+        return _roles(_tree(path))
+
+
+def load(path: Path, role: Role) -> Scenario:
+    """Read a scenario for our side in this role."""
+    with _located(path):
+        tree = _tree(path)
+        if role not in _roles(tree):
+            raise ScenarioError(f"is not for our side as the {role.value}")
+        return _Reader(tree, path, role).scenario()
+
+
+class _located:  # noqa: N801 - reads as the statement it makes
+    """Name the file in every ScenarioError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ScenarioError):
+            raise ScenarioError(f"{self._path.parent.name}/{self._path.name}: {error}") from None
+
+
+@cache
+def _tree(path: Path) -> Mapping:
+    tree = lined_yaml.read(path.read_text("utf-8"))
+    if not isinstance(tree, Mapping):
+        raise ScenarioError("is not a mapping of title, roles, steps and so on")
+    _check_keys(tree, SCENARIO_KEYS, ("title", "source", "roles", "steps"))
+    return tree
+
+
+def _check_keys(mapping: Mapping, known: Iterable[str], needed: Iterable[str] = ()) -> None:
+    for key in mapping:
+        if key not in known:
+            raise ScenarioError(
+                f"line {mapping.line}: {key} is not known here; use {', '.join(sorted(known))}"
+            )
+    for key in needed:
+        if key not in mapping:
+            raise ScenarioError(f"line {mapping.line}: {key} is missing")
+
+
+def _roles(tree: Mapping) -> tuple[Role, ...]:
+    written = tree["roles"]
+    if written == "both":
+        return tuple(Role)
+    for role in Role:
+        if written == role.value:
+            return (role,)
+    raise ScenarioError(f"roles is initiator, acceptor or both, not {written}")
+
+
+def _choose(written: Any, known: tuple[str, ...], what: str) -> str:
+    if written not in known:
+        raise ScenarioError(f"{what} is one of {', '.join(known)}, not {written}")
+    return str(written)
+
+
+class _Reader:
+    """Reads one scenario for one role."""
+
+    def __init__(self, tree: Mapping, path: Path, role: Role) -> None:
+        self._tree = tree
+        self._path = path
+        self._role = role
+        self._session = str(tree.get("session", "KalshiRT"))
+        self._dialect: Dialect = words.dialect_of(self._session)
+
+    def scenario(self) -> Scenario:
+        tree = self._tree
+        settings = {name: words.setting(name, value) for name, value in tree.get("settings", {}).items()}
+        if self._dialect.name == "kalshi":
+            settings["product"] = tree.get("product", "prediction")
+        elif "product" in tree:
+            raise ScenarioError(f"{self._dialect.name} has no products")
+        title = tree["title"]
+        if not isinstance(title, str) or not title.endswith("."):
+            raise ScenarioError("title is a sentence, with its full stop")
+        if not isinstance(tree["steps"], list) or not tree["steps"]:
+            raise ScenarioError("steps is a list with at least one step")
+        return Scenario(
+            path=self._path,
+            title=title,
+            role=self._role,
+            dialect=self._dialect,
+            session_type=self._dialect.session_types[self._session],
+            settings=settings,
+            store=self._store(),
+            logged_on=_choose(tree.get("start", STARTS[0]), STARTS, "start") == STARTS[1],
+            steps=tuple(self._step(number, written) for number, written in enumerate(tree["steps"], 1)),
+        )
+
+    def _store(self) -> dict[str, Any]:
+        numbers = self._tree.get("numbers", Mapping(0))
+        _check_keys(numbers, ("incoming", "outgoing"))
+        written = self._tree.get("store", Mapping(0))
+        _check_keys(written, STORE_KEYS)
+        store = {f"next_{name}": number for name, number in numbers.items()}
+        if "max_messages" in written:
+            store["max_messages"] = written["max_messages"]
+        if "max_age_hours" in written:
+            store["max_age"] = timedelta(hours=written["max_age_hours"])
+        return store
+
+    def _step(self, number: int, written: Any) -> Step:
+        if not isinstance(written, Mapping):
+            raise ScenarioError(f"step {number} is not a mapping of at, peer, user, expect, events")
+        try:
+            _check_keys(written, STEP_KEYS)
+            at = written.get("at")
+            if at is not None and (isinstance(at, bool) or not isinstance(at, int | float)):
+                raise ScenarioError(f"at is a number of seconds, not {at}")
+            return Step(
+                number=number,
+                line=written.line,
+                at=None if at is None else float(at),
+                action=self._action(written),
+                raises=self._raises(written["raises"]) if "raises" in written else None,
+                expect=tuple(self._pattern(item, by_us=True) for item in _items(written, "expect")),
+                events=tuple(self._event(item) for item in _items(written, "events")),
+            )
+        except ScenarioError as error:
+            raise ScenarioError(f"step {number} (line {written.line}): {error}") from None
+
+    def _action(self, step: Mapping) -> Action | None:
+        if "peer" in step and "user" in step:
+            raise ScenarioError("a step has peer or user, not both")
+        if "cut" in step and "peer" not in step:
+            raise ScenarioError("cut is about what the peer sends")
+        if "raises" in step and "user" not in step:
+            raise ScenarioError("raises is about what the user does")
+        if "peer" in step:
+            return self._peer(step["peer"], step.get("cut"))
+        if "user" in step:
+            return self._user(step["user"])
+        if "at" not in step:
+            raise ScenarioError("a step without peer and user has at")
+        return None
+
+    # What the peer does
+
+    def _peer(self, written: Any, cut: Any) -> Action:
+        if isinstance(written, str):
+            word = _choose(written, PEER_WORDS, "peer")
+            return PeerCloses() if word == "eof" else PeerReads(word == "reads again")
+        if cut is not None and (not isinstance(cut, int) or cut < 1):
+            raise ScenarioError(f"cut is a number of bytes, not {cut}")
+        items = written if isinstance(written, list) else [written]
+        return PeerSays(tuple(self._part(item) for item in items), cut)
+
+    def _part(self, written: Any) -> Said | bytes:
+        if not isinstance(written, Mapping):
+            raise ScenarioError("the peer sends a mapping of type and fields, or of bytes")
+        if "bytes" in written:
+            _check_keys(written, ("bytes", "times"))
+            return str(written["bytes"]).replace("|", "\x01").encode("latin-1") * int(written.get("times", 1))
+        return self._said(written, by_us=False)
+
+    def _said(self, written: Mapping, *, by_us: bool) -> Said:
+        body = str(written.get("body", ""))
+        if body and not body.endswith("|"):
+            raise ScenarioError("body ends with |")
+        rest = Mapping(written.line)
+        rest.update({key: value for key, value in written.items() if key != "body"})
+        return Said(self._fields(rest, by_us=by_us, complete=True), body)
+
+    # What the user does
+
+    def _user(self, written: Any) -> Action:
+        argument: Any = None
+        if isinstance(written, Mapping) and len(written) == 1:
+            [(written, argument)] = written.items()
+        name = _choose(written, USER_WORDS, "user")
+        if name.startswith("looks"):
+            return UserWatches(name == "looks back")
+        if name == "send":
+            if not isinstance(argument, Mapping):
+                raise ScenarioError("send has a message: type and fields")
+            return UserDoes(name, message=self._said(argument, by_us=True))
+        if name == "accept":
+            fields = argument if isinstance(argument, Mapping) else Mapping(0)
+            fields["type"] = "Logon"
+            return UserDoes(name, message=self._said(fields, by_us=True))
+        if argument is None and name in NEEDS_TEXT:
+            raise ScenarioError(f"{name} has a text")
+        if argument is not None and name == "connect":
+            raise ScenarioError("connect has nothing more to say")
+        return UserDoes(name, None if argument is None else str(argument))
+
+    def _raises(self, written: Any) -> tuple[str, str]:
+        name, text = written, ""
+        if isinstance(written, Mapping) and len(written) == 1:
+            [(name, text)] = written.items()
+        if not isinstance(name, str) or not hasattr(errors, name):
+            raise ScenarioError(f"the library has no exception {name}")
+        return name, str(text)
+
+    # What is expected
+
+    def _event(self, written: Any) -> EventPattern:
+        name, attributes = written, Mapping(0)
+        if isinstance(written, Mapping) and len(written) == 1:
+            [(name, attributes)] = written.items()
+        kind = getattr(events, str(name), None)
+        if kind is None or not isinstance(attributes, Mapping):
+            raise ScenarioError(f"{name} is no event, or its attributes are no mapping")
+        known = {field.name for field in kind.__attrs_attrs__}
+        _check_keys(attributes, known)
+        return EventPattern(name, {key: self._attribute(key, value) for key, value in attributes.items()})
+
+    def _attribute(self, name: str, written: Any) -> Any:
+        if isinstance(written, Mapping) and set(written) != {"contains"}:
+            return self._pattern(written, by_us=name == "sent")
+        if isinstance(written, Mapping):
+            return words.value_of(written)
+        return written
+
+    def _pattern(self, written: Any, *, by_us: bool) -> Fields:
+        if not isinstance(written, Mapping):
+            raise ScenarioError(f"a message is a mapping of type and fields, not {written!r}")
+        return self._fields(written, by_us=by_us, complete=False)
+
+    def _fields(self, written: Mapping, *, by_us: bool, complete: bool) -> Fields:
+        """Read a message; `complete` adds what the message called Application must have."""
+        fields: dict[int, Value] = {}
+        if "type" in written:
+            name = str(written["type"])
+            template = words.sample(self._dialect, name, by_client=by_us is (self._role is Role.INITIATOR))
+            if template is None:
+                fields[words.MSG_TYPE] = words.msg_type_of(self._dialect, name)
+            else:
+                fields = template if complete else {words.MSG_TYPE: template[words.MSG_TYPE]}
+        elif "MsgType" not in written:
+            raise ScenarioError("a message has a type")
+        for key, value in written.items():
+            if key != "type":
+                fields[words.tag_of(self._dialect, key)] = words.value_of(value)
+        return tuple(fields.items())
+
+
+def _items(step: Mapping, key: str) -> list[Any]:
+    written = step.get(key, [])
+    if not isinstance(written, list):
+        raise ScenarioError(f"{key} is a list")
+    return written

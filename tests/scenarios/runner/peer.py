@@ -1,0 +1,80 @@
+"""The peer of a scenario: it fills in what every message has, unless the step says otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+from kalshi_fix_sansio.framing import byte_sum
+from kalshi_fix_sansio.layout import Dialect
+from tests.helpers import Clock, wire_time
+from tests.scenarios.runner.model import Moment, Part, Said, Value
+
+SENDER, TARGET, NUMBER, TIME = 49, 56, 34, 52
+BEGIN_STRING, BODY_LENGTH, CHECK_SUM, MSG_TYPE = 8, 9, 10, 35
+RESET_FLAG, NEW_SEQ_NO = 141, 36
+
+
+@attrs.define
+class Peer:
+    """Writes the peer's messages, right or wrong."""
+
+    dialect: Dialect
+    clock: Clock
+    start: Clock
+    sender: str
+    target: str
+    logon: dict[int, str]
+    """What its Logon says unless a step says otherwise."""
+    next_number: int = 1
+
+    def write(self, said: Said) -> bytes:
+        """One message. Header fields that the step names come first, in its order.
+
+        Its number is the next one, or the one given; the count never goes back but with a ResetSeqNumFlag.
+        """
+        fields = dict(said.fields)
+        msg_type = fields.pop(MSG_TYPE)
+        if msg_type == "A":
+            fields = {**self.logon, **fields}
+        resets = msg_type == "A" and fields.get(RESET_FLAG) == "Y"
+        number = fields.setdefault(NUMBER, str(1 if resets else self.next_number))
+        if resets:
+            self.next_number = 1
+        if isinstance(number, str) and number.isdecimal():
+            self.next_number = max(self.next_number, int(number) + 1)
+        new_seq_no = fields.get(NEW_SEQ_NO)
+        if msg_type == "4" and isinstance(new_seq_no, str) and new_seq_no.isdecimal():
+            self.next_number = max(self.next_number, int(new_seq_no))
+        framing = {tag: fields.pop(tag) for tag in (BEGIN_STRING, BODY_LENGTH, CHECK_SUM) if tag in fields}
+        named = {tag: fields.pop(tag) for tag in list(fields) if tag in self.dialect.header.by_tag}
+        usual: dict[int, Value] = {
+            SENDER: self.sender,
+            TARGET: self.target,
+            NUMBER: number,
+            TIME: Moment(from_start=False, seconds=0),
+        }
+        header = {MSG_TYPE: msg_type, **named, **{tag: usual[tag] for tag in usual if tag not in named}}
+        text = "".join(
+            f"{tag}={self.text(value)}\x01"
+            for tag, value in {**header, **fields}.items()
+            if value is not None
+        )
+        return self._frame((text + said.body.replace("|", "\x01")).encode("latin-1"), framing)
+
+    def text(self, value: Value) -> str:
+        """Write a value as on the wire."""
+        if isinstance(value, Moment):
+            clock = self.start if value.from_start else self.clock
+            return wire_time(clock.utc + timedelta(seconds=value.seconds))
+        assert value is not None
+        assert not isinstance(value, Part), "the peer says whole texts"
+        return value
+
+    def _frame(self, body: bytes, framing: dict[int, Value]) -> bytes:
+        begin_string = self.text(framing.get(BEGIN_STRING, self.dialect.begin_string))
+        length = self.text(framing.get(BODY_LENGTH, str(len(body))))
+        message = f"8={begin_string}\x019={length}\x01".encode("latin-1") + body
+        check_sum = self.text(framing.get(CHECK_SUM, f"{byte_sum(message) & 0xFF:03d}"))
+        return message + f"10={check_sum}\x01".encode("latin-1")

@@ -1,0 +1,297 @@
+"""Plays one scenario on one transport, step by step, and says where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import Event, SessionEnded
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.session import Session, State
+from tests.helpers import KEY_ID, Clock
+from tests.scenarios.runner.driver import Call
+from tests.scenarios.runner.match import Matcher, fields_of
+from tests.scenarios.runner.model import (
+    EventPattern,
+    Fields,
+    PeerCloses,
+    PeerReads,
+    PeerSays,
+    Said,
+    Scenario,
+    Step,
+    UserDoes,
+    UserWatches,
+)
+from tests.scenarios.runner.peer import Peer
+from tests.scenarios.runner.transport import Outcome, Transport
+
+MSG_TYPE, NUMBER, SENDER, TARGET, POSS_DUP, RESET_FLAG = 35, 34, 49, 56, 43, 141
+CODECS: dict[str, Codec] = {}
+Open = Callable[[Session, Clock], Transport]
+
+
+class ScenarioFailed(AssertionError):
+    """What a session did is not what a scenario expects."""
+
+
+def play(scenario: Scenario, open_transport: Open) -> None:
+    """Play a scenario to its end. Raises ScenarioFailed."""
+    player = _Player(scenario, open_transport)
+    try:
+        if scenario.logged_on:
+            player.log_on()
+        for step in scenario.steps:
+            player.play(step)
+    finally:
+        player.close()
+
+
+class _Player:
+    """Both ends of one scenario."""
+
+    def __init__(self, scenario: Scenario, open_transport: Open) -> None:
+        self._scenario = scenario
+        self._open = open_transport
+        self._clock, self._start = Clock(), Clock()
+        self._codec = CODECS.setdefault(scenario.dialect.name, Codec(scenario.dialect))
+        self._matcher = Matcher(scenario.dialect, self._clock, self._start)
+        self._config = self._settings()
+        self._store = scenario.new_store()
+        self._number = self._store.next_outgoing
+        """MsgSeqNum that our side has to use next."""
+        self._peer = self._new_peer()
+        self._history: list[str] = []
+        self._session: Session | None = None
+        self._transport: Transport | None = None
+
+    def _settings(self) -> SessionConfig:
+        scenario, venue = self._scenario, self._scenario.session_type.name
+        initiator = scenario.role is Role.INITIATOR
+        values: dict[str, Any] = {
+            "role": scenario.role,
+            "dialect": scenario.dialect,
+            "codec": self._codec,
+            "session_type": scenario.session_type,
+            "sender_comp_id": KEY_ID if initiator else venue,
+        }
+        if initiator:
+            values["target_comp_id"] = venue
+            if scenario.dialect.name == "kalshi":
+                values["sign_logon"] = lambda _: b"c2lnbmF0dXJl"
+        return SessionConfig(**(values | dict(scenario.settings)))
+
+    def _new_peer(self) -> Peer:
+        """The peer, whose Logon is one that the dialect's other side could send."""
+        config, signature = self._config, "c2lnbmF0dXJl"
+        logon = {98: "0", 108: str(config.heart_bt_int)}
+        if config.role is Role.ACCEPTOR and self._scenario.dialect.name == "kalshi":
+            logon |= {95: str(len(signature)), 96: signature}
+        logon[1137] = "9"
+        if config.session_type.reset_required or (config.role is Role.INITIATOR and config.reset_seq_num):
+            logon[141] = "Y"
+        return Peer(
+            dialect=self._scenario.dialect,
+            clock=self._clock,
+            start=self._start,
+            sender=config.target_comp_id or KEY_ID,
+            target=config.sender_comp_id,
+            logon=logon,
+            next_number=self._store.next_incoming,
+        )
+
+    def log_on(self) -> None:
+        """Bring the session to where a scenario that starts logged on begins."""
+        logon = Said(((MSG_TYPE, "A"),))
+        actions = [UserDoes("connect"), PeerSays((logon,))]
+        if self._scenario.role is Role.ACCEPTOR:
+            actions.append(UserDoes("accept", message=logon))
+        for action in actions:
+            self._act(action)
+            outcome = self._settle()
+            self._look(outcome)
+            if outcome.raised is not None:
+                raise ScenarioFailed(self._report("before the first step", [f"{outcome.raised!r}"]))
+        if self._session is None or self._session.state is not State.ESTABLISHED:
+            raise ScenarioFailed(self._report("before the first step", ["the session is not logged on"]))
+        self._history.clear()
+
+    def play(self, step: Step) -> None:
+        """Play one step and compare."""
+        if step.at is not None:
+            target = self._start.monotonic + step.at
+            if target < self._clock.monotonic:
+                raise self._failed(step, ["at lies in the past"])
+            if self._transport is None:
+                self._clock.advance(target - self._clock.monotonic)
+            else:
+                self._transport.wait_until(target)
+        self._history.append(f"{self._clock.monotonic - self._start.monotonic:8.1f} s, step {step.number}")
+        self._act(step.action)
+        outcome = self._settle()
+        try:
+            frames = self._look(outcome)
+        except ScenarioFailed as error:
+            raise self._failed(step, [str(error)]) from None
+        problems = [
+            *self._compare_raised(outcome.raised, step.raises),
+            *self._compare_sent(frames, step.expect),
+            *self._compare_events(outcome.events, step.events),
+        ]
+        ended = any(isinstance(event, SessionEnded) for event in outcome.events)
+        if ended and not (outcome.closed or isinstance(step.action, PeerCloses)):
+            problems.append("the session has ended, and the connection is still open")
+        if problems:
+            raise self._failed(step, problems)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # What happens
+
+    def _act(self, action: object) -> None:
+        if isinstance(action, UserDoes):
+            self._do(action)
+            return
+        if action is None:
+            return
+        transport = self._transport
+        if transport is None:
+            raise ScenarioFailed("the user has not connected yet")
+        if isinstance(action, PeerSays):
+            data = b"".join(self._write(part) for part in action.parts)
+            size = action.cut or len(data) or 1
+            transport.send([data[at : at + size] for at in range(0, len(data), size)])
+        elif isinstance(action, PeerCloses):
+            self._history.append("    <- end of file")
+            transport.end()
+        elif isinstance(action, PeerReads):
+            transport.reads = action.reads
+        elif isinstance(action, UserWatches):
+            transport.watches = action.watches
+
+    def _write(self, part: Said | bytes) -> bytes:
+        if isinstance(part, bytes):
+            self._history.append(f"    <- {len(part)} bytes {part[:60]!r}")
+            return part
+        frame = self._peer.write(part)
+        self._history.append(f"    <- {self._matcher.show(frame)}")
+        return frame
+
+    def _do(self, action: UserDoes) -> None:
+        self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
+        if action.name == "connect" and (self._session is None or self._session.state is State.CLOSED):
+            self.close()
+            self._session = Session(self._config, self._store)
+            self._transport = self._open(self._session, self._clock)
+        if self._transport is None:
+            raise ScenarioFailed("the user has not connected yet")
+        self._transport.call(self._user_call(action))
+
+    def _user_call(self, action: UserDoes) -> Call:
+        text, said = action.text, action.message
+        if said is not None:
+            named = tuple(tag for tag, _ in said.fields if tag != MSG_TYPE)
+            message = self._codec.decode(self._peer_form(said))
+            if action.name == "send":
+                header = _named(message.header, named)
+                return lambda session, now: session.send(message, now, header_fields=header)
+            return lambda session, now: session.accept_logon(now, fields=_named(message, named))
+        calls: dict[str, Call] = {
+            "connect": lambda session, now: session.connect(now),
+            "accept": lambda session, now: session.accept_logon(now),
+            "refuse": lambda session, now: session.refuse_logon(text or "", now),
+            "test_request": lambda session, now: session.test_request(now, text),
+            "logout": lambda session, now: session.logout(now, text),
+            "abort": lambda session, now: session.abort(now, text or ""),
+        }
+        return calls[action.name]
+
+    def _peer_form(self, said: Said) -> bytes:
+        """A message as on the wire, to be read into one that the user sends."""
+        return attrs.evolve(self._peer, logon={}).write(said)
+
+    # What comes of it
+
+    def _settle(self) -> Outcome:
+        if self._transport is None:
+            return Outcome(b"", [], None, closed=True)
+        return self._transport.settle()
+
+    def _look(self, outcome: Outcome) -> list[bytes]:
+        """Take what was sent apart, and check what holds of any message."""
+        framer = Framer(self._scenario.dialect.begin_string)
+        framer.feed(outcome.sent)
+        frames = []
+        while (found := framer.next()) is not None:
+            if not isinstance(found, Frame):
+                raise ScenarioFailed(f"our side sent no message but {found.data!r}: {found.reason}")
+            self._history.append(f"    -> {self._matcher.show(found.data)}")
+            self._check(found)
+            frames.append(found.data)
+        if framer.pending:
+            raise ScenarioFailed(f"our side sent {framer.pending} bytes that are no whole message")
+        self._history.extend(f"    tells the user {event}" for event in outcome.events)
+        return frames
+
+    def _check(self, frame: Frame) -> None:
+        """Every message of ours is sound, from us, and has the next number or PossDupFlag."""
+        _, problems = self._codec.check(frame)
+        fields = fields_of(frame.data)
+        faults = [str(problem) for problem in problems]
+        if fields.get(SENDER) != self._config.sender_comp_id:
+            faults.append(f"SenderCompID is {fields.get(SENDER)}, not {self._config.sender_comp_id}")
+        number = int(fields.get(NUMBER, 0))
+        if fields[MSG_TYPE] == "A" and fields.get(RESET_FLAG) == "Y":
+            self._number = 1
+        if fields.get(POSS_DUP) != "Y":
+            if number != self._number:
+                faults.append(f"MsgSeqNum is {number}; {self._number} is next")
+            self._number = number + 1
+        if faults:
+            raise ScenarioFailed(f"our side sent {self._matcher.show(frame.data)}: {'; '.join(faults)}")
+
+    def _compare_raised(self, raised: Exception | None, expected: tuple[str, str] | None) -> list[str]:
+        if raised is None:
+            return [] if expected is None else [f"the user gets no {expected[0]}"]
+        if expected is not None and type(raised).__name__ == expected[0] and expected[1] in str(raised):
+            return []
+        return [f"the user gets {type(raised).__name__}: {raised}"]
+
+    def _compare_sent(self, frames: Sequence[bytes], expected: Sequence[Fields]) -> list[str]:
+        matcher = self._matcher
+        for place, pattern in enumerate(expected):
+            if place == len(frames):
+                return [f"our side did not send {matcher.show_pattern(pattern)}"]
+            if not matcher.is_like(frames[place], pattern):
+                return [f"our side sent {matcher.show(frames[place])}, not {matcher.show_pattern(pattern)}"]
+        return [f"our side also sent {matcher.show(frame)}" for frame in frames[len(expected) :]]
+
+    def _compare_events(self, events: Sequence[Event], expected: Sequence[EventPattern]) -> list[str]:
+        matcher = self._matcher
+        for place, pattern in enumerate(expected):
+            if place == len(events):
+                return [f"the user is not told {matcher.show_event_pattern(pattern)}"]
+            if not matcher.is_told(events[place], pattern):
+                return [f"the user is told {events[place]}, not {matcher.show_event_pattern(pattern)}"]
+        return [f"the user is also told {event}" for event in events[len(expected) :]]
+
+    def _failed(self, step: Step, problems: Sequence[str]) -> ScenarioFailed:
+        return ScenarioFailed(self._report(f"step {step.number} (line {step.line})", problems))
+
+    def _report(self, where: str, problems: Sequence[str]) -> str:
+        scenario = self._scenario
+        head = f"{scenario.path.parent.name}/{scenario.path.name}, {scenario.role.value}, {where}: "
+        return "\n".join([head + "; ".join(problems), f"  {scenario.title}", *self._history])
+
+
+def _named(block: Any, tags: Sequence[int]) -> dict[str, Any]:
+    """Return the attributes of a block that a scenario gives by tag."""
+    members = (block.LAYOUT.by_tag.get(tag) for tag in tags)
+    return {member.attribute: getattr(block, member.attribute) for member in members if member is not None}

@@ -1,0 +1,272 @@
+"""Two ways to carry a scenario's bytes: in memory, and over a TCP connection on the loopback interface.
+
+Both work on the scenario's clock. Neither ever sleeps: in memory there is nothing to wait for, and over TCP
+each step ends with a barrier, a mark in the stream itself. The side of the session takes it out of the
+stream once everything before it is dealt with, and sends it back after everything that came of it. So what
+arrives before the mark is all there is.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.session import Session
+from tests.helpers import Clock
+from tests.scenarios.runner.driver import Call, Driver
+
+DEADLINE = 20.0
+"""Real seconds after which a connection that should have answered has failed."""
+MARK = re.compile(rb"\x00barrier (\d{8})\x00")
+MARK_SIZE = 18
+
+
+@attrs.define
+class Outcome:
+    """What came of one step."""
+
+    sent: bytes
+    events: list[Event]
+    raised: Exception | None
+    closed: bool
+    """Whether our side has closed the connection."""
+
+
+class Transport(Protocol):
+    """One connection, seen from the peer's end, with the session at the other."""
+
+    reads: bool
+    """Whether the peer reads."""
+    watches: bool
+    """Whether the user fetches events."""
+
+    def send(self, pieces: Sequence[bytes]) -> None:
+        """The peer sends bytes, cut like this."""
+
+    def end(self) -> None:
+        """The peer sends no more."""
+
+    def call(self, call: Call) -> None:
+        """The user calls the session, once all that was sent before has arrived."""
+
+    def wait_until(self, seconds: float) -> None:
+        """Time passes."""
+
+    def settle(self) -> Outcome:
+        """Return all that came of what was done since the last time."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+class InMemory:
+    """No transport at all: bytes go from hand to hand."""
+
+    def __init__(self, session: Session, clock: Clock) -> None:
+        self._buffer = bytearray()
+        self._closed = False
+        self._driver = Driver(session, clock, self._buffer.extend, self._note_close)
+        self._raised: Exception | None = None
+        self.watches = True
+
+    def _note_close(self) -> None:
+        self._closed = True
+
+    @property
+    def reads(self) -> bool:
+        """Whether the peer reads. While it does not, the session's bytes stay in the session."""
+        return self._driver.may_write
+
+    @reads.setter
+    def reads(self, value: bool) -> None:
+        self._driver.may_write = value
+
+    def send(self, pieces: Sequence[bytes]) -> None:
+        """The peer sends bytes, cut like this."""
+        for piece in pieces:
+            self._driver.receive(piece)
+
+    def end(self) -> None:
+        """The peer sends no more."""
+        self._driver.end_of_file()
+
+    def call(self, call: Call) -> None:
+        """The user calls the session."""
+        try:
+            self._driver.call(call)
+        except Exception as error:  # noqa: BLE001 - the scenario says which one it should be
+            self._raised = error
+
+    def wait_until(self, seconds: float) -> None:
+        """Time passes."""
+        self._driver.wait_until(seconds)
+
+    def settle(self) -> Outcome:
+        """Return all that came of what was done since the last time."""
+        self._driver.settle()
+        sent = bytes(self._buffer)
+        self._buffer.clear()
+        raised, self._raised = self._raised, None
+        return Outcome(sent, self._driver.session.events() if self.watches else [], raised, self._closed)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Loopback:
+    """A TCP connection; the session lives in a thread that does nothing but read and obey marks."""
+
+    def __init__(self, session: Session, clock: Clock) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self._socket = socket.create_connection(server.getsockname(), timeout=DEADLINE)
+            ours, _ = server.accept()
+        for end in (self._socket, ours):
+            end.settimeout(DEADLINE)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._session = session
+        self._calls: list[tuple[Call | None, float | None]] = []
+        self._results: queue.SimpleQueue[tuple[int, Exception | None]] = queue.SimpleQueue()
+        self._received = bytearray()
+        self._raised: Exception | None = None
+        self._ended = False
+        self._closed = False
+        self.reads = True
+        self.watches = True
+        self._side = _Side(ours, session, clock, self._calls, self._results)
+        self._thread = threading.Thread(target=self._side.run)
+        self._thread.start()
+
+    def send(self, pieces: Sequence[bytes]) -> None:
+        """The peer sends bytes, cut like this as far as TCP allows."""
+        for piece in pieces:
+            assert not MARK.search(piece), "a scenario cannot send a mark"
+            self._socket.sendall(piece)
+
+    def end(self) -> None:
+        """The peer sends no more; our side answers the end of the stream by its own."""
+        self._socket.shutdown(socket.SHUT_WR)
+        self._ended = True
+        self._read_until(None)
+        self._join()
+
+    def call(self, call: Call) -> None:
+        """The user calls the session, once all that was sent before has arrived."""
+        self._mark(call, None)
+
+    def wait_until(self, seconds: float) -> None:
+        """Time passes, once all that was sent before has arrived."""
+        self._mark(None, seconds)
+
+    def settle(self) -> Outcome:
+        """Return all that came of what was done since the last time."""
+        self._mark(None, None)
+        sent = bytes(MARK.sub(b"", self._received))
+        self._received.clear()
+        raised, self._raised = self._raised, None
+        return Outcome(sent, self._session.events() if self.watches else [], raised, self._closed)
+
+    def close(self) -> None:
+        """Drop the connection and let the thread end."""
+        self._socket.close()
+        self._join()
+
+    def _mark(self, call: Call | None, seconds: float | None) -> None:
+        """Have something done at this place of the stream, and wait until it is done."""
+        if self._ended:
+            self._raised = self._side.obey(call, seconds) or self._raised
+            return
+        self._calls.append((call, seconds))
+        number = len(self._calls) - 1
+        mark = b"\x00barrier %08d\x00" % number
+        self._socket.sendall(mark)
+        done, raised = self._results.get(timeout=DEADLINE)
+        if done < 0 and raised is not None:
+            raise raised
+        assert done == number
+        self._raised = raised or self._raised
+        if self.reads and not self._closed:
+            self._read_until(mark)
+
+    def _read_until(self, mark: bytes | None) -> None:
+        """Read until the mark comes back, or to the end of the stream, which is as good."""
+        while mark is None or mark not in self._received:
+            data = self._socket.recv(65536)
+            if not data:
+                self._closed = not self._ended
+                return
+            self._received += data
+
+    def _join(self) -> None:
+        self._thread.join(DEADLINE)
+        assert not self._thread.is_alive(), "the thread of the session hangs"
+
+
+class _Side:
+    """The session's end of the connection: a blocking reader around a Driver."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        session: Session,
+        clock: Clock,
+        calls: Sequence[tuple[Call | None, float | None]],
+        results: queue.SimpleQueue[tuple[int, Exception | None]],
+    ) -> None:
+        self._socket = connection
+        self._calls = calls
+        self._results = results
+        self._pending = b""
+        self._open = True
+        self._driver = Driver(session, clock, connection.sendall, self._close)
+
+    def _close(self) -> None:
+        self._open = False
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def run(self) -> None:
+        """Serve until the peer's end of the stream."""
+        with self._socket:
+            try:
+                while data := self._socket.recv(65536):
+                    self._take(data)
+                self._driver.end_of_file()
+            except Exception as error:  # noqa: BLE001 - the other thread raises it
+                self._results.put((-1, error))
+
+    def _take(self, data: bytes) -> None:
+        """Feed what stands before each mark, do what the mark is for, and send it back."""
+        self._pending += data
+        while found := MARK.search(self._pending):
+            before, self._pending = self._pending[: found.start()], self._pending[found.end() :]
+            if before:
+                self._driver.receive(before)
+            number = int(found[1])
+            raised = self.obey(*self._calls[number])
+            if self._open:
+                self._socket.sendall(found[0])
+            self._results.put((number, raised))
+        half = self._pending.rfind(b"\x00", max(len(self._pending) - MARK_SIZE, 0))
+        whole = len(self._pending) if half < 0 else half
+        if whole:
+            self._driver.receive(self._pending[:whole])
+            self._pending = self._pending[whole:]
+
+    def obey(self, call: Call | None, seconds: float | None) -> Exception | None:
+        """Do what a mark is for; return what the user gets raised."""
+        try:
+            if call is not None:
+                self._driver.call(call)
+            elif seconds is not None:
+                self._driver.wait_until(seconds)
+            else:
+                self._driver.settle()
+        except Exception as error:  # noqa: BLE001 - the scenario says which one it should be
+            return error
+        return None

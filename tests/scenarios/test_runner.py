@@ -1,0 +1,202 @@
+"""The runner itself: it fails where it should, says where and why, and understands nothing by accident."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from tests.scenarios.runner.lined_yaml import ScenarioError
+from tests.scenarios.runner.parse import load, roles
+from tests.scenarios.runner.play import Open, ScenarioFailed, play
+from tests.scenarios.runner.transport import InMemory, Loopback
+
+HEAD = """\
+title: A scenario of the runner's tests.
+source: the runner
+roles: both
+start: logged on
+"""
+TRANSPORTS = pytest.mark.parametrize("transport", [InMemory, Loopback])
+
+
+def written(folder: Path, steps: str, head: str = HEAD) -> Path:
+    """A scenario file with these steps."""
+    path = folder / "folder" / "file.yaml"
+    path.parent.mkdir()
+    path.write_text(f"{head}steps:\n{steps}", "utf-8")
+    return path
+
+
+def complaint(path: Path) -> str:
+    """What the reader says about a file."""
+    with pytest.raises(ScenarioError) as caught:
+        load(path, Role.INITIATOR)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("  - pear: eof\n", "step 1 (line 6): line 6: pear is not known here; use at, cut, events, expect"),
+        ("  - at: 1\n  - {}\n", "step 2 (line 7): a step without peer and user has at"),
+        ("  - at: soon\n", "at is a number of seconds, not soon"),
+        ("  - just text\n", "step 1 is not a mapping"),
+        ("  - {peer: eof, user: logout}\n", "peer or user, not both"),
+        ("  - peer: sleeps\n", "peer is one of eof, stops reading, reads again, not sleeps"),
+        ("  - peer: {type: Hartbeat}\n", "kalshi has no message Hartbeat"),
+        ("  - peer: {seq: 2}\n", "a message has a type"),
+        ("  - peer: {type: Heartbeat, TestReqId: x}\n", "kalshi has no field TestReqId"),
+        ("  - peer: {type: Heartbeat, seq: 2, seq: 3}\n", "line 6: seq is here twice"),
+        (
+            "  - peer: {type: Application, OrderQty: 1.50}\n",
+            "the value 1.5 could mean several things; quote it",
+        ),
+        ("  - peer: {type: Application, Text: no}\n", "the value False could mean several things; quote it"),
+        ("  - peer: {type: Application, Text: 2026-08-21}\n", "2026-08-21 reads as a date; quote it"),
+        ("  - peer: {type: Application, body: 58=x}\n", "body ends with |"),
+        ("  - peer: {type: Heartbeat}\n    cut: 0\n", "cut is a number of bytes, not 0"),
+        ("  - {at: 1, cut: 1}\n", "cut is about what the peer sends"),
+        ("  - user: dance\n", "user is one of connect, accept,"),
+        ("  - user: send\n", "send has a message"),
+        ("  - user: refuse\n", "refuse has a text"),
+        ("  - user: {connect: now}\n", "connect has nothing more to say"),
+        ("  - {peer: eof, raises: LocalProtocolError}\n", "raises is about what the user does"),
+        ("  - {user: logout, raises: Nonsense}\n", "the library has no exception Nonsense"),
+        ("  - {at: 1, expect: {type: Heartbeat}}\n", "expect is a list"),
+        ("  - {at: 1, expect: [Heartbeat]}\n", "a message is a mapping of type and fields, not 'Heartbeat'"),
+        ("  - {at: 1, expect: [{type: Logout, Text: {like: x}}]}\n", "null or {contains: text}"),
+        ("  - {at: 1, events: [Surprise]}\n", "Surprise is no event"),
+        (
+            "  - {at: 1, events: [LoggedOn: {speed: 3}]}\n",
+            "speed is not known here; use heart_bt_int, logon, reset",
+        ),
+        ("  []\n", "steps is a list with at least one step"),
+        ("  - at: [\n", "not YAML"),
+    ],
+)
+def test_what_a_file_cannot_say_is_named_with_its_place(tmp_path: Path, steps: str, expected: str) -> None:
+    said = complaint(written(tmp_path, steps))
+    assert said.startswith("folder/file.yaml: ")
+    assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("roles: both\n", "", "line 1: roles is missing"),
+        ("roles: both", "roles: none", "roles is initiator, acceptor or both, not none"),
+        ("roles: both", "roles: both\ncolour: red", "line 1: colour is not known here"),
+        (
+            "roles: both",
+            "roles: both\nsession: KalshiXY",
+            "there is no session KalshiXY; choose one of KalshiNR",
+        ),
+        ("roles: both", "roles: both\nsession: FIXT\nproduct: margin", "fix50sp2 has no products"),
+        ("roles: both", "roles: both\nsettings: {speed: 3}", "SessionConfig has no setting speed"),
+        ("roles: both", "roles: both\nsettings: {resend_policy: some}", "resend_policy is one of everything"),
+        ("roles: both", "roles: both\nnumbers: {next: 3}", "next is not known here; use incoming, outgoing"),
+        (
+            "roles: both",
+            "roles: both\nstore: {size: 3}",
+            "size is not known here; use max_age_hours, max_messages",
+        ),
+        ("start: logged on", "start: late", "start is one of fresh, logged on, not late"),
+        ("tests.\n", "tests\n", "title is a sentence, with its full stop"),
+        ("roles: both", "roles: both\nno: 1", "False cannot be a key; quote it if it is a word"),
+    ],
+)
+def test_what_the_head_of_a_file_cannot_say(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in HEAD
+    assert expected in complaint(written(tmp_path, "  - at: 1\n", HEAD.replace(old, new)))
+
+
+def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text("- a list\n", "utf-8")
+    assert "is not a mapping" in complaint(path)
+    with pytest.raises(ScenarioError, match="is not a mapping"):
+        roles(path)
+
+
+def test_the_roles_of_a_file(tmp_path: Path) -> None:
+    assert roles(written(tmp_path, "  - at: 1\n")) == (Role.INITIATOR, Role.ACCEPTOR)
+    (tmp_path / "one").mkdir()
+    path = written(tmp_path / "one", "  - at: 1\n", HEAD.replace("both", "acceptor"))
+    assert roles(path) == (Role.ACCEPTOR,)
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("  - at: 30\n", "our side also sent Heartbeat("),
+        ("  - {at: 29, expect: [{type: Heartbeat}]}\n", "our side did not send Heartbeat()"),
+        ("  - {at: 30, expect: [{type: Logout}]}\n", "our side sent Heartbeat("),
+        ("  - {at: 30, expect: [{type: Heartbeat, seq: 9}]}\n", ", not Heartbeat(MsgSeqNum=9)"),
+        ("  - {at: 30, expect: [{type: Heartbeat, TestReqID: x}]}\n", ", not Heartbeat(TestReqID=x)"),
+        (
+            "  - {peer: {type: TestRequest, TestReqID: x}, expect: [{type: Heartbeat, TestReqID: null}]}\n",
+            ", not Heartbeat(TestReqID=(absent))",
+        ),
+        (
+            "  - {at: 30, expect: [{type: Heartbeat, SendingTime: now-1}]}\n",
+            "not Heartbeat(SendingTime=20260821-14:03:36.123)",
+        ),
+        ("  - {peer: {type: Application}}\n", "the user is also told MessageReceived("),
+        ("  - {at: 1, events: [GapClosed]}\n", "the user is not told GapClosed()"),
+        (
+            "  - {peer: {type: Application}, events: [GapClosed]}\n",
+            "the user is told MessageReceived(",
+        ),
+        (
+            "  - {peer: {type: Application}, events: [MessageReceived: {poss_dup: true}]}\n",
+            "not MessageReceived(poss_dup=True)",
+        ),
+        (
+            "  - {peer: {type: Application}, events: [MessageReceived: {message: {seq: 3, type: Logout}}]}\n",
+            "MsgSeqNum=3",
+        ),
+        ("  - {user: {refuse: x}}\n", "the user gets LocalProtocolError: cannot refuse the logon"),
+        (
+            "  - {user: logout, raises: LocalProtocolError, expect: [{type: Logout}]}\n",
+            "the user gets no LocalProtocolError",
+        ),
+        ("  - {at: 5}\n  - {at: 4}\n", "step 2 (line 7): at lies in the past"),
+    ],
+)
+def test_a_scenario_that_does_not_hold_says_where(
+    tmp_path: Path, transport: Open, role: Role, steps: str, expected: str
+) -> None:
+    scenario = load(written(tmp_path, steps), role)
+    with pytest.raises(ScenarioFailed) as caught:
+        play(scenario, transport)
+    said = str(caught.value)
+    assert said.startswith(f"folder/file.yaml, {role.value}, step ")
+    assert expected in said
+    assert "A scenario of the runner's tests." in said
+
+
+@TRANSPORTS
+def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
+    head = HEAD.replace("start: logged on\n", "")
+    scenario = load(written(tmp_path, "  - peer: {type: Heartbeat}\n", head), Role.ACCEPTOR)
+    with pytest.raises(ScenarioFailed, match="the user has not connected yet"):
+        play(scenario, transport)
+
+
+@TRANSPORTS
+def test_a_logon_that_fails_before_the_first_step_is_told(tmp_path: Path, transport: Open) -> None:
+    head = HEAD + "settings: {heart_bt_int: 1}\nnumbers: {incoming: 0}\n"
+    with pytest.raises(ValueError, match="sequence numbers start at 1"):
+        play(load(written(tmp_path, "  - at: 1\n", head), Role.INITIATOR), transport)
+
+
+def test_no_thread_outlives_its_scenario(tmp_path: Path) -> None:
+    before = threading.active_count()
+    scenario = load(written(tmp_path, "  - {at: 30, expect: [{type: Heartbeat}]}\n"), Role.INITIATOR)
+    play(scenario, Loopback)
+    assert threading.active_count() == before
