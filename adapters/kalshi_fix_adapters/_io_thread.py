@@ -66,9 +66,17 @@ class IoThread:
 
     def start(self) -> None:
         """Begin the Logon handshake."""
-        with self._changed:
+        try:
             self._pump.connect()
-        self._thread.start()
+            self._thread.start()
+        except BaseException:
+            self._close()
+            raise
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this side has asked for the end."""
+        return self._leaving
 
     @property
     def ended(self) -> SessionEnded | None:
@@ -163,6 +171,9 @@ class IoThread:
             yield
         except Exception:
             self._half_changed = False
+            raise
+        except BaseException:
+            self._wake()
             raise
         self._half_changed = False
 
@@ -290,7 +301,11 @@ class IoThread:
                 self._ended = event
             self._changed.notify_all()
         limit = self._queue_limit // 2 if self._paused else self._queue_limit - 1
-        self._paused = len(self._queue) > limit and not self._leaving
+        paused = len(self._queue) > limit and not self._leaving
+        if paused != self._paused:
+            self._paused = paused
+            self._pump.pause_reading(paused)
+            self._changed.notify_all()
 
     def _close(self) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -25,8 +25,6 @@ OnWire = Callable[[Direction, bytes], None]
 HIGH_WATER = 64 * 1024
 """Bytes waiting to be written above which the session is not asked for more; it paces long resends by
 that."""
-_WRITE_PATIENCE = 0.05
-"""Least seconds to sleep while the transport takes no bytes: a paced resend is due all the time."""
 
 
 def read_clocks() -> Instant:
@@ -80,6 +78,13 @@ class Pump:
         self.session.abort(self._clocks(), text)
         self._collect()
 
+    def pause_reading(self, paused: bool) -> None:
+        """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
+        if paused:
+            self.session.pause_reading()
+        else:
+            self.session.resume_reading(self._clocks())
+
     def tick(self) -> None:
         """Do what is due."""
         due = self.session.next_deadline()
@@ -91,9 +96,7 @@ class Pump:
     def timeout(self) -> float | None:
         """Return the seconds until `tick` has something to do; None for never."""
         due = self.session.next_deadline()
-        if due is None:
-            return None
-        return max(_WRITE_PATIENCE if self._output else 0.0, due - self._clocks().monotonic)
+        return None if due is None else max(0.0, due - self._clocks().monotonic)
 
     def events(self) -> list[Event]:
         """Return what has happened since the last call."""

@@ -173,17 +173,17 @@ class Client:
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
 
-        Stops when none comes for `timeout` seconds, and after a Logout. `events` tells more, such as
+        Stops when none comes for `timeout` seconds, and after `logout`. `events` tells more, such as
         what a reject answers.
 
         Raises:
-            SessionClosedError: the session ended without a Logout handshake.
+            SessionClosedError: the session ended otherwise: by the venue's Logout, or without any.
         """
         io = self._opened()
         deadline = deadline_after(timeout)
         while (event := io.take(deadline)) is not None:
             if isinstance(event, SessionEnded):
-                if event.clean:
+                if event.clean and io.is_leaving:
                     return
                 raise SessionClosedError(f"the session ended: {event.text}; open the client again", event)
             if isinstance(event, MessageReceived):

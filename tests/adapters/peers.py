@@ -8,7 +8,16 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 
-Handler = Callable[[socket.socket], None]
+from kalshi_fix_adapters._pump import read_clocks
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import LogonRequested
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import decode
+from kalshi_fix_sansio.session import Session
+
+Handler = Callable[[socket.socket], object]
 
 
 def keep_silent(connection: socket.socket) -> None:
@@ -60,3 +69,52 @@ def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
+
+
+class Acceptor:
+    """KalshiNR by hand: accepts the Logon, then does only what it is told."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.session = Session(
+            SessionConfig(
+                role=Role.ACCEPTOR,
+                dialect=DIALECT,
+                session_type=DIALECT.session_types["KalshiNR"],
+                product="prediction",
+                sender_comp_id="KalshiNR",
+            )
+        )
+        self.session.connect(read_clocks())
+        while not any(isinstance(event, LogonRequested) for event in self.session.events()):
+            self.session.receive_data(connection.recv(4096), read_clocks())
+        self.session.accept_logon(read_clocks())
+        self._flush()
+
+    def _flush(self) -> None:
+        self.connection.sendall(self.session.data_to_send())
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        self.session.send(message, read_clocks())
+        self._flush()
+
+    def log_out(self, text: str) -> None:
+        """Send a Logout."""
+        self.session.logout(read_clocks(), text)
+        self._flush()
+
+    def received(self) -> Iterator[str]:
+        """Yield the names of what comes, and answer as a session does, until the end."""
+        framer = Framer()
+        while not self.session.wants_close and (data := self.connection.recv(4096)):
+            framer.feed(data)
+            while isinstance(frame := framer.next(), Frame):
+                yield decode(frame).NAME
+            self.session.receive_data(data, read_clocks())
+            self._flush()
+
+
+def logged_on_peer(then: Callable[[Acceptor], object]) -> contextlib.AbstractContextManager[int]:
+    """Serve one connection of KalshiNR, without TLS; yields the port."""
+    return listening(lambda connection: then(Acceptor(connection)))

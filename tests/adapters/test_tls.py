@@ -84,7 +84,7 @@ def test_an_expired_certificate_is_rejected(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _raiser(error: Exception) -> Callable[..., Any]:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     return fail
