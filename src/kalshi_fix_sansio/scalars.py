@@ -91,6 +91,9 @@ _EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
 _T = TypeVar("_T")
 _FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
 _SECOND = timedelta(seconds=1)
+# Looking digits up costs a fraction of formatting them, and every message carries its time.
+_TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
+_THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 
 
 def _is_integer(value: object) -> bool:
@@ -226,8 +229,8 @@ def convert_utctimeonly(raw: str) -> time:
 
 def format_string(value: str) -> str:
     """Write a STRING: not empty, latin-1, neither SOH nor NUL in it."""
-    if not isinstance(value, str):
-        raise EncodeError(f"expected a string, not {type(value).__name__}")
+    if value.__class__ is not str:
+        value = _plain_str(value)
     if not value:
         raise EncodeError("an empty string has no FIX form; leave the field None")
     if "\x01" in value or "\0" in value:
@@ -235,6 +238,13 @@ def format_string(value: str) -> str:
     if not value.isascii():
         _require_latin_1(value)
     return value
+
+
+def _plain_str(value: str) -> str:
+    """Return the plain string of a code value, whose own formatting would cost more than all the rest."""
+    if not isinstance(value, str):
+        raise EncodeError(f"expected a string, not {type(value).__name__}")
+    return str.__str__(value)
 
 
 def _require_latin_1(value: str) -> None:
@@ -246,19 +256,26 @@ def _require_latin_1(value: str) -> None:
 
 def format_char(value: str) -> str:
     """Write a CHAR: exactly one latin-1 character, neither SOH nor NUL."""
-    format_string(value)
+    if value.__class__ is not str:
+        value = _plain_str(value)
     if len(value) != 1:
         raise EncodeError(f"expected {_EXPECTED[Kind.CHAR]}")
-    return value
+    return value if " " <= value <= "~" else format_string(value)
 
 
 def format_int(value: int) -> str:
     """Write an INT of at most `MAX_INT_DIGITS` digits; a bool is refused."""
-    if not _is_integer(value):
-        raise EncodeError(f"expected an integer, not {type(value).__name__}")
+    if value.__class__ is not int:
+        value = _plain_int(value)
     if not -_INT_END < value < _INT_END:
         raise EncodeError(f"expected {_EXPECTED[Kind.INT]}")
-    return f"{value:d}"
+    return str(value)
+
+
+def _plain_int(value: int) -> int:
+    if not _is_integer(value):
+        raise EncodeError(f"expected an integer, not {type(value).__name__}")
+    return int(value)
 
 
 _INT_END: Final = 10**MAX_INT_DIGITS
@@ -266,7 +283,7 @@ _INT_END: Final = 10**MAX_INT_DIGITS
 
 def _format_unsigned(value: int, kind: Kind) -> str:
     text = format_int(value)
-    if value < 0:
+    if text.startswith("-"):
         raise EncodeError(f"expected {_EXPECTED[kind]}")
     return text
 
@@ -278,6 +295,8 @@ def format_length(value: int) -> str:
 
 def format_seqnum(value: int) -> str:
     """Write a SEQNUM: zero or more."""
+    if value.__class__ is int and 0 <= value < _INT_END:
+        return str(value)
     return _format_unsigned(value, Kind.SEQNUM)
 
 
@@ -321,9 +340,11 @@ def format_utctimestamp(value: datetime) -> str:
             value = to_datetime(value)
         except ValueError as error:
             raise EncodeError(str(error)) from None
+    century, year = divmod(value.year, 100)
     return (
-        f"{value.year:04d}{value.month:02d}{value.day:02d}-{value.hour:02d}:{value.minute:02d}"
-        f":{value.second:02d}.{value.microsecond // 1000:03d}"
+        f"{_TWO_DIGITS[century]}{_TWO_DIGITS[year]}{_TWO_DIGITS[value.month]}{_TWO_DIGITS[value.day]}"
+        f"-{_TWO_DIGITS[value.hour]}:{_TWO_DIGITS[value.minute]}:{_TWO_DIGITS[value.second]}"
+        f".{_THREE_DIGITS[value.microsecond // 1000]}"
     )
 
 

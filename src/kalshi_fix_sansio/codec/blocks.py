@@ -104,7 +104,7 @@ class BlockItem:
         """Set every attribute of the block."""
         for attribute in self.plan.fields:
             setattr(instance, attribute, self.values.get(attribute))
-        for attribute in self.plan.groups:
+        for attribute, _ in self.plan.groups:
             setattr(instance, attribute, [])
         for group in self.groups.values():
             setattr(instance, group.slot.member.attribute, [entry.build() for entry in group.entries])

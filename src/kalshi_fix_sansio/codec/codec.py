@@ -28,6 +28,7 @@ class Codec:
         self.dialect = dialect
         self._plans = Plans(dialect)
         self._shapes = ShapeCache(self._plans)
+        self._body_plans: dict[type[Message], BlockPlan] = {}
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -96,7 +97,7 @@ class Codec:
                 another field. The text names the field.
             LocalProtocolError: the dialect does not have this message.
         """
-        plan = self._plan_of(message)
+        plan = self._body_plans.get(type(message)) or self._plan_of(message)
         if header is None:
             header = message.header
         try:
@@ -106,8 +107,7 @@ class Codec:
         except (AttributeError, TypeError, ValueError):
             self._explain(message, header)
             raise
-        if message.unknown or plan.groups:
-            check_unknown(message, plan, self._plans)
+        check_unknown(message, plan, self._plans)
         return encode_frame(
             self.dialect.begin_string, f"35={message.msg_type}\x01{head}{body}{tail}".encode("latin-1")
         )
@@ -135,7 +135,8 @@ class Codec:
     def _plan_of(self, message: Message) -> BlockPlan:
         layout = self.dialect.by_class.get(type(message))
         if layout is not None:
-            return self._plans.body(layout)
+            plan = self._body_plans[type(message)] = self._plans.body(layout)
+            return plan
         if isinstance(message, UnknownMessage):
             return UNKNOWN_BODY
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")

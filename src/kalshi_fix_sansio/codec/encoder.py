@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio.base import Block
-from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, GroupSlot, Plans, always_required
+from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, Plans, Slot, always_required
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind
 from kalshi_fix_sansio.scalars import format_value
@@ -71,34 +71,40 @@ def _encode_group(member: GroupMember, entries: Any, where: str) -> str:
     return "".join(parts)
 
 
-def check_unknown(message: Block, body: BlockPlan, plans: Plans) -> None:
-    """Refuse unknown fields that a reader would take for something else.
+def check_unknown(block: Any, plan: BlockPlan, plans: Plans, enclosing: tuple[BlockPlan, ...] = ()) -> None:
+    """Refuse unknown fields that a reader would take for something else, in a block and its entries.
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing one, the header or the trailer
             defines, or holds SOH without being a data field.
     """
-    _check_unknown(message, (body, plans.header, plans.trailer), plans)
+    if block.unknown:
+        _check_fields(block, plan, plans, enclosing)
+    for attribute, entry_plan in plan.groups:
+        entries = getattr(block, attribute)
+        if entries:
+            around = (plan, *enclosing)
+            for entry in entries:
+                check_unknown(entry, entry_plan, plans, around)
 
 
-def _check_unknown(block: Any, enclosing: tuple[BlockPlan, ...], plans: Plans) -> None:
-    plan = enclosing[0]
+def _check_fields(block: Block, plan: BlockPlan, plans: Plans, enclosing: tuple[BlockPlan, ...]) -> None:
     before = 0
     for tag, value in block.unknown:
-        for place in enclosing:
+        own = plan.slots.get(tag)
+        if own is not None and not _is_superseded(own, block):
+            raise EncodeError(f"{own.field.label} cannot be sent as an unknown field of {plan.layout.name}")
+        for place in (*enclosing, plans.header, plans.trailer):
             slot = place.slots.get(tag)
-            if slot is None or (_is_superseded(slot, block) and place is plan):
-                continue
-            raise EncodeError(f"{slot.field.label} cannot be sent as an unknown field of {plan.layout.name}")
+            if slot is not None:
+                raise EncodeError(
+                    f"{slot.field.label} cannot be sent as an unknown field of {plan.layout.name}"
+                )
         if b"\x01" in value and plans.data_tags.get(before) != tag:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
         before = tag
-    for slot in plan.slots.values():
-        if isinstance(slot, GroupSlot):
-            for entry in getattr(block, slot.member.attribute) or ():
-                _check_unknown(entry, (slot.entry, *enclosing), plans)
 
 
-def _is_superseded(slot: object, block: Block) -> bool:
+def _is_superseded(slot: Slot, block: Block) -> bool:
     """Say whether it is an older tag of a field that is set, which a reader leaves among the unknown."""
     return isinstance(slot, FieldSlot) and slot.legacy and getattr(block, slot.member.attribute) is not None

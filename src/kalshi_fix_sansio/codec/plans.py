@@ -92,8 +92,8 @@ class BlockPlan:
     """What must be present wherever the block is used."""
     fields: tuple[str, ...]
     """Attributes that are None when absent."""
-    groups: tuple[str, ...]
-    """Attributes that are an empty list when absent."""
+    groups: tuple[tuple[str, BlockPlan], ...]
+    """Attributes that are an empty list when absent, with the plans of their entries."""
 
 
 def _encode_unknown_body(message: UnknownMessage) -> str:
@@ -170,7 +170,9 @@ class Plans:
             slots=slots,
             required=tuple(member for member in layout.members if always_required(member)),
             fields=tuple(m.attribute for m in layout.members if isinstance(m, FieldMember)),
-            groups=tuple(m.attribute for m in layout.members if isinstance(m, GroupMember)),
+            groups=tuple(
+                (slot.member.attribute, slot.entry) for slot in slots.values() if isinstance(slot, GroupSlot)
+            ),
         )
 
     def _add_field(self, slots: dict[int, Slot], member: FieldMember, index: int) -> None:

@@ -83,7 +83,7 @@ class _Target:
         absent = [f"{self.name}.{name} = " for name in plan.fields if name not in self.values]
         if absent:
             yield f"{''.join(absent)}None"
-        for name in plan.groups:
+        for name, _ in plan.groups:
             if name not in self.values:
                 yield f"{self.name}.{name} = []"
         yield f"{self.name}.unknown = ({''.join(f'{pair}, ' for pair in self.unknown)})"
