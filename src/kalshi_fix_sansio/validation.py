@@ -53,7 +53,7 @@ def validate(
     if not allowed:
         where = f"{session} ({product})" if product else session
         text = f"{layout.name} ({layout.msg_type}) may not be sent by the {sender.value} on {where}"
-        problems.insert(0, Problem(Reason.INVALID_MSG_TYPE, text, value=layout.msg_type))
+        problems.insert(0, Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type))
     return tuple(problems)
 
 

@@ -7,28 +7,53 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 
+from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec, fast, shapes
 from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.plans import Plans
 from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.codec.shapes import Decimals, ShapeWriter
+from kalshi_fix_sansio.layout import Dialect
 from tests.core.tiny_dialect import DIALECT, frame
-from tests.core.wire import HEAD, SOUND, damaged, dump, fields_of, joined
+from tests.core.wire import HEAD, SOUND, Fields, damaged, dump, fields_of, joined
+from tests.samples import full, minimal
 
 CAREFUL = Codec(DIALECT)
+KALSHI_CAREFUL = Codec(KALSHI)
 PLANS = Plans(DIALECT)
 
 
-def trained() -> Codec:
+SOUND_FIELDS = [fields_of(body) for body in SOUND]
+
+
+def kalshi_messages() -> list[Fields]:
+    """The least and the fullest message of every type of the Kalshi dialect, as fields."""
+    codec = Codec(KALSHI)
+    found = []
+    for layout in KALSHI.messages.values():
+        for message in (minimal(layout.body), full(layout.body)):
+            head = full(KALSHI.header)
+            head.unknown = ()
+            inner = codec.encode(message, head).split(b"\x01", 2)[2].rpartition(b"10=")[0]
+            items = inner.decode("latin-1").split("\x01")[:-1]
+            found.append([(tag, value) for tag, _, value in (item.partition("=") for item in items)])
+    return found
+
+
+KALSHI_FIELDS = kalshi_messages()
+
+
+def trained(dialect: Dialect, sound: list[Fields]) -> Codec:
     """A codec that knows the shape of every sound message."""
-    codec = Codec(DIALECT)
-    for body in SOUND * 2:
-        codec.decode(joined(fields_of(body)))
+    codec = Codec(dialect)
+    for fields in sound * 2:
+        codec.decode(joined(fields))
     return codec
 
 
-TRAINED = trained()
+TRAINED = trained(DIALECT, SOUND_FIELDS)
+KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
 
 
 @pytest.mark.parametrize("body", SOUND)
@@ -41,7 +66,7 @@ def test_sound_messages_have_no_problems_and_decode_the_same_way_fast(body: str)
 
 
 @settings(max_examples=600)
-@given(damaged(SOUND))
+@given(damaged(SOUND_FIELDS))
 def test_fast_and_careful_agree_on_damaged_messages(whole: bytes) -> None:
     expected = dump(CAREFUL.check(whole)[0])
     for _ in range(3):
@@ -49,12 +74,20 @@ def test_fast_and_careful_agree_on_damaged_messages(whole: bytes) -> None:
 
 
 @settings(max_examples=150)
-@given(damaged(SOUND))
+@given(damaged(SOUND_FIELDS))
 def test_fast_and_careful_agree_on_shapes_learnt_from_damaged_messages(whole: bytes) -> None:
     expected = dump(CAREFUL.check(whole)[0])
     codec = Codec(DIALECT)
     for _ in range(3):
         assert dump(codec.decode(whole)) == expected
+
+
+@settings(max_examples=400)
+@given(damaged(KALSHI_FIELDS))
+def test_fast_and_careful_agree_on_damaged_messages_of_kalshi(whole: bytes) -> None:
+    expected = dump(KALSHI_CAREFUL.check(whole)[0])
+    for _ in range(2):
+        assert dump(KALSHI_TRAINED.decode(whole)) == expected
 
 
 # --- what the fast path takes, and what it leaves ------------------------------------------------------

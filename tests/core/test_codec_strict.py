@@ -57,7 +57,7 @@ BREACHES: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
     ("D", f"{ORDER}453=2|448=p|", [(Reason.WRONG_NUM_IN_GROUP, 453)]),
     ("D", f"{ORDER}453=1|448=p|448=q|", [(Reason.WRONG_NUM_IN_GROUP, 453)]),
     ("D", f"{ORDER}453=-1|448=p|", [(Reason.INCORRECT_DATA_FORMAT, 453)]),
-    ("*", "11=a|", [(Reason.INVALID_MSG_TYPE, None)]),
+    ("*", "11=a|", [(Reason.INVALID_MSG_TYPE, 35)]),
     ("A", "554=123|", [(Reason.VALUE_INCORRECT, 554)]),
 ]
 

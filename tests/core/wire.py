@@ -129,9 +129,9 @@ def joined(fields: Fields) -> bytes:
 
 
 @st.composite
-def damaged(draw: st.DrawFn, sound: list[str]) -> bytes:
+def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
     """A whole message with a right BodyLength and CheckSum, and up to four things changed in its fields."""
-    fields = fields_of(draw(st.sampled_from(sound)))
+    fields = list(draw(st.sampled_from(sound)))
     places = st.integers(1, len(fields) - 1)
     for _ in range(draw(st.integers(0, 4))):
         at = min(draw(places), len(fields) - 1)

@@ -260,7 +260,7 @@ class Reader:
     def _check_msg_type(self) -> None:
         if self.layout is None and self.msg_type:
             text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
-            problem = Problem(Reason.INVALID_MSG_TYPE, text, value=self.msg_type)
+            problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
             self._find(problem, strict=True, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:

@@ -1,0 +1,68 @@
+"""Framing as classic engines do it: a message with a wrong BodyLength ends with the next CheckSum field."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled, encode_frame
+from tests.core.test_framing import cut, frames_of
+
+FIRST = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
+SECOND = encode_frame("FIXT.1.1", b"35=1\x0134=3\x01112=HELLO\x01")
+THIRD = encode_frame("FIXT.1.1", b"35=0\x0134=4\x01")
+SIZES = pytest.mark.parametrize("size", [1, 2, 7, 10_000])
+
+
+def with_length(message: bytes, length: int) -> bytes:
+    """The message with another BodyLength, and everything else as it was."""
+    begin, _, rest = message.split(b"\x01", 2)
+    return b"%b\x019=%d\x01%b" % (begin, length, rest)
+
+
+def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbled]:
+    return frames_of(cut(data, size), Framer(**settings))  # type: ignore[arg-type]
+
+
+@SIZES
+@pytest.mark.parametrize("length", [1, 5, 9])
+def test_a_length_that_is_too_short_loses_this_message_alone(length: int, size: int) -> None:
+    wrong = with_length(FIRST, length)
+    found = framed(wrong + SECOND, size, skip_by_check_sum=True)
+    assert found == [Garbled(f"no CheckSum where BodyLength {length} says", wrong, len(wrong)), Frame(SECOND)]
+
+
+@SIZES
+@pytest.mark.parametrize("skip_by_check_sum", [True, False])
+def test_a_length_that_reaches_into_the_next_message_takes_it_along(
+    skip_by_check_sum: bool, size: int
+) -> None:
+    wrong = with_length(FIRST, 25)
+    found = framed(wrong + SECOND + THIRD, size, skip_by_check_sum=skip_by_check_sum)
+    lost = wrong + SECOND if skip_by_check_sum else wrong
+    kept = [Frame(THIRD)] if skip_by_check_sum else [Frame(SECOND), Frame(THIRD)]
+    assert found == [Garbled("no CheckSum where BodyLength 25 says", lost, len(lost)), *kept]
+
+
+@SIZES
+def test_a_check_sum_field_that_never_comes_is_not_waited_for(size: int) -> None:
+    wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200
+    found = framed(wrong + SECOND, size, skip_by_check_sum=True, max_body_length=100)
+    assert found == [Garbled("no CheckSum where BodyLength 5 says", wrong, len(wrong)), Frame(SECOND)]
+
+
+def test_looking_for_a_check_sum_field_takes_linear_time() -> None:
+    wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200_000
+    framer = Framer(skip_by_check_sum=True)
+    assert frames_of(cut(wrong, 1), framer) == []
+    (garbled, frame) = frames_of([b"\x0110=000\x01", FIRST], framer)
+    assert isinstance(garbled, Garbled)
+    assert garbled.size == len(wrong) + 8
+    assert frame == Frame(FIRST)
+
+
+def test_giving_up_on_what_does_not_come_finds_the_next_message() -> None:
+    framer = Framer(skip_by_check_sum=True)
+    wrong = with_length(FIRST, 60)
+    assert frames_of([wrong, SECOND], framer) == []
+    framer.resync()
+    assert [type(piece) for piece in frames_of([b""], framer)] == [Garbled, Frame]
