@@ -235,12 +235,13 @@ class IoThread:
         return True
 
     def _interest(self) -> int:
-        reading = 0 if self._paused else selectors.EVENT_READ
+        idle = self._paused or self._pump.session.wants_close
+        reading = 0 if idle else selectors.EVENT_READ
         writing = selectors.EVENT_WRITE if self._pump.output or self._read_wants_write else 0
         return reading | writing
 
     def _timeout(self) -> float | None:
-        if self._unread and not self._paused:
+        if self._unread and not self._paused and not self._pump.session.wants_close:
             return 0.0
         due = self._pump.timeout()
         if self._close_by is not None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
@@ -10,6 +12,8 @@ from uuid import uuid4
 import attrs
 import pytest
 
+from kalshi_fix_adapters._io_thread import IoThread, deadline_after
+from kalshi_fix_adapters._pump import Pump
 from kalshi_fix_adapters.blocking import (
     Client,
     drop_copy,
@@ -43,7 +47,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, RejectReceived, SessionEnded
-from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.session import MemoryStore, Session
 from tests.adapters.conftest import ME
 from tests.adapters.peers import (
     Acceptor,
@@ -512,6 +516,43 @@ def test_what_the_venue_said_before_it_hung_up_is_read(sandbox: Sandbox) -> None
     with logged_on_peer(say_and_go) as port, Client(by_hand(sandbox, port)) as client:
         events = list(client.events(LONG))
     assert [type(event) for event in events] == [MessageReceived, SessionEnded]
+
+
+class Choked(socket.socket):
+    """A socket that can still be read, but takes nothing any more once `broken`."""
+
+    broken = False
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        if self.broken:
+            raise BrokenPipeError
+        return super().send(data, flags)
+
+
+def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(sandbox: Sandbox) -> None:
+    ours, theirs = socket.socketpair()
+    with Choked(fileno=ours.detach()) as choked, theirs, ThreadPoolExecutor() as pool:
+        acceptor = pool.submit(Acceptor, theirs)
+        io = IoThread(choked, Pump(Session(by_hand(sandbox, 1).config)), 100)
+        io.start()
+        assert io.wait_logged_on()
+        choked.broken = True
+        assert io.send(order(), None, deadline_after(LONG)) == 2
+        acceptor.result(LONG).log_out("maintenance")
+        theirs.close()
+        ended = io.take(deadline_after(LONG))
+        while not isinstance(ended, SessionEnded):
+            ended = io.take(deadline_after(LONG))
+        assert "maintenance" in ended.text
+        assert io.join(LONG)
+
+
+def test_a_failure_during_the_logon_reaches_the_user(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pump, "receive", _fail)
+    with pytest.raises(SessionClosedError, match="failed by itself"):
+        order_entry(**options(sandbox)).open()
 
 
 def by_hand(sandbox: Sandbox, port: int, **changes: Any) -> ConnectionPlan:

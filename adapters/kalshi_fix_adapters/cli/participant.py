@@ -92,7 +92,7 @@ class Participant:
             StoryError: something else came, or nothing.
         """
         expected = f"{self.who} expected {kind.__name__}" + "".join(
-            f" {name}={value}" for name, value in wanted.items()
+            f" {name}={getattr(value, 'name', value)}" for name, value in wanted.items()
         )
         try:
             event = self._client.receive(PATIENCE)

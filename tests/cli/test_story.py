@@ -1,0 +1,80 @@
+"""The demo's story when it does not go as it must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.participant import Participant, StoryError
+from kalshi_fix_adapters.cli.sandbox import MARKETS, PREDICTION, Sandbox
+from kalshi_fix_adapters.plan import Choices, make_plan
+from kalshi_fix_sansio import (
+    EventResendRequest,
+    ExecType,
+    ExecutionReport,
+    MarketDataSnapshotFullRefresh,
+    NewOrderSingle,
+)
+
+WHO = "somebody"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox((WHO,)) as running:
+        yield running
+
+
+def participant(sandbox: Sandbox, session: str) -> Participant:
+    plan = make_plan(session, Choices(**sandbox.options(WHO, PREDICTION, session)))
+    return Participant(WHO, plan, lambda *_: None)
+
+
+def order() -> NewOrderSingle:
+    symbol = MARKETS[PREDICTION][0].rules.ticker
+    return NewOrderSingle(cl_ord_id="1", symbol=symbol, side="1", ord_type="2", price="0.01", order_qty=1)
+
+
+def test_a_story_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.cli.sandbox.BALANCE", Decimal(0))
+    result = CliRunner().invoke(commands, ["demo"])
+    assert result.exit_code == 1
+    [sentence] = result.stderr.splitlines()
+    assert sentence.startswith("kalshi-fix: the book of ")
+    assert "Orders" not in result.stdout
+
+
+def test_another_message_than_expected_breaks_it(sandbox: Sandbox) -> None:
+    somebody = participant(sandbox, "KalshiNR")
+    with somebody.logged_on():
+        somebody.send(order())
+        with pytest.raises(
+            StoryError, match=r"somebody expected MarketDataSnapshot.* from KalshiNR, but got Exec"
+        ):
+            somebody.expect(MarketDataSnapshotFullRefresh)
+        with pytest.raises(
+            StoryError, match=r"expected ExecutionReport exec_type=CANCELED from KalshiNR, but got"
+        ):
+            somebody.expect(ExecutionReport, exec_type=ExecType.CANCELED)
+
+
+def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
+    somebody = participant(sandbox, "KalshiDC")
+    with somebody.logged_on():
+        somebody.send(EventResendRequest(begin_exec_id="1;1"))
+        with pytest.raises(StoryError, match="but there was RejectReceived"):
+            somebody.expect(ExecutionReport)
+
+
+def test_silence_breaks_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.cli.participant.PATIENCE", 0.01)
+    somebody = participant(sandbox, "KalshiNR")
+    with (
+        somebody.logged_on(),
+        pytest.raises(StoryError, match=r"expected ExecutionReport .*nothing came within"),
+    ):
+        somebody.expect(ExecutionReport)

@@ -1,0 +1,75 @@
+"""What the README shows is what there is, and works."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
+from kalshi_fix_sansio import PRODUCTS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+SCRIPT = ROOT / "examples" / "first_order.py"
+
+
+def test_the_script_is_shown_as_it_is() -> None:
+    assert f"`examples/first_order.py`:\n\n```python\n{SCRIPT.read_text('utf-8')}```" in README
+
+
+def test_the_script_has_ten_lines() -> None:
+    code = SCRIPT.read_text("utf-8").split('"""')[2]
+    assert len([line for line in code.splitlines() if line]) == 10
+
+
+def test_the_way_to_a_first_order_takes_twenty_lines() -> None:
+    way = README[README.index("## A first order") : README.index("### The same against")]
+    shown = re.findall(r"^```\w+\n(.*?)^```", way, re.DOTALL | re.MULTILINE)
+    assert sum(1 for block in shown for line in block.splitlines() if line) <= 20
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_script_works_with_nothing_but_the_environment(tmp_path: Path, product: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.read_text("utf-8").replace("order_entry()", f'order_entry(product="{product}")'))
+    prefix, symbol = PRODUCTS[product], MARKETS[product][0].rules.ticker
+    with Sandbox(("you",), keys_each=1) as sandbox:
+        [(key_id, path)] = sandbox.write_files(tmp_path, "you")[product]
+        environ = {
+            f"{prefix}_KEY_ID": key_id,
+            f"{prefix}_PRIVATE_KEY_PATH": str(path),
+            f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
+            f"{prefix}_FIX_CA_FILE": str(sandbox.ca_path(tmp_path)),
+        }
+        result = subprocess.run(
+            [sys.executable, "-W", "error", str(script), symbol],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": os.environ["PATH"]} | environ,
+        )
+    assert (result.returncode, result.stderr) == (0, "")
+    pending, new = result.stdout.splitlines()
+    assert "ExecType.PENDING_NEW" in pending
+    assert "ExecType.NEW" in new
+    assert f"symbol='{symbol}'" in new
+
+
+def test_every_link_and_path_exists() -> None:
+    paths = re.findall(r"`((?:examples|tests|docs|spec|codegen|src|adapters|interop)/[\w./]*)`", README)
+    assert len(paths) > 8
+    for path in (*paths, *re.findall(r"\]\(([\w./]+)\)", README)):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
+    assert {"demo", "test", "check"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
