@@ -8,14 +8,47 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.cli.explain import explain
+from kalshi_fix_adapters.cli.log_reader import LogReader
+from kalshi_fix_adapters.cli.render import as_json, lines
+from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_sansio import DIALECT, decode_strict
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.validation import validate
 from tests.cli.every_message import KEY, LOG, SYMBOL, conversation, frames, log
 
+HOSTILE = (
+    *(
+        b"|",
+        b"=",
+        b"|9=1|",
+        b"|9=-1|",
+        b"|35=D|",
+        b"|35=UMS|",
+        b"|35=W|",
+        b"|35=A|",
+        b"1",
+        b"-1",
+        b"99999999999999999999",
+    ),
+    *(
+        b"NaN",
+        b"\xff",
+        b"\x00",
+        b"|268=2|269=0|",
+        b"|146=999999999|",
+        b"|1703=1|",
+        b"|0=1|",
+        b"|10=123|",
+        b"|49=KalshiNR",
+    ),
+    *(b"|56=KalshiRT", b"|453=1|448=x|", b"|95=5|96=a"),
+)
 HEAD = b"35=D|34=2|49=%s|56=KalshiNR|52=20260817-16:00:00.000|" % KEY.encode()
 BODY = b"11=a1|38=10|40=2|44=0.75|54=1|55=%s|" % SYMBOL.encode()
 
@@ -236,6 +269,18 @@ def test_a_message_without_type_is_told() -> None:
 def test_an_endless_message_is_cut() -> None:
     [found] = objects(b"8=FIXT.1.1|35=5|58=" + b"x" * 300_000)
     assert "does not end" in found["problems"][-1]
+
+
+@given(
+    st.lists(st.sampled_from([*HOSTILE, *(b"%d=" % tag for tag in DIALECT.fields)]), max_size=40).map(
+        b"".join
+    )
+)
+def test_nothing_in_a_message_stops_the_reader(junk: bytes) -> None:
+    for logged in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
+        explanation = explain(logged)
+        json.dumps(as_json(explanation))
+        assert list(lines(explanation, Units()))
 
 
 # --- files
