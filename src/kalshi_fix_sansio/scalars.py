@@ -56,17 +56,23 @@ LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
 LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
     {
         **LEXICAL,
-        Kind.DECIMAL: rf"-?{_PART}(?:\.{_FRACTION})?",
+        Kind.STRING: r"[^\x01]++",
+        Kind.INT: rf"-?{_DIGITS}+",
+        Kind.LENGTH: rf"{_DIGITS}+",
+        Kind.SEQNUM: rf"{_DIGITS}+",
+        Kind.NUMINGROUP: rf"{_DIGITS}+",
+        Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
         Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
         Kind.UTCDATEONLY: r"[0-9]{8}",
         Kind.UTCTIMEONLY: _CLOCK_PLAIN,
-        Kind.DATA: r"[^\x01]+",
+        Kind.DATA: r"[^\x01]++",
     }
 )
 """Forms that Python's own conversions read rightly or refuse by ValueError.
 
-They leave out what is rare and takes thought: leap seconds, decimals that begin with the point, data with
-SOH in it.
+They leave out what is rare and takes thought: leap seconds, decimals that begin with the point or are very
+long, data with SOH in it. They are meant to stand in front of the SOH that ends the value, and never give
+back a character: that would only make a wrong value take longer to refuse.
 """
 
 _EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(

@@ -315,7 +315,7 @@ def _is_ordered(fields: Sequence[FieldItem]) -> bool:
 
 
 def _lexical(slot: Slot | None) -> str:
-    return r"[^\x01]+" if slot is None else LEXICAL_PLAIN[slot.field.kind]
+    return LEXICAL_PLAIN[Kind.STRING] if slot is None else LEXICAL_PLAIN[slot.field.kind]
 
 
 _EXPRESSIONS: Final = {
