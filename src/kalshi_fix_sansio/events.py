@@ -69,6 +69,8 @@ class MessageReceived:
     message: Message
     poss_dup: bool = False
     poss_resend: bool = False
+    frame: bytes = attrs.field(default=b"", repr=False, eq=False)
+    """The whole message as it stood on the wire, for `Session.forward` and for archives."""
 
 
 @attrs.frozen

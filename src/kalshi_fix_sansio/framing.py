@@ -26,7 +26,10 @@ _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
 _CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
+_CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
+_CHECK_SUM_FIELD_SIZE: Final = 12
 _CHECK_SUM_SIZE: Final = 7
+_CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 _ADLER_BLOCK: Final = 256
 _ADLER_ASCII_BLOCK: Final = 512
 
@@ -62,6 +65,8 @@ def byte_sum(data: bytes | bytearray) -> int:
     most 256 bytes, or of 515 ASCII ones.
     """
     size = _ADLER_ASCII_BLOCK if data.isascii() else _ADLER_BLOCK
+    if len(data) <= size:
+        return adler32(data, 0) & 0xFFFF
     total = 0
     for start in range(0, len(data), size):
         total += adler32(data[start : start + size], 0) & 0xFFFF
@@ -71,7 +76,7 @@ def byte_sum(data: bytes | bytearray) -> int:
 def encode_frame(begin_string: str, body: bytes) -> bytes:
     """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
-    return b"%b10=%03d\x01" % (message, byte_sum(message) & 0xFF)
+    return message + _CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
 
 
 def is_frame(data: bytes) -> bool:
@@ -189,11 +194,13 @@ class Framer:
     __slots__ = (
         "_at",
         "_buffer",
+        "_looked_to",
         "_lost",
         "_max_body_length",
         "_next",
         "_reason",
         "_sample",
+        "_skip_by_check_sum",
         "_skipped",
         "_start",
         "_sums",
@@ -201,15 +208,25 @@ class Framer:
         "_wanted",
     )
 
-    def __init__(self, begin_string: str = "FIXT.1.1", max_body_length: int = 4 * 65536) -> None:
+    def __init__(
+        self,
+        begin_string: str = "FIXT.1.1",
+        max_body_length: int = 4 * 65536,
+        *,
+        skip_by_check_sum: bool = False,
+    ) -> None:
         """Begin with an empty buffer.
 
         Args:
             begin_string: the version whose messages are looked for in garbage.
             max_body_length: the largest BodyLength accepted, in bytes; a larger one is garbage.
+            skip_by_check_sum: whether a message with a wrong BodyLength ends with the next CheckSum field
+                behind the place that BodyLength points to. Engines that read so lose a good message whose
+                beginning a wrong BodyLength covers.
         """
         self._start = b"8=%b\x019=" % begin_string.encode("latin-1")
         self._max_body_length = max_body_length
+        self._skip_by_check_sum = skip_by_check_sum
         self._buffer = bytearray()
         self._at = 0
         """Where the message that is looked for begins, or may begin."""
@@ -217,6 +234,8 @@ class Framer:
         """How long the buffer must be before another look can tell more."""
         self._lost = False
         """Whether this place was reached by skipping, so that only the expected version can begin here."""
+        self._looked_to = 0
+        """Up to where a CheckSum field was looked for in vain."""
         self._sums = _Sums()
         self._reason = ""
         self._sample = b""
@@ -238,6 +257,7 @@ class Framer:
             del self._buffer[:at]
             self._sums.shift(at)
             self._wanted -= at
+            self._looked_to -= at
             self._at = 0
         self._buffer += data
 
@@ -282,7 +302,7 @@ class Framer:
                 continue
             check_sum = _CHECK_SUM.fullmatch(buffer, sum_end, end)
             if check_sum is None or buffer[sum_end - 1] != 1:
-                self._give_up(f"no CheckSum where BodyLength {length} says")
+                self._give_up_misframed(f"no CheckSum where BodyLength {length} says", sum_end)
                 continue
             actual = self._check_sum(at, sum_end)
             if actual != int(check_sum[1]):
@@ -323,6 +343,22 @@ class Framer:
         self._lost = found >= 0
         self._skip_to(end if found < 0 else found, reason)
 
+    def _give_up_misframed(self, reason: str, sum_end: int) -> None:
+        """Skip a message whose BodyLength is wrong, as this framer does it."""
+        if not self._skip_by_check_sum:
+            self._give_up(reason)
+            return
+        size, limit = len(self._buffer), sum_end + self._max_body_length
+        found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._looked_to), limit)
+        if found is not None:
+            self._lost = False
+            self._skip_to(found.end(), reason)
+        elif size >= limit:
+            self._give_up(reason)
+        else:
+            self._looked_to = size - _CHECK_SUM_FIELD_SIZE + 1
+            self._wanted = size + 1
+
     def _skip_to(self, found: int, reason: str) -> None:
         at = self._at
         if not self._skipped:
@@ -331,6 +367,7 @@ class Framer:
         self._skipped += found - at
         self._at = found
         self._wanted = found + 1
+        self._looked_to = 0
 
     def _start_begun(self) -> int:
         """Return how many of the last bytes, behind the place that was given up, may begin a message."""

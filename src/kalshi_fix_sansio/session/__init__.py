@@ -8,6 +8,7 @@ is answered; `timers` every deadline; `outbound` everything that leaves; `store`
 """
 
 from kalshi_fix_sansio.session.machine import Session
+from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import TRANSITIONS, Input, Source, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore, StoredMessage
 
@@ -20,4 +21,5 @@ __all__ = [
     "Source",
     "State",
     "StoredMessage",
+    "reply_route",
 ]

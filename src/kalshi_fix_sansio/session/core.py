@@ -8,8 +8,9 @@ from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, Event, MessageRejected, SessionEnded
 from kalshi_fix_sansio.framing import Framer
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text
+from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.session.timers import Timers
@@ -24,8 +25,12 @@ HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON =
     "A",
 )
 BUSINESS_REJECT = "j"
+TO_THE_END = 0
+"""EndSeqNo (16) that means: everything sent so far."""
 UNSUPPORTED_MESSAGE_TYPE = 3
 """BusinessRejectReason (380)."""
+_SPEAKS_FOR_ITSELF = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY})
+"""SessionRejectReasons that hardly need RefTagID."""
 
 
 class Core:
@@ -48,8 +53,12 @@ class Core:
         self.config = config
         self.store = store
         self.codec = config.codec
-        self.framer = Framer(config.dialect.begin_string, config.max_message_size)
-        self.timers = Timers()
+        self.framer = Framer(
+            config.dialect.begin_string,
+            config.max_message_size,
+            skip_by_check_sum=config.conduct.skip_by_check_sum,
+        )
+        self.timers = Timers(config.conduct.answer_patience)
         self.outbound = Outbound(config, self.codec, store, self.timers)
         self.events: list[Event] = []
         self.state = State.DISCONNECTED
@@ -83,10 +92,35 @@ class Core:
         self.outbound.post(self.outbound.admin(LOGOUT, text=fitting), now, keep=False)
 
     def fail(self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION) -> None:
-        """End at once because of the peer, with a Logout that says why if the peer could take one."""
-        if self.state is not State.LOGOUT_SENT:
-            self.send_logout(text, now)
+        """End at once because of the peer, with a Logout that says why."""
+        self.send_logout(text, now)
         self.end(what, reason, text)
+
+    def refuse(
+        self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION
+    ) -> None:
+        """End at once because of the peer, with a Logout that says why where this session is to say it."""
+        if self.config.conduct.tell_why:
+            self.fail(reason, text, now, what)
+        else:
+            self.end(what, reason, text)
+
+    def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
+        """End an established session because of the peer: a Logout, and perhaps a wait for the peer's.
+
+        With `rejected` a Reject has gone out that says the same as `text`.
+        """
+        conduct = self.config.conduct
+        if self.state is State.LOGOUT_SENT:
+            self.end(Input.PEER_VIOLATION, reason, text)
+            return
+        self.send_logout(text if conduct.tell_why or not rejected else None, now)
+        if conduct.linger:
+            self.ending = (reason, text)
+            self.timers.logout_at = now.monotonic + conduct.linger
+            self.move(Input.PEER_BREACH)
+        else:
+            self.end(Input.PEER_VIOLATION, reason, text)
 
     def begin_logout(self, what: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
         """Send a Logout and wait for the peer's."""
@@ -98,16 +132,18 @@ class Core:
 
     def reject(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
         """Answer a message by a Reject (3) that names its first problem; tell the user of all."""
-        first = problems[0]
+        first, header, conduct = problems[0], message.header, self.config.conduct
+        tag = None if conduct.reject_briefly and _speaks_for_itself(first, header.msg_type) else first.tag
+        reason = conduct.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
         reply = self.outbound.admin(
             REJECT,
-            ref_seq_num=message.header.msg_seq_num,
-            ref_tag_id=first.tag,
-            ref_msg_type=plain_text(message.header.msg_type) if message.header.msg_type else None,
-            session_reject_reason=int(first.reason),
+            ref_seq_num=header.msg_seq_num,
+            ref_tag_id=tag,
+            ref_msg_type=plain_text(header.msg_type) if header.msg_type else None,
+            session_reject_reason=int(reason),
             text=plain_text(first.text),
         )
-        self.outbound.post(reply, now, keep=False)
+        self.outbound.post(reply, now, reply_route(header), keep=False)
         self.events.append(MessageRejected(message, problems))
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
@@ -122,10 +158,18 @@ class Core:
             business_reject_reason=UNSUPPORTED_MESSAGE_TYPE,
             text=plain_text(problem.text),
         )
-        self.outbound.post(reply, now, keep=self.config.session_type.resend)
+        route = reply_route(message.header)
+        self.outbound.post(reply, now, route, keep=self.config.session_type.resend)
         self.events.append(MessageRejected(message, (problem,)))
 
     @property
     def is_logged_on(self) -> bool:
         """Whether the Logon handshake is complete and no Logout has been sent."""
         return self.state in LOGGED_ON_STATES
+
+
+def _speaks_for_itself(problem: Problem, msg_type: str | None) -> bool:
+    """Say whether reason and MsgType leave no doubt which field a problem is about."""
+    return problem.reason in _SPEAKS_FOR_ITSELF or (
+        msg_type == SEQUENCE_RESET and problem.reason is Reason.VALUE_INCORRECT
+    )

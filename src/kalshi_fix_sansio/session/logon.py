@@ -114,7 +114,7 @@ class Handshake:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
         if failure is not None:
-            core.fail(*failure, now)
+            core.refuse(*failure, now)
             return
         core.peer_comp_id = header.sender_comp_id
         self._request = message
@@ -206,7 +206,7 @@ class Handshake:
         core = self._core
         failure = self._answer_failure(logon, problems, now)
         if failure is not None:
-            core.fail(*failure, now)
+            core.refuse(*failure, now)
             return
         core.peer_comp_id = logon.header.sender_comp_id
         if logon.reset_seq_num_flag is True and not core.config.reset_seq_num:
@@ -269,7 +269,7 @@ class Handshake:
         1, once, and a Logon of the same kind answers it."""
         core = self._core
         if logon.header.msg_seq_num != 1:
-            core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
+            core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
             return
         frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
         core.outbound.restart()

@@ -10,6 +10,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.states import Input, State
@@ -161,7 +162,7 @@ class Session:
         if core.state is State.CLOSED:
             return
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
-        if core.state is State.LOGOUT_SENT:
+        if core.state in {State.LOGOUT_SENT, State.ENDING}:
             reason, told = core.ending
             text = told or "the connection ended before the peer answered the Logout"
         elif self._receiver.handshake.refusal is not None:
@@ -210,6 +211,28 @@ class Session:
         EncodeError for a value without FIX form, LocalProtocolError otherwise (not logged on, a
         session-level message, the peer does not read); nothing is sent and no number taken then.
         """
+        self._check_sending(message, header_fields)
+        return self._core.outbound.post(
+            message, now, header_fields, keep=self._core.config.session_type.resend
+        )
+
+    def forward(self, frame: bytes, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
+        """Send an application message that came from elsewhere, its body byte for byte; return its
+        MsgSeqNum.
+
+        `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
+        `header_fields` is as in `send`. Raises DecodeError when it is not one whole message, otherwise what
+        `send` raises.
+        """
+        core, whole = self._core, Frame(frame)
+        message = core.codec.decode(frame)
+        self._check_sending(message, header_fields)
+        return core.outbound.forward(
+            whole, message.msg_type, now, header_fields, keep=core.config.session_type.resend
+        )
+
+    def _check_sending(self, message: Message, header_fields: Mapping[str, Any] | None) -> None:
+        """Refuse to send what this session must not, or cannot, send."""
         core, config = self._core, self._core.config
         core.permit(Input.SEND)
         layout = config.dialect.by_class.get(type(message))
@@ -232,7 +255,6 @@ class Session:
         )
         if problems:
             raise InvalidMessageError(layout.name, problems)
-        return core.outbound.post(message, now, header_fields, keep=config.session_type.resend)
 
     def test_request(self, now: Instant, test_req_id: str | None = None) -> str:
         """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID."""
@@ -295,13 +317,13 @@ class Session:
             if core.timers.last_received == now.monotonic:
                 return
         if core.timers.probed_at is None:
-            test_req_id = self._probe(now)
+            test_req_id = self._probe(now, core.config.conduct.test_req_id)
             core.timers.probed_at = now.monotonic
             core.events.append(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"
-        core.fail(CloseReason.PEER_SILENT, text, now, Input.SILENCE)
+        core.refuse(CloseReason.PEER_SILENT, text, now, Input.SILENCE)
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
         reason, told = self._core.ending

@@ -79,6 +79,15 @@ class Outbound:
         self.commit(seq_num, frame, StoredMessage(seq_num, now.utc, frame) if keep else None, now)
         return seq_num
 
+    def forward(
+        self, frame: Frame, msg_type: str, now: Instant, fields: Mapping[str, Any] | None, *, keep: bool
+    ) -> int:
+        """Send the body of a message as it stands under the next number; return the number."""
+        seq_num = self.store.next_outgoing
+        data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
+        self.commit(seq_num, data, StoredMessage(seq_num, now.utc, data) if keep else None, now)
+        return seq_num
+
     def commit(self, seq_num: int, frame: bytes, stored: StoredMessage | None, now: Instant) -> None:
         """Take the number for bytes that exist, and let them go."""
         self.store.record_sent(seq_num, stored)

@@ -63,6 +63,7 @@ class Receiver:
         "_earliest",
         "_handlers",
         "_latest",
+        "_served_early",
         "_simple",
         "_start",
         "_strict",
@@ -95,6 +96,8 @@ class Receiver:
             frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
         )
         """Classes whose messages need no look at their content before they are delivered."""
+        in_turn = (TEST_REQUEST,) if core.config.conduct.test_requests_in_turn else ()
+        self._served_early = SERVED_EARLY.difference(in_turn)
         self._earliest, self._latest = _BEGINNING, _END
 
     def catch_up(self) -> None:
@@ -125,10 +128,10 @@ class Receiver:
                 self._take(message, problems, found, now)
             else:
                 message = core.codec.decode(found)
-                if not self._deliver_at_once(message):
+                if not self._deliver_at_once(message, found):
                     self._take(message, (), found, now)
 
-    def _deliver_at_once(self, message: Message) -> bool:
+    def _deliver_at_once(self, message: Message, frame: Frame) -> bool:
         """Deliver a message that no rule below has anything to say about; nearly all that come are like
         this."""
         core, store, header = self._core, self._core.store, message.header
@@ -146,17 +149,19 @@ class Receiver:
             return False
         self._catching_up = False
         store.advance_incoming(number + 1)
-        core.events.append(MessageReceived(message, False, header.poss_resend is True))
+        core.events.append(MessageReceived(message, False, header.poss_resend is True, frame.data))
         return True
 
     def _take_other_version(self, frame: Frame, now: Instant) -> None:
         """Answer a message with another BeginString (8) by a Logout, or before a Logon not at all."""
         core = self._core
         text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
+        if core.state is State.ENDING:
+            return
         if core.state in {State.AWAITING_LOGON, State.LOGON_SENT}:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
         else:
-            core.fail(CloseReason.PROTOCOL_ERROR, text, now)
+            core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
 
     def _take(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
         state = self._core.state
@@ -164,21 +169,25 @@ class Receiver:
             self.handshake.take_first(message, problems, frame, now)
         elif state is State.LOGON_SENT:
             self.handshake.take_answer(message, problems, now)
-        else:
-            self._take_in_session(message, problems, now)
+        elif state is not State.ENDING:
+            self._take_in_session(message, problems, frame, now)
+        elif message.header.msg_type == LOGOUT:
+            self._core.end(Input.PEER_LOGOUT, *self._core.ending)
 
-    def _take_in_session(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
+    def _take_in_session(
+        self, message: Any, problems: tuple[Problem, ...], frame: Frame, now: Instant
+    ) -> None:
         core, header = self._core, message.header
         if header.msg_seq_num is None:
-            core.fail(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
+            core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
-        fatal = comp_id_problem(header, core.config, core.peer_comp_id) or sending_time_problem(
-            header, core.config, now, catching_up=self._catching_up
-        )
+        incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
+        fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_comp_id)
+        fatal = fatal or sending_time_problem(header, core.config, now, catching_up=self._catching_up)
         if fatal is not None:
             self._count(header.msg_seq_num)
             core.reject(message, (fatal,), now)
-            core.fail(CloseReason.PROTOCOL_ERROR, fatal.text, now)
+            core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
             return
         if header.sending_time is not None and header.sending_time >= self._earliest:
             self._catching_up = False
@@ -190,7 +199,7 @@ class Receiver:
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
             self._take_reset_mode(message, problems, now)
         else:
-            self._take_numbered(message, problems, now)
+            self._take_numbered(message, problems, frame, now)
 
     def _count(self, number: int) -> None:
         """Advance past a message that counts only if its number is the expected one."""
@@ -236,36 +245,42 @@ class Receiver:
             return Problem(Reason.VALUE_INCORRECT, text, NEW_SEQ_NO, str(new_seq_no))
         return None
 
-    def _take_numbered(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
-        core, header = self._core, message.header
+    def _take_numbered(
+        self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant
+    ) -> None:
+        core, header, conduct = self._core, message.header, self._core.config.conduct
         number, expected = header.msg_seq_num, core.store.next_incoming
         verdict = judge(number, expected, poss_dup=header.poss_dup_flag is True)
         if verdict is Verdict.EXPECTED:
-            self._process(message, problems, now)
+            self._process(message, problems, frame, now)
             self.recovery.settle(now)
         elif verdict is Verdict.TOO_HIGH:
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
-            self.recovery.too_high(number, None if served else (message, problems), now)
+            self.recovery.too_high(number, None if served else (message, problems, frame), now)
             if refused:
                 self.recovery.give_up(now)
         elif verdict is Verdict.DUPLICATE:
             problem = poss_dup_problem(header)
             if problem is not None:
                 core.reject(message, (problem,), now)
+                if problem.reason is Reason.SENDING_TIME_ACCURACY and conduct.end_on_late_orig_sending_time:
+                    core.break_off(CloseReason.PROTOCOL_ERROR, problem.text, now, rejected=True)
+        elif header.msg_type == RESEND_REQUEST and not problems and conduct.serve_low_resend_requests:
+            self.resender.serve(message, now)
         else:
-            core.fail(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
+            core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
     def _serve_early(self, message: Message, now: Instant) -> bool:
         """Serve what must not wait for a gap to be filled, or two peers with a gap each would wait for
         ever."""
         msg_type = message.header.msg_type
-        if not self._core.config.session_type.resend or msg_type not in SERVED_EARLY:
+        if not self._core.config.session_type.resend or msg_type not in self._served_early:
             return False
         self._handlers[msg_type](message, now)
         return True
 
-    def _process(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+    def _process(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
         """Deal with a message whose turn it is, and count it."""
         core, header = self._core, message.header
         msg_type, number = header.msg_type, header.msg_seq_num
@@ -291,7 +306,7 @@ class Receiver:
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
             core.events.append(
-                MessageReceived(message, header.poss_dup_flag is True, poss_resend=header.poss_resend is True)
+                MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
 
     def send_heartbeat(self, now: Instant) -> None:

@@ -14,13 +14,14 @@ from typing import Any
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, SequenceSkipped
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.session.core import REJECT, RESEND_REQUEST, Core
+from kalshi_fix_sansio.session.core import REJECT, RESEND_REQUEST, TO_THE_END, Core
 from kalshi_fix_sansio.session.sequence import too_high_text
 from kalshi_fix_sansio.session.states import Input, State
 
-Held = tuple[Message, tuple[Problem, ...]]
-Process = Callable[[Message, tuple[Problem, ...], Instant], None]
+Held = tuple[Message, tuple[Problem, ...], Frame]
+Process = Callable[[Message, tuple[Problem, ...], Frame, Instant], None]
 
 
 class Recovery:
@@ -152,7 +153,8 @@ class Recovery:
         self._request(self._core.store.next_incoming, now)
 
     def _request(self, begin: int, now: Instant) -> None:
-        request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=self._asked_to)
+        end = TO_THE_END if self._core.config.conduct.open_ended_resend else self._asked_to
+        request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=end)
         self._request_number = self._core.outbound.post(request, now, keep=False)
         self._attempts += 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -17,14 +17,12 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import ResendServed
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.session.core import SEQUENCE_RESET, Core
+from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
 """Bytes waiting to be sent at which a resend pauses."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
-TO_THE_END = 0
-"""EndSeqNo that means: everything sent so far."""
 
 
 @attrs.define
@@ -132,4 +130,4 @@ class Resender:
         header.poss_dup_flag = True
         header.orig_sending_time = stored.sent_at
         header.sending_time = now.utc
-        self._core.outbound.write(self._core.codec.encode(message, header), now)
+        self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)

@@ -29,6 +29,8 @@ class State(Enum):
     """Established, with a gap in the incoming numbers that the peer was asked to fill."""
     LOGOUT_SENT = "logout sent"
     """A Logout has left; the peer's is awaited, and what comes before it is still received."""
+    ENDING = "ending"
+    """A Logout has left because the peer broke the protocol; only the peer's Logout is awaited."""
     CLOSED = "closed"
     """Over; the transport is to be closed once everything is sent."""
 
@@ -58,6 +60,7 @@ class Input(Enum):
     PEER_CAUGHT_UP = "the gap is filled"
     PEER_LOST = "a gap that cannot be filled"
     PEER_VIOLATION = "a breach of the protocol that ends the session"
+    PEER_BREACH = "a breach of the protocol that a Logout answers first"
     PEER_GONE = "the end of the connection"
     LOGON_OVERDUE = "the logon timeout"
     LOGOUT_OVERDUE = "the logout timeout"
@@ -95,6 +98,7 @@ _LOGGED_ON = {
     Input.PEER_LOGOUT: State.CLOSED,
     Input.PEER_GAP: State.RECOVERING,
     Input.PEER_LOST: State.LOGOUT_SENT,
+    Input.PEER_BREACH: State.ENDING,
     Input.SILENCE: State.CLOSED,
 }
 
@@ -150,6 +154,10 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
         ),
         State.LOGOUT_SENT: _row(
             State.LOGOUT_SENT,
+            {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED},
+        ),
+        State.ENDING: _row(
+            State.ENDING,
             {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED},
         ),
         State.CLOSED: _row(State.CLOSED, {Input.ABORT: State.CLOSED}),

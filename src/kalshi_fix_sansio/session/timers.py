@@ -20,6 +20,8 @@ SILENCE_FACTOR = 1.2
 class Timers:
     """When things happened last, and when something is due."""
 
+    answer_patience: float
+    """How many HeartBtInt the answer to a TestRequest may take."""
     heart_bt_int: float = 0.0
     """As agreed; 0 while there are no heartbeats."""
     last_sent: float = 0.0
@@ -68,11 +70,13 @@ class Timers:
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
 
     def silence_due(self) -> float | None:
-        """When the peer has been silent for HeartBtInt and a fifth, counted anew from a TestRequest."""
+        """When the peer has been silent for HeartBtInt and a fifth; then, when its answer to a TestRequest
+        has taken too long."""
         if not self.heart_bt_int or self.reading_paused:
             return None
-        since = self.last_received if self.probed_at is None else self.probed_at
-        return since + self.heart_bt_int * SILENCE_FACTOR
+        if self.probed_at is not None:
+            return self.probed_at + self.heart_bt_int * self.answer_patience
+        return self.last_received + self.heart_bt_int * SILENCE_FACTOR
 
     def next_deadline(self, state: State) -> float | None:
         """When the first of the deadlines that count in this state is due; None if there is none."""
@@ -82,7 +86,7 @@ class Timers:
 Rule = Callable[[Timers], float | None]
 """Says when something is due, or None."""
 _HANDSHAKE: tuple[Rule, ...] = (Timers.logon_due,)
-_LOGGED_ON: tuple[Rule, ...] = (Timers.heartbeat_due, Timers.silence_due, Timers.page_due)
+_LOGGED_ON: tuple[Rule, ...] = (Timers.silence_due, Timers.heartbeat_due, Timers.page_due)
 
 RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
     {
@@ -93,6 +97,7 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
         State.LOGOUT_SENT: (Timers.logout_due, Timers.page_due),
+        State.ENDING: (Timers.logout_due,),
         State.CLOSED: (),
     }
 )

@@ -1,0 +1,61 @@
+"""How a session behaves where FIXT 1.1 leaves it a choice.
+
+The defaults serve Kalshi: every end of a session is explained, nothing that could help to diagnose is left
+out, and as little as possible is asked for again. `CLASSIC` is what engines of the QuickFIX family do, and
+what acceptance suites written for them expect.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from kalshi_fix_sansio.problems import Reason
+
+
+@attrs.frozen(kw_only=True)
+class Conduct:
+    """Choices within FIXT 1.1, each a setting of one session."""
+
+    tell_why: bool = True
+    """Whether a Logout with a Text precedes the end where FIXT makes it optional: when a Logon is refused,
+    when the peer has fallen silent, and as Text after a Reject that has said why already."""
+    linger: float = 0.0
+    """Seconds to wait, after a Logout that ends the session for a breach of the protocol, for the peer's
+    Logout before the connection is closed. FIXT recommends 2; with 0 the connection is closed at once."""
+    open_ended_resend: bool = False
+    """Whether a ResendRequest asks for everything from the gap on (EndSeqNo 0) instead of the gap alone."""
+    test_req_id: str | None = None
+    """TestReqID of the TestRequest to a silent peer. None makes one from its MsgSeqNum."""
+    answer_patience: float = 1.2
+    """How many HeartBtInt the answer to that TestRequest may take."""
+    test_requests_in_turn: bool = False
+    """Whether a TestRequest behind a gap is answered only when the gap is filled."""
+    serve_low_resend_requests: bool = False
+    """Whether a ResendRequest is served whose own MsgSeqNum is too low, instead of ending the session."""
+    end_on_late_orig_sending_time: bool = False
+    """Whether an OrigSendingTime after SendingTime ends the session, beside the Reject."""
+    reject_briefly: bool = False
+    """Whether a Reject leaves out RefTagID where it concerns CompIDs, SendingTime or NewSeqNo."""
+    undefined_tag_reason: Reason = Reason.UNDEFINED_TAG
+    """SessionRejectReason for a tag that the dialect does not have."""
+    skip_by_check_sum: bool = False
+    """Whether a message with a wrong BodyLength is skipped up to the next CheckSum field behind the place
+    that BodyLength points to, instead of up to the next BeginString."""
+
+
+CLASSIC: Final = Conduct(
+    tell_why=False,
+    linger=2.0,
+    test_req_id="TEST",
+    answer_patience=1.0,
+    open_ended_resend=True,
+    test_requests_in_turn=True,
+    serve_low_resend_requests=True,
+    end_on_late_orig_sending_time=True,
+    reject_briefly=True,
+    undefined_tag_reason=Reason.INVALID_TAG_NUMBER,
+    skip_by_check_sum=True,
+)
+"""As engines of the QuickFIX family behave."""

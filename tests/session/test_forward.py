@@ -1,0 +1,124 @@
+"""Passing a message on: a new header, and the body byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import DecodeError, InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.resend_policy import resend_everything
+from kalshi_fix_sansio.session import State
+from tests.helpers import Wired, established, of_type, raw, wire, wire_time
+
+BOTH = pytest.mark.parametrize("role", Role)
+BODY = b"54=1\x0138=0010.00\x0155=KX\x0140=2\x0144=.5\x0111=a1\x019001=new\x01"
+"""An order in an unusual order, with values that this library would write in another way."""
+ORDER = raw(
+    "35=D|34=77|49=elsewhere|52=20260101-00:00:00|56=somewhere|43=Y|" + BODY.decode().replace("\x01", "|")
+)
+
+
+def body_of(data: bytes) -> bytes:
+    """The order as it stands in what was sent."""
+    return data[data.index(b"54=1\x01") : data.rindex(b"10=")]
+
+
+def client() -> Wired:
+    return established(Role.INITIATOR, resend_policy=resend_everything)
+
+
+def test_the_body_stays_and_the_header_is_ours() -> None:
+    wired = client()
+    assert wired.session.forward(ORDER, wired.clock.now, header_fields={"poss_resend": True}) == 2
+    data = wired.session.data_to_send()
+    assert body_of(data) == BODY
+    wired.session.receive_data(wired.peer.message("2", "7=2|16=0|"), wired.clock.now)
+    (header,) = [found.header for found in wired.sent()]
+    assert (header.msg_seq_num, header.poss_resend, header.poss_dup_flag) == (2, True, True)
+    assert (header.sender_comp_id, header.target_comp_id) == (wired.peer.target, wired.peer.sender)
+    assert b"elsewhere" not in data
+    assert b"34=77" not in data
+
+
+def test_what_is_sent_again_is_the_same_byte_for_byte() -> None:
+    wired = client()
+    wired.session.forward(ORDER, wired.clock.now)
+    first = wired.session.data_to_send()
+    wired.clock.advance(5)
+    wired.receive(wired.peer.message("2", "7=2|16=2|"))
+    again = wired.session.data_to_send()
+    assert body_of(again) == body_of(first) == BODY
+    assert b"\x0143=Y\x01" in again
+    assert b"\x01122=20260821-14:03:07.123\x01" in again
+
+
+@BOTH
+def test_the_event_has_the_message_as_it_came(role: Role) -> None:
+    wired = established(role)
+    frames = [wired.peer.message("9", f"37=o|434=1|11=m{n}|39=8|", n) for n in (2, 3, 4)]
+    at_once, second, held = frames
+    again = {"t43": "Y", "t122": wire_time(wired.clock.utc)}
+    late = wired.peer.message("9", "37=o|434=1|11=m3|39=8|", 3, **again)
+    assert second != late
+    events = wired.receive(at_once, held, late)
+    assert [event.frame for event in of_type(events, MessageReceived)] == [at_once, late, held]
+    assert "37=o" not in repr(events)
+
+
+def test_what_came_can_be_passed_on() -> None:
+    venue, onward = established(Role.ACCEPTOR), client()
+    (event,) = venue.receive(venue.peer.message("D", BODY.decode().replace("\x01", "|")))
+    assert isinstance(event, MessageReceived)
+    onward.session.forward(event.frame, onward.clock.now)
+    assert body_of(onward.session.data_to_send()) == BODY
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "says"),
+    [
+        (ORDER[:-1], DecodeError, "not one whole FIX message"),
+        (raw("35=0|49=a|56=b|34=1|52=20260101-00:00:00|"), LocalProtocolError, "belongs to the session"),
+        (raw("35=ZZ|49=a|56=b|34=1|52=20260101-00:00:00|1=x|"), LocalProtocolError, "is not a message of"),
+        (
+            raw("35=8|49=a|56=b|34=1|52=20260101-00:00:00|"),
+            InvalidMessageError,
+            "ExecutionReport cannot be sent",
+        ),
+        (raw("35=D|49=a|56=b|34=1|52=20260101-00:00:00|11=a|"), InvalidMessageError, "OrderQty"),
+    ],
+)
+def test_what_may_not_be_sent_is_not_passed_on(frame: bytes, error: type[Exception], says: str) -> None:
+    wired = client()
+    with pytest.raises(error, match=says):
+        wired.session.forward(frame, wired.clock.now)
+    assert (wired.session.next_outgoing, wired.session.data_to_send()) == (2, b"")
+
+
+def test_the_header_is_guarded_as_in_send() -> None:
+    wired = client()
+    with pytest.raises(LocalProtocolError, match="the session itself writes msg_seq_num"):
+        wired.session.forward(ORDER, wired.clock.now, header_fields={"msg_seq_num": 5})
+
+
+def test_nothing_is_passed_on_before_the_logon() -> None:
+    wired = wire(Role.INITIATOR)
+    with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+        wired.session.forward(ORDER, wired.clock.now)
+    assert wired.session.state is State.DISCONNECTED
+
+
+def test_a_session_without_resend_keeps_nothing() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.session.forward(ORDER, wired.clock.now)
+    assert wired.session.store.find(2) is None
+
+
+def test_another_version_s_frame_is_sent_as_this_version_s() -> None:
+    wired = client()
+    other = encode_frame("FIX.4.4", ORDER.split(b"\x01", 2)[2][: -len(b"10=000\x01")])
+    wired.session.forward(other, wired.clock.now)
+    data = wired.session.data_to_send()
+    assert data.startswith(b"8=FIXT.1.1\x01")
+    assert body_of(data) == BODY

@@ -1,0 +1,217 @@
+"""The same machine on plain FIX 5.0 SP2: nothing in it knows Kalshi."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.conduct import Conduct
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    LoggedOn,
+    LogoutReceived,
+    MessageReceived,
+    MessageRejected,
+    RejectReceived,
+    ResendServed,
+    SessionEnded,
+)
+from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.session import State, reply_route
+from tests.fix50sp2.dialect import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    ExecType,
+    ExecutionReport,
+    Header,
+    NewOrderSingle,
+    OrdStatus,
+    Party,
+)
+from tests.fix50sp2.helpers import NOON, established, order, pair, sent
+from tests.helpers import Clock, Pair, Peer, kinds, of_type, wire_time
+
+BOTH = pytest.mark.parametrize("role", Role)
+ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
+
+
+def report(asked: NewOrderSingle) -> ExecutionReport:
+    """The answer to an order."""
+    return ExecutionReport(
+        order_id="1",
+        exec_id="2",
+        cl_ord_id=asked.cl_ord_id,
+        exec_type=ExecType.NEW,
+        ord_status=OrdStatus.NEW,
+        side=asked.side,
+        leaves_qty=100,
+        cum_qty=0,
+        party_ids=asked.party_ids,
+    )
+
+
+def logged_on(**changes: Any) -> Pair:
+    """A connected pair with nothing left to tell."""
+    both = pair(**changes)
+    both.connect()
+    assert of_type(both.client_events, LoggedOn)
+    assert of_type(both.venue_events, LoggedOn)
+    both.client_events.clear()
+    both.venue_events.clear()
+    return both
+
+
+def test_a_session_from_logon_to_logout() -> None:
+    both = logged_on()
+    asked = order(party_ids=[Party(party_id="desk", party_role=36)])
+    both.client.send(asked, both.clock.now, header_fields={"target_sub_id": "book"})
+    both.settle()
+    (received,) = both.venue_events
+    assert isinstance(received, MessageReceived)
+    assert received.message == asked
+    header: Any = received.message.header
+    assert header.target_sub_id == "book"
+    both.venue.send(report(asked), both.clock.now)
+    both.settle()
+    (answered,) = both.client_events
+    assert isinstance(answered, MessageReceived)
+    assert answered.message == report(asked)
+    both.advance(65)
+    assert both.client.state is both.venue.state is State.ESTABLISHED
+    both.client.logout(both.clock.now)
+    both.settle()
+    assert [type(event) for event in both.venue_events[1:]] == [LogoutReceived, SessionEnded]
+    (ended,) = both.client_events[1:]
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
+
+
+def test_a_gap_is_asked_for_to_the_end_and_filled() -> None:
+    both = logged_on()
+    for number in range(3):
+        both.client.send(order(f"lost{number}"), both.clock.now)
+    both.client.data_to_send()
+    both.client.send(order("last"), both.clock.now)
+    both.settle()
+    asked_for = both.venue_events[0]
+    assert asked_for == GapDetected(2, 4, recoverable=True)
+    found: list[Any] = [event.message for event in of_type(both.venue_events, MessageReceived)]
+    assert [message.cl_ord_id for message in found] == ["lost0", "lost1", "lost2", "last"]
+    assert both.venue_events[-1] == GapClosed(6)
+    assert both.client_events == [ResendServed(2, 5, 4)]
+    assert both.venue.next_incoming == both.client.next_outgoing == 6
+
+
+@BOTH
+def test_a_message_that_breaks_the_standard_is_rejected_with_its_route_reversed(role: Role) -> None:
+    wired = established(role)
+    routed = {"t115": "JCD", "t116": "CS", "t144": "CHI"}
+    (event,) = wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w"), **routed))
+    assert isinstance(event, MessageRejected)
+    (reject,) = sent(wired)
+    header = reject.header
+    assert (reject.ref_seq_num, reject.ref_msg_type) == (2, "D")
+    assert (reject.ref_tag_id, reject.session_reject_reason) == (40, Reason.VALUE_INCORRECT)
+    route = (header.deliver_to_comp_id, header.deliver_to_sub_id, header.deliver_to_location_id)
+    assert route == ("JCD", "CS", "CHI")
+    assert header.on_behalf_of_comp_id is None
+
+
+@BOTH
+def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(role: Role) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("D", ORDER, t128="JCD", t129=""))
+    (reject,) = sent(wired)
+    assert (reject.ref_tag_id, reject.session_reject_reason) == (129, Reason.TAG_WITHOUT_VALUE)
+    assert (reject.header.on_behalf_of_comp_id, reject.header.on_behalf_of_sub_id) == ("JCD", None)
+
+
+def test_the_route_of_an_answer() -> None:
+    there = Header(
+        sender_comp_id="a",
+        target_comp_id="b",
+        msg_seq_num=1,
+        sending_time=NOON,
+        on_behalf_of_comp_id="1",
+        on_behalf_of_sub_id="2",
+        on_behalf_of_location_id="3",
+        deliver_to_comp_id="4",
+        deliver_to_sub_id="5",
+        deliver_to_location_id="6",
+        sender_sub_id="not a route",
+    )
+    assert reply_route(there) == {
+        "deliver_to_comp_id": "1",
+        "deliver_to_sub_id": "2",
+        "deliver_to_location_id": "3",
+        "on_behalf_of_comp_id": "4",
+        "on_behalf_of_sub_id": "5",
+        "on_behalf_of_location_id": "6",
+    }
+
+
+def test_an_order_goes_back_as_it_came() -> None:
+    wired = established(Role.ACCEPTOR)
+    body = "60=20260821-12:00:00|54=1|38=002000.00|40=1|21=1|11=ID|454=0|"
+    (event,) = wired.receive(wired.peer.message("D", body, t97="Y", t115="JCD"))
+    assert isinstance(event, MessageReceived)
+    fields = {**reply_route(event.message.header), "poss_resend": True}
+    wired.session.forward(event.frame, wired.clock.now, header_fields=fields)
+    data = wired.session.data_to_send().decode().replace("\x01", "|")
+    time = wire_time(wired.clock.utc)
+    assert f"|35=D|34=2|49=ISLD|52={time}|56=TW|97=Y|128=JCD|{body}10=" in data
+
+
+def test_a_business_reject_is_tied_to_what_was_sent() -> None:
+    both = logged_on()
+    number = both.client.send(order("refused"), both.clock.now)
+    refusal = BusinessMessageReject(
+        ref_seq_num=number,
+        ref_msg_type="D",
+        business_reject_reason=BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
+    )
+    both.settle()
+    both.venue.send(refusal, both.clock.now)
+    both.settle()
+    (event,) = both.client_events
+    assert isinstance(event, RejectReceived)
+    assert (event.ref_seq_num, event.sent) == (number, order("refused"))
+
+
+def test_a_reset_in_the_middle() -> None:
+    wired = established(Role.ACCEPTOR)
+    wired.receive(wired.peer.message("1", "112=a|"), wired.peer.message("1", "112=b|"))
+    sent(wired)
+    (event,) = wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|", 1))
+    assert isinstance(event, LoggedOn)
+    assert event.reset
+    (logon,) = sent(wired)
+    assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (1, True)
+    wired.receive(wired.peer.message("1", "112=c|", 2))
+    (heartbeat,) = sent(wired)
+    assert (heartbeat.header.msg_seq_num, heartbeat.test_req_id) == (2, "c")
+
+
+def test_a_logon_that_lacks_what_the_standard_requires_gets_no_answer() -> None:
+    venue = pair().venue
+    clock = Clock()
+    venue.connect(clock.now)
+    venue.receive_data(Peer(clock, "TW", "ISLD").logon("98=0|108=30|"), clock.now)
+    (ended,) = venue.events()
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "DefaultApplVerID (1137) is missing")
+    assert (venue.data_to_send(), venue.next_outgoing) == (b"", 1)
+
+
+@BOTH
+def test_a_lenient_session_delivers_what_a_strict_one_rejects(role: Role) -> None:
+    wired = established(role, strict=False, conduct=Conduct())
+    (event,) = wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w") + "5000=new|"))
+    assert isinstance(event, MessageReceived)
+    message: Any = event.message
+    assert (message.ord_type, message.get_unknown(5000)) == ("w", b"new")
+    assert kinds(sent(wired)) == []
