@@ -1,0 +1,49 @@
+"""A bare FIXT 1.1 acceptor on plain TCP: it sends orders back, and refuses what it does not know.
+
+One peer at a time is logged on; sequence numbers start at 1 with every Logon.
+"""
+
+from __future__ import annotations
+
+import socket
+from threading import Lock, Thread
+
+from fixt_peer import Peer, arguments, settings
+
+from kalshi_fix_sansio.config import Role, SessionConfig
+
+GRACE = 0.2
+"""Seconds in which the end of the connection before is noticed, where the peer comes back at once."""
+
+
+def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
+    """Serve one connection to its end; `taken` is held while it is logged on."""
+    admitted = False
+
+    def admit() -> bool:
+        nonlocal admitted
+        admitted = taken.acquire(timeout=GRACE)
+        return admitted
+
+    peer = Peer(sock, config, admit)
+    try:
+        peer.run()
+    finally:
+        if admitted:
+            taken.release()
+        peer.close()
+
+
+def main() -> None:
+    """Serve every connection in a thread of its own."""
+    options = arguments("Accept FIXT 1.1 sessions and send orders back.").parse_args()
+    config = settings(Role.ACCEPTOR, options.comp_id, options.peer_comp_id)
+    taken = Lock()
+    with socket.create_server(("", options.port)) as listener:
+        while True:
+            sock, _ = listener.accept()
+            Thread(target=serve, args=(sock, config, taken), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""A bare FIXT 1.1 initiator on plain TCP: logged on, it does what the acceptor does; and it comes back."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from fixt_peer import Peer, arguments, settings
+
+from kalshi_fix_sansio.config import Role
+
+CONNECT_TIMEOUT = 10.0
+RECONNECT_DELAY = 0.5
+"""Seconds."""
+
+
+def main() -> None:
+    """Connect, run the session to its end, and again."""
+    parser = arguments("Log on to a FIXT 1.1 acceptor and send orders back.")
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--heartbeat", type=int, default=30, help="HeartBtInt in seconds")
+    options = parser.parse_args()
+    config = settings(Role.INITIATOR, options.comp_id, options.peer_comp_id, options.heartbeat)
+    while True:
+        try:
+            sock = socket.create_connection((options.host, options.port), CONNECT_TIMEOUT)
+        except OSError as error:
+            print(f"no connection: {error}", flush=True)
+        else:
+            peer = Peer(sock, config, admit=lambda: True)
+            peer.run()
+            peer.close()
+        time.sleep(RECONNECT_DELAY)
+
+
+if __name__ == "__main__":
+    main()

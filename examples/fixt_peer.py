@@ -1,0 +1,157 @@
+"""What the two FIXT examples share: a session on a socket, and an application that sends orders back.
+
+The dialect is plain FIX 5.0 SP2, which has nothing to do with Kalshi; there is no signature and no TLS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.conduct import CLASSIC
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import LogonRequested, MessageReceived
+from kalshi_fix_sansio.resend_policy import resend_everything
+from kalshi_fix_sansio.session import Session, reply_route
+from tests.fix50sp2.dialect import (
+    DIALECT,
+    ApplVerID,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    Email,
+    NewOrderSingle,
+    SecurityDefinition,
+)
+
+SEND_TIMEOUT = 30.0
+"""Seconds a peer may leave us waiting because it does not read."""
+LINGER = 1.0
+"""Seconds the peer has for closing its end after ours."""
+
+
+def arguments(description: str) -> ArgumentParser:
+    """Return a command line with what both programs need to know."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--comp-id", required=True, help="SenderCompID of this side")
+    parser.add_argument("--peer-comp-id", required=True, help="SenderCompID of the other side")
+    return parser
+
+
+def settings(role: Role, comp_id: str, peer_comp_id: str, heart_bt_int: int = 30) -> SessionConfig:
+    """Return the settings of a strict engine."""
+    return SessionConfig(
+        role=role,
+        dialect=DIALECT,
+        session_type=DIALECT.session_types["FIXT"],
+        sender_comp_id=comp_id,
+        target_comp_id=peer_comp_id,
+        heart_bt_int=heart_bt_int,
+        min_heart_bt_int=0,
+        strict=True,
+        conduct=CLASSIC,
+        resend_policy=resend_everything,
+        sending_time_tolerance=120,
+        logon_timeout=5,
+        logout_timeout=2,
+    )
+
+
+class Peer:
+    """One connection. Its numbers start at 1: what was sent on the one before is not remembered."""
+
+    def __init__(self, sock: socket.socket, config: SessionConfig, admit: Callable[[], bool]) -> None:
+        """Take over a connected socket; `admit` says whether a Logon that is asked about may be accepted."""
+        self._socket = sock
+        self._session = Session(config)
+        self._admit = admit
+        self._cl_ord_ids: set[str] = set()
+
+    def run(self) -> None:
+        """Carry bytes and time to the session and back until it ends."""
+        self._session.connect(_now())
+        self._flush()
+        while not self._session.wants_close:
+            deadline = self._session.next_deadline()
+            self._socket.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError:
+                self._session.handle_timer(_now())
+            except OSError:
+                self._session.receive_eof(_now())
+            else:
+                self._take(data)
+            self._react()
+
+    def close(self) -> None:
+        """Close our end, and take what is still on its way before the socket goes."""
+        with self._socket, contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.settimeout(LINGER)
+            while self._socket.recv(65536):
+                pass
+
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._session.receive_data(data, _now())
+            self._session.handle_timer(_now())
+        else:
+            self._session.receive_eof(_now())
+
+    def _react(self) -> None:
+        while events := self._session.events():
+            for event in events:
+                if isinstance(event, LogonRequested):
+                    self._answer_logon()
+                elif isinstance(event, MessageReceived) and self._session.is_established:
+                    self._answer(event)
+        self._flush()
+
+    def _answer_logon(self) -> None:
+        if self._admit():
+            self._session.accept_logon(_now())
+        else:
+            self._session.abort(_now(), "already logged on")
+
+    def _answer(self, event: MessageReceived) -> None:
+        """Send orders, definitions and email back as they came; refuse everything else."""
+        message, header = event.message, event.message.header
+        if isinstance(message, NewOrderSingle):
+            if event.poss_resend and message.cl_ord_id in self._cl_ord_ids:
+                return
+            self._cl_ord_ids.add(message.cl_ord_id)
+        route = reply_route(header)
+        if isinstance(message, NewOrderSingle | SecurityDefinition | Email):
+            fields = {**route, "poss_resend": True} if event.poss_resend else route
+            self._session.forward(event.frame, _now(), header_fields=fields)
+            return
+        refusal = BusinessMessageReject(
+            ref_seq_num=header.msg_seq_num,
+            ref_msg_type=header.msg_type,
+            business_reject_reason=BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
+            text=f"{message.NAME} is not served here",
+            default_appl_ver_id=ApplVerID.FIX50SP2,
+        )
+        self._session.send(refusal, _now(), header_fields=route)
+
+    def _flush(self) -> None:
+        data = self._session.data_to_send()
+        self._socket.settimeout(SEND_TIMEOUT)
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            self._session.receive_eof(_now())
+
+
+def _now() -> Instant:
+    return Instant(time.monotonic(), datetime.now(UTC))
