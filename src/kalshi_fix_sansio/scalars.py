@@ -236,7 +236,9 @@ def convert_utctimeonly(raw: str) -> time:
 def format_string(value: str) -> str:
     """Write a STRING: not empty, latin-1, neither SOH nor NUL in it."""
     if value.__class__ is not str:
-        value = _plain_str(value)
+        if not isinstance(value, str):
+            raise EncodeError(f"expected a string, not {type(value).__name__}")
+        value = str.__str__(value)  # a code value's own formatting costs more than all the rest
     if not value:
         raise EncodeError("an empty string has no FIX form; leave the field None")
     if "\x01" in value or "\0" in value:
@@ -244,13 +246,6 @@ def format_string(value: str) -> str:
     if not value.isascii():
         _require_latin_1(value)
     return value
-
-
-def _plain_str(value: str) -> str:
-    """Return the plain string of a code value, whose own formatting would cost more than all the rest."""
-    if not isinstance(value, str):
-        raise EncodeError(f"expected a string, not {type(value).__name__}")
-    return str.__str__(value)
 
 
 def _require_latin_1(value: str) -> None:
@@ -263,7 +258,9 @@ def _require_latin_1(value: str) -> None:
 def format_char(value: str) -> str:
     """Write a CHAR: exactly one latin-1 character, neither SOH nor NUL."""
     if value.__class__ is not str:
-        value = _plain_str(value)
+        if not isinstance(value, str):
+            raise EncodeError(f"expected a string, not {type(value).__name__}")
+        value = str.__str__(value)  # a code value's own formatting costs more than all the rest
     if len(value) != 1:
         raise EncodeError(f"expected {_EXPECTED[Kind.CHAR]}")
     return value if " " <= value <= "~" else format_string(value)
@@ -272,16 +269,12 @@ def format_char(value: str) -> str:
 def format_int(value: int) -> str:
     """Write an INT of at most `MAX_INT_DIGITS` digits; a bool is refused."""
     if value.__class__ is not int:
-        value = _plain_int(value)
+        if not _is_integer(value):
+            raise EncodeError(f"expected an integer, not {type(value).__name__}")
+        value = int(value)
     if not -_INT_END < value < _INT_END:
         raise EncodeError(f"expected {_EXPECTED[Kind.INT]}")
     return str(value)
-
-
-def _plain_int(value: int) -> int:
-    if not _is_integer(value):
-        raise EncodeError(f"expected an integer, not {type(value).__name__}")
-    return int(value)
 
 
 _INT_END: Final = 10**MAX_INT_DIGITS

@@ -394,6 +394,11 @@ def test_an_older_tag_with_an_unfit_value_or_twice_is_told() -> None:
 # --- secrets ------------------------------------------------------------------------------------------
 
 
+def test_what_follows_counted_or_other_data_is_told_as_it_is() -> None:
+    assert found(decode("A", "95=1|96=x|y|")) == [(Reason.INVALID_TAG_NUMBER, None, "y")]
+    assert found(decode("A", "96=x|383=1|y|")) == [(Reason.INVALID_TAG_NUMBER, None, "y")]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -402,6 +407,8 @@ def test_an_older_tag_with_an_unfit_value_or_twice_is_told() -> None:
         "0554=SeSaMe|",
         "95=3|96=SeSaMe|",
         "96=SeSaMe|96=SeSaMe|",
+        "95=30|96=x|SeSaMe|SeSaMe|383=1|",
+        "96=x|SeSaMe|",
     ],
 )
 def test_secret_values_never_show(body: str) -> None:

@@ -54,7 +54,8 @@ class Codec:
 
         Beside what `decode` notes, these are not accepted: tags that the dialect does not define, or not in
         this place; fields of header, body or trailer in each other's places; group entries in another order
-        than the dialect's; values that break a field's limits.
+        than the dialect's; values that break a field's limits. What depends on the product, the session type
+        or other fields is `validation.validate`'s to say.
 
         Raises:
             DecodeError: with everything found in `problems`, as SessionRejectReason (373) has it.

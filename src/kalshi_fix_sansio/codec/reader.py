@@ -20,7 +20,7 @@ from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
 from kalshi_fix_sansio.codec.findings import Finding, field_problem, quoted, tag_problem, value_problem
 from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, FieldSlot, GroupSlot, LengthSlot, Plans
 from kalshi_fix_sansio.codec.tokens import NO_TAG, Form, Token, tokenize
-from kalshi_fix_sansio.layout import Dialect, FieldLayout, MessageLayout
+from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
 from kalshi_fix_sansio.problems import Problem, Reason
 
 BEGIN_STRING_TAG, MSG_TYPE_TAG = 8, 35
@@ -33,6 +33,7 @@ class Reader:
     __slots__ = (
         "_dialect",
         "_findings",
+        "_in_secret",
         "_open",
         "_plans",
         "_position",
@@ -54,6 +55,7 @@ class Reader:
         self._open: list[GroupItem] = []
         """Groups that are open, from the outermost to the innermost."""
         self._section = _HEADER
+        self._in_secret = False
         self._position = 0
         self.header = BlockItem(plans.header)
         self.trailer = BlockItem(plans.trailer)
@@ -88,11 +90,20 @@ class Reader:
             text = "is cut short: the message ends in it"
             self._find(self._problem_of(Reason.OTHER, token, text))
         else:
+            known = self._dialect.fields.get(token.tag)
+            # Secret data that is not counted may go on behind an SOH in it, as what looks like no field.
+            self._in_secret = (
+                known is not None
+                and known.secret
+                and known.kind is Kind.DATA
+                and token.form is not Form.COUNTED
+            )
             self._place(token)
 
     def _take_invalid(self, token: Token) -> None:
         known = self._dialect.fields.get(token.tag)
-        value = None if known is not None and known.secret else token.value
+        secret = self._in_secret or (known is not None and known.secret)
+        value = None if secret else token.value
         found = "a secret field" if value is None else quoted(value)
         text = f"{found} does not have the form tag=value with a tag of 1 or more"
         self._find(
