@@ -40,6 +40,7 @@ def main() -> None:
     config = settings(Role.ACCEPTOR, options.comp_id, options.peer_comp_id)
     taken = Lock()
     with socket.create_server(("", options.port)) as listener:
+        print("listening on port", listener.getsockname()[1], flush=True)
         while True:
             sock, _ = listener.accept()
             Thread(target=serve, args=(sock, config, taken), daemon=True).start()

@@ -13,6 +13,7 @@ from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Inspection, Node
+from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import (
     ConfigurationError,
@@ -45,13 +46,22 @@ from kalshi_fix_sansio.layout import Dialect, Kind, Presence, Sender, SessionTyp
 from kalshi_fix_sansio.messages import decode, decode_strict, encode, inspect
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
-from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session, State, StoredMessage
+from kalshi_fix_sansio.session import (
+    MemoryStore,
+    MessageStore,
+    Session,
+    State,
+    StoredMessage,
+    reply_route,
+)
 from kalshi_fix_sansio.validation import validate
 
 __all__ = [
+    "CLASSIC",
     "Block",
     "CloseReason",
     "Codec",
+    "Conduct",
     "ConfigurationError",
     "DecodeError",
     "Dialect",
@@ -106,6 +116,7 @@ __all__ = [
     "decode_strict",
     "encode",
     "inspect",
+    "reply_route",
     "resend_everything",
     "validate",
 ]

@@ -37,7 +37,7 @@ class Conduct:
     end_on_late_orig_sending_time: bool = False
     """Whether an OrigSendingTime after SendingTime ends the session, beside the Reject."""
     reject_briefly: bool = False
-    """Whether a Reject leaves out RefTagID where it concerns CompIDs, SendingTime or NewSeqNo."""
+    """Whether a Reject leaves out RefTagID where it concerns CompIDs, SendingTime, MsgType or NewSeqNo."""
     undefined_tag_reason: Reason = Reason.UNDEFINED_TAG
     """SessionRejectReason for a tag that the dialect does not have."""
     skip_by_check_sum: bool = False

@@ -246,6 +246,7 @@ def test_by_default_every_question_has_its_own_id(role: Role) -> None:
     [
         (("0", "", {"t49": "Mallory"}), 49, Reason.COMP_ID_PROBLEM),
         (("0", "", {"t52": "20260821-14:03:37.124"}), 52, Reason.SENDING_TIME_ACCURACY),
+        (("Z9", "", {}), 35, Reason.INVALID_MSG_TYPE),
         (("4", "36=1|", {}), 36, Reason.VALUE_INCORRECT),
     ],
 )

@@ -29,7 +29,9 @@ TO_THE_END = 0
 """EndSeqNo (16) that means: everything sent so far."""
 UNSUPPORTED_MESSAGE_TYPE = 3
 """BusinessRejectReason (380)."""
-_SPEAKS_FOR_ITSELF = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY})
+_SPEAKS_FOR_ITSELF = frozenset(
+    {Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.INVALID_MSG_TYPE}
+)
 """SessionRejectReasons that hardly need RefTagID."""
 
 

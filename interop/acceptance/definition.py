@@ -1,0 +1,117 @@
+"""Reads acceptance definitions: one step a line.
+
+`I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are the player's,
+`eCONNECT` and `eDISCONNECT` the engine's. `I2,` and so on name one of several connections. `R` answers where
+the engine began, and is the same as `I`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from pathlib import Path
+
+import attrs
+
+SOH = "\x01"
+_STEP = re.compile(r"([IEieR])(?:([0-9]),)?(.*)")
+
+
+class Action(Enum):
+    """What a step does."""
+
+    SEND = "send"
+    EXPECT = "expect"
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    AWAIT_CONNECT = "await a connection"
+    AWAIT_DISCONNECT = "await the end of the connection"
+
+
+_ACTIONS = {
+    ("i", "CONNECT"): Action.CONNECT,
+    ("i", "DISCONNECT"): Action.DISCONNECT,
+    ("e", "CONNECT"): Action.AWAIT_CONNECT,
+    ("e", "DISCONNECT"): Action.AWAIT_DISCONNECT,
+}
+
+
+@attrs.frozen
+class Step:
+    """One line of a definition."""
+
+    action: Action
+    connection: int
+    text: str
+    """The message, for SEND and EXPECT."""
+    line: int
+
+    def value(self, tag: int) -> str | None:
+        """The first value of a tag in the message."""
+        found = re.search(rf"(?:^|{SOH}){tag}=([^{SOH}]*)", self.text)
+        return None if found is None else found[1]
+
+
+@attrs.frozen
+class Definition:
+    """One file."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def connections(self) -> int:
+        """How many connections it uses at once."""
+        return len({step.connection for step in self.steps})
+
+    @property
+    def heart_bt_int(self) -> str:
+        """HeartBtInt (108) of its first Logon."""
+        return next((value for step in self.steps if (value := step.value(108)) is not None), "30")
+
+
+def read(path: Path) -> Definition:
+    """Read a definition; a line that is none of the forms is a ValueError."""
+    steps = []
+    for number, line in enumerate(path.read_text("latin-1").split("\n"), 1):
+        text = line.rstrip("\r")
+        if text and not text.startswith("#"):
+            steps.append(_step(text, number, path))
+    return Definition(path.stem, tuple(steps))
+
+
+def _step(text: str, number: int, path: Path) -> Step:
+    found = _STEP.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{path}:{number}: not a step: {text}")
+    letter, connection, rest = found.groups()
+    action = _ACTIONS.get((letter, rest))
+    if action is None:
+        if letter in "ie":
+            raise ValueError(f"{path}:{number}: not a step: {text}")
+        action = Action.EXPECT if letter == "E" else Action.SEND
+    return Step(action, int(connection or 1), rest, number)
+
+
+def turned(definition: Definition) -> Definition:
+    """Return the definition for the other role: the engine connects and sends its Logon first.
+
+    Nothing else differs between the roles: each `iCONNECT` becomes `eCONNECT`, and the Logon that was the
+    answer becomes the question. Where a bad Logon had no answer, the engine's Logon is what it always is.
+    """
+    steps: list[Step] = []
+    since_connect = 0
+    for step in definition.steps:
+        if step.action is Action.CONNECT:
+            steps += [attrs.evolve(step, action=Action.AWAIT_CONNECT), _logon(step.line, definition)]
+            since_connect = 0
+        elif since_connect != 1 or step.action is not Action.EXPECT:
+            steps.append(step)
+        since_connect += step.action in {Action.SEND, Action.EXPECT}
+    return Definition(definition.name, tuple(steps))
+
+
+def _logon(line: int, definition: Definition) -> Step:
+    fields = ("8=FIXT.1.1", "35=A", "34=1", "49=ISLD", "52=", "56=TW", "98=0")
+    text = SOH.join((*fields, f"108={definition.heart_bt_int}", "1137=9", ""))
+    return Step(Action.EXPECT, 1, text, line)

@@ -1,0 +1,80 @@
+"""The programs under test, each as a process of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from interop.acceptance.player import PATIENCE
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+COMP_ID, PEER_COMP_ID = "ISLD", "TW"
+"""The engine's own CompID in the definitions, and the player's."""
+
+
+class Engine(Protocol):
+    """A running program, and how a definition gets a connection with it."""
+
+    def connect(self) -> socket.socket:
+        """Return the next connection."""
+
+    def close(self) -> None:
+        """End the program."""
+
+
+class AcceptorEngine:
+    """examples/fixt_acceptor.py: it listens on a port that it tells, the player connects."""
+
+    def __init__(self) -> None:
+        self._process = _start("fixt_acceptor.py", "--port", "0")
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline().decode()
+        self._port = int(said.rsplit(maxsplit=1)[-1])
+
+    def connect(self) -> socket.socket:
+        """Connect to it."""
+        return socket.create_connection(("127.0.0.1", self._port), PATIENCE)
+
+    def close(self) -> None:
+        """End the program."""
+        _end(self._process)
+
+
+class InitiatorEngine:
+    """examples/fixt_initiator.py: the player listens, it connects and comes back."""
+
+    def __init__(self, heart_bt_int: str) -> None:
+        self._port = _free_port()
+        arguments = ("--host", "127.0.0.1", "--port", str(self._port), "--heartbeat", heart_bt_int)
+        self._process = _start("fixt_initiator.py", *arguments)
+
+    def connect(self) -> socket.socket:
+        """Listen for its next connection, and only for this one: one that waits unanswered would go stale."""
+        with socket.create_server(("127.0.0.1", self._port)) as listener:
+            listener.settimeout(3 * PATIENCE)
+            return listener.accept()[0]
+
+    def close(self) -> None:
+        """End the program."""
+        _end(self._process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    names = ("--comp-id", COMP_ID, "--peer-comp-id", PEER_COMP_ID)
+    command = [sys.executable, str(EXAMPLES / program), *arguments, *names]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.communicate(timeout=PATIENCE)

@@ -1,0 +1,114 @@
+"""Takes QuickFIX's acceptance definitions out of the source package of the machine's own distribution.
+
+`python -m interop.acceptance.fetch FOLDER` asks apt, with lists of its own in a temporary folder: the
+machine's package sources are read, never changed, and nothing is installed. apt checks the signatures.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+APT = Path("/etc/apt")
+PACKAGE = "quickfix"
+_WANTED = re.compile(r"[^/]+/test/definitions/(server/fix50sp2/[^/]+\.def)")
+
+
+class UnavailableError(Exception):
+    """The definitions cannot be had here; the text says why."""
+
+
+def fetch(folder: Path) -> int:
+    """Put the definitions into a folder, unless it is there; return how many it holds.
+
+    Raises:
+        UnavailableError: there is no apt, or its sources do not have the package.
+    """
+    if not folder.is_dir():
+        with tempfile.TemporaryDirectory() as scratch:
+            staged = Path(scratch) / "definitions"
+            _extract(_download(Path(scratch)), staged)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _move(staged, folder)
+    return len(list(folder.rglob("*.def")))
+
+
+def _move(staged: Path, folder: Path) -> None:
+    for source in staged.rglob("*.def"):
+        target = folder / source.relative_to(staged)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+
+
+def _download(scratch: Path) -> Path:
+    _write_sources(scratch / "parts")
+    (scratch / "lists" / "partial").mkdir(parents=True)
+    settings = {
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": scratch / "parts",
+        "Dir::State::Lists": scratch / "lists",
+        "Dir::Cache": scratch,
+        "APT::Sandbox::User": "",
+    }
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    for command in (["update"], ["source", "--download-only", PACKAGE]):
+        _apt(["apt-get", "--quiet", "--quiet", *options, *command], scratch)
+    found = sorted(scratch.glob(f"{PACKAGE}_*.orig.tar.*"))
+    archives = [path for path in found if path.suffix != ".asc"]
+    if not archives:
+        raise UnavailableError(f"apt's source package of {PACKAGE} has no archive of the original")
+    return archives[0]
+
+
+def _apt(command: list[str], scratch: Path) -> None:
+    try:
+        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UnavailableError("this machine has no apt-get") from None
+    if done.returncode and command[-1] == PACKAGE:
+        last = done.stderr.strip().splitlines()[-1:] or ["without a word"]
+        raise UnavailableError(f"apt-get source {PACKAGE} failed: {last[0]}")
+
+
+def _write_sources(parts: Path) -> None:
+    """Repeat the machine's package sources as sources of source packages."""
+    parts.mkdir()
+    one_line = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*.list"))]
+    lines = [line for path in one_line if path.is_file() for line in path.read_text().splitlines()]
+    (parts / "own.list").write_text(
+        "".join(f"deb-src{line[3:]}\n" for line in lines if re.match(r"deb\s", line))
+    )
+    for path in sorted((APT / "sources.list.d").glob("*.sources")):
+        text = re.sub(r"^Types:.*$", "Types: deb-src", path.read_text(), flags=re.MULTILINE)
+        (parts / path.name).write_text(text)
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            found = _WANTED.fullmatch(member.name)
+            content = opened.extractfile(member) if found is not None and member.isfile() else None
+            if found is not None and content is not None:
+                target = folder / found[1]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
+    if not folder.is_dir():
+        raise UnavailableError(f"{archive.name} has no acceptance definitions for FIX 5.0 SP2")
+
+
+def main() -> None:
+    """Fetch into the folder named on the command line; a failure is told, and is not an error."""
+    (folder,) = map(Path, sys.argv[1:])
+    try:
+        said = f"{fetch(folder)} acceptance definitions of QuickFIX in {folder}"
+    except UnavailableError as error:
+        said = f"no acceptance definitions of QuickFIX: {error}"
+    sys.stdout.write(f"{said}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Every definition against the acceptor, and turned round against the initiator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from interop.acceptance.definition import Definition, read, turned
+from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
+from interop.acceptance.player import play
+
+FOLDER = os.environ.get("ACCEPTANCE_DEFINITIONS", "")
+DEFINITIONS = [read(path) for path in sorted(Path(FOLDER).rglob("*.def"))] if FOLDER else []
+ONE_AT_A_TIME = [each for each in DEFINITIONS if each.connections == 1]
+"""A second connection at once is the peer's doing, so only an acceptor has to deal with it."""
+WORKERS = 8
+"""Definitions played at once. They spend their time waiting."""
+
+pytestmark = pytest.mark.skipif(
+    not DEFINITIONS,
+    reason="no acceptance definitions: see what `make interop` said, or set ACCEPTANCE_DEFINITIONS",
+)
+
+
+class _Engines:
+    """Engines by what they were started with; each plays one definition at a time."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str | None, SimpleQueue[Engine]] = {}
+        self._all: list[Engine] = []
+
+    def play(self, definition: Definition, heart_bt_int: str | None) -> None:
+        idle = self._idle.setdefault(heart_bt_int, SimpleQueue())
+        engine: Engine
+        if idle.empty():
+            engine = AcceptorEngine() if heart_bt_int is None else InitiatorEngine(heart_bt_int)
+            self._all.append(engine)
+        else:
+            engine = idle.get()
+        try:
+            play(definition, engine.connect)
+        finally:
+            idle.put(engine)
+
+    def close(self) -> None:
+        for engine in self._all:
+            engine.close()
+
+
+Results = Mapping[tuple[str, str], Future[None]]
+
+
+@pytest.fixture(scope="module")
+def results(request: pytest.FixtureRequest) -> Iterator[Results]:
+    """What becomes of every definition that is asked for, played side by side."""
+    wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    engines = _Engines()
+    found: dict[tuple[str, str], Future[None]] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for each in DEFINITIONS:
+            if each.name in wanted:
+                found["acceptor", each.name] = pool.submit(engines.play, each, None)
+        for each in ONE_AT_A_TIME:
+            if each.name in wanted:
+                played = turned(each)
+                found["initiator", each.name] = pool.submit(engines.play, played, each.heart_bt_int)
+        yield found
+    engines.close()
+
+
+@pytest.mark.parametrize("name", [each.name for each in DEFINITIONS] or ["none"])
+def test_acceptor(results: Results, name: str) -> None:
+    results["acceptor", name].result()
+
+
+@pytest.mark.parametrize("name", [each.name for each in ONE_AT_A_TIME] or ["none"])
+def test_initiator(results: Results, name: str) -> None:
+    results["initiator", name].result()

@@ -1,0 +1,122 @@
+"""Messages of definitions on the wire: what is sent, and whether what came is what was expected."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+SOH = "\x01"
+_TIME = re.compile(r"<TIME(?:([+-])([0-9]+))?>")
+_TIMESTAMP = re.compile(r"[0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?")
+_TIMES = frozenset({42, 52, 60, 122})
+"""Tags whose value need only have the form of a time."""
+_ENVELOPE = frozenset({9, 10})
+"""Tags whose value depends on all others, and is checked against them."""
+_WORDING = frozenset({58})
+"""Text for people: that it is there counts, not what it says."""
+HEADER = frozenset(
+    {
+        *(
+            8,
+            9,
+            35,
+            34,
+            43,
+            49,
+            50,
+            52,
+            56,
+            57,
+            90,
+            91,
+            97,
+            115,
+            116,
+            122,
+            128,
+            129,
+            142,
+            143,
+            144,
+            145,
+            212,
+            213,
+        )
+    }
+    | {*(347, 369, 627, 628, 629, 630, 1128, 1129, 1156)}
+)
+Field = tuple[int, str]
+
+
+def to_wire(text: str) -> bytes:
+    """Return what a step sends: times put in, BodyLength and CheckSum added unless it gives its own."""
+    now = datetime.now(UTC)
+    message = _TIME.sub(lambda found: _time(now, found[1], found[2]), text)
+    if not message.startswith("8="):
+        return message.encode("latin-1")
+    head, rest = message.split(SOH, 1)
+    found = re.search(rf"(?<={SOH})10=[^{SOH}]*{SOH}$", rest)
+    check_sum = None if found is None else found[0]
+    body = rest if found is None else rest[: found.start()]
+    length = "" if re.search(rf"(^|{SOH})9=", body) else f"9={len(body)}{SOH}"
+    whole = f"{head}{SOH}{length}{body}"
+    return (whole + (check_sum or f"10={_sum(whole):03d}{SOH}")).encode("latin-1")
+
+
+def _time(now: datetime, sign: str | None, seconds: str | None) -> str:
+    offset = timedelta(seconds=int(seconds or 0))
+    return f"{now - offset if sign == '-' else now + offset:%Y%m%d-%H:%M:%S}"
+
+
+def _sum(text: str) -> int:
+    return sum(text.encode("latin-1")) % 256
+
+
+def fields(text: str) -> list[Field]:
+    """Split a message into its fields."""
+    return [(int(tag), value) for tag, _, value in (part.partition("=") for part in text.split(SOH)[:-1])]
+
+
+def frame_complaint(frame: bytes) -> str | None:
+    """Say what is wrong with BodyLength and CheckSum of a message from the engine, or None."""
+    text = frame.decode("latin-1")
+    found = re.fullmatch(rf"(8=[^{SOH}]*{SOH}9=([0-9]+){SOH}(.*))10=([0-9]{{3}}){SOH}", text, re.DOTALL)
+    if found is None:
+        return "not a FIX message"
+    if int(found[2]) != len(found[3]):
+        return f"BodyLength is {found[2]}, expected {len(found[3])}"
+    if int(found[4]) != _sum(found[1]):
+        return f"CheckSum is {found[4]}, expected {_sum(found[1]):03d}"
+    return None
+
+
+def difference(expected: str, actual: str) -> str | None:
+    """Say how a message differs from the expected one, or None.
+
+    The order of header fields counts, the order of body fields does not.
+    """
+    wanted, found = (
+        [_judged(*each) for each in fields(text) if each[0] not in _ENVELOPE] for text in (expected, actual)
+    )
+    missing, surplus = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+    if missing or surplus:
+        return f"missing {_listed(missing)}, surplus {_listed(surplus)}"
+    order = [[tag for tag, _ in side if tag in HEADER] for side in (wanted, found)]
+    if order[0] != order[1]:
+        return f"header in the order {order[1]}, expected {order[0]}"
+    if found[: len(order[0])] != [each for each in found if each[0] in HEADER]:
+        return "header fields stand behind body fields"
+    return None
+
+
+def _judged(tag: int, value: str) -> Field:
+    if tag in _WORDING:
+        return tag, "text"
+    if tag in _TIMES:
+        return tag, "time" if not value or _TIMESTAMP.fullmatch(value) or value.startswith("<TIME") else value
+    return tag, value
+
+
+def _listed(found: Counter[Field]) -> str:
+    return ", ".join(f"{tag}={value}" for tag, value in found.elements()) or "nothing"

@@ -1,0 +1,170 @@
+"""The player of acceptance definitions: it reads, sends and judges as it says, also against the examples."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from interop.acceptance.definition import Action, Definition, read, turned
+from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
+from interop.acceptance.player import Failure, play
+from interop.acceptance.wire import difference, frame_complaint, to_wire
+
+LOGON = "8=FIXT.1.1|35=A|34=1|49=TW|52=<TIME>|56=ISLD|98=0|108=30|1137=9|"
+ANSWER = "8=FIXT.1.1|35=A|34=1|49=ISLD|52=|56=TW|98=0|108=30|1137=9|"
+ORDER = "11=id|40=1|54=1|38=002000.00|60=20260821-12:00:00|"
+SESSION = f"""\
+# a comment
+
+iCONNECT
+I{LOGON}
+E{ANSWER}
+I8=FIXT.1.1|35=D|34=2|49=TW|52=<TIME>|56=ISLD|115=JCD|{ORDER}
+E8=FIXT.1.1|35=D|34=2|49=ISLD|52=|56=TW|128=JCD|{ORDER}
+I8=FIXT.1.1|35=D|34=3|49=TW|52=<TIME>|56=ISLD|97=Y|{ORDER}
+I8=FIXT.1.1|35=F|34=4|49=TW|52=<TIME>|56=ISLD|11=b|54=1|60=<TIME-5>|
+E8=FIXT.1.1|35=j|34=3|49=ISLD|52=|56=TW|45=4|58=|372=F|380=3|1137=9|
+I8=FIXT.1.1|35=C|34=5|49=TW|52=<TIME>|56=ISLD|164=t|94=0|147=s|33=1|58=line|
+E8=FIXT.1.1|35=C|34=4|49=ISLD|52=|56=TW|164=t|94=0|147=s|33=1|58=line|
+I8=FIXT.1.1|35=5|34=6|49=TW|52=<TIME>|56=ISLD|
+E8=FIXT.1.1|35=5|34=5|49=ISLD|52=|56=TW|
+eDISCONNECT
+iCONNECT
+I{LOGON}
+E{ANSWER}
+"""
+
+
+def definition(tmp_path: Path, text: str) -> Definition:
+    path = tmp_path / "made-up.def"
+    path.write_text(text.replace("|", "\x01"), encoding="latin-1")
+    return read(path)
+
+
+def soh(text: str) -> str:
+    return text.replace("|", "\x01")
+
+
+def test_a_definition_is_read_step_by_step(tmp_path: Path) -> None:
+    found = definition(
+        tmp_path, "i1,CONNECT\nI1,8=a|108=6|\n# no\ne2,DISCONNECT\nR8=b|\ni2,DISCONNECT\nE8=c|\n"
+    )
+    assert found.name == "made-up"
+    assert [(step.action, step.connection, step.line) for step in found.steps] == [
+        (Action.CONNECT, 1, 1),
+        (Action.SEND, 1, 2),
+        (Action.AWAIT_DISCONNECT, 2, 4),
+        (Action.SEND, 1, 5),
+        (Action.DISCONNECT, 2, 6),
+        (Action.EXPECT, 1, 7),
+    ]
+    assert (found.connections, found.heart_bt_int) == (2, "6")
+    assert definition(tmp_path, "iCONNECT\n").heart_bt_int == "30"
+
+
+@pytest.mark.parametrize("line", ["x", "iWAIT", "eCONNECTED"])
+def test_what_is_no_step_is_named(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"made-up.def:2: not a step: {line}")):
+        definition(tmp_path, f"iCONNECT\n{line}\n")
+
+
+def test_turned_round_the_engine_logs_on_first(tmp_path: Path) -> None:
+    steps = turned(definition(tmp_path, SESSION)).steps
+    kinds = [(step.action, step.value(35)) for step in steps]
+    assert kinds[:4] == [
+        (Action.AWAIT_CONNECT, None),
+        (Action.EXPECT, "A"),
+        (Action.SEND, "A"),
+        (Action.SEND, "D"),
+    ]
+    assert kinds[-3:] == [(Action.AWAIT_CONNECT, None), (Action.EXPECT, "A"), (Action.SEND, "A")]
+    refused = turned(definition(tmp_path, "iCONNECT\nI8=FIXT.1.1|35=0|\neDISCONNECT\n")).steps
+    assert [step.action for step in refused] == [
+        Action.AWAIT_CONNECT,
+        Action.EXPECT,
+        Action.SEND,
+        Action.AWAIT_DISCONNECT,
+    ]
+
+
+def test_what_is_sent_is_completed() -> None:
+    frame = to_wire(soh("8=FIXT.1.1|35=0|52=<TIME+10>|60=<TIME>|"))
+    assert frame_complaint(frame) is None
+    times = re.findall(rb"=\d{8}-(\d\d):(\d\d):(\d\d)\x01", frame)
+    sent, later = (3600 * int(h) + 60 * int(m) + int(s) for h, m, s in reversed(times))
+    assert (later - sent) % 86400 == 10
+
+
+def test_what_is_wrong_on_purpose_stays_wrong() -> None:
+    assert to_wire(soh("8=FIXT.1.1|9=5|35=0|")).startswith(b"8=FIXT.1.1\x019=5\x0135=0\x0110=")
+    assert to_wire(soh("8=FIXT.1.1|35=0|10=256|")) == b"8=FIXT.1.1\x019=5\x0135=0\x0110=256\x01"
+    assert to_wire(soh("35=0|8=FIXT.1.1|")) == b"35=0\x018=FIXT.1.1\x01"
+
+
+@pytest.mark.parametrize(
+    ("frame", "complaint"),
+    [
+        ("8=FIXT.1.1|9=5|35=0|10=241|", None),
+        ("8=FIXT.1.1|9=6|35=0|10=241|", "BodyLength is 6, expected 5"),
+        ("8=FIXT.1.1|9=5|35=0|10=164|", "CheckSum is 164, expected 241"),
+        ("8=FIXT.1.1|35=0|10=164|", "not a FIX message"),
+    ],
+)
+def test_the_envelope_of_what_comes_is_checked(frame: str, complaint: str | None) -> None:
+    assert frame_complaint(soh(frame).encode()) == complaint
+
+
+EXPECTED = "8=FIXT.1.1|9=1|35=3|34=2|52=00000000-00:00:00.000|45=2|58=why|371=5|10=0|"
+TIME = "20261121-10:00:00.123"
+
+
+@pytest.mark.parametrize(
+    ("actual", "complaint"),
+    [
+        (f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|371=5|45=2|58=other words|10=111|", None),
+        (f"8=FIXT.1.1|9=9|35=3|34=3|52={TIME}|45=2|58=w|371=5|10=111|", "missing 34=2, surplus 34=3"),
+        (f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|45=2|371=5|10=111|", "missing 58=text, surplus nothing"),
+        (
+            f"8=FIXT.1.1|9=9|35=3|34=2|52={TIME}|45=2|45=2|58=w|371=5|10=1|",
+            "missing nothing, surplus 45=2",
+        ),
+        ("8=FIXT.1.1|9=9|35=3|34=2|52=now|45=2|58=w|371=5|10=1|", "missing 52=time, surplus 52=now"),
+        (
+            f"8=FIXT.1.1|9=9|35=3|52={TIME}|34=2|45=2|58=w|371=5|10=1|",
+            "header in the order [8, 35, 52, 34], expected [8, 35, 34, 52]",
+        ),
+        (
+            f"8=FIXT.1.1|9=9|35=3|34=2|45=2|52={TIME}|58=w|371=5|10=1|",
+            "header fields stand behind body fields",
+        ),
+    ],
+)
+def test_everything_is_judged_but_the_order_of_the_body_and_the_words(
+    actual: str, complaint: str | None
+) -> None:
+    assert difference(soh(EXPECTED), soh(actual)) == complaint
+
+
+@pytest.mark.parametrize("role", ["acceptor", "initiator"])
+def test_the_examples_do_what_they_say(role: str, tmp_path: Path) -> None:
+    script = definition(tmp_path, SESSION)
+    engine: Engine = AcceptorEngine() if role == "acceptor" else InitiatorEngine("30")
+    try:
+        play(script if role == "acceptor" else turned(script), engine.connect)
+    finally:
+        engine.close()
+
+
+def test_a_failure_names_the_line_and_shows_both_messages(tmp_path: Path) -> None:
+    wrong = definition(tmp_path, f"iCONNECT\nI{LOGON}\nE{ANSWER.replace('108=30', '108=31')}\n")
+    engine = AcceptorEngine()
+    try:
+        with pytest.raises(Failure) as caught:
+            play(wrong, engine.connect)
+    finally:
+        engine.close()
+    text = str(caught.value)
+    assert text.startswith("made-up:3: missing 108=31, surplus 108=30\n  expected 8=FIXT.1.1|35=A|")
+    assert "\n  received 8=FIXT.1.1|9=68|35=A|34=1|49=ISLD|52=" in text
