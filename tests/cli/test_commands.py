@@ -154,7 +154,10 @@ def test_logon_takes_either_tls_or_plaintext(environ: dict[str, str]) -> None:
 def venue(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     folder = tmp_path / "sandbox"
     command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "venue", "--folder", str(folder)]
+    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
         yield process, folder
         process.kill()
 
