@@ -16,7 +16,7 @@ from kalshi_fix_sansio._generated import NewOrderSingle
 from kalshi_fix_sansio._generated import Party as KalshiParty
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
+from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import is_frame
 from tests.core.tiny_dialect import (
     DIALECT,
@@ -31,6 +31,7 @@ from tests.core.tiny_dialect import (
     RelatedSym,
     Request,
     Trailer,
+    frame,
     header,
 )
 from tests.core.wire import SOUND, fields_of, joined
@@ -307,3 +308,18 @@ def test_decoding_what_was_encoded_gives_it_back(message: Message) -> None:
     again = CODEC.decode(CODEC.encode(message, header(message.msg_type)))
     assert again == message
     assert again.problems == ()
+
+
+def test_another_header_leaves_the_body_as_it_came() -> None:
+    whole = frame("D", "11=a|43=Y|9001=x|38=1.50|nonsense|354=3|355=a\x01b|44=1e5|93=2|89=ss|")
+    again = CODEC.with_header(whole, header("D", 99))
+    assert is_frame(again)
+    shown = again.replace(b"\x01", b"|").decode("latin-1")
+    head = "|35=D|49=key|56=venue|34=99|52=20260801-12:30:15.123|"
+    inner = "11=a|9001=x|38=1.50|nonsense|354=3|355=a|b|44=1e5|"
+    assert f"{head}{inner}10=" in shown
+
+
+def test_another_header_is_put_on_whole_messages_only() -> None:
+    with pytest.raises(DecodeError):
+        CODEC.with_header(b"nonsense", header("D"))

@@ -83,6 +83,14 @@ def test_header_and_trailer_are_typed_in_any_order() -> None:
     assert logon.problems == ()
 
 
+def test_groups_of_the_header_are_read() -> None:
+    order = decode("D", "627=2|628=x|628=y|43=Y|11=a|38=1|")
+    assert [hop.hop_comp_id for hop in order.header.hops] == ["x", "y"]
+    assert (order.header.poss_dup_flag, order.cl_ord_id, order.problems) == (True, "a", ())
+    again = CODEC.decode(CODEC.encode(order))
+    assert again.header.hops == order.header.hops
+
+
 def test_a_header_field_in_the_body_is_still_read() -> None:
     order = CODEC.decode(frame("D", "11=a|52=20260801-12:30:15.123|38=1|", head="49=a|56=b|34=7|"))
     assert order.header.sending_time == SENT

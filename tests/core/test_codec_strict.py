@@ -27,6 +27,8 @@ BREACHES: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
     ("D", f"{ORDER}448=p|", [(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 448)]),
     ("D", f"{ORDER}453=1|448=p|383=1|", [(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 383)]),
     ("D", f"{ORDER}9001=x|", [(Reason.UNDEFINED_TAG, 9001)]),
+    ("A", "383=1|44=1|", [(Reason.UNDEFINED_TAG, 44)]),
+    ("A", "383=1|52=20260801-12:30:15|", [(Reason.TAG_REPEATED, 52)]),
     ("D", f"{ORDER}9001=|", [(Reason.TAG_WITHOUT_VALUE, 9001), (Reason.UNDEFINED_TAG, 9001)]),
     ("D", f"{ORDER}58=|", [(Reason.TAG_WITHOUT_VALUE, 58)]),
     ("D", f"{ORDER}40=9|", [(Reason.VALUE_INCORRECT, 40)]),

@@ -131,6 +131,8 @@ _FIELDS = [
     field(453, "NoPartyIDs", "no_party_ids", Kind.NUMINGROUP),
     field(523, "PartySubID", "party_sub_id", Kind.STRING),
     field(554, "Password", "password", Kind.STRING, secret=True, pattern="[a-z]+"),
+    field(627, "NoHops", "no_hops", Kind.NUMINGROUP),
+    field(628, "HopCompID", "hop_comp_id", Kind.STRING),
     field(802, "NoPartySubIDs", "no_party_sub_ids", Kind.NUMINGROUP),
     field(803, "PartySubIDType", "party_sub_id_type", Kind.INT),
     field(5001, "OldFlag", "old_flag", Kind.BOOLEAN),
@@ -145,6 +147,11 @@ def member(tag: int, presence: Presence = Presence.OPTIONAL, **settings: Any) ->
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+class Hop(Block):
+    hop_comp_id: str = attrs.field(converter=to_str)
+
+
+@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class Header(Block):
     begin_string: str | None = None
     body_length: int | None = None
@@ -154,6 +161,7 @@ class Header(Block):
     msg_seq_num: int | None = None
     sending_time: datetime | None = None
     poss_dup_flag: bool | None = None
+    hops: list[Hop] = attrs.field(factory=list)
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -255,11 +263,13 @@ def block(name: str, cls: type[Any], *members: FieldMember | GroupMember, **sett
     return layout
 
 
+HOP = block("Hop", Hop, member(628, REQUIRED))
 HEADER = block(
     "Header",
     Header,
     *(member(tag, REQUIRED) for tag in (8, 9, 35, 49, 56, 34, 52)),
     member(43),
+    GroupMember(FIELDS[627], "hops", HOP, (628,)),
 )
 TRAILER = block("Trailer", Trailer, member(89), member(10, REQUIRED))
 PARTY_SUB = block("PartySub", PartySub, member(523, REQUIRED), member(803))
