@@ -1,4 +1,4 @@
-"""A bare FIXT 1.1 acceptor on plain TCP: it sends orders back, and refuses what it does not know.
+"""A bare FIXT 1.1 acceptor on plain TCP, for this machine alone: it sends orders back.
 
 One peer at a time is logged on; sequence numbers start at 1 with every Logon.
 """
@@ -39,7 +39,7 @@ def main() -> None:
     options = arguments("Accept FIXT 1.1 sessions and send orders back.").parse_args()
     config = settings(Role.ACCEPTOR, options.comp_id, options.peer_comp_id)
     taken = Lock()
-    with socket.create_server(("", options.port)) as listener:
+    with socket.create_server(("127.0.0.1", options.port)) as listener:
         print("listening on port", listener.getsockname()[1], flush=True)
         while True:
             sock, _ = listener.accept()

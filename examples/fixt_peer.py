@@ -61,7 +61,6 @@ def settings(role: Role, comp_id: str, peer_comp_id: str, heart_bt_int: int = 30
         conduct=CLASSIC,
         resend_policy=resend_everything,
         sending_time_tolerance=120,
-        logon_timeout=5,
         logout_timeout=2,
     )
 

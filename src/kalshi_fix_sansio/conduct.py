@@ -24,6 +24,9 @@ class Conduct:
     linger: float = 0.0
     """Seconds to wait, after a Logout that ends the session for a breach of the protocol, for the peer's
     Logout before the connection is closed. FIXT recommends 2; with 0 the connection is closed at once."""
+    end_on_garbage_before_logon: bool = False
+    """Whether bytes that are no message end the connection while a Logon is awaited, instead of being
+    skipped."""
     open_ended_resend: bool = False
     """Whether a ResendRequest asks for everything from the gap on (EndSeqNo 0) instead of the gap alone."""
     test_req_id: str | None = None
@@ -48,6 +51,7 @@ class Conduct:
 CLASSIC: Final = Conduct(
     tell_why=False,
     linger=2.0,
+    end_on_garbage_before_logon=True,
     test_req_id="TEST",
     answer_patience=1.0,
     open_ended_resend=True,

@@ -250,6 +250,11 @@ class Framer:
         """Bytes that wait for the rest of their message; never more than one message and one portion fed."""
         return len(self._buffer) - self._at
 
+    @property
+    def skipped(self) -> int:
+        """Bytes that were skipped and that `next` has not told of yet."""
+        return self._skipped
+
     def feed(self, data: bytes) -> None:
         """Take the next portion of the stream."""
         at = self._at

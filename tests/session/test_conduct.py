@@ -142,6 +142,47 @@ def test_a_breach_after_our_logout_does_not_linger(role: Role) -> None:
     assert kinds(wired.sent()) == ["Logout"]
 
 
+# Before the Logon
+
+
+def misframed(message: bytes) -> bytes:
+    """The message with a BodyLength that is too small."""
+    begin, _, rest = message.split(b"\x01", 2)
+    return b"%b\x019=40\x01%b" % (begin, rest)
+
+
+@BOTH
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("damage", ["length", "check sum"])
+def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
+    role: Role, ends: bool, damage: str
+) -> None:
+    wired = wire(role, conduct=Conduct(end_on_garbage_before_logon=ends))
+    wired.session.connect(wired.clock.now)
+    wired.sent()
+    logon = wired.peer.logon(number=1)
+    garbage = misframed(logon) if damage == "length" else logon[:-4] + b"abc\x01"
+    events = wired.receive(garbage)
+    if not ends:
+        assert of_type(events, SessionEnded) == []
+        assert of_type(wired.receive(logon), SessionEnded) == []
+        return
+    ended = events[-1]
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (
+        CloseReason.PROTOCOL_ERROR,
+        "what came instead of a Logon is no message",
+    )
+    assert wired.sent() == []
+
+
+@BOTH
+def test_garbage_after_the_logon_is_always_skipped(role: Role) -> None:
+    wired = established(role, conduct=CLASSIC)
+    wired.receive(b"noise", wired.peer.message("0")[:-4] + b"abc\x01", wired.peer.message("0", number=2))
+    assert wired.session.next_incoming == 3
+
+
 # Recovery
 
 

@@ -51,6 +51,8 @@ from kalshi_fix_sansio.session.states import Input, State
 NEW_SEQ_NO, TEST_REQ_ID = 36, 112
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
 """What does not wait for a gap before it to be filled: a Reject may say that it never will be."""
+NOTHING_BUT_LOGON = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
+"""Where nothing has been agreed with the peer yet."""
 _BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -114,9 +116,12 @@ class Receiver:
         while core.state is not State.LOGON_RECEIVED and core.state is not State.CLOSED:
             found = take()
             if found is None:
+                if core.framer.skipped:
+                    self._mind_garbage()
                 return
             if not isinstance(found, Frame):
                 core.events.append(GarbledReceived(found.reason, found.data, found.size))
+                self._mind_garbage()
                 continue
             if not lives:
                 lives = True
@@ -152,13 +157,21 @@ class Receiver:
         core.events.append(MessageReceived(message, False, header.poss_resend is True, frame.data))
         return True
 
+    def _mind_garbage(self) -> None:
+        """End the connection for bytes that are no message, where a Logon is awaited and this session is so
+        particular."""
+        core = self._core
+        if core.config.conduct.end_on_garbage_before_logon and core.state in NOTHING_BUT_LOGON:
+            text = "what came instead of a Logon is no message"
+            core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
+
     def _take_other_version(self, frame: Frame, now: Instant) -> None:
         """Answer a message with another BeginString (8) by a Logout, or before a Logon not at all."""
         core = self._core
         text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
         if core.state is State.ENDING:
             return
-        if core.state in {State.AWAITING_LOGON, State.LOGON_SENT}:
+        if core.state in NOTHING_BUT_LOGON:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
         else:
             core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
