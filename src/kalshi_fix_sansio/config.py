@@ -17,8 +17,9 @@ from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, 
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 
 LOGON = "A"
+NEXT_EXPECTED = "next_expected_msg_seq_num"
 MANAGED_LOGON_FIELDS = frozenset(
-    {"heart_bt_int", "reset_seq_num_flag", "header", "trailer", "problems", "unknown"}
+    {"heart_bt_int", "reset_seq_num_flag", NEXT_EXPECTED, "header", "trailer", "problems", "unknown"}
 )
 """Attributes of Logon that the session writes itself."""
 
@@ -81,6 +82,9 @@ class SessionConfig:
     reset_seq_num: bool = attrs.field()
     """Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141). Default: what the
     session type requires."""
+    offer_next_expected: bool = False
+    """Whether an initiator's Logon carries NextExpectedMsgSeqNum (789), so that a peer which answers with its
+    own resends at once what is missing, without a ResendRequest. An acceptor always answers an offer."""
     logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping, repr=False)
     """Further attributes of the Logon this side sends, such as `{"use_dollars": True}`."""
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
@@ -182,5 +186,10 @@ class SessionConfig:
                     f"logon_fields cannot set {attribute!r}: Logon has no such attribute, or the session "
                     "writes it itself"
                 )
+        if self.offer_next_expected and (not self.session_type.resend or NEXT_EXPECTED not in known):
+            raise ConfigurationError(
+                f"offer_next_expected is of no use on {self.session_type.name}: it needs a session type with "
+                "resend, and a Logon that has NextExpectedMsgSeqNum; leave it False"
+            )
         if self.sign_logon is not None and "raw_data" in self.logon_fields:
             raise ConfigurationError("raw_data comes from sign_logon; remove it from logon_fields")

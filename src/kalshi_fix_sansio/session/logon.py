@@ -13,13 +13,14 @@ from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS
+from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogonRequested, RejectReceived
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.session.checks import comp_id_problem, rule_problems, sending_time_problem
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
+from kalshi_fix_sansio.session.next_expected import next_expected_of, next_expected_text
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.sequence import Verdict, judge, too_high_text, too_low_text
@@ -50,7 +51,14 @@ class Handshake:
     # What this side sends
 
     def _encode(
-        self, now: Instant, seq_num: int, heart_bt_int: int, *, reset: bool, fields: Mapping[str, Any]
+        self,
+        now: Instant,
+        seq_num: int,
+        heart_bt_int: int,
+        *,
+        reset: bool,
+        fields: Mapping[str, Any],
+        next_expected: int | None = None,
     ) -> bytes:
         """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature."""
         core, config = self._core, self._core.config
@@ -67,6 +75,8 @@ class Handshake:
         values["heart_bt_int"] = heart_bt_int
         if reset:
             values["reset_seq_num_flag"] = True
+        elif next_expected is not None:
+            values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
         problems = validate(
             logon,
@@ -84,7 +94,15 @@ class Handshake:
         core, config = self._core, self._core.config
         core.permit(Input.CONNECT)
         seq_num = 1 if config.reset_seq_num else core.store.next_outgoing
-        frame = self._encode(now, seq_num, config.heart_bt_int, reset=config.reset_seq_num, fields={})
+        expected = core.store.next_incoming if config.offer_next_expected else None
+        frame = self._encode(
+            now,
+            seq_num,
+            config.heart_bt_int,
+            reset=config.reset_seq_num,
+            fields={},
+            next_expected=expected,
+        )
         if config.reset_seq_num:
             core.outbound.restart()
         core.outbound.commit(seq_num, frame, None, now)
@@ -162,19 +180,29 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         elif verdict is Verdict.TOO_HIGH and not core.config.session_type.resend:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
+        seq_num = 1 if reset else numbers.next_outgoing
+        offered = next_expected_of(logon, core.config)
+        if offered is not None and offered > seq_num:
+            impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
         if impossible is not None:
             core.use_store(numbers)
             core.fail(*impossible, now)
             return
-        seq_num = 1 if reset else numbers.next_outgoing
-        frame = self._encode(now, seq_num, logon.heart_bt_int, reset=reset, fields=fields)
+        awaited = None
+        if offered is not None:
+            awaited = number + 1 if verdict is Verdict.EXPECTED else expected
+        frame = self._encode(
+            now, seq_num, logon.heart_bt_int, reset=reset, fields=fields, next_expected=awaited
+        )
         core.use_store(numbers)
         if reset:
             core.outbound.restart()
         core.outbound.commit(seq_num, frame, None, now)
         core.move(Input.ACCEPT)
         self._heart_bt_int, self._fields = logon.heart_bt_int, fields
-        self._complete(logon, now, reset=reset)
+        self._complete(logon, now, reset=reset, unasked=offered is not None)
+        if offered is not None:
+            self._resender.offer(offered, seq_num - 1, now)
 
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon by a Logout."""
@@ -213,7 +241,11 @@ class Handshake:
             self.take_reset(logon, now)
             return
         core.move(Input.PEER_LOGON)
-        self._complete(logon, now, reset=core.config.reset_seq_num)
+        offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
+        unasked = offered is not None and core.config.offer_next_expected
+        self._complete(logon, now, reset=core.config.reset_seq_num, unasked=unasked)
+        if offered is not None:
+            self._resender.offer(offered, last, now)
 
     def _answer_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
         core, config, header = self._core, self._core.config, logon.header
@@ -237,6 +269,9 @@ class Handshake:
         verdict = judge(number, expected, poss_dup=False)
         if verdict is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
+        offered = next_expected_of(logon, config)
+        if offered is not None and offered > core.store.next_outgoing:
+            return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, core.store.next_outgoing)
         return None
 
     # Both
@@ -279,8 +314,9 @@ class Handshake:
         core.move(Input.PEER_LOGON)
         self._complete(logon, now, reset=True)
 
-    def _complete(self, logon: Any, now: Instant, *, reset: bool) -> None:
-        """Begin the session proper; a number that is ahead is accepted first and repaired then."""
+    def _complete(self, logon: Any, now: Instant, *, reset: bool, unasked: bool = False) -> None:
+        """Begin the session proper; a number that is ahead is accepted first and repaired then, `unasked`
+        where the peer knows from NextExpectedMsgSeqNum what is missing."""
         core = self._core
         core.timers.logon_at = None
         core.timers.start(self._heart_bt_int, now.monotonic)
@@ -289,7 +325,7 @@ class Handshake:
         if number == core.store.next_incoming:
             core.store.advance_incoming(number + 1)
         else:
-            self._recovery.too_high(number, None, now)
+            self._recovery.too_high(number, None, now, unasked=unasked)
 
 
 def _is_printable(text: str) -> bool:

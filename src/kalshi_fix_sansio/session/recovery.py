@@ -55,9 +55,9 @@ class Recovery:
         self._skip_to = 0
         self._skip_is_fill = True
 
-    def too_high(self, seq_num: int, held: Held | None, now: Instant) -> None:
+    def too_high(self, seq_num: int, held: Held | None, now: Instant, *, unasked: bool = False) -> None:
         """Take a message whose number is ahead. After a Logout was sent nothing is asked for: the next
-        logon will."""
+        logon will. With `unasked` the peer resends by itself, and is asked only if it does not."""
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
@@ -70,7 +70,7 @@ class Recovery:
         if core.state is not State.RECOVERING:
             core.events.append(GapDetected(expected, seq_num - 1, recoverable=True))
             core.move(Input.PEER_GAP)
-            self._ask(seq_num - 1, now)
+            self._ask(seq_num - 1, now, unasked=unasked)
         self._highest = max(self._highest, seq_num)
         if seq_num not in self._held and len(self._held) < core.config.max_held:
             self._held[seq_num] = held
@@ -147,10 +147,13 @@ class Recovery:
         self._highest = self._asked_to = self._attempts = self._skip_to = 0
         self._core.timers.resend_at = None
 
-    def _ask(self, end: int, now: Instant) -> None:
+    def _ask(self, end: int, now: Instant, *, unasked: bool = False) -> None:
         self._asked_to = end
         self._attempts = 0
-        self._request(self._core.store.next_incoming, now)
+        if unasked:
+            self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
+        else:
+            self._request(self._core.store.next_incoming, now)
 
     def _request(self, begin: int, now: Instant) -> None:
         end = TO_THE_END if self._core.config.conduct.open_ended_resend else self._asked_to

@@ -1,4 +1,4 @@
-"""How the peer's ResendRequest (2) is answered from the store.
+"""How the peer's ResendRequest (2), or what its Logon says it expects next, is answered from the store.
 
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows go again with
 PossDupFlag=Y and OrigSendingTime; everything else, session messages first of all, becomes gap fills. A long
@@ -53,8 +53,19 @@ class Resender:
             return
         fields: Any = request
         last = self._core.store.next_outgoing - 1
-        begin: int = fields.begin_seq_no
-        end: int = last if fields.end_seq_no == TO_THE_END else min(fields.end_seq_no, last)
+        self._start(fields.begin_seq_no, last if fields.end_seq_no == TO_THE_END else fields.end_seq_no, now)
+
+    def offer(self, begin: int, end: int, now: Instant) -> None:
+        """Resend what the peer said by NextExpectedMsgSeqNum (789) that it lacks, without being asked.
+
+        What this side would refuse to a ResendRequest is not offered either: the peer asks, and is refused.
+        """
+        forgotten = begin < self._core.store.oldest_kept and self._core.config.reject_forgotten_resend
+        if begin <= end and not forgotten:
+            self._start(max(begin, 1), end, now)
+
+    def _start(self, begin: int, end: int, now: Instant) -> None:
+        end = min(end, self._core.store.next_outgoing - 1)
         if self._job is None:
             self._job = _Job(begin, end, begin)
         else:
