@@ -25,6 +25,9 @@ DOCS := $(VENV)/docs.stamp
 
 INTEROP := .venv-interop/interop.stamp
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
+# The acceptance definitions of QuickFIX, which are not ours to keep here.
+DEFINITIONS := $(dir $(WHEELS))definitions
+export ACCEPTANCE_DEFINITIONS ?=
 
 .PHONY: help demo test check lint types imports coverage package matrix generate format interop docs pins clean
 
@@ -81,7 +84,8 @@ format: $(DEV) ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFIX at first, for some minutes
-	.venv-interop/bin/$(PYTEST) interop
+	@test -n "$$ACCEPTANCE_DEFINITIONS" || .venv-interop/bin/python -m interop.acceptance.fetch $(DEFINITIONS)
+	ACCEPTANCE_DEFINITIONS=$${ACCEPTANCE_DEFINITIONS:-$(DEFINITIONS)} .venv-interop/bin/$(PYTEST) interop
 
 docs: $(DOCS) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
