@@ -29,19 +29,12 @@ def fetch(folder: Path) -> int:
         UnavailableError: there is no apt, or its sources do not have the package.
     """
     if not folder.is_dir():
-        with tempfile.TemporaryDirectory() as scratch:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             staged = Path(scratch) / "definitions"
             _extract(_download(Path(scratch)), staged)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            _move(staged, folder)
+            staged.rename(folder)
     return len(list(folder.rglob("*.def")))
-
-
-def _move(staged: Path, folder: Path) -> None:
-    for source in staged.rglob("*.def"):
-        target = folder / source.relative_to(staged)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
 
 
 def _download(scratch: Path) -> Path:
