@@ -7,6 +7,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -34,11 +35,22 @@ class Losses:
     def __init__(self) -> None:
         self._framer = Framer()
         self._wanted: list[str] = []
+        self._types: frozenset[str] | None = frozenset()
         self.lost: list[bytes] = []
+        self.passed: Counter[str] = Counter()
+        """How many messages of each type were not dropped."""
 
     def lose_next(self, msg_type: str) -> None:
         """Drop the next message of this type."""
         self._wanted.append(msg_type)
+
+    def lose_every(self, *msg_types: str) -> None:
+        """Drop every message of these types from now on; without a type, every message."""
+        self._types = frozenset(msg_types) or None
+
+    def lose_none(self) -> None:
+        """Drop nothing from now on but what `lose_next` still asks for."""
+        self._types = frozenset()
 
     def pass_on(self, data: bytes) -> bytes:
         """Return the whole messages that are now complete, but for those to be dropped."""
@@ -50,7 +62,10 @@ class Losses:
             if msg_type in self._wanted:
                 self._wanted.remove(msg_type)
                 self.lost.append(found.data)
+            elif self._types is None or msg_type in self._types:
+                self.lost.append(found.data)
             else:
+                self.passed[msg_type] += 1
                 kept.append(found.data)
         return b"".join(kept)
 
@@ -58,14 +73,25 @@ class Losses:
 class OurSide:
     """One connection of ours. Every call and every byte takes one lock, so the session sees one caller."""
 
-    def __init__(self, sock: socket.socket, config: SessionConfig, store: MessageStore) -> None:
-        """Take over a connected socket and begin; the peer's end need not have said anything."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        config: SessionConfig,
+        store: MessageStore,
+        take: Callable[[Event], bool] | None = None,
+    ) -> None:
+        """Take over a connected socket and begin; the peer's end need not have said anything.
+
+        `take` sees every event as soon as it happens, in the thread of the connection; those for which it
+        returns True are not kept for `expect`.
+        """
         self.session = Session(config, store)
         self.outgoing = Losses()
         self.incoming = Losses()
         self._sock = sock
         self._sock.setblocking(False)
         self._events: queue.Queue[Event] = queue.Queue()
+        self._take = take
         self._lock = threading.Lock()
         self._wake, self._woken = socket.socketpair()
         self._unsent = b""
@@ -95,8 +121,18 @@ class OurSide:
         assert isinstance(event, kind), f"expected {kind.__name__}, got {event}"
         return event
 
+    def expect_nothing(self, seconds: float) -> None:
+        """Let this time pass, in which no event may happen."""
+        try:
+            event = self._events.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return
+        raise AssertionError(f"expected nothing, got {event}")
+
     def close(self) -> None:
-        """End the thread, whatever the session is doing."""
+        """End the thread, whatever the session is doing. The second call does nothing."""
+        if self._wake.fileno() < 0:
+            return
         with self._lock:
             self._ended = True
         self._wake.send(b"x")
@@ -121,9 +157,12 @@ class OurSide:
     def _done(self) -> bool:
         with self._lock:
             self.session.handle_timer(now())
-            self._unsent += self.outgoing.pass_on(self.session.data_to_send())
+            # The session makes the next part of a long resend as soon as the one before is fetched.
+            if not self._unsent:
+                self._unsent = self.outgoing.pass_on(self.session.data_to_send())
             for event in self.session.events():
-                self._events.put(event)
+                if self._take is None or not self._take(event):
+                    self._events.put(event)
             if self._unsent:
                 try:
                     self._unsent = self._unsent[self._sock.send(self._unsent) :]

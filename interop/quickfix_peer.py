@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import quickfix
@@ -54,10 +55,17 @@ class QuickfixPeer(quickfix.Application):
         desk: Desk | None = None,
         sign: Sign | None = None,
         connect_to: int | None = None,
+        inbox: Inbox | None = None,
+        waiting: Iterable[tuple[str, Fields]] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`."""
+        """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`.
+
+        `waiting` are messages sent before there is a connection: they take numbers, but reach the other side
+        only if it asks for them. `settings` are further ones of QuickFIX, or other values than those above.
+        """
         super().__init__()
-        self.inbox = Inbox()
+        self.inbox = Inbox() if inbox is None else inbox
         self.port = free_port() if connect_to is None else connect_to
         self._desk = desk
         self._sign = sign
@@ -73,6 +81,7 @@ class QuickfixPeer(quickfix.Application):
                 target=target,
                 reset="Y" if initiator else "N",
             )
+            + "".join(f"{name}={value}\n" for name, value in (settings or {}).items())
         )
         # The engine keeps references, not owners: all of these must live as long as it does.
         self._settings = quickfix.SessionSettings(str(path))
@@ -81,6 +90,8 @@ class QuickfixPeer(quickfix.Application):
         # The threaded acceptor: the other one frees its server socket while `stop` still uses it.
         kind = quickfix.SocketInitiator if initiator else quickfix.ThreadedSocketAcceptor
         self._engine = kind(self, self._store, self._settings, self._log)
+        for msg_type, body in waiting:
+            self.send(msg_type, body)
         self._engine.start()
 
     def send(self, msg_type: str, body: Fields) -> None:
@@ -90,6 +101,18 @@ class QuickfixPeer(quickfix.Application):
         for tag, value in body.items():
             message.setField(quickfix.StringField(tag, value))
         quickfix.Session.sendToTarget(message, self._session_id)
+
+    @property
+    def next_outgoing(self) -> int:
+        """MsgSeqNum of the next message that QuickFIX sends."""
+        number: int = quickfix.Session.lookupSession(self._session_id).getExpectedSenderNum()
+        return number
+
+    @property
+    def next_incoming(self) -> int:
+        """MsgSeqNum that QuickFIX expects next."""
+        number: int = quickfix.Session.lookupSession(self._session_id).getExpectedTargetNum()
+        return number
 
     def close(self) -> None:
         """Log out if need be, end the engine's threads and free its session.

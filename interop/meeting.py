@@ -1,0 +1,131 @@
+"""Our side and QuickFIX in either pair of roles, over as many connections as a scenario needs."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from interop import scene
+from interop.ours import OurSide, now
+from interop.peer import PATIENCE, Fields, Inbox
+from interop.quickfix_peer import QuickfixPeer
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import Event, LoggedOn, LogonRequested
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.session.store import StoredMessage
+from kalshi_fix_sansio.signing import Signer, logon_payload, verify_logon
+
+KEEP_NUMBERS = {"ResetOnLogon": "N"}
+"""Setting of QuickFIX under which both directions go on from one connection to the next."""
+
+
+class Meeting:
+    """QuickFIX in the role opposite to `role`, and what our side needs to meet it.
+
+    The client of either pair sends orders, the venue sends reports.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        folder: Path,
+        dictionaries: Mapping[str, Path],
+        signer: Signer,
+        *,
+        inbox: Inbox | None = None,
+        waiting: Iterable[str] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start QuickFIX; `waiting` names the messages that it sent before there was a connection."""
+        self.role = role
+        self._signer = signer
+        self._stack = contextlib.ExitStack()
+        self._listener: socket.socket | None = None
+        if role is Role.ACCEPTOR:
+            self._listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            self._listener.settimeout(PATIENCE)
+        self.peer = QuickfixPeer(
+            folder,
+            dictionaries[scene.PRODUCT],
+            sender=scene.VENUE if role is Role.INITIATOR else scene.CLIENT,
+            target=scene.CLIENT if role is Role.INITIATOR else scene.VENUE,
+            sign=None if role is Role.INITIATOR else self._sign,
+            connect_to=None if self._listener is None else self._listener.getsockname()[1],
+            inbox=inbox,
+            waiting=(self.theirs(name) for name in waiting),
+            settings={**KEEP_NUMBERS, **(settings or {})},
+        )
+        self._stack.callback(self.peer.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._stack.close()
+
+    def connect(
+        self, store: MemoryStore, take: Callable[[Event], bool] | None = None, **settings: Any
+    ) -> tuple[OurSide, LoggedOn]:
+        """Open a connection and log on; `settings` are those of our SessionConfig."""
+        for told in (self.peer.inbox.logged_on, self.peer.inbox.logged_out):
+            told.clear()
+        if self._listener is None:
+            sock = socket.create_connection(("127.0.0.1", self.peer.port))
+            config = scene.config(self.role, sign_logon=self._signer.sign_logon, **settings)
+        else:
+            sock, _address = self._listener.accept()
+            config = scene.config(self.role, **settings)
+        ours = OurSide(sock, config, store, take)
+        self._stack.callback(ours.close)
+        if self._listener is not None:
+            assert verify_logon(self._signer.verifier, ours.expect(LogonRequested))
+            ours.call(lambda session, instant: session.accept_logon(instant))
+        logged_on = ours.expect(LoggedOn)
+        self.peer.inbox.wait_logged_on()
+        return ours, logged_on
+
+    def our(self, name: str) -> Message:
+        """Return a message of ours, under a name that is found again in its ClOrdID (11)."""
+        return scene.order(name) if self.role is Role.INITIATOR else scene.report(name)
+
+    def theirs(self, name: str) -> tuple[str, Fields]:
+        """Return a message of QuickFIX, under such a name."""
+        order = scene.order_fields(name)
+        if self.role is Role.ACCEPTOR:
+            return "D", order
+        report = scene.desk("D", order)
+        assert report is not None
+        return report
+
+    @property
+    def our_type(self) -> str:
+        """MsgType of what our side sends."""
+        return "D" if self.role is Role.INITIATOR else "8"
+
+    @property
+    def their_type(self) -> str:
+        """MsgType of what QuickFIX sends."""
+        return "8" if self.role is Role.INITIATOR else "D"
+
+    def store(self, names: Iterable[str]) -> MemoryStore:
+        """Return a store as a session of ours leaves it that sent these messages to nobody."""
+        config, store, sent_at = scene.config(self.role), MemoryStore(), now().utc
+        for name in names:
+            message, seq_num = self.our(name), store.next_outgoing
+            header = config.dialect.header.cls(
+                msg_type=message.MSG_TYPE,
+                msg_seq_num=seq_num,
+                sender_comp_id=config.sender_comp_id,
+                target_comp_id=config.target_comp_id,
+                sending_time=sent_at,
+            )
+            frame = config.codec.encode(message, header)
+            store.record_sent(seq_num, StoredMessage(seq_num, sent_at, frame))
+        return store
+
+    def _sign(self, sending_time: str, msg_seq_num: int, sender: str, target: str) -> bytes:
+        return self._signer(logon_payload(sending_time, msg_seq_num, sender, target))

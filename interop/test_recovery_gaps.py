@@ -1,0 +1,197 @@
+"""Gaps forced at the logon and in the middle of a session, in either direction and in both at once."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.meeting import Meeting
+from interop.peer import PATIENCE
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    Event,
+    GapClosed,
+    GapDetected,
+    MessageReceived,
+    ResendServed,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer
+
+LOST = ("lost-1", "lost-2", "lost-3")
+
+
+class Desk:
+    """Our side's user in one scenario."""
+
+    def __init__(self, meeting: Meeting, store: MemoryStore) -> None:
+        self.meeting = meeting
+        self._served: queue.Queue[ResendServed] = queue.Queue()
+        self.ours, _logged_on = meeting.connect(store, take=self._take)
+
+    def _take(self, event: Event) -> bool:
+        # When it comes is open where both sides ask; so is whether QuickFIX asks twice. It takes what it has
+        # held before it looks at a gap fill, which then begins below the number that it expects, and which
+        # it ignores: the numbers that it was to skip are missed again with the next message.
+        if isinstance(event, ResendServed):
+            self._served.put(event)
+            return True
+        return False
+
+    def expect_gap(self, begin: int, end: int) -> None:
+        assert self.ours.expect(GapDetected) == GapDetected(begin, end, recoverable=True)
+
+    def expect_messages(self, *names: str, again: bool) -> None:
+        for name in names:
+            event = self.ours.expect(MessageReceived)
+            assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
+            assert event.poss_dup is again
+
+    def expect_served(self, begin: int, resent: int) -> None:
+        served = self._served.get(timeout=PATIENCE)
+        assert (served.begin, served.resent) == (begin, resent)
+
+    def send(self, *names: str, lost: bool = False) -> None:
+        for name in names:
+            if lost:
+                self.ours.outgoing.lose_next(self.meeting.our_type)
+            self.ours.send(self.meeting.our(name))
+
+    def have_sent(self, *names: str, lost: bool = False) -> None:
+        """Have QuickFIX send."""
+        for name in names:
+            if lost:
+                self.ours.incoming.lose_next(self.meeting.their_type)
+            self.meeting.peer.send(*self.meeting.theirs(name))
+
+    def expect_at_the_peer(self, *names: str, again: bool) -> None:
+        for name in names:
+            fields = self.meeting.peer.inbox.take(self.meeting.our_type)
+            assert fields[11] == name
+            assert (fields.get(43) == "Y") is again
+
+    def end_in_agreement(self) -> None:
+        """Exchange one more message each way and log out; nothing is missing then on either side."""
+        peer = self.meeting.peer
+        self.have_sent("last")
+        self.expect_messages("last", again=False)
+        assert self.ours.session.next_incoming == peer.next_outgoing
+        self.send("last")
+        assert peer.inbox.take(self.meeting.our_type)[11] == "last"
+        self.ours.call(lambda session, now: session.logout(now))
+        assert self.ours.expect(SessionEnded).clean
+        peer.inbox.wait_logged_out()
+        assert peer.inbox.is_empty()
+        assert self.ours.session.next_outgoing == peer.next_incoming
+
+
+@pytest.fixture(params=Role, ids=lambda role: role.value)
+def role(request: pytest.FixtureRequest) -> Role:
+    """Our side's role."""
+    found: Role = request.param
+    return found
+
+
+@pytest.fixture
+def ahead(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
+    """QuickFIX, which has sent three messages that our side never saw."""
+    with Meeting(role, tmp_path, dictionaries, signer, waiting=LOST) as meeting:
+        yield meeting
+
+
+@pytest.fixture
+def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
+    """QuickFIX, at the beginning of its numbers."""
+    with Meeting(role, tmp_path, dictionaries, signer) as meeting:
+        yield meeting
+
+
+def test_we_missed_messages_before_the_logon(ahead: Meeting) -> None:
+    desk = Desk(ahead, MemoryStore())
+    desk.expect_gap(1, 3)
+    desk.expect_messages(*LOST, again=True)
+    desk.ours.expect(GapClosed)
+    desk.end_in_agreement()
+
+
+def test_the_peer_missed_messages_before_the_logon(meeting: Meeting) -> None:
+    desk = Desk(meeting, meeting.store(LOST))
+    desk.expect_at_the_peer(*LOST, again=True)
+    desk.expect_served(begin=1, resent=3)
+    desk.end_in_agreement()
+
+
+def test_both_missed_messages_before_the_logon(ahead: Meeting) -> None:
+    desk = Desk(ahead, ahead.store(LOST))
+    desk.expect_gap(1, 3)
+    desk.expect_messages(*LOST, again=True)
+    desk.ours.expect(GapClosed)
+    desk.expect_at_the_peer(*LOST, again=True)
+    desk.expect_served(begin=1, resent=3)
+    desk.end_in_agreement()
+
+
+def test_we_miss_messages_in_the_middle(meeting: Meeting) -> None:
+    desk = Desk(meeting, MemoryStore())
+    desk.have_sent("first")
+    desk.expect_messages("first", again=False)
+    desk.have_sent(*LOST, lost=True)
+    desk.have_sent("after")
+
+    desk.expect_gap(3, 5)
+    desk.expect_messages(*LOST, again=True)
+    desk.expect_messages("after", again=False)
+    desk.ours.expect(GapClosed)
+    desk.end_in_agreement()
+
+
+def test_the_peer_misses_messages_in_the_middle(meeting: Meeting) -> None:
+    desk = Desk(meeting, MemoryStore())
+    desk.send("first")
+    desk.expect_at_the_peer("first", again=False)
+    desk.send(*LOST, lost=True)
+    desk.send("after")
+
+    desk.expect_at_the_peer(*LOST, again=True)
+    # QuickFIX asks for everything from the gap on, and yet goes on with the message that it has held.
+    desk.expect_at_the_peer("after", again=False)
+    desk.expect_served(begin=3, resent=4)
+    desk.end_in_agreement()
+
+
+def test_both_miss_messages_in_the_middle(meeting: Meeting) -> None:
+    desk = Desk(meeting, MemoryStore())
+    desk.have_sent(*LOST, lost=True)
+    desk.send(*LOST, lost=True)
+    # The TestRequest tells QuickFIX that something is missing; its ResendRequest, which comes first, and its
+    # Heartbeat tell our side.
+    desk.ours.call(lambda session, now: session.test_request(now))
+
+    desk.expect_gap(2, 4)
+    desk.expect_messages(*LOST, again=True)
+    desk.ours.expect(GapClosed)
+    desk.expect_at_the_peer(*LOST, again=True)
+    desk.expect_served(begin=2, resent=3)
+    desk.end_in_agreement()
+
+
+def test_what_was_on_its_way_when_the_connection_broke(meeting: Meeting) -> None:
+    store = MemoryStore()
+    first = Desk(meeting, store)
+    first.ours.outgoing.lose_every()
+    first.send(*LOST)
+    first.ours.close()
+    meeting.peer.inbox.wait_logged_out()
+    first.have_sent("meanwhile")
+
+    second = Desk(meeting, store)
+    second.expect_gap(2, 2)
+    second.expect_messages("meanwhile", again=True)
+    second.ours.expect(GapClosed)
+    second.expect_at_the_peer(*LOST, again=True)
+    second.expect_served(begin=2, resent=3)
+    second.end_in_agreement()
