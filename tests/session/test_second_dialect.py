@@ -122,6 +122,14 @@ def test_a_message_that_breaks_the_standard_is_rejected_with_its_route_reversed(
 
 
 @BOTH
+def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(role: Role) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w"), t115="a\0b", t116="CS"))
+    (reject,) = sent(wired)
+    assert (reject.header.deliver_to_comp_id, reject.header.deliver_to_sub_id) == (None, "CS")
+
+
+@BOTH
 def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(role: Role) -> None:
     wired = established(role)
     wired.receive(wired.peer.message("D", ORDER, t128="JCD", t129=""))

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio.errors import EncodeError
+
 _FROM_TO = ((115, 128), (116, 129), (144, 145))
 """OnBehalfOfCompID and DeliverToCompID, their SubIDs, their LocationIDs."""
 REVERSED: Mapping[int, int] = MappingProxyType(
@@ -20,13 +23,22 @@ REVERSED: Mapping[int, int] = MappingProxyType(
 def reply_route(header: Any) -> dict[str, str]:
     """Return the header attributes of an answer to a message with this header, routing reversed.
 
-    Empty for a message that was not routed, and for a dialect whose header has no routing fields.
+    Empty for a message that was not routed, and for a dialect whose header has no routing fields. A value
+    that is read but never sent, such as one with NUL in it, is left out.
     """
     members = header.LAYOUT.by_tag
     route = {}
     for tag, reverse in REVERSED.items():
         if tag in members and reverse in members:
             value = getattr(header, members[tag].attribute)
-            if value is not None:
+            if value is not None and _can_be_sent(value):
                 route[members[reverse].attribute] = value
     return route
+
+
+def _can_be_sent(value: str) -> bool:
+    try:
+        scalars.format_string(value)
+    except EncodeError:
+        return False
+    return True
