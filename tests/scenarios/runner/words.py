@@ -10,8 +10,10 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
+from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.resend_policy import ResendFresh, resend_everything
 from tests.fix50sp2.dialect import DIALECT as PLAIN
 from tests.scenarios.runner.lined_yaml import ScenarioError
@@ -99,8 +101,22 @@ def setting(name: str, written: Any) -> Any:
     """Read a setting of the session."""
     if name not in SETTINGS:
         raise ScenarioError(f"SessionConfig has no setting {name} that a scenario may set")
+    if name == "conduct":
+        return _conduct(written)
     if name != "resend_policy":
         return written
     if written not in _POLICIES:
         raise ScenarioError(f"resend_policy is one of {', '.join(_POLICIES)}")
     return _POLICIES[written]
+
+
+def _conduct(written: Any) -> Conduct:
+    if written == "classic":
+        return CLASSIC
+    choices = {field.name for field in attrs.fields(Conduct)}
+    if not isinstance(written, dict) or not choices.issuperset(written):
+        raise ScenarioError(f"conduct is classic, or a mapping of {', '.join(sorted(choices))}")
+    values: dict[str, Any] = dict(written)
+    if "undefined_tag_reason" in values:
+        values["undefined_tag_reason"] = Reason[values["undefined_tag_reason"]]
+    return Conduct(**values)
