@@ -43,6 +43,7 @@ test: $(DEV) ## the tests
 check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, tests with coverage, package, other Pythons
 	$(BIN)/python -m codegen --check
 	$(BIN)/python -m codegen $(FIX50SP2) --check
+	$(BIN)/python tools/state_diagrams.py --check
 	@$(MAKE) --no-print-directory lint types imports package coverage matrix
 
 lint: $(DEV)
@@ -75,9 +76,10 @@ matrix: $(DEV)
 test-%: .venv-%/dev.stamp
 	.venv-$*/bin/$(PYTEST)
 
-generate: $(DEV) ## write everything that is generated from spec/ and from the tests' second dialect
+generate: $(DEV) ## write everything that is generated: both dialects, the diagrams of the session's states
 	$(BIN)/python -m codegen
 	$(BIN)/python -m codegen $(FIX50SP2)
+	$(BIN)/python tools/state_diagrams.py
 
 format: $(DEV) ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

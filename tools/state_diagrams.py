@@ -1,0 +1,122 @@
+"""Draw the session's states in docs/session-states.md, from the transition table itself.
+
+    python tools/state_diagrams.py           writes the generated part of the page
+    python tools/state_diagrams.py --check   ends with status 1 if it would change anything
+
+Run by `make generate` and `make check`. What stands outside the markers is written by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "session-states.md"
+BEGIN = "<!-- begin of what tools/state_diagrams.py writes -->\n"
+END = "<!-- end of what tools/state_diagrams.py writes -->\n"
+ROLES = {
+    "The initiator": frozenset({Input.LISTEN}),
+    "The acceptor": frozenset({Input.CONNECT}),
+}
+"""The views, each with the inputs that never happen in it."""
+SOURCES = {Source.CALLER: "The caller", Source.PEER: "The peer", Source.TIMER: "A timer"}
+REFUSED, STAYS = "refused", "·"
+
+
+def always_fatal() -> list[Input]:
+    """Return what closes a session whatever state it is in, once it is connected."""
+    connected = set(State) - {State.DISCONNECTED, State.CLOSED}
+    return [what for what in Input if all(TRANSITIONS[state][what] is State.CLOSED for state in connected)]
+
+
+def reachable(never: frozenset[Input]) -> list[State]:
+    """Return the states that can be reached without these inputs, in the order of their definition."""
+    found = {State.DISCONNECTED}
+    while more := {target for state in found for _, target in moves(state, never)} - found:
+        found |= more
+    return [state for state in State if state in found]
+
+
+def moves(state: State, never: frozenset[Input]) -> Iterator[tuple[Input, State]]:
+    """Yield what leads out of a state, and where to."""
+    for what, target in TRANSITIONS[state].items():
+        if target is not None and target is not state and what not in never:
+            yield what, target
+
+
+def diagram(never: frozenset[Input]) -> str:
+    """Return a Mermaid diagram of one role, without what leaves the state as it is or closes any."""
+    states, fatal = reachable(never), always_fatal()
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f'    state "{state.value}" as {name(state)}' for state in states]
+    lines.append(f"    [*] --> {name(State.DISCONNECTED)}")
+    for state in states:
+        causes: dict[State, list[str]] = {}
+        for what, target in moves(state, never.union(fatal)):
+            causes.setdefault(target, []).append(what.value)
+        lines += [f"    {name(state)} --> {name(to)}: {' / '.join(why)}" for to, why in causes.items()]
+    lines += [f"    {name(State.CLOSED)} --> [*]", "```"]
+    return "\n".join(lines) + "\n"
+
+
+def name(state: State) -> str:
+    """Return a state's name within a diagram."""
+    return state.name.lower()
+
+
+def table(source: Source) -> str:
+    """Return the rows of the transition table that are about one source: state by state, input by input."""
+    lines = [f"| | {' | '.join(state.value for state in State)} |", f"|---|{'---|' * len(State)}"]
+    for what in Input:
+        if what.source is source:
+            cells = (cell(state, TRANSITIONS[state][what]) for state in State)
+            lines.append(f"| {what.value} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(state: State, target: State | None) -> str:
+    """Return what a table says about one state and one input."""
+    if target is None:
+        return REFUSED
+    return STAYS if target is state else target.value
+
+
+def generated() -> str:
+    """Return everything between the markers."""
+    fatal = ", ".join(what.value for what in always_fatal())
+    parts = [f"Not drawn, because from every state of a connection it leads to *closed*: {fatal}.\n"]
+    parts += [f"## {title}\n\n{diagram(never)}" for title, never in ROLES.items()]
+    parts.append("## The whole table\n")
+    parts += [f"### {title}\n\n{table(source)}" for source, title in SOURCES.items()]
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def renewed(page: str) -> str:
+    """Return a page with its generated part as it should be."""
+    before, found, rest = page.partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not found or not closed:
+        raise SystemExit(f"the page lacks the markers {BEGIN.strip()} and {END.strip()}; put them back")
+    return before + BEGIN + generated() + END + after
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the page named last, or the one in docs/."""
+    check = "--check" in arguments
+    page = Path(next((argument for argument in arguments if argument != "--check"), PAGE))
+    now = page.read_text("utf-8")
+    wanted = renewed(now)
+    if now == wanted:
+        return 0
+    if check:
+        print(f"{page.name} does not show the transition table as it is; run: python tools/state_diagrams.py")
+        return 1
+    page.write_text(wanted, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
