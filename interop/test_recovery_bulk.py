@@ -1,0 +1,152 @@
+"""A resend of 20,000 messages from and to QuickFIX, in both roles, and what our side's memory does meanwhile.
+
+What is measured is the peak of what Python allocates, by `tracemalloc`, from just before the connection to the
+end of the resend. Our side is nothing else; of QuickFIX, which is C++, only the fields of the message that it
+just handed over are in it. The resident size of the process would say nothing: QuickFIX keeps its messages,
+copies of them and a log in the same process.
+"""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.meeting import Meeting
+from interop.peer import Fields, Inbox
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    Event,
+    GapClosed,
+    GapDetected,
+    MessageReceived,
+    ResendServed,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer
+
+COUNT = 20_000
+NAMES = tuple(f"m-{number:05}" for number in range(1, COUNT + 1))
+RESEND_PATIENCE = 240.0
+"""Seconds after which the resend has failed; it takes some ten, most of them in QuickFIX."""
+PATIENT = {"MaxLatency": "240"}
+"""Setting of QuickFIX: a message may wait for its turn as long as the resend may take."""
+MARGIN = 2 * 1024 * 1024
+"""Bytes that our side may take beyond the messages themselves, less than half of what those take.
+
+When it resends, they are in its store before; when it receives, its user keeps none of them. So this is all
+that it may take: two parts of the resend (256 KiB each, one being written and one made) or what one read brings
+(64 KiB), each in some copies and decoded, and what the codec learns of the messages' shapes.
+"""
+
+
+class Roll:
+    """Ticks the messages off as they come, and keeps none of them."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.size = 0
+        self.wrong: str | None = None
+        self._count = 0
+
+    def tick(self, name: str, number: int, size: int, *, again: bool) -> None:
+        expected = NAMES[self._count]
+        if (name, number, again) != (expected, self._count + 1, True) and self.wrong is None:
+            self.wrong = f"expected {expected} again as number {self._count + 1}, got {name} as {number}"
+        self._count += 1
+        self.size += size
+        if self._count == COUNT or self.wrong is not None:
+            self.done.set()
+
+    def wait(self) -> None:
+        assert self.done.wait(RESEND_PATIENCE), f"only {self._count} of {COUNT} messages came"
+        assert self.wrong is None, self.wrong
+
+
+class RollInbox(Inbox):
+    """QuickFIX's user: keeps nothing of the resend, and everything after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roll = Roll()
+
+    def put(self, msg_type: str, fields: Fields) -> None:
+        if self.roll.done.is_set():
+            super().put(msg_type, fields)
+        else:
+            size = sum(len(str(tag)) + len(value) + 2 for tag, value in fields.items())
+            self.roll.tick(fields[11], int(fields[34]), size, again=fields.get(43) == "Y")
+
+
+@pytest.fixture(params=Role, ids=lambda role: role.value)
+def role(request: pytest.FixtureRequest) -> Role:
+    """Our side's role."""
+    found: Role = request.param
+    return found
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[[], None]]:
+    """What begins to measure; the end of the test ends it."""
+    yield tracemalloc.start
+    tracemalloc.stop()
+
+
+def check_growth(roll: Roll) -> None:
+    _now, peak = tracemalloc.get_traced_memory()
+    assert peak < MARGIN < roll.size / 2, f"{peak} bytes at the peak, for {roll.size} bytes of messages"
+
+
+def test_resend_to_the_peer(
+    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
+) -> None:
+    inbox = RollInbox()
+    with Meeting(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT) as meeting:
+        store = meeting.store(NAMES)
+        begin()
+        ours, _logged_on = meeting.connect(store, sending_time_tolerance=RESEND_PATIENCE)
+        inbox.roll.wait()
+        served = ours.expect(ResendServed)
+        check_growth(inbox.roll)
+        assert served.resent == COUNT
+
+        ours.send(meeting.our("after"))
+        after = inbox.take(meeting.our_type)
+        assert after[11] == "after"
+        assert 43 not in after
+        ours.call(lambda session, now: session.logout(now))
+        assert ours.expect(SessionEnded).clean
+        assert inbox.is_empty()
+
+
+def test_resend_from_the_peer(
+    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
+) -> None:
+    roll = Roll()
+
+    def take(event: Event) -> bool:
+        if not isinstance(event, MessageReceived) or roll.done.is_set():
+            return False
+        name: str = event.message.cl_ord_id  # type: ignore[attr-defined]
+        number: int = event.message.header.msg_seq_num
+        roll.tick(name, number, len(event.frame), again=event.poss_dup)
+        return True
+
+    with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT) as meeting:
+        begin()
+        ours, _logged_on = meeting.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
+        assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)
+        roll.wait()
+        ours.expect(GapClosed)
+        check_growth(roll)
+
+        meeting.peer.send(*meeting.theirs("after"))
+        after = ours.expect(MessageReceived)
+        assert after.message.cl_ord_id == "after"  # type: ignore[attr-defined]
+        assert not after.poss_dup
+        ours.call(lambda session, now: session.logout(now))
+        assert ours.expect(SessionEnded).clean
