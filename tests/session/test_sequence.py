@@ -6,6 +6,7 @@ import pytest
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, MessageRejected, SessionEnded
+from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.sequence import Verdict, judge
 from tests.helpers import established, kinds, of_type
 
@@ -115,3 +116,14 @@ def test_a_message_without_number_ends_the_session(role: Role) -> None:
         assert isinstance(ended, SessionEnded)
         assert ended.text == "MsgSeqNum missing"
         assert kinds(wired.sent()) == ["Logout"]
+
+
+@BOTH
+def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_and_says_so(role: Role) -> None:
+    wired = established(role)
+    (event,) = wired.receive(wired.peer.message("9", NEWS, t43="Y"))
+    assert isinstance(event, MessageReceived)
+    assert [(problem.reason, problem.tag) for problem in event.message.problems] == [
+        (Reason.REQUIRED_TAG_MISSING, 122)
+    ]
+    assert wired.sent() == []

@@ -48,7 +48,7 @@ from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.sequence import Verdict, judge, too_low_text
 from kalshi_fix_sansio.session.states import Input, State
 
-NEW_SEQ_NO, TEST_REQ_ID = 36, 112
+NEW_SEQ_NO, TEST_REQ_ID, GAP_FILL_FLAG = 36, 112, 123
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
 """What does not wait for a gap before it to be filled: a Reject may say that it never will be."""
 NOTHING_BUT_LOGON = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
@@ -240,6 +240,7 @@ class Receiver:
     def _take_reset_mode(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
         """SequenceReset-Reset: its own number does not count, and it may not go backwards."""
         core = self._core
+        problems = problems or tuple(found for found in message.problems if found.tag == GAP_FILL_FLAG)
         problem = problems[0] if problems else self._sequence_reset_problem(message, core.store.next_incoming)
         if problem is not None:
             core.reject(message, problems or (problem,), now)
@@ -318,6 +319,9 @@ class Receiver:
             text = f"{layout.name} is not served on {config.session_type.name}"
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
+            duplicate = poss_dup_problem(header)
+            if duplicate is not None:
+                message.problems = (*message.problems, duplicate)
             core.events.append(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )

@@ -77,9 +77,11 @@ class Recovery:
             heapq.heappush(self._order, seq_num)
 
     def skip(self, new_seq_no: int, *, gap_fill: bool) -> None:
-        """Let `settle` move on to this number: the peer will not send what is before it."""
-        self._skip_to = new_seq_no
-        self._skip_is_fill = gap_fill
+        """Let `settle` move on to this number, and no less far than before: the peer will not send what is
+        before it."""
+        if new_seq_no > self._skip_to:
+            self._skip_to = new_seq_no
+            self._skip_is_fill = gap_fill
 
     def settle(self, now: Instant) -> None:
         """After a message in sequence: deliver what is held behind it, skip what is to be skipped, see what
