@@ -65,6 +65,10 @@ class Meeting:
         return self
 
     def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connections and QuickFIX."""
         self._stack.close()
 
     def connect(

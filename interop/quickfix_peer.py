@@ -95,7 +95,7 @@ class QuickfixPeer(quickfix.Application):
         self._engine.start()
 
     def send(self, msg_type: str, body: Fields) -> None:
-        """Send an application message."""
+        """Send an application message, or out of turn one of the session's own."""
         message = quickfix.Message()
         message.getHeader().setField(quickfix.StringField(35, msg_type))
         for tag, value in body.items():
@@ -107,6 +107,10 @@ class QuickfixPeer(quickfix.Application):
         """MsgSeqNum of the next message that QuickFIX sends."""
         number: int = quickfix.Session.lookupSession(self._session_id).getExpectedSenderNum()
         return number
+
+    @next_outgoing.setter
+    def next_outgoing(self, number: int) -> None:
+        quickfix.Session.lookupSession(self._session_id).setNextSenderMsgSeqNum(number)
 
     @property
     def next_incoming(self) -> int:

@@ -1,9 +1,9 @@
-"""A resend of 20,000 messages from and to QuickFIX, in both roles, and what our side's memory does meanwhile.
+"""A resend of 20,000 messages from and to QuickFIX, in both roles, and what our memory does meanwhile.
 
-What is measured is the peak of what Python allocates, by `tracemalloc`, from just before the connection to the
-end of the resend. Our side is nothing else; of QuickFIX, which is C++, only the fields of the message that it
-just handed over are in it. The resident size of the process would say nothing: QuickFIX keeps its messages,
-copies of them and a log in the same process.
+What is measured is the peak of what Python allocates, by `tracemalloc`, from just before the connection to
+the end of the resend. Our side is nothing else; of QuickFIX, which is C++, only the fields of the message
+that it just handed over are in it. The resident size of the process would say nothing: QuickFIX keeps its
+messages, copies of them and a log in the same process.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ MARGIN = 2 * 1024 * 1024
 """Bytes that our side may take beyond the messages themselves, less than half of what those take.
 
 When it resends, they are in its store before; when it receives, its user keeps none of them. So this is all
-that it may take: two parts of the resend (256 KiB each, one being written and one made) or what one read brings
-(64 KiB), each in some copies and decoded, and what the codec learns of the messages' shapes.
+that it may take: two parts of the resend (256 KiB each, one being written and one made) or what one read
+brings (64 KiB), each in some copies and decoded, and what the codec learns of the messages' shapes.
 """
 
 

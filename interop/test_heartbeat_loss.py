@@ -1,0 +1,99 @@
+"""One side stops to answer while the connection stands: the other one asks, then ends the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.meeting import Meeting
+from interop.ours import OurSide
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    MessageReceived,
+    PeerSilent,
+    ResendServed,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer
+
+HEART_BT_INT = 3
+"""Seconds: the least that Kalshi allows. QuickFIX asks after 1.2 of it and gives up after 2.4, at the next of
+its ticks of a second; our side asks after 1.2 and gives up 1.2 later."""
+
+
+@pytest.fixture(params=Role, ids=lambda role: role.value)
+def meeting(
+    request: pytest.FixtureRequest, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer
+) -> Iterator[Meeting]:
+    settings = {"HeartBtInt": str(HEART_BT_INT)}
+    with Meeting(request.param, tmp_path, dictionaries, signer, settings=settings) as meeting:
+        yield meeting
+
+
+def test_our_side_falls_silent(meeting: Meeting) -> None:
+    # QuickFIX sends no heartbeats while it waits for an answer, so our side may come to ask as well.
+    ours, logged_on = meeting.connect(
+        MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
+    )
+    assert logged_on.heart_bt_int == HEART_BT_INT
+    ours.outgoing.lose_every()
+
+    meeting.peer.inbox.wait_logged_out()
+    ended = ours.expect(SessionEnded)
+    assert ended.reason is CloseReason.CONNECTION_LOST
+    assert not ended.clean
+    # Our side was alive all the time: it had answered the TestRequest that came before the end.
+    assert ours.incoming.passed["1"] >= 1
+    assert any(b"\x0135=0\x01" in frame and b"\x01112=TEST\x01" in frame for frame in ours.outgoing.lost)
+
+
+def test_the_peer_falls_silent(meeting: Meeting) -> None:
+    ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+    ours.incoming.lose_every()
+
+    asked = ours.expect(PeerSilent)
+    ended = ours.expect(SessionEnded)
+    assert ended.reason is CloseReason.PEER_SILENT
+    assert not ended.clean
+    meeting.peer.inbox.wait_logged_out()
+    # The answer did not reach us, as nothing else did.
+    assert any(f"\x01112={asked.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
+    assert ours.outgoing.passed["1"] == 1
+    assert ours.outgoing.passed["5"] == 1
+
+
+def test_one_lost_heartbeat_of_ours_is_asked_after(meeting: Meeting) -> None:
+    ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+    ours.outgoing.lose_next("0")
+    # QuickFIX asks, and the answer shows it that a number is missing, which is filled over.
+    assert ours.expect(ResendServed).resent == 0
+    assert ours.incoming.passed["1"] == 1
+    go_on(meeting, ours)
+
+
+def test_one_lost_heartbeat_of_the_peer_is_asked_after(meeting: Meeting) -> None:
+    ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+    ours.incoming.lose_next("0")
+    ours.expect(PeerSilent)
+    gap = ours.expect(GapDetected)
+    assert ours.expect(SequenceSkipped).gap_fill
+    ours.expect(GapClosed)
+    assert gap.begin == gap.end == 2
+    go_on(meeting, ours)
+
+
+def go_on(meeting: Meeting, ours: OurSide) -> None:
+    """See that the session stands as before."""
+    ours.send(meeting.our("after"))
+    assert meeting.peer.inbox.take(meeting.our_type)[11] == "after"
+    meeting.peer.send(*meeting.theirs("after"))
+    ours.expect(MessageReceived)
+    ours.call(lambda session, now: session.logout(now))
+    assert ours.expect(SessionEnded).clean

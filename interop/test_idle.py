@@ -1,0 +1,55 @@
+"""A session on which nothing is sent for a minute: it stands, and heartbeats are all that passes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from interop.meeting import Meeting
+from interop.ours import OurSide
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import SessionEnded
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer
+
+IDLE = 60.0
+HEART_BT_INT = 10
+"""Seconds. A heartbeat of QuickFIX may be up to 2 s late, because it looks at its clock when it has read
+nothing for a second; with 5 s that is more than the fifth of HeartBtInt after which our side asks."""
+
+
+def test_a_minute_without_a_message(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> None:
+    settings = {"HeartBtInt": str(HEART_BT_INT)}
+    with contextlib.ExitStack() as stack:
+        sessions = []
+        for role in Role:
+            folder = tmp_path / role.value
+            folder.mkdir()
+            meeting = stack.enter_context(Meeting(role, folder, dictionaries, signer, settings=settings))
+            ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
+            sessions.append((meeting, ours))
+
+        # Both pairs of roles share the minute. A TestRequest or an end would be an event.
+        until = time.monotonic() + IDLE
+        for _meeting, ours in sessions:
+            ours.expect_nothing(until - time.monotonic())
+
+        for meeting, ours in sessions:
+            check(meeting, ours)
+
+
+def check(meeting: Meeting, ours: OurSide) -> None:
+    ours.call(lambda session, now: session.logout(now))
+    assert ours.expect(SessionEnded).clean
+    meeting.peer.inbox.wait_logged_out()
+    assert meeting.peer.inbox.is_empty()
+    for passed, number_after in (
+        (ours.outgoing.passed, ours.session.next_outgoing),
+        (ours.incoming.passed, ours.session.next_incoming),
+    ):
+        heartbeats = passed["0"]
+        assert passed == {"A": 1, "0": heartbeats, "5": 1}
+        assert IDLE / (HEART_BT_INT + 2) - 1 <= heartbeats <= IDLE / HEART_BT_INT + 1
+        assert number_after == heartbeats + 3
+    assert meeting.peer.next_incoming == ours.session.next_outgoing

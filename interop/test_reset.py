@@ -1,0 +1,134 @@
+"""Numbers that start again, or jump, while both sides are far from their beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.meeting import Meeting
+from interop.ours import OurSide
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.signing import Signer
+
+RESETTING_LOGON = ("A", {98: "0", 108: "30", 141: "Y", 1137: "9"})
+Start = Callable[..., Meeting]
+
+
+@pytest.fixture
+def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Start]:
+    """Starts QuickFIX opposite to a role of ours."""
+    meetings = []
+
+    def start(role: Role, **settings: str) -> Meeting:
+        meetings.append(Meeting(role, tmp_path, dictionaries, signer, settings=settings))
+        return meetings[-1]
+
+    yield start
+    for meeting in meetings:
+        meeting.close()
+
+
+def exchange(meeting: Meeting, ours: OurSide, *names: str) -> None:
+    for name in names:
+        ours.send(meeting.our(name))
+        assert meeting.peer.inbox.take(meeting.our_type)[11] == name
+        meeting.peer.send(*meeting.theirs(name))
+        event = ours.expect(MessageReceived)
+        assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
+        assert not event.poss_dup
+
+
+def log_out(meeting: Meeting, ours: OurSide) -> None:
+    ours.call(lambda session, now: session.logout(now))
+    assert ours.expect(SessionEnded).clean
+    meeting.peer.inbox.wait_logged_out()
+    assert meeting.peer.inbox.is_empty()
+
+
+def test_the_peers_logon_resets_in_the_middle(start: Start) -> None:
+    meeting = start(Role.ACCEPTOR)
+    ours, _logged_on = meeting.connect(MemoryStore())
+    exchange(meeting, ours, "before-1", "before-2")
+    meeting.peer.send(*RESETTING_LOGON)
+
+    assert ours.expect(LoggedOn).reset
+    assert (ours.session.next_outgoing, ours.session.next_incoming) == (2, 2)
+    exchange(meeting, ours, "after-1", "after-2")
+    assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 4)
+    log_out(meeting, ours)
+    assert meeting.peer.next_incoming == ours.session.next_outgoing == 5
+
+
+def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
+    meeting = start(Role.ACCEPTOR)
+    ours, _logged_on = meeting.connect(MemoryStore())
+    exchange(meeting, ours, "before")
+    ours.outgoing.lose_next("2")
+    ours.incoming.lose_next("D")
+    meeting.peer.send(*meeting.theirs("lost"))
+    meeting.peer.send(*meeting.theirs("held"))
+    ours.expect(GapDetected)
+    meeting.peer.send(*RESETTING_LOGON)
+
+    # What was missing has no number any more, and neither has what was held behind it.
+    assert ours.expect(LoggedOn).reset
+    exchange(meeting, ours, "after")
+    log_out(meeting, ours)
+
+
+def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
+    """QuickFIX's acceptor cannot reset in the middle: it answers our answer by one more such Logon."""
+    meeting = start(Role.INITIATOR)
+    ours, _logged_on = meeting.connect(MemoryStore())
+    exchange(meeting, ours, "before")
+    meeting.peer.send(*RESETTING_LOGON)
+
+    assert ours.expect(LoggedOn).reset
+    ended = ours.expect(SessionEnded)
+    assert ended.reason is CloseReason.PROTOCOL_ERROR
+    assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+    meeting.peer.inbox.wait_logged_out()
+    assert ours.outgoing.passed["A"] == 2
+    assert ours.outgoing.passed["5"] == 1
+
+
+@pytest.mark.parametrize("role", Role, ids=lambda role: role.value)
+def test_the_peers_sequence_reset_in_the_middle(start: Start, role: Role) -> None:
+    meeting = start(role)
+    ours, _logged_on = meeting.connect(MemoryStore())
+    exchange(meeting, ours, "before")
+    meeting.peer.send("4", {36: "1000", 123: "N"})
+    meeting.peer.next_outgoing = 1000
+
+    assert ours.expect(SequenceSkipped) == SequenceSkipped(3, 999, gap_fill=False)
+    exchange(meeting, ours, "after")
+    assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 1001)
+    log_out(meeting, ours)
+
+
+@pytest.mark.parametrize("role", Role, ids=lambda role: role.value)
+def test_the_next_logon_resets(start: Start, role: Role) -> None:
+    store = MemoryStore()
+    meeting = start(role, ResetOnLogon="Y" if role is Role.ACCEPTOR else "N")
+    ours, _logged_on = meeting.connect(store, reset_seq_num=False)
+    exchange(meeting, ours, "before-1", "before-2")
+    log_out(meeting, ours)
+    assert (store.next_outgoing, store.next_incoming) == (5, 5)
+
+    ours, logged_on = meeting.connect(store, reset_seq_num=True)
+    assert logged_on.reset
+    assert (store.next_outgoing, store.next_incoming) == (2, 2)
+    exchange(meeting, ours, "after")
+    log_out(meeting, ours)
+    assert (store.next_outgoing, store.next_incoming) == (4, 4)
