@@ -87,6 +87,20 @@ def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
     log_out(meeting, ours)
 
 
+@pytest.mark.parametrize("role", Role, ids=lambda role: role.value)
+def test_our_logon_resets_in_the_middle(start: Start, role: Role) -> None:
+    meeting = start(role)
+    ours, _logged_on = meeting.connect(MemoryStore())
+    exchange(meeting, ours, "before-1", "before-2")
+    ours.call(lambda session, now: session.reset(now))
+
+    assert ours.expect(LoggedOn).reset
+    assert (ours.session.next_outgoing, ours.session.next_incoming) == (2, 2)
+    exchange(meeting, ours, "after-1", "after-2")
+    assert (ours.session.next_outgoing, ours.session.next_incoming) == (4, 4)
+    log_out(meeting, ours)
+
+
 def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     """QuickFIX's acceptor cannot reset in the middle: it answers our answer by one more such Logon."""
     meeting = start(Role.INITIATOR)

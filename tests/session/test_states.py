@@ -132,6 +132,7 @@ CALLER_ACTIONS: dict[str, Action] = {
     "refuse": lambda w: w.session.refuse_logon("no", w.clock.now),
     "send": lambda w: w.session.send(order(), w.clock.now),
     "ask": lambda w: w.session.test_request(w.clock.now),
+    "reset numbers": lambda w: w.session.reset(w.clock.now),
     "log out": lambda w: w.session.logout(w.clock.now, "enough"),
     "abort": lambda w: w.session.abort(w.clock.now, "enough"),
 }
@@ -173,6 +174,7 @@ PATHS: dict[State, dict[Role, list[str]]] = {
 }
 for state, last in (
     (State.RECOVERING, "news ahead"),
+    (State.RESETTING, "reset numbers"),
     (State.LOGOUT_SENT, "log out"),
     (State.CLOSED, "abort"),
 ):

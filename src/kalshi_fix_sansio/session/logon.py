@@ -289,7 +289,7 @@ class Handshake:
         """End a handshake that took too long."""
         core = self._core
         waited = f"within {core.config.logon_timeout:g} seconds"
-        if core.state is State.LOGON_RECEIVED:
+        if core.state in {State.LOGON_RECEIVED, State.RESETTING}:
             core.fail(
                 CloseReason.LOGON_TIMEOUT, f"the Logon was not answered {waited}", now, Input.LOGON_OVERDUE
             )
@@ -298,6 +298,33 @@ class Handshake:
         else:
             awaited = "Logon" if core.state is State.AWAITING_LOGON else "answer to the Logon"
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_TIMEOUT, f"no {awaited} came {waited}")
+
+    def begin_reset(self, now: Instant) -> None:
+        """Restart both directions at 1 within the session: a Logon says so, and the peer answers in kind.
+
+        What the peer sent before its answer still has the old numbers.
+        """
+        core = self._core
+        core.permit(Input.RESET)
+        expected = core.store.next_incoming
+        frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
+        core.outbound.restart()
+        core.store.advance_incoming(expected)
+        self._resender.forget()
+        core.outbound.commit(1, frame, None, now)
+        core.timers.logon_at = now.monotonic + core.config.logon_timeout
+        core.move(Input.RESET)
+
+    def take_reset_answer(self, logon: Any, now: Instant) -> None:
+        """Complete a reset that this side began."""
+        core = self._core
+        if logon.header.msg_seq_num != 1:
+            core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
+            return
+        self._recovery.forget()
+        core.store.advance_incoming(1)
+        core.move(Input.PEER_LOGON)
+        self._complete(logon, now, reset=True)
 
     def take_reset(self, logon: Any, now: Instant) -> None:
         """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at

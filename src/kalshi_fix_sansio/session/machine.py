@@ -261,6 +261,17 @@ class Session:
         self._core.permit(Input.SEND)
         return self._probe(now, test_req_id)
 
+    def reset(self, now: Instant) -> None:
+        """Restart both directions at MsgSeqNum 1 within the session, by a Logon with ResetSeqNumFlag=Y
+        (FIXT 1.1 session layer, "Logon").
+
+        Until the peer has answered, which a LoggedOn event with `reset` tells, nothing can be sent, and what
+        the peer sent before is still received. Messages of before can no longer be asked for, by either side.
+        If the session ends before the answer, the next logon has to reset as well. Raises LocalProtocolError
+        unless the session is established and no gap is open.
+        """
+        self._receiver.handshake.begin_reset(now)
+
     def logout(self, now: Instant, text: str | None = None) -> None:
         """Begin the Logout handshake. The session goes on receiving until the peer's Logout or
         `logout_timeout`.
@@ -272,7 +283,7 @@ class Session:
     def abort(self, now: Instant, text: str) -> None:
         """End at once: a Logout with this Text if the peer is logged on, and no wait for an answer."""
         core = self._core
-        if core.is_logged_on:
+        if core.is_logged_on or core.state is State.RESETTING:
             core.send_logout(text, now)
         if core.state is not State.CLOSED:
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)

@@ -207,6 +207,8 @@ class Receiver:
         msg_type = header.msg_type
         if msg_type == LOGOUT:
             self._take_logout(message, now)
+        elif msg_type == LOGON and core.state is State.RESETTING:
+            self.handshake.take_reset_answer(message, now)
         elif msg_type == LOGON and message.reset_seq_num_flag is True and core.is_logged_on:
             self.handshake.take_reset(message, now)
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:

@@ -57,12 +57,13 @@ class Recovery:
 
     def too_high(self, seq_num: int, held: Held | None, now: Instant, *, unasked: bool = False) -> None:
         """Take a message whose number is ahead. After a Logout was sent nothing is asked for: the next
-        logon will. With `unasked` the peer resends by itself, and is asked only if it does not."""
+        logon will; while the numbers are reset nothing can be. With `unasked` the peer resends by itself, and
+        is asked only if it does not."""
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
         expected = core.store.next_incoming
-        if not core.config.session_type.resend:
+        if not core.config.session_type.resend or core.state is State.RESETTING:
             core.events.append(GapDetected(expected, seq_num - 1, recoverable=False))
             text = too_high_text(seq_num, expected)
             core.begin_logout(Input.PEER_LOST, CloseReason.SEQUENCE_GAP, text, now)

@@ -27,6 +27,9 @@ class State(Enum):
     ESTABLISHED = "established"
     RECOVERING = "recovering"
     """Established, with a gap in the incoming numbers that the peer was asked to fill."""
+    RESETTING = "resetting"
+    """A Logon with ResetSeqNumFlag=Y has left within the session; the answer is awaited, and what comes
+    before it is still received."""
     LOGOUT_SENT = "logout sent"
     """A Logout has left; the peer's is awaited, and what comes before it is still received."""
     ENDING = "ending"
@@ -51,6 +54,7 @@ class Input(Enum):
     ACCEPT = "accept the logon"
     REFUSE = "refuse the logon"
     SEND = "send a message"
+    RESET = "reset the numbers"
     LOGOUT = "log out"
     ABORT = "abort"
     PEER_LOGON = "Logon"
@@ -76,7 +80,16 @@ class Input(Enum):
 
 
 _CALLER = frozenset(
-    {Input.CONNECT, Input.LISTEN, Input.ACCEPT, Input.REFUSE, Input.SEND, Input.LOGOUT, Input.ABORT}
+    {
+        Input.CONNECT,
+        Input.LISTEN,
+        Input.ACCEPT,
+        Input.REFUSE,
+        Input.SEND,
+        Input.RESET,
+        Input.LOGOUT,
+        Input.ABORT,
+    }
 )
 Row = Mapping[Input, State | None]
 
@@ -142,7 +155,7 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
                 Input.LOGON_OVERDUE: State.CLOSED,
             },
         ),
-        State.ESTABLISHED: _row(State.ESTABLISHED, _LOGGED_ON),
+        State.ESTABLISHED: _row(State.ESTABLISHED, {**_LOGGED_ON, Input.RESET: State.RESETTING}),
         State.RECOVERING: _row(
             State.RECOVERING,
             {
@@ -150,6 +163,15 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
                 Input.SEND: State.RECOVERING,
                 Input.PEER_CAUGHT_UP: State.ESTABLISHED,
                 Input.RESEND_OVERDUE: State.LOGOUT_SENT,
+            },
+        ),
+        State.RESETTING: _row(
+            State.RESETTING,
+            {
+                **_LOGGED_ON,
+                Input.SEND: None,
+                Input.PEER_GAP: State.RESETTING,
+                Input.LOGON_OVERDUE: State.CLOSED,
             },
         ),
         State.LOGOUT_SENT: _row(

@@ -96,6 +96,7 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.LOGON_SENT: _HANDSHAKE,
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
+        State.RESETTING: (*_LOGGED_ON, Timers.logon_due),
         State.LOGOUT_SENT: (Timers.logout_due, Timers.page_due),
         State.ENDING: (Timers.logout_due,),
         State.CLOSED: (),

@@ -50,6 +50,7 @@ USER_WORDS = (
     "refuse",
     "send",
     "test_request",
+    "reset",
     "logout",
     "abort",
     "looks away",

@@ -208,6 +208,7 @@ class _Player:
             "accept": lambda session, now: session.accept_logon(now),
             "refuse": lambda session, now: session.refuse_logon(text or "", now),
             "test_request": lambda session, now: session.test_request(now, text),
+            "reset": lambda session, now: session.reset(now),
             "logout": lambda session, now: session.logout(now, text),
             "abort": lambda session, now: session.abort(now, text or ""),
         }
