@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, SessionEnded
@@ -176,6 +177,7 @@ for state, last in (
     (State.RECOVERING, "news ahead"),
     (State.RESETTING, "reset numbers"),
     (State.LOGOUT_SENT, "log out"),
+    (State.ENDING, "no number"),
     (State.CLOSED, "abort"),
 ):
     PATHS[state] = {role: [*path, last] for role, path in PATHS[State.ESTABLISHED].items()}
@@ -187,7 +189,7 @@ for state, last in (
 )
 @pytest.mark.parametrize("name", ACTIONS)
 def test_every_input_in_every_state_has_an_outcome(state: State, role: Role, name: str, strict: bool) -> None:
-    wired = wire(role, strict=strict)
+    wired = wire(role, strict=strict, conduct=CLASSIC if state is State.ENDING else Conduct())
     for step in PATHS[state][role]:
         ACTIONS[step](wired)
     assert wired.session.state is state
@@ -202,7 +204,8 @@ def test_any_run_of_inputs_ends_once_and_can_always_be_ended(
     name: str, role: Role, data: st.DataObject
 ) -> None:
     strict = data.draw(st.booleans())
-    wired = wire(role, name, strict=strict, max_held=3, max_events=1000)
+    conduct = data.draw(st.sampled_from([Conduct(), CLASSIC]))
+    wired = wire(role, name, strict=strict, conduct=conduct, max_held=3, max_events=1000)
     start = data.draw(st.sampled_from([path[role] for path in PATHS.values() if role in path]))
     steps = data.draw(st.lists(st.sampled_from(sorted(ACTIONS)), max_size=25))
     events: list[Event] = []
