@@ -29,6 +29,7 @@ from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.validation import validate
 
 Failure = tuple[CloseReason, str]
+RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 
 
 class Handshake:
@@ -163,7 +164,7 @@ class Handshake:
             if config.session_type.reset_required:
                 return CloseReason.LOGON_REFUSED, f"ResetSeqNumFlag must be Y on {config.session_type.name}"
         elif header.msg_seq_num != 1:
-            return CloseReason.LOGON_REFUSED, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+            return CloseReason.LOGON_REFUSED, RESET_FROM_ELSEWHERE
         return None
 
     def accept(self, now: Instant, store: MessageStore | None, fields: Mapping[str, Any]) -> None:
@@ -259,11 +260,7 @@ class Handshake:
             text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
             return CloseReason.PROTOCOL_ERROR, text
         if logon.reset_seq_num_flag is True:
-            return (
-                None
-                if number == 1
-                else (CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y")
-            )
+            return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE)
         if config.reset_seq_num and number != 1:
             return CloseReason.PROTOCOL_ERROR, "the Logon with ResetSeqNumFlag=Y was answered without a reset"
         verdict = judge(number, expected, poss_dup=False)
@@ -307,19 +304,23 @@ class Handshake:
         core = self._core
         core.permit(Input.RESET)
         expected = core.store.next_incoming
-        frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
-        core.outbound.restart()
+        self._send_reset(now)
         core.store.advance_incoming(expected)
-        self._resender.forget()
-        core.outbound.commit(1, frame, None, now)
         core.timers.logon_at = now.monotonic + core.config.logon_timeout
         core.move(Input.RESET)
+
+    def _send_reset(self, now: Instant) -> None:
+        """Send a Logon with ResetSeqNumFlag=Y within the session, as number 1 of what leaves from here on."""
+        frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
+        self._core.outbound.restart()
+        self._resender.forget()
+        self._core.outbound.commit(1, frame, None, now)
 
     def take_reset_answer(self, logon: Any, now: Instant) -> None:
         """Complete a reset that this side began."""
         core = self._core
         if logon.header.msg_seq_num != 1:
-            core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
+            core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
             return
         self._recovery.forget()
         core.store.advance_incoming(1)
@@ -331,13 +332,10 @@ class Handshake:
         1, once, and a Logon of the same kind answers it."""
         core = self._core
         if logon.header.msg_seq_num != 1:
-            core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum must be 1 with ResetSeqNumFlag=Y", now)
+            core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
             return
-        frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
-        core.outbound.restart()
+        self._send_reset(now)
         self._recovery.forget()
-        self._resender.forget()
-        core.outbound.commit(1, frame, None, now)
         core.move(Input.PEER_LOGON)
         self._complete(logon, now, reset=True)
 

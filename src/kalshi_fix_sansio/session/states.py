@@ -188,4 +188,3 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
 """state -> input -> next state. The machine changes its state nowhere else than by looking here."""
 
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
-AWAITING_LOGON_STATES = frozenset({State.AWAITING_LOGON, State.LOGON_RECEIVED, State.LOGON_SENT})
