@@ -13,34 +13,15 @@ What QuickFIX's loader (DataDictionary.cpp) asks for, and what its validation ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import attrs
-
-from codegen.model import CodeSet, Dialect, Field, Group, Member, Message, PresenceRule, Scope
+from codegen.model import CodeSet, Dialect, Field, Group, Member, Message
+from codegen.presence import WANTED, Place, places, places_of, presences
 
 SESSION_FILE = "FIXT11.xml"
 APPLICATION_FILE = "FIX50SP2.xml"
-
-_WANTED = ("required", "constant")
-
-
-@attrs.frozen
-class _Context:
-    """One place where a message may stand."""
-
-    product: str
-    session: str
-    sender: str
-
-    def within(self, scope: Scope) -> bool:
-        return (
-            (not scope.products or self.product in scope.products)
-            and (not scope.sessions or self.session in scope.sessions)
-            and (scope.sender is None or self.sender == scope.sender)
-        )
 
 
 def write(dialect: Dialect, product: str, out: Path) -> list[Path]:
@@ -65,14 +46,16 @@ def render(dialect: Dialect, product: str) -> dict[str, str]:
     if product not in {known.name for known in dialect.products}:
         known = ", ".join(each.name for each in dialect.products)
         raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
-    contexts = tuple(_contexts(dialect, product))
+    everywhere = places(dialect, product)
     by_name = {field.name: field for field in dialect.fields}
-    session = _Dictionary({"type": "FIXT", "major": "1", "minor": "1", "servicepack": "0"}, contexts, by_name)
+    session = _Dictionary(
+        {"type": "FIXT", "major": "1", "minor": "1", "servicepack": "0"}, everywhere, by_name
+    )
     session.add_block("header", dialect.header)
     session.add_block("trailer", dialect.trailer)
     session.add_messages(message for message in dialect.messages if message.admin)
     application = _Dictionary(
-        {"type": "FIX", "major": "5", "minor": "0", "servicepack": "2"}, contexts, by_name
+        {"type": "FIX", "major": "5", "minor": "0", "servicepack": "2"}, everywhere, by_name
     )
     application.add_block("header", ())
     application.add_block("trailer", ())
@@ -81,41 +64,30 @@ def render(dialect: Dialect, product: str) -> dict[str, str]:
     return {SESSION_FILE: session.text(title), APPLICATION_FILE: application.text(title)}
 
 
-def _contexts(dialect: Dialect, product: str) -> Iterator[_Context]:
-    for session in dialect.session_types:
-        if not session.products or product in session.products:
-            yield _Context(product, session.name, "client")
-            yield _Context(product, session.name, "venue")
-
-
 class _Dictionary:
     """One file in the making; collects the fields that its messages name."""
 
     def __init__(
-        self, version: dict[str, str], contexts: tuple[_Context, ...], by_name: dict[str, Field]
+        self, version: dict[str, str], everywhere: tuple[Place, ...], by_name: dict[str, Field]
     ) -> None:
-        self._contexts = contexts
+        self._places = everywhere
         self._by_name = by_name
         self._fields: dict[int, Field] = {}
         self._root = ET.Element("fix", version)
 
     def add_block(self, name: str, members: Iterable[Member]) -> None:
         """Add the header or the trailer."""
-        self._add_members(ET.SubElement(self._root, name), members, self._contexts)
+        self._add_members(ET.SubElement(self._root, name), members, self._places)
 
     def add_messages(self, messages: Iterable[Message]) -> None:
         """Add the messages that the product has."""
         parent = ET.SubElement(self._root, "messages")
         for message in messages:
-            contexts = [
-                context
-                for context in self._contexts
-                if not message.flows or any(context.within(flow) for flow in message.flows)
-            ]
-            if contexts:
+            found = places_of(message, self._places)
+            if found:
                 category = "admin" if message.admin else "app"
                 about = {"name": message.name, "msgtype": message.msg_type, "msgcat": category}
-                self._add_members(ET.SubElement(parent, "message", about), message.members, contexts)
+                self._add_members(ET.SubElement(parent, "message", about), message.members, found)
 
     def text(self, title: str) -> str:
         """Return the file, with the fields that were named so far."""
@@ -128,24 +100,22 @@ class _Dictionary:
         note = f"<!-- {title}. Written by `python -m codegen dictionary`; edit the spec instead. -->"
         return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{body}\n"
 
-    def _add_members(
-        self, parent: ET.Element, members: Iterable[Member], contexts: Iterable[_Context]
-    ) -> None:
+    def _add_members(self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...]) -> None:
         listed = tuple(members)
         names = {member.field.name for member in listed}
         for member in listed:
-            found = {_presence(member.presence, member.rules, context) for context in contexts}
+            found = presences(member, among)
             if found == {"forbidden"}:
                 continue
             length = member.field.length_field
             if length is not None and length not in names:
                 self._add(parent, "field", self._by_name[length], required=False)
-            required = all(presence in _WANTED for presence in found)
+            required = all(presence in WANTED for presence in found)
             if member.group is None:
                 self._add(parent, "field", member.field, required=required)
             else:
                 element = self._add(parent, "group", member.field, required=required)
-                self._add_members(element, _entry_members(member.group), contexts)
+                self._add_members(element, entry_members(member.group), among)
             for legacy in member.legacy_fields:
                 # One declaration per tag: an old tag that has got another meaning since keeps that one.
                 if legacy.datatype == member.field.datatype:
@@ -156,16 +126,7 @@ class _Dictionary:
         return ET.SubElement(parent, kind, {"name": field.name, "required": "Y" if required else "N"})
 
 
-def _presence(default: str, rules: Iterable[PresenceRule], context: _Context) -> str:
-    """Return the presence in a context; the last rule that applies wins."""
-    presence = default
-    for rule in rules:
-        if context.within(rule.scope):
-            presence = rule.presence
-    return presence
-
-
-def _entry_members(group: Group) -> list[Member]:
+def entry_members(group: Group) -> list[Member]:
     """Return a group's members with the usual delimiter first, as QuickFIX opens an entry by it."""
     opener = group.delimiters[0].tag
     return sorted(group.members, key=lambda member: member.field.tag != opener)
