@@ -46,6 +46,8 @@ class Pump:
         self._clocks = clocks
         self._on_wire = on_wire
         self._output = bytearray()
+        self.write_failed = False
+        """Whether the transport takes nothing any more."""
 
     def connect(self) -> None:
         """The transport is up."""
@@ -77,6 +79,12 @@ class Pump:
         """End at once."""
         self.session.abort(self._clocks(), text)
         self._collect()
+
+    def test_request(self) -> str:
+        """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
+        test_req_id = self.session.test_request(self._clocks())
+        self._collect()
+        return test_req_id
 
     def pause_reading(self, paused: bool) -> None:
         """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
@@ -117,6 +125,11 @@ class Pump:
         del self._output[:size]
         self._collect()
 
+    def fail_writing(self) -> None:
+        """Note that the transport takes nothing any more; what the peer said before may still be read."""
+        self.write_failed = True
+        self.wrote(len(self._output))
+
     @property
     def finished(self) -> bool:
         """Whether the transport is to be closed now."""
@@ -126,6 +139,8 @@ class Pump:
         if self.congested:
             return
         data = self.session.data_to_send()
+        while data and self.write_failed:
+            data = self.session.data_to_send()
         if data:
             if self._on_wire is not None:
                 self._on_wire("sent", data)

@@ -49,6 +49,10 @@ class LogonRefusedError(AdapterError):
 class LogonFailedError(AdapterError):
     """The Logon got no proper answer: none in time, the connection ended, or a breach of the protocol."""
 
+    def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
+        self.ended = ended
+        super().__init__(text)
+
 
 class ClientTimeoutError(AdapterError, TimeoutError):
     """What was waited for did not happen within the deadline."""
@@ -60,3 +64,11 @@ class SessionClosedError(AdapterError):
     def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
         self.ended = ended
         super().__init__(text)
+
+
+class NotConnectedError(SessionClosedError):
+    """Nothing can be sent now: the client is not logged on. Messages are never kept for later."""
+
+
+class SessionInterruptedError(SessionClosedError):
+    """The connection was lost, and the client is connecting again; go on iterating to go on."""

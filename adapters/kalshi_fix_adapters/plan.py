@@ -4,28 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import attrs
 
+from kalshi_fix_adapters._pump import OnWire
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.settings import Endpoint, find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.tls import Security
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.session import MessageStore
 from kalshi_fix_sansio.signing import Signer
+
+QUEUE_LIMIT = 10_000
+"""Events that may wait for the user before the client stops reading (it then finishes the chunk it has)."""
+Sync = Literal["full", "normal"]
 
 
 @attrs.frozen
 class ConnectionPlan:
-    """Where to connect, whom to trust there, and how to log on."""
+    """Where to connect, whom to trust there, how to log on, and what to do when the connection is lost."""
 
     endpoint: Endpoint
     security: Security
     config: SessionConfig
     timeout: float
     """Seconds for connecting, for the Logon and for the Logout, each."""
+    reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
+    """None: one connection only."""
+    queue_limit: int = QUEUE_LIMIT
+    store: MessageStore | str | Path | None = None
+    sync: Sync = "full"
+    reset_seq_num: bool = False
+    on_wire: OnWire | None = attrs.field(default=None, repr=False)
+    """Is told of all bytes as they pass."""
 
 
 class Options(TypedDict, total=False):

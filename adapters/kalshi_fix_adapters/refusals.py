@@ -10,8 +10,22 @@ import re
 
 import attrs
 
-from kalshi_fix_adapters.errors import AdapterError, LogonFailedError, LogonRefusedError
+from kalshi_fix_adapters.errors import (
+    AdapterError,
+    CertificateRejectedError,
+    ConnectionFailedError,
+    LogonFailedError,
+    LogonRefusedError,
+    SessionClosedError,
+)
+from kalshi_fix_adapters.reconnect import Cure
+from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
+
+RESET_ADVICE = (
+    "the two sides disagree about their numbers, which time does not cure: open the client once with "
+    "reset_seq_num=True, and ask drop copy (or REST) for what was missed"
+)
 
 
 @attrs.frozen
@@ -20,21 +34,23 @@ class _Advice:
 
     pattern: re.Pattern[str]
     advice: str
-    retryable: bool = False
+    cure: Cure
 
 
-def _on(pattern: str, advice: str, *, retryable: bool = False) -> _Advice:
-    return _Advice(re.compile(pattern, re.IGNORECASE), advice, retryable)
+def _on(pattern: str, advice: str, cure: Cure = Cure.ACTION) -> _Advice:
+    return _Advice(re.compile(pattern, re.IGNORECASE), advice, cure)
 
+
+_ALREADY_EXISTS = "already exists"
 
 _ADVICE = (
     _on(
-        "already exists",
+        _ALREADY_EXISTS,
         "another connection uses this API key: end it, wait up to a minute for a dead one to expire, or use "
         "a key of its own for each connection",
-        retryable=True,
+        Cure.TIME,
     ),
-    _on("busy|rate limit|too many", "wait a little longer before every further try", retryable=True),
+    _on("busy|rate limit|too many", "wait a little longer before every further try", Cure.TIME),
     _on(
         "sending ?time|clock",
         "set this machine's clock; it may be off by 30 seconds at most",
@@ -50,6 +66,7 @@ _ADVICE = (
     _on("targetcompid", "connect to the port of the session type (TargetCompID) that you log on to"),
     _on("resetseqnum", "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y"),
     _on("heartbt|heartbeat", "choose another heartbeat interval; 30 seconds is usual"),
+    _on("msgseqnum too low", RESET_ADVICE),
     _on(
         "usage level|permission|not allowed|not authorized|not permitted|scope",
         "ask the venue to allow this API key FIX access to this session type",
@@ -57,26 +74,60 @@ _ADVICE = (
 )
 
 
-def explain_refusal(text: str) -> tuple[str, bool]:
-    """Return what to do about the Text of a refused logon, and whether time alone can cure it."""
+_UNKNOWN = "see what the venue says, and check API key, product, environment and session type"
+
+
+def explain_refusal(text: str) -> tuple[str, Cure]:
+    """Return what to do about the Text of a refused logon, and what cures it."""
     for known in _ADVICE:
         if known.pattern.search(text):
-            return known.advice, known.retryable
-    return "see what the venue says, and check API key, product, environment and session type", False
+            return known.advice, known.cure
+    return _UNKNOWN, Cure.UNCLEAR
 
 
 def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
     """Return the error for a session that ended before it was logged on."""
     if ended.reason is CloseReason.LOGON_REFUSED:
-        advice, retryable = explain_refusal(ended.text)
-        return LogonRefusedError(ended.text, advice, retryable=retryable)
+        advice, cure = explain_refusal(ended.text)
+        return LogonRefusedError(ended.text, advice, retryable=cure is Cure.TIME)
     if ended.reason is CloseReason.LOGON_TIMEOUT:
-        return LogonFailedError(
-            f"{peer} did not answer the Logon in time; check that it is a FIX gateway, or allow more time"
-        )
-    if ended.reason is CloseReason.CONNECTION_LOST:
-        return LogonFailedError(
+        text = f"{peer} did not answer the Logon in time; check that it is a FIX gateway, or allow more time"
+    elif ended.reason is CloseReason.CONNECTION_LOST:
+        text = (
             f"{peer} closed the connection before it answered the Logon; check product, environment and "
             "session type, and whether it is in maintenance (Thursdays 03:00 to 05:00 ET)"
         )
-    return LogonFailedError(f"the logon to {peer} failed: {ended.text}; check that it is the venue's gateway")
+    elif ended.reason is CloseReason.SEQUENCE_TOO_LOW:
+        text = f"the logon to {peer} failed: {ended.text}; {RESET_ADVICE}"
+    else:
+        text = f"the logon to {peer} failed: {ended.text}; check that it is the venue's gateway"
+    return LogonFailedError(text, ended)
+
+
+_CURES = {
+    CloseReason.LOGON_TIMEOUT: Cure.TIME,
+    CloseReason.CONNECTION_LOST: Cure.TIME,
+    CloseReason.LOGGED_OUT: Cure.TIME,
+    CloseReason.SEQUENCE_TOO_LOW: Cure.ACTION,
+}
+"""Of what ends a session before it is logged on."""
+
+
+def cure_of(error: KalshiFixError) -> Cure:
+    """Say what would make the next attempt succeed after one that failed so."""
+    match error:
+        case LogonRefusedError():
+            return explain_refusal(error.text)[1]
+        case LogonFailedError() if error.ended is not None:
+            return _CURES.get(error.ended.reason, Cure.UNCLEAR)
+        case CertificateRejectedError():
+            return Cure.UNCLEAR
+        case ConnectionFailedError() | SessionClosedError():
+            return Cure.TIME
+        case _:
+            return Cure.ACTION
+
+
+def is_already_connected(error: KalshiFixError) -> bool:
+    """Say whether the venue still knows another connection of the same API key."""
+    return isinstance(error, LogonRefusedError) and _ALREADY_EXISTS in error.text.lower()

@@ -3,30 +3,32 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_adapters.errors import LogonFailedError, LogonRefusedError
+from kalshi_fix_adapters.reconnect import Cure
 from kalshi_fix_adapters.refusals import explain_refusal, logon_error
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 
 
 @pytest.mark.parametrize(
-    ("text", "advice", "retryable"),
+    ("text", "advice", "cure"),
     [
-        ("Signature verification failed", "private key belongs to this API key", False),
-        ("session already exists", "another connection uses this API key", True),
-        ("Invalid TargetCompID", "port of the session type", False),
-        ("API usage level is not allowed for FIX", "ask the venue to allow", False),
-        ("rate limit exceeded", "wait", True),
-        ("FIX logon service busy; retry with backoff", "wait", True),
-        ("SendingTime accuracy problem", "clock", False),
-        ("ResetSeqNumFlag must be Y", "ResetSeqNumFlag=Y", False),
-        ("HeartBtInt out of range", "heartbeat interval", False),
-        ("something new", "see what the venue says", False),
-        ("", "see what the venue says", False),
+        ("Signature verification failed", "private key belongs to this API key", Cure.ACTION),
+        ("session already exists", "another connection uses this API key", Cure.TIME),
+        ("Invalid TargetCompID", "port of the session type", Cure.ACTION),
+        ("API usage level is not allowed for FIX", "ask the venue to allow", Cure.ACTION),
+        ("rate limit exceeded", "wait", Cure.TIME),
+        ("FIX logon service busy; retry with backoff", "wait", Cure.TIME),
+        ("SendingTime accuracy problem", "clock", Cure.ACTION),
+        ("ResetSeqNumFlag must be Y", "ResetSeqNumFlag=Y", Cure.ACTION),
+        ("HeartBtInt out of range", "heartbeat interval", Cure.ACTION),
+        ("something new", "see what the venue says", Cure.UNCLEAR),
+        ("MsgSeqNum too low, expecting 5 but received 2", "reset_seq_num=True", Cure.ACTION),
+        ("", "see what the venue says", Cure.UNCLEAR),
     ],
 )
-def test_known_texts_have_advice(text: str, advice: str, retryable: bool) -> None:
-    found, cured_by_time = explain_refusal(text)
+def test_known_texts_have_advice(text: str, advice: str, cure: Cure) -> None:
+    found, found_cure = explain_refusal(text)
     assert advice in found
-    assert cured_by_time is retryable
+    assert found_cure is cure
 
 
 def ended(reason: CloseReason, text: str = "text of the venue") -> SessionEnded:

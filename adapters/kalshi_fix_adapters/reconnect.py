@@ -1,0 +1,146 @@
+"""When to connect again, as a rule that does no I/O: failures and times go in, a wait or an end comes out.
+
+Full jitter: a wait is drawn evenly between nothing and a bound that doubles with every failure in a row, so
+that clients which were cut off together do not come back together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time
+from enum import Enum
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+
+from kalshi_fix_sansio.errors import ConfigurationError
+
+_DOUBLINGS = 30
+"""More than that no cap allows; it keeps the arithmetic small."""
+
+
+class Cure(Enum):
+    """What would make an attempt that failed succeed."""
+
+    TIME = "time"
+    """Time alone, as far as can be said."""
+    ACTION = "action"
+    """Somebody has to do something first."""
+    UNCLEAR = "unclear"
+    """Nothing is known that speaks for time; during maintenance it is tried."""
+
+
+@attrs.frozen(kw_only=True)
+class Maintenance:
+    """A weekly window in which the venue may drop sessions and refuse logons for unclear reasons."""
+
+    weekday: int = 3
+    """0 is Monday."""
+    begin: time = time(3)
+    end: time = time(5)
+    zone: str = "America/New_York"
+
+    def __str__(self) -> str:
+        days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+        return f"{days[self.weekday]} {self.begin:%H:%M} to {self.end:%H:%M} {self.zone}"
+
+    def contains(self, moment: datetime) -> bool:
+        """Say whether a moment is inside; never, where this machine has no time zone database."""
+        zone = _zone(self.zone)
+        if zone is None:
+            return False
+        local = moment.astimezone(zone)
+        return local.weekday() == self.weekday and self.begin <= local.time() < self.end
+
+
+@cache
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        return None
+
+
+@attrs.frozen(kw_only=True)
+class Failure:
+    """What happened, as far as it matters for the next attempt."""
+
+    cure: Cure
+    why: str
+    """One sentence for people."""
+    at_least: float = 0.0
+    """Seconds before which another attempt cannot succeed."""
+
+
+@attrs.frozen
+class Wait:
+    """Try again after so many seconds."""
+
+    seconds: float
+    note: str = ""
+    """Why the wait is not the usual one; empty if it is."""
+    counts: bool = True
+    """Whether the failure counts towards `ReconnectPolicy.attempts`."""
+
+
+@attrs.frozen
+class GiveUp:
+    """Do not try again."""
+
+    reason: str
+
+
+def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+    del instance
+    if not value > 0:
+        raise ConfigurationError(f"{attribute.name} must be above 0 seconds, not {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class ReconnectPolicy:
+    """Whether and when a client that has lost its connection tries again. All times are in seconds."""
+
+    initial: float = attrs.field(default=1.0, validator=_seconds)
+    """Bound of the wait after the first failure; it doubles with each further one in a row."""
+    cap: float = attrs.field(default=60.0, validator=_seconds)
+    """What the bound never exceeds."""
+    attempts: int | None = None
+    """How many attempts in a row may fail before the client gives up; None: any number. Those during
+    maintenance do not count."""
+    retry_first: bool = False
+    """Whether the connection that is made on opening the client is tried again too, instead of raising."""
+    stable_after: float = attrs.field(default=60.0, validator=_seconds)
+    """How long a logon must have lasted for the waits to begin at `initial` again."""
+    maintenance: Maintenance | None = attrs.field(factory=Maintenance)
+    """When to be patient: attempts come at the pace of `cap`, and an unclear refusal ends nothing. Default:
+    Kalshi's, Thursday 03:00 to 05:00 in New York."""
+
+    def decide(
+        self, failure: Failure, *, failures: int, now: datetime, random: Callable[[], float]
+    ) -> Wait | GiveUp:
+        """Say what to do after a failure.
+
+        Args:
+            failure: what happened.
+            failures: how many there have been in a row that count, with this one.
+            now: the time, with its zone.
+            random: draws from 0 up to, but not including, 1.
+        """
+        if failure.cure is Cure.ACTION:
+            return GiveUp(failure.why)
+        if self.maintenance is not None and self.maintenance.contains(now):
+            wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
+            return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
+        if failure.cure is Cure.UNCLEAR:
+            return GiveUp(failure.why)
+        if self.attempts is not None and failures > self.attempts:
+            return GiveUp(f"{self.attempts} attempts in a row have failed; the last: {failure.why}")
+        bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _DOUBLINGS))
+        wait = random() * bound
+        if failure.at_least > wait:
+            return Wait(
+                failure.at_least + random() * self.initial,
+                "the old connection must time out at the venue first",
+            )
+        return Wait(wait)
