@@ -233,8 +233,9 @@ def endpoint_key(endpoint: Endpoint) -> str:
 
 
 def class_constant(cls: str) -> str:
-    """Return the name of the layout of a class."""
-    return upper_snake(cls)
+    """Return the name of the layout of a class; a class in capitals, such as IOI, stands beside it."""
+    constant = upper_snake(cls)
+    return f"{constant}_LAYOUT" if constant == cls else constant
 
 
 def field_constant(field: Field) -> str:

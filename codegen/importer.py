@@ -1,0 +1,498 @@
+"""Makes a spec folder from QuickFIX data dictionaries: a beginning for a dialect that has no spec yet.
+
+What a dictionary says is taken over: tags, names, types, values, messages, groups, what is required. What it
+cannot say is filled in so that the folder generates and a session runs on it: one session type with resend,
+and in Logon the constants that every session sends. Components are written out where they stand, because a
+member that is required of an optional component is not required of the message. What has no form in a spec is
+left out and listed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import yaml
+
+from codegen.errors import Mistake, SpecError
+from codegen.model import Location
+from codegen.naming import FIX_NAME, attribute_name, is_attribute, is_class_name, list_attribute, snake_case
+from codegen.quickfix_xml import DataDictionary, FieldDefinition, Item, MessageDefinition
+
+SOURCE = "dictionary"
+_STANDARD_TYPES = Path(__file__).resolve().parent.parent / "spec" / "fixt11" / "datatypes.yaml"
+_OTHER_TYPES = {
+    "UTCDATE": "UTCDATEONLY",
+    "DATE": "UTCDATEONLY",
+    "TIME": "UTCTIMESTAMP",
+    "MULTIPLEVALUESTRING": "MULTIPLESTRINGVALUE",
+    "XID": "STRING",
+    "XIDREF": "STRING",
+    "TENOR": "STRING",
+    "LOCALMKTTIME": "STRING",
+}
+"""Types that other versions of FIX call differently, or that are text of some form."""
+_APPL_VER_IDS = {
+    "FIX.4.0": "2",
+    "FIX.4.1": "3",
+    "FIX.4.2": "4",
+    "FIX.4.3": "5",
+    "FIX.4.4": "6",
+    "FIX.5.0": "7",
+    "FIX.5.0SP1": "8",
+    "FIX.5.0SP2": "9",
+}
+"""Values of ApplVerID (1128)."""
+_CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
+_LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"})
+_SECRET = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
+_SESSION, _APPLICATION = "session", "application"
+
+
+@attrs.frozen
+class Import:
+    """A spec folder as text by file name, and what had to be left out."""
+
+    files: Mapping[str, str]
+    notes: tuple[Mistake, ...]
+
+
+def import_dictionaries(
+    dictionaries: Sequence[DataDictionary], name: str, title: str, only: Iterable[str] = ()
+) -> Import:
+    """Turn dictionaries, session layer first if it has a file of its own, into a spec folder.
+
+    `only` names the application messages to take over, by name or MsgType; without it, all.
+
+    Raises:
+        SpecError: no dictionary has a header, or a message that is asked for does not exist.
+    """
+    return _Importer(tuple(dictionaries), name, title, frozenset(only)).run()
+
+
+@attrs.frozen
+class _Member:
+    """A field or a group after components have been written out."""
+
+    item: Item
+    required: bool
+    owner: str
+    """The component or message in which it stands."""
+
+
+@attrs.define
+class _Importer:
+    dictionaries: tuple[DataDictionary, ...]
+    name: str
+    title: str
+    only: frozenset[str]
+    notes: list[Mistake] = attrs.field(factory=list)
+    fields: dict[str, FieldDefinition] = attrs.field(factory=dict)
+    components: dict[str, tuple[Item, ...]] = attrs.field(factory=dict)
+    used: dict[str, FieldDefinition] = attrs.field(factory=dict)
+    """Fields that are written, by name."""
+    types: dict[str, str] = attrs.field(factory=dict)
+    """Kind by datatype."""
+    lengths: dict[str, str] = attrs.field(factory=dict)
+    """The length field of each data field."""
+    groups: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    _shapes: dict[object, str] = attrs.field(factory=dict)
+    _counted: set[str] = attrs.field(factory=set)
+    """Fields that count a group, whatever their type is called."""
+    _taken: set[str] = attrs.field(factory=set)
+    """Names of fields, groups, messages and entry classes, which must all differ."""
+
+    def run(self) -> Import:
+        for each in self.dictionaries:
+            self.fields = {**each.fields, **self.fields}
+            self.components = {**each.components, **self.components}
+        self.types = _kinds()
+        self._taken = {*self.fields, *(message.name for message in self._messages())}
+        self._find_lengths()
+        header, trailer = self._frame()
+        blocks = {
+            "header.yaml": self._block(header, "header"),
+            "trailer.yaml": self._block(trailer, "trailer"),
+        }
+        families = {_SESSION: self._family(admin=True), _APPLICATION: self._family(admin=False)}
+        families = {family: messages for family, messages in families.items() if messages}
+        files: dict[str, object] = {
+            "manifest.yaml": self._manifest(families),
+            "datatypes.yaml": {"datatypes": _datatypes()},
+            "sessions.yaml": self._sessions(),
+            **{file: {"source": SOURCE, "members": members} for file, members in blocks.items()},
+        }
+        for family, messages in families.items():
+            files[f"messages/{family}.yaml"] = {"source": SOURCE, "messages": messages}
+        self._forget_unused(blocks.values(), families.values())
+        files["components.yaml"] = {"source": SOURCE, "groups": self.groups}
+        codesets = self._codesets()
+        files["codesets.yaml"] = {"source": SOURCE, "codesets": codesets}
+        files["fields.yaml"] = {"source": SOURCE, "fields": self._fields(codesets)}
+        return Import({file: _text(content) for file, content in files.items()}, tuple(self.notes))
+
+    # Files
+
+    def _manifest(self, families: Mapping[str, object]) -> dict[str, Any]:
+        manifest: dict[str, Any] = {
+            "name": self.name,
+            "title": self.title,
+            "begin_string": self._begin_string(),
+        }
+        if self._appl_ver_id() is not None:
+            manifest["appl_ver_id"] = self._appl_ver_id()
+        files = ", ".join(each.path.name for each in self.dictionaries)
+        return {
+            "name": self.name,
+            "title": self.title,
+            "begin_string": self._begin_string(),
+            "appl_ver_id": self._appl_ver_id(),
+            "terse": True,
+            "families": list(families),
+            "sources": {SOURCE: f"imported from {files}"},
+        }
+
+    def _begin_string(self) -> str:
+        first = self.dictionaries[0]
+        return f"{first.type}.{first.major}.{first.minor}"
+
+    def _appl_ver_id(self) -> str:
+        return next(filter(None, map(_appl_ver_id, self.dictionaries)), "9")
+
+    def _sessions(self) -> dict[str, Any]:
+        session = {
+            "purpose": "A session as the standard has it: messages that are missing are asked for again.",
+            "resend": True,
+            "reset_required": False,
+        }
+        return {"source": SOURCE, "sessions": {self.dictionaries[0].type: session}}
+
+    def _frame(self) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+        for each in self.dictionaries:
+            if each.header:
+                return each.header, each.trailer
+        where = self.dictionaries[0].path.as_posix()
+        what = "no dictionary has a header with members"
+        raise SpecError([_note(where, what, "give the dictionary of the session layer as well, FIXT11.xml")])
+
+    def _messages(self) -> Iterator[MessageDefinition]:
+        known = set()
+        for each in self.dictionaries:
+            for message in each.messages:
+                known |= {message.name, message.msg_type}
+                if message.admin or not self.only or {message.name, message.msg_type} & self.only:
+                    yield message
+        if self.only - known:
+            names = ", ".join(sorted(self.only - known))
+            where = self.dictionaries[-1].path.as_posix()
+            raise SpecError([_note(where, f"has no message {names}", "name messages that it has")])
+
+    def _family(self, *, admin: bool) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for message in self._messages():
+            if message.admin is not admin:
+                continue
+            members = self._block(message.members, message.name)
+            about: dict[str, Any] = {"msg_type": message.msg_type, "doc": f"{_spaced(message.name)}."}
+            if admin:
+                about["admin"] = True
+            if message.name == "Logon":
+                self._complete_logon(members)
+            found[message.name] = {**about, "members": members}
+        return found
+
+    def _complete_logon(self, members: dict[str, Any]) -> None:
+        """What a session always sends: no encryption, and the version of the messages."""
+        constants = {"EncryptMethod": "0", "DefaultApplVerID": self._appl_ver_id()}
+        for name, value in constants.items():
+            if name in members:
+                members[name] = {"constant": value}
+
+    # Blocks
+
+    def _block(self, items: tuple[Item, ...], label: str) -> dict[str, Any]:
+        """Write the members of a block; what a reader could not tell apart is left out and noted."""
+        members: dict[str, Any] = {}
+        tags: set[str] = set()
+        attributes: set[str] = set()
+        for member in self._written(items, label):
+            item = member.item
+            name, own = self._member(item, member.owner)
+            if name is None:
+                continue
+            if own & tags:
+                self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would stand there twice")
+            elif (attribute := self._attribute(item)) in attributes or not is_attribute(attribute):
+                self._leave_out(item, label, f"its attribute {attribute} is taken")
+            else:
+                members[name] = "required" if member.required else "optional"
+                tags |= own
+                attributes.add(attribute)
+        return members
+
+    def _written(
+        self, items: Iterable[Item], owner: str, *, required: bool = True, inside: tuple[str, ...] = ()
+    ) -> Iterator[_Member]:
+        """Put the members of components in their place."""
+        for item in items:
+            if item.kind != "component":
+                yield _Member(item, required and item.required, owner)
+            elif item.name in inside:
+                self._leave_out(item, owner, "the component includes itself")
+            elif item.name not in self.components:
+                self._leave_out(item, owner, "there is no such component")
+            else:
+                yield from self._written(
+                    self.components[item.name],
+                    item.name,
+                    required=required and item.required,
+                    inside=(*inside, item.name),
+                )
+
+    def _member(self, item: Item, owner: str) -> tuple[str | None, set[str]]:
+        """Return the name by which a spec knows a field or group, and every field that it brings along."""
+        field = self.fields.get(item.name)
+        if field is None:
+            self._leave_out(item, owner, "there is no such field")
+        elif not FIX_NAME.match(item.name):
+            self._leave_out(item, owner, "it is not a FIX name")
+        elif item.kind == "group":
+            return self._group(item, owner)
+        elif item.name in self.lengths.values():
+            pass  # written with its data
+        elif self._kind(field) == "NUMINGROUP":
+            self._leave_out(item, owner, "it counts a group that has no members")
+        else:
+            self._use(field)
+            return item.name, {item.name}
+        return None, set()
+
+    def _attribute(self, item: Item) -> str:
+        return list_attribute(item.name) if item.kind == "group" else attribute_name(item.name)
+
+    def _group(self, item: Item, owner: str) -> tuple[str | None, set[str]]:
+        label = f"group {item.name}"
+        members = self._block(item.members, label)
+        first = next(iter(members), None)
+        if first is None or first in self.groups:
+            self._leave_out(item, owner, "no field of its own opens an entry")
+            return None, set()
+        self._use(self.fields[item.name])
+        self._counted.add(item.name)
+        own = {item.name, *self._below(members)}
+        shape = (item.name, tuple((name, str(presence)) for name, presence in members.items()))
+        if shape not in self._shapes:
+            stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
+            wished = owner if owner in self.components else f"{stem}Grp"
+            name = self._new_name(wished, f"{stem}Grp")
+            self._shapes[shape] = name
+            self.groups[name] = {
+                "doc": f"{_spaced(stem)}.",
+                "counter": item.name,
+                "entry": self._new_name(f"{stem}Entry"),
+                "delimiter": first,
+                "members": members,
+            }
+        return self._shapes[shape], own
+
+    def _below(self, members: Mapping[str, Any]) -> set[str]:
+        """Return every field that stands in members, at any depth."""
+        found: set[str] = set()
+        for name in members:
+            group = self.groups.get(name)
+            if group is None:
+                found.add(name)
+            else:
+                found |= {group["counter"], *self._below(group["members"])}
+        return found
+
+    def _new_name(self, *wished: str) -> str:
+        """Return the first of the names that is free, or the last with a number behind it."""
+        numbered = (f"{wished[-1]}{number}" for number in range(2, 10_000))
+        for name in (*wished, *numbered):
+            if name not in self._taken and is_class_name(name):
+                self._taken.add(name)
+                return name
+        raise AssertionError(wished)
+
+    def _forget_unused(
+        self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Drop the groups that stood only in what was left out."""
+        bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
+        wanted: set[str] = set()
+        while bodies:
+            found = set(bodies.pop()) & set(self.groups) - wanted
+            wanted |= found
+            bodies += [self.groups[name]["members"] for name in found]
+        self.groups = {name: about for name, about in self.groups.items() if name in wanted}
+        used = {name for name in self.used if name not in self._counted}
+        used |= {group["counter"] for group in self.groups.values()}
+        self.used = {name: field for name, field in self.used.items() if name in used}
+
+    # Fields and codes
+
+    def _find_lengths(self) -> None:
+        """Find the length of each data field: by its name, or as what stands before it."""
+        by_name = {name for name, field in self.fields.items() if self._kind(field) == "LENGTH"}
+        data = [name for name, field in self.fields.items() if self._kind(field) == "DATA"]
+        before = dict(self._pairs())
+        for name in data:
+            wished = (f"{name}Length", f"{name}Len", before.get(name, ""))
+            length = next((each for each in wished if each in by_name), None)
+            if length is not None and length not in self.lengths.values():
+                self.lengths[name] = length
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        blocks = [items for each in self.dictionaries for items in (each.header, each.trailer)]
+        blocks += [message.members for each in self.dictionaries for message in each.messages]
+        blocks += self.components.values()
+        while blocks:
+            items = blocks.pop()
+            blocks += [item.members for item in items if item.kind == "group"]
+            yield from ((after.name, first.name) for first, after in itertools.pairwise(items))
+
+    def _kind(self, field: FieldDefinition) -> str:
+        return self.types[self._type(field)]
+
+    def _type(self, field: FieldDefinition) -> str:
+        known = _OTHER_TYPES.get(field.type, field.type)
+        if known not in self.types:
+            return "STRING"
+        # Data whose length is nowhere cannot be read; as text it can.
+        return known
+
+    def _use(self, field: FieldDefinition) -> None:
+        self.used[field.name] = field
+        if field.name in self.lengths:
+            length = self.fields[self.lengths[field.name]]
+            self.used[length.name] = length
+
+    def _fields(self, codesets: Mapping[str, Any]) -> dict[str, Any]:
+        by_field = {each["field"]: name for name, each in codesets.items()}
+        found = {}
+        for field in sorted(self.used.values(), key=lambda each: each.number):
+            about: dict[str, Any] = {"tag": field.number, "type": self._type(field)}
+            if field.name in self._counted:
+                about["type"] = "NUMINGROUP"
+            if self._kind(field) == "DATA" and field.name not in self.lengths:
+                about["type"] = "STRING"
+                self.notes.append(
+                    Mistake(field.location, f"{field.name} is data without a length", "it is read as text")
+                )
+            if field.type not in self.types and field.type not in _OTHER_TYPES:
+                note = f"{field.name} is of type {field.type}"
+                self.notes.append(Mistake(field.location, note, "it is read as text"))
+            if field.name in by_field:
+                about["codes"] = by_field[field.name]
+            if field.name in self.lengths:
+                about["length"] = self.lengths[field.name]
+            if _SECRET.search(field.name):
+                about["secret"] = True
+            found[field.name] = about
+        for each in codesets.values():
+            del each["field"]
+        return found
+
+    def _codesets(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for field in self.used.values():
+            if not field.values or self._kind(field) not in _CODED_KINDS or self._type(field) in _LISTS:
+                continue
+            codes = self._codes(field)
+            if codes:
+                # An enumeration may have the name of its field, but not that of a class.
+                name = field.name if self._is_free(field.name) else self._new_name(f"{field.name}Code")
+                doc = f"Values of {field.name}."
+                found[name] = {"field": field.name, "doc": doc, "codes": codes}
+        return found
+
+    def _is_free(self, name: str) -> bool:
+        classes = {message.name for message in self._messages()}
+        classes |= {group["entry"] for group in self.groups.values()} | set(self.groups)
+        return name not in classes and is_class_name(name)
+
+    def _codes(self, field: FieldDefinition) -> dict[str, Any]:
+        codes: dict[str, Any] = {}
+        constants: set[str] = set()
+        values: set[str] = set()
+        whole = self._kind(field) == "INT"
+        for value in field.values:
+            name = _code_name(value.description or value.enum)
+            if value.enum in values or (whole and not re.fullmatch(r"-?[0-9]+", value.enum)):
+                self.notes.append(
+                    Mistake(
+                        value.location, f"`{value.enum}` of {field.name}", "left out: it is no further value"
+                    )
+                )
+                continue
+            while snake_case(name) in constants or name in codes:
+                name = f"{name}X{len(codes)}"
+            constants.add(snake_case(name))
+            values.add(value.enum)
+            codes[name] = {"value": value.enum, "doc": f"{_spaced(name)}."}
+        return codes
+
+    def _leave_out(self, item: Item, where: str, why: str) -> None:
+        note = Mistake(item.location, f"{item.name} in {where}", f"left out: {why}")
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def write(found: Import, out: Path) -> list[Path]:
+    """Write a spec folder into a folder that is new or empty; return the files.
+
+    Raises:
+        FileExistsError: the folder holds something.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty; choose another folder")
+    paths = []
+    for name, text in found.files.items():
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return sorted(paths)
+
+
+def _appl_ver_id(dictionary: DataDictionary) -> str | None:
+    """Return the ApplVerID of the application messages in a dictionary; None for a session layer alone."""
+    service_pack = "" if dictionary.servicepack in {"", "0"} else f"SP{dictionary.servicepack}"
+    return _APPL_VER_IDS.get(f"{dictionary.type}.{dictionary.major}.{dictionary.minor}{service_pack}")
+
+
+def _note(file: str, what: str, advice: str) -> Mistake:
+    return Mistake(Location(file, 1), what, advice)
+
+
+def _datatypes() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(_STANDARD_TYPES.read_text(encoding="utf-8"))
+    types: dict[str, Any] = content["datatypes"]
+    return types
+
+
+def _kinds() -> dict[str, str]:
+    return {name: about["kind"] for name, about in _datatypes().items()}
+
+
+def _text(content: object) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _spaced(name: str) -> str:
+    """Write a FIX name as words: `NewOrderSingle` is `New order single`."""
+    return snake_case(name).replace("_", " ").capitalize()
+
+
+def _code_name(description: str) -> str:
+    """Return a FIX-style name: `PARTIALLY_FILLED` is `PartiallyFilled`."""
+    words = re.findall(r"[A-Za-z0-9]+", description)
+    name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
+    if not name or not name[0].isalpha():
+        name = f"Value{name}"
+    return name

@@ -1,0 +1,376 @@
+"""A FIX Orchestra repository (v1.1) of the whole dialect, for tools of the FIX Trading Community.
+
+Products are scenarios: a message or group that is the same for every product stands in the base scenario,
+one that differs stands once for each product that has it. Conditions become rules in Score, the expression
+language of Orchestra. What a session type or a sender changes has no place of its own in Orchestra: the
+presence is then what holds everywhere in the scenario (`optional` where places differ), and the
+documentation says what holds where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from xml.etree import ElementTree as ET
+
+import attrs
+
+from codegen.model import Code, CodeSet, Condition, Dialect, Field, Group, Member, Message, Pedigree
+from codegen.presence import WANTED, Place, places, places_of, presence_at, presences
+
+FIXR = "http://fixprotocol.io/2024/orchestra/repository"
+DC = "http://purl.org/dc/elements/1.1/"
+BASE = ("base", 1)
+_HEADER, _TRAILER = ("StandardHeader", 1), ("StandardTrailer", 2)
+
+Scenario = tuple[str, int]
+"""Name and id; a product, or `base`."""
+
+
+def render(dialect: Dialect, version: str) -> str:
+    """Return the repository as XML text; `version` is that of the dialect, such as 1.0.31."""
+    ET.register_namespace("fixr", FIXR)
+    ET.register_namespace("dc", DC)
+    root = ET.Element(_q("repository"), {"name": dialect.name, "version": version})
+    _metadata(root, dialect, version)
+    _Repository(dialect, root).build()
+    ET.indent(root, " ")
+    note = "<!-- Written by `python -m codegen orchestra`; edit the spec instead. -->"
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{ET.tostring(root, encoding='unicode')}\n"
+
+
+def _metadata(root: ET.Element, dialect: Dialect, version: str) -> None:
+    metadata = ET.SubElement(root, _q("metadata"))
+    for name, text in (("title", f"{dialect.title}, {version}"), ("format", "Orchestra schema")):
+        ET.SubElement(metadata, f"{{{DC}}}{name}").text = text
+
+
+@attrs.define(eq=False)
+class _Repository:
+    """One file in the making."""
+
+    dialect: Dialect
+    root: ET.Element
+    products: tuple[str, ...] = attrs.field(init=False)
+    everywhere: Mapping[str, tuple[Place, ...]] = attrs.field(init=False)
+    """The places of each product."""
+    group_ids: dict[str, int] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.products = tuple(product.name for product in self.dialect.products) or ("",)
+        self.everywhere = {product: places(self.dialect, product) for product in self.products}
+        # Ids of components, groups and messages are their own; tags are those of fields.
+        self.group_ids = {group.name: 1000 + n for n, group in enumerate(self.dialect.groups, 1)}
+
+    def build(self) -> None:
+        """Add every part, in the order of the schema."""
+        self._datatypes()
+        self._code_sets()
+        self._fields()
+        self._actors()
+        self._components()
+        self._groups()
+        self._messages()
+        self._scenarios()
+
+    # What is the same everywhere
+
+    def _datatypes(self) -> None:
+        parent = self._part("datatypes")
+        for datatype in self.dialect.datatypes:
+            element = ET.SubElement(parent, _q("datatype"), {"name": datatype.name})
+            _document(element, datatype.doc)
+
+    def _code_sets(self) -> None:
+        parent = self._part("codeSets")
+        types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
+        used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
+        for number, codeset in enumerate(used, 1):
+            about = {"name": _code_set_name(codeset), "id": str(number), "type": types[codeset.name]}
+            element = ET.SubElement(parent, _q("codeSet"), about)
+            for position, code in enumerate(codeset.codes, 1):
+                _code(element, code, position)
+            _document(element, codeset.doc, "Other values may come." if codeset.open else "")
+
+    def _fields(self) -> None:
+        parent = self._part("fields")
+        tags = {field.name: field.tag for field in self.dialect.fields}
+        for field in self.dialect.fields:
+            about = {"id": str(field.tag), "name": field.name}
+            if field.codeset is None:
+                about["type"] = field.datatype.name
+            else:
+                about["codeSet"] = _code_set_name(field.codeset)
+            limits = {
+                "minInclusive": field.minimum,
+                "maxInclusive": field.maximum,
+                "implMaxLength": field.max_length,
+                "lengthId": None if field.length_field is None else tags[field.length_field],
+            }
+            about |= {name: str(value) for name, value in limits.items() if value is not None}
+            element = ET.SubElement(parent, _q("field"), about | _history(field.pedigree))
+            _document(element, field.doc, "" if field.unit is None else f"Unit: {field.unit}.")
+
+    def _actors(self) -> None:
+        parent = self._part("actors")
+        for actor in ("client", "venue"):
+            ET.SubElement(parent, _q("actor"), {"name": actor})
+        for source, destination in (("client", "venue"), ("venue", "client")):
+            about = {"name": _flow(source), "source": source, "destination": destination}
+            ET.SubElement(parent, _q("flow"), about)
+
+    def _components(self) -> None:
+        parent = self._part("components")
+        all_places = tuple(place for found in self.everywhere.values() for place in found)
+        for (name, number), members in ((_HEADER, self.dialect.header), (_TRAILER, self.dialect.trailer)):
+            element = ET.SubElement(parent, _q("component"), {"name": name, "id": str(number)})
+            self._members(element, members, all_places, BASE)
+
+    def _scenarios(self) -> None:
+        parent = self._part("scenarios")
+        for name, number in (BASE, *map(self._scenario, filter(None, self.products))):
+            ET.SubElement(parent, _q("scenario"), {"name": name, "id": str(number)})
+
+    # What may differ between products
+
+    def _groups(self) -> None:
+        parent = self._part("groups")
+        for group in self.dialect.groups:
+            for scenario, found in self._versions(self._group_places(group), group.members):
+                about = {"name": group.name, "id": str(self.group_ids[group.name]), **_in(scenario)}
+                about["implMinOccurs"] = str(group.minimum)
+                if group.maximum is not None:
+                    about["implMaxOccurs"] = str(group.maximum)
+                element = ET.SubElement(parent, _q("group"), about)
+                self._group_body(element, group, found, scenario)
+
+    def _group_body(
+        self, element: ET.Element, group: Group, among: tuple[Place, ...], scenario: Scenario
+    ) -> None:
+        counter = next(member.field for member in self._uses(group))
+        ET.SubElement(element, _q("numInGroup"), _reference(counter))
+        self._members(element, group.members, among, scenario)
+        _document(element, group.doc)
+
+    def _messages(self) -> None:
+        parent = self._part("messages")
+        for number, message in enumerate(self.dialect.messages, 1):
+            reachable = {
+                product: places_of(message, everywhere) for product, everywhere in self.everywhere.items()
+            }
+            for scenario, found in self._versions(reachable, message.members):
+                about = {
+                    "name": message.name,
+                    "id": str(number),
+                    "msgType": message.msg_type,
+                    **_in(scenario),
+                }
+                about["category"] = message.family
+                senders = {place.sender for place in found}
+                if len(senders) == 1:
+                    about["flow"] = _flow(*senders)
+                element = ET.SubElement(parent, _q("message"), about | _history(message.pedigree))
+                self._structure(element, message, found, scenario)
+
+    def _structure(
+        self, element: ET.Element, message: Message, among: tuple[Place, ...], scenario: Scenario
+    ) -> None:
+        structure = ET.SubElement(element, _q("structure"))
+        _component_reference(structure, _HEADER)
+        self._members(structure, message.members, among, scenario)
+        _component_reference(structure, _TRAILER)
+        sessions = sorted({place.session for place in among if place.session})
+        _document(element, message.doc, f"On {', '.join(sessions)}." if sessions else "")
+
+    def _members(
+        self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...], scenario: Scenario
+    ) -> None:
+        listed = tuple(members)
+        names = {member.field.name for member in listed}
+        fields = {field.name: field for field in self.dialect.fields}
+        for member in listed:
+            found = presences(member, among)
+            if found == {"forbidden"}:
+                continue
+            length = member.field.length_field
+            if length is not None and length not in names:
+                ET.SubElement(parent, _q("fieldRef"), _reference(fields[length]))
+            self._member(parent, member, found, among, scenario)
+
+    def _member(
+        self,
+        parent: ET.Element,
+        member: Member,
+        found: frozenset[str],
+        among: tuple[Place, ...],
+        scenario: Scenario,
+    ) -> None:
+        presence = _common(found)
+        if member.group is None:
+            about = {**_reference(member.field), "presence": presence}
+            if presence == "constant" and member.constant is not None:
+                about["value"] = member.constant
+            element = ET.SubElement(parent, _q("fieldRef"), about | _history(member.pedigree))
+        else:
+            group, inner = member.group, self._group_scenario(member.group, scenario)
+            about = {"id": str(self.group_ids[group.name]), "name": group.name, **_in(inner)}
+            element = ET.SubElement(
+                parent, _q("groupRef"), {**about, "presence": presence} | _history(member.pedigree)
+            )
+        for name, conditions in (("required", member.required_when), ("forbidden", member.forbidden_when)):
+            for condition in conditions:
+                rule = ET.SubElement(element, _q("rule"), {"presence": name})
+                ET.SubElement(rule, _q("when")).text = self._score(condition)
+        _document(element, member.doc, _differences(member, among) if len(found) > 1 else "")
+
+    def _score(self, condition: Condition) -> str:
+        """Write a condition in Score."""
+        fields = {field.name: field for field in self.dialect.fields}
+        terms = []
+        for name, values in condition.terms:
+            if values is None:
+                terms.append(f"!exists {name}")
+            elif not values:
+                terms.append(f"exists {name}")
+            else:
+                either = " || ".join(f"{name} == {_literal(fields[name], value)}" for value in values)
+                terms.append(f"({either})" if len(values) > 1 and len(condition.terms) > 1 else either)
+        return " && ".join(terms)
+
+    # Scenarios
+
+    def _scenario(self, product: str) -> Scenario:
+        return (product, 2 + self.products.index(product)) if product else BASE
+
+    def _versions(
+        self, reachable: Mapping[str, tuple[Place, ...]], members: tuple[Member, ...]
+    ) -> Iterator[tuple[Scenario, tuple[Place, ...]]]:
+        """Yield where a block stands, with its places: once in the base scenario if every product has the
+        same, else for each product that has it."""
+        having = {product: found for product, found in reachable.items() if found}
+        views = {_view(members, found) for found in having.values()}
+        if len(having) == len(self.products) and len(views) == 1:
+            yield BASE, tuple(place for found in having.values() for place in found)
+        else:
+            for product, found in having.items():
+                yield self._scenario(product), found
+
+    def _group_scenario(self, group: Group, outer: Scenario) -> Scenario:
+        """Return the scenario of the group that stands in a block of the outer scenario."""
+        having = {scenario for scenario, _ in self._versions(self._group_places(group), group.members)}
+        return BASE if BASE in having else outer
+
+    def _group_places(self, group: Group) -> dict[str, tuple[Place, ...]]:
+        """Return where the messages go that hold a group, at any depth."""
+        users = [message for message in self.dialect.messages if _holds(message.members, group)]
+        in_block = _holds(self.dialect.header, group) or _holds(self.dialect.trailer, group)
+        return {
+            product: tuple(
+                place for place in everywhere if in_block or any(places_of(user, (place,)) for user in users)
+            )
+            for product, everywhere in self.everywhere.items()
+        }
+
+    def _uses(self, group: Group) -> Iterator[Member]:
+        blocks = [self.dialect.header, self.dialect.trailer]
+        blocks += [message.members for message in self.dialect.messages]
+        blocks += [each.members for each in self.dialect.groups]
+        for members in blocks:
+            yield from (member for member in members if member.group is not None and member.group == group)
+
+    def _part(self, name: str) -> ET.Element:
+        return ET.SubElement(self.root, _q(name))
+
+
+def _q(name: str) -> str:
+    return f"{{{FIXR}}}{name}"
+
+
+def _in(scenario: Scenario) -> dict[str, str]:
+    return {} if scenario == BASE else {"scenario": scenario[0], "scenarioId": str(scenario[1])}
+
+
+def _reference(field: Field) -> dict[str, str]:
+    return {"id": str(field.tag), "name": field.name}
+
+
+def _component_reference(parent: ET.Element, component: tuple[str, int]) -> None:
+    name, number = component
+    about = {"id": str(number), "name": name, "presence": "required"}
+    ET.SubElement(parent, _q("componentRef"), about)
+
+
+def _code_set_name(codeset: CodeSet) -> str:
+    return f"{codeset.name}CodeSet"
+
+
+def _code(parent: ET.Element, code: Code, position: int) -> None:
+    about = {"name": code.name, "id": str(position), "value": code.value, "sort": str(position)}
+    _document(ET.SubElement(parent, _q("code"), about | _history(code.pedigree)), code.doc)
+
+
+def _flow(sender: str) -> str:
+    return "ClientToVenue" if sender == "client" else "VenueToClient"
+
+
+def _document(element: ET.Element, *texts: str) -> None:
+    text = " ".join(filter(None, texts))
+    if text:
+        annotation = ET.SubElement(element, _q("annotation"))
+        ET.SubElement(annotation, _q("documentation"), {"purpose": "SYNOPSIS"}).text = text
+
+
+def _history(pedigree: Pedigree) -> dict[str, str]:
+    """Return added, updated and deprecated: the last of each, as a version or a date."""
+    return {change.kind: change.version or change.date or "" for change in pedigree.changes}
+
+
+def _common(found: frozenset[str]) -> str:
+    """Return the one presence that holds at every place, `optional` where they differ."""
+    if len(found) == 1:
+        return next(iter(found))
+    return "required" if all(presence in WANTED for presence in found) else "optional"
+
+
+def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
+    """Return what a block looks like at some places, to be compared with how it looks at others."""
+    return (
+        frozenset((place.session, place.sender) for place in among),
+        tuple(
+            (
+                member.field.tag,
+                frozenset(
+                    (place.session, place.sender, presence_at(member.presence, member.rules, place))
+                    for place in among
+                ),
+                None if member.group is None else _view(member.group.members, among),
+            )
+            for member in members
+        ),
+    )
+
+
+def _holds(members: Iterable[Member], group: Group) -> bool:
+    return any(
+        member.group is not None and (member.group.name == group.name or _holds(member.group.members, group))
+        for member in members
+    )
+
+
+def _differences(member: Member, among: tuple[Place, ...]) -> str:
+    """Say what holds where, for a member whose presence depends on session type or sender."""
+    found: dict[str, list[str]] = {}
+    for place in among:
+        where = f"{place.session} ({place.sender})"
+        listed = found.setdefault(presence_at(member.presence, member.rules, place), [])
+        if where not in listed:
+            listed.append(where)
+    return " ".join(f"{presence.capitalize()} on {', '.join(where)}." for presence, where in found.items())
+
+
+def _literal(field: Field, value: str) -> str:
+    """Write a wire value in Score: a code by its name, text in quotes, a number as it is."""
+    if field.codeset is not None:
+        name = next((code.name for code in field.codeset.codes if code.value == value), None)
+        if name is not None:
+            return f"^{name}"
+    return value if field.datatype.kind in {"INT", "DECIMAL", "SEQNUM", "NUMINGROUP"} else f'"{value}"'
