@@ -157,6 +157,13 @@ class PeerSilent:
 
 
 @attrs.frozen
+class HeartbeatReceived:
+    """A Heartbeat with a TestReqID (112) came: the answer to a TestRequest. Others are not told of."""
+
+    test_req_id: str
+
+
+@attrs.frozen
 class LogoutReceived:
     """The peer sent Logout; it is answered, and the session ends."""
 
@@ -189,6 +196,7 @@ Event = (
     | SequenceSkipped
     | ResendServed
     | PeerSilent
+    | HeartbeatReceived
     | LogoutReceived
     | SessionEnded
 )

@@ -12,6 +12,7 @@ from kalshi_fix_sansio.events import (
     CloseReason,
     GapDetected,
     GarbledReceived,
+    HeartbeatReceived,
     MessageReceived,
     MessageRejected,
     PeerSilent,
@@ -84,6 +85,14 @@ def test_silence_is_probed_and_then_ends_the_session_with_a_text(role: Role) -> 
     (logout,) = wired.sent()
     assert (logout.NAME, logout.text) == ("Logout", text)
     assert wired.session.wants_close
+
+
+@BOTH
+def test_the_answer_to_a_test_request_is_told(role: Role) -> None:
+    wired = established(role)
+    test_req_id = wired.session.test_request(wired.clock.now)
+    assert wired.receive(wired.peer.message("0")) == []
+    assert wired.receive(wired.peer.message("0", f"112={test_req_id}|")) == [HeartbeatReceived(test_req_id)]
 
 
 @BOTH

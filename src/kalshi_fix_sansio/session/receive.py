@@ -18,6 +18,7 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.events import (
     CloseReason,
     GarbledReceived,
+    HeartbeatReceived,
     LogoutReceived,
     MessageReceived,
     RejectReceived,
@@ -334,8 +335,11 @@ class Receiver:
 
     # Session messages whose turn it is
 
-    def _heartbeat(self, message: Message, now: Instant) -> None:
-        """Heartbeat (0): that it came is all it says."""
+    def _heartbeat(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - as every handler
+        """Heartbeat (0): that it came is all it says, unless it answers a TestRequest."""
+        fields: Any = message
+        if fields.test_req_id is not None:
+            self._core.events.append(HeartbeatReceived(fields.test_req_id))
 
     def _test_request(self, message: Message, now: Instant) -> None:
         """TestRequest (1): answered by a Heartbeat with the same TestReqID."""
