@@ -1,0 +1,91 @@
+"""A log file that its owner alone may read, set aside when it is full; each piece is in it whole or not at
+all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+_MODE = 0o600
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+class LogFile:
+    """A file that is only added to. The limits are those of `WireLog`; what is written is not buffered."""
+
+    def __init__(self, path: Path, max_bytes: int | None, backups: int) -> None:
+        """Open the file.
+
+        Raises:
+            OSError: it cannot be opened for writing.
+        """
+        self.path = path
+        self._max_bytes = max_bytes
+        self._backups = backups
+        self._full_at = max_bytes
+        self._file: int | None = None
+        self._size = 0
+        self._open()
+
+    def needs_room(self, size: int) -> bool:
+        """Say whether this many bytes more would make it too large."""
+        return self._full_at is not None and self._size > 0 and self._full_at < self._size + size
+
+    def append(self, data: bytes) -> None:
+        """Add the data.
+
+        Raises:
+            OSError: none of it was added.
+        """
+        file = self._open()
+        begin = self._size
+        try:
+            while data:
+                written = os.write(file, data)
+                self._size += written
+                data = data[written:]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(file, begin)
+                self._size = begin
+            raise
+
+    def set_aside(self) -> None:
+        """Begin a new file; the old one becomes `path.1`, and so on.
+
+        Raises:
+            OSError: that was not possible; for the next `max_bytes` the old one goes on.
+        """
+        self._full_at = None if self._max_bytes is None else self._size + self._max_bytes
+        self.close()
+        names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]
+        if self._backups == 0:
+            self.path.unlink()
+        for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
+            if newer.exists():
+                newer.replace(older)
+        self._open()
+        self._full_at = self._max_bytes
+
+    def close(self) -> None:
+        """Close it; `append` opens it again."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def _open(self) -> int:
+        if self._file is not None:
+            return self._file
+        if self.path.exists() and not self.path.is_file():
+            raise OSError(0, "it is no regular file")
+        file = os.open(self.path, _FLAGS, _MODE)
+        try:
+            if hasattr(os, "fchmod"):  # not on every system
+                os.fchmod(file, _MODE)
+            self._size = os.fstat(file).st_size
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
+        return file
