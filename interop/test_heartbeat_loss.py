@@ -14,6 +14,7 @@ from kalshi_fix_sansio.events import (
     CloseReason,
     GapClosed,
     GapDetected,
+    HeartbeatReceived,
     MessageReceived,
     PeerSilent,
     ResendServed,
@@ -81,7 +82,8 @@ def test_one_lost_heartbeat_of_ours_is_asked_after(meeting: Meeting) -> None:
 def test_one_lost_heartbeat_of_the_peer_is_asked_after(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.lose_next("0")
-    ours.expect(PeerSilent)
+    asked = ours.expect(PeerSilent)
+    assert ours.expect(HeartbeatReceived).test_req_id == asked.test_req_id
     gap = ours.expect(GapDetected)
     assert ours.expect(SequenceSkipped).gap_fill
     ours.expect(GapClosed)
