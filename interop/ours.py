@@ -16,7 +16,7 @@ from interop.peer import PATIENCE
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.events import Event, HeartbeatReceived
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.session import MessageStore, Session
 
@@ -161,7 +161,8 @@ class OurSide:
             if not self._unsent:
                 self._unsent = self.outgoing.pass_on(self.session.data_to_send())
             for event in self.session.events():
-                if self._take is None or not self._take(event):
+                # When the peer answers a TestRequest among other things is its own affair.
+                if not isinstance(event, HeartbeatReceived) and not (self._take and self._take(event)):
                     self._events.put(event)
             if self._unsent:
                 try:
