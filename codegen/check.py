@@ -55,7 +55,7 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
     """
     stale = present(folder) - expected.keys()
     for name in sorted(stale):
-        if not (folder / name).read_bytes().startswith(MARK.encode()):
+        if not _was_generated(folder / name):
             raise ForeignFileError(
                 f"{folder / name} was not generated: move it away, or choose another folder with --out"
             )
@@ -71,6 +71,12 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
             path.write_text(text, encoding="utf-8")
             changes.append(Finding(path, "written" if old is None else "updated"))
     return changes
+
+
+def _was_generated(path: Path) -> bool:
+    """Say whether a file says at its beginning that it was written by this program."""
+    beginning = path.read_bytes()[:500]
+    return beginning.startswith(MARK.encode()) or b"<!-- Written by `python -m codegen" in beginning
 
 
 def present(folder: Path) -> set[str]:

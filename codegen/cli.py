@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from codegen import dictionary
+from codegen import dictionary, importer, orchestra, quickfix_xml, shipped
 from codegen.check import ForeignFileError, check, write
 from codegen.errors import SpecError
 from codegen.format import FormatError
@@ -17,6 +17,7 @@ from codegen.resolve import load_dialect
 
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
 DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"
+SHIPPED_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "dictionaries"
 
 _folder = click.Path(file_okay=False, path_type=Path)
 
@@ -46,12 +47,14 @@ def main(
     if spec is not None and out is None:
         raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
     command = _command(spec, out, package)
-    files = _render(load(context.obj), package or DEFAULT_PACKAGE, command)
-    folder = out or _from_here(DEFAULT_OUT)
+    dialect = load(context.obj)
+    outputs = {out or _from_here(DEFAULT_OUT): _render(dialect, package or DEFAULT_PACKAGE, command)}
+    if out is None:
+        outputs[_from_here(SHIPPED_OUT)] = shipped.render(dialect)
     if only_check:
-        _check(files, folder, command)
+        _check(outputs, command)
     else:
-        _write(files, folder)
+        _write(outputs)
 
 
 @main.command("dictionary")
@@ -65,6 +68,44 @@ def write_dictionary(spec: Path, product: str, out: Path) -> None:
     if product not in products:
         raise click.UsageError(f"No product {product!r} in {spec}: choose one of {', '.join(products)}.")
     for path in dictionary.write(dialect, product, out):
+        click.echo(path)
+
+
+@main.command("orchestra")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.pass_obj
+def write_orchestra(spec: Path, out: Path) -> None:
+    """Write a FIX Orchestra repository of the whole dialect."""
+    text = orchestra.render(load(spec))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    click.echo(out)
+
+
+@main.command("import")
+@click.argument(
+    "dictionaries", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--out", type=_folder, required=True, help="New or empty folder for the spec.")
+@click.option("--name", default="imported", show_default=True, help="Short name of the dialect.")
+@click.option("--title", help="The dialect's name for people.  [default: its short name]")
+@click.option("--message", "only", multiple=True, help="Take over only this message; repeat for more.")
+def import_dictionary(
+    dictionaries: tuple[Path, ...], out: Path, name: str, title: str | None, only: tuple[str, ...]
+) -> None:
+    """Make a spec folder from QuickFIX data dictionaries: FIXT11.xml FIX50SP2.xml, or one like FIX44.xml.
+
+    What has no form in a spec is left out and listed on standard error.
+    """
+    try:
+        read = [quickfix_xml.read(path) for path in dictionaries]
+        found = importer.import_dictionaries(read, name, title or name, only)
+        paths = importer.write(found, out)
+    except (SpecError, FileExistsError) as error:
+        raise _Failure(str(error)) from None
+    for note in found.notes:
+        click.echo(note, err=True)
+    for path in paths:
         click.echo(path)
 
 
@@ -103,17 +144,18 @@ def _render(dialect: Dialect, package: str, command: str) -> dict[str, str]:
         raise _Failure(str(error)) from None
 
 
-def _check(files: dict[str, str], folder: Path, command: str) -> None:
-    findings = check(files, folder)
+def _check(outputs: dict[Path, dict[str, str]], command: str) -> None:
+    findings = [finding for folder, files in outputs.items() for finding in check(files, folder)]
     if findings:
         lines = [str(finding) for finding in findings]
         raise _Failure("\n".join([*lines, f"Run `{command}` and commit what it writes."]))
 
 
-def _write(files: dict[str, str], folder: Path) -> None:
-    try:
-        changes = write(files, folder)
-    except ForeignFileError as error:
-        raise _Failure(str(error)) from None
-    for change in changes:
-        click.echo(change)
+def _write(outputs: dict[Path, dict[str, str]]) -> None:
+    for folder, files in outputs.items():
+        try:
+            changes = write(files, folder)
+        except ForeignFileError as error:
+            raise _Failure(str(error)) from None
+        for change in changes:
+            click.echo(change)

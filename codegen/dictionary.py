@@ -97,7 +97,7 @@ class _Dictionary:
             _add_field(parent, self._fields[tag])
         ET.indent(self._root, " ")
         body = ET.tostring(self._root, encoding="unicode", short_empty_elements=True)
-        note = f"<!-- {title}. Written by `python -m codegen dictionary`; edit the spec instead. -->"
+        note = f"<!-- Written by `python -m codegen`: {title}. Edit the spec instead. -->"
         return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{body}\n"
 
     def _add_members(self, parent: ET.Element, members: Iterable[Member], among: tuple[Place, ...]) -> None:

@@ -226,7 +226,7 @@ class _Importer:
                 continue
             if own & tags:
                 self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would stand there twice")
-            elif (attribute := self._attribute(item)) in attributes or not is_attribute(attribute):
+            elif (attribute := self._attribute(item)) in attributes:
                 self._leave_out(item, label, f"its attribute {attribute} is taken")
             else:
                 members[name] = "required" if member.required else "optional"
@@ -260,6 +260,8 @@ class _Importer:
             self._leave_out(item, owner, "there is no such field")
         elif not FIX_NAME.match(item.name):
             self._leave_out(item, owner, "it is not a FIX name")
+        elif not is_attribute(self._attribute(item)):
+            self._leave_out(item, owner, f"every message has another {self._attribute(item)}")
         elif item.kind == "group":
             return self._group(item, owner)
         elif item.name in self.lengths.values():

@@ -277,3 +277,10 @@ class Dialect:
     session_types: tuple[SessionType, ...]
     endpoints: tuple[Endpoint, ...]
     environments: tuple[str, ...]
+    versions: tuple[tuple[str, str], ...] = ()
+    """The venue's changelog, oldest first: version and ISO date."""
+
+    @property
+    def version(self) -> str:
+        """The venue's last changelog version; empty where it counts none."""
+        return self.versions[-1][0] if self.versions else ""

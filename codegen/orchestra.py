@@ -26,15 +26,16 @@ Scenario = tuple[str, int]
 """Name and id; a product, or `base`."""
 
 
-def render(dialect: Dialect, version: str) -> str:
-    """Return the repository as XML text; `version` is that of the dialect, such as 1.0.31."""
+def render(dialect: Dialect) -> str:
+    """Return the repository as XML text."""
+    version = dialect.version or dialect.appl_ver_id
     ET.register_namespace("fixr", FIXR)
     ET.register_namespace("dc", DC)
     root = ET.Element(_q("repository"), {"name": dialect.name, "version": version})
     _metadata(root, dialect, version)
     _Repository(dialect, root).build()
     ET.indent(root, " ")
-    note = "<!-- Written by `python -m codegen orchestra`; edit the spec instead. -->"
+    note = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{note}\n{ET.tostring(root, encoding='unicode')}\n"
 
 
@@ -334,13 +335,12 @@ def _common(found: frozenset[str]) -> str:
 def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
     """Return what a block looks like at some places, to be compared with how it looks at others."""
     return (
-        frozenset((place.session, place.sender) for place in among),
+        frozenset(place.sender for place in among),
         tuple(
             (
                 member.field.tag,
                 frozenset(
-                    (place.session, place.sender, presence_at(member.presence, member.rules, place))
-                    for place in among
+                    (place.sender, presence_at(member.presence, member.rules, place)) for place in among
                 ),
                 None if member.group is None else _view(member.group.members, among),
             )

@@ -64,6 +64,11 @@ def load_dialect(folder: Path) -> model.Dialect:
         session_types=session_types,
         endpoints=endpoints,
         environments=elements.environment_names(context),
+        versions=tuple(
+            (name, node.text)
+            for name, (node, _) in source.merged("versions").items()
+            if isinstance(node, Scalar)
+        ),
     )
     mistakes.raise_any()
     return dialect

@@ -6,6 +6,7 @@ import click
 
 from kalshi_fix_adapters.cli.decode import decode
 from kalshi_fix_adapters.cli.demo import demo
+from kalshi_fix_adapters.cli.dictionary import dictionary
 from kalshi_fix_adapters.cli.logon import logon
 from kalshi_fix_adapters.cli.venue import venue
 
@@ -16,5 +17,5 @@ def commands() -> None:
     """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""
 
 
-for command in (demo, decode, logon, venue):
+for command in (demo, decode, dictionary, logon, venue):
     commands.add_command(command)

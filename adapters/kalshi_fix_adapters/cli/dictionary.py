@@ -1,0 +1,41 @@
+"""`kalshi-fix dictionary`: the dialect as other engines take it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from kalshi_fix_sansio import PRODUCTS
+
+ORCHESTRA = "orchestra"
+
+
+@click.command()
+@click.argument("what", type=click.Choice([*PRODUCTS, ORCHESTRA]))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder to write into.  [default: the current one]",
+)
+def dictionary(what: str, out: Path) -> None:
+    """Write QuickFIX data dictionaries of a product (FIXT11.xml and FIX50SP2.xml), or the whole dialect as a
+    FIX Orchestra repository (orchestra.xml)."""
+    shipped = files("kalshi_fix_sansio") / "dictionaries"
+    found = (
+        [shipped / "orchestra.xml"]
+        if what == ORCHESTRA
+        else sorted((shipped / what).iterdir(), key=lambda each: each.name)
+    )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for each in found:
+            path = out / each.name
+            path.write_bytes(each.read_bytes())
+            click.echo(path)
+    except OSError as error:
+        raise click.ClickException(
+            f"{out} cannot be written ({error.strerror}); choose another folder"
+        ) from None

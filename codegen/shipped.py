@@ -1,0 +1,17 @@
+"""What the package carries for users of other engines: QuickFIX dictionaries, a FIX Orchestra repository."""
+
+from __future__ import annotations
+
+from codegen import dictionary, orchestra
+from codegen.model import Dialect
+
+ORCHESTRA_FILE = "orchestra.xml"
+
+
+def render(dialect: Dialect) -> dict[str, str]:
+    """Return the text of every file by its path: `PRODUCT/FIXT11.xml` and so on, and the repository."""
+    files = {ORCHESTRA_FILE: orchestra.render(dialect)}
+    for product in dialect.products:
+        for name, text in dictionary.render(dialect, product.name).items():
+            files[f"{product.name}/{name}"] = text
+    return files

@@ -1,0 +1,36 @@
+"""`kalshi-fix dictionary`: what the package carries lands in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from codegen import shipped
+from codegen.resolve import load_dialect
+from kalshi_fix_adapters.cli.commands import commands
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(commands, ["dictionary", *map(str, arguments)])
+
+
+def test_each_product_and_the_repository_are_written_as_the_spec_has_them(tmp_path: Path) -> None:
+    expected = shipped.render(load_dialect(REPOSITORY / "spec" / "kalshi"))
+    for product in ("prediction", "margin"):
+        result = run(product, "--out", tmp_path / product)
+        assert result.exit_code == 0
+        assert [Path(line).name for line in result.output.split()] == ["FIX50SP2.xml", "FIXT11.xml"]
+    assert run("orchestra", "--out", tmp_path).exit_code == 0
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.xml")}
+    assert written == set(expected)
+    assert all((tmp_path / name).read_text(encoding="utf-8") == text for name, text in expected.items())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run("margin", "--out", tmp_path / "file" / "folder")
+    assert result.exit_code == 1
+    assert "cannot be written (Not a directory); choose another folder" in result.stderr

@@ -1,0 +1,158 @@
+"""The FIX Orchestra repository: complete, and what refers to something refers to something that is there.
+
+`interop/test_orchestra.py` validates it against the official schema.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from codegen import orchestra
+from codegen.model import Dialect
+from codegen.resolve import load_dialect
+from tests.codegen.harbour_spec import REPOSITORY
+
+N = f"{{{orchestra.FIXR}}}"
+
+
+@pytest.fixture(scope="module")
+def dialect() -> Dialect:
+    return load_dialect(REPOSITORY / "spec" / "kalshi")
+
+
+@pytest.fixture(scope="module")
+def root(dialect: Dialect) -> ET.Element:
+    return ET.fromstring(orchestra.render(dialect))
+
+
+def part(root: ET.Element, *path: str) -> list[ET.Element]:
+    return root.findall("/".join(N + name for name in path))
+
+
+def key(element: ET.Element) -> tuple[str, str]:
+    return element.attrib["id"], element.get("scenarioId", "1")
+
+
+def message(root: ET.Element, name: str, scenario: str = "base") -> ET.Element:
+    [found] = [
+        each
+        for each in part(root, "messages", "message")
+        if (each.get("name"), each.get("scenario", "base")) == (name, scenario)
+    ]
+    return found
+
+
+def members(element: ET.Element, kind: str = "fieldRef") -> dict[str, ET.Element]:
+    return {each.attrib["name"]: each for each in element.iter(N + kind)}
+
+
+def rules(element: ET.Element) -> list[tuple[str, str | None]]:
+    return [(rule.attrib["presence"], rule.findtext(f"{N}when")) for rule in element.findall(f"{N}rule")]
+
+
+def text(element: ET.Element) -> str:
+    return element.findtext(f"{N}annotation/{N}documentation", "")
+
+
+def duplicates(keys: Iterable[object]) -> list[object]:
+    return [each for each, count in Counter(keys).items() if count > 1]
+
+
+def test_every_reference_leads_somewhere_and_every_id_is_unique(root: ET.Element) -> None:
+    defined = {
+        "fieldRef": {key(each) for each in part(root, "fields", "field")},
+        "groupRef": {key(each) for each in part(root, "groups", "group")},
+        "componentRef": {key(each) for each in part(root, "components", "component")},
+        "numInGroup": {key(each) for each in part(root, "fields", "field")},
+    }
+    for kind, known in defined.items():
+        used = {key(each) for each in root.iter(N + kind)}
+        assert used <= known, kind
+        assert used, kind
+    for path in (("fields", "field"), ("groups", "group"), ("messages", "message"), ("codeSets", "codeSet")):
+        found = part(root, *path)
+        assert not duplicates(map(key, found)), path
+        assert not duplicates((each.attrib["name"], each.get("scenario")) for each in found), path
+    types = {each.attrib["name"] for each in part(root, "datatypes", "datatype")}
+    code_sets = {each.attrib["name"] for each in part(root, "codeSets", "codeSet")}
+    for field in part(root, "fields", "field"):
+        assert (field.get("type") in types) != (field.get("codeSet") in code_sets), field.attrib
+    scenarios = {(each.attrib["name"], each.attrib["id"]) for each in part(root, "scenarios", "scenario")}
+    for each in root.iter():
+        if "scenario" in each.attrib:
+            assert (each.attrib["scenario"], each.attrib["scenarioId"]) in scenarios
+
+
+def test_every_message_stands_for_each_product_that_has_it(dialect: Dialect, root: ET.Element) -> None:
+    found: dict[str, set[str]] = {}
+    for each in part(root, "messages", "message"):
+        found.setdefault(each.attrib["msgType"], set()).add(each.get("scenario", "base"))
+    assert set(found) == {each.msg_type for each in dialect.messages}
+    assert found["0"] == {"base"}
+    assert found["D"] == {"prediction", "margin"}
+    assert found["S"] == {"prediction"}  # quotes
+    assert all(len(where) == 1 or "base" not in where for where in found.values())
+
+
+def test_every_field_with_its_values(dialect: Dialect, root: ET.Element) -> None:
+    assert {int(each.attrib["id"]) for each in part(root, "fields", "field")} == {
+        each.tag for each in dialect.fields
+    }
+    sides = next(each for each in part(root, "codeSets", "codeSet") if each.attrib["name"] == "SideCodeSet")
+    assert [(code.attrib["name"], code.attrib["value"]) for code in sides.findall(f"{N}code")] == [
+        ("Buy", "1"),
+        ("Sell", "2"),
+    ]
+    assert text(sides).endswith("Other values may come.")
+
+
+def test_presence_conditions_and_constants(root: ET.Element) -> None:
+    order = members(message(root, "NewOrderSingle", "prediction"))
+    assert order["ClOrdID"].attrib["presence"] == "required"
+    assert rules(order["ExpireTime"]) == [("required", "TimeInForce == ^GoodTillDate")]
+    assert "ExDestination" in order
+    assert "ExDestination" not in members(message(root, "NewOrderSingle", "margin"))
+    logon = members(message(root, "Logon", "margin"))
+    assert (logon["EncryptMethod"].get("presence"), logon["EncryptMethod"].get("value")) == ("constant", "0")
+    assert list(logon)[list(logon).index("RawData") - 1] == "RawDataLength"
+    report = members(message(root, "ExecutionReport", "margin"))
+    assert ("required", "ExecType == ^Trade") in rules(report["LastPx"])
+
+
+def test_what_a_session_type_or_sender_changes_is_told_in_words(root: ET.Element) -> None:
+    quote = message(root, "Quote", "prediction")
+    assert members(quote)["OrderQty"].attrib["presence"] == "optional"
+    assert "(venue)." in text(members(quote)["OrderQty"])
+    assert text(message(root, "NewOrderSingle", "margin")).endswith("On KalshiNR, KalshiRT.")
+    assert message(root, "NewOrderSingle", "margin").attrib["flow"] == "ClientToVenue"
+    assert "flow" not in message(root, "Heartbeat").attrib
+
+
+def test_groups_have_their_counter_and_stand_once_where_the_products_agree(root: ET.Element) -> None:
+    entries = message(root, "MarketDataIncrementalRefresh", "prediction")
+    [reference] = list(entries.iter(N + "groupRef"))
+    [group] = [each for each in part(root, "groups", "group") if key(each) == key(reference)]
+    counter = group.find(f"{N}numInGroup")
+    assert counter is not None
+    assert counter.attrib["name"] == "NoMDEntries"
+    assert next(iter(members(group))) == "MDUpdateAction"
+
+
+def test_history_is_the_venues(root: ET.Element) -> None:
+    dated = [each for each in root.iter() if "added" in each.attrib]
+    assert dated
+    assert all(each.attrib["added"][0].isdigit() for each in dated)
+
+
+def test_a_dialect_without_products_or_sessions_has_one_scenario() -> None:
+    plain = load_dialect(REPOSITORY / "tests" / "fix50sp2" / "spec")
+    root = ET.fromstring(orchestra.render(plain))
+    assert root.attrib["version"] == "9"
+    assert [each.attrib["name"] for each in part(root, "scenarios", "scenario")] == ["base"]
+    assert {each.attrib["msgType"] for each in part(root, "messages", "message")} == {
+        each.msg_type for each in plain.messages
+    }
