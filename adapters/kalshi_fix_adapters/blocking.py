@@ -24,10 +24,10 @@ import attrs
 
 from kalshi_fix_adapters._io_thread import IoThread, deadline_after
 from kalshi_fix_adapters._pump import OnWire, Pump
+from kalshi_fix_adapters.dialer import open_socket
 from kalshi_fix_adapters.errors import ClientTimeoutError, SessionClosedError
 from kalshi_fix_adapters.plan import Choices, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.refusals import logon_error
-from kalshi_fix_adapters.tls import open_socket
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, RejectReceived, SessionEnded

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters import tls
+from kalshi_fix_adapters.dialer import Dialer, open_socket
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
     ConnectionFailedError,
@@ -18,7 +18,7 @@ from kalshi_fix_adapters.errors import (
     PlaintextRefusedError,
     TlsError,
 )
-from kalshi_fix_adapters.tls import Plaintext, Tls, open_socket
+from kalshi_fix_adapters.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority, ServerIdentity
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.peers import hang_up, keep_silent, listening, talk_nonsense, unused_port
@@ -191,11 +191,14 @@ def test_a_server_that_never_shakes_hands() -> None:
         open_socket(HOST, port, Tls(), 0.2)
 
 
-def test_a_deadline_that_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    deadline = tls._Deadline(5)
-    monkeypatch.setattr("time.monotonic", lambda: float("inf"))
-    with pytest.raises(ConnectTimeoutError, match="it did not come within 5 s"):
-        deadline.left("it did not come")
+def test_a_connection_that_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 4.0, 5.0])
+    monkeypatch.setattr("kalshi_fix_adapters.dialer.time.monotonic", lambda: next(clock))
+    with (
+        listening(keep_silent) as port,
+        pytest.raises(ConnectTimeoutError, match="did not complete the TLS handshake within 5 s"),
+    ):
+        open_socket(HOST, port, Tls(), 5)
 
 
 def test_a_server_that_does_not_speak_tls() -> None:
@@ -219,10 +222,11 @@ def test_a_server_that_has_gone_before_the_handshake(monkeypatch: pytest.MonkeyP
         open_socket(HOST, port, Tls(), 10)
 
 
-def test_a_server_with_old_tls_only() -> None:
-    text = tls._explain_tls(_ssl_error("TLSV1_ALERT_PROTOCOL_VERSION"), "venue:1")
+def test_what_openssl_says_is_put_into_words() -> None:
+    dialer = Dialer("venue", 1, Tls(), 10)
+    text = str(dialer.not_secured(_ssl_error("TLSV1_ALERT_PROTOCOL_VERSION")))
     assert text.startswith("venue:1 offers no TLS 1.2 or newer")
-    assert tls._explain_tls(_ssl_error("BAD_ECPOINT"), "venue:1").startswith(
+    assert str(dialer.not_secured(_ssl_error("BAD_ECPOINT"))).startswith(
         "the TLS handshake with venue:1 failed"
     )
 
