@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from kalshi_fix_adapters.observer import HeartbeatTiming, LogonTiming, OrderTiming, Timing
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived, RejectReceived
+from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
 
 MAX_WAITING = 10_000
 """Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""
@@ -49,17 +49,15 @@ class Timings:
         """A TestRequest has left."""
         _remember(self._tests, test_req_id, now)
 
-    def heard(self, test_req_id: str, now: float) -> HeartbeatTiming | None:
-        """A Heartbeat with this TestReqID has come."""
-        begun = self._tests.pop(test_req_id, None)
-        return None if begun is None else HeartbeatTiming(now - begun, test_req_id)
-
     def event(self, event: object, now: float) -> Timing | None:
         """Return what an event brings to its end."""
         if isinstance(event, MessageReceived):
             return self._answered(event.message, event.message, now) if self._orders else None
         if isinstance(event, RejectReceived):
             return None if event.sent is None else self._answered(event.sent, event.reject, now)
+        if isinstance(event, HeartbeatReceived):
+            begun = self._tests.pop(event.test_req_id, None)
+            return None if begun is None else HeartbeatTiming(now - begun, event.test_req_id)
         if isinstance(event, LoggedOn) and self._connected is not None:
             timing = LogonTiming(
                 self._tcp - self._connecting, self._connected - self._tcp, now - self._connected

@@ -8,7 +8,7 @@ A client's core has one `Watch` and tells it what happens:
     watch.wire(direction, data, now)    bytes, as they are handed over
     watch.state(session.state, now)     after each input of the session
     watch.sent(message, now)            after `Session.send`
-    watch.tested(test_req_id, now)      after a TestRequest; `heard` when its Heartbeat has come
+    watch.tested(test_req_id, now)      after `Session.test_request`
     watch.disconnected(now)
     watch.close()                       at the end of the client, whatever its end
 
@@ -119,12 +119,8 @@ class Watch:
             self._timings.sent(message, now.monotonic)
 
     def tested(self, test_req_id: str, now: Instant) -> None:
-        """The session has sent a TestRequest."""
+        """The session has sent a TestRequest that the user asked for."""
         self._timings.tested(test_req_id, now.monotonic)
-
-    def heard(self, test_req_id: str, now: Instant) -> None:
-        """A Heartbeat with this TestReqID has come."""
-        self._measured(self._timings.heard(test_req_id, now.monotonic), now)
 
     def disconnected(self, now: Instant) -> None:
         """The transport is closed; harmless if it never was up."""
