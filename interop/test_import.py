@@ -9,6 +9,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from fixcore.message import Message as FixcoreMessage
@@ -52,8 +53,8 @@ def dialect(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_every_message_of_the_standard_is_there(dialect: Any) -> None:
-    dictionary = load_combined_data_dictionary(*map(str, DICTIONARIES))
-    assert set(dialect.messages) == set(dictionary.messages)
+    listed = [each for path in DICTIONARIES for each in ElementTree.parse(path).getroot().iter("message")]
+    assert set(dialect.messages) == {each.attrib["msgtype"] for each in listed}
     assert len(dialect.messages) > 150
     assert len(dialect.fields) > 5000
 
