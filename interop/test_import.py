@@ -1,4 +1,4 @@
-"""The standard FIX50SP2 dictionary, as other engines carry it, imported: sessions run on what it generates."""
+"""The standard FIX50SP2 dictionary, as other engines carry it, imported: sessions run on the outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from fixcore.message import Message as FixcoreMessage
@@ -53,7 +53,7 @@ def dialect(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_every_message_of_the_standard_is_there(dialect: Any) -> None:
-    listed = [each for path in DICTIONARIES for each in ElementTree.parse(path).getroot().iter("message")]
+    listed = [each for path in DICTIONARIES for each in ET.parse(path).getroot().iter("message")]
     assert set(dialect.messages) == {each.attrib["msgtype"] for each in listed}
     assert len(dialect.messages) > 150
     assert len(dialect.fields) > 5000
