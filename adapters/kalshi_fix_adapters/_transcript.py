@@ -34,6 +34,7 @@ _DATA_SECRETS: Final = _SECRETS & (
 )
 _TAGS: Final = "|".join(map(str, sorted(_SECRETS))).encode()
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
+_SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
 _ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
@@ -57,6 +58,8 @@ def without_secrets(frame: bytes) -> bytes:
     shown: list[bytes] = []
     for tag, value, form in tokenize(frame.decode("latin-1"), _DATA_TAGS)[2:-1]:
         field = value if form is Form.INVALID else f"{tag}={value}"
+        if form is Form.INVALID and (meant := _SECRET_NAME.match(value)):
+            tag = int(meant[1])
         if tag not in _SECRETS:
             shown.append(field.encode("latin-1"))
             continue

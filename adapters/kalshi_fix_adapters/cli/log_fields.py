@@ -11,6 +11,7 @@ SOH = b"\x01"
 FIELD = re.compile(rb"[0-9]{1,9}=")
 """How a field begins."""
 _TEXT = b"58="
+_ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,9})\x01", re.DOTALL)
 
 
@@ -69,7 +70,7 @@ class Fragments:
             end -= 1  # what follows the last separator of a log line: a bracket, an ellipsis
         found = self._found[:end]
         readings = _READINGS if any(fragment.broken for fragment in found) else _READINGS[:1]
-        return max((self._read(found, reading) for reading in readings), key=_soundness)
+        return _unescaped(max((self._read(found, reading) for reading in readings), key=_soundness))
 
     def _read(self, found: list[_Fragment], reading: _Reading) -> bytes:
         pieces: list[bytes] = []
@@ -107,6 +108,12 @@ def _with_line_break(fragment: _Fragment) -> bytes | None:
 
 
 _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
+
+
+def _unescaped(frame: bytes) -> bytes:
+    """Undo the escapes of a wire log, where BodyLength and CheckSum say that they are some."""
+    plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)
+    return max(frame, plain, key=_soundness)
 
 
 def _soundness(frame: bytes) -> int:

@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import re
+import stat
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_adapters import _log_file
+from kalshi_fix_adapters._transcript import STALL, Transcript, printable, without_secrets
+from kalshi_fix_adapters.cli.decode import decode
+from kalshi_fix_adapters.cli.log_reader import LogReader
+from kalshi_fix_adapters.observer import Direction
+from kalshi_fix_adapters.wire_log import WireLog
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import encode_frame, is_frame
+from tests.helpers import raw
+
+NOW = Instant(100.0, datetime(2026, 11, 21, 12, 0, 0, 7, UTC))
+SECRET = b"aHVzaCBodXNoLCBuYW1lIG5vYm9keQ=="
+LOGON = raw(
+    f"35=A|49=me|56=KalshiNR|34=1|52=20261121-12:00:00.000|95={len(SECRET)}|96={SECRET.decode()}|"
+    "98=0|108=30|141=Y|1137=9"
+)
+HEARTBEAT = raw("35=0|49=KalshiNR|56=me|34=2|52=20261121-12:00:30.000")
+ORDER = raw("35=D|49=me|56=KalshiNR|34=2|52=20261121-12:00:31.000|11=a|38=1|40=2|44=0.5|54=1|55=X|60=a")
+
+
+def later(seconds: float) -> Instant:
+    return Instant(NOW.monotonic + seconds, NOW.utc + timedelta(seconds=seconds))
+
+
+def shown(frame: bytes) -> str:
+    return frame.replace(b"\x01", b"|").decode()
+
+
+def in_log(path: Path) -> list[bytes]:
+    """What `kalshi-fix decode` finds in a log."""
+    reader = LogReader()
+    return [logged.frame for logged in [*reader.feed(path.read_bytes()), *reader.close()]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "wire.log"
+
+
+# --- what stands in it
+
+
+def test_a_connection_from_beginning_to_end(path: Path) -> None:
+    with WireLog(path) as log:
+        connection = log.connect("KalshiNR at 127.0.0.1:8228", NOW)
+        connection.wire("sent", HEARTBEAT, later(0.5))
+        connection.wire("received", ORDER, later(1))
+        connection.close(later(2))
+        connection.close(later(3))
+        connection.wire("sent", HEARTBEAT, later(4))
+    assert path.read_text() == (
+        "2026-11-21 12:00:00.000007Z 1 connected to KalshiNR at 127.0.0.1:8228\n"
+        f"2026-11-21 12:00:00.500007Z 1 sent     {shown(HEARTBEAT)}\n"
+        f"2026-11-21 12:00:01.000007Z 1 received {shown(ORDER)}\n"
+        "2026-11-21 12:00:02.000007Z 1 disconnected\n"
+    )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert repr(log) == f"<WireLog {path}>"
+    assert in_log(path) == [HEARTBEAT, ORDER]
+
+
+def test_time_is_utc_whatever_the_zone(path: Path) -> None:
+    with WireLog(path) as log:
+        log.connect("a\nb\\ü", Instant(0.0, NOW.utc.astimezone(timezone(timedelta(hours=5)))))
+    assert path.read_text() == "2026-11-21 12:00:00.000007Z 1 connected to a\\nb\\\\\\xfc\n"
+
+
+def test_a_log_goes_on_and_gets_the_right_mode(path: Path) -> None:
+    path.write_text("old\n")
+    path.chmod(0o644)
+    with WireLog(str(path)) as log:
+        log.connect("x", NOW)
+    assert path.read_text().startswith("old\n2026")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_connections_are_told_apart(path: Path) -> None:
+    with WireLog(path) as log:
+        one, two = log.connect("one", NOW), log.connect("two", NOW)
+        one.wire("sent", ORDER[:30], NOW)
+        two.wire("sent", HEARTBEAT, NOW)
+        one.wire("sent", ORDER[30:], NOW)
+    lines = path.read_text().splitlines()[2:]
+    assert [line.split(" ", 2)[2] for line in lines] == [
+        f"2 sent     {shown(HEARTBEAT)}",
+        f"1 sent     {shown(ORDER)}",
+    ]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["sent", "received"]), st.integers(1, 200)), max_size=60))
+def test_how_the_stream_was_cut_makes_no_difference(portions: list[tuple[Direction, int]]) -> None:
+    streams = {"sent": LOGON + ORDER + HEARTBEAT + ORDER, "received": HEARTBEAT * 4 + b"?" + ORDER}
+    whole, cut = Transcript(), Transcript()
+    expected = {name: whole.feed(name, data, NOW) for name, data in streams.items()}  # type: ignore[arg-type]
+    found: dict[str, list[str]] = {"sent": [], "received": []}
+    for direction, size in [*portions, ("sent", 10_000), ("received", 10_000)]:
+        data, streams[direction] = streams[direction][:size], streams[direction][size:]
+        found[direction] += cut.feed(direction, data, NOW)
+    assert found == expected
+    assert whole.end() == cut.end() == []
+
+
+# --- what is no message
+
+
+def test_bytes_that_are_no_message_are_shown_in_a_safe_form() -> None:
+    transcript = Transcript()
+    assert transcript.feed("received", b"HTTP/1.1 400\r\n|\\\x1b[2J\xff", NOW) == []
+    assert transcript.feed("received", HEARTBEAT, NOW) == [
+        (
+            "received 21 bytes that are no message (no BeginString, BodyLength and MsgType at its start), "
+            "beginning: HTTP/1.1 400\\x0d\\x0a\\x7c\\x5c\\x1b[2J\\xff"
+        ),
+        f"received {shown(HEARTBEAT)}",
+    ]
+
+
+def test_what_was_not_whole_at_the_end_is_shown_then(path: Path) -> None:
+    with WireLog(path) as log:
+        connection = log.connect("x", NOW)
+        connection.wire("received", b"220 mail.example ESMTP\r\n", NOW)
+        connection.wire("sent", HEARTBEAT + ORDER[:60], NOW)
+        connection.close(NOW)
+    lines = [line.split(" ", 2)[2] for line in path.read_text().splitlines()[2:]]
+    assert lines == [
+        (
+            f"1 sent     60 bytes that are no message (a message whose end did not arrive), "
+            f"beginning: {shown(ORDER[:60])}"
+        ),
+        (
+            "1 received 24 bytes that are no message (no BeginString, BodyLength and MsgType at its start), "
+            "beginning: 220 mail.example ESMTP\\x0d\\x0a"
+        ),
+        "1 disconnected",
+    ]
+
+
+def test_a_message_that_never_ends_does_not_hide_the_others_for_ever() -> None:
+    transcript = Transcript()
+    stuck = b"8=FIXT.1.1\x019=90000\x0135=D\x01"
+    assert transcript.feed("received", stuck, NOW) == []
+    assert transcript.feed("received", HEARTBEAT, later(STALL)) == []
+    lines = transcript.feed("received", ORDER, later(STALL + 1))
+    assert [line[9:].split()[0] for line in lines] == [str(len(stuck)), shown(HEARTBEAT), shown(ORDER)]
+
+
+def test_a_busy_stream_that_always_ends_within_a_message_loses_none() -> None:
+    transcript, count = Transcript(), 0
+    transcript.feed("received", HEARTBEAT[:20], NOW)
+    for second in range(1, 200):
+        lines = transcript.feed("received", HEARTBEAT[20:] + HEARTBEAT[:20], later(second))
+        assert lines == [f"received {shown(HEARTBEAT)}"]
+        count += 1
+    assert count == 199
+
+
+# --- every byte can be had back
+
+
+@given(st.text(st.characters(codec="latin-1", exclude_characters="\x01"), min_size=1, max_size=60))
+def test_whatever_a_value_holds_the_line_has_one_reading(text: str) -> None:
+    frame = encode_frame("FIXT.1.1", b"35=j\x0158=" + text.encode("latin-1") + b"\x01372=D\x01")
+    line = printable(frame)
+    assert line.isascii()
+    assert line.isprintable()
+    reader = LogReader()
+    found = [*reader.feed(f"2026-11-21 12:00:00.000007Z 1 sent     {line}\n".encode()), *reader.close()]
+    # A BeginString inside a value begins a message of its own, for those who look for messages in logs.
+    if "8=FIXT.1.1^A" not in text:
+        assert [logged.frame for logged in found] == [frame]
+
+
+def test_the_command_reads_it(path: Path) -> None:
+    reject = raw("35=j|49=KalshiNR|56=me|34=3|52=20261121-12:00:31.000|45=2|372=D|380=3|58=a\\b\n§")
+    reject = encode_frame("FIXT.1.1", reject[reject.index(b"35=") : -7].replace(b"\\", b"|"))
+    with WireLog(path) as log:
+        connection = log.connect("x", NOW)
+        connection.wire("sent", LOGON, NOW)
+        connection.wire("received", reject, NOW)
+    done = CliRunner().invoke(decode, ["--json", str(path)])
+    logon, rejected = map(json.loads, done.stdout.splitlines())
+    assert done.exit_code == 0, done.output
+    assert logon["fields"]["RawData"] == "<hidden>"
+    assert rejected["fields"]["Text"] == "a|b\n§"
+    assert logon["problems"] == rejected["problems"] == []
+
+
+# --- secrets
+
+SIGNATURE_WITH_SOH = b"hush\x01hush\x0199=hush\x01"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"95=4\x0196=hush\x01",
+        b"554=hush\x01",
+        b"925=hush\x01",
+        b"1401=4\x011402=hush\x011403=4\x011404=hush\x01",
+        b"93=4\x0189=hush\x01",
+        b"96=hush\x01",
+        b"96=\x0196=hush\x0196=hush\x01",
+        b"95=2\x0196=hush\x01hush\x01",
+        b"95=%d\x0196=%b\x01" % (len(SIGNATURE_WITH_SOH), SIGNATURE_WITH_SOH),
+        b"96=%b\x01" % SIGNATURE_WITH_SOH,
+        b"95=8\x0196=%b\x01" % SIGNATURE_WITH_SOH,
+        b"096=hush\x01hush\x01",
+        b"0554=hush\x01",
+        b"0000000000554=hush\x01",
+    ],
+)
+def test_secrets_are_not_in_it(fields: bytes) -> None:
+    frame = encode_frame("FIXT.1.1", b"35=A\x01108=30\x01" + fields)
+    safe = without_secrets(frame)
+    assert b"hush" not in safe
+    assert b"**" in safe
+    assert is_frame(safe)
+    assert b"\x01108=30\x01" in safe
+    damaged = frame[:-2] + b"?\x01"
+    for garbage in (frame[1:], frame[:-8], damaged, frame[20:]):
+        transcript = Transcript()
+        lines = transcript.feed("sent", garbage, NOW) + transcript.end()
+        assert lines
+        assert "hush" not in "".join(lines)
+
+
+def test_a_secret_keeps_its_place_and_what_is_no_secret_stays() -> None:
+    assert printable(without_secrets(LOGON)).split("|")[2:-2] == [
+        *("35=A", "49=me", "56=KalshiNR", "34=1", "52=20261121-12:00:00.000", f"95={len(SECRET)}"),
+        *(f"96={'*' * len(SECRET)}", "98=0", "108=30", "141=Y", "1137=9"),
+    ]
+    text = encode_frame("FIXT.1.1", b"35=B\x01354=12\x01355=a\x0196=b\x0189=c\x01")
+    assert b"hush" not in without_secrets(text)
+    assert without_secrets(ORDER) is ORDER
+
+
+def test_another_version_of_fix_is_shown_too() -> None:
+    old = encode_frame("FIX.4.2", b"35=A\x0196=hush\x01")
+    lines = Transcript().feed("received", HEARTBEAT + old, NOW)
+    assert lines[1].startswith("received 8=FIX.4.2|9=12|35=A|96=***|10=")
+
+
+# --- files
+
+
+def full_log(path: Path, **limits: Any) -> tuple[WireLog, list[str]]:
+    """A log after ten messages on one connection."""
+    log = WireLog(path, **limits)
+    connection = log.connect("somewhere", NOW)
+    for second in range(10):
+        connection.wire("sent", HEARTBEAT, later(second))
+    return log, [f"{second:02}.000007Z 1 sent     {shown(HEARTBEAT)}" for second in range(10)]
+
+
+def test_a_full_file_is_set_aside(path: Path) -> None:
+    log, expected = full_log(path, max_bytes=400, backups=20)
+    log.close()
+    files = sorted(path.parent.iterdir(), key=lambda file: -int(file.suffix[1:]) if file != path else 0)
+    assert len(files) > 4
+    assert [file.name for file in files[-3:]] == ["wire.log.2", "wire.log.1", "wire.log"]
+    assert all(file.stat().st_size <= 400 for file in files)
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
+    heads = {file.read_text().splitlines()[0].split(" ", 2)[2] for file in files}
+    assert heads == {"1 connected to somewhere", "1 still connected to somewhere"}
+    lines = "".join(file.read_text() for file in files).splitlines()
+    assert [line[17:] for line in lines if "sent" in line] == expected
+    assert log.lost == 0
+
+
+def test_only_so_many_files_are_kept(path: Path) -> None:
+    log, expected = full_log(path, max_bytes=400, backups=2)
+    log.close()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["wire.log", "wire.log.1", "wire.log.2"]
+    assert expected[-1] in path.read_text()
+    log, expected = full_log(path, max_bytes=400, backups=0)
+    log.close()
+    assert expected[-1] in path.read_text()
+    assert expected[0] not in path.read_text()
+    assert len(list(path.parent.iterdir())) == 3
+
+
+def test_a_log_without_limit_and_a_message_larger_than_it(path: Path) -> None:
+    full_log(path, max_bytes=None)[0].close()
+    assert [file.name for file in path.parent.iterdir()] == ["wire.log"]
+    path.unlink()
+    full_log(path, max_bytes=1, backups=30)[0].close()
+    assert path.read_text().count("\n") == 2  # that the connection goes on, and the message
+
+
+def test_settings_that_make_no_sense(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="max_bytes must be 1 or more"):
+        WireLog(path, max_bytes=0)
+    with pytest.raises(ConfigurationError, match="backups must be 0 or more"):
+        WireLog(path, backups=-1)
+    for place in (tmp_path, tmp_path / "missing" / "wire.log", Path(os.devnull)):
+        with pytest.raises(ConfigurationError, match=r"cannot be written .*; choose another path"):
+            WireLog(place)
+
+
+def test_several_threads_may_write(path: Path) -> None:
+    def write() -> None:
+        connection = log.connect("x", NOW)
+        for _ in range(200):
+            connection.wire("sent", HEARTBEAT[:50], NOW)
+            connection.wire("sent", HEARTBEAT[50:], NOW)
+        connection.close(NOW)
+
+    with WireLog(path, max_bytes=50_000, backups=100) as log:
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    lines = [line for file in path.parent.iterdir() for line in file.read_text().splitlines()]
+    assert sum(shown(HEARTBEAT) in line for line in lines) == 800
+    assert all(re.fullmatch(r"2026-11-21 12:00:00\.000007Z [1-4] .*", line) for line in lines)
+
+
+# --- when the disk takes no more
+
+
+class FullDisk:
+    """Takes the place of os.write: so many bytes are taken, and no more."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def __call__(self, file: int, data: bytes) -> int:
+        taken = os.write(file, data[: min(self.room, 50)]) if self.room else 0
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= taken
+        return taken
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    class Os:
+        def __getattr__(self, name: str) -> Any:
+            return disk if name == "write" else getattr(os, name)
+
+    disk = FullDisk(10**9)
+    monkeypatch.setattr(_log_file, "os", Os())
+    return disk
+
+
+def test_a_full_disk_is_told_once_and_counted(
+    path: Path, disk: FullDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = WireLog(path)
+    connection = log.connect("x", NOW)
+    disk.room = 130
+    for _ in range(3):
+        connection.wire("sent", HEARTBEAT + HEARTBEAT, NOW)
+    assert log.lost == 6
+    assert [record.message for record in caplog.records] == [
+        f"the wire log {path} cannot be written (No space left on device); the session goes on without it"
+    ]
+    assert path.read_text().count("\n") == 1
+    disk.room = 10**9
+    connection.wire("sent", ORDER, NOW)
+    assert log.lost == 6
+    assert [line[28:] for line in path.read_text().splitlines()[1:]] == [
+        "0 the log lacks 6 lines here",
+        f"1 sent     {shown(ORDER)}",
+    ]
+    assert caplog.records[1].message == f"the wire log {path} is written again; it lacks 6 lines here"
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    disk.room = 0
+    connection.wire("sent", ORDER, NOW)
+    assert (log.lost, len(caplog.records)) == (7, 3)
+    log.close()
+
+
+def test_a_real_limit_of_the_system(path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    log = WireLog(path)
+    connection = log.connect("x", NOW)
+    size = path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, limits[1]))
+    try:
+        connection.wire("sent", HEARTBEAT, NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert log.lost == 1
+    assert path.stat().st_size == size
+    log.close()
+
+
+def test_a_file_that_cannot_be_set_aside_grows(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.with_name("wire.log.1").mkdir()
+    path.with_name("wire.log.2").write_text("")
+    log, expected = full_log(path, max_bytes=400, backups=2)
+    log.close()
+    assert [line[17:] for line in path.read_text().splitlines()[1:]] == expected
+    assert log.lost == 0
+    assert 0 < len(caplog.records) < 5
+    assert "cannot be set aside" in caplog.records[0].message
+
+
+def test_what_comes_after_the_end_counts_as_lost(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = WireLog(path)
+    connection = log.connect("x", NOW)
+    log.close()
+    log.close()
+    connection.wire("sent", HEARTBEAT, NOW)
+    assert log.lost == 1
+    assert not caplog.records
