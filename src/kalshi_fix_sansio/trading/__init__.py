@@ -1,0 +1,22 @@
+"""State rebuilt from messages: machines that are fed what a session tells, and do no I/O either."""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Trade
+from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
+from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
+
+__all__ = [
+    "TOLERATED",
+    "BookSide",
+    "BookState",
+    "BookUpdate",
+    "Discrepancy",
+    "DiscrepancyKind",
+    "Level",
+    "LevelChange",
+    "OrderBook",
+    "OrderBooks",
+    "StaleReason",
+    "Trade",
+]
