@@ -23,6 +23,7 @@ from kalshi_fix_sansio.errors import (
     KalshiFixError,
     KeyFileError,
     LocalProtocolError,
+    StoreError,
 )
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -36,6 +37,8 @@ from kalshi_fix_sansio.events import (
     LogoutReceived,
     MessageReceived,
     MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
     PeerSilent,
     RejectReceived,
     ResendServed,
@@ -45,6 +48,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled
 from kalshi_fix_sansio.layout import Dialect, Kind, Presence, Sender, SessionType
 from kalshi_fix_sansio.messages import decode, decode_strict, encode, inspect
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 from kalshi_fix_sansio.session import (
@@ -93,7 +97,10 @@ __all__ = [
     "MessageReceived",
     "MessageRejected",
     "MessageStore",
+    "MessagesLost",
     "Node",
+    "OpenRequest",
+    "OutcomesUnknown",
     "PeerSilent",
     "Presence",
     "Problem",
@@ -111,7 +118,9 @@ __all__ = [
     "SessionType",
     "SignLogon",
     "State",
+    "StoreError",
     "StoredMessage",
+    "Uncertainty",
     "UnknownField",
     "UnknownMessage",
     "decode",

@@ -125,6 +125,11 @@ class SessionConfig:
     """Events waiting in `events` at which `receive_data` refuses to read on."""
     max_sent_record: int = attrs.field(default=10_000, validator=_positive)
     """How many of the last messages sent are kept, to be tied to a Reject that names them."""
+    max_open_requests: int = attrs.field(default=100_000, validator=_positive)
+    """Requests sent and not answered at which `send` refuses another one."""
+    explicit_confirm: bool = False
+    """Whether events count as taken care of only when `confirm` says so. Otherwise each call of `events`
+    confirms what the one before returned."""
 
     @codec.default
     def _default_codec(self) -> Codec:

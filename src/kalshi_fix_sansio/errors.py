@@ -52,5 +52,13 @@ class ConfigurationError(KalshiFixError, ValueError):
     """A setting is missing or contradicts another; the text says what to set."""
 
 
+class StoreError(KalshiFixError):
+    """A store could not read or write, or is not the right one; the text says what to do.
+
+    A session ends when its store raises this (`CloseReason.STORE_FAILED`). The store is of no use afterwards
+    until it is opened anew.
+    """
+
+
 class KeyFileError(ConfigurationError):
     """A private or public key could not be read, decrypted or used for signing."""

@@ -11,6 +11,7 @@ import attrs
 
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem
 
 
@@ -32,6 +33,8 @@ class CloseReason(Enum):
     PROTOCOL_ERROR = "protocol error by the peer"
     LOCAL_ABORT = "ended by this side"
     """The user ended the session without a Logout handshake."""
+    STORE_FAILED = "the store failed"
+    """Numbers and messages could not be made durable, so nothing more was sent."""
 
 
 @attrs.frozen
@@ -140,6 +143,36 @@ class SequenceSkipped:
 
 
 @attrs.frozen
+class MessagesLost:
+    """The peer no longer has its messages `begin` to `end` (inclusive), and refused to resend them.
+
+    What they said has to be asked for elsewhere: drop copy, or REST. Everything from `end` + 1 on follows in
+    order. A peer that skips its numbers instead is reported as SequenceSkipped.
+    """
+
+    begin: int
+    end: int
+
+
+@attrs.frozen
+class OutcomesUnknown:
+    """The outcome of these requests cannot be learnt from this session: ask drop copy, or REST.
+
+    An answer may come all the same, later and as usual. Once this event is confirmed, the requests are no
+    longer reported.
+    """
+
+    requests: tuple[OpenRequest, ...]
+    """Oldest first."""
+    why: Uncertainty
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """What the requests are known by: ClOrdIDs, for orders."""
+        return tuple(request.request_id for request in self.requests)
+
+
+@attrs.frozen
 class ResendServed:
     """The peer asked for `begin` to `end` again: `resent` messages went out once more,
     everything else was gap-filled."""
@@ -194,6 +227,8 @@ Event = (
     | GapDetected
     | GapClosed
     | SequenceSkipped
+    | MessagesLost
+    | OutcomesUnknown
     | ResendServed
     | PeerSilent
     | HeartbeatReceived

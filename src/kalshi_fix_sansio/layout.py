@@ -214,6 +214,20 @@ class BlockLayout:
 
 
 @attrs.frozen
+class Answers:
+    """Which requests a message answers, and how it names the one it answers."""
+
+    requests: frozenset[str]
+    """MsgTypes (35) of the requests."""
+    attribute: str
+    """The attribute that carries the request's id."""
+    coded: str | None = None
+    """An attribute that may say that the outcome is not known yet."""
+    pending: frozenset[str] = frozenset()
+    """Its wire values that say so."""
+
+
+@attrs.frozen
 class MessageLayout:
     """One message type of the dialect."""
 
@@ -224,6 +238,10 @@ class MessageLayout:
     """Session-level (True) or application-level (False)."""
     flows: tuple[Scope, ...] = ()
     """Where the message may be sent. Empty for a dialect that does not restrict it."""
+    request_id: str | None = None
+    """For a message that is answered: the attribute that its answer will name. Only the client's messages
+    are requests."""
+    answers: Answers | None = None
 
     @property
     def cls(self) -> type[Any]:

@@ -79,8 +79,10 @@ def test_a_reset_restarts_the_store_of_the_peer_once() -> None:
     store = MemoryStore(next_outgoing=40, next_incoming=30)
     wired.session.accept_logon(wired.clock.now, store=store)
     assert wired.session.store is store
-    assert (store.next_outgoing, store.next_incoming) == (2, 2)
+    assert (store.next_outgoing, store.next_incoming) == (2, 1)
+    assert wired.session.next_incoming == 2
     wired.receive(wired.peer.message("0"))
+    wired.session.confirm()
     assert (store.next_outgoing, store.next_incoming) == (2, 3)
 
 
@@ -91,7 +93,8 @@ def test_without_reset_the_numbers_of_the_peers_store_go_on() -> None:
     wired.session.accept_logon(wired.clock.now, store=store)
     (logon,) = wired.sent()
     assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (40, None)
-    assert (store.next_outgoing, store.next_incoming) == (41, 31)
+    assert (store.next_outgoing, store.next_incoming) == (41, 30)
+    assert wired.session.next_incoming == 31
 
 
 def test_a_logon_ahead_is_accepted_and_the_gap_is_asked_for() -> None:

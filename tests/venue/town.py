@@ -183,6 +183,7 @@ class Town:
                         self.venue.receive_eof(client.conn, self.now)
                         self.clients.remove(client)
                 client.events.extend(client.session.events())
+                client.session.confirm()
 
     def wait(self, seconds: float) -> None:
         """Let time pass, stopping at every deadline of anybody."""

@@ -3,10 +3,12 @@
 Where things are: `states` the transition table; `logon` the Logon handshake; `receive` what happens to each
 incoming message, by `checks` (CompIDs, SendingTime, the dialect's rules), `sequence` (MsgSeqNum: expected,
 too low, duplicate) and `recovery` (gaps: asking, holding, giving up); `resend` how the peer's ResendRequest
-is answered; `timers` every deadline; `outbound` everything that leaves; `store` what outlives a connection;
-`core` what these parts share; `machine` the Session that users and adapters see.
+is answered; `timers` every deadline; `outbound` everything that leaves; `store` what outlives the process,
+`ledger` what outlives a connection; `core` what these parts share; `machine` the Session that users and
+adapters see.
 """
 
+from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.machine import Session
 from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import TRANSITIONS, Input, Source, State
@@ -17,6 +19,7 @@ __all__ = [
     "Input",
     "MemoryStore",
     "MessageStore",
+    "OpenRequest",
     "Session",
     "Source",
     "State",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import CloseReason, Event, MessageRejected, SessionEnded
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.events import CloseReason, Event, MessageRejected, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.framing import Framer
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.ledger import Ledger, ids_of
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text
 from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
@@ -44,16 +48,16 @@ class Core:
         "ending",
         "events",
         "framer",
+        "ledger",
         "outbound",
         "peer_comp_id",
         "state",
-        "store",
         "timers",
     )
 
-    def __init__(self, config: SessionConfig, store: MessageStore) -> None:
+    def __init__(self, config: SessionConfig, ledger: Ledger) -> None:
         self.config = config
-        self.store = store
+        self.ledger = ledger
         self.codec = config.codec
         self.framer = Framer(
             config.dialect.begin_string,
@@ -61,7 +65,7 @@ class Core:
             skip_by_check_sum=config.conduct.skip_by_check_sum,
         )
         self.timers = Timers(config.conduct.answer_patience)
-        self.outbound = Outbound(config, self.codec, store, self.timers)
+        self.outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.state = State.DISCONNECTED
         self.peer_comp_id: str | None = None
@@ -69,9 +73,34 @@ class Core:
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """What SessionEnded will say once the Logout handshake that this side began is over."""
 
-    def use_store(self, store: MessageStore) -> None:
-        """Go on with the numbers and messages of another store."""
-        self.store = self.outbound.store = store
+    @property
+    def store(self) -> MessageStore:
+        """The numbers and messages that outlive the process."""
+        return self.ledger.store
+
+    def __enter__(self) -> None:
+        """Do something that needs the store."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        """End the session if the store failed meanwhile; nothing that was not made durable may leave."""
+        if not isinstance(error, StoreError):
+            return False
+        self.ledger.broken = True
+        if self.state is not State.CLOSED:
+            self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
+        self.outbound.buffer.clear()
+        return True
+
+    def tell(self, event: Event) -> None:
+        """Tell the user something, before its number is counted."""
+        self.ledger.marks.append(self.ledger.expected)
+        self.events.append(event)
+
+    def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
+        """Tell the user that the outcome of these requests will not be learnt, if there are any."""
+        if requests:
+            self.ledger.answered(ids_of(requests))
+            self.tell(OutcomesUnknown(tuple(requests), why))
 
     def permit(self, what: Input) -> None:
         """Raise LocalProtocolError unless the caller may do this in the present state."""
@@ -86,7 +115,11 @@ class Core:
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and tell the user why."""
         self.move(what)
-        self.events.append(SessionEnded(reason, text, clean, len(self.outbound.buffer)))
+        if reason is CloseReason.STORE_FAILED:
+            self.give_up_on(tuple(self.ledger.open.values()), Uncertainty.STORE_FAILED)
+        elif not self.config.session_type.resend:
+            self.give_up_on(tuple(self.ledger.open.values()), Uncertainty.CONNECTION_ENDED)
+        self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer)))
 
     def send_logout(self, text: str | None, now: Instant) -> None:
         """Send a Logout, with a Text that fits."""
@@ -146,7 +179,7 @@ class Core:
             text=plain_text(first.text),
         )
         self.outbound.post(reply, now, reply_route(header), keep=False)
-        self.events.append(MessageRejected(message, problems))
+        self.tell(MessageRejected(message, problems))
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
         """Answer a message that this session type does not serve by a BusinessMessageReject (j), 380=3."""
@@ -162,7 +195,7 @@ class Core:
         )
         route = reply_route(message.header)
         self.outbound.post(reply, now, route, keep=self.config.session_type.resend)
-        self.events.append(MessageRejected(message, (problem,)))
+        self.tell(MessageRejected(message, (problem,)))
 
     @property
     def is_logged_on(self) -> bool:

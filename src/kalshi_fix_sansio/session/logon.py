@@ -17,6 +17,7 @@ from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogonRequested, RejectReceived
 from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.session.checks import comp_id_problem, rule_problems, sending_time_problem
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
@@ -30,12 +31,22 @@ from kalshi_fix_sansio.validation import validate
 
 Failure = tuple[CloseReason, str]
 RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
 class Handshake:
     """The Logon handshake of one session."""
 
-    __slots__ = ("_core", "_fields", "_heart_bt_int", "_recovery", "_request", "_resender", "refusal")
+    __slots__ = (
+        "_core",
+        "_fields",
+        "_heart_bt_int",
+        "_recovery",
+        "_request",
+        "_resender",
+        "_resets",
+        "refusal",
+    )
 
     def __init__(self, core: Core, recovery: Recovery, resender: Resender) -> None:
         self._core = core
@@ -44,6 +55,8 @@ class Handshake:
         self._request: Any = None
         """The peer's Logon, while an acceptor's user decides."""
         self._heart_bt_int = core.config.heart_bt_int
+        self._resets = False
+        """Whether an initiator's Logon restarts the numbers."""
         self._fields: Mapping[str, Any] = {}
         """What `accept_logon` added to the Logon; a later one of the same session has it too."""
         self.refusal: str | None = None
@@ -91,21 +104,23 @@ class Handshake:
         return core.codec.encode(logon, header)
 
     def begin(self, now: Instant) -> None:
-        """Send the Logon of an initiator."""
+        """Send the Logon of an initiator.
+
+        A reset that the peer never answered may or may not have reached it, so it is asked for again.
+        """
         core, config = self._core, self._core.config
         core.permit(Input.CONNECT)
-        seq_num = 1 if config.reset_seq_num else core.store.next_outgoing
-        expected = core.store.next_incoming if config.offer_next_expected else None
+        reset = self._resets = config.reset_seq_num or core.store.reset_unanswered
+        seq_num = 1 if reset else core.store.next_outgoing
+        expected = core.ledger.expected if config.offer_next_expected else None
         frame = self._encode(
-            now,
-            seq_num,
-            config.heart_bt_int,
-            reset=config.reset_seq_num,
-            fields={},
-            next_expected=expected,
+            now, seq_num, config.heart_bt_int, reset=reset, fields={}, next_expected=expected
         )
-        if config.reset_seq_num:
-            core.outbound.restart()
+        former = core.ledger.load_requests()
+        if reset:
+            core.outbound.restart(unanswered=True)
+            core.give_up_on(former, Uncertainty.RESTARTED)
+            core.give_up_on(tuple(core.ledger.open.values()), Uncertainty.RESET)
         core.outbound.commit(seq_num, frame, None, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
         core.move(Input.CONNECT)
@@ -145,7 +160,7 @@ class Handshake:
             header.sender_comp_id,
             header.target_comp_id,
         )
-        core.events.append(LogonRequested(message, signed))
+        core.tell(LogonRequested(message, signed))
 
     def _request_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
         config, header = self._core.config, logon.header
@@ -173,7 +188,7 @@ class Handshake:
         core.permit(Input.ACCEPT)
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
-        expected = 1 if reset else numbers.next_incoming
+        expected = 1 if reset else self._expected_in(numbers)
         number = logon.header.msg_seq_num
         verdict = judge(number, expected, poss_dup=False)
         impossible: Failure | None = None
@@ -186,7 +201,7 @@ class Handshake:
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
         if impossible is not None:
-            core.use_store(numbers)
+            core.ledger.use_store(numbers)
             core.fail(*impossible, now)
             return
         awaited = None
@@ -195,9 +210,9 @@ class Handshake:
         frame = self._encode(
             now, seq_num, logon.heart_bt_int, reset=reset, fields=fields, next_expected=awaited
         )
-        core.use_store(numbers)
+        core.ledger.use_store(numbers)
         if reset:
-            core.outbound.restart()
+            core.outbound.restart(unanswered=False)
         core.outbound.commit(seq_num, frame, None, now)
         core.move(Input.ACCEPT)
         self._heart_bt_int, self._fields = logon.heart_bt_int, fields
@@ -224,7 +239,7 @@ class Handshake:
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
             self.refusal = fields.text or "the peer rejected the Logon without a reason"
-            core.events.append(
+            core.tell(
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
             )
         else:
@@ -238,13 +253,15 @@ class Handshake:
             core.refuse(*failure, now)
             return
         core.peer_comp_id = logon.header.sender_comp_id
-        if logon.reset_seq_num_flag is True and not core.config.reset_seq_num:
+        if logon.reset_seq_num_flag is True and not self._resets:
             self.take_reset(logon, now)
             return
+        if self._resets:
+            core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unasked = offered is not None and core.config.offer_next_expected
-        self._complete(logon, now, reset=core.config.reset_seq_num, unasked=unasked)
+        self._complete(logon, now, reset=self._resets, unasked=unasked)
         if offered is not None:
             self._resender.offer(offered, last, now)
 
@@ -253,7 +270,7 @@ class Handshake:
         problem = self._problem(logon, problems, now)
         if problem is not None:
             return CloseReason.PROTOCOL_ERROR, problem.text
-        number, expected = header.msg_seq_num, core.store.next_incoming
+        number, expected = header.msg_seq_num, core.ledger.expected
         if number is None:
             return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"
         if logon.heart_bt_int not in {None, config.heart_bt_int}:
@@ -261,8 +278,8 @@ class Handshake:
             return CloseReason.PROTOCOL_ERROR, text
         if logon.reset_seq_num_flag is True:
             return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE)
-        if config.reset_seq_num and number != 1:
-            return CloseReason.PROTOCOL_ERROR, "the Logon with ResetSeqNumFlag=Y was answered without a reset"
+        if self._resets:
+            return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_NOT_ANSWERED)
         verdict = judge(number, expected, poss_dup=False)
         if verdict is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
@@ -272,6 +289,11 @@ class Handshake:
         return None
 
     # Both
+
+    def _expected_in(self, store: MessageStore) -> int:
+        """Return the number expected next by a store that may be the one in use."""
+        ledger = self._core.ledger
+        return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
         """Find what would be wrong with any message of the peer; a strict session also asks the dialect's
@@ -303,16 +325,14 @@ class Handshake:
         """
         core = self._core
         core.permit(Input.RESET)
-        expected = core.store.next_incoming
-        self._send_reset(now)
-        core.store.advance_incoming(expected)
+        self._send_reset(now, unanswered=True)
         core.timers.logon_at = now.monotonic + core.config.logon_timeout
         core.move(Input.RESET)
 
-    def _send_reset(self, now: Instant) -> None:
+    def _send_reset(self, now: Instant, *, unanswered: bool) -> None:
         """Send a Logon with ResetSeqNumFlag=Y within the session, as number 1 of what leaves from here on."""
         frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
-        self._core.outbound.restart()
+        self._core.outbound.restart(unanswered=unanswered)
         self._resender.forget()
         self._core.outbound.commit(1, frame, None, now)
 
@@ -323,7 +343,7 @@ class Handshake:
             core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
             return
         self._recovery.forget()
-        core.store.advance_incoming(1)
+        core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
         self._complete(logon, now, reset=True)
 
@@ -334,7 +354,7 @@ class Handshake:
         if logon.header.msg_seq_num != 1:
             core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
             return
-        self._send_reset(now)
+        self._send_reset(now, unanswered=False)
         self._recovery.forget()
         core.move(Input.PEER_LOGON)
         self._complete(logon, now, reset=True)
@@ -345,10 +365,12 @@ class Handshake:
         core = self._core
         core.timers.logon_at = None
         core.timers.start(self._heart_bt_int, now.monotonic)
-        core.events.append(LoggedOn(logon, self._heart_bt_int, reset))
+        core.tell(LoggedOn(logon, self._heart_bt_int, reset))
+        if reset:
+            core.give_up_on(tuple(core.ledger.open.values()), Uncertainty.RESET)
         number = logon.header.msg_seq_num
-        if number == core.store.next_incoming:
-            core.store.advance_incoming(number + 1)
+        if number == core.ledger.expected:
+            core.ledger.expected = number + 1
         else:
             self._recovery.too_high(number, None, now, unasked=unasked)
 

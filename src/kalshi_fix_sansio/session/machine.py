@@ -12,6 +12,7 @@ from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
+from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
@@ -33,6 +34,7 @@ MANAGED_HEADER_FIELDS = frozenset(
     }
 )
 """Attributes of the header that the session writes itself."""
+STORE_LOST = "nothing was sent: the store failed, and the session is over"
 
 
 class Session:
@@ -48,8 +50,27 @@ class Session:
     bytes and events not yet fetched, the record of what was sent.
     """
 
-    def __init__(self, config: SessionConfig, store: MessageStore | None = None) -> None:
-        self._core = Core(config, MemoryStore() if store is None else store)
+    def __init__(
+        self,
+        config: SessionConfig,
+        store: MessageStore | None = None,
+        *,
+        continues: Session | None = None,
+    ) -> None:
+        """Make the session of the next connection.
+
+        `continues` is the session of the connection before, in the same process: its store, its numbers and
+        the events that wait or are not confirmed go over to this one. After a restart there is only the
+        store, whose numbers may be behind. Raises LocalProtocolError when that session is not over, or when
+        a store is given as well.
+        """
+        if continues is None:
+            self._core = Core(config, Ledger(MemoryStore() if store is None else store))
+        elif store is not None or continues.state is not State.CLOSED:
+            raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
+        else:
+            self._core = Core(config, continues._core.ledger)
+            self._core.events, continues._core.events = continues._core.events, []
         self._receiver = Receiver(self._core)
         self._header_fields = frozenset(member.attribute for member in config.dialect.header.members)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
@@ -94,7 +115,7 @@ class Session:
     @property
     def next_incoming(self) -> int:
         """MsgSeqNum expected next from the peer."""
-        return self._core.store.next_incoming
+        return self._core.ledger.expected
 
     @property
     def peer_comp_id(self) -> str | None:
@@ -111,7 +132,8 @@ class Session:
         """
         core = self._core
         if core.config.role is Role.INITIATOR:
-            self._receiver.handshake.begin(now)
+            with core:
+                self._receiver.handshake.begin(now)
         else:
             core.move(Input.LISTEN)
             core.timers.logon_at = now.monotonic + core.config.logon_timeout
@@ -125,15 +147,17 @@ class Session:
         decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are further attributes
         of the Logon sent.
         """
-        self._receiver.handshake.accept(now, store, fields or {})
-        if self._core.framer.pending:
-            self._receiver.catch_up()
-        self._receiver.drain(now)
-        self._watch_backlog()
+        with self._core:
+            self._receiver.handshake.accept(now, store, fields or {})
+            if self._core.framer.pending:
+                self._receiver.catch_up()
+            self._receiver.drain(now)
+            self._watch_backlog()
 
     def refuse_logon(self, text: str, now: Instant) -> None:
         """Refuse the Logon of the last LogonRequested: send a Logout with this Text and end."""
-        self._receiver.handshake.refuse(text, now)
+        with self._core:
+            self._receiver.handshake.refuse(text, now)
 
     # What comes in
 
@@ -149,10 +173,11 @@ class Session:
         if len(core.events) >= core.config.max_events:
             raise LocalProtocolError(f"{len(core.events)} events wait; take events() before receiving more")
         core.framer.feed(data)
-        self._receiver.drain(now)
-        if core.state is State.LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
-            core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
-        self._watch_backlog()
+        with core:
+            self._receiver.drain(now)
+            if core.state is State.LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
+                core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
+            self._watch_backlog()
 
     def receive_eof(self, now: Instant) -> None:  # noqa: ARG002 - the time is part of every input
         """Take note that the transport has ended, by end of file or by error. What was not sent yet is
@@ -189,15 +214,47 @@ class Session:
                 timers.resend_at = now.monotonic + self._core.config.resend_timeout
 
     def events(self) -> list[Event]:
-        """Return what has happened since the last call, in order."""
-        events, self._core.events = self._core.events, []
+        """Return what has happened since the last call, in order.
+
+        What earlier calls returned is confirmed by this one, unless `explicit_confirm` is set.
+        """
+        core = self._core
+        self.confirm(0 if core.config.explicit_confirm else None)
+        core.ledger.hand_out()
+        events, core.events = core.events, []
         return events
+
+    def confirm(self, count: int | None = None) -> None:
+        """Take note that the oldest `count` events that were handed out and not confirmed, or all of them,
+        have been taken care of: after a crash they need not come again.
+
+        The store moves on by this alone. It may be called at any time, after the end of the session too;
+        events of the session that this one continues come first. Raises LocalProtocolError when fewer events
+        wait for it.
+        """
+        core, ledger = self._core, self._core.ledger
+        if count is None:
+            count = ledger.unconfirmed
+        elif not 0 <= count <= ledger.unconfirmed:
+            raise LocalProtocolError(f"cannot confirm {count} events: {ledger.unconfirmed} wait for it")
+        with core:
+            ledger.confirm(count)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many events were handed out and are not confirmed."""
+        return self._core.ledger.unconfirmed
 
     # What goes out
 
     def data_to_send(self) -> bytes:
-        """Return the bytes to be written to the transport, which must not be lost or reordered."""
+        """Return the bytes to be written to the transport, which must not be lost or reordered.
+
+        What they rest on is committed to the store first; if that fails, they do not leave.
+        """
         buffer = self._core.outbound.buffer
+        with self._core:
+            self._core.ledger.save(leaving=bool(buffer))
         data = bytes(buffer)
         buffer.clear()
         self._receiver.resender.written()
@@ -209,12 +266,14 @@ class Session:
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. Raises
         InvalidMessageError when the message breaks the dialect's rules for this product, session and side,
         EncodeError for a value without FIX form, LocalProtocolError otherwise (not logged on, a
-        session-level message, the peer does not read); nothing is sent and no number taken then.
+        session-level message, the peer does not read, too many open requests); nothing is sent and no number
+        taken then.
         """
-        self._check_sending(message, header_fields)
-        return self._core.outbound.post(
-            message, now, header_fields, keep=self._core.config.session_type.resend
-        )
+        core, request_id = self._core, self._check_sending(message, header_fields)
+        keep = core.config.session_type.resend
+        with core:
+            return core.outbound.post(message, now, header_fields, keep=keep, request_id=request_id)
+        raise LocalProtocolError(STORE_LOST)
 
     def forward(self, frame: bytes, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
         """Send an application message that came from elsewhere, its body byte for byte; return its
@@ -226,13 +285,16 @@ class Session:
         """
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
-        self._check_sending(message, header_fields)
-        return core.outbound.forward(
-            whole, message.msg_type, now, header_fields, keep=core.config.session_type.resend
-        )
+        request_id = self._check_sending(message, header_fields)
+        keep = core.config.session_type.resend
+        with core:
+            return core.outbound.forward(
+                whole, message.msg_type, now, header_fields, keep=keep, request_id=request_id
+            )
+        raise LocalProtocolError(STORE_LOST)
 
-    def _check_sending(self, message: Message, header_fields: Mapping[str, Any] | None) -> None:
-        """Refuse to send what this session must not, or cannot, send."""
+    def _check_sending(self, message: Message, header_fields: Mapping[str, Any] | None) -> str | None:
+        """Refuse to send what this session must not, or cannot, send; return the id of a request."""
         core, config = self._core, self._core.config
         core.permit(Input.SEND)
         layout = config.dialect.by_class.get(type(message))
@@ -255,11 +317,22 @@ class Session:
         )
         if problems:
             raise InvalidMessageError(layout.name, problems)
+        if layout.request_id is None or config.role is Role.ACCEPTOR:
+            return None
+        if len(core.ledger.open) >= config.max_open_requests:
+            raise LocalProtocolError(
+                f"{len(core.ledger.open)} requests have no answer yet; wait for some, or raise "
+                "max_open_requests"
+            )
+        request_id: str | None = getattr(message, layout.request_id)
+        return request_id
 
     def test_request(self, now: Instant, test_req_id: str | None = None) -> str:
         """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID."""
         self._core.permit(Input.SEND)
-        return self._probe(now, test_req_id)
+        with self._core:
+            return self._probe(now, test_req_id)
+        raise LocalProtocolError(STORE_LOST)
 
     def reset(self, now: Instant) -> None:
         """Restart both directions at MsgSeqNum 1 within the session, by a Logon with ResetSeqNumFlag=Y
@@ -270,7 +343,8 @@ class Session:
         If the session ends before the answer, the next logon has to reset as well. Raises LocalProtocolError
         unless the session is established and no gap is open.
         """
-        self._receiver.handshake.begin_reset(now)
+        with self._core:
+            self._receiver.handshake.begin_reset(now)
 
     def logout(self, now: Instant, text: str | None = None) -> None:
         """Begin the Logout handshake. The session goes on receiving until the peer's Logout or
@@ -278,13 +352,15 @@ class Session:
 
         Characters that do not belong in a Text (58) are replaced, and a long one is cut.
         """
-        self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
+        with self._core:
+            self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
 
     def abort(self, now: Instant, text: str) -> None:
         """End at once: a Logout with this Text if the peer is logged on, and no wait for an answer."""
         core = self._core
         if core.is_logged_on or core.state is State.RESETTING:
-            core.send_logout(text, now)
+            with core:
+                core.send_logout(text, now)
         if core.state is not State.CLOSED:
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
@@ -304,11 +380,12 @@ class Session:
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
         core, state = self._core, self._core.state
-        for rule in RUNNING[state]:
-            due = rule(core.timers)
-            if due is not None and due <= now.monotonic and core.state is state:
-                self._actions[rule](now)
-        self._watch_backlog()
+        with core:
+            for rule in RUNNING[state]:
+                due = rule(core.timers)
+                if due is not None and due <= now.monotonic and core.state is state:
+                    self._actions[rule](now)
+            self._watch_backlog()
 
     def _probe(self, now: Instant, test_req_id: str | None = None) -> str:
         outbound = self._core.outbound
@@ -330,7 +407,7 @@ class Session:
         if core.timers.probed_at is None:
             test_req_id = self._probe(now, core.config.conduct.test_req_id)
             core.timers.probed_at = now.monotonic
-            core.events.append(PeerSilent(test_req_id))
+            core.tell(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"

@@ -13,7 +13,9 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.ledger import Ledger
+from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
 MAX_TEXT = 200
@@ -32,20 +34,20 @@ class Outbound:
         "_codec",
         "_config",
         "_header_class",
+        "_ledger",
         "_record",
         "_timers",
         "buffer",
         "peer_comp_id",
-        "store",
     )
 
-    def __init__(self, config: SessionConfig, codec: Codec, store: MessageStore, timers: Timers) -> None:
+    def __init__(self, config: SessionConfig, codec: Codec, ledger: Ledger, timers: Timers) -> None:
         self._config = config
         self._codec = codec
         self._timers = timers
         self._header_class = config.dialect.header.cls
         self._record: dict[int, bytes] = {}
-        self.store = store
+        self._ledger = ledger
         self.buffer = bytearray()
         self.peer_comp_id = config.target_comp_id
         """TargetCompID of what leaves; None until an acceptor has read a Logon."""
@@ -71,26 +73,55 @@ class Outbound:
         )
 
     def post(
-        self, message: Message, now: Instant, fields: Mapping[str, Any] | None = None, *, keep: bool
+        self,
+        message: Message,
+        now: Instant,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        keep: bool,
+        request_id: str | None = None,
     ) -> int:
-        """Send a message under the next number; with `keep` it can be resent later. Returns the number."""
-        seq_num = self.store.next_outgoing
+        """Send a message under the next number; with `keep` it can be resent later. Returns the number.
+
+        A message with a `request_id` is one whose outcome is to become known.
+        """
+        seq_num = self._ledger.store.next_outgoing
         frame = self._codec.encode(message, self.header(message.MSG_TYPE, seq_num, now, fields))
-        self.commit(seq_num, frame, StoredMessage(seq_num, now.utc, frame) if keep else None, now)
+        stored = StoredMessage(seq_num, now.utc, frame) if keep else None
+        request = None
+        if request_id is not None:
+            request = OpenRequest(request_id, message.MSG_TYPE, seq_num, now.utc, frame)
+        self.commit(seq_num, frame, stored, now, request)
         return seq_num
 
     def forward(
-        self, frame: Frame, msg_type: str, now: Instant, fields: Mapping[str, Any] | None, *, keep: bool
+        self,
+        frame: Frame,
+        msg_type: str,
+        now: Instant,
+        fields: Mapping[str, Any] | None,
+        *,
+        keep: bool,
+        request_id: str | None,
     ) -> int:
         """Send the body of a message as it stands under the next number; return the number."""
-        seq_num = self.store.next_outgoing
+        seq_num = self._ledger.store.next_outgoing
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
-        self.commit(seq_num, data, StoredMessage(seq_num, now.utc, data) if keep else None, now)
+        stored = StoredMessage(seq_num, now.utc, data) if keep else None
+        request = None if request_id is None else OpenRequest(request_id, msg_type, seq_num, now.utc, data)
+        self.commit(seq_num, data, stored, now, request)
         return seq_num
 
-    def commit(self, seq_num: int, frame: bytes, stored: StoredMessage | None, now: Instant) -> None:
-        """Take the number for bytes that exist, and let them go."""
-        self.store.record_sent(seq_num, stored)
+    def commit(
+        self,
+        seq_num: int,
+        frame: bytes,
+        stored: StoredMessage | None,
+        now: Instant,
+        request: OpenRequest | None = None,
+    ) -> None:
+        """Take the number for bytes that exist, and let them go as far as the buffer."""
+        self._ledger.take_number(seq_num, stored, request)
         self._record[seq_num] = frame
         self._record.pop(seq_num - self._config.max_sent_record, None)
         self.write(frame, now)
@@ -100,9 +131,9 @@ class Outbound:
         self.buffer += frame
         self._timers.last_sent = now.monotonic
 
-    def restart(self) -> None:
-        """Forget what was sent, because the numbers start again at 1."""
-        self.store.reset()
+    def restart(self, *, unanswered: bool) -> None:
+        """Forget what was sent, because the numbers start again at 1, if only once the peer agrees."""
+        self._ledger.reset(unanswered=unanswered)
         self._record.clear()
 
     def find_sent(self, seq_num: int | None) -> Message | None:
@@ -111,7 +142,7 @@ class Outbound:
             return None
         frame = self._record.get(seq_num)
         if frame is None:
-            stored = self.store.find(seq_num)
+            stored = self._ledger.store.find(seq_num)
             if stored is None:
                 return None
             frame = stored.frame

@@ -24,6 +24,7 @@ from kalshi_fix_sansio.events import (
     RejectReceived,
 )
 from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.layout import Answers
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.checks import (
     comp_id_problem,
@@ -61,6 +62,7 @@ class Receiver:
     """Takes messages apart by the rules of the session layer and has each one dealt with."""
 
     __slots__ = (
+        "_answers",
         "_catching_up",
         "_core",
         "_earliest",
@@ -102,6 +104,9 @@ class Receiver:
         in_turn = (TEST_REQUEST,) if core.config.conduct.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._earliest, self._latest = _BEGINNING, _END
+        self._answers: dict[type[Message], Answers] = {
+            layout.cls: layout.answers for layout in layouts if layout.answers is not None
+        }
 
     def catch_up(self) -> None:
         """Expect messages that waited here unread: their SendingTime may be old, until a fresh one comes."""
@@ -121,7 +126,7 @@ class Receiver:
                     self._mind_garbage()
                 return
             if not isinstance(found, Frame):
-                core.events.append(GarbledReceived(found.reason, found.data, found.size))
+                core.tell(GarbledReceived(found.reason, found.data, found.size))
                 self._mind_garbage()
                 continue
             if not lives:
@@ -140,12 +145,12 @@ class Receiver:
     def _deliver_at_once(self, message: Message, frame: Frame) -> bool:
         """Deliver a message that no rule below has anything to say about; nearly all that come are like
         this."""
-        core, store, header = self._core, self._core.store, message.header
+        core, ledger, header = self._core, self._core.ledger, message.header
         number, sending_time = header.msg_seq_num, header.sending_time
         if (
             core.state is not State.ESTABLISHED
             or message.__class__ not in self._simple
-            or number != store.next_incoming
+            or number != ledger.expected
             or header.sender_comp_id != core.peer_comp_id
             or header.target_comp_id != core.config.sender_comp_id
             or header.poss_dup_flag
@@ -154,7 +159,10 @@ class Receiver:
         ):
             return False
         self._catching_up = False
-        store.advance_incoming(number + 1)
+        if ledger.open:
+            self._note_answer(message)
+        ledger.marks.append(number)
+        ledger.expected = number + 1
         core.events.append(MessageReceived(message, False, header.poss_resend is True, frame.data))
         return True
 
@@ -199,8 +207,8 @@ class Receiver:
         fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_comp_id)
         fatal = fatal or sending_time_problem(header, core.config, now, catching_up=self._catching_up)
         if fatal is not None:
-            self._count(header.msg_seq_num)
             core.reject(message, (fatal,), now)
+            self._count(header.msg_seq_num)
             core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
             return
         if header.sending_time is not None and header.sending_time >= self._earliest:
@@ -219,8 +227,8 @@ class Receiver:
 
     def _count(self, number: int) -> None:
         """Advance past a message that counts only if its number is the expected one."""
-        if number == self._core.store.next_incoming:
-            self._core.store.advance_incoming(number + 1)
+        if number == self._core.ledger.expected:
+            self._core.ledger.expected = number + 1
 
     def _take_logout(self, message: Any, now: Instant) -> None:
         """Logout (5): the answer to ours, or the peer's own, which is answered.
@@ -228,14 +236,15 @@ class Receiver:
         A number that is ahead is not counted, so that the next logon finds and repairs the gap.
         """
         core = self._core
-        self._count(message.header.msg_seq_num)
         if core.state is State.LOGOUT_SENT:
+            self._count(message.header.msg_seq_num)
             reason, text = core.ending
             if reason is CloseReason.LOGGED_OUT:
                 text = message.text or text or "logged out"
             core.end(Input.PEER_LOGOUT, reason, text, clean=True)
             return
-        core.events.append(LogoutReceived(message.text))
+        core.tell(LogoutReceived(message.text))
+        self._count(message.header.msg_seq_num)
         core.send_logout(None, now)
         text = message.text or "logged out by the peer"
         core.end(Input.PEER_LOGOUT, CloseReason.LOGGED_OUT, text, clean=True)
@@ -244,7 +253,7 @@ class Receiver:
         """SequenceReset-Reset: its own number does not count, and it may not go backwards."""
         core = self._core
         problems = problems or tuple(found for found in message.problems if found.tag == GAP_FILL_FLAG)
-        problem = problems[0] if problems else self._sequence_reset_problem(message, core.store.next_incoming)
+        problem = problems[0] if problems else self._sequence_reset_problem(message, core.ledger.expected)
         if problem is not None:
             core.reject(message, problems or (problem,), now)
             return
@@ -266,7 +275,7 @@ class Receiver:
         self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant
     ) -> None:
         core, header, conduct = self._core, message.header, self._core.config.conduct
-        number, expected = header.msg_seq_num, core.store.next_incoming
+        number, expected = header.msg_seq_num, core.ledger.expected
         verdict = judge(number, expected, poss_dup=header.poss_dup_flag is True)
         if verdict is Verdict.EXPECTED:
             self._process(message, problems, frame, now)
@@ -310,9 +319,14 @@ class Receiver:
                 self.recovery.skip(fields.new_seq_no, gap_fill=True)
                 return
             problems = (problem,)
-        core.store.advance_incoming(number + 1)
-        layout = core.config.dialect.messages.get(msg_type)
-        config = core.config
+        self._deal_with(message, problems, frame, now)
+        core.ledger.expected = number + 1
+
+    def _deal_with(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
+        """Refuse, serve or deliver a message whose turn it is."""
+        core, config, header = self._core, self._core.config, message.header
+        msg_type = header.msg_type
+        layout = config.dialect.messages.get(msg_type)
         handler = self._handlers.get(msg_type)
         if problems and handler != self._rejected:
             core.reject(message, problems, now)
@@ -325,7 +339,8 @@ class Receiver:
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
-            core.events.append(
+            self._note_answer(message)
+            core.tell(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
 
@@ -339,7 +354,7 @@ class Receiver:
         """Heartbeat (0): that it came is all it says, unless it answers a TestRequest."""
         fields: Any = message
         if fields.test_req_id is not None:
-            self._core.events.append(HeartbeatReceived(fields.test_req_id))
+            self._core.tell(HeartbeatReceived(fields.test_req_id))
 
     def _test_request(self, message: Message, now: Instant) -> None:
         """TestRequest (1): answered by a Heartbeat with the same TestReqID."""
@@ -357,9 +372,22 @@ class Receiver:
         """Reject (3) and BusinessMessageReject (j): told to the user with the message that they answer."""
         fields: Any = message
         ref_seq_num: int | None = fields.ref_seq_num
-        self._core.events.append(
-            RejectReceived(message, ref_seq_num, self._core.outbound.find_sent(ref_seq_num))
-        )
+        sent = self._core.outbound.find_sent(ref_seq_num)
+        request_id = self._core.ledger.request_of(ref_seq_num)
+        if request_id is not None:
+            self._core.ledger.answered((request_id,))
+        self._core.tell(RejectReceived(message, ref_seq_num, sent))
+
+    def _note_answer(self, message: Message) -> None:
+        """If the message about to be delivered answers a request, the request is settled with it."""
+        answers = self._answers.get(message.__class__)
+        if answers is None:
+            return
+        if answers.coded is not None and getattr(message, answers.coded) in answers.pending:
+            return
+        request = self._core.ledger.open.get(getattr(message, answers.attribute))
+        if request is not None and request.msg_type in answers.requests:
+            self._core.ledger.answered((request.request_id,))
 
     def _second_logon(self, message: Message, now: Instant) -> None:
         """Logon (A) without ResetSeqNumFlag=Y: there is nothing left to log on to."""

@@ -62,14 +62,14 @@ class Recovery:
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
-        expected = core.store.next_incoming
+        expected = core.ledger.expected
         if not core.config.session_type.resend or core.state is State.RESETTING:
-            core.events.append(GapDetected(expected, seq_num - 1, recoverable=False))
+            core.tell(GapDetected(expected, seq_num - 1, recoverable=False))
             text = too_high_text(seq_num, expected)
             core.begin_logout(Input.PEER_LOST, CloseReason.SEQUENCE_GAP, text, now)
             return
         if core.state is not State.RECOVERING:
-            core.events.append(GapDetected(expected, seq_num - 1, recoverable=True))
+            core.tell(GapDetected(expected, seq_num - 1, recoverable=True))
             core.move(Input.PEER_GAP)
             self._ask(seq_num - 1, now, unasked=unasked)
         self._highest = max(self._highest, seq_num)
@@ -90,20 +90,20 @@ class Recovery:
 
         A held message is delivered even when the peer gap-fills over its number.
         """
-        core, store = self._core, self._core.store
+        core, ledger = self._core, self._core.ledger
         while True:
-            expected = store.next_incoming
+            expected = ledger.expected
             if self._order and self._order[0] == expected:
                 heapq.heappop(self._order)
                 held = self._held.pop(expected)
                 if held is None:
-                    store.advance_incoming(expected + 1)
+                    ledger.expected = expected + 1
                 else:
                     self._process(*held, now)
             elif self._skip_to > expected:
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
-                core.events.append(SequenceSkipped(expected, stop - 1, self._skip_is_fill))
-                store.advance_incoming(stop)
+                core.tell(SequenceSkipped(expected, stop - 1, self._skip_is_fill))
+                ledger.expected = stop
             else:
                 self._look_for_the_rest(expected, now)
                 return
@@ -116,13 +116,13 @@ class Recovery:
         elif expected <= self._highest:
             self._ask(self._order[0] - 1 if self._order else self._highest, now)
         else:
-            self._core.events.append(GapClosed(expected))
+            self._core.tell(GapClosed(expected))
             self._core.move(Input.PEER_CAUGHT_UP)
             self.forget()
 
     def stalled(self, now: Instant) -> None:
         """Ask again for what has not come, or give up."""
-        expected = self._core.store.next_incoming
+        expected = self._core.ledger.expected
         if self._attempts < self._core.config.resend_attempts:
             self._request(expected, now)
             return
@@ -156,7 +156,7 @@ class Recovery:
         if unasked:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
         else:
-            self._request(self._core.store.next_incoming, now)
+            self._request(self._core.ledger.expected, now)
 
     def _request(self, begin: int, now: Instant) -> None:
         end = TO_THE_END if self._core.config.conduct.open_ended_resend else self._asked_to

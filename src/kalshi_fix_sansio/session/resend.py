@@ -113,7 +113,7 @@ class Resender:
                     return
         self._fill(job, job.end + 1, now)
         self.forget()
-        core.events.append(ResendServed(job.begin, job.end, job.resent))
+        core.tell(ResendServed(job.begin, job.end, job.resent))
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page is due."""

@@ -44,6 +44,7 @@ class Source(Enum):
     CALLER = "caller"
     PEER = "peer"
     TIMER = "timer"
+    STORE = "store"
 
 
 class Input(Enum):
@@ -70,12 +71,15 @@ class Input(Enum):
     LOGOUT_OVERDUE = "the logout timeout"
     RESEND_OVERDUE = "a resend that never comes"
     SILENCE = "a TestRequest without answer"
+    STORE_FAILED = "a store that fails"
 
     @property
     def source(self) -> Source:
         """Who brings it about."""
         if self in _CALLER:
             return Source.CALLER
+        if self is Input.STORE_FAILED:
+            return Source.STORE
         return Source.PEER if self.name.startswith("PEER_") else Source.TIMER
 
 
@@ -98,7 +102,7 @@ def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
     """Complete a row: what it does not name is refused to the caller, and leaves the state as it is
     otherwise."""
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
-    return MappingProxyType({**rest, **changes})
+    return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **changes})
 
 
 _NOTHING_FROM_THE_PEER = {i: None for i in Input if i.source is Source.PEER}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
+
+from kalshi_fix_sansio.outcomes import OpenRequest
 
 
 @attrs.frozen
@@ -24,7 +26,10 @@ class MessageStore(Protocol):
     """What a session needs of a store. One store belongs to one pair of CompIDs, and to one session at a
     time.
 
-    The session calls `record_sent` before the bytes can leave, so that a number is never used twice.
+    The methods that change it only record, and may write lazily; what was recorded before `commit` must
+    survive a crash once that returns, all of it or, if the crash comes earlier, any first part of it. No byte
+    that rests on a record leaves before `commit`. Any method may raise StoreError; the store is of no use
+    afterwards until it is opened anew.
     """
 
     @property
@@ -33,7 +38,11 @@ class MessageStore(Protocol):
 
     @property
     def next_incoming(self) -> int:
-        """MsgSeqNum expected next from the peer."""
+        """The lowest MsgSeqNum of the peer's whose message the user has not taken care of."""
+
+    @property
+    def reset_unanswered(self) -> bool:
+        """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
 
     @property
     def oldest_kept(self) -> int:
@@ -44,10 +53,29 @@ class MessageStore(Protocol):
         """Take `seq_num` (the value of `next_outgoing`) for good, and keep the message unless it is None."""
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Expect this number next from the peer."""
+        """Everything before this number has been taken care of. It never goes back but by `reset`."""
 
-    def reset(self) -> None:
-        """Restart both directions at 1 and forget every message."""
+    def reset(self, *, unanswered: bool = False) -> None:
+        """Restart both directions at 1 and forget every message, but no open request.
+
+        `unanswered` says that the peer has still to agree.
+        """
+
+    def reset_answered(self) -> None:
+        """The peer has agreed to the reset."""
+
+    def record_request(self, request: OpenRequest) -> None:
+        """A message is about to leave whose outcome is to become known; one with the same `request_id` is
+        replaced."""
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        """The outcome of these is known, or the user knows that it is not. Unknown ids are no fault."""
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """Return the requests that were recorded and not settled, oldest first."""
+
+    def commit(self) -> None:
+        """Make everything recorded so far survive a crash."""
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
@@ -76,6 +104,8 @@ class MemoryStore:
         self.next_outgoing = next_outgoing
         self.next_incoming = next_incoming
         self.oldest_kept = next_outgoing
+        self.reset_unanswered = False
+        self._requests: dict[str, OpenRequest] = {}
         self._max_messages = max_messages
         self.max_age = max_age
         self._messages: dict[int, StoredMessage] = {}
@@ -102,13 +132,35 @@ class MemoryStore:
             self._oldest += 1
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Expect this number next from the peer."""
-        self.next_incoming = next_incoming
+        """Everything before this number has been taken care of."""
+        self.next_incoming = max(self.next_incoming, next_incoming)
 
-    def reset(self) -> None:
-        """Restart both directions at 1 and forget every message."""
+    def reset(self, *, unanswered: bool = False) -> None:
+        """Restart both directions at 1 and forget every message, but no open request."""
         self.next_outgoing = self.next_incoming = self.oldest_kept = self._oldest = 1
+        self.reset_unanswered = unanswered
         self._messages.clear()
+
+    def reset_answered(self) -> None:
+        """The peer has agreed to the reset."""
+        self.reset_unanswered = False
+
+    def record_request(self, request: OpenRequest) -> None:
+        """Note a request; one with the same `request_id` is replaced."""
+        self._requests.pop(request.request_id, None)
+        self._requests[request.request_id] = request
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        """Forget these requests."""
+        for request_id in request_ids:
+            self._requests.pop(request_id, None)
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """Return the requests that were recorded and not settled, oldest first."""
+        return tuple(self._requests.values())
+
+    def commit(self) -> None:
+        """Nothing here survives the process."""
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""

@@ -188,7 +188,10 @@ class _Player:
         self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
         if action.name == "connect" and (self._session is None or self._session.state is State.CLOSED):
             self.close()
-            self._session = Session(self._config, self._store)
+            if self._session is None:
+                self._session = Session(self._config, self._store)
+            else:
+                self._session = Session(self._config, continues=self._session)
             self._transport = self._open(self._session, self._clock)
         if self._transport is None:
             raise ScenarioFailed("the user has not connected yet")

@@ -1,0 +1,38 @@
+"""What was asked of the peer and not answered yet, and why an answer may never come.
+
+An order that has left and has no answer is the one thing a trader must not guess about. The session records
+every such request before it leaves (`MessageLayout.request_id`), settles it when its answer
+(`MessageLayout.answers`) has been taken care of, and names those it cannot learn about.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import attrs
+
+
+@attrs.frozen
+class OpenRequest:
+    """A message that was sent, and whose outcome is not known."""
+
+    request_id: str
+    """What its answer will name: the ClOrdID (11) of an order, a cancel, a replace."""
+    msg_type: str
+    seq_num: int
+    sent_at: datetime
+    """Its SendingTime, in UTC."""
+    frame: bytes = attrs.field(repr=False)
+    """The whole message as it stood on the wire."""
+
+
+class Uncertainty(Enum):
+    """Why the outcome of a request cannot be learnt from this session."""
+
+    CONNECTION_ENDED = "the connection ended, and this session type has no resend"
+    RESTARTED = "sent before the process started, and what came since cannot be asked for"
+    NOT_RESENT = "the peer asked for it again, and it was not sent again"
+    ANSWERS_LOST = "the peer no longer has messages that may have answered it"
+    RESET = "the numbers were reset, and what came before cannot be asked for"
+    STORE_FAILED = "the store failed, perhaps before it was sent"

@@ -1,0 +1,198 @@
+"""What one process knows beyond a single connection: the store, what has come, and what the user has taken
+care of.
+
+The number expected next from the peer is counted here, in memory. The store's own moves only when the events
+of everything before it are confirmed, so that a crash has messages sent again rather than lost. A session
+that continues another one takes over its ledger, and what waits for the user in between is neither asked for
+again nor forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable
+
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
+
+VOID = 0
+"""The mark of an event whose number no longer counts, because the numbers started again."""
+FAILED_BEFORE = "the store has failed before; open it anew and begin a new Session on it"
+
+
+class Ledger:
+    """Counts what comes in, confirms it to the store, and knows what is not durable yet."""
+
+    __slots__ = (
+        "_by_number",
+        "_confirmed",
+        "_counting",
+        "_handed",
+        "_loaded",
+        "_settling",
+        "_stale",
+        "_unsaved",
+        "broken",
+        "expected",
+        "marks",
+        "open",
+        "store",
+    )
+
+    def __init__(self, store: MessageStore) -> None:
+        self.store = store
+        self.expected = store.next_incoming
+        """MsgSeqNum expected next from the peer."""
+        self.broken = False
+        """Whether the store has failed."""
+        self.marks: list[int] = []
+        """For each event that was not handed out yet: how far the store may advance once all events before
+        it are confirmed."""
+        self.open: dict[str, OpenRequest] = {}
+        """Requests without an answer, oldest first."""
+        self._handed: deque[int] = deque()
+        """The marks of the events that were handed out and are not confirmed."""
+        self._confirmed = 0
+        """How many events have been confirmed since the ledger was opened."""
+        self._counting = True
+        """Whether the peer's numbers are those that the store counts; they are not while it is asked for a
+        reset."""
+        self._settling: deque[tuple[int, tuple[str, ...]]] = deque()
+        """Requests to be settled, each after the event of this running number."""
+        self._by_number: dict[int, str] = {}
+        self._loaded = False
+        self._unsaved = False
+        """Whether something was recorded that must be durable before anything else leaves."""
+        self._stale = False
+        """Whether something was recorded that only has to be durable in time."""
+
+    # What the user has taken care of
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many events were handed out and are not confirmed."""
+        return len(self._handed)
+
+    def hand_out(self) -> None:
+        """Everything that waited is with the user now."""
+        self._handed.extend(self.marks)
+        self.marks.clear()
+
+    def confirm(self, count: int) -> None:
+        """The user has taken care of the oldest `count` events that were handed out."""
+        if count:
+            self._confirmed += count
+            if count == len(self._handed):
+                self._handed.clear()
+            else:
+                for _ in range(count):
+                    self._handed.popleft()
+            self._settle_confirmed()
+        self._advance()
+
+    def _advance(self) -> None:
+        if not self._counting or self.broken:
+            return
+        waiting = self._handed or self.marks
+        reached = waiting[0] if waiting else self.expected
+        if reached > self.store.next_incoming:
+            self.store.advance_incoming(reached)
+            self._stale = True
+
+    def _settle_confirmed(self) -> None:
+        settled: list[str] = []
+        while self._settling and self._settling[0][0] < self._confirmed:
+            settled += self._settling.popleft()[1]
+        if settled and not self.broken:
+            self.store.settle_requests(settled)
+            self._stale = True
+
+    # What is recorded
+
+    def take_number(self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None) -> None:
+        """Take a number for a message about to leave, with what it asks of the peer."""
+        self._refuse_if_broken()
+        self._unsaved = True
+        self.store.record_sent(seq_num, message)
+        if request is not None:
+            self.store.record_request(request)
+            self._open(request)
+
+    def reset(self, *, unanswered: bool) -> None:
+        """Restart both directions at 1. While the peer has still to agree, what comes has the old numbers."""
+        self._refuse_if_broken()
+        self._unsaved = True
+        self.store.reset(unanswered=unanswered)
+        self._void_marks()
+        self._counting = not unanswered
+        if not unanswered:
+            self.expected = 1
+
+    def reset_answered(self) -> None:
+        """The peer has agreed: its next number is 1."""
+        self._unsaved = True
+        self.store.reset_answered()
+        self._void_marks()
+        self._counting = True
+        self.expected = 1
+
+    def use_store(self, store: MessageStore) -> None:
+        """Go on with the numbers and messages of another store."""
+        if store is self.store:
+            return
+        self.store = store
+        self.expected = store.next_incoming
+        self.broken = False
+        self._counting = True
+        self._unsaved = self._stale = False
+        self._void_marks()
+
+    def save(self, *, leaving: bool) -> None:
+        """Commit what must be durable; with `leaving`, when bytes are about to leave, everything."""
+        if self._unsaved or (leaving and self._stale):
+            self._refuse_if_broken()
+            self.store.commit()
+            self._unsaved = self._stale = False
+
+    def _void_marks(self) -> None:
+        self.marks[:] = [VOID] * len(self.marks)
+        self._handed = deque([VOID] * len(self._handed))
+
+    def _refuse_if_broken(self) -> None:
+        if self.broken:
+            raise StoreError(FAILED_BEFORE)
+
+    # What was asked of the peer
+
+    def load_requests(self) -> tuple[OpenRequest, ...]:
+        """Take up what the store has from before the process started; return it the first time."""
+        if self._loaded:
+            return ()
+        self._loaded = True
+        found = self.store.open_requests()
+        for request in found:
+            self._open(request)
+        return found
+
+    def request_of(self, seq_num: int | None) -> str | None:
+        """Return the id of the open request that was sent under this number."""
+        return None if seq_num is None else self._by_number.get(seq_num)
+
+    def answered(self, request_ids: Collection[str]) -> None:
+        """The event that is told next settles these requests, once it is confirmed."""
+        for request_id in request_ids:
+            self._by_number.pop(self.open.pop(request_id).seq_num, None)
+        self._settling.append((self._confirmed + len(self._handed) + len(self.marks), tuple(request_ids)))
+
+    def _open(self, request: OpenRequest) -> None:
+        former = self.open.pop(request.request_id, None)
+        if former is not None:
+            self._by_number.pop(former.seq_num, None)
+        self.open[request.request_id] = request
+        self._by_number[request.seq_num] = request.request_id
+
+
+def ids_of(requests: Iterable[OpenRequest]) -> tuple[str, ...]:
+    """Return what requests are known by."""
+    return tuple(request.request_id for request in requests)
