@@ -18,6 +18,9 @@ from codegen.model import Location
 from codegen.naming import is_module_name
 from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
 
+BESIDE = frozenset({"examples.yaml"})
+"""Files of a spec folder that other parts of this program read."""
+
 SECTIONS = ("datatypes", "fields", "codesets", "groups", "components", "sessions", "messages")
 """What a dialect names; fields, groups and components share one set of names."""
 
@@ -161,7 +164,7 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
         if content is not None:
             _take(content, "messages", source, mistakes, family)
     for path in sorted(folder.glob("*.yaml")):
-        if path.name not in _KINDS and path.name != "manifest.yaml":
+        if path.name not in _KINDS and path.name not in BESIDE and path.name != "manifest.yaml":
             advice = f"rename it ({', '.join(sorted(_KINDS))}), or remove it"
             mistakes.add(Location(path.as_posix(), 1), "is not read by anything", advice)
 
