@@ -102,8 +102,7 @@ class Watch:
                 for line in self._transcript.feed(direction, data, now):
                     self._journal.wire(line)
         except Exception as error:  # noqa: BLE001 - a log must not end a session
-            self._logged = self._transcript = None
-            self._journal.failed("the wire log", error)
+            self._stop_logging(error)
 
     def state(self, state: State, now: Instant) -> None:
         """The session may have moved."""
@@ -127,12 +126,15 @@ class Watch:
         if not self._connected:
             return
         self._connected = False
-        transcript, self._transcript = self._transcript, None
-        logged, self._logged = self._logged, None
-        for line in [] if transcript is None else transcript.end():
-            self._journal.wire(line)
-        if logged is not None:
-            logged.close(now)
+        try:
+            if self._logged is not None:
+                self._logged.close(now)
+            if self._transcript is not None:
+                for line in self._transcript.end():
+                    self._journal.wire(line)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._stop_logging(error)
+        self._logged = self._transcript = None
         self._journal.disconnected()
         self.state(State.DISCONNECTED, now)
 
@@ -141,19 +143,22 @@ class Watch:
         if self._own_log is not None:
             self._own_log.close()
 
+    def _stop_logging(self, error: Exception) -> None:
+        self._logged = self._transcript = None
+        self._journal.failed("the wire log", error)
+
     def _measured(self, timing: Timing | None, now: Instant) -> None:
         if timing is not None:
             self._journal.timing(timing)
             self._tell("on_timing", timing, now)
 
     def _tell(self, hook: str, *arguments: object) -> None:
-        for observer in tuple(self._hooks[hook]):
+        for observer in self._hooks[hook]:
             try:
                 getattr(observer, hook)(*arguments)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is not the session's
-                for listed in self._hooks.values():
-                    if observer in listed:
-                        listed.remove(observer)
+                for name, listed in self._hooks.items():
+                    self._hooks[name] = [each for each in listed if each is not observer]
                 self._journal.failed(f"the observer's {type(observer).__name__}.{hook}", error)
 
 

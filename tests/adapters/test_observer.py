@@ -1,0 +1,500 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters import _timings
+from kalshi_fix_adapters._transcript import Transcript
+from kalshi_fix_adapters._watch import Watch
+from kalshi_fix_adapters.connection_events import (
+    ClientEvent,
+    ConnectFailed,
+    Connecting,
+    Disconnected,
+    GaveUp,
+    ReadingPaused,
+    ReadingResumed,
+    Resubscribed,
+)
+from kalshi_fix_adapters.errors import ConnectionFailedError
+from kalshi_fix_adapters.observer import (
+    Direction,
+    HeartbeatTiming,
+    LogonTiming,
+    Observer,
+    OrderTiming,
+    Timing,
+)
+from kalshi_fix_adapters.settings import Endpoint
+from kalshi_fix_adapters.wire_log import WireLog
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    Heartbeat,
+    Logon,
+    OrderCancelRequest,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    GarbledReceived,
+    HeartbeatReceived,
+    LoggedOn,
+    LogoutReceived,
+    MessageReceived,
+    MessageRejected,
+    PeerSilent,
+    RejectReceived,
+    ResendServed,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.states import State
+from tests.helpers import Clock, messages, order, pair, raw
+
+LOGON = LoggedOn(Logon(heart_bt_int=30), 30, reset=True)
+ENDPOINT = Endpoint("fix.example", 8228)
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "the connection ended\nWARNING root: forged", clean=False)
+REJECT = BusinessMessageReject(
+    ref_seq_num=7, ref_msg_type="D", business_reject_reason=3, text="no such\nmarket"
+)
+ERROR = ConnectionFailedError("fix.example:8228 refused the connection")
+
+
+@attrs.define(eq=False)
+class Notes(Observer):
+    """Keeps all that it is told."""
+
+    wire: list[tuple[Direction, bytes]] = attrs.field(factory=list)
+    states: list[tuple[State, State]] = attrs.field(factory=list)
+    events: list[ClientEvent] = attrs.field(factory=list)
+    timings: list[Timing] = attrs.field(factory=list)
+    times: set[float] = attrs.field(factory=set)
+
+    def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+        self.wire.append((direction, data))
+        self.times.add(now.monotonic)
+
+    def on_state(self, old: State, new: State, now: Instant) -> None:
+        self.states.append((old, new))
+        self.times.add(now.monotonic)
+
+    def on_event(self, event: ClientEvent, now: Instant) -> None:
+        self.events.append(event)
+        self.times.add(now.monotonic)
+
+    def on_timing(self, timing: Timing, now: Instant) -> None:
+        self.timings.append(timing)
+        self.times.add(now.monotonic)
+
+
+class Raising(Observer):
+    """Fails with what it was told."""
+
+    calls = 0
+
+    def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+        self.calls += 1
+        raise ValueError(data)
+
+    def on_event(self, event: ClientEvent, now: Instant) -> None:
+        self.calls += 1
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters"):
+        yield
+
+
+def decoded(fields: str) -> Any:
+    """A message as it came, complete or not."""
+    [message] = messages(raw(f"{fields}|49=KalshiNR|56=me|34=2|52=20261121-12:00:30.000"))
+    return message
+
+
+def report(cl_ord_id: str | None) -> MessageReceived:
+    return MessageReceived(decoded("35=8" if cl_ord_id is None else f"35=8|11={cl_ord_id}"))
+
+
+def cancel(cl_ord_id: str) -> OrderCancelRequest:
+    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id="a", side="1", symbol="X")
+
+
+# --- timings
+
+
+def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: Notes) -> None:
+    watch = Watch("KalshiNR", notes)
+    watch.event(Connecting(ENDPOINT, 1), clock.now)
+    watch.tcp_connected(clock.advance(0.25))
+    watch.connected("fix.example", clock.advance(0.5), secured=True)
+    watch.event(LOGON, clock.advance(1.0))
+    assert notes.timings == [LogonTiming(tcp=0.25, tls=0.5, logon=1.0)]
+    assert isinstance(notes.timings[0], LogonTiming)
+    assert notes.timings[0].total == 1.75
+    watch.event(LOGON, clock.advance(9.0))  # the numbers were reset within the session
+    assert len(notes.timings) == 1
+
+
+def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> None:
+    watch = Watch("KalshiNR", notes)
+    for _ in range(2):
+        watch.event(Connecting(ENDPOINT, 1), clock.now)
+        watch.connected("fix.example", clock.advance(0.5), secured=False)
+        watch.event(LOGON, clock.advance(1.0))
+        watch.disconnected(clock.advance(1.0))
+    assert notes.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
+
+
+def test_an_order_is_timed_up_to_the_first_that_names_it(clock: Clock, notes: Notes) -> None:
+    watch = Watch("KalshiNR", notes)
+    watch.sent(order("a"), clock.now)
+    watch.sent(order("b"), clock.advance(1))
+    watch.sent(cancel("c"), clock.advance(1))
+    answer = report("a")
+    watch.event(answer, clock.advance(1))
+    watch.event(answer, clock.advance(1))
+    watch.event(report(None), clock.now)
+    watch.event(report("stranger"), clock.now)
+    watch.event(RejectReceived(REJECT, 3, order("b")), clock.advance(1))
+    watch.event(RejectReceived(REJECT, 3, None), clock.now)
+    watch.event(RejectReceived(REJECT, 3, Heartbeat()), clock.now)
+    watch.event(report("c"), clock.advance(1))
+    watch.event(report("c"), clock.now)
+    assert [
+        (timing.seconds, timing.cl_ord_id, timing.request)
+        for timing in notes.timings
+        if isinstance(timing, OrderTiming)
+    ] == [(3, "a", "NewOrderSingle"), (4, "b", "NewOrderSingle"), (4, "c", "OrderCancelRequest")]
+    assert isinstance(notes.timings[0], OrderTiming)
+    assert notes.timings[0].answer is answer.message
+    assert isinstance(notes.timings[1], OrderTiming)
+    assert notes.timings[1].answer is REJECT
+
+
+def test_orders_that_are_never_answered_take_bounded_memory(
+    clock: Clock, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_timings, "MAX_WAITING", 3)
+    watch = Watch("KalshiNR", notes)
+    for number in range(5):
+        watch.sent(order(str(number)), clock.now)
+        watch.tested(str(number), clock.now)
+    for number in range(5):
+        watch.event(report(str(number)), clock.now)
+        watch.event(HeartbeatReceived(str(number)), clock.now)
+    assert [t.cl_ord_id for t in notes.timings if isinstance(t, OrderTiming)] == ["2", "3", "4"]
+    assert [t.test_req_id for t in notes.timings if isinstance(t, HeartbeatTiming)] == ["2", "3", "4"]
+
+
+def test_a_test_request_is_timed_whoever_asked(clock: Clock, notes: Notes) -> None:
+    watch = Watch("KalshiNR", notes)
+    watch.tested("mine", clock.now)
+    watch.event(PeerSilent("its own"), clock.advance(1))
+    watch.event(HeartbeatReceived("nobody's"), clock.now)
+    watch.event(HeartbeatReceived("mine"), clock.advance(1))
+    watch.event(HeartbeatReceived("its own"), clock.advance(1))
+    assert notes.timings == [HeartbeatTiming(2, "mine"), HeartbeatTiming(2, "its own")]
+    watch.tested("lost", clock.now)
+    watch.event(Connecting(ENDPOINT, 1), clock.now)
+    watch.event(HeartbeatReceived("lost"), clock.now)
+    assert len(notes.timings) == 2
+
+
+def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
+    watch = Watch("KalshiNR")
+    watch.sent(order("a"), clock.now)
+    assert not watch._timings._orders
+
+
+# --- who is told
+
+
+def test_observers_are_told_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
+    other = Notes()
+    watch = Watch("KalshiNR", [notes, other])
+    watch.connected("fix.example", clock.now, secured=True)
+    watch.wire("sent", b"abc", clock.now)
+    watch.state(State.LOGON_SENT, clock.now)
+    watch.state(State.LOGON_SENT, clock.now)
+    watch.event(ENDED, clock.now)
+    watch.state(State.CLOSED, clock.now)
+    watch.disconnected(clock.now)
+    watch.disconnected(clock.now)
+    assert notes.wire == other.wire == [("sent", b"abc")]
+    assert notes.events == other.events == [ENDED]
+    assert notes.states == [
+        (State.DISCONNECTED, State.LOGON_SENT),
+        (State.LOGON_SENT, State.CLOSED),
+        (State.CLOSED, State.DISCONNECTED),
+    ]
+    assert notes.times == {clock.monotonic}
+
+
+def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
+    clock: Clock, notes: Notes, caplog: pytest.LogCaptureFixture
+) -> None:
+    raising, same = Raising(), Raising()
+    watch = Watch("KalshiNR", [raising, notes])
+    watch.event(ENDED, clock.now)
+    for _ in range(2):
+        watch.wire("sent", b"the signature", clock.now)
+        watch.event(ENDED, clock.now)
+    assert (raising.calls, same.calls) == (2, 0)
+    assert len(notes.wire) == 2
+    [told] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert told.name == "kalshi_fix_adapters.session"
+    assert "KalshiNR: the observer's Raising.on_wire raised ValueError and is switched off" in told.message
+    assert "test_observer.py" in told.message
+    assert "the signature" not in told.message
+
+
+def test_the_hooks_of_an_observer_do_nothing_by_themselves(clock: Clock) -> None:
+    observer = Observer()
+    observer.on_wire("sent", b"", clock.now)
+    observer.on_state(State.DISCONNECTED, State.CLOSED, clock.now)
+    observer.on_event(ENDED, clock.now)
+    observer.on_timing(HeartbeatTiming(1, "x"), clock.now)
+    assert not any(Watch("x", observer)._hooks.values())
+
+
+def test_a_wire_log_that_fails_ends_no_session(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "the signature"
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(secret)
+
+    watch = Watch("KalshiNR", None, tmp_path / "wire.log")
+    monkeypatch.setattr(Transcript, "feed", fail)
+    watch.connected("fix.example", clock.now, secured=True)
+    watch.wire("sent", b"abc", clock.now)
+    watch.wire("sent", b"abc", clock.now)
+    watch.disconnected(clock.now)
+    monkeypatch.setattr(Transcript, "end", fail)
+    watch.connected("fix.example", clock.now, secured=True)
+    watch.disconnected(clock.now)
+    watch.close()
+    told = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == 2
+    assert all("the wire log raised RuntimeError and is switched off" in text for text in told)
+    assert secret not in "".join(told)
+
+
+def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: logging.LogRecord) -> bool:
+        raise RuntimeError
+
+    logger = logging.getLogger("kalshi_fix_adapters.session")
+    logger.addFilter(fail)
+    try:
+        Watch("KalshiNR").event(ENDED, clock.now)
+    finally:
+        logger.removeFilter(fail)
+    assert not caplog.records
+
+
+# --- a whole session
+
+
+def watched(watch: Watch, signature: bytes) -> None:
+    """A session from logon to logout, seen from the client."""
+    both = pair(client={"sign_logon": lambda _: signature})
+    clock, client = both.clock, both.client
+
+    watch.event(Connecting(ENDPOINT, 1), clock.now)
+    watch.connected(str(ENDPOINT), clock.now, secured=True)
+
+    def cut(data: bytes) -> list[bytes]:
+        direction: Direction = "sent" if b"\x0149=3a6b0c1e" in data else "received"
+        pieces = [data[:70], data[70:]] if len(data) > 70 else [data]
+        for piece in pieces:
+            watch.wire(direction, piece, clock.now)
+        return pieces
+
+    both.cut = cut
+    both.connect()
+    for event in both.client_events:
+        watch.event(event, clock.now)
+    watch.state(client.state, clock.now)
+    assert client.state is State.ESTABLISHED
+    placed = order("a")
+    client.send(placed, clock.now)
+    watch.sent(placed, clock.now)
+    both.settle()
+    client.logout(clock.now)
+    both.settle()
+    for event in both.client_events[1:]:
+        watch.event(event, clock.now)
+    watch.state(client.state, clock.now)
+    watch.disconnected(clock.now)
+    watch.close()
+
+
+def test_no_log_shows_the_signature(tmp_path: Path, caplog: pytest.LogCaptureFixture, notes: Notes) -> None:
+    signature = b"c2lnbmF0dXJlIG9mIG5vYm9keSwgYnV0IGxvbmcgZW5vdWdo"
+    with WireLog(tmp_path / "wire.log") as log:
+        watched(Watch("KalshiRT", notes, log), signature)
+    text = (tmp_path / "wire.log").read_text()
+    logged = caplog.text
+    assert signature.decode() not in text + logged
+    assert signature in b"".join(data for _, data in notes.wire)
+    for name in ("connection", "session", "wire"):
+        assert f"kalshi_fix_adapters.{name}" in {record.name for record in caplog.records}
+    assert f"|96={'*' * len(signature)}|" in text
+    assert f"|96={'*' * len(signature)}|" in logged
+    assert text.count("|35=D|") == logged.count("|35=D|") == 1
+    assert {record.args[0] for record in caplog.records if record.args} == {"KalshiRT"}  # type: ignore[index]
+
+
+def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch("KalshiNR")
+    message = raw("35=0|49=me|56=KalshiNR|34=2|52=20261121-12:00:30.000")
+    watch.wire("sent", message, clock.now)
+    with caplog.at_level(logging.INFO, "kalshi_fix_adapters.wire"):
+        watch.connected("x", clock.now, secured=True)
+        watch.wire("sent", message, clock.now)
+        watch.disconnected(clock.now)
+    watch.connected("x", clock.now, secured=True)
+    watch.wire("sent", message + message[:9], clock.now)
+    watch.disconnected(clock.now)
+    lines = [r.message for r in caplog.records if r.name == "kalshi_fix_adapters.wire"]
+    assert [line[:50] for line in lines] == [
+        "KalshiNR: sent     8=FIXT.1.1|9=53|35=0|49=me|56=K",
+        "KalshiNR: sent     9 bytes that are no message (a ",
+    ]
+
+
+# --- what is logged, where and at which level
+
+SOME = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
+REPORT, BAD_REPORT = report("a").message, report("a").message
+REPORT.problems, BAD_REPORT.problems = (), (SOME,)
+
+
+@pytest.mark.parametrize(
+    ("event", "logger", "level", "text"),
+    [
+        (Connecting(ENDPOINT, 2), "connection", "INFO", "connecting to fix.example:8228, attempt 2"),
+        (
+            ConnectFailed(ERROR, 1.25, "maintenance"),
+            *("reconnect", "WARNING", f"{ERROR}; next attempt in 1.2 s (maintenance)"),
+        ),
+        (
+            Disconnected(ENDED, 3.0),
+            *("reconnect", "WARNING"),
+            r"the connection was lost (the connection ended\x0aWARNING root: forged); next attempt in 3.0 s",
+        ),
+        (
+            Resubscribed(order("a"), 2),
+            *("reconnect", "INFO", "sent NewOrderSingle again, MsgSeqNum 2"),
+        ),
+        (GaveUp(ERROR, "the key is wrong"), "reconnect", "ERROR", "gave up: the key is wrong"),
+        (ReadingPaused(9), "connection", "WARNING", "reading paused: 9 events wait to be taken"),
+        (ReadingResumed(), "connection", "INFO", "reading again"),
+        (LOGON, "session", "INFO", "logged on, heartbeats every 30 s, numbers restarted"),
+        (attrs.evolve(LOGON, reset=False), "session", "INFO", "logged on, heartbeats every 30 s"),
+        (LogoutReceived("good night"), "session", "INFO", "the venue logs out: good night"),
+        (LogoutReceived(None), "session", "INFO", "the venue logs out: no reason given"),
+        (
+            SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True),
+            *("session", "INFO", "ended, logged out: bye"),
+        ),
+        (
+            ENDED,
+            *("session", "WARNING"),
+            r"ended, the connection ended: the connection ended\x0aWARNING root: forged",
+        ),
+        (MessageReceived(REPORT), "session", "", ""),
+        (
+            MessageReceived(BAD_REPORT),
+            *("session", "DEBUG", f"ExecutionReport with problems: {SOME}"),
+        ),
+        (
+            RejectReceived(REJECT, 7, order("a")),
+            *("session", "WARNING", r"the venue rejects NewOrderSingle, MsgSeqNum 7: no such\x0amarket"),
+        ),
+        (
+            RejectReceived(decoded("35=3"), None, None),
+            *("session", "WARNING", "the venue rejects a message, MsgSeqNum None: no reason given"),
+        ),
+        (
+            MessageRejected(BAD_REPORT, (SOME,)),
+            *("session", "WARNING", f"ExecutionReport rejected: {SOME}"),
+        ),
+        (MessageRejected(None, (SOME,)), "session", "WARNING", f"a message rejected: {SOME}"),
+        (
+            GarbledReceived("no head", b"hush", 4),
+            *("session", "WARNING", "skipped 4 bytes that are no message: no head"),
+        ),
+        (PeerSilent("T1"), "session", "WARNING", "the venue is silent; sent TestRequest T1"),
+        (HeartbeatReceived("T1"), "session", "DEBUG", "HeartbeatReceived"),
+        (ResendServed(2, 0, 1), "session", "INFO", "the venue asked for 2 to the last again, 1 resent"),
+        (GapClosed(9), "session", "INFO", "the gap is filled, next is 9"),
+        (
+            GapDetected(2, 3, recoverable=True),
+            *("session", "WARNING", "messages 2 to 3 are missing; asked for them"),
+        ),
+        (
+            GapDetected(2, 3, recoverable=False),
+            *("session", "WARNING", "messages 2 to 3 are missing; they cannot be had"),
+        ),
+        (SequenceSkipped(2, 3, gap_fill=True), "session", "INFO", "the venue skipped 2 to 3"),
+        (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped 2 to 3"),
+    ],
+)
+def test_what_an_event_is_logged_as(
+    event: ClientEvent,
+    logger: str,
+    level: str,
+    text: str,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Watch("KalshiNR").event(event, clock.now)
+    found = [(record.name, record.levelname, record.message) for record in caplog.records]
+    assert found == ([(f"kalshi_fix_adapters.{logger}", level, f"KalshiNR: {text}")] if level else [])
+
+
+def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch("KalshiNR")
+    watch.event(Connecting(ENDPOINT, 1), clock.now)
+    watch.connected("fix.example:8228", clock.advance(0.5), secured=False)
+    watch.state(State.LOGON_SENT, clock.now)
+    watch.event(LOGON, clock.advance(0.25))
+    watch.disconnected(clock.now)
+    assert [(record.name[20:], record.levelname, record.message[10:]) for record in caplog.records] == [
+        ("connection", "INFO", "connecting to fix.example:8228, attempt 1"),
+        ("connection", "INFO", "connected to fix.example:8228"),
+        ("session", "DEBUG", "disconnected -> logon sent"),
+        ("session", "INFO", "logged on, heartbeats every 30 s, numbers restarted"),
+        ("session", "DEBUG", "logged on within 0.750 s (TCP 0.500, TLS 0.000, logon 0.250)"),
+        ("connection", "INFO", "disconnected"),
+        ("session", "DEBUG", "logon sent -> disconnected"),
+    ]
+
+
+def test_the_library_configures_no_handlers() -> None:
+    for name in ("", ".connection", ".session", ".reconnect", ".wire"):
+        logger = logging.getLogger(f"kalshi_fix_adapters{name}")
+        assert logger.handlers == []
+        assert logger.propagate
