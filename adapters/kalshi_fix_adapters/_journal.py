@@ -30,6 +30,8 @@ from kalshi_fix_sansio.events import (
     LogoutReceived,
     MessageReceived,
     MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
     PeerSilent,
     RejectReceived,
     ResendServed,
@@ -44,6 +46,8 @@ RECONNECT: Final = logging.getLogger("kalshi_fix_adapters.reconnect")
 WIRE: Final = logging.getLogger("kalshi_fix_adapters.wire")
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
+MAX_IDS: Final = 10
+"""Requests of unknown outcome that a line names."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _Entry = tuple[logging.Logger, int, str]
 
@@ -158,6 +162,11 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case SequenceSkipped():
             level = INFO if event.gap_fill else WARNING
             return SESSION, level, f"the venue skipped {_span(event.begin, event.end)}"
+        case MessagesLost():
+            return SESSION, WARNING, f"the venue no longer has its messages {_span(event.begin, event.end)}"
+        case OutcomesUnknown():
+            ids = ", ".join(event.request_ids[:MAX_IDS]) + ("..." if len(event.requests) > MAX_IDS else "")
+            return SESSION, WARNING, f"{len(event.requests)} outcomes unknown ({event.why.value}): {ids}"
     return None
 
 

@@ -49,15 +49,18 @@ from kalshi_fix_sansio.events import (
     LogoutReceived,
     MessageReceived,
     MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
     PeerSilent,
     RejectReceived,
     ResendServed,
     SequenceSkipped,
     SessionEnded,
 )
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.states import State
-from tests.helpers import Clock, messages, order, pair, raw
+from tests.helpers import START, Clock, messages, order, pair, raw
 
 LOGON = LoggedOn(Logon(heart_bt_int=30), 30, reset=True)
 ENDPOINT = Endpoint("fix.example", 8228)
@@ -386,6 +389,7 @@ def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.Lo
 
 # --- what is logged, where and at which level
 
+OPEN = OpenRequest("a", "D", 2, START, b"hush")
 SOME = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
 REPORT, BAD_REPORT = report("a").message, report("a").message
 REPORT.problems, BAD_REPORT.problems = (), (SOME,)
@@ -457,6 +461,16 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         (
             GapDetected(2, 3, recoverable=False),
             *("session", "WARNING", "messages 2 to 3 are missing; they cannot be had"),
+        ),
+        (MessagesLost(2, 3), "session", "WARNING", "the venue no longer has its messages 2 to 3"),
+        (
+            OutcomesUnknown((OPEN,), Uncertainty.CONNECTION_ENDED),
+            *("session", "WARNING", f"1 outcomes unknown ({Uncertainty.CONNECTION_ENDED.value}): a"),
+        ),
+        (
+            OutcomesUnknown((OPEN,) * 11, Uncertainty.RESET),
+            *("session", "WARNING"),
+            f"11 outcomes unknown ({Uncertainty.RESET.value}): {', '.join('a' * 10)}...",
         ),
         (SequenceSkipped(2, 3, gap_fill=True), "session", "INFO", "the venue skipped 2 to 3"),
         (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped 2 to 3"),
