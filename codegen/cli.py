@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,11 +13,13 @@ from codegen.check import ForeignFileError, check, write
 from codegen.errors import SpecError
 from codegen.format import FormatError
 from codegen.model import Dialect
+from codegen.reference import examples, pages
 from codegen.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, REPOSITORY, render
 from codegen.resolve import load_dialect
 
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
 DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"
+REFERENCE_OUT = REPOSITORY / "docs" / "reference"
 SHIPPED_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "dictionaries"
 
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -48,13 +51,12 @@ def main(
         raise click.UsageError("--spec needs --out and --package, so that this repository's package is kept.")
     command = _command(spec, out, package)
     dialect = load(context.obj)
-    outputs = {out or _from_here(DEFAULT_OUT): _render(dialect, package or DEFAULT_PACKAGE, command)}
+    act = partial(_check, command=command) if only_check else _write
+    act({out or _from_here(DEFAULT_OUT): _render(dialect, package or DEFAULT_PACKAGE, command)})
     if out is None:
-        outputs[_from_here(SHIPPED_OUT)] = shipped.render(dialect)
-    if only_check:
-        _check(outputs, command)
-    else:
-        _write(outputs)
+        act({_from_here(SHIPPED_OUT): shipped.render(dialect)})
+        # The examples run on the package, which is up to date by now.
+        act({_from_here(REFERENCE_OUT): _reference(dialect, context.obj)})
 
 
 @main.command("dictionary")
@@ -141,6 +143,13 @@ def _render(dialect: Dialect, package: str, command: str) -> dict[str, str]:
     try:
         return render(dialect, package, command)
     except (SpecError, FormatError) as error:
+        raise _Failure(str(error)) from None
+
+
+def _reference(dialect: Dialect, spec: Path) -> dict[str, str]:
+    try:
+        return pages.render(dialect, examples.run(examples.load(dialect, spec)))
+    except SpecError as error:
         raise _Failure(str(error)) from None
 
 

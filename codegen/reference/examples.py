@@ -1,0 +1,210 @@
+"""Example messages: YAML to Python source, and what that source says on the wire when it is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from codegen import schema
+from codegen.context import text
+from codegen.errors import Mistakes, SpecError, did_you_mean
+from codegen.format import format_sources
+from codegen.model import Dialect, Field, Location, Member, Message
+from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
+
+FILE = "examples.yaml"
+LIBRARY = "kalshi_fix_sansio"
+_SOURCES = Path(__file__).resolve().parents[2] / "src"
+_DAY, _CLOCK = r"(\d{4})(\d\d)(\d\d)", r"(\d\d):(\d\d):(\d\d)(?:\.(\d{3,6}))?"
+_MOMENTS = {
+    "UTCTIMESTAMP": (re.compile(f"{_DAY}-{_CLOCK}"), "datetime"),
+    "UTCDATEONLY": (re.compile(_DAY), "date"),
+    "UTCTIMEONLY": (re.compile(_CLOCK), "time"),
+}
+"""How dates and times are written, and what makes them in Python."""
+_RUNNER = Path(__file__).with_name("runner.py")
+
+
+@attrs.frozen
+class Example:
+    """One message from one side."""
+
+    message: str
+    product: str
+    session: str
+    sender: str
+    source: str
+    """Python that makes it, as `message`."""
+    location: Location
+    wire: str = ""
+    """The whole message, SOH shown as `|`."""
+
+
+def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
+    """Read the examples of a spec folder by message; every message has one.
+
+    Raises:
+        SpecError: the file names what the dialect does not have, or lacks a message.
+    """
+    path = folder / FILE
+    root, mistakes = read_yaml(path), Mistakes()
+    if not schema.check(root, "examples", mistakes) or not isinstance(root, Map):
+        raise SpecError(mistakes.found)
+    reader = _Reader(dialect, mistakes)
+    listed = root.mapping("examples")
+    messages = {message.name: message for message in dialect.messages}
+    found = {}
+    for name in listed:
+        if name not in messages:
+            mistakes.add(listed.at(name), f"there is no message `{name}`", did_you_mean(name, messages))
+        else:
+            found[name] = list(reader.examples(messages[name], listed.entries[name]))
+    for name in messages.keys() - found.keys():
+        mistakes.add(Location(path.as_posix(), 1), f"message `{name}` has no example", "add one")
+    mistakes.raise_any()
+    return _formatted(found)
+
+
+def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
+    """Run every example with the library of this repository; return them with what they say on the wire.
+
+    Raises:
+        SpecError: an example does not run, breaks the dialect's rules, or does not come back the same.
+    """
+    asked = [attrs.asdict(example) for listed in examples.values() for example in listed]
+    result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources
+        [sys.executable, str(_RUNNER)],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(_SOURCES)},
+    )
+    if result.returncode:
+        lines = result.stderr.strip().splitlines()
+        where = Location(FILE, 1)
+        mistakes = Mistakes()
+        mistakes.add(where, f"the examples do not run: {lines[-1] if lines else ''}", "mend the example")
+        mistakes.raise_any()
+    answers = iter(json.loads(result.stdout))
+    mistakes = Mistakes()
+    found: dict[str, list[Example]] = {}
+    for name, listed in examples.items():
+        for example in listed:
+            answer = next(answers)
+            if "fault" in answer:
+                mistakes.add(example.location, f"the example of {name} fails: {answer['fault']}", "mend it")
+            found.setdefault(name, []).append(attrs.evolve(example, wire=answer.get("wire", "")))
+    mistakes.raise_any()
+    return found
+
+
+@attrs.define
+class _Reader:
+    """Turns YAML into Python source."""
+
+    dialect: Dialect
+    mistakes: Mistakes
+
+    def examples(self, message: Message, node: Node) -> Iterator[Example]:
+        sessions = {session.name: session for session in self.dialect.session_types}
+        for item in node.items if isinstance(node, Seq) else ():
+            if not isinstance(item, Map):
+                continue
+            name = text(item, "session")
+            if name not in sessions:
+                what = f"there is no session type `{name}`"
+                self.mistakes.add(item.at("session"), what, did_you_mean(name, sessions))
+                continue
+            products = sessions[name].products or ("",)
+            names: set[str] = {message.name}
+            call = self._call(message.name, message.members, item.mapping("fields"), names)
+            imports = sorted(each for each in names if each[0].isupper())
+            source = f"from {LIBRARY} import {', '.join(imports)}\n\nmessage = {call}\n"
+            times = sorted(each for each in names if each[0].islower())
+            if times:
+                source = (
+                    f"from datetime import {', '.join(['UTC'] * ('datetime' in times) + times)}\n\n{source}"
+                )
+            product = text(item, "product", products[0])
+            yield Example(message.name, product, name, text(item, "sender"), source, item.location)
+
+    def _call(self, cls: str, members: tuple[Member, ...], fields: Map, names: set[str]) -> str:
+        known = {member.field.name: member for member in members}
+        arguments = []
+        for name in fields:
+            if name not in known:
+                self.mistakes.add(fields.at(name), f"{cls} has no `{name}`", did_you_mean(name, known))
+                continue
+            member, node = known[name], fields.entries[name]
+            if member.group is not None:
+                group = member.group
+                names.add(group.entry_class)
+                entries = [
+                    self._call(group.entry_class, group.members, item, names)
+                    for item in (node.items if isinstance(node, Seq) else ())
+                    if isinstance(item, Map)
+                ]
+                arguments.append(f"{member.attribute}=[{', '.join(entries)}]")
+            elif isinstance(node, Scalar):
+                value = self._value(member.field, node.text, node.location, names)
+                arguments.append(f"{member.attribute}={value}")
+        return f"{cls}({', '.join(arguments)})"
+
+    def _value(self, field: Field, value: str, location: Location, names: set[str]) -> str:
+        if field.codeset is not None:
+            for code in field.codeset.codes:
+                if code.name == value:
+                    names.add(field.codeset.name)
+                    return f"{field.codeset.name}.{code.constant}"
+            if not field.codeset.open:
+                known = [code.name for code in field.codeset.codes]
+                self.mistakes.add(
+                    location, f"`{value}` is no code of {field.name}", did_you_mean(value, known)
+                )
+        kind = field.datatype.kind
+        if kind in {"INT", "LENGTH", "SEQNUM", "NUMINGROUP"}:
+            return value
+        if kind == "BOOLEAN":
+            return str(value == "Y")
+        if kind == "DATA":
+            return repr(value.encode())
+        if kind in _MOMENTS:
+            return self._moment(kind, value, location, names)
+        return json.dumps(value)
+
+    def _moment(self, kind: str, value: str, location: Location, names: set[str]) -> str:
+        pattern, function = _MOMENTS[kind]
+        match = pattern.fullmatch(value)
+        if match is None:
+            self.mistakes.add(location, f"`{value}` is no {kind}", "write it as on the wire")
+            return value
+        names.add(function)
+        parts = [int(part) for part in match.groups() if part is not None]
+        if match.lastindex == pattern.groups and kind != "UTCDATEONLY":
+            parts[-1] *= 10 ** (6 - len(match.group(pattern.groups)))
+        zone = ["UTC"] if function == "datetime" else []
+        return f"{function}({', '.join([*map(str, parts), *zone])})"
+
+
+def _formatted(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
+    sources = {
+        f"{name}_{number}.py": example.source
+        for name, listed in examples.items()
+        for number, example in enumerate(listed)
+    }
+    laid_out = format_sources(sources)
+    return {
+        name: [
+            attrs.evolve(example, source=laid_out[f"{name}_{number}.py"].strip())
+            for number, example in enumerate(listed)
+        ]
+        for name, listed in examples.items()
+    }

@@ -1,0 +1,69 @@
+"""The dialect's history, put together from what each element of the spec knows of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from codegen.model import Dialect, Location, Member, Pedigree
+from codegen.prose import sentence
+
+_VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated"}
+
+
+@attrs.frozen
+class Step:
+    """What came at one time."""
+
+    version: str
+    """Empty where the venue gave none."""
+    date: str
+    lines: tuple[str, ...]
+
+
+@attrs.frozen
+class _Fact:
+    pedigree: Pedigree
+    what: str
+    location: Location
+
+
+def history(dialect: Dialect) -> tuple[Step, ...]:
+    """Return every change the spec knows of, newest first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for fact in _facts(dialect):
+        for change in fact.pedigree.changes:
+            note = f": {change.note}" if change.note else ""
+            line = sentence(f"{fact.what} {_VERBS[change.kind]}{note}")
+            listed = found.setdefault((change.date or "", change.version or ""), [])
+            if line not in listed:
+                listed.append(line)
+    dated = sorted(
+        found, key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()])
+    )
+    return tuple(Step(version, date, tuple(found[date, version])) for date, version in reversed(dated))
+
+
+def _facts(dialect: Dialect) -> Iterator[_Fact]:
+    for message in dialect.messages:
+        yield _Fact(message.pedigree, f"{message.name} ({message.msg_type})", message.location)
+        yield from _members(message.members, message.name)
+    yield from _members(dialect.header, "the header")
+    yield from _members(dialect.trailer, "the trailer")
+    for field in dialect.fields:
+        yield _Fact(field.pedigree, f"{field.name} ({field.tag})", field.location)
+    for codeset in dialect.codesets:
+        for code in codeset.codes:
+            yield _Fact(code.pedigree, f"{code.name} ({code.value}) of {codeset.name}", codeset.location)
+
+
+def _members(members: tuple[Member, ...], owner: str) -> Iterator[_Fact]:
+    for member in members:
+        # What the field itself has lived through is told once, with the field.
+        if member.pedigree != member.field.pedigree:
+            yield _Fact(
+                member.pedigree, f"{member.field.name} ({member.field.tag}) of {owner}", member.location
+            )
+        if member.group is not None:
+            yield from _members(member.group.members, f"{member.field.name} in {owner}")

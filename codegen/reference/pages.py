@@ -1,0 +1,272 @@
+"""The pages as Markdown, by their path below `docs/reference/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import attrs
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from codegen.model import Code, Dialect, Field, Group, Member, Message
+from codegen.naming import snake_case
+from codegen.presence import Place, places, places_of, presences
+from codegen.prose import count_text, limits_text, listed, one_of_text, pedigree_text, presence_text, sentence
+from codegen.reference.examples import Example
+from codegen.reference.history import history
+
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "reference"
+MARK = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
+_PRESENCE = {"required": "yes", "constant": "yes", "optional": "no", "forbidden": "never"}
+
+
+@attrs.frozen
+class Row:
+    """A field or group in a table."""
+
+    tag: int
+    name: str
+    link: str
+    attribute: str
+    type: str
+    presence: tuple[str, ...]
+    """For each product that has the message."""
+    text: str
+    group: str = ""
+    """Name of the group whose members the next tables hold."""
+
+
+@attrs.frozen
+class Table:
+    """The members of a message, or of a group's entries."""
+
+    title: str
+    """Empty for the message itself."""
+    text: str
+    rows: tuple[Row, ...]
+    rules: tuple[str, ...]
+
+
+@attrs.frozen
+class Use:
+    """One place where a tag stands."""
+
+    message: str
+    link: str
+    where: str
+    """The group inside the message, if it stands in one."""
+    text: str
+
+
+def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str, str]:
+    """Return every page of the reference by its path."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = cell
+    environment.filters["lines"] = _lines
+    environment.globals.update(mark=MARK, dialect=dialect)
+    pages = {
+        "index.md": environment.get_template("index.md.j2").render(families=tuple(_families(dialect))),
+        "sessions.md": environment.get_template("sessions.md.j2").render(
+            sessions=dialect.session_types, endpoints=dialect.endpoints
+        ),
+        "history.md": environment.get_template("history.md.j2").render(steps=history(dialect)),
+        "tags.md": environment.get_template("tags.md.j2").render(
+            fields=dialect.fields, links=field_links(dialect)
+        ),
+    }
+    for message in dialect.messages:
+        pages[message_path(message)] = environment.get_template("message.md.j2").render(
+            message=message,
+            products=_products(dialect, message),
+            flows=tuple(_flows(dialect, message)),
+            tables=tuple(_tables(dialect, message)),
+            history=pedigree_text(message.pedigree),
+            examples=examples.get(message.name, []),
+        )
+    uses = _uses(dialect)
+    for field in dialect.fields:
+        pages[field_path(field)] = environment.get_template("tag.md.j2").render(
+            field=field,
+            uses=uses.get(field.name, ()),
+            limits=limits_text(field),
+            history=pedigree_text(field.pedigree),
+            code_history={code.value: pedigree_text(code.pedigree) for code in _codes(field)},
+        )
+    return pages
+
+
+def message_path(message: Message) -> str:
+    """Return the path of a message's page."""
+    return f"messages/{snake_case(message.name)}.md"
+
+
+def field_path(field: Field) -> str:
+    """Return the path of a tag's page."""
+    return f"tags/{field.tag}.md"
+
+
+def field_links(dialect: Dialect) -> dict[str, str]:
+    """Return the page of every field by its name."""
+    return {field.name: field_path(field) for field in dialect.fields}
+
+
+def cell(text: str) -> str:
+    """Make text fit into a table's cell."""
+    return " ".join(text.split()).replace("|", "\\|") or " "
+
+
+def _lines(wire: str) -> str:
+    """Break a long message between fields."""
+    found, line = [], ""
+    for field in wire.removesuffix("|").split("|"):
+        if line and len(line) + len(field) > 100:
+            found.append(line)
+            line = ""
+        line += f"{field}|"
+    return "\n".join([*found, line])
+
+
+# Messages
+
+
+def _families(dialect: Dialect) -> Iterator[tuple[str, list[tuple[Message, str, str]]]]:
+    found: dict[str, list[tuple[Message, str, str]]] = {}
+    for message in dialect.messages:
+        title = message.family.replace("_", " ").capitalize()
+        who = " and ".join(dict.fromkeys(sender for sender, _, _ in _flows(dialect, message)))
+        found.setdefault(title, []).append((message, message_path(message), who))
+    yield from found.items()
+
+
+def _products(dialect: Dialect, message: Message) -> tuple[str, ...]:
+    return tuple(
+        product.name for product in dialect.products if places_of(message, places(dialect, product.name))
+    )
+
+
+def _flows(dialect: Dialect, message: Message) -> Iterator[tuple[str, str, str]]:
+    """Yield sender, product and session types."""
+    for product in _products(dialect, message):
+        found: dict[str, list[str]] = {}
+        for place in places_of(message, places(dialect, product)):
+            found.setdefault(place.sender, []).append(place.session)
+        for sender, sessions in found.items():
+            yield sender, product, listed(tuple(sessions))
+
+
+def _tables(dialect: Dialect, message: Message) -> Iterator[Table]:
+    products = _products(dialect, message)
+    reach = tuple(places_of(message, places(dialect, product)) for product in products)
+    rules = tuple(one_of_text(rule) for rule in message.one_of)
+    yield Table("", "", tuple(_rows(message.members, products, reach)), rules)
+    for group, counter, attribute in _groups(message.members):
+        title = f"{counter.name} ({counter.tag}): entries of `{attribute}`, each a `{group.entry_class}`"
+        openers = listed(tuple(each.name for each in group.delimiters), "or")
+        text = " ".join(filter(None, (sentence(group.doc), count_text(group), f"{openers} opens an entry.")))
+        group_rules = tuple(one_of_text(rule) for rule in group.one_of)
+        yield Table(title, text, tuple(_rows(group.members, products, reach)), group_rules)
+
+
+def _groups(members: Iterable[Member]) -> Iterator[tuple[Group, Field, str]]:
+    for member in members:
+        if member.group is not None:
+            yield member.group, member.field, member.attribute
+            yield from _groups(member.group.members)
+
+
+def _rows(
+    members: tuple[Member, ...], products: tuple[str, ...], reach: tuple[tuple[Place, ...], ...]
+) -> Iterator[Row]:
+    siblings = {member.field.name: member.field for member in members}
+    for member in members:
+        field = member.field
+        found = tuple(presences(member, among) for among in reach)
+        texts = [sentence(member.doc)]
+        texts.append(_details(member, siblings, products, found))
+        if member.default is not None:
+            texts.append(f"If absent: {member.default}.")
+        if member.legacy_fields:
+            old = listed(tuple(f"{each.name} ({each.tag})" for each in member.legacy_fields))
+            texts.append(f"Also read from {old}.")
+        texts.append(pedigree_text(member.pedigree))
+        texts.append(sentence(member.why))
+        yield Row(
+            field.tag,
+            field.name,
+            f"../{field_path(field)}",
+            member.attribute,
+            _type(member),
+            tuple(_shown(each, member) for each in found),
+            " ".join(filter(None, texts)),
+        )
+
+
+def _details(
+    member: Member,
+    siblings: Mapping[str, Field],
+    products: tuple[str, ...],
+    found: tuple[frozenset[str], ...],
+) -> str:
+    """Say in words what the columns cannot: conditions, and what depends on session type or sender."""
+    plain = all(len(each) == 1 for each in found)
+    if plain and not member.required_when and not member.forbidden_when:
+        return ""
+    return presence_text(member, siblings, products)
+
+
+def _shown(found: frozenset[str], member: Member) -> str:
+    if len(found) > 1:
+        return "depends"
+    (presence,) = found
+    if presence == "optional" and member.required_when:
+        return "depends"
+    return _PRESENCE[presence]
+
+
+def _type(member: Member) -> str:
+    field = member.field
+    if member.group is not None:
+        return f"list of `{member.group.entry_class}`"
+    name = f"`{field.codeset.name}`" if field.codeset is not None else f"`{field.datatype.python}`"
+    unit = f", {field.unit}" if field.unit else ""
+    return f"{name}{unit}"
+
+
+# Tags
+
+
+def _codes(field: Field) -> tuple[Code, ...]:
+    return field.codeset.codes if field.codeset is not None else ()
+
+
+def _uses(dialect: Dialect) -> dict[str, list[Use]]:
+    found: dict[str, list[Use]] = {}
+    for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
+        for member in members:
+            found.setdefault(member.field.name, []).append(Use(name, "", "", member.doc))
+    for message in dialect.messages:
+        link = f"../{message_path(message)}"
+        for member, where in _deep(message.members, ""):
+            for field in (member.field, *member.legacy_fields):
+                text = member.doc if field is member.field else f"The older tag of {member.field.name}."
+                found.setdefault(field.name, []).append(Use(message.name, link, where, text))
+    for field in dialect.fields:
+        if field.length_field is not None:
+            uses = [
+                attrs.evolve(use, text=f"The length of {field.name}.") for use in found.get(field.name, ())
+            ]
+            found.setdefault(field.length_field, []).extend(uses)
+    return found
+
+
+def _deep(members: Iterable[Member], where: str) -> Iterator[tuple[Member, str]]:
+    for member in members:
+        yield member, where
+        if member.group is not None:
+            yield from _deep(member.group.members, member.field.name)

@@ -1,0 +1,161 @@
+"""The reference pages: complete, linked, and their examples run when they are written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codegen.errors import SpecError
+from codegen.model import Dialect, Location
+from codegen.reference import examples, pages
+from codegen.reference.examples import Example
+from codegen.reference.history import history
+from codegen.resolve import load_dialect
+from kalshi_fix_sansio import decode_strict
+from tests.codegen.harbour_spec import REPOSITORY
+
+SPEC = REPOSITORY / "spec" / "kalshi"
+
+
+@pytest.fixture(scope="module")
+def dialect() -> Dialect:
+    return load_dialect(SPEC)
+
+
+@pytest.fixture(scope="module")
+def shown(dialect: Dialect) -> dict[str, list[Example]]:
+    return examples.run(examples.load(dialect, SPEC))
+
+
+@pytest.fixture(scope="module")
+def written(dialect: Dialect, shown: dict[str, list[Example]]) -> dict[str, str]:
+    return pages.render(dialect, shown)
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The tables of a page by the first cell of their rows."""
+    cells = [re.split(r"(?<!\\)\|", line.strip("| ")) for line in page.splitlines() if line.startswith("|")]
+    return {row[0].strip(): [each.strip() for each in row[1:]] for row in cells}
+
+
+def test_every_message_and_every_tag_has_a_page_and_every_link_leads_to_one(
+    dialect: Dialect, written: dict[str, str]
+) -> None:
+    assert {name for name in written if name.startswith("tags/")} == {
+        f"tags/{field.tag}.md" for field in dialect.fields
+    }
+    assert sum(name.startswith("messages/") for name in written) == len(dialect.messages)
+    for name, page in written.items():
+        for link in re.findall(r"\]\(([^)]+)\)", page):
+            target = (Path("/") / name).parent / link
+            assert target.resolve().relative_to("/").as_posix() in written, (name, link)
+
+
+def test_every_field_of_a_message_stands_on_its_page_with_its_presence_by_product(
+    dialect: Dialect, written: dict[str, str]
+) -> None:
+    for message in dialect.messages:
+        found = rows(written[pages.message_path(message)])
+        for member in message.members:
+            assert str(member.field.tag) in found, (message.name, member.field.name)
+    order = rows(written["messages/new_order_single.md"])
+    assert order["11"][3:5] == ["yes", "yes"]
+    assert order["100"][3:5] == ["no", "never"]
+    assert order["126"][3:5] == ["depends", "depends"]
+    assert order["126"][5].endswith("Required when TimeInForce is GOOD_TILL_DATE.")
+    assert order["448"][1] == "`party_id`"
+    assert "dollars" in order["44"][2]
+    quote = rows(written["messages/quote.md"])
+    assert quote["38"][3] == "depends"
+    assert quote["38"][4].endswith("Not allowed from the client. Optional elsewhere.")
+
+
+def test_a_tags_page_has_its_values_and_the_messages_it_stands_in(written: dict[str, str]) -> None:
+    side = rows(written["tags/54.md"])
+    assert side["`1`"][:2] == ["Buy", "`Side.BUY`"]
+    assert "[NewOrderSingle](../messages/new_order_single.md)" in side
+    assert "never shown" in written["tags/96.md"]
+    assert "The length of RawData." in written["tags/95.md"]
+    assert "NoPartyIDs" in written["tags/448.md"]
+
+
+def test_sessions_hosts_and_history(dialect: Dialect, written: dict[str, str]) -> None:
+    found = rows(written["sessions.md"])
+    for session in dialect.session_types:
+        assert found[session.name][0] == str(session.port)
+    assert all(endpoint.host in written["sessions.md"] for endpoint in dialect.endpoints)
+    steps = history(dialect)
+    assert [step.date for step in steps] == sorted((step.date for step in steps), reverse=True)
+    assert any("MDEntryDate (272) added." in step.lines for step in steps)
+
+
+def test_the_examples_are_what_the_library_sends_and_reads(
+    dialect: Dialect, shown: dict[str, list[Example]], written: dict[str, str]
+) -> None:
+    for message in dialect.messages:
+        page = written[pages.message_path(message)]
+        for example in shown[message.name]:
+            assert (
+                type(decode_strict(example.wire.replace("|", "\x01").encode("latin-1"))).__name__
+                == message.name
+            )
+            assert example.source in page
+            assert example.wire in page.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("  NewOrderSingle:", "  NewOrderSimple:", "there is no message `NewOrderSimple`; did you mean"),
+        ("  Heartbeat:\n", "  Logout:\n", "twice"),
+        ("session: KalshiMD", "session: KalshiXX", "there is no session type `KalshiXX`"),
+        (
+            "        ClOrdID: order-1\n",
+            "        ClOrdIDs: order-1\n",
+            "NewOrderSingle has no `ClOrdIDs`; did you",
+        ),
+        (
+            "ExpireTime: 20260817-20",
+            "ExpireTime: 2026-08-17 20",
+            "is no UTCTIMESTAMP; write it as on the wire",
+        ),
+    ],
+)
+def test_a_mistake_in_an_example_is_named_with_its_place(
+    dialect: Dialect, tmp_path: Path, before: str, after: str, complaint: str
+) -> None:
+    text = (SPEC / examples.FILE).read_text(encoding="utf-8")
+    assert before in text
+    (tmp_path / examples.FILE).write_text(text.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(SpecError, match=re.escape(complaint)):
+        examples.load(dialect, tmp_path)
+
+
+def test_a_message_without_an_example_is_named(dialect: Dialect, tmp_path: Path) -> None:
+    (tmp_path / examples.FILE).write_text(
+        "examples:\n  Heartbeat:\n    - {session: KalshiNR, sender: client, fields: {}}\n", encoding="utf-8"
+    )
+    with pytest.raises(SpecError, match="message `NewOrderSingle` has no example; add one"):
+        examples.load(dialect, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("message = None", "KeyError"),
+        ("from kalshi_fix_sansio import TestRequest\nmessage = TestRequest()", "TypeError"),
+        (
+            (
+                "from kalshi_fix_sansio import SecurityStatusRequest\n"
+                "message = SecurityStatusRequest(subscription_request_type='1', symbol='X')"
+            ),
+            "SecurityStatusRequest",
+        ),
+    ],
+)
+def test_an_example_that_does_not_run_or_is_not_allowed_is_refused(source: str, fault: str) -> None:
+    bad = Example("X", "margin", "KalshiNR", "client", source, Location("examples.yaml", 7))
+    with pytest.raises(SpecError, match=rf"examples.yaml:7: the example of X fails: .*{fault}"):
+        examples.run({"X": [bad]})
