@@ -1,7 +1,8 @@
 """Reads a spec folder, and the folders it extends, into named entries with their locations.
 
 A folder holds `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
-`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml` and `messages/<family>.yaml`.
+`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml` and `messages/<family>.yaml`;
+`differences.yaml` and `reviewed.yaml` are notes on its sources, for `codegen.diff`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
 BESIDE = frozenset({"examples.yaml"})
 """Files of a spec folder that other parts of this program read."""
 
-SECTIONS = ("datatypes", "fields", "codesets", "groups", "components", "sessions", "messages")
+SECTIONS = ("datatypes", "fields", "codesets", "groups", "components", "sessions", "messages", "texts")
 """What a dialect names; fields, groups and components share one set of names."""
 
 _KINDS = {
@@ -32,7 +33,12 @@ _KINDS = {
     "header.yaml": "block",
     "trailer.yaml": "block",
     "sessions.yaml": "sessions",
+    "texts.yaml": "texts",
+    "differences.yaml": "differences",
+    "reviewed.yaml": "reviewed",
 }
+_NOTES = ("differences", "reviewed")
+"""What is kept as it is, for others to make sense of."""
 
 _NESTED = ("members", "codes")
 """What `extend` merges by name rather than replaces."""
@@ -70,6 +76,8 @@ class Source:
     """`header` and `trailer`."""
     hosts: dict[str, Entry] = attrs.field(factory=dict)
     """By environment."""
+    notes: dict[str, list[Map]] = attrs.field(factory=lambda: {name: [] for name in _NOTES})
+    """Files about the sources rather than the dialect, by kind, base first."""
     location: Location = attrs.field(factory=lambda: Location("", 1))
     """The manifest of the dialect itself."""
 
@@ -147,7 +155,9 @@ def _read_folder(found: tuple[Path, Map], source: Source, mistakes: Mistakes) ->
         content = _read(path, kind, mistakes) if path.is_file() else None
         if content is None:
             continue
-        if kind == "block":
+        if kind in _NOTES:
+            source.notes[kind].append(content)
+        elif kind == "block":
             stem, default = path.stem, content.get("source")
             members = Map({"members": content.mapping("members")}, {}, content.location)
             replace, known = content.get("replace"), source.blocks.get(stem)

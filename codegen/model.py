@@ -216,6 +216,24 @@ class Message:
 
 
 @attrs.frozen
+class KnownText:
+    """A value of Text (58) that a message is known to carry; others are to be expected."""
+
+    message: Message
+    value: str
+    field: Field | None
+    """The coded field that says the same in short, such as OrdRejReason; None where none is known to."""
+    code: Code | None
+    """Its value then."""
+    doc: str
+    pedigree: Pedigree
+    source: str
+    location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
+
+
+@attrs.frozen
 class SessionType:
     """One session type of the venue."""
 
@@ -279,6 +297,8 @@ class Dialect:
     environments: tuple[str, ...]
     versions: tuple[tuple[str, str], ...] = ()
     """The venue's changelog, oldest first: version and ISO date."""
+    texts: tuple[KnownText, ...] = ()
+    """Known values of Text (58), message by message."""
 
     @property
     def version(self) -> str:

@@ -13,6 +13,7 @@ from codegen.model import Location
 from codegen.naming import FIX_NAME, is_class_name
 from codegen.nodes import Scalar
 from codegen.scopes import Places
+from codegen.texts import known_texts
 
 _HEADER_START = (8, 9, 35)
 _TRAILER_END = 10
@@ -64,6 +65,7 @@ def load_dialect(folder: Path) -> model.Dialect:
         session_types=session_types,
         endpoints=endpoints,
         environments=elements.environment_names(context),
+        texts=known_texts(context, messages),
         versions=tuple(
             (name, node.text)
             for name, (node, _) in source.merged("versions").items()

@@ -1,0 +1,57 @@
+"""Resolves the known values of Text (58)."""
+
+from __future__ import annotations
+
+from codegen import model
+from codegen.context import Context, text
+from codegen.errors import did_you_mean
+from codegen.nodes import Map, Scalar
+
+
+def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.KnownText, ...]:
+    """Every known text, in the order of the file; a message, field or code that there is not is noted."""
+    by_name = {message.name: message for message in messages}
+    found: list[model.KnownText] = []
+    for name, entry in context.source.sections["texts"].items():
+        if not context.require(name, by_name, "message", entry.location):
+            continue
+        for value in entry.node:
+            node = entry.node.mapping(value)
+            where = entry.node.at(value)
+            field, code = _meaning(context, by_name[name], node.mapping("means"))
+            found.append(
+                model.KnownText(
+                    message=by_name[name],
+                    value=value,
+                    field=field,
+                    code=code,
+                    doc=text(node, "doc"),
+                    pedigree=context.pedigree(node),
+                    source=context.sources(node, entry.source, f"text `{value}` of `{name}`", where),
+                    location=where,
+                    why=text(node, "why"),
+                )
+            )
+    return tuple(found)
+
+
+def _meaning(
+    context: Context, message: model.Message, means: Map
+) -> tuple[model.Field | None, model.Code | None]:
+    """The field of the message and its code that say the same."""
+    for name, value in means.entries.items():
+        field = next((member.field for member in message.members if member.field.name == name), None)
+        if field is None:
+            known = [member.field.name for member in message.members]
+            what = f"`{name}` is not a field of message `{message.name}`"
+            context.mistakes.add(means.at(name), what, did_you_mean(name, known))
+            continue
+        codes = field.codeset.codes if field.codeset is not None else ()
+        written = value.text if isinstance(value, Scalar) else ""
+        code = next((code for code in codes if written in (code.name, code.value)), None)
+        if code is None:
+            what = f"`{written}` is not a code of `{name}`"
+            context.mistakes.add(means.at(name), what, did_you_mean(written, [code.name for code in codes]))
+            continue
+        return field, code
+    return None, None
