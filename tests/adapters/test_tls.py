@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,19 +20,16 @@ from kalshi_fix_adapters.errors import (
 from kalshi_fix_adapters.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority, ServerIdentity
 from kalshi_fix_sansio.errors import ConfigurationError
+from tests.adapters.certificates import fingerprint, leaf
 from tests.adapters.peers import hang_up, keep_silent, listening, talk_nonsense, unused_port
+from tests.adapters.tls_cases import GOOD, HOST, TLS_CASES, TRUSTED, TlsCase
 
-HOST = "127.0.0.1"
 AUTHORITY = Authority()
 CA = AUTHORITY.certificate_pem.decode()
 SERVER = AUTHORITY.issue()
 
 
-def leaf(identity: ServerIdentity) -> str:
-    return identity.certificate_pem.decode().split("-----END")[0] + "-----END CERTIFICATE-----\n"
-
-
-FINGERPRINT = hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf(SERVER))).hexdigest()
+FINGERPRINT = fingerprint(SERVER)
 
 
 def shake_hands(settings: Tls, identity: ServerIdentity = SERVER, host: str = HOST) -> str | None:
@@ -73,14 +69,16 @@ def test_a_certificate_for_another_host_is_rejected() -> None:
     assert shake_hands(Tls(ca_data=CA, server_name="fix.example"), elsewhere)
 
 
-def test_an_expired_certificate_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = ssl.SSLCertVerificationError()
-    error.verify_code, error.verify_message = 10, "certificate has expired"
-    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", _raiser(error))
-    with pytest.raises(
-        CertificateRejectedError, match=r"certificate has expired.*check this machine's clock"
-    ):
-        shake_hands(Tls(ca_data=CA))
+@pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.name)
+def test_what_can_be_wrong_with_the_other_end(case: TlsCase) -> None:
+    with case.serve() as port, pytest.raises(ConnectionFailedError) as caught:
+        open_socket(HOST, port, case.settings, case.timeout)
+    case.check(caught.value, port)
+
+
+@pytest.mark.parametrize("settings", TRUSTED.values(), ids=TRUSTED)
+def test_what_can_be_right_with_it(settings: Tls) -> None:
+    assert shake_hands(settings, GOOD) in {"TLSv1.2", "TLSv1.3"}
 
 
 def _raiser(error: Exception) -> Callable[..., Any]:

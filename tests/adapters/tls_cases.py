@@ -1,0 +1,201 @@
+"""Everything that can be wrong between a client and the other end's TLS: what the client must say to it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import struct
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+
+import attrs
+
+from kalshi_fix_adapters.errors import (
+    CertificateRejectedError,
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    TlsError,
+)
+from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_adapters.venue.identities import ServerIdentity
+from tests.adapters.certificates import Issuer, fingerprint, leaf, self_signed
+from tests.adapters.peers import Handler, hang_up, keep_silent, listening, talk_nonsense
+
+HOST = "127.0.0.1"
+ISSUER = Issuer()
+TRUST = Tls(ca_data=ISSUER.pem)
+GOOD = ISSUER.issue()
+SHORT = 0.2
+"""Seconds after which a case gives up that waits for what never comes."""
+_DAY = timedelta(days=1)
+
+
+def reset(connection: socket.socket) -> None:
+    """Cut the connection as a crash would, when the client has begun."""
+    connection.recv(1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def hang_up_later(connection: socket.socket) -> None:
+    """Read what the client says, and go without a word."""
+    connection.recv(65536)
+    hang_up(connection)
+
+
+def old_tls() -> ssl.SSLContext:
+    """A server that knows nothing newer than TLS 1.1."""
+    context = GOOD.ssl_context()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+@attrs.frozen
+class TlsCase:
+    """One server, what the client trusts, and what it must raise."""
+
+    name: str
+    error: type[ConnectionFailedError]
+    text: str
+    """After the name of the other end, `{peer}`: a regular expression."""
+    settings: Tls = TRUST
+    server: ServerIdentity | Callable[[], ssl.SSLContext] | Handler = GOOD
+    timeout: float = 10.0
+
+    def serve(self) -> contextlib.AbstractContextManager[int]:
+        """Serve one connection; yields the port."""
+        if isinstance(self.server, ServerIdentity):
+            return listening(self.no_byte_comes, self.server.ssl_context())
+        if self.server is old_tls:
+            return listening(self.no_byte_comes, old_tls())
+        return listening(self.server)  # type: ignore[arg-type]
+
+    def no_byte_comes(self, connection: socket.socket) -> None:
+        """Hold that nothing is sent to whom is not trusted."""
+        with contextlib.suppress(OSError):
+            self.received.append(connection.recv(4096))
+
+    received: list[bytes] = attrs.field(factory=list, init=False)
+
+    def check(self, error: ConnectionFailedError, port: int) -> None:
+        """Hold that the client said what it must."""
+        assert type(error) is self.error
+        assert re.fullmatch(self.text.format(peer=f"{HOST}:{port}"), str(error)), str(error)
+        assert b"".join(self.received) == b""
+
+
+_GATEWAY = "check that host and port are a TLS gateway"
+_CLOSED = r"{peer} closed the connection during the TLS handshake \(%s\); " + _GATEWAY
+_OUTDATED = r"the certificate of {peer} is not valid at this time \(%s\); check this machine's clock"
+_UNKNOWN = (
+    r"the certificate of {peer} does not verify \(%s\); give the CA that signed it \(ca_file\), or pin the "
+    "certificate"
+)
+_WRONG_PIN = (
+    r"the certificate of {peer} is not the pinned one \(its SHA-256 is [0-9a-f]{{64}}\); if the venue has "
+    "renewed it, verify the new one by another way and pin that"
+)
+_WRONG_NAME = (
+    "the certificate of {peer} is not for %s; check the host, or set the server name that the certificate "
+    "carries"
+)
+
+TLS_CASES = (
+    TlsCase(
+        "expired",
+        CertificateRejectedError,
+        _OUTDATED % "certificate has expired",
+        server=ISSUER.issue(-2 * _DAY, -_DAY),
+    ),
+    TlsCase(
+        "not yet valid",
+        CertificateRejectedError,
+        _OUTDATED % "certificate is not yet valid",
+        server=ISSUER.issue(_DAY, 2 * _DAY),
+    ),
+    TlsCase(
+        "another name",
+        CertificateRejectedError,
+        _WRONG_NAME % re.escape(HOST),
+        server=ISSUER.issue(names=["fix.example"]),
+    ),
+    TlsCase(
+        "another name than the one set",
+        CertificateRejectedError,
+        _WRONG_NAME % re.escape("fix.example"),
+        settings=attrs.evolve(TRUST, server_name="fix.example"),
+    ),
+    TlsCase(
+        "self-signed",
+        CertificateRejectedError,
+        _UNKNOWN % "self-signed certificate",
+        server=self_signed(),
+    ),
+    TlsCase(
+        "another authority",
+        CertificateRejectedError,
+        _UNKNOWN % "unable to get local issuer certificate",
+        settings=Tls(),
+    ),
+    TlsCase(
+        "another pin",
+        CertificateRejectedError,
+        _WRONG_PIN,
+        settings=Tls(pinned_sha256=fingerprint(self_signed())),
+    ),
+    TlsCase(
+        "the right authority and another pin",
+        CertificateRejectedError,
+        _WRONG_PIN,
+        settings=attrs.evolve(TRUST, pinned_sha256=fingerprint(self_signed())),
+    ),
+    TlsCase(
+        "the right pin and authority and another name",
+        CertificateRejectedError,
+        _WRONG_NAME % re.escape("fix.example"),
+        settings=attrs.evolve(TRUST, pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
+    ),
+    TlsCase(
+        "the right pin and another authority",
+        CertificateRejectedError,
+        _UNKNOWN % "unable to get local issuer certificate",
+        settings=Tls(ca_data=Issuer().pem, pinned_sha256=fingerprint(GOOD)),
+    ),
+    TlsCase(
+        "TLS 1.1",
+        TlsError,
+        r"{peer} offers no TLS 1\.2 or newer \(\w+\); check that it is the venue's gateway",
+        server=old_tls,
+    ),
+    TlsCase(
+        "no TLS",
+        TlsError,
+        r"{peer} does not speak TLS; check the port, or use Plaintext\(\) for a proxy on this machine",
+        server=talk_nonsense,
+    ),
+    TlsCase(
+        "silence",
+        ConnectTimeoutError,
+        "{peer} did not complete the TLS handshake within 0.2 s; check host, port and firewall, or "
+        "allow more time",
+        server=keep_silent,
+        timeout=SHORT,
+    ),
+    TlsCase("reset", TlsError, _CLOSED % "Connection reset by peer", server=reset),
+    TlsCase("end of file", TlsError, _CLOSED % "end of file", server=hang_up_later),
+)
+TRUSTED = {
+    "an authority": TRUST,
+    "an authority and a pin": attrs.evolve(TRUST, pinned_sha256=fingerprint(GOOD)),
+    "a pin alone": Tls(pinned_sha256=fingerprint(GOOD)),
+    "a pin alone, another name": Tls(pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
+}
+"""What a client may trust that meets the right server."""
+GOOD_PEM = leaf(GOOD)
