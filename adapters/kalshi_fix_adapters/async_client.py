@@ -1,0 +1,269 @@
+"""What every client in an event loop has in common: the user's side of it, over what one loop has to give.
+
+`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` are two of them; docs/write-an-adapter.md
+leads to another one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from kalshi_fix_adapters._client_core import Attempt, ClientCore
+from kalshi_fix_adapters.connection_events import ClientEvent
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+
+__all__ = ["CHUNK", "GOODBYE", "AsyncClient", "Attempt", "Stream"]
+
+CHUNK = 64 * 1024
+"""Bytes to read or write at once."""
+GOODBYE = 2.0
+"""Seconds that closing a transport may take before it is dropped."""
+T = TypeVar("T")
+
+
+class AsyncClient(ABC):
+    """One client of one session type. Its methods may be called from any number of tasks of one loop."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self.core = ClientCore(plan, wake=self.wake)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.core}>"
+
+    # What a loop has to give
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Let everything that waits look again: the task that moves the bytes, and every `wait`."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """See to it that `core.output` gets written; a message was put there."""
+
+    @abstractmethod
+    async def wait(
+        self,
+        ready: Callable[[], T | None],
+        timeout: float | None,  # noqa: ASYNC109
+        *,
+        yields: bool = True,
+    ) -> T | None:
+        """Call `ready` now and whenever woken, until it returns something, and return that.
+
+        Nothing may be awaited between that call and the return: what `ready` has taken would be lost by a
+        cancellation. None after `timeout` seconds, if there is such a limit. With `yields`, other tasks get
+        their turn even when `ready` has something at once.
+        """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start the task that moves the bytes; `core.begin` was called."""
+
+    @abstractmethod
+    async def finish(self) -> None:
+        """Wait until that task has ended, even if this is cancelled; then end it sooner, if possible."""
+
+    # The user's side
+
+    @property
+    def logged_on(self) -> LoggedOn | None:
+        """The venue's last Logon and what was agreed; None before the first."""
+        return self.core.logged_on
+
+    @property
+    def ended(self) -> SessionEnded | None:
+        """How the last session ended, once the client is over; None before."""
+        return self.core.ended
+
+    @property
+    def is_logged_on(self) -> bool:
+        """Whether something can be sent now."""
+        return self.core.is_logged_on
+
+    async def open(self) -> Self:
+        """Connect and log on; entering the context does this.
+
+        Raises:
+            ConnectionFailedError: or one of its kinds: no connection, or TLS failed.
+            LogonRefusedError: the venue refused the Logon.
+            LogonFailedError: the Logon was not answered as it should be.
+            StoreError: the store cannot be opened or read.
+            LocalProtocolError: the client is open, or the Logon's fields are not allowed.
+        """
+        self.core.begin()
+        try:
+            await self.start()
+            await self.wait(lambda: self.core.over or self.core.logged_on, None)
+            if self.core.logged_on is None:
+                raise self.core.error or self.core.closed_error()
+        except BaseException:
+            await self._leave(clean=False)
+            raise
+        return self
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._leave(clean=error is None)
+
+    async def logout(self, text: str | None = None) -> SessionEnded | None:
+        """Log out, wait for the venue's answer and close the connection; leaving the context does this.
+
+        Events that are still in the queue can be taken afterwards. Returns how the session ended. Cancelled,
+        it stops waiting; the logout goes on.
+
+        Raises:
+            ClientTimeoutError: the connection could not be closed in time.
+        """
+        self.core.logout(text)
+        # The session has its own deadline for the answer, equal to the plan's; some more for the last bytes.
+        bound = self.core.plan.timeout + 3 * GOODBYE
+        if not await self.wait(lambda: self.core.over or None, bound):
+            raise ClientTimeoutError(
+                "the connection could not be closed in time; leave the context to drop it"
+            )
+        return self.core.ended
+
+    async def send(
+        self,
+        message: Message,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        timeout: float | None = 10.0,  # noqa: ASYNC109 - the same signature in every adapter
+    ) -> int:
+        """Send a message; return its MsgSeqNum. Waits for room while the venue reads too slowly.
+
+        Cancelled, it has sent nothing. A message is never kept for a later connection.
+
+        Raises:
+            LocalProtocolError: or one of its kinds: the message may not be sent here; nothing was.
+            ClientTimeoutError: the venue has not read in time; nothing was sent.
+            NotConnectedError: the client is not logged on; nothing was sent.
+        """
+        if not await self.wait(lambda: not self.core.congested or None, timeout, yields=False):
+            raise ClientTimeoutError(
+                "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
+                "more time"
+            )
+        number = self.core.send(message, header_fields)
+        self.flush()
+        return number
+
+    async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
+        """Wait for the next event and return it; this says that you are done with the one before.
+
+        Cancelled, it has taken none.
+
+        Raises:
+            ClientTimeoutError: none came within `timeout` seconds.
+            SessionClosedError: the client is over, and its last event was taken.
+        """
+        event: ClientEvent | None = await self.wait(self._take, timeout)
+        if event is None:
+            raise ClientTimeoutError(
+                f"nothing came within {timeout:g} s; wait longer, or check what was sent"
+            )
+        return event
+
+    def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
+        """Iterate over events until the client is over; stop early when none comes for `timeout` seconds."""
+        return Stream(self, self._take_or_stop, timeout)
+
+    def messages(self, timeout: float | None = None) -> Stream[Message]:
+        """Iterate over what the venue sends: application messages, and rejects of your own messages.
+
+        Stops when none comes for `timeout` seconds, and after `logout`. `events` tells more, such as
+        what a reject answers.
+
+        Raises:
+            SessionInterruptedError: the connection was lost, the client connects again; go on iterating.
+            SessionClosedError: the client is over for another reason than your logout.
+        """
+        return Stream(self, self._take_message, timeout)
+
+    async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+        """Ask the venue for a Heartbeat; return the seconds it took.
+
+        Raises:
+            ClientTimeoutError: it did not come within `timeout` seconds.
+            NotConnectedError: the client is not logged on, or not any more.
+        """
+        test_req_id = self.core.test_request()
+        self.flush()
+        self.wake()
+        seconds = await self.wait(lambda: self._answer(test_req_id), timeout)
+        if seconds is None:
+            raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
+        return seconds
+
+    def stop_reconnecting(self) -> None:
+        """Keep the present connection, but make no other; one that is waited for is given up."""
+        self.core.stop_reconnecting()
+
+    # Inside
+
+    async def _leave(self, *, clean: bool) -> None:
+        self.core.logout()
+        try:
+            await self.finish()
+        finally:
+            self.core.close(clean=clean)
+
+    def _take(self) -> ClientEvent | None:
+        event = self.core.take()
+        if event is None and self.core.over:
+            raise self.core.closed_error()
+        return event
+
+    def _take_or_stop(self) -> ClientEvent | None:
+        event = self.core.take()
+        if event is None and self.core.over:
+            raise StopAsyncIteration
+        return event
+
+    def _take_message(self) -> Message | None:
+        while (event := self.core.take()) is not None:
+            message = self.core.message_of(event)
+            if message is not None:
+                return message
+        if self.core.over:
+            raise StopAsyncIteration if self.core.ended_as_wanted else self.core.closed_error()
+        return None
+
+    def _answer(self, test_req_id: str) -> float | None:
+        seconds = self.core.round_trip(test_req_id)
+        if seconds is None and not self.core.is_logged_on:
+            raise self.core.closed_error(NotConnectedError)
+        return seconds
+
+
+class Stream(Generic[T]):
+    """An asynchronous iterator over what a client receives. It holds nothing, so it may be dropped at any
+    time, and a cancellation or an exception does not end it."""
+
+    def __init__(self, client: AsyncClient, take: Callable[[], T | None], timeout: float | None) -> None:
+        self._client = client
+        self._take = take
+        """Raises StopAsyncIteration at the end."""
+        self._timeout = timeout
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        found = await self._client.wait(self._take, self._timeout)
+        if found is None:
+            raise StopAsyncIteration
+        return found
