@@ -21,6 +21,7 @@ from kalshi_fix_sansio.events import (
     LoggedOn,
     MessageReceived,
     MessageRejected,
+    MessagesLost,
     RejectReceived,
     SequenceSkipped,
     SessionEnded,
@@ -108,7 +109,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._refuse(None)
             case MessageRejected(message=rejected, problems=problems):
                 return self._take_own_reject(rejected, problems)
-            case GapDetected() | SequenceSkipped():
+            case GapDetected() | SequenceSkipped() | MessagesLost():
                 return self._lose(StaleReason.GAP)
             case SessionEnded():
                 self._requests.clear()
@@ -238,13 +239,12 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def _refuse(self, request: MarketDataRequest | None) -> list[BookUpdate]:
         """Take a refusal, of a request if it is known which."""
-        refused = []
-        for symbol in self._requests.refuse(request):
-            book = self._books.get(symbol)
-            if book is not None and book.state is BookState.WAITING:
-                self._requests.subscribed.discard(symbol)
-                refused.append(symbol)
-        return self._lose(StaleReason.REQUEST_REFUSED, refused)
+        waiting = [
+            symbol
+            for symbol in self._requests.refuse(request)
+            if symbol in self._books and self._books[symbol].state is BookState.WAITING
+        ]
+        return self._lose(StaleReason.REQUEST_REFUSED, waiting)
 
     def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
         """Make books stale that were relied on; None: all of them."""

@@ -1,0 +1,137 @@
+"""Market data as a venue would send it, written in words; every message goes over the wire and back."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from kalshi_fix_sansio import (
+    AggressorSide,
+    Header,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDEntryType,
+    MDFullEntry,
+    MDIncEntry,
+    MDReqSymbol,
+    MDUpdateAction,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import BookUpdate, Level, OrderBook, OrderBooks
+from tests.helpers import CODEC, KEY_ID, raw
+
+A, B, C = "KXHIGHNY-26AUG21-B80", "KXHIGHNY-26AUG21-B82", "BTC-PERP"
+NOON = datetime(2026, 8, 21, 12, tzinfo=UTC)
+M = TypeVar("M", bound=Message)
+
+_TYPES = {"bid": MDEntryType.BID, "offer": MDEntryType.OFFER, "trade": MDEntryType.TRADE}
+_ACTIONS = {"new": MDUpdateAction.NEW, "change": MDUpdateAction.CHANGE, "delete": MDUpdateAction.DELETE}
+_ENTRY = re.compile(
+    r"(?:(?P<action>new|change|delete|[3-9]) )?(?P<type>bid|offer|trade|[A-Za-z3-9])(?: (?P<size>[-0-9.]+))?"
+    r" at (?P<price>[-0-9.]+)(?: by (?P<by>buy|sell))?(?: in (?P<symbol>\S+))?"
+)
+
+
+def over_the_wire(message: M) -> M:
+    """The same message as the other side reads it."""
+    header = Header(
+        msg_type=message.MSG_TYPE,
+        sender_comp_id="KalshiMD",
+        target_comp_id=KEY_ID,
+        msg_seq_num=2,
+        sending_time=NOON,
+    )
+    decoded = CODEC.decode(CODEC.encode(message, header))
+    assert isinstance(decoded, type(message))
+    assert not decoded.problems
+    return decoded
+
+
+def from_wire(fields: str) -> Message:
+    """What a message reads as whose fields are given from MsgType on, `|` for SOH."""
+    msg_type, _, body = fields.partition("|")
+    head = f"49=KalshiMD|56={KEY_ID}|34=2|52=20260821-12:00:00.000|"
+    return CODEC.decode(raw(f"{msg_type}|{head}{body}"))
+
+
+def parts(text: str) -> dict[str, Any]:
+    """`new bid 5 at 0.40`, `trade 3 at 0.41 by buy`, `delete offer at 0.50 in OTHER`."""
+    match = _ENTRY.fullmatch(text)
+    assert match is not None, text
+    return match.groupdict()
+
+
+def snapshot(*levels: str, symbol: str = A) -> MarketDataSnapshotFullRefresh:
+    """A whole book: `bid 5 at 0.40` and so on."""
+    entries = [
+        MDFullEntry(
+            md_entry_type=_TYPES.get(found["type"], found["type"]),
+            md_entry_px=found["price"],
+            md_entry_size=found["size"],
+            md_entry_date=NOON.date(),
+            md_entry_time=NOON.time(),
+        )
+        for found in map(parts, levels)
+    ]
+    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
+
+
+def update(*entries: str, at: float | None = 0.0, symbol: str = A) -> MarketDataIncrementalRefresh:
+    """Changes, some seconds `at` after noon, or without a date as on margin."""
+    day, instant = stamp(at)
+    made = [
+        MDIncEntry(
+            md_update_action=_ACTIONS.get(found["action"] or "new", found["action"]),
+            symbol=found["symbol"] or symbol,
+            md_entry_type=_TYPES.get(found["type"], found["type"]),
+            md_entry_px=found["price"],
+            md_entry_size=found["size"] or "0.00",
+            md_entry_date=day,
+            md_entry_time=instant,
+            aggressor_side=found["by"] and AggressorSide[found["by"].upper()],
+        )
+        for found in map(parts, entries)
+    ]
+    return over_the_wire(MarketDataIncrementalRefresh(md_entries=made))
+
+
+def stamp(at: float | None) -> tuple[date | None, time | None]:
+    if at is None:
+        return None, None
+    moment = NOON + timedelta(seconds=at)
+    return moment.date(), moment.time()
+
+
+def request(kind: str, *symbols: str) -> MarketDataRequest:
+    """0: once, 1: with updates, 2: stop."""
+    return MarketDataRequest(
+        subscription_request_type=kind, related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols]
+    )
+
+
+def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
+    """Give messages as the session does; return the one update that the last of them made."""
+    updates: list[BookUpdate] = []
+    for message in messages:
+        updates = books.apply(MessageReceived(message))
+    (only,) = updates
+    return only
+
+
+def shown(book: OrderBook) -> str:
+    """Bids and offers, the best ones next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
+    bids = [_level(level) for level in book.bids][::-1]
+    return " ".join([*bids, "|", *(_level(level) for level in book.offers)])
+
+
+def _level(level: Level) -> str:
+    return f"{level.size.normalize():f}@{level.price.quantize(Decimal('0.01'))}"
+
+
+def kinds(update: BookUpdate) -> list[str]:
+    """The names of its discrepancies."""
+    return [found.kind.name for found in update.discrepancies]

@@ -1,0 +1,165 @@
+"""Order books as plainly as they can be written: lists of levels, searched from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio.trading import DiscrepancyKind
+
+Row = tuple[str, Decimal, Decimal]
+"""MDEntryType, price, size."""
+Stamp = tuple[date, time]
+
+
+@attrs.frozen
+class Entry:
+    """One entry of an update, as values of the wire."""
+
+    action: str
+    symbol: str
+    kind: str
+    price: Decimal
+    size: Decimal
+    stamp: Stamp | None = None
+
+
+@attrs.define
+class SlowBook:
+    state: str = "WAITING"
+    rows: list[Row] = attrs.field(factory=list)
+    newest: Stamp | None = None
+
+    def side(self, kind: str) -> list[tuple[Decimal, Decimal]]:
+        rows = [(price, size) for row_kind, price, size in self.rows if row_kind == kind]
+        return sorted(rows, reverse=kind == "0")
+
+    @property
+    def is_crossed(self) -> bool:
+        return any(bid >= offer for bid, _ in self.side("0") for offer, _ in self.side("1"))
+
+
+@attrs.define
+class Told:
+    """What became of one book by one message."""
+
+    levels: list[tuple[str, Decimal, Decimal, Decimal]] = attrs.field(factory=list)
+    trades: list[tuple[Decimal, Decimal]] = attrs.field(factory=list)
+    kinds: list[str] = attrs.field(factory=list)
+    touched_best: bool = False
+
+
+class SlowBooks:
+    def __init__(self, tolerated: frozenset[DiscrepancyKind]) -> None:
+        self.tolerated = {kind.name for kind in tolerated}
+        self.books: dict[str, SlowBook] = {}
+
+    def interrupt(self) -> None:
+        """The session ends, or a gap opens."""
+        for book in self.books.values():
+            self._make_stale(book)
+
+    def snapshot(self, symbol: str, rows: Sequence[Row]) -> Told:
+        book = self.books[symbol] = SlowBook("LIVE")
+        told = Told()
+        good: list[Row] = []
+        for kind, price, size in rows:
+            if kind not in ("0", "1"):
+                self._misfit(book, told, "UNKNOWN_ENTRY_TYPE")
+            elif price <= 0:
+                self._misfit(book, told, "BAD_PRICE")
+            elif size <= 0:
+                self._misfit(book, told, "BAD_SIZE")
+            else:
+                if any(row[:2] == (kind, price) for row in good):
+                    self._misfit(book, told, "LEVEL_EXISTS")
+                    good = [row for row in good if row[:2] != (kind, price)]
+                good.append((kind, price, size))
+        if book.state == "LIVE":
+            book.rows = good
+            if book.is_crossed:
+                self._misfit(book, told, "CROSSED")
+        return told
+
+    def update(self, entries: Sequence[Entry]) -> dict[str, Told]:
+        all_told: dict[str, Told] = {}
+        for entry in entries:
+            book = self.books.setdefault(entry.symbol, SlowBook())
+            told = all_told.setdefault(entry.symbol, Told())
+            if entry.kind == "2":
+                self._trade(book, told, entry)
+            elif book.state == "WAITING":
+                self._misfit(book, told, "NO_SNAPSHOT")
+            elif book.state == "LIVE":
+                self._level(book, told, entry)
+        for symbol, told in all_told.items():
+            book = self.books[symbol]
+            if told.touched_best and book.is_crossed:
+                self._misfit(book, told, "CROSSED")
+        return {symbol: told for symbol, told in all_told.items() if told.levels or told.trades or told.kinds}
+
+    def _trade(self, book: SlowBook, told: Told, entry: Entry) -> None:
+        if entry.price <= 0:
+            self._misfit(book, told, "BAD_PRICE")
+        elif entry.size <= 0:
+            self._misfit(book, told, "BAD_SIZE")
+        else:
+            told.trades.append((entry.price, entry.size))
+
+    def _level(self, book: SlowBook, told: Told, entry: Entry) -> None:
+        if entry.kind not in ("0", "1"):
+            self._misfit(book, told, "UNKNOWN_ENTRY_TYPE")
+            return
+        if entry.stamp is not None:
+            late = book.newest is not None and entry.stamp < book.newest
+            if late and not self._misfit(book, told, "OUT_OF_ORDER"):
+                return
+            book.newest = entry.stamp
+        found = [row for row in book.rows if row[:2] == (entry.kind, entry.price)]
+        if entry.action not in ("0", "1", "2"):
+            self._misfit(book, told, "UNKNOWN_ACTION")
+            return
+        if entry.action == "2":
+            if not found:
+                self._misfit(book, told, "LEVEL_MISSING")
+                return
+            size = Decimal(0)
+        else:
+            size = entry.size
+            if size <= 0:
+                self._misfit(book, told, "BAD_SIZE")
+                return
+            if not found and entry.price <= 0:
+                self._misfit(book, told, "BAD_PRICE")
+                return
+            if not found and entry.action == "1" and not self._misfit(book, told, "LEVEL_MISSING"):
+                return
+            if found and entry.action == "0" and not self._misfit(book, told, "LEVEL_EXISTS"):
+                return
+        best = self._best_price(book, entry.kind)
+        book.rows = [row for row in book.rows if row not in found]
+        if size:
+            book.rows.append((entry.kind, entry.price, size))
+        if entry.price in (best, self._best_price(book, entry.kind)):
+            told.touched_best = True
+        before = found[0][2] if found else Decimal(0)
+        told.levels.append((entry.kind, entry.price, before, size))
+
+    def _best_price(self, book: SlowBook, kind: str) -> Decimal | None:
+        return next((price for price, _ in book.side(kind)), None)
+
+    def _misfit(self, book: SlowBook, told: Told, kind: str) -> bool:
+        """Say whether the book goes on."""
+        told.kinds.append(kind)
+        if kind in self.tolerated:
+            return True
+        told.touched_best = told.touched_best or bool(book.rows)
+        told.levels = []
+        self._make_stale(book)
+        return False
+
+    def _make_stale(self, book: SlowBook) -> None:
+        book.state, book.rows = "STALE", []

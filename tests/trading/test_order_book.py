@@ -1,0 +1,405 @@
+"""What a book shows, and what updates do to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from kalshi_fix_sansio import AggressorSide, MDEntryType
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import (
+    BookState,
+    BookUpdate,
+    DiscrepancyKind,
+    Level,
+    LevelChange,
+    OrderBooks,
+    StaleReason,
+    Trade,
+)
+from tests.trading.feed import A, B, C, apply, kinds, shown, snapshot, update
+
+FULL = snapshot("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 at 0.41", "offer 8 at 0.45")
+
+
+def d(text: str) -> Decimal:
+    return Decimal(text)
+
+
+def full() -> OrderBooks:
+    books = OrderBooks()
+    books.apply(FULL)
+    return books
+
+
+def test_a_snapshot_makes_a_book() -> None:
+    books = OrderBooks()
+    told = apply(books, FULL)
+    book = books[A]
+    assert told.book is book
+    assert (told.symbol, told.snapshot, told.state_changed, told.best_changed) == (A, True, True, True)
+    assert (told.levels, told.trades, told.discrepancies) == ([], [], [])
+    assert (book.state, book.stale_reason, book.is_live) == (BookState.LIVE, None, True)
+    assert shown(book) == "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"
+    assert told.best_bid == book.best_bid == Level(d("0.40"), d("5"))
+    assert told.best_offer == book.best_offer == Level(d("0.41"), d("3"))
+    assert (list(books), len(books)) == ([A], 1)
+
+
+def test_levels_in_the_order_of_a_message_are_put_in_the_order_of_prices() -> None:
+    books = OrderBooks()
+    books.apply(snapshot("offer 1 at 0.9", "bid 1 at 0.1", "offer 2 at 0.6", "bid 2 at 0.3", "bid 3 at 0.2"))
+    assert shown(books[A]) == "1@0.10 3@0.20 2@0.30 | 2@0.60 1@0.90"
+
+
+def test_depth_is_given_from_the_best_price_on() -> None:
+    book = full()[A]
+    bids = [Level(d("0.40"), d("5")), Level(d("0.39"), d("10")), Level(d("0.3"), d("1.25"))]
+    for depth in range(5):
+        assert book.bids.depth(depth) == bids[:depth]
+    assert book.bids.depth(-1) == []
+    assert list(book.bids) == bids
+    assert book.offers.depth(1) == [Level(d("0.41"), d("3"))]
+    assert (len(book.bids), len(book.offers)) == (3, 2)
+    assert book.bids.size(d("0.390")) == 10
+    assert book.bids.size(d("0.41")) == 0
+
+
+def test_an_empty_snapshot_makes_an_empty_live_book() -> None:
+    books = OrderBooks()
+    assert apply(books, snapshot()).state_changed
+    book = books[A]
+    assert (book.is_live, book.best_bid, book.best_offer, list(book.offers)) == (True, None, None, [])
+    assert not book.is_crossed
+
+
+@pytest.mark.parametrize(
+    ("entry", "change", "best", "after"),
+    [
+        ("change bid 7 at 0.40", ("BID", "0.40", 5, 7), True, "1.25@0.30 10@0.39 7@0.40 | 3@0.41 8@0.45"),
+        ("change bid 7 at 0.39", ("BID", "0.39", 10, 7), False, "1.25@0.30 7@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("change offer 1 at 0.41", ("OFFER", "0.41", 3, 1), True, "1.25@0.30 10@0.39 5@0.40 | 1@0.41 8@0.45"),
+        (
+            "new bid 2 at 0.35",
+            ("BID", "0.35", 0, 2),
+            False,
+            "1.25@0.30 2@0.35 10@0.39 5@0.40 | 3@0.41 8@0.45",
+        ),
+        (
+            "new offer 2 at 0.43",
+            ("OFFER", "0.43", 0, 2),
+            False,
+            "1.25@0.30 10@0.39 5@0.40 | 3@0.41 2@0.43 8@0.45",
+        ),
+        ("delete bid at 0.40", ("BID", "0.40", 5, 0), True, "1.25@0.30 10@0.39 | 3@0.41 8@0.45"),
+        ("delete bid at 0.3000", ("BID", "0.3", "1.25", 0), False, "10@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("delete offer at 0.41", ("OFFER", "0.41", 3, 0), True, "1.25@0.30 10@0.39 5@0.40 | 8@0.45"),
+        ("delete offer at 0.45", ("OFFER", "0.45", 8, 0), False, "1.25@0.30 10@0.39 5@0.40 | 3@0.41"),
+    ],
+)
+def test_an_update_changes_one_level(
+    entry: str, change: tuple[str, str, str | int, str | int], best: bool, after: str
+) -> None:
+    books = full()
+    told = apply(books, update(entry))
+    side, price, before, size = change
+    assert told.levels == [LevelChange(MDEntryType[side], d(price), Decimal(before), Decimal(size))]
+    assert type(told.levels[0]) is LevelChange
+    assert (told.best_changed, told.snapshot, told.state_changed) == (best, False, False)
+    assert (told.trades, told.discrepancies) == ([], [])
+    assert shown(books[A]) == after
+
+
+def test_a_new_best_price_is_told() -> None:
+    books = OrderBooks()
+    books.apply(snapshot())
+    for entry, best in [
+        ("new bid 1 at 0.40", True),
+        ("new bid 1 at 0.41", True),
+        ("new bid 1 at 0.39", False),
+        ("new offer 1 at 0.50", True),
+        ("new offer 1 at 0.49", True),
+        ("new offer 1 at 0.51", False),
+    ]:
+        assert apply(books, update(entry)).best_changed is best
+    assert shown(books[A]) == "1@0.39 1@0.40 1@0.41 | 1@0.49 1@0.50 1@0.51"
+
+
+def test_several_changes_of_one_message_are_told_in_their_order() -> None:
+    books = full()
+    told = apply(books, update("delete bid at 0.40", "change bid 4 at 0.39", "new bid 1 at 0.38"))
+    assert [(change.price, change.before, change.size) for change in told.levels] == [
+        (d("0.40"), d("5"), d("0")),
+        (d("0.39"), d("10"), d("4")),
+        (d("0.38"), d("0"), d("1")),
+    ]
+    assert shown(books[A]) == "1.25@0.30 1@0.38 4@0.39 | 3@0.41 8@0.45"
+
+
+def test_one_message_about_several_markets_makes_one_update_for_each() -> None:
+    books = full()
+    books.apply(snapshot("bid 1 at 0.10", symbol=B))
+    entries = ["change bid 6 at 0.40", f"change bid 2 at 0.10 in {B}", "change offer 4 at 0.41"]
+    first, second = books.apply(MessageReceived(update(*entries)))
+    assert (first.symbol, [change.size for change in first.levels]) == (A, [d("6"), d("4")])
+    assert (second.symbol, [change.size for change in second.levels]) == (B, [d("2")])
+
+
+def test_trades_are_handed_on_and_change_no_level() -> None:
+    books = full()
+    before = shown(books[A])
+    told = apply(books, update("trade 3 at 0.41 by buy", "trade 1 at 0.40 by sell", at=90.5))
+    first, second = told.trades
+    assert first == Trade(A, d("0.41"), d("3"), AggressorSide.BUY, first.utc_date, first.utc_time)
+    assert first.moment == datetime(2026, 8, 21, 12, 1, 30, 500_000, tzinfo=UTC)
+    assert (second.price, second.aggressor) == (d("0.40"), AggressorSide.SELL)
+    assert (told.levels, told.best_changed) == ([], False)
+    assert books[A].last_trade is second
+    assert shown(books[A]) == before
+
+
+def test_on_margin_nothing_has_a_time() -> None:
+    books = OrderBooks()
+    apply(books, snapshot("bid 10 at 19.50", "offer 5 at 19.51", symbol=C))
+    told = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
+    (trade,) = told.trades
+    assert (trade.moment, trade.aggressor, books[C].updated) == (None, None, None)
+    assert shown(books[C]) == "10@19.50 | 2@19.51"
+
+
+def test_a_book_knows_when_its_newest_change_happened() -> None:
+    books = full()
+    assert books[A].updated is None
+    apply(books, update("change bid 6 at 0.40", at=1), update("trade 1 at 0.40", at=5))
+    assert books[A].updated == datetime(2026, 8, 21, 12, 0, 1, tzinfo=UTC)
+    apply(books, snapshot("bid 1 at 0.40"))
+    assert books[A].updated is None
+
+
+def test_prices_are_compared_by_value_whatever_zeros_they_come_with() -> None:
+    books = full()
+    assert kinds(apply(books, update("change bid 6 at 0.4"))) == []
+    assert kinds(apply(books, update("delete bid at 0.4000"))) == []
+    assert shown(books[A]) == "1.25@0.30 10@0.39 | 3@0.41 8@0.45"
+
+
+def test_a_second_snapshot_replaces_the_book() -> None:
+    books = full()
+    told = apply(books, snapshot("bid 1 at 0.20"))
+    assert (told.snapshot, told.best_changed, told.state_changed) == (True, True, False)
+    assert shown(books[A]) == "1@0.20 |"
+
+
+def test_a_book_shows_itself_with_units() -> None:
+    books = full()
+    assert repr(books[A]) == f"OrderBook({A}, live, bid 5 at 0.40 dollars, offer 3 at 0.41 dollars)"
+    apply(books, update("delete bid at 0.99"))
+    assert repr(books[A]) == f"OrderBook({A}, stale: what came does not fit, bid none, offer none)"
+
+
+MISFITS = [
+    ("change bid 1 at 0.20", "LEVEL_MISSING"),
+    ("delete bid at 0.20", "LEVEL_MISSING"),
+    ("delete offer at 0.40", "LEVEL_MISSING"),
+    ("new bid 1 at 0.39", "LEVEL_EXISTS"),
+    ("new bid -1 at 0.20", "BAD_SIZE"),
+    ("change bid -1 at 0.40", "BAD_SIZE"),
+    ("change bid 0 at 0.40", "BAD_SIZE"),
+    ("new bid 0.00 at 0.20", "BAD_SIZE"),
+    ("new bid 1 at 0.00", "BAD_PRICE"),
+    ("new offer 1 at -0.10", "BAD_PRICE"),
+    ("change offer 1 at -0.10", "BAD_PRICE"),
+    ("5 bid 1 at 0.40", "UNKNOWN_ACTION"),
+    ("trade 0 at 0.40", "BAD_SIZE"),
+    ("trade -2 at 0.40", "BAD_SIZE"),
+    ("trade 2 at -0.40", "BAD_PRICE"),
+    ("new bid 1 at 0.41", "CROSSED"),
+    ("new bid 1 at 0.60", "CROSSED"),
+    ("new offer 1 at 0.40", "CROSSED"),
+]
+
+
+@pytest.mark.parametrize(("entry", "kind"), MISFITS)
+def test_what_does_not_fit_is_told_and_makes_the_book_stale(entry: str, kind: str) -> None:
+    books = full()
+    books.apply(snapshot("bid 1 at 0.10", symbol=B))
+    told = apply(books, update(entry))
+    (found,) = told.discrepancies
+    assert (found.kind.name, found.symbol) == (kind, A)
+    assert str(found).startswith(f"{A}: {found.kind.value}: ")
+    assert (told.levels, told.trades, told.state_changed, told.best_changed) == ([], [], True, True)
+    book = books[A]
+    assert (book.state, book.stale_reason) == (BookState.STALE, StaleReason.DISCREPANCY)
+    assert shown(book) == "|"
+    assert books.stale() == [A]
+    assert books[B].is_live
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "after"),
+    [
+        ("change bid 1 at 0.20", "LEVEL_MISSING", "1@0.20 1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("delete bid at 0.20", "LEVEL_MISSING", "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("new bid 1 at 0.39", "LEVEL_EXISTS", "1.25@0.30 1@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("change bid 0 at 0.40", "BAD_SIZE", "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("new bid 1 at 0", "BAD_PRICE", "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("7 bid 1 at 0.40", "UNKNOWN_ACTION", "1.25@0.30 10@0.39 5@0.40 | 3@0.41 8@0.45"),
+        ("new bid 1 at 0.41", "CROSSED", "1.25@0.30 10@0.39 5@0.40 1@0.41 | 3@0.41 8@0.45"),
+    ],
+)
+def test_what_is_tolerated_is_told_and_applied_as_far_as_it_goes(entry: str, kind: str, after: str) -> None:
+    books = OrderBooks(tolerated=frozenset(DiscrepancyKind))
+    books.apply(FULL)
+    told = apply(books, update(entry))
+    assert kinds(told) == [kind]
+    assert not told.state_changed
+    assert books[A].is_live
+    assert shown(books[A]) == after
+
+
+def test_a_discrepancy_carries_its_entry() -> None:
+    message = update("change bid 6 at 0.40", "change bid 1 at 0.20")
+    told = apply(full(), message)
+    assert told.discrepancies[0].entry is message.md_entries[1]
+    assert told.discrepancies[0].detail == "nothing to change at 0.20"
+
+
+def test_prices_may_cross_between_the_entries_of_one_message() -> None:
+    books = full()
+    told = apply(books, update("new bid 2 at 0.41", "delete offer at 0.41"))
+    assert kinds(told) == []
+    assert shown(books[A]) == "1.25@0.30 10@0.39 5@0.40 2@0.41 | 8@0.45"
+
+
+def test_a_kind_of_entry_that_is_new_leaves_the_book_live() -> None:
+    books = full()
+    message = update("new B 1 at 0.41", "change bid 6 at 0.40")
+    told = apply(books, message)
+    assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"]
+    assert told.discrepancies[0].entry is message.md_entries[0]
+    assert [change.size for change in told.levels] == [6]
+    assert books[A].is_live
+    strict = OrderBooks(tolerated=frozenset())
+    assert not apply(strict, FULL, message).book.is_live
+
+
+def test_updates_of_a_stale_book_are_left_out_and_its_trades_are_not() -> None:
+    books = full()
+    apply(books, update("delete bid at 0.20"))
+    assert books.apply(update("change bid 6 at 0.40", "delete bid at 0.20", "new B 1 at 1")) == []
+    told = apply(books, update("trade 3 at 0.41", "change bid 6 at 0.40"))
+    assert (len(told.trades), told.levels, told.discrepancies) == (1, [], [])
+    told = apply(books, FULL)
+    assert told.state_changed
+    assert books[A].is_live
+    assert books[A].stale_reason is None
+    assert kinds(apply(books, update("change bid 6 at 0.40"))) == []
+
+
+def test_what_comes_behind_a_misfit_in_the_same_message_is_left_out_too() -> None:
+    books = full()
+    books.apply(snapshot("bid 1 at 0.10", symbol=B))
+    entries = ["change bid 6 at 0.40", "delete bid at 0.20", "new bid 1 at 0.15", "trade 1 at 0.40"]
+    first, second = books.apply(update(*entries, f"change bid 2 at 0.10 in {B}"))
+    assert (kinds(first), first.levels, len(first.trades), shown(first.book)) == (
+        ["LEVEL_MISSING"],
+        [],
+        1,
+        "|",
+    )
+    assert shown(second.book) == "2@0.10 |"
+
+
+def test_an_update_before_any_snapshot_is_told_once() -> None:
+    books = OrderBooks()
+    told = apply(books, update("new bid 1 at 0.40"))
+    assert kinds(told) == ["NO_SNAPSHOT"]
+    assert (told.state_changed, told.best_changed) == (True, False)
+    assert books[A].state is BookState.STALE
+    assert books.apply(update("new bid 1 at 0.41")) == []
+    assert apply(books, FULL).book.is_live
+
+
+def test_a_trade_needs_no_snapshot() -> None:
+    books = OrderBooks()
+    told = apply(books, update("trade 1 at 0.40"))
+    assert (kinds(told), len(told.trades)) == ([], 1)
+    assert books[A].state is BookState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "out_of_order"),
+    [
+        (1.0, 0.999, True),
+        (1.0, 1.0, False),
+        (1.0, 1.001, False),
+        (1.0, -86_000, True),
+        (86_000, 1, True),
+        (1, 86_000, False),
+    ],
+)
+def test_updates_that_go_back_in_time_are_told(before: float, after: float, out_of_order: bool) -> None:
+    books = full()
+    apply(books, update("change bid 6 at 0.40", at=before))
+    told = apply(books, update("change bid 7 at 0.40", at=after))
+    assert kinds(told) == ["OUT_OF_ORDER"] * out_of_order
+    tolerant = OrderBooks(tolerated=frozenset({DiscrepancyKind.OUT_OF_ORDER}))
+    tolerant.apply(FULL)
+    apply(tolerant, update("change bid 6 at 0.40", at=before))
+    assert len(apply(tolerant, update("change bid 7 at 0.40", at=after)).levels) == 1
+    assert shown(tolerant[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
+
+
+def test_a_snapshot_is_dated_by_another_clock() -> None:
+    books = full()
+    assert kinds(apply(books, update("change bid 6 at 0.40", at=-3600))) == []
+    assert kinds(apply(books, FULL, update("change bid 7 at 0.40", at=-7200))) == []
+    assert kinds(apply(books, update("trade 1 at 0.40", at=-9000))) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "kind"),
+    [
+        (("bid 1 at 0.40", "bid 2 at 0.4000"), "LEVEL_EXISTS"),
+        (("bid 1 at 0.40", "offer 2 at 0.40"), "CROSSED"),
+        (("bid 1 at 0.40", "bid 0 at 0.39"), "BAD_SIZE"),
+        (("bid 1 at 0.40", "bid -1 at 0.39"), "BAD_SIZE"),
+        (("bid 1 at 0.40", "offer 1 at 0.0"), "BAD_PRICE"),
+        (("bid 1 at 0.40", "bid 1 at -1"), "BAD_PRICE"),
+    ],
+)
+def test_a_snapshot_that_makes_no_sense_makes_no_book(levels: tuple[str, ...], kind: str) -> None:
+    for books in (OrderBooks(), full()):
+        told = apply(books, snapshot(*levels))
+        assert kinds(told) == [kind]
+        assert (told.snapshot, told.best_changed, told.state_changed) == (True, True, True)
+        assert (books[A].state, shown(books[A])) == (BookState.STALE, "|")
+        again = apply(books, snapshot(*levels))
+        assert (kinds(again), again.state_changed) == ([kind], False)
+    tolerant = OrderBooks(tolerated=frozenset(DiscrepancyKind))
+    assert kinds(apply(tolerant, snapshot(*levels))) == [kind]
+    assert tolerant[A].is_live
+
+
+def test_a_trade_has_no_place_in_a_snapshot() -> None:
+    books = OrderBooks()
+    told = apply(books, snapshot("bid 1 at 0.40", "trade 1 at 0.41", "B 3 at 0.2"))
+    assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"] * 2
+    assert books[A].is_live
+    assert shown(books[A]) == "1@0.40 |"
+
+
+def test_updates_can_be_told_apart_and_shown() -> None:
+    told = apply(OrderBooks(), FULL)
+    assert isinstance(told, BookUpdate)
+    assert "snapshot=True" in repr(told)
+    assert told != apply(OrderBooks(), FULL)
+
+
+@pytest.mark.parametrize("other", [None, 3, "text", object()])
+def test_what_is_neither_event_nor_message_does_nothing(other: object) -> None:
+    books = full()
+    assert books.apply(other) == []
+    assert books[A].is_live

@@ -1,0 +1,206 @@
+"""Books against the slow obvious ones, on random messages, hostile ones among them, over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import (
+    MarketDataIncrementalRefresh,
+    MarketDataSnapshotFullRefresh,
+    MDFullEntry,
+    MDIncEntry,
+)
+from kalshi_fix_sansio.events import GapDetected, MessageReceived
+from kalshi_fix_sansio.trading import TOLERATED, BookUpdate, DiscrepancyKind, OrderBooks
+from tests.trading.feed import A, B, C, over_the_wire
+from tests.trading.slow_books import Entry, Row, SlowBooks, Stamp, Told
+
+
+@attrs.frozen
+class Snapshot:
+    symbol: str
+    rows: list[Row]
+
+
+@attrs.frozen
+class Update:
+    entries: list[Entry]
+
+
+@attrs.frozen
+class Gap:
+    pass
+
+
+Step = Snapshot | Update | Gap
+
+
+def decimals(*texts: str) -> st.SearchStrategy[Decimal]:
+    return st.sampled_from([Decimal(text) for text in texts])
+
+
+symbols = st.sampled_from([A, A, B, C])
+sides = st.sampled_from(["0", "1"])
+kinds = st.sampled_from(["0", "1", "0", "1", "0", "1", "2", "B"])
+actions = st.sampled_from(["0", "1", "2", "0", "1", "2", "5"])
+bid_prices = decimals("0.10", "0.2", "0.2000", "0.30", "0.4567")
+offer_prices = decimals("0.50", "0.5", "0.61", "0.7000", "0.99")
+hostile_prices = decimals("0", "-0.10", "0.10", "0.50", "0.99", "123456789.0001")
+sizes = decimals("1", "2.50", "10.00", "0.01", "1", "2.50", "10.00", "0.01", "0", "-1")
+stamps: st.SearchStrategy[Stamp | None] = st.none() | st.builds(
+    lambda day, seconds: (date(2026, 8, 20 + day), time(12, 0, seconds)), st.integers(0, 1), st.integers(0, 3)
+)
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    kind = draw(kinds)
+    if draw(st.integers(0, 7)) == 0:
+        price = draw(hostile_prices)
+    else:
+        price = draw(offer_prices if kind == "1" else bid_prices)
+    stamp = draw(stamps) if draw(st.integers(0, 3)) == 0 else None
+    return Entry(draw(actions), draw(symbols), kind, price, draw(sizes), stamp)
+
+
+rows: st.SearchStrategy[Row] = st.tuples(sides, bid_prices | offer_prices, sizes) | st.tuples(
+    kinds, hostile_prices, sizes
+)
+clean_rows: st.SearchStrategy[list[Row]] = st.tuples(
+    st.lists(st.tuples(st.just("0"), bid_prices, decimals("1", "5.25")), unique_by=lambda row: row[1]),
+    st.lists(st.tuples(st.just("1"), offer_prices, decimals("1", "5.25")), unique_by=lambda row: row[1]),
+).map(lambda pair: pair[0] + pair[1])
+snapshots = st.builds(Snapshot, symbols, clean_rows | clean_rows | st.lists(rows, max_size=6))
+updates = st.builds(Update, st.lists(entries(), max_size=4))
+steps: st.SearchStrategy[Step] = snapshots | updates | updates | updates | st.builds(Gap)
+tolerances = st.just(TOLERATED) | st.frozensets(st.sampled_from(DiscrepancyKind))
+
+
+class Match:
+    """Plays every step to both, and compares all that there is to see."""
+
+    def __init__(self, tolerated: frozenset[DiscrepancyKind]) -> None:
+        self.books = OrderBooks(tolerated=tolerated)
+        self.slow = SlowBooks(tolerated)
+
+    def play(self, step: Step) -> None:
+        if isinstance(step, Gap):
+            self.books.apply(GapDetected(1, 2, recoverable=False))
+            self.slow.interrupt()
+        elif isinstance(step, Snapshot):
+            (told,) = self.books.apply(MessageReceived(to_snapshot(step)))
+            self._compare_update(told, self.slow.snapshot(step.symbol, step.rows))
+            assert told.snapshot
+        else:
+            all_told = self.books.apply(MessageReceived(to_update(step.entries)))
+            expected = self.slow.update(step.entries)
+            assert [told.symbol for told in all_told] == list(expected)
+            for told in all_told:
+                self._compare_update(told, expected[told.symbol])
+                assert told.best_changed == expected[told.symbol].touched_best
+        self._compare_books()
+
+    def _compare_update(self, told: BookUpdate, expected: Told) -> None:
+        assert told.levels == expected.levels
+        assert [(trade.price, trade.size) for trade in told.trades] == expected.trades
+        assert [found.kind.name for found in told.discrepancies] == expected.kinds
+
+    def _compare_books(self) -> None:
+        assert list(self.books) == list(self.slow.books)
+        for symbol, slow in self.slow.books.items():
+            book = self.books[symbol]
+            assert book.state.name == slow.state
+            assert book.is_crossed == slow.is_crossed
+            for side, expected in ((book.bids, slow.side("0")), (book.offers, slow.side("1"))):
+                assert list(side) == expected
+                assert side.best == next(iter(expected), None)
+                assert len(side.sizes) == len(side.prices) == len(side) == len(expected)
+                assert [side.size(price) for price, _ in expected] == [size for _, size in expected]
+                assert side.depth(2) == expected[:2]
+
+
+def to_snapshot(step: Snapshot) -> MarketDataSnapshotFullRefresh:
+    made = [
+        MDFullEntry(md_entry_type=kind, md_entry_px=price, md_entry_size=size)
+        for kind, price, size in step.rows
+    ]
+    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=step.symbol, md_entries=made))
+
+
+def to_update(entries: Sequence[Entry]) -> MarketDataIncrementalRefresh:
+    made = [
+        MDIncEntry(
+            md_update_action=entry.action,
+            symbol=entry.symbol,
+            md_entry_type=entry.kind,
+            md_entry_px=entry.price,
+            md_entry_size=entry.size,
+            md_entry_date=entry.stamp and entry.stamp[0],
+            md_entry_time=entry.stamp and entry.stamp[1],
+        )
+        for entry in entries
+    ]
+    return over_the_wire(MarketDataIncrementalRefresh(md_entries=made))
+
+
+@settings(max_examples=300)
+@given(st.lists(steps, max_size=25), tolerances)
+def test_books_agree_with_the_slow_model(sequence: list[Step], tolerated: frozenset[DiscrepancyKind]) -> None:
+    match = Match(tolerated)
+    for step in sequence:
+        match.play(step)
+
+
+def market(seed: int, length: int, hostile: float) -> list[Step]:
+    """A long life of three books: mostly changes that fit, now and then one that does not."""
+    random = Random(seed)
+    now = datetime(2026, 8, 20, 12, tzinfo=UTC)
+    levels: dict[str, dict[tuple[str, Decimal], Decimal]] = {symbol: {} for symbol in (A, B, C)}
+    made: list[Step] = [Snapshot(symbol, []) for symbol in levels]
+    for _ in range(length):
+        now += timedelta(milliseconds=random.randint(0, 3))
+        stamp = (now.date(), now.time())
+        entries = []
+        for _ in range(random.choice([1, 1, 1, 2, 3])):
+            symbol = random.choice([A, A, B, C])
+            side = random.choice("01")
+            cents = random.randint(1, 49) if side == "0" else random.randint(50, 99)
+            price, size = Decimal(cents) / 100, Decimal(random.randint(1, 10_000)) / 100
+            here = levels[symbol]
+            if random.random() < hostile:
+                kind, action = random.choice("0123"), random.choice("01239")
+                entries.append(Entry(action, symbol, kind, price - random.randint(0, 1), size - 50, stamp))
+            elif (side, price) not in here:
+                here[side, price] = size
+                entries.append(Entry("0", symbol, side, price, size, stamp))
+            elif random.random() < 0.6:
+                del here[side, price]
+                entries.append(Entry("2", symbol, side, price, Decimal("0.00"), stamp))
+            else:
+                entries.append(Entry("1", symbol, side, price, size, stamp))
+        made.append(Update(entries))
+        if hostile and random.random() < 0.05:
+            symbol = random.choice([A, B, C])
+            known = [(kind, price, size) for (kind, price), size in levels[symbol].items()]
+            random.shuffle(known)
+            made.append(Snapshot(symbol, known))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("hostile", [0.0, 0.02])
+def test_books_agree_with_the_slow_model_for_long(seed: int, hostile: float) -> None:
+    match = Match(TOLERATED)
+    for step in market(seed, 400, hostile):
+        match.play(step)
+    if not hostile:
+        assert all(book.is_live for book in match.books.values())
+        assert sum(len(book.bids) + len(book.offers) for book in match.books.values()) > 60
