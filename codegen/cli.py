@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from codegen import dictionary, importer, orchestra, quickfix_xml, shipped
+from codegen import api, dictionary, importer, orchestra, quickfix_xml, shipped
 from codegen.check import ForeignFileError, check, write
 from codegen.errors import SpecError
 from codegen.format import FormatError
@@ -109,6 +109,32 @@ def import_dictionary(
         click.echo(note, err=True)
     for path in paths:
         click.echo(path)
+
+
+@main.command("api")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=api.RELEASED,
+    help="Another version of the API.  [default: that of the last release]",
+)
+@click.option("--release", is_flag=True, help="Write the present API as that of the last release.")
+@click.pass_obj
+def compare_api(spec: Path, against: Path, release: bool) -> None:
+    """Name what a revision changes for users of the generated classes since the last release.
+
+    The exit status is 1 if a program that worked before may stop to.
+    """
+    now = api.describe(load(spec))
+    if release:
+        against.write_text(api.text(now), encoding="utf-8")
+        click.echo(against)
+        return
+    found = api.compare(api.read(against), now)
+    for difference in found:
+        click.echo(difference)
+    if any(difference.breaking for difference in found):
+        raise SystemExit(1)
 
 
 def load(spec: Path) -> Dialect:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from codegen import prose
-from codegen.model import Code, CodeSet, Dialect, Field, Group, Member, Message
+from codegen.model import Code, CodeSet, Dialect, Field, Group, Member, Message, Pedigree
 from codegen.naming import snake_case
 from codegen.pyview import kinds
 from codegen.pyview.docstrings import docstring
@@ -64,6 +64,8 @@ class ClassView:
     constants: tuple[tuple[str, str], ...]
     """Class variables of type str: name and expression."""
     attributes: tuple[AttributeView, ...]
+    deprecation: str | None = None
+    """An expression: what a warning says when one is made, for a message that is deprecated."""
     list_converter: str | None = None
     """For entries: the name of the function that checks a list of them."""
 
@@ -133,6 +135,9 @@ def message_view(message: Message, products: tuple[str, ...], imports: Imports) 
         ),
         constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
         attributes=_attribute_views(message.members, products, imports),
+        deprecation=_deprecation(
+            f"{message.name} ({message.msg_type})", message.pedigree, imports, "warn_deprecated"
+        ),
     )
 
 
@@ -161,6 +166,15 @@ def block_view(
     return ClassView(name, "Block", docstring([doc], 4), (), _attribute_views(members, products, imports))
 
 
+def _deprecation(what: str, pedigree: Pedigree, imports: Imports, function: str) -> str | None:
+    """Return an expression for what is to be said of a deprecated element; None for one that is not."""
+    steps = [change for change in pedigree.changes if change.kind == "deprecated"]
+    if not steps:
+        return None
+    imports.fixed("kalshi_fix_sansio.support", function)
+    return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
+
+
 def list_converter(group: Group) -> str:
     """Return the name of the function that checks a list of a group's entries."""
     return f"to_{snake_case(group.entry_class)}_list"
@@ -171,7 +185,7 @@ def _attribute_views(
 ) -> tuple[AttributeView, ...]:
     siblings = {member.field.name: member.field for member in members}
     return tuple(
-        _group_attribute(member, member.group, siblings, products)
+        _group_attribute(member, member.group, siblings, products, imports)
         if member.group
         else _field_attribute(member, siblings, products, imports)
         for member in attributes_of(members)
@@ -179,15 +193,22 @@ def _attribute_views(
 
 
 def _group_attribute(
-    member: Member, group: Group, siblings: Mapping[str, Field], products: tuple[str, ...]
+    member: Member, group: Group, siblings: Mapping[str, Field], products: tuple[str, ...], imports: Imports
 ) -> AttributeView:
     presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings, products)}"
     return AttributeView(
         name=member.attribute,
         annotation=f"list[{group.entry_class}]",
-        value=f"attrs.field(factory=list, converter={list_converter(group)})",
+        value=f"attrs.field(factory=list, converter={_warning(member, list_converter(group), imports)})",
         doc=_attribute_doc(member, presence),
     )
+
+
+def _warning(member: Member, converter: str, imports: Imports) -> str:
+    """Return a member's converter, one that warns if the member is deprecated."""
+    what = f"{member.field.name} ({member.field.tag})"
+    text = _deprecation(what, member.pedigree, imports, "deprecated")
+    return converter if text is None else f"deprecated({converter}, {text})"
 
 
 def _field_attribute(
@@ -203,13 +224,14 @@ def _field_attribute(
     converter = kinds.converter_of(field)
     presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, products)
     if field.tag not in CODEC_TAGS and always_required(member):
-        value = f"attrs.field(converter={converter})"
+        value = f"attrs.field(converter={_warning(member, converter, imports)})"
     elif field.tag not in CODEC_TAGS and member.constant is not None:
         value = f"attrs.field(default={kinds.literal(field, member.constant)}, converter={converter})"
     else:
         imports.fixed("attrs.converters", "optional")
         annotation += " | None"
-        value = f"attrs.field(default=None, converter=optional({converter}))"
+        converter = _warning(member, f"optional({converter})", imports)
+        value = f"attrs.field(default=None, converter={converter})"
     return AttributeView(member.attribute, annotation, value, _attribute_doc(member, presence))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ MAX_TAG = 999_999_999
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)
 _E = TypeVar("_E")
+_V = TypeVar("_V")
 
 
 def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S | str:
@@ -64,6 +66,25 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
         if not isinstance(value, entry):
             raise TypeError(f"expected a list of {entry.__name__}, not one with {type(value).__name__} in it")
     return entries
+
+
+def deprecated(converter: Callable[[Any], _V], text: str) -> Callable[[Any], _V]:
+    """Return a converter that warns, when a value is given, that the venue has deprecated the field.
+
+    Only constructors convert: what is read from the wire does not warn.
+    """
+
+    def convert(value: Any) -> _V:
+        if value is not None and value != []:
+            warnings.warn(text, DeprecationWarning, stacklevel=3)
+        return converter(value)
+
+    return convert
+
+
+def warn_deprecated(text: str) -> None:
+    """Warn whoever makes a message that the venue has deprecated."""
+    warnings.warn(text, DeprecationWarning, stacklevel=4)
 
 
 def format_unknown(fields: Iterable[tuple[int, bytes]]) -> str:
