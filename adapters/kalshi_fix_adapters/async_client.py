@@ -1,75 +1,29 @@
-"""What every client in an event loop has in common: the user's side of it, over what one loop has to give.
+"""What every client in an event loop has in common: the user's side of it.
 
-`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` are two of them; docs/write-an-adapter.md
-leads to another one.
+`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` have such clients; docs/write-an-adapter.md leads
+to another one.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from kalshi_fix_adapters._client_core import Attempt, ClientCore
+from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter
 from kalshi_fix_adapters.connection_events import ClientEvent
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
-from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
 
-__all__ = ["CHUNK", "GOODBYE", "AsyncClient", "Attempt", "Stream"]
-
-CHUNK = 64 * 1024
-"""Bytes to read or write at once."""
-GOODBYE = 2.0
-"""Seconds that closing a transport may take before it is dropped."""
 T = TypeVar("T")
 
 
-class AsyncClient(ABC):
+class AsyncClient(AsyncAdapter):
     """One client of one session type. Its methods may be called from any number of tasks of one loop."""
-
-    def __init__(self, plan: ConnectionPlan) -> None:
-        self.core = ClientCore(plan, wake=self.wake)
 
     def __repr__(self) -> str:
         return f"<Client {self.core}>"
-
-    # What a loop has to give
-
-    @abstractmethod
-    def wake(self) -> None:
-        """Let everything that waits look again: the task that moves the bytes, and every `wait`."""
-
-    @abstractmethod
-    def flush(self) -> None:
-        """See to it that `core.output` gets written; a message was put there."""
-
-    @abstractmethod
-    async def wait(
-        self,
-        ready: Callable[[], T | None],
-        timeout: float | None,  # noqa: ASYNC109
-        *,
-        yields: bool = True,
-    ) -> T | None:
-        """Call `ready` now and whenever woken, until it returns something, and return that.
-
-        Nothing may be awaited between that call and the return: what `ready` has taken would be lost by a
-        cancellation. None after `timeout` seconds, if there is such a limit. With `yields`, other tasks get
-        their turn even when `ready` has something at once.
-        """
-
-    @abstractmethod
-    async def start(self) -> None:
-        """Start the task that moves the bytes; `core.begin` was called."""
-
-    @abstractmethod
-    async def finish(self) -> None:
-        """Wait until that task has ended, even if this is cancelled; then end it sooner, if possible."""
-
-    # The user's side
 
     @property
     def logged_on(self) -> LoggedOn | None:
@@ -152,7 +106,7 @@ class AsyncClient(ABC):
             ClientTimeoutError: the venue has not read in time; nothing was sent.
             NotConnectedError: the client is not logged on; nothing was sent.
         """
-        if not await self.wait(lambda: not self.core.congested or None, timeout, yields=False):
+        if not await self.wait(lambda: not self.core.congested or None, timeout, urgent=True):
             raise ClientTimeoutError(
                 "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
                 "more time"

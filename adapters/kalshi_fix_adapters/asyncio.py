@@ -21,15 +21,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from kalshi_fix_adapters._factories import Factories
-from kalshi_fix_adapters.async_client import CHUNK, GOODBYE, AsyncClient, Attempt
+from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, Attempt, Factories
+from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.errors import KalshiFixError
-
-T = TypeVar("T")
 
 
 class Client(AsyncClient):
@@ -44,7 +42,7 @@ class Client(AsyncClient):
         self._link: _Link | None = None
         super().__init__(plan)
 
-    # For AsyncClient
+    # For AsyncAdapter
 
     def wake(self) -> None:
         """Let everything that waits look again."""
@@ -64,28 +62,22 @@ class Client(AsyncClient):
         if self._link is not None:
             self._link.settle()
 
-    async def wait(
-        self,
-        ready: Callable[[], T | None],
-        timeout: float | None,  # noqa: ASYNC109
-        *,
-        yields: bool = True,
-    ) -> T | None:
-        """Wait until `ready` returns something, and return that; see AsyncClient."""
-        if yields:
-            await asyncio.sleep(0)
-        if (found := ready()) is not None:
-            return found
+    async def rest(self, seconds: float | None) -> bool:
+        """Wait for the next `wake`, at most so long; say whether it came."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while (found := ready()) is None:
-                    await self._bell.wait()
-                return found
-        return ready()
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+                return True
+        return False
+
+    async def checkpoint(self, *, urgent: bool = False) -> None:
+        """Let others run, unless there is a message to send: it goes before what waits to be read."""
+        if not urgent:
+            await asyncio.sleep(0)
 
     async def start(self) -> None:
-        """Start the task that makes the connections."""
-        self._task = asyncio.create_task(self._run(), name="kalshi-fix")
+        """Start the task."""
+        self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
         """Wait for the task to have ended; cancelled, end it at once."""
@@ -101,36 +93,11 @@ class Client(AsyncClient):
         if cancelled is not None:
             raise cancelled
 
-    # In the task
-
-    async def _run(self) -> None:
-        core = self.core
-        try:
-            while not core.over:
-                attempt = core.next_attempt()
-                if attempt is None:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(core.timeout()):
-                            await self._bell.wait()
-                else:
-                    self.ring()
-                    await self._connect(attempt)
-                    self.ring()
-        except BaseException as error:
-            core.failure(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self.ring()
-
-    async def _connect(self, attempt: Attempt) -> None:
-        core, link = self.core, _Link(self)
-        try:
-            await self._dial(attempt, link)
-        except KalshiFixError as error:
-            core.connect_failed(error)
-            return
-        core.connected()
+    async def connect(self, attempt: Attempt) -> None:
+        """Make one connection, and keep it until it is over."""
+        link = _Link(self)
+        await self._dial(attempt, link)
+        self.core.connected()
         self._link = link
         try:
             link.step()
@@ -139,8 +106,8 @@ class Client(AsyncClient):
         finally:
             self._link = None
             link.drop()
-            if not core.over:
-                core.disconnected()
+            if not self.core.over:
+                self.core.disconnected()
 
     async def _dial(self, attempt: Attempt, link: _Link) -> None:
         loop = asyncio.get_running_loop()

@@ -18,22 +18,20 @@ long belongs into a thread (`trio.to_thread`), or use the blocking client.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from socket import SOCK_STREAM
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from kalshi_fix_adapters._factories import Factories
-from kalshi_fix_adapters.async_client import CHUNK, GOODBYE, AsyncClient, Attempt
+from kalshi_fix_adapters.async_adapter import GOODBYE, Attempt, Factories
+from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
-from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
+from kalshi_fix_sansio.errors import LocalProtocolError
 
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
-T = TypeVar("T")
 
 
 class Client(AsyncClient):
@@ -77,7 +75,9 @@ class Client(AsyncClient):
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
 
-    # For AsyncClient
+    # For AsyncAdapter
+
+    broken = (trio.BrokenResourceError,)
 
     def wake(self) -> None:
         """Let everything that waits look again."""
@@ -86,26 +86,17 @@ class Client(AsyncClient):
         if self._dialling is not None and self.core.leaving:
             self._dialling.cancel()
 
-    def flush(self) -> None:
-        """Let a message that was sent be written."""
-        self.wake()
+    async def rest(self, seconds: float | None) -> bool:
+        """Wait for the next `wake`, at most so long; say whether it came."""
+        with trio.move_on_after(math.inf if seconds is None else seconds):
+            await self._bell.wait()
+            return True
+        return False
 
-    @enable_ki_protection
-    async def wait(
-        self,
-        ready: Callable[[], T | None],
-        timeout: float | None,  # noqa: ASYNC109
-        *,
-        yields: bool = True,
-    ) -> T | None:
-        """Wait until `ready` returns something, and return that; see AsyncClient. Always a checkpoint."""
-        del yields
-        with _limit(timeout):
-            await trio.lowlevel.checkpoint()
-            while (found := ready()) is None:
-                await self._bell.wait()
-            return found
-        return ready()
+    async def checkpoint(self, *, urgent: bool = False) -> None:
+        """Be one, as trio wants of everything that is awaited."""
+        del urgent
+        await trio.lowlevel.checkpoint()
 
     async def start(self) -> None:
         """Start the task that moves the bytes."""
@@ -113,7 +104,7 @@ class Client(AsyncClient):
             raise LocalProtocolError("a trio client has its tasks in a nursery; enter it by async with")
         self._running = trio.CancelScope(shield=True)
         self._finished = trio.Event()
-        self._nursery.start_soon(self._run, name="kalshi-fix")
+        self._nursery.start_soon(self._shielded, name="kalshi-fix")
 
     async def finish(self) -> None:
         """Wait for that task to have ended; interrupted from the keyboard, end it at once."""
@@ -126,87 +117,27 @@ class Client(AsyncClient):
                 await self._finished.wait()
                 raise
 
-    # In the nursery
+    async def _shielded(self) -> None:
+        # Leaving the context ends this, with a Logout; a cancellation from outside arrives there.
+        with self._running:
+            await self.run()
+        self._finished.set()
 
-    @enable_ki_protection
-    async def _run(self) -> None:
-        core = self.core
-        try:
-            # Leaving the context ends this, with a Logout; a cancellation from outside comes there.
-            with self._running:
-                while not core.over:
-                    await self._turn()
-        except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            core.failure(error)
-        finally:
-            if not core.over:
-                core.failure(trio.ClosedResourceError())
-            self.wake()
-            self._finished.set()
-
-    async def _turn(self) -> None:
-        attempt = self.core.next_attempt()
-        if attempt is None:
-            with _limit(self.core.timeout()):
-                await self._bell.wait()
-            return
-        self.wake()
-        try:
-            stream = await self._dial(attempt)
-        except KalshiFixError as error:
-            self.core.connect_failed(error)
-        else:
-            await self._serve(stream)
-        self.wake()
-
-    async def _serve(self, stream: _Stream) -> None:
-        core = self.core
-        core.connected()
+    async def connect(self, attempt: Attempt) -> None:
+        """Make one connection, and keep it until it is over."""
+        stream = await self._dial(attempt)
+        self.core.connected()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read, stream)
-                nursery.start_soon(self._write, stream)
-                while not core.finished:
-                    with _limit(core.timeout()) as limit:
-                        await self._bell.wait()
-                    if limit.cancelled_caught:
-                        core.tick()
-                        self.wake()
+                nursery.start_soon(self.read_by, stream.receive_some)
+                nursery.start_soon(self.write_by, stream.send_all)
+                await self.keep_time()
                 nursery.cancel_scope.cancel()
             with trio.move_on_after(GOODBYE):
                 await stream.aclose()
         finally:
             await trio.aclose_forcefully(stream)
-            core.disconnected()
-
-    @enable_ki_protection
-    async def _read(self, stream: _Stream) -> None:
-        data = b"-"
-        while data:
-            if not self.core.wants_read:
-                await self._bell.wait()
-                continue
-            try:
-                data = bytes(await stream.receive_some(CHUNK))
-            except trio.BrokenResourceError:
-                data = b""
-            self.core.receive(data)
-            self.wake()
-
-    @enable_ki_protection
-    async def _write(self, stream: _Stream) -> None:
-        while True:
-            if not self.core.output:
-                await self._bell.wait()
-                continue
-            chunk = bytes(self.core.output[:CHUNK])
-            try:
-                await stream.send_all(chunk)
-            except trio.BrokenResourceError:
-                self.core.write_failed()
-            else:
-                self.core.wrote(len(chunk))
-            self.wake()
+            self.core.disconnected()
 
     async def _dial(self, attempt: Attempt) -> _Stream:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
@@ -225,10 +156,6 @@ class Client(AsyncClient):
             raise dialer.late(stage)
         finally:
             self._dialling = None
-
-
-def _limit(seconds: float | None) -> trio.CancelScope:
-    return trio.move_on_after(math.inf if seconds is None else max(0.0, seconds))
 
 
 async def _connect_tcp(dialer: Dialer, addresses: list[str], seconds: float) -> trio.SocketStream:
@@ -271,5 +198,9 @@ market_data = _factories.market_data
 post_trade = _factories.post_trade
 rfq = _factories.rfq
 
-for _method in (AsyncClient.send, AsyncClient.logout, AsyncClient.test_request):
+# Ctrl-C may not strike in the middle of a change.
+for _method in (
+    *(AsyncClient.send, AsyncClient.wait, AsyncClient.logout, AsyncClient.test_request),
+    *(AsyncClient.run, AsyncClient.read_by, AsyncClient.write_by, AsyncClient.keep_time),
+):
     enable_ki_protection(_method)

@@ -1,0 +1,139 @@
+"""A fourth adapter: a client on anyio, for asyncio and trio alike, as docs/write-an-adapter.md leads to it.
+
+async with order_entry() as client:
+    await client.send(order)
+    async for message in client.messages(timeout=5):
+        ...
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.abc
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+from kalshi_fix_adapters.async_adapter import GOODBYE, Attempt, Factories
+from kalshi_fix_adapters.async_client import AsyncClient
+from kalshi_fix_adapters.dialer import Dialer, Stage
+from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_sansio.errors import KalshiFixError
+
+
+class Client(AsyncClient):
+    """A client of one session type, as an asynchronous context manager."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self._bell = anyio.Event()
+        self._finished = anyio.Event()
+        self._dialling: anyio.CancelScope | None = None
+        super().__init__(plan)
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await anyio.create_task_group().__aenter__()
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            await self._tasks.__aexit__(None, None, None)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            await self._tasks.__aexit__(None, None, None)
+
+    # What an AsyncAdapter gives
+
+    broken = (anyio.EndOfStream, anyio.BrokenResourceError)
+
+    def wake(self) -> None:
+        """Everything that waits looks again; what is being dialled in vain is given up."""
+        self._bell.set()
+        self._bell = anyio.Event()
+        if self._dialling is not None and self.core.leaving:
+            self._dialling.cancel()
+
+    async def rest(self, seconds: float | None) -> bool:
+        """Wait for that, at most so long."""
+        with anyio.move_on_after(seconds):
+            await self._bell.wait()
+            return True
+        return False
+
+    async def checkpoint(self, *, urgent: bool = False) -> None:
+        """Let others run, always."""
+        del urgent
+        await anyio.lowlevel.checkpoint()
+
+    async def start(self) -> None:
+        """Start the task that makes the connections."""
+        self._finished = anyio.Event()
+        self._tasks.start_soon(self._shielded)
+
+    async def finish(self) -> None:
+        """Wait for it, which the session's own deadlines keep short."""
+        with anyio.CancelScope(shield=True):
+            await self._finished.wait()
+
+    async def connect(self, attempt: Attempt) -> None:
+        """Make one connection, and keep it until it is over."""
+        stream = await self._dial(attempt)
+        self.core.connected()
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self.read_by, stream.receive)
+                tasks.start_soon(self.write_by, stream.send)
+                await self.keep_time()
+                tasks.cancel_scope.cancel()
+            with anyio.move_on_after(GOODBYE):
+                await stream.aclose()
+        finally:
+            await anyio.aclose_forcefully(stream)
+            self.core.disconnected()
+
+    async def _shielded(self) -> None:
+        with anyio.CancelScope(shield=True):  # leaving the context ends it, by a Logout
+            await self.run()
+        self._finished.set()
+
+    async def _dial(self, attempt: Attempt) -> anyio.abc.ByteStream:
+        dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
+        stage = Stage.RESOLVE
+        with anyio.move_on_after(attempt.timeout) as self._dialling:
+            try:
+                found = await anyio.getaddrinfo(dialer.host, dialer.port)
+            except (OSError, UnicodeError):
+                raise dialer.not_resolved() from None
+            for info in found:
+                dialer.check_address(str(info[4][0]))
+            stage = Stage.CONNECT
+            try:
+                tcp = await anyio.connect_tcp(dialer.host, dialer.port)
+            except OSError as error:
+                raise dialer.not_connected(error.__cause__) from None
+            self.core.tcp_connected()
+            if dialer.context is None:
+                return tcp
+            stage = Stage.HANDSHAKE
+            try:
+                stream = await TLSStream.wrap(tcp, hostname=dialer.server_name, ssl_context=dialer.context)
+                dialer.check_certificate(stream.extra_attributes[TLSAttribute.peer_certificate_binary]())
+            except (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+                await anyio.aclose_forcefully(tcp)
+                raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
+            except BaseException:
+                await anyio.aclose_forcefully(tcp)
+                raise
+            return stream
+        raise dialer.late(stage)
+
+
+order_entry = Factories(Client).order_entry
