@@ -28,8 +28,9 @@ WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
 # The acceptance definitions of QuickFIX, which are not ours to keep here.
 DEFINITIONS := $(dir $(WHEELS))definitions
 export ACCEPTANCE_DEFINITIONS ?=
+STUNNEL := $(dir $(WHEELS))stunnel
 
-.PHONY: help demo test check lint types imports coverage package matrix generate format interop docs pins clean
+.PHONY: help demo test check lint types imports coverage package matrix generate format interop stunnel docs pins clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +89,9 @@ format: $(DEV) ## format the code and mend what the linter can mend
 interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFIX at first, for some minutes
 	@test -n "$$ACCEPTANCE_DEFINITIONS" || .venv-interop/bin/python -m interop.acceptance.fetch $(DEFINITIONS)
 	ACCEPTANCE_DEFINITIONS=$${ACCEPTANCE_DEFINITIONS:-$(DEFINITIONS)} .venv-interop/bin/$(PYTEST) interop
+
+stunnel: ## stunnel for its tests, from the machine's own distribution, if it is not installed
+	@"$$(tools/find-python)" tools/fetch_stunnel.py $(STUNNEL)
 
 docs: $(DOCS) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

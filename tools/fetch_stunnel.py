@@ -1,0 +1,103 @@
+"""Take stunnel and the libraries that it needs out of the machine's own distribution: no root, no install.
+
+`python tools/fetch_stunnel.py FOLDER` asks apt, with lists of its own in a temporary folder: the machine's
+package sources are read, never changed. apt checks the signatures. FOLDER/stunnel is what to run. Nothing is
+done if the machine has stunnel, or FOLDER has one that runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PACKAGE = "stunnel4"
+LAUNCHER = """#!/bin/sh
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+export LD_LIBRARY_PATH={libraries}
+exec "$here/usr/bin/stunnel4" "$@"
+"""
+
+
+class UnavailableError(Exception):
+    """stunnel cannot be had here; the text says why."""
+
+
+def fetch(folder: Path) -> None:
+    """Unpack stunnel into a folder.
+
+    Raises:
+        UnavailableError: there is no apt, or its sources do not have the package.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        scratch = Path(name)
+        for part in ("lists/partial", "archives/partial", "unpacked"):
+            (scratch / part).mkdir(parents=True)
+        settings = {
+            "Dir::State::Lists": scratch / "lists",
+            "Dir::Cache": scratch,
+            "APT::Sandbox::User": "",
+            "APT::Install-Recommends": "false",
+            # Nothing is installed, so whoever installs something meanwhile is not in the way.
+            "Debug::NoLocking": "true",
+        }
+        options = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+        apt = ["apt-get", "--quiet", "--quiet", "--assume-yes", *options]
+        _run([*apt, "update"])
+        _run([*apt, "--download-only", "install", PACKAGE])
+        for archive in sorted((scratch / "archives").glob("*.deb")):
+            _run(["dpkg-deb", "--extract", str(archive), str(scratch / "unpacked")])
+        _write_launcher(scratch / "unpacked")
+        if not runs(scratch / "unpacked"):
+            raise UnavailableError(f"what the package {PACKAGE} holds does not run here")
+        shutil.rmtree(folder, ignore_errors=True)
+        (scratch / "unpacked").rename(folder)
+
+
+def runs(folder: Path) -> bool:
+    """Say whether a folder has a stunnel that runs; one that was kept may be of another system."""
+    launcher = folder / "stunnel"
+    return (
+        launcher.is_file()
+        and not subprocess.run([launcher, "-version"], capture_output=True, check=False).returncode
+    )
+
+
+def _write_launcher(folder: Path) -> None:
+    libraries = {path.parent.relative_to(folder) for path in folder.glob("**/*.so*")}
+    launcher = folder / "stunnel"
+    launcher.write_text(LAUNCHER.format(libraries=":".join(f'"$here/{path}"' for path in sorted(libraries))))
+    launcher.chmod(0o755)
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UnavailableError(f"this machine has no {command[0]}") from None
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["without a word"]
+        raise UnavailableError(f"{command[0]} {' '.join(command[-2:])} failed: {last[0]}")
+
+
+def main() -> int:
+    """Fetch into the folder named on the command line; a failure is told, and is one."""
+    (folder,) = map(Path, sys.argv[1:])
+    if shutil.which("stunnel4") or shutil.which("stunnel"):
+        print("stunnel is installed")
+        return 0
+    try:
+        if not runs(folder):
+            fetch(folder)
+    except UnavailableError as error:
+        print(f"no stunnel: {error}", file=sys.stderr)
+        return 1
+    print(f"stunnel is in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
