@@ -196,6 +196,18 @@ class Group:
 
 
 @attrs.frozen
+class Answers:
+    """Which requests a message answers, and how it names the one it answers."""
+
+    msg_types: tuple[str, ...]
+    field: Field
+    coded: Field | None
+    """A coded field that may say that there is no outcome yet."""
+    pending: tuple[str, ...]
+    """Its values that say so."""
+
+
+@attrs.frozen
 class Message:
     """One message type."""
 
@@ -213,6 +225,9 @@ class Message:
     location: Location
     why: str = ""
     """Why it differs from its source, or which of several sources it follows; empty if none does."""
+    request: Field | None = None
+    """For a message that is answered: the field that its answer names."""
+    answers: Answers | None = None
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ from codegen.members import Blocks, nested_fields
 from codegen.model import Location
 from codegen.naming import FIX_NAME, is_class_name
 from codegen.nodes import Scalar
+from codegen.requests import with_requests
 from codegen.scopes import Places
 from codegen.texts import known_texts
 
@@ -38,7 +39,7 @@ def load_dialect(folder: Path) -> model.Dialect:
     fields = elements.fields(context, datatypes, codesets)
     blocks = Blocks(context, fields)
     header, trailer = _header_and_trailer(context, blocks)
-    messages = _messages(context, blocks)
+    messages = with_requests(context, _messages(context, blocks))
     for name in source.sections["groups"]:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))

@@ -6,7 +6,7 @@ The expressions are written in one line; the formatter lays them out.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -66,6 +66,8 @@ class MessageView:
     admin: str
     flows: tuple[str, ...]
     body: BlockView
+    arguments: tuple[str, ...]
+    """Keyword arguments that come after the body."""
 
 
 @attrs.define
@@ -137,7 +139,21 @@ class LayoutWriter:
             admin=str(message.admin),
             flows=tuple(self._scope(flow) for flow in message.flows),
             body=body,
+            arguments=tuple(self._requests(message)),
         )
+
+    def _requests(self, message: Message) -> Iterator[str]:
+        if message.request is not None:
+            yield f"request_id={message.request.attribute!r}"
+        answers = message.answers
+        if answers is not None:
+            self.imports.name(LAYOUT, "Answers")
+            arguments = {"attribute": repr(answers.field.attribute)}
+            if answers.coded is not None:
+                arguments["coded"] = repr(answers.coded.attribute)
+                arguments["pending"] = f"frozenset({sequence(map(repr, answers.pending))})"
+            asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
+            yield f"answers={call('Answers', asked, **arguments)}"
 
     def group(self, group: Group) -> BlockView:
         """Return the layout of a group's entries."""

@@ -135,6 +135,7 @@ messages:
     msg_type: D
     doc: "An order."
     flows: {sender: client, sessions: Orders}
+    request: ClOrdID
     members:
       ClOrdID: required
       Side:    required
@@ -150,6 +151,7 @@ messages:
     since: 1.1.0
     doc: "A report."
     flows: [{sender: venue, sessions: Orders}, {sender: venue, sessions: Quotes}]
+    answers: {requests: NewOrder, field: ClOrdID, pending: {Level: [Low, 2]}}
     members:
       ClOrdID: {presence: required, doc: "The order."}
       Level:   {constant: High}

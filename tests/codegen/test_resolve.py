@@ -241,3 +241,11 @@ def test_a_terse_dialect_leaves_the_meaning_of_fields_to_a_standard(tmp_path: Pa
     fields = edited("fields", ', doc: "Stop price."', "")
     found = field(load_dialect(write(tmp_path, manifest=manifest, fields=fields)), "StopPx")
     assert found.doc == ""
+
+
+def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> None:
+    order, report = message(dialect, "NewOrder"), message(dialect, "OrderReport")
+    assert (order.request, order.answers) == (field(dialect, "ClOrdID"), None)
+    level = field(dialect, "Level")
+    assert report.request is None
+    assert report.answers == model.Answers(("D",), field(dialect, "ClOrdID"), level, ("1", "2"))

@@ -27,6 +27,7 @@ from kalshi_fix_sansio._generated.messages.order_entry import (
     OrderMassCancelRequest,
 )
 from kalshi_fix_sansio.layout import (
+    Answers,
     BlockLayout,
     Condition,
     FieldMember,
@@ -87,6 +88,7 @@ NEW_ORDER_SINGLE = MessageLayout(
         encode=encode_new_order_single,
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
+    request_id="cl_ord_id",
 )
 NewOrderSingle.LAYOUT = NEW_ORDER_SINGLE.body
 NewOrderSingle.MESSAGE = NEW_ORDER_SINGLE
@@ -124,6 +126,7 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
         encode=encode_order_cancel_replace_request,
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
+    request_id="cl_ord_id",
 )
 OrderCancelReplaceRequest.LAYOUT = ORDER_CANCEL_REPLACE_REQUEST.body
 OrderCancelReplaceRequest.MESSAGE = ORDER_CANCEL_REPLACE_REQUEST
@@ -158,6 +161,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
         encode=encode_order_cancel_request,
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
+    request_id="cl_ord_id",
 )
 OrderCancelRequest.LAYOUT = ORDER_CANCEL_REQUEST.body
 OrderCancelRequest.MESSAGE = ORDER_CANCEL_REQUEST
@@ -176,6 +180,7 @@ ORDER_MASS_CANCEL_REQUEST = MessageLayout(
         ),
         encode=encode_order_mass_cancel_request,
     ),
+    request_id="cl_ord_id",
 )
 OrderMassCancelRequest.LAYOUT = ORDER_MASS_CANCEL_REQUEST.body
 OrderMassCancelRequest.MESSAGE = ORDER_MASS_CANCEL_REQUEST
@@ -254,6 +259,12 @@ EXECUTION_REPORT = MessageLayout(
         ),
         encode=encode_execution_report,
     ),
+    answers=Answers(
+        frozenset(("D", "F", "G")),
+        attribute="cl_ord_id",
+        coded="exec_type",
+        pending=frozenset(("6", "A", "E")),
+    ),
 )
 ExecutionReport.LAYOUT = EXECUTION_REPORT.body
 ExecutionReport.MESSAGE = EXECUTION_REPORT
@@ -277,6 +288,7 @@ ORDER_CANCEL_REJECT = MessageLayout(
         ),
         encode=encode_order_cancel_reject,
     ),
+    answers=Answers(frozenset(("F", "G")), attribute="cl_ord_id"),
 )
 OrderCancelReject.LAYOUT = ORDER_CANCEL_REJECT.body
 OrderCancelReject.MESSAGE = ORDER_CANCEL_REJECT
@@ -297,6 +309,7 @@ ORDER_MASS_CANCEL_REPORT = MessageLayout(
         ),
         encode=encode_order_mass_cancel_report,
     ),
+    answers=Answers(frozenset(("q",)), attribute="cl_ord_id"),
 )
 OrderMassCancelReport.LAYOUT = ORDER_MASS_CANCEL_REPORT.body
 OrderMassCancelReport.MESSAGE = ORDER_MASS_CANCEL_REPORT

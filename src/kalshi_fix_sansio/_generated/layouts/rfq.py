@@ -38,6 +38,7 @@ from kalshi_fix_sansio._generated.messages.rfq import (
     RFQCancelStatus,
 )
 from kalshi_fix_sansio.layout import (
+    Answers,
     BlockLayout,
     Condition,
     FieldMember,
@@ -86,6 +87,7 @@ QUOTE_REQUEST = MessageLayout(
         ),
         encode=encode_quote_request,
     ),
+    request_id="quote_req_id",
 )
 QuoteRequest.LAYOUT = QUOTE_REQUEST.body
 QuoteRequest.MESSAGE = QUOTE_REQUEST
@@ -108,6 +110,7 @@ QUOTE_REQUEST_ACK = MessageLayout(
         ),
         encode=encode_quote_request_ack,
     ),
+    answers=Answers(frozenset(("R",)), attribute="quote_req_id"),
 )
 QuoteRequestAck.LAYOUT = QUOTE_REQUEST_ACK.body
 QuoteRequestAck.MESSAGE = QUOTE_REQUEST_ACK
@@ -160,6 +163,7 @@ QUOTE = MessageLayout(
         encode=encode_quote,
         one_of=(OneOf(("BidPx", "OfferPx"), at_least=True),),
     ),
+    request_id="quote_id",
 )
 Quote.LAYOUT = QUOTE.body
 Quote.MESSAGE = QUOTE
@@ -187,6 +191,7 @@ QUOTE_STATUS_REPORT = MessageLayout(
         ),
         encode=encode_quote_status_report,
     ),
+    answers=Answers(frozenset(("S",)), attribute="quote_id"),
 )
 QuoteStatusReport.LAYOUT = QUOTE_STATUS_REPORT.body
 QuoteStatusReport.MESSAGE = QUOTE_STATUS_REPORT
@@ -205,6 +210,7 @@ QUOTE_CANCEL = MessageLayout(
         ),
         encode=encode_quote_cancel,
     ),
+    request_id="quote_id",
 )
 QuoteCancel.LAYOUT = QUOTE_CANCEL.body
 QuoteCancel.MESSAGE = QUOTE_CANCEL
@@ -224,6 +230,7 @@ QUOTE_CANCEL_STATUS = MessageLayout(
         ),
         encode=encode_quote_cancel_status,
     ),
+    answers=Answers(frozenset(("Z",)), attribute="quote_id"),
 )
 QuoteCancelStatus.LAYOUT = QUOTE_CANCEL_STATUS.body
 QuoteCancelStatus.MESSAGE = QUOTE_CANCEL_STATUS
@@ -242,6 +249,7 @@ QUOTE_CONFIRM = MessageLayout(
         ),
         encode=encode_quote_confirm,
     ),
+    request_id="quote_id",
 )
 QuoteConfirm.LAYOUT = QUOTE_CONFIRM.body
 QuoteConfirm.MESSAGE = QUOTE_CONFIRM
@@ -261,6 +269,7 @@ QUOTE_CONFIRM_STATUS = MessageLayout(
         ),
         encode=encode_quote_confirm_status,
     ),
+    answers=Answers(frozenset(("U7",)), attribute="quote_id"),
 )
 QuoteConfirmStatus.LAYOUT = QUOTE_CONFIRM_STATUS.body
 QuoteConfirmStatus.MESSAGE = QUOTE_CONFIRM_STATUS
@@ -291,6 +300,7 @@ ACCEPT_QUOTE = MessageLayout(
         ),
         encode=encode_accept_quote,
     ),
+    request_id="quote_id",
 )
 AcceptQuote.LAYOUT = ACCEPT_QUOTE.body
 AcceptQuote.MESSAGE = ACCEPT_QUOTE
@@ -312,6 +322,7 @@ ACCEPT_QUOTE_STATUS = MessageLayout(
         ),
         encode=encode_accept_quote_status,
     ),
+    answers=Answers(frozenset(("UA",)), attribute="quote_id"),
 )
 AcceptQuoteStatus.LAYOUT = ACCEPT_QUOTE_STATUS.body
 AcceptQuoteStatus.MESSAGE = ACCEPT_QUOTE_STATUS
@@ -339,6 +350,7 @@ RFQ_CANCEL = MessageLayout(
         encode=encode_rfq_cancel,
         one_of=(OneOf(("QuoteReqID", "RfqId")),),
     ),
+    request_id="quote_req_id",
 )
 RFQCancel.LAYOUT = RFQ_CANCEL.body
 RFQCancel.MESSAGE = RFQ_CANCEL
@@ -359,6 +371,7 @@ RFQ_CANCEL_STATUS = MessageLayout(
         ),
         encode=encode_rfq_cancel_status,
     ),
+    answers=Answers(frozenset(("UE",)), attribute="quote_req_id"),
 )
 RFQCancelStatus.LAYOUT = RFQ_CANCEL_STATUS.body
 RFQCancelStatus.MESSAGE = RFQ_CANCEL_STATUS
@@ -386,6 +399,7 @@ QUOTE_REQUEST_REJECT = MessageLayout(
         ),
         encode=encode_quote_request_reject,
     ),
+    answers=Answers(frozenset(("R",)), attribute="quote_req_id"),
 )
 QuoteRequestReject.LAYOUT = QUOTE_REQUEST_REJECT.body
 QuoteRequestReject.MESSAGE = QUOTE_REQUEST_REJECT

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from kalshi_fix_sansio.layout import (
+    Answers,
     BlockLayout,
     FieldMember,
     GroupMember,
@@ -336,6 +337,7 @@ NEW_ORDER_SINGLE = MessageLayout(
         ),
         encode=encode_new_order_single,
     ),
+    request_id="cl_ord_id",
 )
 NewOrderSingle.LAYOUT = NEW_ORDER_SINGLE.body
 NewOrderSingle.MESSAGE = NEW_ORDER_SINGLE
@@ -500,6 +502,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
         ),
         encode=encode_order_cancel_request,
     ),
+    request_id="cl_ord_id",
 )
 OrderCancelRequest.LAYOUT = ORDER_CANCEL_REQUEST.body
 OrderCancelRequest.MESSAGE = ORDER_CANCEL_REQUEST
@@ -917,6 +920,9 @@ EXECUTION_REPORT = MessageLayout(
             ),  # 1445
         ),
         encode=encode_execution_report,
+    ),
+    answers=Answers(
+        frozenset(("D", "F")), attribute="cl_ord_id", coded="exec_type", pending=frozenset(("6", "A"))
     ),
 )
 ExecutionReport.LAYOUT = EXECUTION_REPORT.body
