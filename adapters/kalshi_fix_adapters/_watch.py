@@ -26,7 +26,7 @@ from kalshi_fix_adapters._timings import Timings
 from kalshi_fix_adapters._transcript import Transcript
 from kalshi_fix_adapters.connection_events import ClientEvent, Connecting
 from kalshi_fix_adapters.observer import Direction, Observer, Timing
-from kalshi_fix_adapters.wire_log import WireLog, WireLogConnection
+from kalshi_fix_adapters.wire_log import WireLog, WireLogConnection, borrow, give_back
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import PeerSilent
@@ -49,15 +49,15 @@ class Watch:
         Args:
             name: what the client is called in logs.
             observer: one of the user's, or several.
-            wire_log: one of the user's, who closes it; or the path of one to be opened and closed here.
+            wire_log: one of the user's, who closes it; or a path, where clients of the same path share one.
 
         Raises:
             ConfigurationError: the wire log cannot be written.
         """
         observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
-        self._own_log = None if wire_log is None or isinstance(wire_log, WireLog) else WireLog(wire_log)
-        self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._own_log
+        self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
+        self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
         self._journal = Journal(name)
         self._name = name
         self._timings = Timings()
@@ -140,8 +140,9 @@ class Watch:
 
     def close(self) -> None:
         """The client is over."""
-        if self._own_log is not None:
-            self._own_log.close()
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is not None:
+            give_back(borrowed)
 
     def _stop_logging(self, error: Exception) -> None:
         self._logged = self._transcript = None

@@ -34,6 +34,7 @@ from kalshi_fix_adapters.errors import (
     PlaintextRefusedError,
     TlsError,
 )
+from kalshi_fix_adapters.settings import Endpoint
 from kalshi_fix_adapters.tls import Plaintext, Security
 from kalshi_fix_sansio.errors import ConfigurationError
 
@@ -70,7 +71,7 @@ class Dialer:
         """
         self.host = host
         self.port = port
-        self.peer = f"{host}:{port}"
+        self.peer = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
         self._timeout = timeout
         self.context: ssl.SSLContext | None = None

@@ -180,5 +180,35 @@ class WireLogConnection:
             self._log.disconnect(self._number, now)
 
 
+_borrowed: dict[Path, tuple[WireLog, int]] = {}
+_borrowing = threading.Lock()
+
+
+def borrow(path: str | Path) -> WireLog:
+    """Return the log at a path, the same one to all who name the path; `give_back` closes it in the end.
+
+    Two that do not know of each other would set the same file aside.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    key = Path(path).absolute()
+    with _borrowing:
+        log, users = _borrowed.get(key) or (WireLog(path), 0)
+        _borrowed[key] = log, users + 1
+    return log
+
+
+def give_back(log: WireLog) -> None:
+    """Close a log that was borrowed, unless others still use it."""
+    key = log.path.absolute()
+    with _borrowing:
+        _, users = _borrowed.pop(key)
+        if users > 1:
+            _borrowed[key] = log, users - 1
+        else:
+            log.close()
+
+
 def _stamp(now: Instant) -> str:
     return now.utc.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"

@@ -21,7 +21,7 @@ from kalshi_fix_adapters._transcript import STALL, Transcript, printable, withou
 from kalshi_fix_adapters.cli.decode import decode
 from kalshi_fix_adapters.cli.log_reader import LogReader
 from kalshi_fix_adapters.observer import Direction
-from kalshi_fix_adapters.wire_log import WireLog
+from kalshi_fix_adapters.wire_log import WireLog, borrow, give_back
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import encode_frame, is_frame
@@ -426,3 +426,19 @@ def test_what_comes_after_the_end_counts_as_lost(path: Path, caplog: pytest.LogC
     connection.wire("sent", HEARTBEAT, NOW)
     assert log.lost == 1
     assert not caplog.records
+
+
+def test_who_names_the_same_path_shares_the_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = borrow(path)
+    monkeypatch.chdir(path.parent)
+    two = borrow(path.name)
+    assert one is two
+    give_back(one)
+    two.connect("x", NOW)
+    assert two.lost == 0
+    give_back(two)
+    two.connect("x", NOW)
+    assert two.lost == 1
+    anew = borrow(path)
+    assert anew is not one
+    give_back(anew)
