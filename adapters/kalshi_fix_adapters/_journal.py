@@ -136,7 +136,8 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
             return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
         case SessionEnded():
             level = INFO if event.clean else WARNING
-            return SESSION, level, f"ended, {event.reason.value}: {event.text}"
+            text = "" if event.text == event.reason.value else f": {event.text}"
+            return SESSION, level, f"ended, {event.reason.value}{text}"
         case MessageReceived():
             name, problems = event.message.NAME, "; ".join(map(str, event.message.problems))
             return SESSION, DEBUG, f"{name} with problems: {problems}"

@@ -81,12 +81,12 @@ class Watch:
         self._timings.tcp_connected(now.monotonic)
 
     def connected(self, where: str, now: Instant, *, secured: bool) -> None:
-        """The transport is up, with TLS if it is `secured`; `where` names the venue's end."""
+        """The transport is up, with TLS if it is `secured`; `where` is the venue's address."""
         self._connected = True
         self._timings.connected(now.monotonic, secured=secured)
         self._journal.connected(where)
         if self._wire_log is not None:
-            self._logged = self._wire_log.connect(f"{where}, {self._name}", now)
+            self._logged = self._wire_log.connect(f"{self._name} at {where}", now)
         if WIRE.isEnabledFor(DEBUG):
             # Asked once a connection: what begins in the middle of a message could show half a signature.
             self._transcript = Transcript()

@@ -424,6 +424,10 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
             *("session", "INFO", "ended, logged out: bye"),
         ),
         (
+            SessionEnded(CloseReason.LOGGED_OUT, "logged out", clean=True),
+            *("session", "INFO", "ended, logged out"),
+        ),
+        (
             ENDED,
             *("session", "WARNING"),
             r"ended, the connection ended: the connection ended\x0aWARNING root: forged",
