@@ -1,17 +1,18 @@
-"""What a client of one session type needs to know before it connects; the same for every event loop."""
+"""The options of a client, and what follows from them for its connections; the same for every event loop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import attrs
 
-from kalshi_fix_adapters._pump import OnWire
+from kalshi_fix_adapters.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.settings import Endpoint, find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.tls import Security
+from kalshi_fix_adapters.wire_log import WireLog
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -22,11 +23,12 @@ from kalshi_fix_sansio.signing import Signer
 QUEUE_LIMIT = 10_000
 """Events that may wait for the user before the client stops reading (it then finishes the chunk it has)."""
 Sync = Literal["full", "normal"]
+Observers = Observer | Iterable[Observer]
 
 
 @attrs.frozen
 class ConnectionPlan:
-    """Where to connect, whom to trust there, how to log on, and what to do when the connection is lost."""
+    """Where a client connects, whom it trusts there, how it logs on, and what it does between connections."""
 
     endpoint: Endpoint
     security: Security
@@ -35,16 +37,28 @@ class ConnectionPlan:
     """Seconds for connecting, for the Logon and for the Logout, each."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """None: one connection only."""
-    queue_limit: int = QUEUE_LIMIT
-    store: MessageStore | str | Path | None = None
+    store: MessageStore | Path | None = None
+    """Numbers and messages of a session with resend: an object, a folder with files of them, or None for
+    memory."""
     sync: Sync = "full"
     reset_seq_num: bool = False
-    on_wire: OnWire | None = attrs.field(default=None, repr=False)
-    """Is told of all bytes as they pass."""
+    """Whether the first logon restarts the numbers of a session with resend whatever the store says."""
+    queue_limit: int = QUEUE_LIMIT
+    observer: Observers | None = attrs.field(default=None, repr=False)
+    wire_log: WireLog | str | Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What the client is called in logs."""
+        return f"{self.config.session_type.name} {self.config.product}"
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.endpoint}"
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of every client; the environment's variables stand in for what is left out."""
+    """The keyword arguments of every client. What is left out comes from its `config`, then from the
+    environment's variables, then from the defaults."""
 
     product: str
     """`prediction` (default) or `margin`."""
@@ -70,11 +84,33 @@ class Options(TypedDict, total=False):
     prediction unless this says otherwise."""
     timeout: float
     """Seconds for connecting, for the Logon and for the Logout, each; 10 by default."""
+    reconnect: ReconnectPolicy | None
+    """When to connect again after a connection was lost; None for never."""
+    store: MessageStore | str | Path | None
+    """What outlives the process: a folder, in which each account and session type has a file, or a store of
+    your own. Default: memory, with which KalshiRT and KalshiPT go on over the connections of one client, and
+    restart their numbers with the next process."""
+    sync: Sync
+    """How safe the files of `store` are: `full` (default) or `normal`, see `store_sqlite`."""
+    reset_seq_num: bool
+    """Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store says."""
+    queue_limit: int
+    """Events that may wait for you before the client stops reading; 10,000 by default."""
+    observer: Observers | None
+    """Is told of bytes, states, events and timings, see `kalshi_fix_adapters.observer`."""
+    wire_log: WireLog | str | Path | None
+    """Where every message is written down, see `kalshi_fix_adapters.wire_log`."""
+
+
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    del instance
+    if not value > 0:
+        raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
-class Choices:
-    """`Options` with every default filled in."""
+class ClientConfig:
+    """The same settings as `Options`, as a value that several clients can share; they are described there."""
 
     product: str = "prediction"
     environment: str = "demo"
@@ -87,11 +123,43 @@ class Choices:
     tls: Security | None = None
     heart_bt_int: int = 30
     logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=dict)
-    timeout: float = 10.0
+    timeout: float = attrs.field(default=10.0, validator=_positive)
+    reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
+    store: MessageStore | str | Path | None = None
+    sync: Sync = attrs.field(default="full", validator=attrs.validators.in_(("full", "normal")))
+    reset_seq_num: bool = False
+    queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
+    observer: Observers | None = attrs.field(default=None, repr=False)
+    wire_log: WireLog | str | Path | None = None
 
 
-def make_plan(session: str, choices: Choices) -> ConnectionPlan:
-    """Work out the connection to a session type, such as KalshiNR.
+_BOUND = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
+"""What belongs to one product and environment."""
+
+
+def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
+    """Return the settings of a config with some of them changed.
+
+    Raises:
+        ConfigurationError: the config has a key or an address, and the options take them to another product
+            or environment.
+    """
+    if config is None:
+        return ClientConfig(**options)
+    merged = attrs.evolve(config, **options)
+    if (merged.product, merged.environment) != (config.product, config.environment):
+        for name in _BOUND:
+            kept = getattr(merged, name)
+            if kept is not None and kept is getattr(config, name):
+                raise ConfigurationError(
+                    f"{name} of this config is for {config.product} in {config.environment}, not for "
+                    f"{merged.product} in {merged.environment}; make a config of its own for that"
+                )
+    return merged
+
+
+def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
+    """Work out what a client of a session type, such as KalshiNR, does.
 
     Prices are in dollars (UseDollars, 21005) unless `logon_fields` says otherwise.
 
@@ -99,34 +167,44 @@ def make_plan(session: str, choices: Choices) -> ConnectionPlan:
         ConfigurationError: a setting is missing or contradicts another.
         KeyFileError: the private key cannot be read or used.
     """
-    if not choices.timeout > 0:
-        raise ConfigurationError(f"timeout must be above 0 seconds, not {choices.timeout!r}")
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
-        choices.product, choices.environment, session_type, host=choices.host, port=choices.port
+        config.product, config.environment, session_type, host=config.host, port=config.port
     )
-    security = choices.tls or find_security(choices.product, choices.environment)
+    security = config.tls or find_security(config.product, config.environment)
     credentials = find_credentials(
-        choices.product,
-        key_id=choices.key_id,
-        private_key=choices.private_key,
-        private_key_path=choices.private_key_path,
-        passphrase=choices.passphrase,
+        config.product,
+        key_id=config.key_id,
+        private_key=config.private_key,
+        private_key_path=config.private_key_path,
+        passphrase=config.passphrase,
     )
     # Margin knows no other unit than dollars.
-    logon_fields = {"use_dollars": True} if choices.product == "prediction" else {}
-    config = SessionConfig(
+    logon_fields = {"use_dollars": True} if config.product == "prediction" else {}
+    session_config = SessionConfig(
         role=Role.INITIATOR,
         dialect=DIALECT,
         codec=CODEC,
         session_type=session_type,
-        product=choices.product,
+        product=config.product,
         sender_comp_id=credentials.key_id,
         target_comp_id=session_type.name,
-        heart_bt_int=choices.heart_bt_int,
-        logon_fields={**logon_fields, **choices.logon_fields},
+        heart_bt_int=config.heart_bt_int,
+        logon_fields={**logon_fields, **config.logon_fields},
         sign_logon=credentials.signer.sign_logon,
-        logon_timeout=choices.timeout,
-        logout_timeout=choices.timeout,
+        logon_timeout=config.timeout,
+        logout_timeout=config.timeout,
     )
-    return ConnectionPlan(endpoint, security, config, choices.timeout)
+    return ConnectionPlan(
+        endpoint,
+        security,
+        session_config,
+        config.timeout,
+        reconnect=config.reconnect,
+        store=Path(config.store) if isinstance(config.store, str) else config.store,
+        sync=config.sync,
+        reset_seq_num=config.reset_seq_num,
+        queue_limit=config.queue_limit,
+        observer=config.observer,
+        wire_log=config.wire_log,
+    )

@@ -42,6 +42,7 @@ def _on(pattern: str, advice: str, cure: Cure = Cure.ACTION) -> _Advice:
 
 
 _ALREADY_EXISTS = "already exists"
+_TOO_LOW = "msgseqnum too low"
 
 _ADVICE = (
     _on(
@@ -66,7 +67,7 @@ _ADVICE = (
     _on("targetcompid", "connect to the port of the session type (TargetCompID) that you log on to"),
     _on("resetseqnum", "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y"),
     _on("heartbt|heartbeat", "choose another heartbeat interval; 30 seconds is usual"),
-    _on("msgseqnum too low", RESET_ADVICE),
+    _on(_TOO_LOW, RESET_ADVICE),
     _on(
         "usage level|permission|not allowed|not authorized|not permitted|scope",
         "ask the venue to allow this API key FIX access to this session type",
@@ -131,3 +132,10 @@ def cure_of(error: KalshiFixError) -> Cure:
 def is_already_connected(error: KalshiFixError) -> bool:
     """Say whether the venue still knows another connection of the same API key."""
     return isinstance(error, LogonRefusedError) and _ALREADY_EXISTS in error.text.lower()
+
+
+def is_about_numbers(error: KalshiFixError) -> bool:
+    """Say whether the two sides disagree about their sequence numbers."""
+    if isinstance(error, LogonFailedError):
+        return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
+    return isinstance(error, LogonRefusedError) and _TOO_LOW in error.text.lower()

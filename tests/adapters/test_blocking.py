@@ -31,7 +31,7 @@ from kalshi_fix_adapters.errors import (
     LogonRefusedError,
     SessionClosedError,
 )
-from kalshi_fix_adapters.plan import Choices, ConnectionPlan, Options, make_plan
+from kalshi_fix_adapters.plan import ClientConfig, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_sansio import (
@@ -141,7 +141,7 @@ def test_a_listener_cannot_send_orders(sandbox: Sandbox) -> None:
 
 def test_a_session_with_resend_goes_on_from_its_store(sandbox: Sandbox) -> None:
     store = MemoryStore()
-    plan = make_plan("KalshiRT", Choices(**options(sandbox, "KalshiRT", key=1)))
+    plan = make_plan("KalshiRT", ClientConfig(**options(sandbox, "KalshiRT", key=1)))
     with Client(plan):  # restarts the numbers at the venue
         pass
     with Client(
@@ -215,7 +215,7 @@ def test_several_threads_may_send(sandbox: Sandbox) -> None:
 
 def test_a_wire_listener_sees_all_bytes(sandbox: Sandbox) -> None:
     seen: list[tuple[str, bytes]] = []
-    plan = make_plan("KalshiNR", Choices(**options(sandbox)))
+    plan = make_plan("KalshiNR", ClientConfig(**options(sandbox)))
     with Client(plan, on_wire=lambda direction, data: seen.append((direction, data))):
         pass
     sent = b"".join(data for direction, data in seen if direction == "sent")
@@ -236,7 +236,7 @@ def wait_until_paused(client: Client, paused: bool = True) -> None:
 
 
 def test_a_full_queue_stops_reading_and_loses_nothing(sandbox: Sandbox) -> None:
-    plan = make_plan("KalshiNR", Choices(**options(sandbox)))
+    plan = make_plan("KalshiNR", ClientConfig(**options(sandbox)))
     with Client(plan, queue_limit=5) as client:
         for _ in range(50):
             client.send(order())
@@ -247,7 +247,7 @@ def test_a_full_queue_stops_reading_and_loses_nothing(sandbox: Sandbox) -> None:
 
 
 def test_a_full_queue_does_not_hinder_the_logout(sandbox: Sandbox) -> None:
-    plan = make_plan("KalshiNR", Choices(**options(sandbox)))
+    plan = make_plan("KalshiNR", ClientConfig(**options(sandbox)))
     with Client(plan, queue_limit=1) as client:
         for _ in range(20):
             client.send(order())
@@ -556,4 +556,4 @@ def test_a_failure_during_the_logon_reaches_the_user(
 
 
 def by_hand(sandbox: Sandbox, port: int, **changes: Any) -> ConnectionPlan:
-    return make_plan("KalshiNR", Choices(**options(sandbox, port=port, tls=Plaintext(), **changes)))
+    return make_plan("KalshiNR", ClientConfig(**options(sandbox, port=port, tls=Plaintext(), **changes)))

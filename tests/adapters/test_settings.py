@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_adapters.plan import Choices, Options, make_plan
+from kalshi_fix_adapters.plan import ClientConfig, Options, make_plan
 from kalshi_fix_adapters.settings import (
     Endpoint,
     export_lines,
@@ -123,7 +123,7 @@ def test_the_file_is_named_when_its_key_is_of_no_use(tmp_path: Path) -> None:
 def test_the_private_key_never_shows() -> None:
     secret = PEM.splitlines()[1]
     options: Options = {"key_id": KEY_ID, "private_key": PEM, "passphrase": None}
-    choices = Choices(**options)
+    choices = ClientConfig(**options)
     assert secret not in repr(choices)
     assert secret not in repr(make_plan("KalshiNR", choices))
     assert secret not in repr(find_credentials("prediction", key_id=KEY_ID, private_key=PEM))
@@ -133,10 +133,10 @@ def test_the_private_key_never_shows() -> None:
 
 
 def test_kalshis_demo_is_the_default_environment() -> None:
-    plan = make_plan("KalshiNR", Choices(key_id=KEY_ID, private_key=PEM, tls=Tls()))
+    plan = make_plan("KalshiNR", ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls()))
     assert plan.endpoint == Endpoint("fix.demo.kalshi.co", 8228)
     assert plan.config.logon_fields == {"use_dollars": True}
-    plan = make_plan("KalshiMD", Choices(product="margin", key_id=KEY_ID, private_key=PEM, tls=Tls()))
+    plan = make_plan("KalshiMD", ClientConfig(product="margin", key_id=KEY_ID, private_key=PEM, tls=Tls()))
     assert str(plan.endpoint) == "margin-marketdata.fix.demo.kalshi.co:8233"
     assert plan.config.logon_fields == {}
 
@@ -208,11 +208,11 @@ def test_what_does_not_exist_is_refused(product: str, environment: str, text: st
 
 def test_a_timeout_must_be_positive() -> None:
     with pytest.raises(ConfigurationError, match="timeout must be above 0"):
-        make_plan("KalshiNR", Choices(key_id=KEY_ID, private_key=PEM, timeout=0))
+        make_plan("KalshiNR", ClientConfig(key_id=KEY_ID, private_key=PEM, timeout=0))
 
 
 def test_options_and_choices_name_the_same() -> None:
-    assert list(Options.__annotations__) == list(Choices.__annotations__)
+    assert list(Options.__annotations__) == list(ClientConfig.__annotations__)
 
 
 def test_export_lines_are_quoted_for_the_shell() -> None:

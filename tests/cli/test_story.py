@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.participant import Participant, StoryError
 from kalshi_fix_adapters.cli.sandbox import MARKETS, PREDICTION, Sandbox
-from kalshi_fix_adapters.plan import Choices, make_plan
+from kalshi_fix_adapters.plan import ClientConfig, make_plan
 from kalshi_fix_sansio import (
     EventResendRequest,
     ExecType,
@@ -30,7 +30,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def participant(sandbox: Sandbox, session: str) -> Participant:
-    plan = make_plan(session, Choices(**sandbox.options(WHO, PREDICTION, session)))
+    plan = make_plan(session, ClientConfig(**sandbox.options(WHO, PREDICTION, session)))
     return Participant(WHO, plan, lambda *_: None)
 
 
@@ -66,7 +66,7 @@ def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
     somebody = participant(sandbox, "KalshiDC")
     with somebody.logged_on():
         somebody.send(EventResendRequest(begin_exec_id="1;1"))
-        with pytest.raises(StoryError, match="but there was RejectReceived"):
+        with pytest.raises(StoryError, match="but got BusinessMessageReject"):
             somebody.expect(ExecutionReport)
 
 

@@ -8,7 +8,7 @@ import click
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.plan import Choices, make_plan
+from kalshi_fix_adapters.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.tls import Plaintext, Security, Tls
 from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 
@@ -46,7 +46,7 @@ def logon(
     with told_plainly():
         plan = make_plan(
             session,
-            Choices(
+            ClientConfig(
                 product=product,
                 environment=environment,
                 host=host,

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from kalshi_fix_adapters._pump import Direction
+import attrs
+
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.errors import AdapterError
+from kalshi_fix_adapters.observer import Direction, Observer
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import FieldNode, Inspection
-from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 
@@ -58,14 +60,25 @@ def _number(inspection: Inspection) -> int:
     )
 
 
+class _Ear(Observer):
+    """Hears what passes in both directions."""
+
+    def __init__(self) -> None:
+        self.wires: dict[Direction, _Wire] = {"sent": _Wire(), "received": _Wire()}
+
+    def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:  # noqa: ARG002
+        self.wires[direction].feed(data)
+
+
 class Participant:
     """One connection of one person."""
 
     def __init__(self, who: str, plan: ConnectionPlan, tell: Teller) -> None:
         self.who = who
         self.venue = plan.config.session_type.name
-        self._wires: dict[Direction, _Wire] = {"sent": _Wire(), "received": _Wire()}
-        self._client = Client(plan, on_wire=lambda direction, data: self._wires[direction].feed(data))
+        ear = _Ear()
+        self._wires = ear.wires
+        self._client = Client(attrs.evolve(plan, observer=ear))
         self._tell = tell
 
     @contextmanager
@@ -95,12 +108,11 @@ class Participant:
             f" {name}={getattr(value, 'name', value)}" for name, value in wanted.items()
         )
         try:
-            event = self._client.receive(PATIENCE)
+            message = next(self._client.messages(PATIENCE), None)
         except AdapterError as error:
             raise StoryError(f"{expected} from {self.venue}, but {error}") from None
-        if not isinstance(event, MessageReceived):
-            raise StoryError(f"{expected} from {self.venue}, but there was {event}")
-        message = event.message
+        if message is None:
+            raise StoryError(f"{expected} from {self.venue}, but nothing came within {PATIENCE:g} s")
         self._tell_received(message.header.msg_seq_num)
         different = [name for name, value in wanted.items() if getattr(message, name, None) != value]
         if not isinstance(message, kind) or different:

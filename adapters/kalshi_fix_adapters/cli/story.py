@@ -12,7 +12,7 @@ import attrs
 
 from kalshi_fix_adapters.cli.participant import Participant, StoryError
 from kalshi_fix_adapters.cli.sandbox import MARGIN, MARKETS, PREDICTION, Sandbox
-from kalshi_fix_adapters.plan import Choices, make_plan
+from kalshi_fix_adapters.plan import ClientConfig, make_plan
 from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
@@ -169,7 +169,7 @@ class Story:
     def _participant(self, who: str, product: str, session: str, key: int = 0) -> Participant:
         options = self._sandbox.options(who, product, session, key)
         return Participant(
-            who, make_plan(session, Choices(**options)), partial(self._listener.message, product)
+            who, make_plan(session, ClientConfig(**options)), partial(self._listener.message, product)
         )
 
     def _subscribe(self, books: Participant, symbol: str) -> None:

@@ -1,0 +1,71 @@
+"""What waits to be taken by the user of a client, and the bound on it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from kalshi_fix_adapters.connection_events import (
+    ClientEvent,
+    ConnectFailed,
+    Connecting,
+    ConnectionEvent,
+    ReadingPaused,
+    ReadingResumed,
+)
+from kalshi_fix_sansio.events import Event
+
+MAX_OWN = 1_000
+"""Events of the client's own that may wait before failed attempts are told by the last of them alone."""
+
+
+class EventQueue:
+    """First in, first out, over all connections. Events of the session count towards the limit, the
+    client's own do not."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._events: deque[tuple[ClientEvent, bool]] = deque()
+        """Each with whether it counts."""
+        self.waiting = 0
+        """How many that count are in it."""
+        self.paused = False
+        """Whether nothing more should be read."""
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, event: Event) -> None:
+        """Add an event of the session."""
+        self._events.append((event, True))
+        self.waiting += 1
+
+    def tell(self, event: ConnectionEvent) -> None:
+        """Add an event of the client's own; the queue stays bounded when nobody takes them."""
+        events = self._events
+        crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_OWN
+        if crowded and isinstance(events[-1][0], ConnectFailed) and isinstance(events[-2][0], Connecting):
+            events.pop()
+            events.pop()
+        events.append((event, False))
+
+    def take(self) -> tuple[ClientEvent, bool] | None:
+        """Remove the next event; return it and whether it counts."""
+        if not self._events:
+            return None
+        event, counts = self._events.popleft()
+        self.waiting -= counts
+        return event, counts
+
+    def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
+        """Decide whether to read on: not from the limit on, and again from half of it.
+
+        When that changes, the event that says so is put before what waits, and returned.
+        """
+        limit = self._limit // 2 if self.paused else self._limit - 1
+        paused = bounded and self.waiting > limit
+        if paused is self.paused:
+            return None
+        self.paused = paused
+        event = ReadingPaused(self.waiting) if paused else ReadingResumed()
+        self._events.appendleft((event, False))
+        return event

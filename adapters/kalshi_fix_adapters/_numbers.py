@@ -1,0 +1,73 @@
+"""Where a client keeps its sequence numbers between connections, and when they start anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
+
+
+class Numbers:
+    """The store of one client over all its connections, and whether the venue agrees with it.
+
+    Session types without resend restart at every logon. The others go on, except where nobody knows from
+    where: at the first logon of a client that has nothing but memory, or when asked to.
+    """
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self._plan = plan
+        self._store: MessageStore | None = None
+        self._agreed = False
+        """Whether a logon has been completed on these numbers."""
+        self._last: Session | None = None
+
+    def open(self) -> None:
+        """Make the store ready for a client's connections; events of before count no longer.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        self._last = None
+        if self._store is None:
+            self._store = self._find()
+
+    def close(self) -> None:
+        """Let go of what `open` has opened; numbers in memory stay for the next time."""
+        self._last = None
+
+    def next_session(self) -> Session:
+        """Return the session of the next connection; `used` is to be told once it has begun."""
+        config = self._plan.config
+        forced = self._plan.reset_seq_num or self._plan.store is None
+        reset = config.session_type.reset_required or (forced and not self._agreed)
+        config = attrs.evolve(config, reset_seq_num=reset, explicit_confirm=True)
+        if self._last is None:
+            return Session(config, self._store)
+        return Session(config, continues=self._last)
+
+    def used(self, session: Session) -> None:
+        """The session has begun; the next one continues it."""
+        self._last = session
+
+    def agreed(self) -> None:
+        """A logon is complete."""
+        self._agreed = True
+
+    def disputed(self) -> None:
+        """The venue has other numbers; those in memory are of no use any more."""
+        self._agreed = False
+
+    def confirm(self) -> None:
+        """The oldest event that is not confirmed has been taken care of."""
+        if self._last is not None:
+            self._last.confirm(1)
+
+    def _find(self) -> MessageStore:
+        store = self._plan.store
+        if isinstance(store, Path):
+            raise ConfigurationError("folders are not supported yet")
+        return MemoryStore() if store is None else store

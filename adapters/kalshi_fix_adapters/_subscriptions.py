@@ -1,0 +1,155 @@
+"""Which market data subscriptions are alive, so that they can be asked for again on the next connection.
+
+MarketDataRequest has no MDReqID (262) here: everything goes by Symbol (55), requests are answered in order by
+one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not name what it refuses (Kalshi's
+page on market data).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    MarketDataSnapshotFullRefresh,
+    MDReqSymbol,
+    SecurityStatus,
+    SecurityStatusRequest,
+    SecurityTradingStatus,
+    SubscriptionRequestType,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import Event, MessageReceived, RejectReceived
+
+PER_REQUEST = 500
+"""Symbols in one request (the venue's limit)."""
+_OFF = SubscriptionRequestType.DISABLE_PREVIOUS
+_ON = SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
+
+_Live = dict[str, set[int] | None]
+"""By symbol, in the order in which they were asked for: the MsgSeqNums of this connection's requests for it
+that may still be refused; None once one of them was answered; empty while it was not asked for yet."""
+
+
+@attrs.define
+class _Asked:
+    """A MarketDataRequest whose answer is not complete."""
+
+    seq_num: int
+    subscribes: bool
+    awaited: set[str]
+    begun: bool = False
+
+
+class Subscriptions:
+    """What a client is subscribed to, from what it sends and what comes back."""
+
+    def __init__(self) -> None:
+        self._books: _Live = {}
+        self._statuses: _Live = {}
+        self._asked: deque[_Asked] = deque()
+        self._again: set[int] = set()
+        """MsgSeqNums of the requests that the client has repeated by itself on this connection."""
+
+    def start_connection(self) -> None:
+        """A new connection is logged on: it knows of no subscription."""
+        self._asked.clear()
+        self._again.clear()
+        for live in (self._books, self._statuses):
+            live.update({symbol: set() for symbol in live})
+
+    def requests(self) -> list[MarketDataRequest | SecurityStatusRequest]:
+        """Return what asks for everything that is alive and was not asked for on this connection."""
+        symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
+        return [
+            MarketDataRequest(
+                subscription_request_type=_ON,
+                related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols[begin : begin + PER_REQUEST]],
+            )
+            for begin in range(0, len(symbols), PER_REQUEST)
+        ] + [
+            SecurityStatusRequest(subscription_request_type=_ON, symbol=symbol)
+            for symbol, owners in self._statuses.items()
+            if owners == set()
+        ]
+
+    def sent(self, message: Message, seq_num: int, *, again: bool = False) -> None:
+        """Take note of a message that was sent, `again` if the client repeats a request by itself."""
+        match message:
+            case MarketDataRequest():
+                self._sent_books(message, seq_num)
+            case SecurityStatusRequest(subscription_request_type=kind, symbol=symbol):
+                if kind == _OFF:
+                    self._statuses.pop(symbol, None)
+                elif kind == _ON:
+                    _own(self._statuses, symbol, seq_num)
+        if again:
+            self._again.add(seq_num)
+
+    def _sent_books(self, message: MarketDataRequest, seq_num: int) -> None:
+        kind, symbols = message.subscription_request_type, [entry.symbol for entry in message.related_sym]
+        if kind == _OFF:
+            for symbol in symbols or tuple(self._books):
+                self._books.pop(symbol, None)
+            return
+        self._asked.append(_Asked(seq_num, kind == _ON, set(symbols)))
+        if kind == _ON:
+            for symbol in symbols:
+                _own(self._books, symbol, seq_num)
+
+    def received(self, event: Event) -> bool:
+        """Take note of what came back; say whether `requests` should be sent again a little later, because
+        the venue has had too many at once."""
+        if isinstance(event, RejectReceived):
+            return event.ref_seq_num is not None and self._refused(event.ref_seq_num, event.reject)
+        if isinstance(event, MessageReceived):
+            match event.message:
+                case MarketDataSnapshotFullRefresh(symbol=symbol):
+                    self._answered(symbol)
+                case MarketDataRequestReject():
+                    first = next((asked for asked in self._asked if not asked.begun), None)
+                    if first is not None:
+                        self._refused(first.seq_num, event.message)
+                case SecurityStatus(symbol=symbol, security_trading_status=SecurityTradingStatus.SETTLED):
+                    self._statuses.pop(symbol, None)
+        return False
+
+    def _answered(self, symbol: str) -> None:
+        for asked in self._asked:
+            if symbol in asked.awaited:
+                asked.awaited.discard(symbol)
+                asked.begun = True
+                if not asked.awaited:
+                    self._asked.remove(asked)
+                if asked.subscribes and symbol in self._books:
+                    self._books[symbol] = None
+                return
+
+    def _refused(self, seq_num: int, reject: Message) -> bool:
+        put_off = (
+            seq_num in self._again
+            and isinstance(reject, BusinessMessageReject)
+            and reject.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+        )
+        for asked in self._asked:
+            if asked.seq_num == seq_num:
+                self._asked.remove(asked)
+                break
+        for live in (self._books, self._statuses):
+            for symbol in [symbol for symbol, owners in live.items() if owners and seq_num in owners]:
+                owners = live[symbol] or set()
+                owners.discard(seq_num)
+                if not owners and not put_off:
+                    del live[symbol]
+        return put_off
+
+
+def _own(live: _Live, symbol: str, seq_num: int) -> None:
+    owners = live.setdefault(symbol, set())
+    if owners is not None:
+        owners.add(seq_num)
