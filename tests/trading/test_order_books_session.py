@@ -395,3 +395,13 @@ def test_any_event_may_come_at_any_time() -> None:
     ):
         assert empty.apply(event) == []
     assert len(empty) == 0
+
+
+def test_an_answer_that_never_comes_does_not_hold_up_what_was_asked_later() -> None:
+    books = OrderBooks()
+    books.apply(request("1", A))
+    for kind in "121":
+        books.apply(request(kind, B))
+    assert books.apply(snapshot(*BOOK, symbol=B)) == []
+    apply(books, snapshot(*BOOK, symbol=B))
+    assert {symbol: book.state.name for symbol, book in books.items()} == {A: "WAITING", B: "LIVE"}

@@ -80,10 +80,8 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def forget(self, *symbols: str) -> None:
         """Drop the books of these markets, and ignore updates of them that are still on their way."""
-        for symbol in symbols:
-            self._books.pop(symbol, None)
-        self._forgotten.update(symbols)
-        self._requests.drop(set(symbols))
+        self._drop(symbols)
+        self._requests.stop(symbols)
 
     def apply(self, happened: object) -> list[BookUpdate]:
         """Take an event of the session, a message received, or a MarketDataRequest that was sent.
@@ -209,15 +207,22 @@ class OrderBooks(Mapping[str, OrderBook]):
             if update is not None and update.book.state in _RELIED_ON:
                 self._entries.report(update, DiscrepancyKind.UNREADABLE, detail)
 
+    def _drop(self, symbols: Iterable[str]) -> None:
+        for symbol in symbols:
+            self._books.pop(symbol, None)
+            self._forgotten.add(symbol)
+
     # --- what becomes of requests and of the session -------------------------------------------------
 
     def _take_request(self, request: MarketDataRequest) -> None:
         if request.subscription_request_type is SubscriptionRequestType.DISABLE_PREVIOUS:
             symbols = [entry.symbol for entry in request.related_sym]
-            kept = BookState.SNAPSHOT
-            self.forget(*symbols or [book.symbol for book in self._books.values() if book.state is not kept])
-            if not symbols:
-                self._requests.drop(self._books.keys())
+            if symbols:
+                self.forget(*symbols)
+            else:
+                kept = BookState.SNAPSHOT
+                self._drop([book.symbol for book in self._books.values() if book.state is not kept])
+                self._requests.stop()
             return
         for symbol in self._requests.ask(request):
             book = self._books.get(symbol)

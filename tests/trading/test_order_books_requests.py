@@ -1,0 +1,154 @@
+"""Requests, answers and updates that cross on their way: live here is what is live at the venue."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import (
+    Logon,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    MarketDataSnapshotFullRefresh,
+    MDFullEntry,
+    MDIncEntry,
+    Reject,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    LoggedOn,
+    MessageReceived,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.trading import BookState, OrderBooks
+from tests.trading.feed import request
+
+PRICE = Decimal("0.40")
+SYMBOLS = ("A", "B", "C")
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "end of file", clean=False)
+LOGGED_ON = LoggedOn(Logon(heart_bt_int=30, raw_data=b"x"), heart_bt_int=30, reset=True)
+
+
+@attrs.define
+class Line:
+    """A venue with one level a market, and a client at the other end of a slow line."""
+
+    books: OrderBooks = attrs.field(factory=OrderBooks)
+    sizes: dict[str, int] = attrs.field(factory=lambda: dict.fromkeys(SYMBOLS, 1))
+    subscribed: set[str] = attrs.field(factory=set)
+    asked: deque[MarketDataRequest] = attrs.field(factory=deque)
+    """Requests on their way."""
+    told: deque[MessageReceived | RejectReceived] = attrs.field(factory=deque)
+    """Answers and updates on their way."""
+
+    def ask(self, kind: str, symbols: tuple[str, ...]) -> None:
+        message = request(kind, *symbols)
+        self._apply(message)
+        self.asked.append(message)
+
+    def serve(self, refusal: int) -> None:
+        """The venue takes the next request, or refuses it by one message or another."""
+        if not self.asked:
+            return
+        message = self.asked.popleft()
+        symbols = [entry.symbol for entry in message.related_sym]
+        if message.subscription_request_type == "2":
+            self.subscribed.difference_update(symbols or SYMBOLS)
+        elif refusal == 1 or message.subscription_request_type not in ("0", "1"):
+            self.told.append(MessageReceived(MarketDataRequestReject(md_req_rej_reason="2")))
+        elif refusal > 1:
+            sent = message if refusal == 2 else None
+            self.told.append(RejectReceived(Reject(ref_seq_num=1, ref_msg_type="V"), 1, sent))
+        else:
+            if message.subscription_request_type == "1":
+                self.subscribed.update(symbols)
+            for symbol in symbols:
+                entry = MDFullEntry(md_entry_type="0", md_entry_px=PRICE, md_entry_size=self.sizes[symbol])
+                self._tell(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[entry]))
+
+    def change(self, symbol: str) -> None:
+        self.sizes[symbol] += 1
+        if symbol in self.subscribed:
+            entry = MDIncEntry(
+                md_update_action="1",
+                symbol=symbol,
+                md_entry_type="0",
+                md_entry_px=PRICE,
+                md_entry_size=self.sizes[symbol],
+            )
+            self._tell(MarketDataIncrementalRefresh(md_entries=[entry]))
+
+    def receive(self) -> None:
+        if self.told:
+            self._apply(self.told.popleft())
+
+    def reconnect(self, symbols: tuple[str, ...]) -> None:
+        """All that is on its way is lost; a client may ask before it has looked at its events."""
+        self.asked.clear()
+        self.told.clear()
+        self.subscribed.clear()
+        self._apply(ENDED)
+        if symbols:
+            self.ask("1", symbols)
+        self._apply(LOGGED_ON)
+
+    def settle(self) -> None:
+        while self.asked:
+            self.serve(0)
+        while self.told:
+            self.receive()
+
+    def _tell(self, message: Message) -> None:
+        self.told.append(MessageReceived(message))
+
+    def _apply(self, happened: object) -> None:
+        for update in self.books.apply(happened):
+            assert update.discrepancies == []
+
+
+asking = st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=3, unique=True).map(tuple)
+Step = tuple[Any, ...]
+steps: st.SearchStrategy[list[Step]] = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.sampled_from("01019"), asking),
+        st.tuples(st.just("ask"), st.just("2"), asking | st.just(())),
+        st.tuples(st.just("serve"), st.sampled_from([0, 0, 0, 1, 2])),
+        st.tuples(st.just("change"), st.sampled_from(SYMBOLS)),
+        st.tuples(st.just("receive")),
+        st.tuples(st.just("receive")),
+        st.tuples(st.just("reconnect"), asking | st.just(())),
+    ),
+    max_size=60,
+)
+
+
+def check(sequence: list[Step]) -> None:
+    line = Line()
+    for name, *arguments in sequence:
+        getattr(line, name)(*arguments)
+    line.settle()
+    assert {symbol for symbol, book in line.books.items() if book.is_live} == line.subscribed
+    for symbol, book in line.books.items():
+        assert book.state is not BookState.WAITING
+        if book.is_live:
+            assert list(book.bids) == [(PRICE, Decimal(line.sizes[symbol]))]
+
+
+@settings(max_examples=300)
+@given(steps)
+def test_a_book_is_live_exactly_when_the_venue_keeps_it_up_to_date(sequence: list[Step]) -> None:
+    check(sequence)
+
+
+@settings(max_examples=100)
+@given(steps)
+def test_a_refusal_that_names_no_request_is_told_apart_as_well(sequence: list[Step]) -> None:
+    check([("serve", 3) if step == ("serve", 2) else step for step in sequence])

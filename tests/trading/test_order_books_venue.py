@@ -1,0 +1,208 @@
+"""Books of the simulated venue's market data, against the venue's own books, after random trading."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.venue import exchange
+from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
+from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    MarketDataRequestReject,
+    OrderCancelRequest,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import BookState, BookUpdate, OrderBooks, StaleReason, Trade
+from tests.trading.feed import request
+from tests.venue.town import Client, Town, api_key, order
+
+CENTS, SUBPENNY = "KXCENTS-26AUG20", "KXSUBPENNY-26AUG20"
+MARKETS = {
+    "prediction": (prediction_market(CENTS), prediction_market(SUBPENNY, subpenny=True)),
+    "margin": (margin_market("BTC-PERP"), margin_market("ETH-PERP", tick=Decimal("0.5"))),
+}
+
+
+class Floor:
+    """Two traders and one that only watches."""
+
+    def __init__(self, product: str, seed: int = 1, **changes: Any) -> None:
+        names = ("ann", "bob", "ann-md")
+        self.product = product
+        self.random = Random(seed)
+        self.symbols = [rules.ticker for rules in MARKETS[product]]
+        self.town = Town(
+            seed,
+            markets=MARKETS,
+            accounts=tuple(
+                AccountConfig(owner=owner, product=product, balance=Decimal(10**9))
+                for owner in ("ann", "bob")
+            ),
+            api_keys=tuple(attrs.evolve(api_key(name), product=product) for name in names),
+            **changes,
+        )
+        self.traders = [self.town.connect(name, product=product) for name in ("ann", "bob")]
+        self.books = OrderBooks()
+        self.updates: list[BookUpdate] = []
+        self.trades: list[Trade] = []
+        self.fills: list[tuple[str, Decimal, Decimal]] = []
+        self.resting: list[tuple[Client, Message]] = []
+        self.watcher = self.watch()
+
+    def watch(self) -> Client:
+        return self.town.connect("ann-md", "KalshiMD", product=self.product)
+
+    def ask(self, kind: str, *symbols: str) -> None:
+        message = request(kind, *symbols)
+        self.books.apply(message)
+        self.watcher.send(message)
+        self.drain()
+
+    def drain(self) -> None:
+        """Give the books what the watcher was told."""
+        self.updates = [told for event in self.watcher.events for told in self.books.apply(event)]
+        self.watcher.events.clear()
+        self.trades += [trade for told in self.updates for trade in told.trades]
+        assert [found for told in self.updates for found in told.discrepancies] == []
+
+    def trade(self, number: int) -> None:
+        """Send one request, mostly an order."""
+        trader, symbol = self.random.choice(self.traders), self.random.choice(self.symbols)
+        if self.resting and self.random.random() < 0.3:
+            owner, found = self.resting.pop(self.random.randrange(len(self.resting)))
+            sent: Any = found
+            owner.send(
+                OrderCancelRequest(
+                    cl_ord_id=f"c{number}", orig_cl_ord_id=sent.cl_ord_id, side=sent.side, symbol=sent.symbol
+                )
+            )
+        else:
+            step = self.random.randint(-8, 8)
+            price = {
+                CENTS: Decimal(50 + step) / 100,
+                SUBPENNY: Decimal(5000 + step) / 10_000,
+                "BTC-PERP": Decimal("64000.1234") + step,
+                "ETH-PERP": Decimal(3000) + Decimal(step) / 2,
+            }[symbol]
+            hundredths = 100 if self.product == "margin" else self.random.choice([1, 25, 100])
+            sent = order(
+                f"o{number}",
+                self.random.choice([Side.BUY, Side.SELL]),
+                self.random.randint(1, 30),
+                str(price),
+                symbol=symbol,
+                time_in_force=self.random.choice(
+                    [TimeInForce.GOOD_TILL_CANCEL] * 5 + [TimeInForce.IMMEDIATE_OR_CANCEL]
+                ),
+            )
+            sent.order_qty = sent.order_qty * hundredths / 100
+            self.resting.append((trader, sent))
+            trader.send(sent)
+        self._note_fills()
+        self.drain()
+
+    def _note_fills(self) -> None:
+        """Both sides of a trade are told of it; those that take liquidity are counted."""
+        for trader in self.traders:
+            for message in trader.take():
+                if (
+                    isinstance(message, ExecutionReport)
+                    and message.exec_type == "F"
+                    and message.aggressor_indicator
+                ):
+                    assert message.last_px is not None
+                    assert message.last_qty is not None
+                    self.fills.append((message.symbol, message.last_px, message.last_qty))
+
+    def compare(self) -> None:
+        there = self.town.venue.exchange(self.product)
+        for symbol in self.symbols:
+            book = self.books[symbol]
+            assert book.state is BookState.LIVE
+            assert tuple(book.bids) == there.levels(symbol, exchange.Side.BUY)
+            assert tuple(book.offers) == there.levels(symbol, exchange.Side.SELL)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("product", ["prediction", "margin"])
+def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
+    floor = Floor(product, seed)
+    for number in range(40):
+        floor.trade(number)
+    floor.fills.clear()
+    floor.ask("1", *floor.symbols)
+    assert [told.snapshot for told in floor.updates] == [True, True]
+    floor.compare()
+    for number in range(40, 240):
+        floor.trade(number)
+        floor.compare()
+    assert len(floor.trades) > 20
+    assert [(trade.symbol, trade.price, trade.size) for trade in floor.trades] == floor.fills
+    assert all((trade.moment is None) == (product == "margin") for trade in floor.trades)
+
+
+def test_books_are_rebuilt_after_the_connection_was_lost() -> None:
+    floor = Floor("prediction")
+    floor.ask("1", *floor.symbols)
+    for number in range(30):
+        floor.trade(number)
+    floor.watcher.session.receive_eof(floor.town.now)
+    floor.watcher.events += floor.watcher.session.events()
+    floor.watcher.drop()
+    floor.drain()
+    assert [told.book.stale_reason for told in floor.updates] == [StaleReason.SESSION_ENDED] * 2
+    for number in range(30, 60):
+        floor.trade(number)
+    floor.watcher = floor.watch()
+    floor.drain()
+    assert floor.books.stale() == floor.symbols
+    floor.ask("1", *floor.books.stale())
+    floor.compare()
+    for number in range(60, 90):
+        floor.trade(number)
+        floor.compare()
+
+
+def test_what_is_unsubscribed_is_told_no_more() -> None:
+    floor = Floor("prediction")
+    floor.ask("1", *floor.symbols)
+    floor.ask("2", SUBPENNY)
+    for number in range(40):
+        floor.trade(number)
+        assert {told.symbol for told in floor.updates} <= {CENTS}
+    assert list(floor.books) == [CENTS]
+    floor.ask("0", SUBPENNY)
+    book = floor.books[SUBPENNY]
+    there = floor.town.venue.exchange("prediction")
+    assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, there.levels(SUBPENNY, exchange.Side.BUY))
+
+
+def test_too_many_markets_are_refused() -> None:
+    floor = Floor("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
+    floor.ask("1", CENTS)
+    floor.ask("1", "A", "B", "C")
+    assert [(told.symbol, told.book.stale_reason) for told in floor.updates] == [
+        (symbol, StaleReason.REQUEST_REFUSED) for symbol in "ABC"
+    ]
+    assert floor.books[CENTS].is_live
+    floor.ask("1", "NO-SUCH")
+    assert floor.books["NO-SUCH"].is_live
+    assert floor.books["NO-SUCH"].best_bid is None
+
+
+def test_a_refusal_comes_as_a_message() -> None:
+    floor = Floor("prediction", symbol_limits=SymbolLimits(per_request=1))
+    floor.watcher.send(request("1", *floor.symbols))
+    (event,) = (event for event in floor.watcher.events if isinstance(event, MessageReceived))
+    assert isinstance(event.message, MarketDataRequestReject)
+    assert floor.books.apply(event) == []

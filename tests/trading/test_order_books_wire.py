@@ -1,0 +1,358 @@
+"""Books fed from the wire: what cannot be read, what is cut or corrupted on its way, thousands of markets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from random import Random
+from types import FrameType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import (
+    MarketDataIncrementalRefresh,
+    MarketDataSnapshotFullRefresh,
+    MDFullEntry,
+    MDIncEntry,
+)
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import Event, GapDetected, GarbledReceived, MessageRejected, SessionEnded
+from kalshi_fix_sansio.trading import BookState, DiscrepancyKind, OrderBooks, StaleReason
+from tests.helpers import CODEC, Pair, established, of_type, pair, raw
+from tests.trading.feed import A, B, C, apply, from_wire, kinds, request, shown, snapshot, stamp, update
+
+HEAD = "49=KalshiMD|56=me|34=2|52=20260821-12:00:00.000|"
+STAMP = "272=20260821|273=12:00:00.000|"
+GOOD = f"279=1|55={A}|269=0|270=0.40|271=6|{STAMP}"
+
+
+def three() -> OrderBooks:
+    """A and B are live, C waits."""
+    books = OrderBooks()
+    for symbol in (A, B):
+        books.apply(snapshot("bid 5 at 0.40", "bid 10 at 0.39", "offer 3 at 0.41", symbol=symbol))
+    books.apply(request("1", C))
+    return books
+
+
+def states(books: OrderBooks) -> list[str]:
+    return [book.state.name for book in books.values()]
+
+
+ONE_STALE, ALL_STALE, ALL_WELL = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, ["LIVE", "LIVE", "WAITING"]
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        (f"268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=1e3|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=NaN|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|271=+5|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=00|270=0.40|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|270=0.40|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=11|55={A}|269=0|270=0.40|271=6|{STAMP}", ONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|270=0.39|271=6|{STAMP}", ONE_STALE),
+        (f"268=2|{GOOD}279=1|55={A}|269=0|270=|271=6|{STAMP}", ONE_STALE),
+        (f"268=2|279=1|269=0|270=0.40|271=6|{STAMP}{GOOD}", ALL_STALE),
+        (f"268=1|279=1|55=|269=0|270=0.40|271=6|{STAMP}", ALL_STALE),
+        (f"268=2|{GOOD}", ALL_STALE),
+        (f"268=x|{GOOD}", ALL_STALE),
+        (f"268=0|{GOOD}", ALL_STALE),
+        ("268=1|", ALL_STALE),
+        ("58=x|", ALL_STALE),
+        (f"268=1|{GOOD}0=1|", ALL_STALE),
+        (f"268=1|{GOOD}x|", ALL_STALE),
+        (f"268=1|{GOOD}0270=0.40|", ONE_STALE),
+        ("268=0|", ALL_WELL),
+        (f"268=1|{GOOD}9999=new|", ALL_WELL),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=2026|273=noon|", ALL_WELL),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=20260821|", ALL_WELL),
+        (f"268=1|{GOOD}2446=buyer|", ALL_WELL),
+        (f"268=1|{GOOD}52=20260821-12:00:00|", ALL_WELL),
+    ],
+)
+def test_an_update_that_cannot_be_read_leaves_no_book_live_that_it_may_be_about(
+    body: str, after: list[str]
+) -> None:
+    books = three()
+    told = books.apply(from_wire(f"35=X|{body}"))
+    assert states(books) == after
+    stale = [book for book in books.values() if book.state is BookState.STALE]
+    assert [each.book for each in told if each.state_changed] == stale
+    for each in told:
+        assert kinds(each) == ["UNREADABLE"] * (each.book in stale)
+    assert all(book.stale_reason is StaleReason.DISCREPANCY for book in stale)
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        (f"55={A}|268=1|269=0|270=x|271=6|", ONE_STALE),
+        (f"55={A}|268=1|269=0|270=0.40|", ONE_STALE),
+        (f"55={A}|268=2|269=0|270=0.40|271=6|", ONE_STALE),
+        (f"55={A}|269=0|270=0.40|271=6|", ONE_STALE),
+        (f"55={A}|", ONE_STALE),
+        ("268=1|269=0|270=0.40|271=6|", ALL_STALE),
+        ("55=|268=0|", ALL_STALE),
+        (f"55={A}|268=0|", ALL_WELL),
+        (f"55={A}|268=1|269=0|270=0.40|271=6|272=x|", ALL_WELL),
+        (f"55={A}|268=1|269=0|270=0.40|271=6|9999=new|269=1|", ONE_STALE),
+    ],
+)
+def test_a_snapshot_that_cannot_be_read_makes_no_book(body: str, after: list[str]) -> None:
+    books = three()
+    told = books.apply(from_wire(f"35=W|{body}"))
+    assert states(books) == after
+    assert [each.symbol for each in told] == [A, B, C][: 3 if after == ALL_STALE else 1]
+    assert {kind for each in told for kind in kinds(each)} == ({"UNREADABLE"} if "STALE" in after else set())
+
+
+def test_a_problem_is_told_in_words() -> None:
+    told = apply(three(), from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
+    (found,) = told.discrepancies
+    assert (found.kind, found.symbol, found.entry) == (DiscrepancyKind.UNREADABLE, A, None)
+    assert "MDEntryPx (270)" in found.detail
+
+
+def test_books_that_are_stale_or_forgotten_are_not_told_of_problems() -> None:
+    books = three()
+    books.apply(request("0", "ONCE"))
+    books.apply(snapshot("bid 1 at 0.40", symbol="ONCE"))
+    books.apply(update("delete bid at 0.01"))
+    books.forget(B)
+    assert books.apply(from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|")) == []
+    assert books.apply(from_wire(f"35=X|268=1|279=1|55={B}|269=0|270=x|271=6|")) == []
+    assert [each.symbol for each in books.apply(from_wire("35=W|268=0|"))] == [C]
+    assert {symbol: book.state.name for symbol, book in books.items()} == {
+        A: "STALE",
+        C: "STALE",
+        "ONCE": "SNAPSHOT",
+    }
+
+
+def test_the_trades_of_a_message_that_cannot_be_read_are_handed_on() -> None:
+    books = three()
+    trade = f"279=0|55={A}|269=2|270=0.41|271=3|{STAMP}2446=1|"
+    told = apply(books, from_wire(f"35=X|268=2|{trade}279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
+    assert (kinds(told), len(told.trades), told.levels) == (["UNREADABLE"], 1, [])
+
+
+def test_what_cannot_be_read_can_be_tolerated() -> None:
+    books = OrderBooks(tolerated=frozenset({DiscrepancyKind.UNREADABLE}))
+    told = apply(books, from_wire(f"35=W|55={A}|268=2|269=0|270=0.40|271=6|269=0|270=x|271=6|"))
+    assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "6@0.40 |")
+    told = apply(
+        books, from_wire(f"35=X|268=2|279=1|269=0|270=0.39|271=1|279=1|55={A}|269=0|270=0.40|271=2|")
+    )
+    assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "2@0.40 |")
+
+
+def test_an_update_that_cannot_be_read_may_be_the_first_of_its_market() -> None:
+    books = OrderBooks()
+    told = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
+    assert (kinds(told), books.stale()) == (["UNREADABLE"], [A])
+
+
+# --- cut and corrupted -------------------------------------------------------------------------------
+
+WHOLE_SNAPSHOT = f"55={A}|268=2|269=0|270=0.4000|271=15.00|{STAMP}269=1|270=0.6500|271=5.00|{STAMP}"
+WHOLE_UPDATE = (
+    f"268=2|279=1|55={A}|269=0|270=0.4000|271=7.00|{STAMP}279=0|55={A}|269=1|270=0.6000|271=2.00|{STAMP}"
+)
+
+
+def sound(books: OrderBooks) -> None:
+    """What holds whatever came."""
+    for book in books.values():
+        for side in (book.bids, book.offers):
+            assert sorted(side.sizes) == side.prices
+            assert all(size > 0 for size in side.sizes.values())
+        assert not book.is_crossed
+        if book.state not in (BookState.LIVE, BookState.SNAPSHOT):
+            assert len(book.bids) + len(book.offers) == 0
+        assert (book.stale_reason is None) == (book.state is not BookState.STALE)
+
+
+def test_a_message_that_is_cut_anywhere_does_not_lose_a_level_in_silence() -> None:
+    for end in range(len(WHOLE_SNAPSHOT)):
+        books = OrderBooks()
+        books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT[:end]}"))
+        sound(books)
+        assert all(len(book.bids) + len(book.offers) == 2 for book in books.values() if book.is_live)
+    for end in range(len(WHOLE_UPDATE)):
+        books = OrderBooks()
+        books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT}"))
+        told = books.apply(from_wire(f"35=X|{WHOLE_UPDATE[:end]}"))
+        sound(books)
+        if books[A].is_live:
+            assert [len(each.levels) for each in told] == [2]
+
+
+@settings(max_examples=400)
+@given(data=st.data())
+def test_no_corrupted_message_makes_a_book_raise_or_contradict_itself(data: st.DataObject) -> None:
+    books = OrderBooks()
+    books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT}"))
+    for _ in range(data.draw(st.integers(1, 4))):
+        msg_type, whole = data.draw(st.sampled_from([("W", WHOLE_SNAPSHOT), ("X", WHOLE_UPDATE)]))
+        content = bytearray(f"35={msg_type}|{HEAD}{whole}".replace("|", "\x01").encode())
+        for position, value in data.draw(
+            st.lists(
+                st.tuples(
+                    st.integers(5 + len(HEAD), len(content) - 2),
+                    st.sampled_from(b"0123456789-.=\x01x") | st.integers(0, 255),
+                ),
+                max_size=4,
+            )
+        ):
+            content[position] = value
+        books.apply(CODEC.decode(raw(content.decode("latin-1"))))
+        sound(books)
+
+
+# --- through whole sessions --------------------------------------------------------------------------
+
+
+def market_data() -> Pair:
+    both = pair("KalshiMD")
+    both.connect()
+    return both
+
+
+def drain(both: Pair, books: OrderBooks) -> list[Event]:
+    """Carry what was sent, and give it to the books; return the events."""
+    both.settle()
+    events, both.client_events[:] = list(both.client_events), []
+    for event in events:
+        books.apply(event)
+    return events
+
+
+def test_a_message_that_is_corrupted_on_its_way_makes_books_stale_until_the_next_session() -> None:
+    both, books = market_data(), OrderBooks()
+    both.venue.send(snapshot("bid 5 at 0.40"), both.clock.now)
+    drain(both, books)
+    assert books[A].is_live
+    both.cut = lambda data: [data.replace(b"270=0.40", b"270=0.50")]
+    both.venue.send(update("change bid 6 at 0.40"), both.clock.now)
+    assert of_type(drain(both, books), GarbledReceived)
+    both.venue.send(update("new bid 1 at 0.30"), both.clock.now)
+    events = drain(both, books)
+    assert of_type(events, GapDetected)
+    assert of_type(events, SessionEnded)
+    assert (books[A].stale_reason, shown(books[A])) == (StaleReason.GAP, "|")
+
+    again = market_data()
+    drain(again, books)
+    assert books.stale() == [A]
+    again.venue.send(snapshot("bid 7 at 0.40"), again.clock.now)
+    drain(again, books)
+    assert (books.stale(), shown(books[A])) == ([], "7@0.40 |")
+    again.client.receive_eof(again.clock.now)
+    drain(again, books)
+    assert books[A].stale_reason is StaleReason.SESSION_ENDED
+
+
+def test_a_strict_session_refuses_and_the_book_knows() -> None:
+    wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), three()
+    (event,) = wired.receive(wired.peer.message("X", f"268=1|{GOOD}9999=new|"))
+    assert isinstance(event, MessageRejected)
+    books.apply(event)
+    assert {symbol: book.state.name for symbol, book in books.items()} == {
+        A: "STALE",
+        B: "LIVE",
+        C: "WAITING",
+    }
+    assert books[A].stale_reason is StaleReason.MESSAGE_REFUSED
+
+
+def test_five_thousand_markets_in_one_session() -> None:
+    random, both, books = Random(5), market_data(), OrderBooks()
+    symbols = [f"KXMANY-26AUG21-{number:04d}" for number in range(5_000)]
+    expected: dict[str, dict[Decimal, Decimal]] = {}
+    day, instant = stamp(0)
+
+    def size() -> Decimal:
+        return Decimal(random.randint(1, 100_000)) / 100
+
+    for number, symbol in enumerate(symbols):
+        expected[symbol] = {Decimal(cents) / 100: size() for cents in random.sample(range(1, 100), 3)}
+        entries = [
+            MDFullEntry(
+                md_entry_type="0",
+                md_entry_px=price,
+                md_entry_size=there,
+                md_entry_date=day,
+                md_entry_time=instant,
+            )
+            for price, there in expected[symbol].items()
+        ]
+        both.venue.send(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries), both.clock.now)
+        if number % 500 == 499:
+            drain(both, books)
+    for number in range(5_000):
+        symbol = random.choice(symbols)
+        price = Decimal(random.randint(1, 99)) / 100
+        there = expected[symbol]
+        action = random.choice("12") if price in there else "0"
+        if action == "2":
+            del there[price]
+        else:
+            there[price] = size()
+        entry = MDIncEntry(
+            md_update_action=action,
+            symbol=symbol,
+            md_entry_type="0",
+            md_entry_px=price,
+            md_entry_size=there.get(price, 0),
+            md_entry_date=day,
+            md_entry_time=instant,
+        )
+        both.venue.send(MarketDataIncrementalRefresh(md_entries=[entry]), both.clock.now)
+        if number % 500 == 499:
+            drain(both, books)
+    assert len(books) == 5_000
+    for symbol, there in expected.items():
+        assert books[symbol].is_live
+        assert list(books[symbol].bids) == sorted(there.items(), reverse=True)
+    both.client.receive_eof(both.clock.now)
+    drain(both, books)
+    assert books.stale() == symbols
+
+
+def calls_of(action: Callable[[], object]) -> int:
+    """How many functions an action calls, those written in C among them."""
+    count = 0
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_an_update_takes_the_same_steps_among_one_book_and_among_thousands() -> None:
+    few, many = OrderBooks(), OrderBooks()
+    few.apply(snapshot("bid 5 at 0.40"))
+    full = snapshot("bid 5 at 0.40", "offer 1 at 0.60")
+    for number in range(5_000):
+        full.symbol = f"KXMANY-{number}"
+        many.apply(full)
+    full.symbol = A
+    many.apply(full)
+    for change in (update("change bid 6 at 0.40"), update("new bid 6 at 0.30"), update("delete bid at 0.30")):
+        assert calls_of(lambda change=change: few.apply(change)) == calls_of(  # type: ignore[misc]
+            lambda change=change: many.apply(change)  # type: ignore[misc]
+        )
