@@ -1,0 +1,47 @@
+"""What can be wrong with a file, as a sentence that says what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from kalshi_fix_sansio.errors import StoreError
+
+BEGIN_ANEW = (
+    "move it away together with the files beside it (-wal, -shm) and log on anew with a reset; what happened "
+    "before is to be learned from drop copy or REST"
+)
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "could not be written, the disk is full: make room and open the store again",
+    sqlite3.SQLITE_READONLY: "may not be written: let this user write the file and its folder",
+    sqlite3.SQLITE_PERM: "may not be written: let this user write the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: let this user read and write the file and its folder",
+    sqlite3.SQLITE_IOERR: (
+        "could not be read or written: look whether the disk is full or failing and how large a file may "
+        "grow, and open the store again"
+    ),
+    sqlite3.SQLITE_BUSY: "is being written by another program: stop that one and open the store again",
+    sqlite3.SQLITE_LOCKED: "is being written by another program: stop that one and open the store again",
+    sqlite3.SQLITE_PROTOCOL: "is being opened by too many programs at once: open the store again",
+    sqlite3.SQLITE_NOMEM: "could not be read or written for lack of memory: open the store again",
+    sqlite3.SQLITE_NOTADB: (
+        "is not a store, or its beginning is destroyed: if it should be one, restore it from a copy, or "
+        f"{BEGIN_ANEW}"
+    ),
+}
+
+
+class DamagedRowError(sqlite3.DatabaseError):
+    """A row is missing or does not agree with its check sum."""
+
+
+def explain(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+    """Return the error that tells of what SQLite or the system could not do with this file."""
+    if isinstance(error, OSError):
+        return StoreError(f"{path} cannot be opened ({error.strerror}): let this user write in its folder")
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    words = _WORDS.get(code & 0xFF) if code is not None else None
+    if words is None:
+        words = f"is damaged: restore it from a copy, or {BEGIN_ANEW}"
+    return StoreError(f"{path} {words} ({error})")

@@ -1,0 +1,121 @@
+"""The open file: what is read from it, and the one transaction that writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from kalshi_fix_adapters.store_sqlite import layout
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_adapters.store_sqlite.pending import Pending
+from kalshi_fix_adapters.store_sqlite.retention import Retention
+from kalshi_fix_adapters.store_sqlite.rows import (
+    Numbers,
+    message_of,
+    message_row,
+    microseconds,
+    numbers_row,
+    request_of,
+    request_row,
+)
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+_BUSY_SECONDS = 5.0
+"""How long a commit waits for another program, such as one that looks into the file."""
+_LOG_LIMIT = 4 * 1024 * 1024
+"""Bytes that the write-ahead log keeps after a large transaction."""
+_AT_ONCE = 64
+"""Messages read in one go for a resend."""
+
+_MESSAGES = """
+    SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
+"""
+_REQUESTS = "SELECT request_id, msg_type, seq_num, sent_at, frame, check_sum FROM request ORDER BY place"
+_KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
+_SETTLE = "DELETE FROM request WHERE request_id = ?"
+_ASK = "INSERT INTO request VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+_NUMBERS = """
+    UPDATE session SET
+        next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?, check_sum = ?
+"""
+
+
+class StoreFile:
+    """A store's database, opened for its owner; made if it is missing.
+
+    Raises:
+        StoreError: it is of another owner or of another kind, or cannot be made.
+        sqlite3.Error: it cannot be read, as from every method.
+    """
+
+    def __init__(
+        self, path: Path, owner: StoreOwner, connection_class: type[sqlite3.Connection] = sqlite3.Connection
+    ) -> None:
+        if not path.exists():
+            layout.create(path, owner)
+        self._owner = owner
+        self._database = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw",
+            uri=True,
+            factory=connection_class,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=_BUSY_SECONDS,
+        )
+        try:
+            found, self.numbers = layout.read_session(path, self._database)
+            if found != owner:
+                raise StoreError(
+                    f"{path} belongs to {found}, not to {owner}: give each a file of its own, as store_path "
+                    "does"
+                )
+            self._database.execute("PRAGMA fullfsync = ON")
+            self._database.execute("PRAGMA cell_size_check = ON")
+            self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
+            if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+                raise StoreError(f"{path} cannot have a write-ahead log: put it on a disk of this machine")
+        except BaseException:
+            self._database.close()
+            raise
+        self._waits_for_disk: bool | None = None
+
+    def messages(self, begin: int, end: int) -> list[StoredMessage]:
+        """Return the first messages from `begin` to `end` inclusive, in order."""
+        rows = self._database.execute(_MESSAGES, (begin, end, _AT_ONCE))
+        return [message_of(row) for row in rows.fetchall()]
+
+    def requests(self) -> list[OpenRequest]:
+        """Return the open requests, oldest first."""
+        rows = self._database.execute(_REQUESTS)
+        return [request_of(row) for row in rows.fetchall()]
+
+    def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
+        """Write what is recorded, and forget what goes, in one transaction."""
+        database = self._database
+        if wait_for_disk is not self._waits_for_disk:
+            # Only between transactions; it holds for those that follow.
+            database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
+            self._waits_for_disk = wait_for_disk
+        database.execute("BEGIN IMMEDIATE")
+        if pending.reset:
+            retention.restart(database)
+        if pending.sent:
+            rows = [message_row(seq_num, message) for seq_num, message in pending.sent.items()]
+            database.executemany(_KEEP, rows)
+            for message in pending.sent.values():
+                retention.apply(database, numbers, microseconds(message.sent_at))
+            retention.clear(database, numbers)
+        if pending.settled:
+            gone = [(request_id,) for request_id in pending.settled]
+            database.executemany(_SETTLE, gone)
+        if pending.requests:
+            rows = list(map(request_row, pending.requests.values()))
+            database.executemany(_ASK, rows)
+        database.execute(_NUMBERS, numbers_row(self._owner, numbers))
+        database.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close it; SQLite folds the log into the file."""
+        self._database.close()

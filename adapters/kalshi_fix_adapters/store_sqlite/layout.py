@@ -1,0 +1,118 @@
+"""The file: its tables, how a new one comes about, and what is asked of an old one before it is used.
+
+`user_version` is the version of the layout. A file of a later one is refused; there is no earlier one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_adapters.store_sqlite.rows import Numbers, numbers_row, owner_row, session_of
+from kalshi_fix_sansio.errors import StoreError
+
+APPLICATION_ID = int.from_bytes(b"kFIX", "big")
+VERSION = 1
+
+_TABLES = f"""
+BEGIN;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE session (
+    environment TEXT NOT NULL,
+    product TEXT NOT NULL,
+    sender_comp_id TEXT NOT NULL,
+    target_comp_id TEXT NOT NULL,
+    next_outgoing INTEGER NOT NULL,
+    next_incoming INTEGER NOT NULL,
+    oldest_kept INTEGER NOT NULL,
+    kept INTEGER NOT NULL,
+    reset_unanswered INTEGER NOT NULL,
+    check_sum INTEGER NOT NULL
+);
+CREATE TABLE sent (
+    seq_num INTEGER PRIMARY KEY,
+    sent_at INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    check_sum INTEGER NOT NULL
+);
+CREATE TABLE request (
+    place INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,
+    msg_type TEXT NOT NULL,
+    seq_num INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    check_sum INTEGER NOT NULL
+);
+"""
+_SESSION = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def create(path: Path, owner: StoreOwner) -> None:
+    """Make an empty store.
+
+    It gets its name only when it is complete and on the disk, so that a file which is there was whole once:
+    an empty one means damage, never a beginning.
+
+    Raises:
+        StoreError: something of an older one is in the way.
+        sqlite3.Error, OSError: it cannot be made.
+    """
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"{path} is missing, but {log.name} beside it is not: restore the one, or {BEGIN_ANEW}"
+        )
+    new = path.with_name(path.name + ".new")
+    for leftover in path.parent.glob(f"{new.name}*"):
+        leftover.unlink()
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(_TABLES)
+        database.execute(_SESSION, (*owner_row(owner), *numbers_row(owner, Numbers())))
+        database.execute("COMMIT")
+    _sync(new)
+    new.replace(path)
+    _sync(path.parent)
+
+
+def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, Numbers]:
+    """Return whose store it is, and its numbers.
+
+    Raises:
+        StoreError: it is another program's database, or has a layout that this version does not know.
+        sqlite3.Error: it is no database, is damaged, or cannot be read.
+    """
+    application_id = database.execute("PRAGMA application_id").fetchone()[0]
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if application_id != APPLICATION_ID:
+        raise StoreError(
+            f"{path} is empty or belongs to another program: choose another file; if it should be a store, "
+            f"restore it from a copy, or {BEGIN_ANEW}"
+        )
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer version of kalshi-fix-sansio (layout {version}, this one knows "
+            f"{VERSION}): update this one, or choose another file"
+        )
+    if version != VERSION:
+        raise StoreError(f"{path} has the unknown layout {version}: restore it from a copy, or {BEGIN_ANEW}")
+    return session_of(database.execute("SELECT * FROM session").fetchone())
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows writes names through, and opens no folder.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,109 @@
+"""One process at a time: a lock of the operating system on a file beside the store.
+
+The system releases it when the process dies, however it dies. SQLite's own locks would not do: they let two
+programs write in turn, and they end when the same process closes any other handle of the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import weakref
+from pathlib import Path
+
+from kalshi_fix_sansio.errors import StoreError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # A locked byte cannot be read by others, so it lies beyond the text.
+    _LOCKED_BYTE = 1 << 30
+
+    def _take(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+    def _give_back(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+    _HELD_BY_ANOTHER: tuple[type[OSError], ...] = (PermissionError, BlockingIOError)
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _give_back(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    _HELD_BY_ANOTHER = (BlockingIOError,)
+
+
+class FileLock:
+    """Holds the lock of a store until `release`; any thread may release it.
+
+    Raises:
+        StoreError: another store has it, in this process or in another, or the file cannot be opened.
+    """
+
+    def __init__(self, store: Path) -> None:
+        path = store.with_name(store.name + ".lock")
+        try:
+            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be opened ({error.strerror}): let this user write in that folder"
+            ) from None
+        try:
+            _take(self._file.fileno())
+        except OSError as error:
+            holder = self._file.read(32)
+            self._file.close()
+            if isinstance(error, _HELD_BY_ANOTHER):
+                raise StoreError(_in_use(store, holder)) from None
+            raise StoreError(
+                f"{path} cannot be locked ({error.strerror}): put the store on a disk of this machine"
+            ) from None
+        # Who holds it is a courtesy to whoever is refused; a full disk does not matter here.
+        with contextlib.suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(b"%d\n" % os.getpid())
+        _held.add(self)
+
+    def release(self) -> None:
+        """Let others have the store."""
+        # Explicitly, since a child that is just being started may still have a copy of the descriptor.
+        _give_back(self._file.fileno())
+        self.forget()
+
+    def forget(self) -> None:
+        """Close this process's handle of a lock that another process holds on."""
+        _held.discard(self)
+        self._file.close()
+
+
+def _in_use(store: Path, holder: bytes) -> str:
+    pid = holder.strip()
+    if not pid.isdigit():
+        who = "another process"
+    elif int(pid) == os.getpid():
+        who = "this process already"
+    else:
+        who = f"process {int(pid)}"
+    return f"{store} is in use by {who}: one store at a time may have it, so close that one first"
+
+
+_held: weakref.WeakSet[FileLock] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    """A forked child gives up its copies, or its parent's death would not release the locks."""
+    for lock in list(_held):
+        lock.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

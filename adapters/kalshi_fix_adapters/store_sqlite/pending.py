@@ -1,0 +1,54 @@
+"""What is recorded and not yet written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+
+class Pending:
+    """The changes since the last commit, in memory."""
+
+    def __init__(self) -> None:
+        self.reset = False
+        """Everything in the file but the open requests is void."""
+        self.sent: dict[int, StoredMessage] = {}
+        self.requests: dict[str, OpenRequest] = {}
+        self.settled: set[str] = set()
+        """Requests of the file that are settled."""
+        self.must_last = False
+        """Whether something depends on this that may leave, so that it has to outlive a loss of power."""
+        self.is_empty = True
+
+    def restart(self) -> None:
+        """Take a reset: no message counts any more, neither here nor in the file."""
+        self.is_empty, self.must_last = False, True
+        self.reset = True
+        self.sent.clear()
+
+    def take(self, seq_num: int, message: StoredMessage | None) -> None:
+        """Take a number, and a message to be kept under it."""
+        self.is_empty, self.must_last = False, True
+        if message is not None:
+            self.sent[seq_num] = message
+
+    def ask(self, request: OpenRequest) -> None:
+        """Take a request whose outcome is open."""
+        self.is_empty, self.must_last = False, True
+        # One of the same name in the file makes room for it.
+        self.settled.add(request.request_id)
+        self.requests.pop(request.request_id, None)
+        self.requests[request.request_id] = request
+
+    def settle(self, request_ids: Iterable[str]) -> None:
+        """Take that these requests are open no more."""
+        self.is_empty = False
+        for request_id in request_ids:
+            self.requests.pop(request_id, None)
+            self.settled.add(request_id)
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        """Yield the messages from `begin` to `end` inclusive, in order."""
+        return (message for seq_num, message in self.sent.items() if begin <= seq_num <= end)

@@ -1,0 +1,128 @@
+"""How messages, requests and numbers lie in rows, each with a check sum: SQLite has none for its pages."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+Row = tuple[Any, ...]
+
+LARGEST_NUMBER = 2**63 - 1
+"""The largest number that SQLite holds."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@attrs.define
+class Numbers:
+    """What a store knows besides messages and requests."""
+
+    next_outgoing: int = 1
+    next_incoming: int = 1
+    oldest_kept: int = 1
+    kept: int = 0
+    """How many messages are kept for resend."""
+    reset_unanswered: bool = False
+
+
+def microseconds(moment: datetime | timedelta) -> int:
+    """Return a moment as microseconds since 1970, or a time span in microseconds."""
+    return (moment - _EPOCH if isinstance(moment, datetime) else moment) // _MICROSECOND
+
+
+def moment_of(count: int) -> datetime:
+    """Return the moment in UTC that is this many microseconds after 1970."""
+    return _EPOCH + count * _MICROSECOND
+
+
+def message_row(seq_num: int, message: StoredMessage) -> Row:
+    """Return the row of table `sent`."""
+    return _summed((seq_num, microseconds(message.sent_at), message.frame))
+
+
+def message_of(row: Row) -> StoredMessage:
+    """Return the message of a row.
+
+    Raises:
+        DamagedRowError: the row is not as it was written.
+    """
+    seq_num, sent_at, frame = _checked(row)
+    return StoredMessage(seq_num, moment_of(sent_at), frame)
+
+
+def request_row(request: OpenRequest) -> Row:
+    """Return the row of table `request`, but for its place."""
+    return _summed(
+        (
+            request.request_id,
+            request.msg_type,
+            request.seq_num,
+            microseconds(request.sent_at),
+            request.frame,
+        )
+    )
+
+
+def request_of(row: Row) -> OpenRequest:
+    """Return the request of a row.
+
+    Raises:
+        DamagedRowError: the row is not as it was written.
+    """
+    request_id, msg_type, seq_num, sent_at, frame = _checked(row)
+    return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame)
+
+
+def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:
+    """Return the numbers as they stand in the only row of table `session`, behind the owner."""
+    values = (
+        numbers.next_outgoing,
+        numbers.next_incoming,
+        numbers.oldest_kept,
+        numbers.kept,
+        int(numbers.reset_unanswered),
+    )
+    return (*values, _check_sum((*owner_row(owner), *values)))
+
+
+def owner_row(owner: StoreOwner) -> Row:
+    """Return the owner as it stands in the only row of table `session`, before the numbers."""
+    return (owner.environment, owner.product, owner.sender_comp_id, owner.target_comp_id)
+
+
+def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
+    """Return whose store it is, and its numbers.
+
+    Raises:
+        DamagedRowError: the row is missing or not as it was written.
+    """
+    if row is None:
+        raise DamagedRowError("its numbers are missing")
+    values = _checked(row)
+    environment, product, sender, target, outgoing, incoming, oldest_kept, kept, unanswered = values
+    owner = StoreOwner(environment=environment, product=product, sender_comp_id=sender, target_comp_id=target)
+    return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered))
+
+
+def _check_sum(values: Row) -> int:
+    return zlib.crc32(repr(values).encode())
+
+
+def _summed(values: Row) -> Row:
+    return (*values, _check_sum(values))
+
+
+def _checked(row: Row) -> Row:
+    *values, check_sum = row
+    if _check_sum(tuple(values)) != check_sum:
+        raise DamagedRowError("a check sum is wrong")
+    return tuple(values)

@@ -1,0 +1,261 @@
+"""The store of a session in a SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from os import getpid
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Literal, NoReturn, Self
+
+from kalshi_fix_adapters.store_sqlite.failures import explain
+from kalshi_fix_adapters.store_sqlite.file import StoreFile
+from kalshi_fix_adapters.store_sqlite.lock import FileLock
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_adapters.store_sqlite.pending import Pending
+from kalshi_fix_adapters.store_sqlite.retention import Retention
+from kalshi_fix_adapters.store_sqlite.rows import LARGEST_NUMBER, Numbers
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+Sync = Literal["full", "normal"]
+
+
+class SqliteStore:
+    """A `MessageStore` in a file: one account on one session, one process at a time.
+
+    What is recorded waits in memory until `commit`, which writes it as one transaction; the session commits
+    before a byte leaves. Incoming numbers are written at once unless something waits that a commit is about
+    to write. Used by one thread at a time, it may go from thread to thread, but not into a forked child.
+
+    After a StoreError nothing can be done with it but to close it and open the file again.
+
+    Args:
+        path: the file; it and its folder are made if they are missing, readable by this user alone.
+            `store_path` names one for each owner.
+        owner: whose numbers these are.
+        sync: "full": what `commit` wrote is on the disk before it returns, so that not even a loss of power
+            lets a number be used twice. "normal": it is with the operating system, which is safe against the
+            death of the process; a loss of power may take back the last commits.
+        max_age: messages older than this, beside the newest, are forgotten.
+        max_messages: beyond this number the oldest messages are forgotten.
+
+    Raises:
+        StoreError: the file is in use, of another owner, of another kind, damaged, or cannot be written.
+        ConfigurationError: `sync` or a limit makes no sense.
+    """
+
+    connection_class: ClassVar[type[sqlite3.Connection]] = sqlite3.Connection
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        owner: StoreOwner,
+        sync: Sync = "full",
+        max_age: timedelta = timedelta(hours=72),
+        max_messages: int = 100_000,
+    ) -> None:
+        if sync not in ("full", "normal"):
+            raise ConfigurationError(f"sync must be 'full' or 'normal', not {sync!r}")
+        if max_age < timedelta(0) or max_messages < 0:
+            raise ConfigurationError("max_age and max_messages must not be negative")
+        self._owner = owner
+        self._wait_for_disk = sync == "full"
+        self._pid = getpid()
+        self._unusable = ""
+        self._closed = False
+        self._pending = Pending()
+        self._path = Path(path).resolve()
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(self._path)
+        except OSError as error:
+            raise explain(self._path, error) from error
+        try:
+            self._file = StoreFile(self._path, owner, self.connection_class)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise explain(self._path, error) from error
+            raise
+        self._numbers = self._file.numbers
+        self._retention = Retention(max_age, max_messages, self._numbers.oldest_kept)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def owner(self) -> StoreOwner:
+        """Whose numbers these are."""
+        return self._owner
+
+    @property
+    def next_outgoing(self) -> int:
+        """MsgSeqNum of the next message to be sent."""
+        return self._numbers.next_outgoing
+
+    @property
+    def next_incoming(self) -> int:
+        """The lowest MsgSeqNum of the peer's whose message the user has not taken care of."""
+        return self._numbers.next_incoming
+
+    @property
+    def oldest_kept(self) -> int:
+        """The lowest number for which the store can say what was sent; messages are forgotten at a commit."""
+        return self._numbers.oldest_kept
+
+    @property
+    def reset_unanswered(self) -> bool:
+        """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
+        return self._numbers.reset_unanswered
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        """Take `seq_num` (the value of `next_outgoing`) for good, and keep the message unless it is None."""
+        self._check_usable()
+        if seq_num != self._numbers.next_outgoing:
+            self._give_up(f"number {seq_num} was to be taken, but {self._numbers.next_outgoing} comes next")
+        if seq_num >= LARGEST_NUMBER:
+            self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on anew with a reset")
+        self._numbers.next_outgoing = seq_num + 1
+        self._pending.take(seq_num, message)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        """Everything before this number has been taken care of. It never goes back but by `reset`."""
+        self._check_usable()
+        if next_incoming <= self._numbers.next_incoming:
+            return
+        if next_incoming > LARGEST_NUMBER:
+            self._give_up(f"the peer's number {next_incoming} is too large: log on anew with a reset")
+        self._numbers.next_incoming = next_incoming
+        self._pending.is_empty = False
+        if not self._pending.must_last:
+            self.commit()
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        """Restart both directions at 1 and forget every message, but not the open requests."""
+        self._check_usable()
+        self._numbers = Numbers(reset_unanswered=unanswered)
+        self._pending.restart()
+
+    def reset_answered(self) -> None:
+        """The peer has agreed to the reset."""
+        self._check_usable()
+        self._numbers.reset_unanswered = False
+        # Forgetting this would mean another reset, and the loss of what the peer has sent since.
+        self._pending.is_empty, self._pending.must_last = False, True
+
+    def record_request(self, request: OpenRequest) -> None:
+        """Keep a request whose outcome is to become known; one with the same `request_id` is replaced."""
+        self._check_usable()
+        self._pending.ask(request)
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        """Forget requests whose outcome is known, or of which the user knows that it is not."""
+        self._check_usable()
+        self._pending.settle(request_ids)
+
+    def find(self, seq_num: int) -> StoredMessage | None:
+        """Return the message kept under this number, or None."""
+        return next(iter(self._some_between(seq_num, seq_num)), None)
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        """Yield the messages kept from `begin` to `end` inclusive, in order."""
+        while some := self._some_between(begin, end):
+            yield from some
+            begin = some[-1].seq_num + 1
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """Return the requests that were recorded and not settled, oldest first."""
+        self._check_usable()
+        try:
+            written = self._file.requests()
+        except sqlite3.Error as error:
+            self._give_up(error)
+        pending = self._pending
+        return (
+            *(request for request in written if request.request_id not in pending.settled),
+            *pending.requests.values(),
+        )
+
+    def commit(self) -> None:
+        """Write what was recorded; once this returns it survives what `sync` says.
+
+        Raises:
+            StoreError: it could not be written. What was committed before is safe.
+        """
+        self._check_usable()
+        pending = self._pending
+        if pending.is_empty:
+            return
+        # Whatever ends the writing half way, also an interrupt: nobody knows then what is in the file.
+        self._unusable = f"{self._path} was being written when something interrupted it"
+        try:
+            wait = self._wait_for_disk and pending.must_last
+            self._file.write(pending, self._numbers, self._retention, wait_for_disk=wait)
+        except sqlite3.Error as error:
+            self._give_up(error)
+        self._unusable = ""
+        self._pending = Pending()
+
+    def close(self) -> None:
+        """Commit what was recorded and let others have the file. Calling it again does nothing.
+
+        Raises:
+            StoreError: the last commit failed; the file is closed all the same.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if getpid() != self._pid:
+            return  # The parent's file and lock; a child must not touch them.
+        try:
+            if not self._unusable:
+                self.commit()
+        finally:
+            self._unusable = self._unusable or f"{self._path} is closed"
+            self._file.close()
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _some_between(self, begin: int, end: int) -> list[StoredMessage]:
+        """Return the first messages from `begin` to `end` inclusive; none if there are none."""
+        self._check_usable()
+        begin, end = max(begin, self._numbers.oldest_kept), min(end, self._numbers.next_outgoing - 1)
+        if begin > end:
+            return []
+        try:
+            found = [] if self._pending.reset else self._file.messages(begin, end)
+        except sqlite3.Error as error:
+            self._give_up(error)
+        return found or list(self._pending.sent_between(begin, end))
+
+    def _check_usable(self) -> None:
+        if self._unusable:
+            raise StoreError(f"{self._unusable} (close this store and open the file again)")
+        if getpid() != self._pid:
+            raise StoreError(
+                f"{self._path} was opened by process {self._pid}, before a fork: open a store in the process "
+                "that uses it"
+            )
+
+    def _give_up(self, why: str | sqlite3.Error) -> NoReturn:
+        """End the use of this store."""
+        error = StoreError(f"{self._path}: {why}") if isinstance(why, str) else explain(self._path, why)
+        self._unusable = str(error)
+        raise error from (None if isinstance(why, str) else why)

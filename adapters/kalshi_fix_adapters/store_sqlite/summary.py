@@ -1,0 +1,83 @@
+"""A look into a store's file, by a program that is not its session and also while the session has it open."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError, explain
+from kalshi_fix_adapters.store_sqlite.layout import read_session
+from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
+from kalshi_fix_adapters.store_sqlite.rows import message_of, request_of
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.store import StoredMessage
+
+_KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
+_REQUESTS = "SELECT request_id, msg_type, seq_num, sent_at, frame, check_sum FROM request ORDER BY place"
+
+
+@attrs.frozen(kw_only=True)
+class StoreSummary:
+    """What a store holds, as of its last commit."""
+
+    owner: StoreOwner
+    next_outgoing: int
+    next_incoming: int
+    reset_unanswered: bool
+    kept: int
+    """How many messages are kept for resend."""
+    oldest_kept: int
+    """The lowest number for which the store can say what was sent."""
+    oldest: StoredMessage | None
+    """The oldest message kept."""
+    newest: StoredMessage | None
+    open_requests: tuple[OpenRequest, ...]
+
+
+def read_summary(path: str | Path) -> StoreSummary:
+    """Read what a store holds, and check the whole file.
+
+    The session that has it open is not disturbed, and nothing is written to the file.
+
+    Raises:
+        StoreError: there is no such file, or it is no store, or damaged, or cannot be read.
+    """
+    path = Path(path).resolve()
+    if not path.exists():
+        raise StoreError(f"{path} does not exist")
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as database:
+            # All of it as of one moment.
+            database.execute("BEGIN")
+            return _read(path, database)
+    except (sqlite3.Error, OSError) as error:
+        raise explain(path, error) from error
+
+
+def _read(path: Path, database: sqlite3.Connection) -> StoreSummary:
+    owner, numbers = read_session(path, database)
+    [problem] = database.execute("PRAGMA quick_check(1)").fetchone()
+    if problem != "ok":
+        raise DamagedRowError(problem)
+    ends = [
+        message_of(row)
+        for order in ("ASC", "DESC")
+        for row in database.execute(_KEPT.format(order), (numbers.oldest_kept,))
+    ]
+    return StoreSummary(
+        owner=owner,
+        next_outgoing=numbers.next_outgoing,
+        next_incoming=numbers.next_incoming,
+        reset_unanswered=numbers.reset_unanswered,
+        kept=numbers.kept,
+        oldest_kept=numbers.oldest_kept,
+        oldest=ends[0] if ends else None,
+        newest=ends[-1] if ends else None,
+        open_requests=tuple(map(request_of, database.execute(_REQUESTS))),
+    )

@@ -1,0 +1,190 @@
+"""A disk that loses what was not synced: what may be in a store's files after the machine went dark.
+
+SQLite writes a commit as frames at the end of the log (`-wal`) and, with `synchronous = FULL`, waits until
+they are on the disk. From time to time it copies the pages of a log that is wholly on the disk into the
+database (a checkpoint), waits for that too, and begins the log from its start. So what is known to be safe is
+a length of the log; of what was written after it, any part may be there, with anything in place of the rest.
+
+`Disk` finds that length by watching the statements of the store and reading the log's own frames. The files
+as they are now, or as they were before the last commit, can be had cut, mixed and spoiled, and written to
+another place as if the machine had come up again. (Reading a file closes SQLite's own locks on it within this
+process, which does not matter here: nobody else has it.)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+
+SECTOR = 512
+_LOG_HEADER, _FRAME_HEADER = 32, 24
+
+
+@attrs.frozen
+class Files:
+    """A database and its log, as bytes."""
+
+    database: bytes = attrs.field(repr=False)
+    log: bytes = attrs.field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Files:
+        """Read them as they are, such as a process leaves them that was killed."""
+        log = log_of(path)
+        return cls(path.read_bytes(), log.read_bytes() if log.exists() else b"")
+
+    def write(self, path: Path) -> Path:
+        """Put them where a store may be opened."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.database)
+        log_of(path).write_bytes(self.log)
+        return path
+
+    def cut(self, length: int, rest: bytes = b"") -> Files:
+        """Return them with only this much of the log, and then something else."""
+        return attrs.evolve(self, log=self.log[:length] + rest)
+
+
+def log_of(path: Path) -> Path:
+    """Return the path of a database's log."""
+    return path.with_name(path.name + "-wal")
+
+
+def sectors_mixed(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
+    """Return `new`, of which from a position on some sectors were not written over `old`, in no order."""
+    mixed = bytearray(new)
+    for at in range(begin - begin % SECTOR, len(new), SECTOR):
+        if random.random() < 0.5:
+            first = max(at, begin)
+            before = old[first : at + SECTOR]
+            mixed[first : first + len(before)] = before
+            if len(before) < min(at + SECTOR, len(new)) - first and random.random() < 0.5:
+                mixed[first + len(before) : at + SECTOR] = bytes(
+                    min(at + SECTOR, len(new)) - first - len(before)
+                )
+    return bytes(mixed)
+
+
+class Disk:
+    """The disk under one store.
+
+    Args:
+        path: the store's file.
+        checkpoint_pages: after how many pages in the log SQLite makes a checkpoint; its default is 1000.
+        remember: whether to keep a copy of the files as they were before each commit, which takes time.
+    """
+
+    def __init__(self, path: Path, *, checkpoint_pages: int | None = None, remember: bool = True) -> None:
+        self.path = path
+        self.synced = 0
+        """This much of the log is on the disk."""
+        self.commits = 0
+        self.checkpoints = 0
+        """How often the log was begun anew."""
+        self.before = Files(b"", b"")
+        """The files before the last commit."""
+        self.synced_before = 0
+        self.restarted = False
+        """Whether the last commit began the log anew."""
+        self._checkpoint_pages = checkpoint_pages
+        self._remember = remember
+        self._full = False
+        self._salts = b""
+        self._end = 0
+
+    def open(self, owner: StoreOwner, **options: Any) -> SqliteStore:
+        """Open the store, watching it. What a former process has left counts as being on the disk."""
+        log = log_of(self.path)
+        self._salts, self._end = b"", 0
+        if log.exists():
+            self._follow_log()
+        self.synced = self._end
+        disk = self
+
+        class Watched(_Watched):
+            def __init__(self, *arguments: Any, **named: Any) -> None:
+                super().__init__(*arguments, **named)
+                self.disk = disk
+                if disk._checkpoint_pages is not None:
+                    self.execute(f"PRAGMA wal_autocheckpoint = {disk._checkpoint_pages}")
+
+        class WatchedStore(SqliteStore):
+            connection_class = Watched
+
+        return WatchedStore(self.path, owner=owner, **options)
+
+    def files(self) -> Files:
+        """Return the files as they are: as the next process finds them if this one is killed."""
+        return Files.read(self.path)
+
+    def after_power_loss(self, random: Random) -> Files:
+        """Return the files as they may be if the power fails now, all commits being over."""
+        files = self.files()
+        end = random.randrange(self.synced, max(self._end, self.synced) + 1)
+        rest = random.choice((b"", bytes(random.randrange(5000)), random.randbytes(random.randrange(5000))))
+        return files.cut(end, rest)
+
+    def within_last_commit(self, random: Random) -> Files:
+        """Return the files as they may be if the power failed while the last commit was being written.
+
+        The database differs from what it was before only if the commit made a checkpoint, and by then its
+        log was on the disk.
+        """
+        files = self.files()
+        if files.database != self.before.database and random.random() < 0.5:
+            return attrs.evolve(files, database=sectors_mixed(self.before.database, files.database, random))
+        begin = 0 if self.restarted else self.synced_before
+        return Files(self.before.database, sectors_mixed(self.before.log, files.log, random, begin))
+
+    def _watch(self, statement: str) -> None:
+        if statement == "COMMIT" and self._remember:
+            self.before = self.files()
+
+    def _watched(self, statement: str) -> None:
+        if statement.startswith("PRAGMA synchronous"):
+            self._full = statement.endswith("FULL")
+        elif statement == "COMMIT":
+            self.commits += 1
+            self.synced_before = self.synced
+            self._follow_log()
+            if self._full:
+                self.synced = self._end
+
+    def _follow_log(self) -> None:
+        """Find the end of the log; if it was begun anew, all that was in it before is in the database."""
+        with log_of(self.path).open("rb") as log:
+            header = log.read(_LOG_HEADER)
+            if len(header) < _LOG_HEADER:
+                return
+            page_size = struct.unpack(">I", header[8:12])[0]
+            salts = header[16:24]
+            self.restarted = salts != self._salts
+            if self.restarted:
+                self.checkpoints += bool(self._salts)
+                self._salts, self._end = salts, _LOG_HEADER
+                self.synced = 0
+            while True:
+                log.seek(self._end)
+                frame = log.read(_FRAME_HEADER)
+                if frame[8:16] != salts:
+                    return
+                self._end += _FRAME_HEADER + page_size
+
+
+class _Watched(sqlite3.Connection):
+    """Tells a disk of the statements that decide what is on it."""
+
+    disk: Disk
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        self.disk._watch(sql)
+        cursor = super().execute(sql, *arguments)
+        self.disk._watched(sql)
+        return cursor

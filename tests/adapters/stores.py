@@ -1,0 +1,56 @@
+"""What the tests of the durable store share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session import MessageStore, StoredMessage
+from tests.helpers import KEY_ID, START
+
+OWNER = StoreOwner(environment="demo", product="prediction", sender_comp_id=KEY_ID, target_comp_id="KalshiRT")
+FILE = "store.sqlite3"
+
+
+def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
+    """A message as it may have been sent, of at least this size."""
+    frame = b"frame %d\x01\x00\xff" % number
+    return StoredMessage(
+        number, START + timedelta(seconds=seconds, microseconds=number), frame.ljust(size, b".")
+    )
+
+
+def asked(request_id: str, number: int = 1) -> OpenRequest:
+    """A request that was sent under this number."""
+    return OpenRequest(request_id, "D", number, START + timedelta(seconds=number), b"request %d" % number)
+
+
+def send(store: MessageStore, count: int, *, size: int = 0) -> None:
+    """Record messages under the next numbers, one second apart."""
+    for number in range(store.next_outgoing, store.next_outgoing + count):
+        store.record_sent(number, stored(number, number, size))
+
+
+def kept(store: MessageStore) -> list[int]:
+    """Return the numbers of all messages kept."""
+    return [message.seq_num for message in store.sent_between(1, store.next_outgoing)]
+
+
+def contents(store: MessageStore) -> tuple[Any, ...]:
+    """Return everything that a store tells of itself."""
+    return (
+        store.next_outgoing,
+        store.next_incoming,
+        store.oldest_kept,
+        store.reset_unanswered,
+        tuple(store.sent_between(1, store.next_outgoing)),
+        store.open_requests(),
+    )
+
+
+def opened(path: Path, **options: Any) -> SqliteStore:
+    """Open a store of OWNER; a file where a folder is given."""
+    return SqliteStore(path / FILE if path.is_dir() else path, owner=OWNER, **options)

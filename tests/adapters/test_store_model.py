@@ -1,0 +1,207 @@
+"""Every store, driven at random, tells what a slow and obvious model tells; a durable one also after it was
+opened again, and after a crash what was recorded until some moment since the last commit."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
+from tests.adapters.power_loss import Files
+from tests.adapters.stores import OWNER, asked, contents, stored
+
+
+class Model:
+    """The protocol in its plainest words: lists, looked through from end to end."""
+
+    def __init__(self, max_messages: int, max_age: timedelta) -> None:
+        self.limits = max_messages, max_age
+        self.requests: list[OpenRequest] = []
+        self.reset(unanswered=False)
+
+    def reset(self, *, unanswered: bool) -> None:
+        self.next_outgoing = self.next_incoming = self.oldest_kept = 1
+        self.reset_unanswered = unanswered
+        self.messages: list[StoredMessage] = []
+        self.new: list[StoredMessage] = []
+
+    def record_sent(self, message: StoredMessage | None) -> None:
+        self.next_outgoing += 1
+        if message is not None:
+            self.new.append(message)
+
+    def forget(self) -> None:
+        """A store in memory does it at once, a durable one when it commits."""
+        max_messages, max_age = self.limits
+        for message in self.new:
+            self.messages.append(message)
+            while self.messages and (
+                len(self.messages) > max_messages or self.messages[0].sent_at < message.sent_at - max_age
+            ):
+                self.oldest_kept = self.messages.pop(0).seq_num + 1
+        self.new = []
+
+    def record_request(self, request: OpenRequest) -> None:
+        self.settle_requests([request.request_id])
+        self.requests.append(request)
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        self.requests = [request for request in self.requests if request.request_id not in request_ids]
+
+    def contents(self) -> tuple[Any, ...]:
+        return (
+            self.next_outgoing,
+            self.next_incoming,
+            self.oldest_kept,
+            self.reset_unanswered,
+            (*self.messages, *self.new),
+            tuple(self.requests),
+        )
+
+
+names = st.sampled_from("abcdef")
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """One store beside its model."""
+
+    store: MessageStore
+
+    @initialize(
+        max_messages=st.integers(0, 6), max_age=st.integers(0, 30).map(lambda n: timedelta(seconds=n))
+    )
+    def begin(self, max_messages: int, max_age: timedelta) -> None:
+        self.limits = {"max_messages": max_messages, "max_age": max_age}
+        self.model = Model(max_messages, max_age)
+        self.seconds = 0
+        self.open()
+
+    def open(self) -> None:
+        self.store = MemoryStore(**self.limits)  # type: ignore[arg-type]
+
+    def recorded(self) -> None:
+        """Called after each change."""
+        self.model.forget()
+
+    @rule(passed=st.integers(-5, 20), keep=st.booleans(), count=st.integers(1, 4))
+    def send(self, passed: int, keep: bool, count: int) -> None:
+        self.seconds += passed
+        for _ in range(count):
+            number = self.model.next_outgoing
+            message = stored(number, self.seconds) if keep else None
+            self.store.record_sent(number, message)
+            self.model.record_sent(message)
+            self.recorded()
+
+    @rule(next_incoming=st.integers(1, 40))
+    def advance(self, next_incoming: int) -> None:
+        self.store.advance_incoming(next_incoming)
+        self.model.next_incoming = max(self.model.next_incoming, next_incoming)
+        self.recorded()
+
+    @rule(unanswered=st.booleans())
+    def reset(self, unanswered: bool) -> None:
+        self.store.reset(unanswered=unanswered)
+        self.model.reset(unanswered=unanswered)
+        self.recorded()
+
+    @rule()
+    def reset_answered(self) -> None:
+        self.store.reset_answered()
+        self.model.reset_unanswered = False
+        self.recorded()
+
+    @rule(name=names)
+    def ask(self, name: str) -> None:
+        request = asked(name, self.model.next_outgoing)
+        self.store.record_request(request)
+        self.model.record_request(request)
+        self.recorded()
+
+    @rule(ids=st.lists(names, max_size=3))
+    def settle(self, ids: list[str]) -> None:
+        self.store.settle_requests(iter(ids))
+        self.model.settle_requests(ids)
+        self.recorded()
+
+    @rule()
+    def commit(self) -> None:
+        self.store.commit()
+        self.model.forget()
+
+    @rule(begin=st.integers(-2, 30), length=st.integers(-1, 2**70))
+    def read(self, begin: int, length: int) -> None:
+        messages = self.model.contents()[4]
+        wanted = [message for message in messages if begin <= message.seq_num <= begin + length]
+        if length < 100 or isinstance(self.store, SqliteStore):
+            assert list(self.store.sent_between(begin, begin + length)) == wanted
+        found = [message for message in messages if message.seq_num == begin]
+        assert self.store.find(begin) == (found[0] if found else None)
+
+    @invariant()
+    def same(self) -> None:
+        assert contents(self.store) == self.model.contents()
+
+
+class SqliteMachine(StoreMachine):
+    """The durable store."""
+
+    store: SqliteStore
+
+    def open(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="store-"))
+        self.path = self.folder / "1"
+        self.store = self.opened()
+        self.since_commit = [copy.deepcopy(self.model)]
+
+    def opened(self) -> SqliteStore:
+        return SqliteStore(self.path, owner=OWNER, sync="normal", **self.limits)  # type: ignore[arg-type]
+
+    def recorded(self) -> None:
+        committed = copy.deepcopy(self.model)
+        committed.forget()
+        self.since_commit.append(committed)
+
+    @rule()
+    def commit(self) -> None:
+        super().commit()
+        self.since_commit = [copy.deepcopy(self.model)]
+
+    @rule()
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = self.opened()
+        self.model.forget()
+        self.since_commit = [copy.deepcopy(self.model)]
+
+    @rule()
+    def crash(self) -> None:
+        left = Files.read(self.path)
+        self.store.close()
+        self.path = left.write(self.path.with_name(str(int(self.path.name) + 1)))
+        self.store = self.opened()
+        now = contents(self.store)
+        [self.model] = [model for model in self.since_commit if model.contents() == now][:1]
+        self.since_commit = [copy.deepcopy(self.model)]
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+TestMemoryStore = StoreMachine.TestCase
+TestSqliteStore = SqliteMachine.TestCase
+# Opening and closing wait for the disk.
+EXAMPLES = settings().max_examples // 2
+TestMemoryStore.settings = TestSqliteStore.settings = settings(max_examples=EXAMPLES, stateful_step_count=40)
