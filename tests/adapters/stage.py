@@ -1,0 +1,207 @@
+"""A client's core and a venue in memory, under a clock that only moves when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kalshi_fix_adapters._client_core import Attempt, ClientCore
+from kalshi_fix_adapters.connection_events import ClientEvent
+from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_adapters.settings import Endpoint
+from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived
+from kalshi_fix_sansio.session import MemoryStore, Session
+from tests.helpers import Clock, config
+
+E = TypeVar("E")
+ENDPOINT = Endpoint("venue.example", 1)
+
+
+def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
+    """What a client does: `session` changes the session's settings, the rest its own."""
+    return ConnectionPlan(ENDPOINT, Tls(), config(Role.INITIATOR, name, **(session or {})), 10.0, **changes)
+
+
+def report(cl_ord_id: str) -> ExecutionReport:
+    """What the venue says of an order."""
+    return ExecutionReport(
+        order_id="1",
+        cl_ord_id=cl_ord_id,
+        exec_id="1;1",
+        exec_type="0",
+        ord_status="0",
+        side="1",
+        symbol="X",
+        order_qty=1,
+        leaves_qty=1,
+        cum_qty=0,
+        avg_px=0,
+    )
+
+
+class Stage:
+    """Moves bytes between a client and acceptor sessions of its kind, as an adapter would."""
+
+    def __init__(self, the_plan: ConnectionPlan | None = None) -> None:
+        self.clock = Clock()
+        self.drawn = 0.5
+        """What every random draw gives."""
+        self.woken = 0
+        self.core = ClientCore(
+            the_plan or plan(), wake=self._wake, clocks=lambda: self.clock.now, random=lambda: self.drawn
+        )
+        self.venue: Session | None = None
+        """The venue's end of the connection."""
+        self.venue_store = MemoryStore()
+        self.venue_settings: dict[str, Any] = {}
+        self.at_venue: list[Event] = []
+        self.attempts: list[tuple[float, Attempt]] = []
+        """Each with the seconds since the beginning."""
+        self.fails: KalshiFixError | None = None
+        """What comes of attempts to connect; None lets them succeed."""
+        self.refuses: str | None = None
+        """With what Text logons are refused; None accepts them."""
+        self.mute = False
+        """Whether nothing reaches the client any more."""
+        self._begin = self.clock.monotonic
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def open(self) -> None:
+        """Begin, and let happen what happens at once."""
+        self.core.begin()
+        self.run()
+
+    def run(self) -> None:
+        """Let everything happen that happens at this moment."""
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        core = self.core
+        attempt = core.next_attempt()
+        if attempt is not None:
+            self.attempts.append((self.clock.monotonic - self._begin, attempt))
+            if self.fails is not None:
+                core.connect_failed(self.fails)
+            else:
+                self.accept()
+            return True
+        if self.venue is None:
+            return False
+        core.tick()
+        self.venue.handle_timer(self.clock.now)
+        moved = self._carry_to_venue(self.venue) | self._carry_to_client(self.venue)
+        if core.finished:
+            self.venue.receive_eof(self.clock.now)
+            self.at_venue += self.venue.events()
+            self.venue = None
+            core.disconnected()
+            return True
+        return moved
+
+    def accept(self) -> None:
+        """The transport of an attempt comes up."""
+        settings = config(Role.ACCEPTOR, self.core.plan.config.session_type.name, **self.venue_settings)
+        self.venue = Session(settings, self.venue_store)
+        self.venue.connect(self.clock.now)
+        self.core.connected()
+
+    def _carry_to_venue(self, venue: Session) -> bool:
+        data = bytes(self.core.output)
+        if data:
+            venue.receive_data(data, self.clock.now)
+            self.core.wrote(len(data))
+        fresh = venue.events()
+        self.at_venue += fresh
+        if any(isinstance(event, LogonRequested) for event in fresh):
+            if self.refuses is None:
+                venue.accept_logon(self.clock.now)
+            else:
+                venue.refuse_logon(self.refuses, self.clock.now)
+        return bool(data or fresh)
+
+    def _carry_to_client(self, venue: Session) -> bool:
+        if self.mute or not self.core.wants_read:
+            return False
+        data = venue.data_to_send()
+        if data:
+            self.core.receive(data)
+        elif venue.wants_close:
+            self.core.receive(b"")
+        return bool(data)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and everything happen when it is due."""
+        end = self.clock.monotonic + seconds
+        while True:
+            due = [self.core.timeout(), None if self.venue is None else self._venue_timeout(self.venue)]
+            step = min([each for each in due if each is not None], default=seconds)
+            if self.clock.monotonic + step > end:
+                break
+            self.clock.advance(step)
+            self.run()
+            if step == 0 and self.core.timeout() == 0:
+                break
+        self.clock.advance(end - self.clock.monotonic)
+        self.run()
+
+    def _venue_timeout(self, venue: Session) -> float | None:
+        due = venue.next_deadline()
+        return None if due is None else max(0.0, due - self.clock.monotonic)
+
+    def cut(self) -> None:
+        """The connection breaks."""
+        self.core.receive(b"")
+        self.run()
+
+    def say(self, *messages: Message) -> None:
+        """The venue sends messages."""
+        assert self.venue is not None
+        for message in messages:
+            self.venue.send(message, self.clock.now)
+        self.run()
+
+    def take(self) -> list[ClientEvent]:
+        """Take everything that waits; the last of it stays unconfirmed."""
+        taken = []
+        while len(self.core._queue):
+            event = self.core.take()
+            assert event is not None
+            taken.append(event)
+        return taken
+
+    def kinds(self) -> list[str]:
+        """Take everything that waits, by name."""
+        return [type(event).__name__ for event in self.take()]
+
+    def ids(self) -> list[str]:
+        """Take everything that waits, and return the ClOrdIDs of the messages in it."""
+        return [
+            event.message.cl_ord_id  # type: ignore[attr-defined]
+            for event in self.take()
+            if isinstance(event, MessageReceived)
+        ]
+
+
+def opened(the_plan: ConnectionPlan | None = None, before: Callable[[Stage], object] | None = None) -> Stage:
+    """A client that is logged on, and whose first events were taken."""
+    stage = Stage(the_plan)
+    if before is not None:
+        before(stage)
+    stage.open()
+    assert stage.core.is_logged_on, stage.core.error
+    stage.take()
+    return stage
+
+
+def only(events: list[Any], kind: type[E]) -> E:
+    """The one event of a class."""
+    (found,) = (event for event in events if isinstance(event, kind))
+    return found

@@ -1,0 +1,594 @@
+"""A client's core against a venue in memory: its life, its queue, what is confirmed. Virtual time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters._client_core import LINGER
+from kalshi_fix_adapters.connection_events import (
+    ConnectFailed,
+    Connecting,
+    Disconnected,
+    GaveUp,
+    ReadingPaused,
+    ReadingResumed,
+)
+from kalshi_fix_adapters.errors import (
+    ConnectionFailedError,
+    LogonFailedError,
+    LogonRefusedError,
+    NotConnectedError,
+    SessionClosedError,
+    SessionInterruptedError,
+)
+from kalshi_fix_adapters.observer import Observer
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    HeartbeatReceived,
+    LoggedOn,
+    MessageReceived,
+    SessionEnded,
+)
+from tests.adapters.stage import ENDPOINT, Stage, only, opened, plan, report
+from tests.helpers import order
+
+DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
+
+
+# --- a life
+
+
+def test_from_the_first_attempt_to_the_last_event() -> None:
+    stage = Stage()
+    core = stage.core
+    assert core.over
+    assert (core.logged_on, core.ended, core.error) == (None, None, None)
+    assert str(core) == "KalshiNR prediction at venue.example:1, new"
+    stage.open()
+    assert str(core).endswith("open")
+    assert not core.over
+    connecting, logged_on = stage.take()
+    assert connecting == Connecting(ENDPOINT, 1)
+    assert isinstance(logged_on, LoggedOn)
+    assert core.logged_on == logged_on
+    assert core.send(order()) == 2
+    stage.run()
+    assert only(stage.at_venue, MessageReceived).message == order()
+    assert core.take() is None
+    stage.say(report("a1"))
+    assert stage.ids() == ["a1"]
+    core.logout("good night")
+    stage.run()
+    assert core.over
+    assert core.ended_as_wanted
+    (ended,) = stage.take()
+    assert ended == core.ended
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
+    assert str(core).endswith("over")
+    assert "the session is over" in str(core.closed_error())
+    with pytest.raises(NotConnectedError, match="the session is over"):
+        core.send(order())
+    core.close(clean=True)
+
+
+def test_a_client_may_begin_anew_but_not_twice() -> None:
+    stage = opened()
+    with pytest.raises(LocalProtocolError, match="open already"):
+        stage.core.begin()
+    stage.say(report("a"))
+    stage.core.logout()
+    stage.run()
+    stage.core.close(clean=True)
+    stage.open()
+    assert stage.kinds() == ["Connecting", "LoggedOn"]
+    assert stage.core.send(order()) == 2
+
+
+def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
+    core = Stage().core
+    with pytest.raises(NotConnectedError, match="is not open"):
+        core.send(order())
+    assert core.take() is None
+    assert core.next_attempt() is None
+    assert core.next_due()
+    assert core.finished
+    assert core.timeout() is None
+    assert core.output == b""
+    core.wrote(0)
+    core.receive(b"")
+    core.write_failed()
+    core.tick()
+    core.logout()
+    core.close(clean=True)
+
+
+def test_a_message_that_may_not_be_sent_changes_nothing() -> None:
+    stage = opened()
+    with pytest.raises(InvalidMessageError):
+        stage.core.send(report("a"))
+    assert stage.core.send(order()) == 2
+
+
+def test_what_is_sent_while_disconnected_is_refused_and_not_kept() -> None:
+    stage = opened()
+    stage.cut()
+    assert not stage.core.is_logged_on
+    with pytest.raises(NotConnectedError, match="not logged on, so nothing was sent") as caught:
+        stage.core.send(order())
+    assert caught.value.ended is not None
+    stage.advance(1)
+    assert stage.core.send(order("b")) == 2
+    stage.run()
+    assert only(stage.at_venue, MessageReceived).message == order("b")
+
+
+# --- the first connection
+
+
+def test_the_first_connection_is_tried_once() -> None:
+    stage = Stage()
+    stage.fails = DOWN
+    stage.open()
+    assert stage.core.over
+    assert stage.core.error is DOWN
+    assert stage.kinds() == ["Connecting"]
+    assert "gave up: venue.example:1 cannot be reached" in str(stage.core.closed_error())
+    assert stage.core.closed_error().__cause__ is DOWN
+
+
+def test_a_first_logon_that_is_refused_says_why() -> None:
+    stage = Stage()
+    stage.refuses = "rate limit exceeded"
+    stage.open()
+    error = stage.core.error
+    assert isinstance(error, LogonRefusedError)
+    assert error.retryable
+    assert stage.core.ended == only(stage.take(), SessionEnded)
+
+
+def test_a_first_logon_without_an_answer_ends_by_the_sessions_deadline() -> None:
+    stage = Stage()
+    stage.mute = True
+    stage.open()
+    stage.advance(10)
+    assert isinstance(stage.core.error, LogonFailedError)
+    assert stage.core.over
+
+
+def test_a_logon_that_may_not_be_sent_is_the_callers_mistake() -> None:
+    fields = {"use_dollars": True, "message_retention_period": 48}
+    stage = Stage(plan(session={"logon_fields": fields}))
+    stage.open()
+    assert isinstance(stage.core.error, InvalidMessageError)
+    assert stage.core.over
+    assert stage.kinds() == ["Connecting"]
+
+
+def test_the_first_connection_is_tried_again_if_the_policy_says_so() -> None:
+    stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True)))
+    stage.fails = DOWN
+    stage.open()
+    assert not stage.core.over
+    stage.fails = None
+    stage.advance(1)
+    assert stage.core.is_logged_on
+    assert stage.take()[:3] == [
+        Connecting(ENDPOINT, 1),
+        ConnectFailed(DOWN, 0.5),
+        Connecting(ENDPOINT, 2),
+    ]
+
+
+# --- leaving
+
+
+def test_leaving_while_an_attempt_is_waited_for() -> None:
+    stage = opened()
+    stage.cut()
+    assert stage.core.next_due() is None
+    stage.core.logout()
+    assert stage.core.next_due()
+    assert stage.core.over
+    assert not stage.core.ended_as_wanted
+    assert len(stage.attempts) == 1
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+def test_leaving_while_a_connection_is_made(comes_up: bool) -> None:
+    stage = Stage()
+    stage.core.begin()
+    assert stage.core.next_attempt() is not None
+    assert stage.core.next_attempt() is None
+    assert stage.core.next_due() is None
+    stage.core.logout()
+    assert stage.core.leaving
+    if comes_up:
+        stage.core.connected()
+        assert stage.core.finished
+        assert stage.core.output == b""
+        stage.core.disconnected()
+    else:
+        stage.core.connect_failed(DOWN)
+    assert stage.core.over
+    assert stage.core.error is None
+    assert "it was left" in str(stage.core.closed_error())
+
+
+def test_leaving_in_the_middle_of_the_logon() -> None:
+    stage = Stage()
+    stage.mute = True
+    stage.open()
+    stage.core.logout()
+    stage.run()
+    assert stage.core.over
+    assert stage.core.error is None
+    assert only(stage.take(), SessionEnded).reason is CloseReason.LOCAL_ABORT
+
+
+def test_leaving_twice_says_logout_once() -> None:
+    stage = opened()
+    stage.core.logout()
+    stage.core.logout()
+    stage.run()
+    assert stage.core.ended_as_wanted
+    assert [type(event).__name__ for event in stage.at_venue].count("LogoutReceived") == 1
+
+
+def test_an_abort_waits_for_nothing() -> None:
+    stage = opened()
+    stage.mute = True
+    stage.core.abort("out of here")
+    stage.run()
+    assert stage.core.over
+    assert only(stage.at_venue, SessionEnded).text == "out of here"
+    stage.core.abort("again")
+
+
+def test_a_venue_that_stops_reading_cannot_hold_the_end_up() -> None:
+    stage = opened()
+    stage.core.send(order())
+    stage.core.abort("now")
+    assert not stage.core.finished
+    assert stage.core.timeout() == LINGER
+    stage.clock.advance(LINGER)
+    assert stage.core.finished
+    assert stage.core.output
+
+
+def test_who_stops_reconnecting_keeps_the_connection_but_gets_no_other() -> None:
+    stage = opened()
+    stage.core.stop_reconnecting()
+    assert stage.core.is_logged_on
+    stage.cut()
+    assert stage.core.over
+    assert stage.kinds() == ["SessionEnded"]
+
+
+def test_stopping_gives_up_an_attempt_that_is_waited_for() -> None:
+    stage = opened()
+    stage.cut()
+    stage.core.stop_reconnecting()
+    assert stage.core.over
+    assert stage.core.next_attempt() is None
+
+
+def test_without_a_policy_there_is_one_connection() -> None:
+    stage = opened(plan(reconnect=None))
+    stage.cut()
+    assert stage.core.over
+    assert stage.kinds() == ["SessionEnded"]
+    assert "open the client again" in str(stage.core.closed_error())
+
+
+def test_an_adapter_that_fails_says_so_once_all_events_are_taken() -> None:
+    stage = opened()
+    stage.say(report("a"))
+    stage.core.failure(OSError(9, "bad"))
+    assert stage.core.over
+    assert stage.ids() == ["a"]
+    with pytest.raises(SessionClosedError, match=r"failed by itself \(OSError\)") as caught:
+        stage.core.take()
+    assert isinstance(caught.value.__cause__, OSError)
+    with pytest.raises(NotConnectedError, match="failed by itself"):
+        stage.core.send(order())
+
+
+# --- messages
+
+
+def test_messages_of_events() -> None:
+    stage = opened()
+    stage.say(report("a"))
+    (event,) = stage.take()
+    assert stage.core.message_of(event) == report("a")
+    assert stage.core.message_of(ReadingResumed()) is None
+    stage.cut()
+    *_, lost = stage.take()
+    assert isinstance(lost, Disconnected)
+    with pytest.raises(SessionInterruptedError, match=r"connects again in 0\.5 s, iterate again") as caught:
+        stage.core.message_of(lost)
+    assert caught.value.ended == lost.ended
+
+
+def test_how_long_a_heartbeat_takes() -> None:
+    stage = opened()
+    test_req_id = stage.core.test_request()
+    assert stage.core.round_trip(test_req_id) is None
+    stage.clock.advance(0.25)
+    stage.run()
+    assert stage.core.round_trip(test_req_id) == 0.25
+    assert stage.core.round_trip(test_req_id) is None
+    assert stage.take() == [HeartbeatReceived(test_req_id)]
+    stage.cut()
+    assert stage.core.round_trip(test_req_id) is None
+    with pytest.raises(NotConnectedError):
+        stage.core.test_request()
+
+
+def test_answers_nobody_waits_for_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters._pump.MAX_TESTS", 3)
+    stage = opened()
+    answered = [stage.core.test_request() for _ in range(3)]
+    stage.run()
+    later = [stage.core.test_request() for _ in range(4)]
+    stage.run()
+    assert stage.core.round_trip(answered[0]) is None
+    assert stage.core.round_trip(later[0]) is None
+    assert [stage.core.round_trip(test_req_id) for test_req_id in later[1:]] == [0.0] * 3
+
+
+# --- what the venue does not read, and what it said before it went
+
+
+def test_senders_are_to_wait_while_the_venue_does_not_read() -> None:
+    stage = opened()
+    assert not stage.core.congested
+    while not stage.core.congested:
+        stage.core.send(order())
+    sent = len(stage.core.output)
+    stage.core.send(order())
+    assert len(stage.core.output) == sent
+    stage.run()
+    assert not stage.core.congested
+    assert len(stage.at_venue) > 200
+
+
+def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more() -> None:
+    stage = opened()
+    assert stage.venue is not None
+    stage.core.write_failed()
+    assert not stage.core.is_logged_on
+    with pytest.raises(NotConnectedError):
+        stage.core.send(order())
+    stage.venue.logout(stage.clock.now, "maintenance")
+    stage.core.receive(stage.venue.data_to_send())
+    assert stage.core.output == b""
+    assert stage.core.finished
+    stage.core.disconnected()
+    assert only(stage.take(), SessionEnded).text == "maintenance"
+
+
+# --- slow users
+
+
+def full(limit: int = 4) -> Stage:
+    """A client whose user has let as many reports wait as may."""
+    stage = opened(plan(queue_limit=limit, session={"heart_bt_int": 30}))
+    stage.say(*(report(str(number)) for number in range(limit)))
+    return stage
+
+
+def test_at_the_bound_nothing_is_read_and_the_user_is_told_first() -> None:
+    stage = full()
+    assert not stage.core.wants_read
+    stage.say(report("late"))
+    assert stage.core.take() == ReadingPaused(4)
+    assert stage.core._queue.waiting == 4
+    first = stage.core.take()
+    assert isinstance(first, MessageReceived)
+    assert not stage.core.wants_read
+    woken = stage.woken
+    stage.core.take()
+    assert stage.core.wants_read
+    assert stage.woken == woken + 1
+    assert stage.core.take() == ReadingResumed()
+    stage.run()
+    assert stage.ids() == ["2", "3", "late"]
+
+
+def test_heartbeats_go_on_whatever_the_user_does() -> None:
+    stage = full()
+    stage.advance(100)
+    heard = [event for event in stage.at_venue if isinstance(event, SessionEnded)]
+    assert heard == []
+    assert stage.core.is_logged_on
+    assert stage.venue is not None
+    assert stage.venue.next_incoming == 5
+    assert len(stage.ids()) == 4
+    stage.run()
+    assert stage.core.is_logged_on
+
+
+def test_a_full_queue_does_not_hinder_the_logout() -> None:
+    stage = full()
+    stage.core.logout()
+    assert stage.core.wants_read
+    stage.run()
+    assert stage.core.ended_as_wanted
+    assert "ReadingResumed" in stage.kinds()
+
+
+def test_no_attempt_is_made_while_nothing_would_be_read() -> None:
+    stage = full()
+    stage.core.receive(b"")
+    stage.run()
+    assert stage.core.timeout() is None
+    stage.advance(1000)
+    assert len(stage.attempts) == 1
+    stage.take()
+    stage.run()
+    assert len(stage.attempts) == 2
+    assert stage.core.is_logged_on
+
+
+def test_attempts_nobody_looks_at_are_told_by_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters._event_queue.MAX_OWN", 6)
+    stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
+    stage.fails = DOWN
+    stage.cut()
+    stage.advance(3600)
+    events = stage.take()
+    assert len(events) < 10
+    last = [event for event in events if isinstance(event, Connecting)][-1]
+    assert last.attempt == len(stage.attempts) - 1
+    assert last.attempt > 3000
+    assert isinstance(events[-1], ConnectFailed)
+
+
+# --- what is confirmed
+
+
+def rt(**changes: Any) -> Stage:
+    return opened(plan("KalshiRT", **changes))
+
+
+def confirmed(stage: Stage) -> int:
+    """How far the store has come."""
+    store = stage.core._numbers._store
+    assert store is not None
+    return store.next_incoming
+
+
+def test_asking_for_the_next_event_confirms_the_one_before() -> None:
+    stage = rt()
+    stage.say(report("a"), report("b"))
+    assert confirmed(stage) == 1  # LoggedOn was taken, and not more
+    stage.core.take()
+    assert confirmed(stage) == 2
+    stage.core.take()
+    assert confirmed(stage) == 3
+    assert stage.core.take() is None
+    assert confirmed(stage) == 4
+    assert stage.core.take() is None
+    assert confirmed(stage) == 4
+
+
+@pytest.mark.parametrize(("clean", "reached"), [(True, 3), (False, 2)])
+def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reached: int) -> None:
+    stage = rt()
+    stage.say(report("a"), report("b"))
+    stage.core.take()
+    stage.core.logout()
+    stage.run()
+    stage.core.close(clean=clean)
+    assert confirmed(stage) == reached
+    stage.take()
+    assert confirmed(stage) == reached
+    stage.open()
+    assert stage.ids() == (["b"] if clean else ["a", "b"])
+
+
+def test_one_order_of_events_over_all_connections() -> None:
+    stage = rt()
+    stage.say(report("a"), report("b"))
+    stage.cut()
+    stage.advance(1)
+    stage.say(report("c"))
+    assert confirmed(stage) == 1
+    events = stage.take()
+    assert [type(event).__name__ for event in events] == [
+        *("MessageReceived", "MessageReceived", "SessionEnded", "Disconnected"),
+        *("Connecting", "LoggedOn", "MessageReceived"),
+    ]
+    assert confirmed(stage) == 5
+    assert stage.core.take() is None
+    assert confirmed(stage) == 6
+    assert not any(event.poss_dup for event in events if isinstance(event, MessageReceived))
+
+
+def test_confirming_goes_on_after_the_end() -> None:
+    stage = rt(reconnect=None)
+    stage.say(report("a"))
+    stage.cut()
+    assert stage.core.over
+    stage.take()
+    assert stage.core.take() is None
+    assert confirmed(stage) == 3
+
+
+# --- looking on
+
+
+class Witness(Observer):
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def on_wire(self, direction: Any, data: bytes, now: Any) -> None:
+        self.seen.append((direction, data[:2]))
+
+    def on_state(self, old: Any, new: Any, now: Any) -> None:
+        self.seen.append(new.name)
+
+    def on_event(self, event: object, now: Any) -> None:
+        self.seen.append(type(event).__name__)
+
+    def on_timing(self, timing: Any, now: Any) -> None:
+        self.seen.append(type(timing).__name__)
+
+
+def test_observers_are_told() -> None:
+    witness = Witness()
+    stage = opened(plan(observer=witness))
+    stage.core.send(order())
+    stage.core.test_request()
+    stage.run()
+    stage.say(report("a1"))
+    stage.core.logout()
+    stage.run()
+    for expected in (
+        *("Connecting", "LOGON_SENT", "LoggedOn", "LogonTiming", "ESTABLISHED", "HeartbeatTiming"),
+        *("MessageReceived", "OrderTiming", "LOGOUT_SENT", "SessionEnded", "CLOSED", "DISCONNECTED"),
+        *(("sent", b"8="), ("received", b"8=")),
+    ):
+        assert expected in witness.seen
+    stage.core.close(clean=True)
+
+
+def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: Any) -> None:
+    stage = Stage(plan(wire_log=tmp_path / "missing" / "x" / "wire.log", store=tmp_path))
+    with pytest.raises(Exception, match="cannot be written"):
+        stage.core.begin()
+    assert stage.core.over
+
+
+# --- time that cures
+
+
+def test_a_step_of_the_wall_clock_moves_no_attempt() -> None:
+    stage = opened()
+    stage.cut()
+    left = stage.core.timeout()
+    stage.clock.utc = datetime(2031, 1, 1, tzinfo=UTC)
+    assert stage.core.timeout() == left
+
+
+def test_what_time_does_not_cure_ends_the_client() -> None:
+    stage = opened()
+    stage.refuses = "Signature verification failed"
+    stage.cut()
+    stage.advance(1)
+    assert stage.core.over
+    *_, ended, gave_up = stage.take()
+    assert isinstance(ended, SessionEnded)
+    assert isinstance(gave_up, GaveUp)
+    assert isinstance(gave_up.error, LogonRefusedError)
+    assert "private key" in gave_up.reason
+    assert gave_up.error is stage.core.error
+    with pytest.raises(NotConnectedError, match="gave up"):
+        stage.core.send(order())
