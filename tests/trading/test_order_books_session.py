@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.connection_events import Resubscribed
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     Heartbeat,
@@ -405,3 +406,15 @@ def test_an_answer_that_never_comes_does_not_hold_up_what_was_asked_later() -> N
     assert books.apply(snapshot(*BOOK, symbol=B)) == []
     apply(books, snapshot(*BOOK, symbol=B))
     assert {symbol: book.state.name for symbol, book in books.items()} == {A: "WAITING", B: "LIVE"}
+
+
+def test_a_client_that_subscribes_anew_by_itself_tells_of_it() -> None:
+    books = live(A, B)
+    books.apply(ENDED)
+    books.apply(logged_on())
+    books.apply(Resubscribed(request("1", A), 2))
+    assert states(books) == ["WAITING", "STALE"]
+    apply(books, snapshot(*BOOK))
+    assert states(books) == ["LIVE", "STALE"]
+    books.apply(Resubscribed(SecurityStatusRequest(subscription_request_type="1", symbol=B), 3))
+    assert states(books) == ["LIVE", "STALE"]

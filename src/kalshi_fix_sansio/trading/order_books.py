@@ -84,7 +84,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         self._requests.stop(symbols)
 
     def apply(self, happened: object) -> list[BookUpdate]:
-        """Take an event of the session, a message received, or a MarketDataRequest that was sent.
+        """Take an event of the session or client, a message received, or a MarketDataRequest that was sent.
 
         Returns what it did, one update for each book that it did something to. Any other event or message,
         of this library or not, does nothing.
@@ -97,6 +97,8 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._take_snapshot(message)
             case MarketDataRequest():
                 self._take_request(message)
+            case object(request=MarketDataRequest() as request):  # a client's Resubscribed
+                self._take_request(request)
             case MarketDataRequestReject():
                 return self._refuse(None)
             case RejectReceived(sent=MarketDataRequest() as sent):
