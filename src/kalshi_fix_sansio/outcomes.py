@@ -21,6 +21,7 @@ class OpenRequest:
     """What its answer will name: the ClOrdID (11) of an order, a cancel, a replace."""
     msg_type: str
     seq_num: int
+    """Its MsgSeqNum; 0 in the store for one that was found uncertain, and of which the user may not know."""
     sent_at: datetime
     """Its SendingTime, in UTC."""
     frame: bytes = attrs.field(repr=False)

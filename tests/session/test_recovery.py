@@ -191,20 +191,6 @@ def test_a_resend_that_stalls_is_asked_for_again_and_then_ends_the_session(role:
 
 
 @BOTH
-def test_a_peer_that_refuses_to_resend_costs_what_is_missing_and_no_more(role: Role) -> None:
-    wired = established(role)
-    wired.receive(news(wired, 5))
-    (request,) = wired.sent()
-    number = request.header.msg_seq_num
-    events = wired.receive(wired.peer.message("3", f"45={number}|372=2|58=before the window|", 6))
-    assert [type(event) for event in events] == [RejectReceived, SequenceSkipped, MessageReceived, GapClosed]
-    assert of_type(events, RejectReceived)[0].sent == request
-    assert events[1] == SequenceSkipped(2, 4, gap_fill=False)
-    assert events[-1] == GapClosed(7)
-    assert wired.session.state is State.ESTABLISHED
-
-
-@BOTH
 def test_a_reject_of_something_else_during_a_gap_changes_nothing(role: Role) -> None:
     wired = established(role)
     wired.receive(news(wired, 5))

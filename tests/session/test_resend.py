@@ -10,7 +10,7 @@ import pytest
 from kalshi_fix_sansio._generated import OrderCancelReject
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, MessageRejected, ResendServed
+from kalshi_fix_sansio.events import Event, MessageRejected, OutcomesUnknown, ResendServed
 from kalshi_fix_sansio.session import MemoryStore, State
 from kalshi_fix_sansio.session.resend import PAGE
 from tests.helpers import START, Wired, established, kinds, messages, of_type, order
@@ -85,13 +85,15 @@ def test_what_the_policy_declines_is_gap_filled_in_one_piece(role: Role) -> None
         return bool(message.cl_ord_id == "o1")
 
     wired = busy(role, resend_policy=only_the_second)
-    (event,) = wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    *unknown, event = wired.receive(wired.peer.message("2", "7=1|16=0|"))
     lines = script(wired)
     assert lines[0] == ("SequenceReset", 1, True, 3)
     assert lines[1][1:] == (3, True, "o1")
     assert lines[2] == ("SequenceReset", 4, True, 5)
     assert event == ResendServed(1, 4, 1)
     assert seen == [("o0", 5.0), ("o1", 5.0), ("o2", 5.0)]
+    declined = [event.request_ids for event in of_type(unknown, OutcomesUnknown)]
+    assert declined == ([("o0",), ("o2",)] if role is Role.INITIATOR else [])
 
 
 def test_by_default_an_initiator_never_resends_an_order_and_an_acceptor_every_report() -> None:

@@ -97,10 +97,20 @@ class Core:
         self.events.append(event)
 
     def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
-        """Tell the user that the outcome of these requests will not be learnt, if there are any."""
+        """Tell the user that the outcome of these requests will not be learnt, if there are any.
+
+        Where the numbers go on after a restart, the store notes it first: nothing else would then show that
+        no answer is to be waited for. Elsewhere every request found at a restart is uncertain.
+        """
         if requests:
+            if self.config.session_type.resend and not self.ledger.broken:
+                self.ledger.doubt(requests)
             self.ledger.answered(ids_of(requests))
             self.tell(OutcomesUnknown(tuple(requests), why))
+
+    def give_up_on_all(self, why: Uncertainty) -> None:
+        """Tell the user that no outcome that is still open will be learnt."""
+        self.give_up_on(tuple(self.ledger.open.values()), why)
 
     def permit(self, what: Input) -> None:
         """Raise LocalProtocolError unless the caller may do this in the present state."""
@@ -116,9 +126,9 @@ class Core:
         """Close the session and tell the user why."""
         self.move(what)
         if reason is CloseReason.STORE_FAILED:
-            self.give_up_on(tuple(self.ledger.open.values()), Uncertainty.STORE_FAILED)
+            self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
-            self.give_up_on(tuple(self.ledger.open.values()), Uncertainty.CONNECTION_ENDED)
+            self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
         self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer)))
 
     def send_logout(self, text: str | None, now: Instant) -> None:

@@ -10,7 +10,9 @@ again nor forgotten.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
+
+import attrs
 
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
@@ -30,6 +32,7 @@ class Ledger:
         "_counting",
         "_handed",
         "_loaded",
+        "_settled_by",
         "_settling",
         "_stale",
         "_unsaved",
@@ -58,10 +61,14 @@ class Ledger:
         self._counting = True
         """Whether the peer's numbers are those that the store counts; they are not while it is asked for a
         reset."""
-        self._settling: deque[tuple[int, tuple[str, ...]]] = deque()
+        self._settling: deque[tuple[int, Sequence[str]]] = deque()
         """Requests to be settled, each after the event of this running number."""
+        self._settled_by: dict[str, int] = {}
+        """The running number of the last event that settles a request."""
         self._by_number: dict[int, str] = {}
+        """The ids of open requests by MsgSeqNum."""
         self._loaded = False
+        """Whether the store's requests have been taken up."""
         self._unsaved = False
         """Whether something was recorded that must be durable before anything else leaves."""
         self._stale = False
@@ -101,9 +108,14 @@ class Ledger:
             self._stale = True
 
     def _settle_confirmed(self) -> None:
+        """Settle what confirmed events answered, unless the same id was sent again since."""
         settled: list[str] = []
         while self._settling and self._settling[0][0] < self._confirmed:
-            settled += self._settling.popleft()[1]
+            event, request_ids = self._settling.popleft()
+            for request_id in request_ids:
+                if self._settled_by.get(request_id) == event:
+                    del self._settled_by[request_id]
+                    settled.append(request_id)
         if settled and not self.broken:
             self.store.settle_requests(settled)
             self._stale = True
@@ -116,6 +128,7 @@ class Ledger:
         self._unsaved = True
         self.store.record_sent(seq_num, message)
         if request is not None:
+            self._settled_by.pop(request.request_id, None)
             self.store.record_request(request)
             self._open(request)
 
@@ -165,7 +178,7 @@ class Ledger:
 
     # What was asked of the peer
 
-    def load_requests(self) -> tuple[OpenRequest, ...]:
+    def load_requests(self) -> Sequence[OpenRequest]:
         """Take up what the store has from before the process started; return it the first time."""
         if self._loaded:
             return ()
@@ -179,18 +192,34 @@ class Ledger:
         """Return the id of the open request that was sent under this number."""
         return None if seq_num is None else self._by_number.get(seq_num)
 
-    def answered(self, request_ids: Collection[str]) -> None:
+    def open_between(self, begin: int, end: int) -> list[OpenRequest]:
+        """Return the open requests with a number from `begin` to before `end`."""
+        numbers: Iterable[int] = range(begin, end)
+        if len(self._by_number) < end - begin:
+            numbers = [number for number in self._by_number if begin <= number < end]
+        return [self.open[self._by_number[number]] for number in numbers if number in self._by_number]
+
+    def answered(self, request_ids: Sequence[str]) -> None:
         """The event that is told next settles these requests, once it is confirmed."""
+        event = self._confirmed + len(self._handed) + len(self.marks)
         for request_id in request_ids:
             self._by_number.pop(self.open.pop(request_id).seq_num, None)
-        self._settling.append((self._confirmed + len(self._handed) + len(self.marks), tuple(request_ids)))
+            self._settled_by[request_id] = event
+        self._settling.append((event, request_ids))
+
+    def doubt(self, requests: Iterable[OpenRequest]) -> None:
+        """Record that no answer is to be waited for, before anything else leaves."""
+        self._unsaved = True
+        for request in requests:
+            self.store.record_request(attrs.evolve(request, seq_num=0))
 
     def _open(self, request: OpenRequest) -> None:
         former = self.open.pop(request.request_id, None)
         if former is not None:
             self._by_number.pop(former.seq_num, None)
         self.open[request.request_id] = request
-        self._by_number[request.seq_num] = request.request_id
+        if request.seq_num:
+            self._by_number[request.seq_num] = request.request_id
 
 
 def ids_of(requests: Iterable[OpenRequest]) -> tuple[str, ...]:

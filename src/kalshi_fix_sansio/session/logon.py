@@ -116,11 +116,14 @@ class Handshake:
         frame = self._encode(
             now, seq_num, config.heart_bt_int, reset=reset, fields={}, next_expected=expected
         )
-        former = core.ledger.load_requests()
+        found = core.ledger.load_requests()
+        if config.session_type.resend and not reset:
+            found = [request for request in found if not request.seq_num]
+        core.give_up_on(found, Uncertainty.RESTARTED)
         if reset:
+            core.give_up_on_all(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
-            core.give_up_on(former, Uncertainty.RESTARTED)
-            core.give_up_on(tuple(core.ledger.open.values()), Uncertainty.RESET)
+            core.ledger.expected = 1
         core.outbound.commit(seq_num, frame, None, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
         core.move(Input.CONNECT)
@@ -188,6 +191,9 @@ class Handshake:
         core.permit(Input.ACCEPT)
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
+        if numbers.reset_unanswered and not reset:
+            self._accept_and_reset(numbers, now, fields)
+            return
         expected = 1 if reset else self._expected_in(numbers)
         number = logon.header.msg_seq_num
         verdict = judge(number, expected, poss_dup=False)
@@ -219,6 +225,21 @@ class Handshake:
         self._complete(logon, now, reset=reset, unasked=offered is not None)
         if offered is not None:
             self._resender.offer(offered, seq_num - 1, now)
+
+    def _accept_and_reset(self, store: MessageStore, now: Instant, fields: Mapping[str, Any]) -> None:
+        """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
+
+        It may or may not have reached the peer, so its number says nothing. The session is established once
+        the peer has answered in kind.
+        """
+        core, logon = self._core, self._request
+        frame = self._encode(now, 1, logon.heart_bt_int, reset=True, fields=fields)
+        core.ledger.use_store(store)
+        core.ledger.expected = logon.header.msg_seq_num + 1
+        self._heart_bt_int, self._fields = logon.heart_bt_int, fields
+        core.timers.start(self._heart_bt_int, now.monotonic)
+        core.move(Input.ACCEPT)
+        self._ask_for_reset(frame, now)
 
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon by a Logout."""
@@ -325,13 +346,21 @@ class Handshake:
         """
         core = self._core
         core.permit(Input.RESET)
-        self._send_reset(now, unanswered=True)
-        core.timers.logon_at = now.monotonic + core.config.logon_timeout
-        core.move(Input.RESET)
+        self._ask_for_reset(self._encode_reset(now), now)
 
-    def _send_reset(self, now: Instant, *, unanswered: bool) -> None:
-        """Send a Logon with ResetSeqNumFlag=Y within the session, as number 1 of what leaves from here on."""
-        frame = self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
+    def _ask_for_reset(self, frame: bytes, now: Instant) -> None:
+        """Send a Logon that resets, and wait for the peer's."""
+        core = self._core
+        core.move(Input.RESET)
+        self._restart(frame, now, unanswered=True)
+        core.timers.logon_at = now.monotonic + core.config.logon_timeout
+
+    def _encode_reset(self, now: Instant) -> bytes:
+        """Build a Logon with ResetSeqNumFlag=Y within the session."""
+        return self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
+
+    def _restart(self, frame: bytes, now: Instant, *, unanswered: bool) -> None:
+        """Send a Logon that resets, as number 1 of what leaves from here on."""
         self._core.outbound.restart(unanswered=unanswered)
         self._resender.forget()
         self._core.outbound.commit(1, frame, None, now)
@@ -343,6 +372,7 @@ class Handshake:
             core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
             return
         self._recovery.forget()
+        core.give_up_on_all(Uncertainty.RESET)
         core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
         self._complete(logon, now, reset=True)
@@ -354,7 +384,9 @@ class Handshake:
         if logon.header.msg_seq_num != 1:
             core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
             return
-        self._send_reset(now, unanswered=False)
+        frame = self._encode_reset(now)
+        core.give_up_on_all(Uncertainty.RESET)
+        self._restart(frame, now, unanswered=False)
         self._recovery.forget()
         core.move(Input.PEER_LOGON)
         self._complete(logon, now, reset=True)
@@ -366,8 +398,6 @@ class Handshake:
         core.timers.logon_at = None
         core.timers.start(self._heart_bt_int, now.monotonic)
         core.tell(LoggedOn(logon, self._heart_bt_int, reset))
-        if reset:
-            core.give_up_on(tuple(core.ledger.open.values()), Uncertainty.RESET)
         number = logon.header.msg_seq_num
         if number == core.ledger.expected:
             core.ledger.expected = number + 1

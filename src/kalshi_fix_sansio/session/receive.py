@@ -45,7 +45,7 @@ from kalshi_fix_sansio.session.core import (
     Core,
 )
 from kalshi_fix_sansio.session.logon import Handshake
-from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.recovery import Recovery, Skip
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.sequence import Verdict, judge, too_low_text
 from kalshi_fix_sansio.session.states import Input, State
@@ -257,7 +257,7 @@ class Receiver:
         if problem is not None:
             core.reject(message, problems or (problem,), now)
             return
-        self.recovery.skip(message.new_seq_no, gap_fill=False)
+        self.recovery.skip(message.new_seq_no, Skip.RESET)
         self.recovery.settle(now)
 
     def _sequence_reset_problem(self, message: Any, least: int) -> Problem | None:
@@ -285,7 +285,7 @@ class Receiver:
             served = not problems and self._serve_early(message, now)
             self.recovery.too_high(number, None if served else (message, problems, frame), now)
             if refused:
-                self.recovery.give_up(now)
+                self.recovery.refused(now)
         elif verdict is Verdict.DUPLICATE:
             problem = poss_dup_problem(header)
             if problem is not None:
@@ -316,7 +316,7 @@ class Receiver:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
                 fields: Any = message
-                self.recovery.skip(fields.new_seq_no, gap_fill=True)
+                self.recovery.skip(fields.new_seq_no, Skip.FILL)
                 return
             problems = (problem,)
         self._deal_with(message, problems, frame, now)

@@ -2,26 +2,38 @@
 
 FIXT 1.1 session layer, "Message recovery". On a session type with resend: one ResendRequest for exactly
 what is missing, what comes after it is held (bounded) and then delivered in order; a resend that stalls is
-asked for again, and in the end the session logs out. Without resend: a Logout that says why.
+asked for again, and in the end the session logs out. A resend that is refused leads to a `search` for what
+the peer still has; the rest is reported as lost. Without resend: a Logout that says why.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, SequenceSkipped
+from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.session.core import REJECT, RESEND_REQUEST, TO_THE_END, Core
+from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
+from kalshi_fix_sansio.session.search import Search
 from kalshi_fix_sansio.session.sequence import too_high_text
 from kalshi_fix_sansio.session.states import Input, State
 
 Held = tuple[Message, tuple[Problem, ...], Frame]
 Process = Callable[[Message, tuple[Problem, ...], Frame, Instant], None]
+
+
+class Skip(Enum):
+    """Why numbers hold nothing that is still to come."""
+
+    FILL = "SequenceReset-GapFill"
+    RESET = "SequenceReset-Reset"
+    LOST = "the peer no longer has them"
 
 
 class Recovery:
@@ -35,9 +47,13 @@ class Recovery:
         "_highest",
         "_order",
         "_process",
+        "_refusals",
         "_request_number",
-        "_skip_is_fill",
+        "_search",
+        "_sent_before",
         "_skip_to",
+        "_skip_why",
+        "_suspected",
     )
 
     def __init__(self, core: Core, process: Process) -> None:
@@ -52,13 +68,20 @@ class Recovery:
         self._attempts = 0
         self._request_number = 0
         """MsgSeqNum of our last ResendRequest."""
+        self._refusals = 0
+        """How many times the peer refused all that was missing."""
+        self._search: Search | None = None
+        self._suspected = False
+        """Whether a Reject came that may have meant our ResendRequest, and does not say so."""
+        self._sent_before = 0
+        """Nothing that was sent from this number on can have its answer among what is missing."""
         self._skip_to = 0
-        self._skip_is_fill = True
+        self._skip_why = Skip.FILL
 
     def too_high(self, seq_num: int, held: Held | None, now: Instant, *, unasked: bool = False) -> None:
         """Take a message whose number is ahead. After a Logout was sent nothing is asked for: the next
         logon will; while the numbers are reset nothing can be. With `unasked` the peer resends by itself, and
-        is asked only if it does not."""
+        is asked only if it does not. What a search brings is not held: it comes again with the rest."""
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
@@ -72,17 +95,21 @@ class Recovery:
             core.tell(GapDetected(expected, seq_num - 1, recoverable=True))
             core.move(Input.PEER_GAP)
             self._ask(seq_num - 1, now, unasked=unasked)
+        if self._search is not None and seq_num <= self._asked_to:
+            if self._search.served(seq_num):
+                self._narrow(self._search, now)
+            return
         self._highest = max(self._highest, seq_num)
         if seq_num not in self._held and len(self._held) < core.config.max_held:
             self._held[seq_num] = held
             heapq.heappush(self._order, seq_num)
 
-    def skip(self, new_seq_no: int, *, gap_fill: bool) -> None:
+    def skip(self, new_seq_no: int, why: Skip) -> None:
         """Let `settle` move on to this number, and no less far than before: the peer will not send what is
         before it."""
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
-            self._skip_is_fill = gap_fill
+            self._skip_why = why
 
     def settle(self, now: Instant) -> None:
         """After a message in sequence: deliver what is held behind it, skip what is to be skipped, see what
@@ -90,7 +117,7 @@ class Recovery:
 
         A held message is delivered even when the peer gap-fills over its number.
         """
-        core, ledger = self._core, self._core.ledger
+        ledger = self._core.ledger
         while True:
             expected = ledger.expected
             if self._order and self._order[0] == expected:
@@ -102,17 +129,40 @@ class Recovery:
                     self._process(*held, now)
             elif self._skip_to > expected:
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
-                core.tell(SequenceSkipped(expected, stop - 1, self._skip_is_fill))
+                self._tell_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
                 self._look_for_the_rest(expected, now)
                 return
 
+    def _tell_skipped(self, begin: int, end: int) -> None:
+        """Tell what will not come, and whose answer may have been among it.
+
+        Both are told before the numbers count, so that after a crash the loss is found again unless the user
+        has taken care of both.
+        """
+        core, why = self._core, self._skip_why
+        if why is Skip.FILL:
+            core.tell(SequenceSkipped(begin, end, gap_fill=True))
+            return
+        sent_before = self._sent_before
+        if why is Skip.RESET:
+            core.tell(SequenceSkipped(begin, end, gap_fill=False))
+            sent_before = core.store.next_outgoing
+        else:
+            core.tell(MessagesLost(begin, end))
+        unanswered = core.ledger.open.values()
+        core.give_up_on([r for r in unanswered if r.seq_num < sent_before], Uncertainty.ANSWERS_LOST)
+
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
         if self._core.state is not State.RECOVERING:
             return
-        if expected <= self._asked_to:
+        if self._search is not None and expected < self._search.low:
+            return
+        if expected <= self._asked_to and self._search is None:
             self._wait(now)
+        elif expected <= self._asked_to:
+            self._ask(self._asked_to, now)
         elif expected <= self._highest:
             self._ask(self._order[0] - 1 if self._order else self._highest, now)
         else:
@@ -123,48 +173,97 @@ class Recovery:
     def stalled(self, now: Instant) -> None:
         """Ask again for what has not come, or give up."""
         expected = self._core.ledger.expected
+        if self._suspected:
+            self.refused(now)
+            return
         if self._attempts < self._core.config.resend_attempts:
-            self._request(expected, now)
+            self._repeat(now)
             return
         text = f"the resend of messages {expected} to {self._asked_to} did not come"
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
     def is_refused_by(self, message: Message) -> bool:
-        """Say whether a message is the peer's Reject of the ResendRequest that is being waited for."""
-        fields: Any = message
-        return (
-            self._core.state is State.RECOVERING
-            and message.header.msg_type == REJECT
-            and fields.ref_seq_num == self._request_number
-        )
+        """Say whether a message is the peer's refusal of the ResendRequest that is being waited for.
 
-    def give_up(self, now: Instant) -> None:
-        """Go on without what was asked for: it is lost."""
-        self.skip(self._asked_to + 1, gap_fill=False)
+        One that does not say what it refuses is remembered: should nothing come, it was that.
+        """
+        if self._core.state is not State.RECOVERING or message.header.msg_type not in {
+            REJECT,
+            BUSINESS_REJECT,
+        }:
+            return False
+        fields: Any = message
+        if fields.ref_seq_num is None and fields.ref_msg_type in {None, RESEND_REQUEST}:
+            self._suspected = True
+        return bool(fields.ref_seq_num == self._request_number)
+
+    def refused(self, now: Instant) -> None:
+        """Look for what the peer still has of what it refused to resend; all that is before it is lost.
+
+        A peer that goes on refusing what it has just served is not asked for ever.
+        """
+        search = self._search
+        self._suspected = False
+        if search is not None:
+            search.refused()
+        else:
+            self._refusals += 1
+            end = self._asked_to + 1
+            hopeless = self._refusals > self._core.config.resend_attempts
+            search = self._search = Search(end if hopeless else self._core.ledger.expected + 1, end)
+        self._narrow(search, now)
+
+    def _narrow(self, search: Search, now: Instant) -> None:
+        """Ask for the next single message; once the oldest one is known, for everything from there on."""
+        self._attempts = 0
+        if not search.over:
+            self._repeat(now)
+            return
+        self._search = None
+        last = self._request_number
+        self.skip(search.low, Skip.LOST)
         self.settle(now)
+        if self._core.state is State.RECOVERING and self._request_number == last:
+            self._repeat(now)
 
     def forget(self) -> None:
         """Start afresh, because nothing is missing or the numbers start again at 1."""
         self._held.clear()
         self._order.clear()
         self._highest = self._asked_to = self._attempts = self._skip_to = 0
+        self._request_number = 0
+        self._search = None
+        self._suspected = False
         self._core.timers.resend_at = None
 
     def _ask(self, end: int, now: Instant, *, unasked: bool = False) -> None:
         self._asked_to = end
-        self._attempts = 0
+        self._attempts = self._refusals = 0
+        self._search = None
+        self._suspected = False
+        self._sent_before = self._core.store.next_outgoing
         if unasked:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
         else:
-            self._request(self._core.ledger.expected, now)
+            self._repeat(now)
 
-    def _request(self, begin: int, now: Instant) -> None:
-        end = TO_THE_END if self._core.config.conduct.open_ended_resend else self._asked_to
+    def _repeat(self, now: Instant) -> None:
+        """Ask, or ask again, for everything that is missing, or for the one message that is looked for."""
+        if self._search is not None:
+            self._request(self._search.probe, self._search.probe, now)
+        elif self._core.config.conduct.open_ended_resend:
+            self._request(self._core.ledger.expected, TO_THE_END, now)
+        else:
+            self._request(self._core.ledger.expected, self._asked_to, now)
+
+    def _request(self, begin: int, end: int, now: Instant) -> None:
         request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=end)
         self._request_number = self._core.outbound.post(request, now, keep=False)
         self._attempts += 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
 
     def _wait(self, now: Instant) -> None:
+        """Give a resend that makes progress new time."""
+        self._suspected = False
         self._attempts = 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -3,7 +3,8 @@
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows go again with
 PossDupFlag=Y and OrigSendingTime; everything else, session messages first of all, becomes gap fills. A long
 answer leaves in pages, the next one when the one before is written, so that it never stands in memory as a
-whole.
+whole. A request (an order, a cancel) that is not sent again will not reach a peer that lacks it, and the
+user is told.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import ResendServed
 from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
 from kalshi_fix_sansio.session.store import StoredMessage
@@ -48,10 +50,12 @@ class Resender:
     def serve(self, request: Message, now: Instant) -> None:
         """Answer a ResendRequest: refuse it, or start to resend."""
         problem = self._problem(request)
+        fields: Any = request
         if problem is not None:
             self._core.reject(request, (problem,), now)
+            if problem.tag == BEGIN_SEQ_NO and fields.begin_seq_no:
+                self._give_up_between(fields.begin_seq_no, self._core.store.oldest_kept)
             return
-        fields: Any = request
         last = self._core.store.next_outgoing - 1
         self._start(fields.begin_seq_no, last if fields.end_seq_no == TO_THE_END else fields.end_seq_no, now)
 
@@ -133,8 +137,13 @@ class Resender:
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=new_seq_no)
         again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
         header = outbound.header(SEQUENCE_RESET, job.position, now, again)
+        self._give_up_between(job.position, new_seq_no)
         outbound.write(self._core.codec.encode(fill, header), now)
         job.position = new_seq_no
+
+    def _give_up_between(self, begin: int, end: int) -> None:
+        """Tell the user of requests numbered `begin` to before `end`: the peer will not get them."""
+        self._core.give_up_on(self._core.ledger.open_between(begin, end), Uncertainty.NOT_RESENT)
 
     def _send_again(self, message: Message, stored: StoredMessage, now: Instant) -> None:
         header = message.header

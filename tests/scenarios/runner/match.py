@@ -60,7 +60,8 @@ class Matcher:
         if isinstance(found, Enum):
             return bool(found.name == expected)
         if isinstance(found, tuple):
-            return [shown_problem(item) for item in found] == list(expected)
+            shown = [shown_problem(item) if isinstance(item, Problem) else item for item in found]
+            return shown == list(expected)
         return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
 
     # For people

@@ -55,8 +55,11 @@ USER_WORDS = (
     "abort",
     "looks away",
     "looks back",
+    "confirm",
+    "restart",
 )
 NEEDS_TEXT = {"refuse", "abort"}
+NEEDS_NOTHING = {"connect", "restart", "confirm"}
 
 
 def roles(path: Path) -> tuple[Role, ...]:
@@ -251,8 +254,8 @@ class _Reader:
             return UserDoes(name, message=self._said(fields, by_us=True))
         if argument is None and name in NEEDS_TEXT:
             raise ScenarioError(f"{name} has a text")
-        if argument is not None and name == "connect":
-            raise ScenarioError("connect has nothing more to say")
+        if argument is not None and name in NEEDS_NOTHING:
+            raise ScenarioError(f"{name} has nothing more to say")
         return UserDoes(name, None if argument is None else str(argument))
 
     def _raises(self, written: Any) -> tuple[str, str]:
@@ -273,6 +276,7 @@ class _Reader:
         if kind is None or not isinstance(attributes, Mapping):
             raise ScenarioError(f"{name} is no event, or its attributes are no mapping")
         known = {field.name for field in kind.__attrs_attrs__}
+        known |= {name for name, value in vars(kind).items() if isinstance(value, property)}
         _check_keys(attributes, known)
         return EventPattern(name, {key: self._attribute(key, value) for key, value in attributes.items()})
 

@@ -186,12 +186,14 @@ class _Player:
 
     def _do(self, action: UserDoes) -> None:
         self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
-        if action.name == "connect" and (self._session is None or self._session.state is State.CLOSED):
+        session = self._session
+        if action.name == "restart" or session is None:
             self.close()
-            if self._session is None:
-                self._session = Session(self._config, self._store)
-            else:
-                self._session = Session(self._config, continues=self._session)
+            self._session = Session(self._config, self._store)
+            self._transport = self._open(self._session, self._clock)
+        elif action.name == "connect" and session.state is State.CLOSED:
+            self.close()
+            self._session = Session(self._config, continues=session)
             self._transport = self._open(self._session, self._clock)
         if self._transport is None:
             raise ScenarioFailed("the user has not connected yet")
@@ -208,6 +210,8 @@ class _Player:
             return lambda session, now: session.accept_logon(now, fields=_named(message, named))
         calls: dict[str, Call] = {
             "connect": lambda session, now: session.connect(now),
+            "restart": lambda session, now: session.connect(now),
+            "confirm": lambda session, now: session.confirm(),
             "accept": lambda session, now: session.accept_logon(now),
             "refuse": lambda session, now: session.refuse_logon(text or "", now),
             "test_request": lambda session, now: session.test_request(now, text),
