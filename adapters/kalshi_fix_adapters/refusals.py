@@ -110,6 +110,7 @@ _CURES = {
     CloseReason.CONNECTION_LOST: Cure.TIME,
     CloseReason.LOGGED_OUT: Cure.TIME,
     CloseReason.SEQUENCE_TOO_LOW: Cure.ACTION,
+    CloseReason.STORE_FAILED: Cure.ACTION,
 }
 """Of what ends a session before it is logged on."""
 
@@ -123,7 +124,9 @@ def cure_of(error: KalshiFixError) -> Cure:
             return _CURES.get(error.ended.reason, Cure.UNCLEAR)
         case CertificateRejectedError():
             return Cure.UNCLEAR
-        case ConnectionFailedError() | SessionClosedError():
+        case SessionClosedError() if error.ended is not None:
+            return Cure.ACTION if error.ended.reason is CloseReason.STORE_FAILED else Cure.TIME
+        case ConnectionFailedError():
             return Cure.TIME
         case _:
             return Cure.ACTION

@@ -1,0 +1,412 @@
+"""How a client's core comes back: when, with which numbers, and when it does not. Virtual time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Disconnected, GaveUp
+from kalshi_fix_adapters.errors import (
+    CertificateRejectedError,
+    ConnectionFailedError,
+    HostNotFoundError,
+    LogonFailedError,
+    LogonRefusedError,
+)
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    LoggedOn,
+    MessageReceived,
+    OutcomesUnknown,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.stage import ENDPOINT, Stage, only, opened, plan, report
+from tests.helpers import KEY_ID, Peer, order
+
+DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
+WINDOW = datetime(2026, 8, 20, 7, 30, tzinfo=UTC)
+"""Thursday 03:30 in New York."""
+
+
+def after_loss(stage: Stage) -> None:
+    stage.cut()
+    stage.take()
+
+
+# --- when
+
+
+def test_every_step_is_told() -> None:
+    stage = opened()
+    stage.fails = DOWN
+    stage.cut()
+    stage.advance(0.5)
+    stage.fails = None
+    stage.advance(1)
+    ended, lost, first, failed, second, logged_on = stage.take()
+    assert isinstance(ended, SessionEnded)
+    assert lost == Disconnected(ended, 0.5)
+    assert first == Connecting(ENDPOINT, 1)
+    assert failed == ConnectFailed(DOWN, 1.0)
+    assert second == Connecting(ENDPOINT, 2)
+    assert isinstance(logged_on, LoggedOn)
+
+
+def test_waits_grow_with_every_failure_in_a_row() -> None:
+    stage = opened(plan(reconnect=ReconnectPolicy(cap=8.0)))
+    stage.fails = DOWN
+    stage.cut()
+    stage.advance(20)
+    times = [moment for moment, _ in stage.attempts]
+    assert times == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5]
+    assert [attempt.number for _, attempt in stage.attempts] == [1, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_attempts_never_overlap() -> None:
+    stage = opened()
+    stage.cut()
+    stage.clock.advance(1)
+    assert stage.core.next_attempt() is not None
+    stage.clock.advance(1000)
+    assert stage.core.next_attempt() is None
+    stage.accept()
+    assert stage.core.next_attempt() is None
+
+
+def test_a_logon_that_lasted_makes_the_waits_short_again() -> None:
+    stage = opened(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
+    waits = []
+    for lasts in (1, 1, 1, 40, 1):
+        stage.advance(lasts)
+        stage.cut()
+        waits.append(only(stage.take(), Disconnected).retry_in)
+        stage.advance(waits[-1])
+        assert stage.core.is_logged_on
+        stage.take()
+    assert waits == [0.5, 1, 2, 0.5, 1]
+
+
+def test_logons_that_do_not_last_count_as_failures() -> None:
+    stage = opened()
+    waits = []
+    for _ in range(4):
+        stage.cut()
+        waits.append(only(stage.take(), Disconnected).retry_in)
+        stage.advance(waits[-1])
+        assert stage.core.is_logged_on
+    assert waits == [0.5, 1, 2, 4]
+
+
+def test_attempts_may_be_limited() -> None:
+    stage = opened(plan(reconnect=ReconnectPolicy(attempts=2)))
+    stage.fails = DOWN
+    stage.cut()
+    stage.advance(100)
+    assert len(stage.attempts) == 3
+    gave_up = only(stage.take(), GaveUp)
+    assert gave_up.error is DOWN
+    assert "2 attempts in a row" in gave_up.reason
+    assert stage.core.over
+
+
+@pytest.mark.parametrize("text", ["maintenance", None])
+def test_a_venue_that_logs_out_is_called_again(text: str | None) -> None:
+    stage = opened()
+    assert stage.venue is not None
+    stage.venue.logout(stage.clock.now, text)
+    stage.run()
+    assert only(stage.take(), Disconnected).ended.clean
+    stage.advance(1)
+    assert stage.core.is_logged_on
+
+
+def test_a_venue_that_falls_silent_is_called_again() -> None:
+    stage = opened()
+    stage.mute = True
+    stage.advance(80)
+    assert only(stage.take(), Disconnected).ended.reason is CloseReason.PEER_SILENT
+    stage.mute = False
+    stage.advance(1)
+    assert stage.core.is_logged_on
+
+
+def test_messages_that_are_missing_end_in_a_new_connection() -> None:
+    stage = opened()
+    stage.venue_store.record_sent(stage.venue_store.next_outgoing, None)
+    stage.say(report("a"))
+    assert only(stage.take(), Disconnected).ended.reason is CloseReason.SEQUENCE_GAP
+    stage.advance(1)
+    assert stage.core.is_logged_on
+
+
+@pytest.mark.parametrize("text", ["rate limit exceeded", "FIX logon service busy; retry with backoff"])
+def test_a_busy_venue_is_called_again(text: str) -> None:
+    stage = opened()
+    stage.refuses = text
+    stage.cut()
+    stage.advance(0.5)
+    failed = only(stage.take(), ConnectFailed)
+    assert isinstance(failed.error, LogonRefusedError)
+    assert failed.retry_in == 1.0
+    stage.refuses = None
+    stage.advance(1)
+    assert stage.core.is_logged_on
+
+
+def test_the_venues_memory_of_the_old_connection_is_waited_for() -> None:
+    stage = opened()
+    stage.refuses = "session already exists"
+    stage.cut()
+    stage.advance(0.5)
+    failed = only(stage.take(), ConnectFailed)
+    # Twice the heartbeat after the loss, and a little to spare.
+    assert failed.retry_in == 59.5 + 0.5
+    assert "time out" in failed.note
+    stage.advance(60)
+    failed = only(stage.take(), ConnectFailed)
+    assert failed.retry_in == 60 + 0.5  # somebody else's, then
+    stage.refuses = None
+    stage.advance(61)
+    assert stage.core.is_logged_on
+
+
+def test_a_key_in_use_elsewhere_is_waited_for_at_the_first_logon_too() -> None:
+    stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True)))
+    stage.refuses = "already exists"
+    stage.open()
+    assert only(stage.take(), ConnectFailed).retry_in == 60.5
+
+
+# --- when not
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("Invalid TargetCompID", "port of the session type"),
+        ("Signature verification failed", "private key"),
+        ("API usage level is not allowed for FIX", "ask the venue"),
+        ("MsgSeqNum too low, expecting 7 but received 1", "reset_seq_num=True"),
+        ("no reason that anybody knows", "see what the venue says"),
+    ],
+)
+def test_what_time_does_not_cure_is_given_up(text: str, advice: str) -> None:
+    stage = opened()
+    stage.refuses = text
+    stage.cut()
+    stage.advance(1)
+    gave_up = only(stage.take(), GaveUp)
+    assert advice in gave_up.reason
+    stage.advance(10_000)
+    assert len(stage.attempts) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (HostNotFoundError("no DNS"), True),
+        (CertificateRejectedError("another certificate"), False),
+        (ConfigurationError("the CA file is gone"), False),
+    ],
+)
+def test_connections_that_fail(error: ConnectionFailedError, again: bool) -> None:
+    stage = opened()
+    stage.fails = error
+    stage.cut()
+    stage.advance(0.5)
+    assert stage.core.over is not again
+
+
+def test_an_answer_that_is_no_logon_is_given_up() -> None:
+    stage = opened()
+    stage.mute = True
+    stage.cut()
+    stage.advance(0.5)
+    stage.core.receive(Peer(stage.clock, "KalshiNR", KEY_ID).message("0"))
+    stage.run()
+    assert isinstance(only(stage.take(), GaveUp).error, LogonFailedError)
+
+
+@pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
+def test_during_maintenance_unclear_refusals_end_nothing(text: str) -> None:
+    stage = opened()
+    stage.clock.utc = WINDOW
+    stage.refuses = text
+    stage.cut()
+    lost = only(stage.take(), Disconnected)
+    assert lost.retry_in == 45
+    assert "maintenance" in lost.note
+    stage.advance(45)
+    failed = only(stage.take(), ConnectFailed)
+    assert failed.retry_in == 45
+    assert "maintenance" in failed.note
+    stage.refuses = None
+    stage.advance(45)
+    assert stage.core.is_logged_on
+
+
+def test_a_bad_signature_ends_it_even_then() -> None:
+    stage = opened()
+    stage.clock.utc = WINDOW
+    stage.refuses = "Signature verification failed"
+    stage.cut()
+    stage.advance(60)
+    only(stage.take(), GaveUp)
+
+
+# --- which numbers
+
+
+def rt(store: MemoryStore | None = None, **changes: Any) -> Stage:
+    return Stage(plan("KalshiRT", store=store, **changes))
+
+
+def resets(stage: Stage) -> list[bool]:
+    """Whether each logon that was taken restarted the numbers."""
+    return [event.reset for event in stage.take() if isinstance(event, LoggedOn)]
+
+
+def test_sessions_without_resend_restart_every_time_and_say_what_is_uncertain() -> None:
+    stage = opened()
+    stage.core.send(order("a1"))
+    stage.run()
+    stage.cut()
+    stage.advance(1)
+    events = stage.take()
+    assert only(events, LoggedOn).reset
+    assert only(events, OutcomesUnknown).request_ids == ("a1",)
+    assert stage.core.send(order("a2")) == 2
+
+
+def test_memory_goes_on_over_connections_and_openings_but_begins_with_a_reset() -> None:
+    stage = rt()
+    stage.venue_store.record_sent(1, None)  # the venue remembers a former process
+    stage.open()
+    assert resets(stage) == [True]
+    stage.say(report("a"))
+    assert stage.venue is not None
+    venue = stage.venue
+    venue.send(report("b"), stage.clock.now)
+    venue.data_to_send()
+    stage.cut()
+    stage.advance(1)
+    events = stage.take()
+    assert not only(events, LoggedOn).reset
+    assert [event.message for event in events if isinstance(event, MessageReceived)] == [
+        report("a"),
+        report("b"),
+    ]
+    only(events, GapClosed)
+    stage.core.logout()
+    stage.run()
+    stage.core.close(clean=True)
+    stage.open()
+    assert resets(stage) == [False]
+    stage.core.send(order())
+    stage.run()
+    assert stage.core.is_logged_on
+
+
+def test_a_store_goes_on_without_a_reset() -> None:
+    store, venue_store = MemoryStore(), MemoryStore()
+    for begun in range(2):
+        stage = rt(store)
+        stage.venue_store = venue_store
+        stage.open()
+        assert resets(stage) == [False]
+        stage.say(report(f"r{begun}"))
+        assert stage.ids() == [f"r{begun}"]
+        stage.core.logout()
+        stage.run()
+        stage.core.close(clean=True)
+    assert store.next_incoming > 5
+
+
+def test_one_reset_can_be_asked_for() -> None:
+    store = MemoryStore(next_outgoing=9, next_incoming=9)
+    stage = rt(store, reset_seq_num=True)
+    stage.open()
+    stage.cut()
+    stage.advance(1)
+    assert resets(stage) == [True, False]
+
+
+def test_numbers_that_the_venue_refuses_are_given_up_with_advice() -> None:
+    store = MemoryStore()
+    stage = rt(store, reconnect=ReconnectPolicy(retry_first=True))
+    stage.venue_store = MemoryStore(next_outgoing=9, next_incoming=9)
+    stage.open()
+    gave_up = only(stage.take(), GaveUp)
+    assert isinstance(gave_up.error, LogonRefusedError)
+    assert "reset_seq_num=True, and ask drop copy" in gave_up.reason
+
+
+def test_numbers_of_the_venue_that_are_too_low_are_given_up_with_advice() -> None:
+    stage = rt(MemoryStore(next_outgoing=2, next_incoming=9))
+    stage.venue_store = MemoryStore(next_outgoing=2, next_incoming=2)
+    stage.open()
+    assert isinstance(stage.core.error, LogonFailedError)
+    assert "reset_seq_num=True, and ask drop copy" in str(stage.core.error)
+
+
+def test_numbers_in_memory_that_are_disputed_are_forgotten() -> None:
+    stage = rt()
+    stage.open()
+    stage.take()
+    stage.venue_store = MemoryStore(next_outgoing=9, next_incoming=9)
+    stage.cut()
+    stage.advance(1)
+    only(stage.take(), GaveUp)
+    stage.core.close(clean=True)
+    stage.open()
+    assert resets(stage) == [True]
+
+
+class Failing(MemoryStore):
+    broken = False
+
+    def commit(self) -> None:
+        if self.broken:
+            raise StoreError("the disk is full")
+
+
+def test_a_store_that_fails_ends_the_client() -> None:
+    store = Failing()
+    stage = opened(plan("KalshiRT", store=store))
+    store.broken = True
+    stage.core.send(order())
+    stage.run()
+    events = stage.take()
+    assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
+    assert "the disk is full" in only(events, GaveUp).reason
+    assert stage.core.over
+
+
+class Stuck(MemoryStore):
+    broken = False
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        if self.broken:
+            raise StoreError("the disk is gone")
+        super().advance_incoming(next_incoming)
+
+
+def test_a_store_that_fails_at_a_confirmation_ends_the_client() -> None:
+    store = Stuck()
+    stage = opened(plan("KalshiRT", store=store))
+    stage.say(report("a"))
+    stage.core.take()
+    store.broken = True
+    woken = stage.woken
+    ended = stage.core.take()
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.STORE_FAILED
+    assert stage.woken > woken
+    stage.run()
+    only(stage.take(), GaveUp)

@@ -1,0 +1,123 @@
+"""The policy by itself: failures and times in, a wait or an end out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from kalshi_fix_adapters.reconnect import Cure, Failure, GiveUp, Maintenance, ReconnectPolicy, Wait
+from kalshi_fix_sansio.errors import ConfigurationError
+
+QUIET = datetime(2026, 8, 21, 14, 0, tzinfo=UTC)
+"""A Friday."""
+WINDOW = datetime(2026, 8, 20, 7, 30, tzinfo=UTC)
+"""Thursday 03:30 in New York, in summer."""
+LOST = Failure(cure=Cure.TIME, why="it went away")
+UNCLEAR = Failure(cure=Cure.UNCLEAR, why="who knows")
+HOPELESS = Failure(cure=Cure.ACTION, why="wrong key")
+
+
+def wait(policy: ReconnectPolicy, failures: int, drawn: float, now: datetime = QUIET) -> float:
+    verdict = policy.decide(LOST, failures=failures, now=now, random=lambda: drawn)
+    assert isinstance(verdict, Wait)
+    return verdict.seconds
+
+
+def test_the_bound_doubles_up_to_the_cap() -> None:
+    policy = ReconnectPolicy(initial=0.5, cap=10.0)
+    assert [wait(policy, failures, 1.0) for failures in range(1, 8)] == [0.5, 1, 2, 4, 8, 10, 10]
+    assert wait(policy, 10_000, 1.0) == 10
+
+
+def test_a_wait_is_drawn_evenly_up_to_the_bound() -> None:
+    policy = ReconnectPolicy()
+    assert [wait(policy, 3, drawn) for drawn in (0.0, 0.25, 0.5)] == [0, 1, 2]
+
+
+def test_what_time_does_not_cure_is_given_up_at_once() -> None:
+    for now in (QUIET, WINDOW):
+        verdict = ReconnectPolicy().decide(HOPELESS, failures=1, now=now, random=lambda: 0.5)
+        assert verdict == GiveUp("wrong key")
+
+
+def test_what_is_unclear_is_given_up_except_during_maintenance() -> None:
+    policy = ReconnectPolicy()
+    assert policy.decide(UNCLEAR, failures=1, now=QUIET, random=lambda: 0.5) == GiveUp("who knows")
+    verdict = policy.decide(UNCLEAR, failures=1, now=WINDOW, random=lambda: 0.5)
+    assert isinstance(verdict, Wait)
+    assert verdict.seconds == 45
+    assert not verdict.counts
+    assert "Thursday 03:00 to 05:00 America/New_York" in verdict.note
+
+
+def test_without_a_window_unclear_is_unclear() -> None:
+    policy = ReconnectPolicy(maintenance=None)
+    assert policy.decide(UNCLEAR, failures=1, now=WINDOW, random=lambda: 0.5) == GiveUp("who knows")
+
+
+def test_attempts_come_at_the_pace_of_the_cap_during_maintenance() -> None:
+    policy = ReconnectPolicy(cap=40.0)
+    assert [wait(policy, 1, drawn, WINDOW) for drawn in (0.0, 0.5)] == [20, 30]
+
+
+def test_attempts_may_be_limited() -> None:
+    policy = ReconnectPolicy(attempts=3)
+    for failures in (1, 2, 3):
+        wait(policy, failures, 0.5)
+    verdict = policy.decide(LOST, failures=4, now=QUIET, random=lambda: 0.5)
+    assert verdict == GiveUp("3 attempts in a row have failed; the last: it went away")
+    assert isinstance(policy.decide(LOST, failures=4, now=WINDOW, random=lambda: 0.5), Wait)
+
+
+@pytest.mark.parametrize("now", [QUIET, WINDOW])
+def test_no_attempt_before_it_can_succeed(now: datetime) -> None:
+    failure = Failure(cure=Cure.TIME, why="already exists", at_least=100.0)
+    verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
+    assert isinstance(verdict, Wait)
+    assert verdict.seconds >= 100
+    assert verdict.note
+
+
+def test_at_least_is_no_upper_bound() -> None:
+    failure = Failure(cure=Cure.TIME, why="already exists", at_least=1.0)
+    verdict = ReconnectPolicy().decide(failure, failures=6, now=QUIET, random=lambda: 0.5)
+    assert verdict == Wait(16.0)
+
+
+@pytest.mark.parametrize(
+    ("utc", "inside"),
+    [
+        # New York is 4 hours behind in summer, 5 in winter.
+        ((2026, 8, 20, 6, 59), False),
+        ((2026, 8, 20, 7, 0), True),
+        ((2026, 8, 20, 8, 59), True),
+        ((2026, 8, 20, 9, 0), False),
+        ((2026, 8, 21, 7, 30), False),
+        ((2026, 12, 3, 7, 59), False),
+        ((2026, 12, 3, 8, 0), True),
+        ((2026, 12, 3, 9, 59), True),
+        ((2026, 12, 3, 10, 0), False),
+    ],
+)
+def test_the_window_is_in_new_yorks_time(utc: tuple[int, int, int, int, int], inside: bool) -> None:
+    moment = datetime(*utc, tzinfo=UTC)
+    assert Maintenance().contains(moment) is inside
+    elsewhere = moment.astimezone(tz=None) + timedelta(0)
+    assert Maintenance().contains(elsewhere) is inside
+
+
+def test_another_window() -> None:
+    window = Maintenance(weekday=6, begin=time(22), end=time(23, 30), zone="UTC")
+    assert str(window) == "Sunday 22:00 to 23:30 UTC"
+    assert window.contains(datetime(2026, 8, 23, 23, 0, tzinfo=UTC))
+
+
+def test_a_machine_without_a_time_zone_database_knows_no_window() -> None:
+    assert not Maintenance(zone="Nowhere/At_All").contains(WINDOW)
+
+
+@pytest.mark.parametrize("name", ["initial", "cap", "stable_after"])
+def test_times_must_be_positive(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} must be above 0 seconds"):
+        ReconnectPolicy(**{name: 0})  # type: ignore[arg-type]
