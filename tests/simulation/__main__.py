@@ -1,0 +1,83 @@
+"""`python -m tests.simulation`: many seeds on all processors, or one seed with its log."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from tests.simulation.draw import draw
+from tests.simulation.report import Totals, failure
+from tests.simulation.run import Result, run, run_seed
+from tests.simulation.shrink import Shrinker
+
+SHOWN = 3
+"""Failures that are shrunk and shown; more of them are counted."""
+EVERY = 10.0
+"""Seconds between two lines of progress."""
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is what the command is for
+
+
+def _results(seeds: range, jobs: int) -> Iterator[Result]:
+    if jobs == 1:
+        yield from map(run_seed, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap_unordered(run_seed, seeds, chunksize=20)
+
+
+def soak(seeds: range, jobs: int) -> Totals:
+    """Run seeds and print how it goes."""
+    totals, begun = Totals(), time.monotonic()
+    told = begun
+    for result in _results(seeds, jobs):
+        totals.add(result)
+        if result.rule:
+            _say(f"seed {result.schedule.seed}: {result.rule}: {result.text.splitlines()[-1]}")
+        if time.monotonic() - told > EVERY:
+            told = time.monotonic()
+            _say(totals.progress(told - begun))
+    _say(totals.summary(time.monotonic() - begun))
+    return totals
+
+
+def explain(found: Result) -> None:
+    """Shrink a failure and print everything about it."""
+    shrunk = Shrinker(found.rule).shrink(found.schedule)
+    again = run(shrunk, keep_log=True)
+    _say(failure(found.schedule.seed, shrunk, again, again.log))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="run this one and show its log")
+    options = parser.parse_args()
+    if options.replay is not None:
+        result = run(draw(options.replay), keep_log=True)
+        _say(
+            "\n".join(
+                [
+                    repr(result.schedule),
+                    *result.log,
+                    f"{result.rule}: {result.text}" if result.rule else "well",
+                ]
+            )
+        )
+        return 1 if result.rule else 0
+    totals = soak(range(options.first, options.first + options.seeds), options.jobs)
+    for found in sorted(totals.failures, key=lambda one: one.schedule.seed)[:SHOWN]:
+        explain(found)
+    return 1 if totals.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

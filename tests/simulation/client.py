@@ -1,0 +1,176 @@
+"""The client's program: it connects, sends orders while it is logged on, reconnects with patience.
+
+What its user was told is written down outside of the process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+)
+from kalshi_fix_sansio.session import Session
+from tests.simulation import exchange
+from tests.simulation.exchange import NO_OUTCOME
+from tests.simulation.process import Connection, Point, Process
+from tests.simulation.schedule import Side
+from tests.simulation.violation import Violation
+from tests.simulation.wire import ADMIN
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
+"""Seconds between two attempts to connect, at first and at most."""
+CONNECT_TIME = 0.1
+TOO_LOW = "MsgSeqNum too low"
+
+
+class Client(Process):
+    """One life of the client's process."""
+
+    side = Side.CLIENT
+
+    def __init__(self, world: World, life: int) -> None:
+        super().__init__(world, life)
+        self._session: Session | None = None
+        """The session of the last connection."""
+        self._failures = 0
+        self.restart_numbers = False
+        """Whether the next Logon restarts the numbers, because the operator or a refusal asks for it."""
+        self.established_at: float | None = None
+        self._attempt_at(0.0)
+
+    # Connecting
+
+    @property
+    def connection(self) -> Connection | None:
+        return self.connections[-1] if self.connections else None
+
+    def _attempt_at(self, delay: float) -> None:
+        self.after(delay, self._attempt)
+
+    def _attempt(self) -> None:
+        if self.connections:
+            return
+        self.after(CONNECT_TIME, self._connect)
+
+    def _connect(self) -> None:
+        if self.connections:
+            return
+        link = self.world.dial()
+        if link is None:
+            self._back_off()
+            return
+        config = self.world.config(Side.CLIENT, reset=self.restart_numbers)
+        if self._session is None:
+            session = Session(config, self.world.stores[Side.CLIENT])
+        else:
+            session = Session(config, continues=self._session)
+        self.restart_numbers = False
+        self._session = session
+        connection = self.open(link, session)
+        session.connect(self.now)
+        self.attend(connection)
+
+    def _back_off(self) -> None:
+        ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2**self._failures)
+        self._failures += 1
+        self._attempt_at(FIRST_WAIT / 2 + self.world.random.random() * ceiling)
+
+    def closed(self, connection: Connection) -> None:
+        ended = connection.ended
+        if ended is not None:
+            too_low = ended.reason is CloseReason.SEQUENCE_TOO_LOW or ended.text.startswith(TOO_LOW)
+            if too_low:
+                self.restart_numbers = True
+            if ended.reason is CloseReason.STORE_FAILED:
+                return
+        self.established_at = None
+        self._back_off()
+
+    # What the user does
+
+    def say(self, uid: str, number: int) -> None:
+        """Send an order, or sometimes a cancel, if the session takes it."""
+        connection = self.connection
+        if connection is None or not connection.session.is_established:
+            return
+        if self.world.schedule.session == "KalshiMD":
+            message: Message = exchange.subscription(uid)
+        elif number % 5 == 4:
+            message = exchange.cancel(uid, f"c{number - 1}")
+        else:
+            message = exchange.order(uid)
+        try:
+            seq_num = connection.session.send(message, self.now)
+        except LocalProtocolError:
+            self.attend(connection)
+            return
+        self.world.client_sent(message, seq_num)
+        self.point(Point.SENT)
+        self.attend(connection)
+
+    def user(self, connection: Connection, event: Event) -> None:
+        world = self.world
+        world.told[type(event).__name__] += 1
+        down, requests = world.down, world.requests
+        match event:
+            case MessageReceived():
+                message: Any = event.message
+                down.took(message, poss_dup=event.poss_dup)
+                if message.MSG_TYPE == "9" or (
+                    message.MSG_TYPE == "8" and message.exec_type not in NO_OUTCOME
+                ):
+                    requests.answered(message.cl_ord_id)
+            case LoggedOn():
+                self._failures = 0
+                self.established_at = world.now
+                told_of_logon(world, Side.VENUE, event)
+            case MessagesLost():
+                world.lost(down.lost(event.begin, event.end, "MessagesLost"), event)
+            case SequenceSkipped():
+                for entry in down.lost(event.begin, event.end, "SequenceSkipped"):
+                    if event.gap_fill:
+                        raise Violation(
+                            "filled away", f"{entry} was skipped as if it were not worth a resend"
+                        )
+            case GapDetected(recoverable=False):
+                down.lost(event.begin, event.end, "GapDetected")
+            case MessageRejected():
+                rejected: Any = event.message
+                if rejected is not None and rejected.MSG_TYPE.encode() not in ADMIN:
+                    down.lost(rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected")
+            case OutcomesUnknown():
+                requests.unknown(event.request_ids, event.why.name)
+            case RejectReceived():
+                sent: Any = event.sent
+                if sent is not None and hasattr(sent, "cl_ord_id"):
+                    requests.answered(sent.cl_ord_id)
+
+
+def told_of_logon(world: World, sender: Side, event: LoggedOn) -> None:
+    """The receiver learns in which epoch the sender's numbers are."""
+    ledger = world.ledgers[sender]
+    header: Any = event.logon.header
+    logon = world.wire.logons[sender, scalars.format_utctimestamp(header.sending_time)]
+    if event.reset:
+        ledger.restarted(logon.epoch)
+    elif logon.epoch != ledger.epoch and not ledger.forgiven:
+        raise Violation(
+            "unannounced",
+            f"{sender.value} logged on in epoch {logon.epoch}, the user knows of {ledger.epoch}",
+        )

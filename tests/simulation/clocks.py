@@ -1,0 +1,45 @@
+"""The two clocks of one side, as functions of virtual time. Everything is in seconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from kalshi_fix_sansio.clock import Instant
+
+START = datetime(2026, 8, 21, 14, 0, 0, tzinfo=UTC)
+MAX_OFFSET = 8.0
+"""How far a wall clock may be off, so that two of them and a delay stay within the tolerance."""
+
+
+class SideClock:
+    """A monotonic clock that runs at its own rate, and a wall clock that drifts and is put right."""
+
+    __slots__ = ("_base", "_rate", "_utc_rate", "offset", "wrong")
+
+    def __init__(self, random: Random) -> None:
+        self._base = random.uniform(0, 1e6)
+        self._rate = 1 + random.uniform(-2e-4, 2e-4)
+        self._utc_rate = 1 + random.uniform(-2e-4, 2e-4)
+        self.offset = random.uniform(-MAX_OFFSET / 2, MAX_OFFSET / 2)
+        self.wrong = 0.0
+        """What a fault adds for a while."""
+
+    def monotonic(self, virtual: float) -> float:
+        return self._base + virtual * self._rate
+
+    def instant(self, virtual: float) -> Instant:
+        utc = START + timedelta(seconds=virtual * self._utc_rate + self.offset + self.wrong)
+        return Instant(self._base + virtual * self._rate, utc)
+
+    def virtual(self, monotonic: float) -> float:
+        """When the monotonic clock shows this."""
+        return (monotonic - self._base) / self._rate
+
+    def step(self, seconds: float) -> None:
+        """Step the wall clock, as far as both remain believable."""
+        self.offset = max(-MAX_OFFSET, min(MAX_OFFSET, self.offset + seconds))
+
+    def reboot(self, virtual: float, random: Random) -> None:
+        """Let the monotonic clock begin anew, as a restart of the machine does."""
+        self._base = random.uniform(0, 1e4) - virtual * self._rate

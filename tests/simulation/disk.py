@@ -1,0 +1,165 @@
+"""A durable store on a simulated disk: recorded, committed, synced.
+
+A crash loses what is only recorded. A power loss loses, beyond that, commits that were not synced: all after
+a random one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.session import MemoryStore, OpenRequest, StoredMessage
+
+Entry = tuple[str, tuple[Any, ...]]
+
+
+class Disk:
+    """What survives of one side's store."""
+
+    def __init__(self, *, synced: bool, keep: int) -> None:
+        self.keep = keep
+        self.log: list[Entry] = []
+        self.marks: list[int] = [0]
+        """Lengths of `log` after each commit."""
+        self.synced_at_once = synced
+        self.synced = 0
+        """Length of `log` that a power loss leaves."""
+        self.failure: str | None = None
+        """How the disk fails at present."""
+        self.lied = False
+        """Whether a power loss took what was committed."""
+
+    def write(self, entries: list[Entry]) -> None:
+        self.log += entries
+        self.marks.append(len(self.log))
+        if self.synced_at_once or len(self.marks) % 8 == 0:
+            self.synced = len(self.log)
+
+    def lose_power(self, random: Random) -> None:
+        """Keep what is synced, and perhaps some of the commits after it."""
+        length = random.choice([mark for mark in self.marks if mark >= self.synced] or [self.synced])
+        if length < len(self.log):
+            self.lied = True
+        self.marks = [mark for mark in self.marks if mark <= length]
+        del self.log[length:]
+
+
+class DiskStore(MemoryStore):
+    """The store of one process over a Disk; after a failure it is of no use."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(max_messages=disk.keep, max_age=timedelta(hours=72))
+        self.epoch = 0
+        """How often the numbers were restarted."""
+        self._disk = disk
+        self._pending: list[Entry] = []
+        self._broken = False
+        for name, arguments in disk.log:
+            getattr(self, "_do_" + name)(*arguments)
+
+    def _record(self, name: str, *arguments: Any) -> None:
+        self._pending.append((name, arguments))
+        getattr(self, "_do_" + name)(*arguments)
+
+    def _check(self, failure: str) -> None:
+        if self._broken or self._disk.failure == failure:
+            self._broken = True
+            raise StoreError(f"the simulated disk fails ({failure}); free space and start again")
+
+    def close(self) -> None:
+        """Leave the file to the next one."""
+
+    def crash(self, torn: Random | None) -> None:
+        """The process dies. With `torn`, a first part of what was not committed is on the disk all the same,
+        as where a store writes lazily."""
+        if torn is not None and not self._broken:
+            self._disk.write(self._pending[: torn.randrange(len(self._pending) + 1)])
+
+    def lose_power(self, random: Random) -> None:
+        """The machine goes dark."""
+        self._disk.lose_power(random)
+
+    @property
+    def lied(self) -> bool:
+        """Whether the disk has lost what it had committed."""
+        return self._disk.lied
+
+    def peek_requests(self) -> set[str]:
+        """Ids of the open requests, whatever fails at present."""
+        return {request.request_id for request in super().open_requests()}
+
+    def keep_only(self, count: int) -> None:
+        """Forget, for good, all messages but the last `count`."""
+        kept = list(self._messages.values())
+        if len(kept) > count:
+            moment = kept[-count].sent_at if count else datetime.max.replace(tzinfo=UTC)
+            self._record("forget", moment)
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        self._record("sent", seq_num, message)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        self._check("advance")
+        self._record("advance", next_incoming)
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        self._record("reset", unanswered)
+
+    def reset_answered(self) -> None:
+        self._record("answered")
+
+    def record_request(self, request: OpenRequest) -> None:
+        self._record("request", request)
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        self._record("settle", tuple(request_ids))
+
+    def find(self, seq_num: int) -> StoredMessage | None:
+        self._check("read")
+        return super().find(seq_num)
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        self._check("read")
+        return super().sent_between(begin, end)
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        self._check("read")
+        return super().open_requests()
+
+    def commit(self) -> None:
+        if self._disk.failure == "written" and self._pending:
+            self._disk.write(self._pending)
+            self._pending = []
+            self._check("written")
+        self._check("commit")
+        if self._pending:
+            self._disk.write(self._pending)
+            self._pending = []
+
+    # Each change, as it is made and as it is made again
+
+    def _do_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        super().record_sent(seq_num, message)
+
+    def _do_forget(self, moment: datetime) -> None:
+        super().forget_before(moment)
+
+    def _do_advance(self, next_incoming: int) -> None:
+        super().advance_incoming(next_incoming)
+
+    def _do_reset(self, unanswered: bool) -> None:
+        self.epoch += 1
+        super().reset(unanswered=unanswered)
+
+    def _do_answered(self) -> None:
+        super().reset_answered()
+
+    def _do_request(self, request: OpenRequest) -> None:
+        super().record_request(request)
+
+    def _do_settle(self, request_ids: tuple[str, ...]) -> None:
+        super().settle_requests(request_ids)

@@ -1,0 +1,90 @@
+"""Draws a schedule from a seed: a few kinds of faults of the many, so that each run goes deep somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from tests.simulation.schedule import Fault, Kind, Schedule, Side
+
+SESSIONS = ("KalshiRT",) * 5 + ("KalshiPT", "KalshiNR", "KalshiNR", "KalshiMD")
+WEIGHTS = {
+    Kind.POWER: 0.5,
+    Kind.CLOCK: 0.5,
+    Kind.ABORT: 0.5,
+    Kind.RESTART: 0.5,
+    Kind.PROBE: 0.5,
+    Kind.CRASH: 3.0,
+}
+"""How often a kind is among those of a run, beside the others' 1."""
+SQLITE_SHARE = 0.1
+UNSYNCED_SHARE = 0.05
+"""Share of runs in which a commit is no sync."""
+
+Shape = Callable[[Random, int], tuple[float, int]]
+"""Draws seconds and number of a fault, given HeartBtInt."""
+
+_SHAPES: dict[Kind, Shape] = {
+    Kind.DELAY: lambda r, _: (r.uniform(1, 30), r.randrange(50, 4000)),
+    Kind.SPLIT: lambda r, _: (r.uniform(1, 30), r.choice([1, 3, 10, 50])),
+    Kind.MERGE: lambda r, _: (r.uniform(1, 30), r.randrange(100, 3000)),
+    Kind.STALL: lambda r, beat: (r.uniform(0.1, 3.5 * beat), 0),
+    Kind.CUT: lambda r, _: (0.0, r.randrange(1, r.choice([20, 200, 2000]))),
+    Kind.VANISH: lambda r, _: (0.0, 0),
+    Kind.GARBAGE: lambda r, _: (0.0, r.randrange(1, 10**6)),
+    Kind.FLIP: lambda r, _: (0.0, r.randrange(1, 10**6)),
+    Kind.REPEAT: lambda r, _: (0.0, r.randrange(1, 10**6)),
+    Kind.FULL: lambda r, beat: (r.uniform(0.5, 3 * beat), r.choice([1, 50, 300, 1000])),
+    Kind.CRASH: lambda r, _: (r.choice([0.0, 0.2, 1.0, 5.0, 30.0]), r.randrange(28)),
+    Kind.POWER: lambda r, _: (r.uniform(1, 60), r.randrange(1, 10**6)),
+    Kind.FREEZE: lambda r, beat: (r.uniform(0.1, 3 * beat), 0),
+    Kind.SLOW: lambda r, beat: (r.uniform(0.5, 2 * beat), r.choice([0, 10, 200, 1000])),
+    Kind.DISK: lambda r, _: (r.uniform(0.1, 20), r.randrange(4)),
+    Kind.STEP: lambda r, _: (0.0, r.randrange(-6000, 6000)),
+    Kind.CLOCK: lambda r, _: (r.uniform(1, 40), r.choice([-1, 1]) * r.randrange(60, 7200)),
+    Kind.MAINTENANCE: lambda r, _: (r.uniform(1, 60), r.randrange(2)),
+    Kind.REFUSE: lambda r, _: (r.uniform(1, 40), r.randrange(3)),
+    Kind.FORGET: lambda r, _: (0.0, r.choice([0, 0, 1, 3, 10])),
+    Kind.RESET: lambda r, _: (0.0, 0),
+    Kind.RESTART: lambda r, _: (0.0, 0),
+    Kind.LOGOUT: lambda r, _: (0.0, 0),
+    Kind.ABORT: lambda r, _: (0.0, 0),
+    Kind.BURST: lambda r, _: (0.0, r.choice([5, 20, 50])),
+    Kind.PAUSE: lambda r, _: (r.uniform(1, 30), 0),
+    Kind.PROBE: lambda r, _: (0.0, 0),
+}
+
+
+def draw(seed: int) -> Schedule:
+    """Return the schedule of a seed."""
+    random = Random(seed * 7919 + 13)
+    beat = random.choice([3, 5, 10, 30])
+    calm = random.choice([30.0, 60.0, 120.0, 200.0])
+    kinds = list(_SHAPES)
+    weights = [WEIGHTS.get(kind, 1.0) for kind in kinds]
+    chosen = random.choices(kinds, weights, k=random.randrange(1, 7))
+    faults = [_fault(random, random.choice(chosen), beat, calm) for _ in range(random.randrange(1, 15))]
+    return Schedule(
+        seed=seed,
+        session=random.choice(SESSIONS),
+        heart_bt_int=beat,
+        calm=calm,
+        orders=random.choice([0, 10, 30]),
+        reports=random.choice([0, 10, 30]),
+        explicit=random.random() < 0.6,
+        resend_orders=random.random() < 0.3,
+        next_expected=random.random() < 0.25,
+        strict=random.random() < 0.7,
+        keep=random.choice([5, 30, 1000, 1000]),
+        page=random.choice([1, 600, 2048, 256 * 1024]),
+        sqlite=random.random() < SQLITE_SHARE,
+        synced=random.random() >= UNSYNCED_SHARE,
+        faults=tuple(sorted(faults, key=lambda fault: fault.at)),
+    )
+
+
+def _fault(random: Random, kind: Kind, beat: int, calm: float) -> Fault:
+    at = round(random.uniform(0.0, calm), 3)
+    seconds, number = _SHAPES[kind](random, beat)
+    side = Side.VENUE if kind in {Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE} else random.choice(list(Side))
+    return Fault(at, kind, Side.CLIENT if kind is Kind.RESTART else side, round(seconds, 3), number)

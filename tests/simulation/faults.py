@@ -1,0 +1,290 @@
+"""How each kind of fault is done to a world. What a fault cannot be done to at its time is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from kalshi_fix_sansio.errors import LocalProtocolError
+from tests.simulation import spoil
+from tests.simulation.network import ROOM
+from tests.simulation.process import Connection, Point
+from tests.simulation.schedule import Fault, Kind, Side
+from tests.simulation.venue import REFUSALS
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+DISK_FAILURES = ("commit", "written", "advance", "read")
+"""What fails: a commit; a commit that is on the disk all the same; moving on; reading."""
+DOWNTIME = 1.0
+
+
+class Injector:
+    """Does the schedule's faults to a world, and counts those that were done."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.done: Counter[str] = Counter()
+        self.downtime = dict.fromkeys(Side, DOWNTIME)
+        self.torn: dict[Side, Random | None] = dict.fromkeys(Side)
+        """Draws how much of what was not committed the next crash of a side leaves."""
+        self._until: dict[tuple[Side, Kind], float] = {}
+        self._stopped = False
+
+    def plan(self) -> None:
+        for index, fault in enumerate(self._world.schedule.faults):
+            self._world.at(fault.at, lambda fault=fault, index=index: self._inject(fault, index))  # type: ignore[misc]
+
+    def _inject(self, fault: Fault, index: int) -> None:
+        if self._stopped or not _ACTIONS[fault.kind](self, fault, index):
+            return
+        self.done[fault.kind.value] += 1
+        self._world.wire.remark(self._world.now, fault.side, f"** {fault!r}")
+
+    def stop(self) -> None:
+        """End every fault."""
+        world = self._world
+        self._stopped = True
+        world.shut_until = world.refused_until = world.exchange.paused_until = 0.0
+        for side in Side:
+            world.weather[side].clear_up()
+            world.clocks[side].wrong = 0.0
+            world.disks[side].failure = None
+            process = world.processes[side]
+            process.spare()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        for link in self._world.links:
+            for pipe in link.pipes.values():
+                pipe.kick()
+                if pipe.writer is not None:
+                    self._world.at(self._world.now, pipe.writer.writable)
+
+    def _lasting(self, fault: Fault, end: Callable[[], None]) -> bool:
+        """Let something end after the fault's seconds, unless one like it lasts longer."""
+        world, key = self._world, (fault.side, fault.kind)
+        self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
+
+        def over() -> None:
+            if world.now >= self._until[key] and not self._stopped:
+                end()
+
+        world.at(world.now + fault.seconds, over)
+        return True
+
+    def _connections(self, side: Side) -> list[Connection]:
+        process = self._world.processes[side]
+        return [one for one in process.connections if not one.closed] if process.awake else []
+
+    # The wire
+
+    def _delay(self, fault: Fault, _: int) -> bool:
+        weather = self._world.weather[fault.side]
+        weather.extra = fault.number / 1000
+
+        def end() -> None:
+            weather.extra = 0.0
+
+        return self._lasting(fault, end)
+
+    def _split(self, fault: Fault, _: int) -> bool:
+        weather = self._world.weather[fault.side]
+        weather.split = max(fault.number, 1)
+
+        def end() -> None:
+            weather.split = 0
+
+        return self._lasting(fault, end)
+
+    def _merge(self, fault: Fault, _: int) -> bool:
+        weather = self._world.weather[fault.side]
+        weather.grid = max(fault.number, 1) / 1000
+
+        def end() -> None:
+            weather.grid = 0.0
+
+        return self._lasting(fault, end)
+
+    def _stall(self, fault: Fault, _: int) -> bool:
+        weather = self._world.weather[fault.side]
+        weather.stalled_until = max(weather.stalled_until, self._world.now + fault.seconds)
+        return True
+
+    def _cut(self, fault: Fault, _: int) -> bool:
+        self._world.weather[fault.side].cut_after = fault.number
+        return True
+
+    def _vanish(self, fault: Fault, _: int) -> bool:
+        for link in self._world.links:
+            link.vanish()
+        return bool(self._world.links)
+
+    def _garbage(self, fault: Fault, _: int) -> bool:
+        self._world.weather[fault.side].spoil.append(spoil.garbage(Random(fault.number)))
+        return True
+
+    def _flip(self, fault: Fault, _: int) -> bool:
+        self._world.weather[fault.side].spoil.append(spoil.flip(Random(fault.number)))
+        return True
+
+    def _repeat(self, fault: Fault, _: int) -> bool:
+        world = self._world
+        again = spoil.repeat(
+            Random(fault.number),
+            lambda: world.wire.written[fault.side].seen,
+            lambda: world.processes[fault.side].now.utc,
+        )
+        world.weather[fault.side].spoil.append(again)
+        return True
+
+    def _full(self, fault: Fault, _: int) -> bool:
+        weather = self._world.weather[fault.side]
+        weather.room = fault.number
+
+        def end() -> None:
+            weather.room = ROOM
+            self._look_again()
+
+        return self._lasting(fault, end)
+
+    # Processes, machines, users
+
+    def _crash(self, fault: Fault, _: int) -> bool:
+        process = self._world.processes[fault.side]
+        if not process.alive:
+            return False
+        point, torn = fault.number % len(Point), fault.number // len(Point)
+        self.downtime[fault.side] = fault.seconds
+        self.torn[fault.side] = Random(torn) if torn else None
+        process.doom(Point(point))
+        return True
+
+    def _power(self, fault: Fault, _: int) -> bool:
+        world = self._world
+        if not world.processes[fault.side].alive:
+            return False
+        self.downtime[fault.side] = fault.seconds
+        world.died(fault.side, power=Random(fault.number))
+        return True
+
+    def _freeze(self, fault: Fault, _: int) -> bool:
+        process = self._world.processes[fault.side]
+        process.freeze(fault.seconds)
+        return process.alive
+
+    def _slow(self, fault: Fault, _: int) -> bool:
+        process = self._world.processes[fault.side]
+        process.slow_down(fault.seconds, fault.number / 1000)
+        return process.alive
+
+    def _disk(self, fault: Fault, _: int) -> bool:
+        disk = self._world.disks[fault.side]
+        disk.failure = DISK_FAILURES[fault.number % len(DISK_FAILURES)]
+
+        def end() -> None:
+            disk.failure = None
+
+        return self._lasting(fault, end)
+
+    def _step(self, fault: Fault, _: int) -> bool:
+        self._world.clocks[fault.side].step(fault.number / 1000)
+        return True
+
+    def _clock(self, fault: Fault, _: int) -> bool:
+        clock = self._world.clocks[fault.side]
+        clock.wrong = float(fault.number)
+
+        def end() -> None:
+            clock.wrong = 0.0
+
+        return self._lasting(fault, end)
+
+    # The venue's operators
+
+    def _maintenance(self, fault: Fault, _: int) -> bool:
+        world = self._world
+        world.shut_until = max(world.shut_until, world.now + fault.seconds)
+        for connection in self._connections(Side.VENUE):
+            if fault.number:
+                connection.link.die()
+            else:
+                self._call(connection, lambda c=connection: c.session.logout(c.process.now, "maintenance"))  # type: ignore[misc]
+        return True
+
+    def _refuse(self, fault: Fault, _: int) -> bool:
+        world = self._world
+        world.refused_until = max(world.refused_until, world.now + fault.seconds)
+        world.refused_with = REFUSALS[fault.number % len(REFUSALS)]
+        return True
+
+    def _forget(self, fault: Fault, _: int) -> bool:
+        process = self._world.processes[fault.side]
+        if process.awake:
+            self._world.stores[fault.side].keep_only(fault.number)
+        return process.awake
+
+    def _pause(self, fault: Fault, _: int) -> bool:
+        exchange = self._world.exchange
+        exchange.paused_until = max(exchange.paused_until, self._world.now + fault.seconds)
+        return True
+
+    # What either side may ask of its session
+
+    def _call(self, connection: Connection, action: Callable[[], object]) -> bool:
+        """Do what the state of the session may forbid."""
+        allowed = True
+
+        def act() -> None:
+            nonlocal allowed
+            try:
+                action()
+            except LocalProtocolError:
+                allowed = False
+            connection.process.attend(connection)
+
+        connection.process.run(act)
+        return allowed
+
+    def _on_session(self, fault: Fault) -> bool:
+        done = False
+        for one in self._connections(fault.side):
+            session, now = one.session, one.process.now
+            match fault.kind:
+                case Kind.RESET:
+                    done |= self._call(one, lambda s=session, n=now: s.reset(n))  # type: ignore[misc]
+                case Kind.LOGOUT:
+                    done |= self._call(one, lambda s=session, n=now: s.logout(n, "enough"))  # type: ignore[misc]
+                case Kind.ABORT:
+                    done |= self._call(one, lambda s=session, n=now: s.abort(n, "enough"))  # type: ignore[misc]
+                case _:
+                    done |= self._call(one, lambda s=session, n=now: s.test_request(n))  # type: ignore[misc]
+        return done
+
+    def _session(self, fault: Fault, _: int) -> bool:
+        return self._on_session(fault)
+
+    def _restart(self, fault: Fault, _: int) -> bool:
+        self._world.client.restart_numbers = True
+        return True
+
+    def _burst(self, fault: Fault, index: int) -> bool:
+        world = self._world
+        for number in range(fault.number):
+            if fault.side is Side.VENUE:
+                world.exchange.publish(world.exchange.unasked)
+            elif world.schedule.session != "KalshiPT":
+                world.client_says(f"b{index}-{number}", number)
+        return True
+
+
+_ACTIONS: dict[Kind, Callable[[Injector, Fault, int], bool]] = {
+    kind: getattr(
+        Injector,
+        "_session" if kind in {Kind.RESET, Kind.LOGOUT, Kind.ABORT, Kind.PROBE} else "_" + kind.value,
+    )
+    for kind in Kind
+}

@@ -1,0 +1,226 @@
+"""The wire between the two: a link of two pipes, and the weather over each direction.
+
+The weather outlasts links, so a fault that meets no connection waits for the next one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from tests.simulation.schedule import Side
+
+ROOM = 64 * 1024
+"""Bytes that a direction takes before somebody must read."""
+EOF_DELAY = 0.02
+
+
+class Scheduler(Protocol):
+    """Virtual time, as far as the network needs it."""
+
+    now: float
+
+    def at(self, when: float, action: Callable[[], None]) -> None: ...
+
+
+class End(Protocol):
+    """One party to a link."""
+
+    @property
+    def reading(self) -> bool: ...
+
+    def receive(self, data: bytes) -> None: ...
+
+    def eof(self) -> None: ...
+
+    def writable(self) -> None: ...
+
+
+class Weather:
+    """What happens to the bytes that one side sends, whichever link they take."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.latency = random.uniform(0.001, 0.05)
+        self.extra = 0.0
+        self.split = 0
+        """Longest piece; 0 while writes arrive whole."""
+        self.grid = 0.0
+        self.stalled_until = 0.0
+        self.room = ROOM
+        self.cut_after: int | None = None
+        self.spoil: deque[Callable[[bytes], bytes]] = deque()
+        """What is done to the next writes, one each."""
+
+    def cut_up(self, data: bytes) -> list[bytes]:
+        if not self.split:
+            return [data]
+        pieces, at, draw = [], 0, self.random.random
+        while at < len(data):
+            size = 1 + int(draw() * self.split)
+            pieces.append(data[at : at + size])
+            at += size
+        return pieces
+
+    def arrival(self, now: float) -> float:
+        when = now + self.extra + self.latency * (0.5 + self.random.random())
+        if self.grid:
+            when = (when // self.grid + 1) * self.grid
+        return when
+
+    def clear_up(self) -> None:
+        """Forget every fault."""
+        self.extra = self.grid = self.stalled_until = 0.0
+        self.split = 0
+        self.room = ROOM
+        self.cut_after = None
+        self.spoil.clear()
+
+
+class Pipe:
+    """One direction of a link."""
+
+    __slots__ = (
+        "_closing",
+        "_due",
+        "_last",
+        "_pieces",
+        "_world",
+        "broken",
+        "link",
+        "reader",
+        "used",
+        "weather",
+        "writer",
+    )
+
+    def __init__(self, world: Scheduler, weather: Weather, link: Link) -> None:
+        self._world = world
+        self._pieces: deque[tuple[float, bytes]] = deque()
+        self._last = 0.0
+        self._due: float | None = None
+        self._closing = False
+        self.weather = weather
+        self.link = link
+        self.reader: End | None = None
+        self.writer: End | None = None
+        self.used = 0
+        """Bytes written and not read."""
+        self.broken = False
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be written."""
+        return max(self.weather.room - self.used, 0)
+
+    def write(self, data: bytes) -> None:
+        weather = self.weather
+        if weather.spoil:
+            data = weather.spoil.popleft()(data)
+        if self.broken or self._closing:
+            return
+        when = self._last
+        for piece in weather.cut_up(data):
+            when = max(when, weather.arrival(self._world.now))
+            self._pieces.append((when, piece))
+        self._last = when
+        self.used += len(data)
+        self._plan()
+
+    def finish(self) -> None:
+        """Let what was written arrive, and then the end of file."""
+        self._closing = True
+        self._plan()
+
+    def discard(self) -> None:
+        """Carry nothing any more."""
+        self.broken = True
+        self._pieces.clear()
+        self.used = 0
+
+    def kick(self) -> None:
+        """Look again, because something changed."""
+        self._plan()
+
+    def _plan(self) -> None:
+        if self.broken or not (self._pieces or self._closing):
+            return
+        when = self._pieces[0][0] if self._pieces else self._world.now + EOF_DELAY
+        when = max(when, self.weather.stalled_until, self._world.now)
+        if self._due is None or self._due > when:
+            self._due = when
+            self._world.at(when, self._deliver)
+
+    def _deliver(self) -> None:
+        world, reader = self._world, self.reader
+        if self._due is None or self._due > world.now:
+            return
+        self._due = None
+        if self.broken or reader is None or not reader.reading:
+            return
+        if self.weather.stalled_until > world.now:
+            self._plan()
+            return
+        if not self._pieces:
+            if self._closing:
+                self.broken = True
+                reader.eof()
+            return
+        if self._pieces[0][0] <= world.now:
+            self._hand_over(reader)
+        self._plan()
+
+    def _hand_over(self, reader: End) -> None:
+        """Give the reader one piece, or all that is there where pieces are merged."""
+        weather, now = self.weather, self._world.now
+        _, data = self._pieces.popleft()
+        if weather.grid:
+            while self._pieces and self._pieces[0][0] <= now:
+                data += self._pieces.popleft()[1]
+        full = self.room == 0
+        self.used -= len(data)
+        cut = weather.cut_after
+        if cut is not None:
+            if len(data) >= cut:
+                weather.cut_after = None
+                data = data[:cut]
+                self.link.die()
+            else:
+                weather.cut_after = cut - len(data)
+        if full and self.writer is not None:
+            self._world.at(now, self.writer.writable)
+        if data:
+            reader.receive(data)
+
+
+class Link:
+    """A connection: two pipes, and the ways in which it ends."""
+
+    def __init__(self, world: Scheduler, weather: dict[Side, Weather]) -> None:
+        self._world = world
+        self.pipes = {side: Pipe(world, weather[side], self) for side in Side}
+        """By the side that writes."""
+
+    def attach(self, side: Side, end: End) -> None:
+        self.pipes[side].writer = end
+        self.pipes[side.other].reader = end
+
+    def die(self) -> None:
+        """Lose what is on its way; both ends are told."""
+        for pipe in self.pipes.values():
+            if not pipe.broken:
+                pipe.discard()
+                if pipe.reader is not None:
+                    self._world.at(self._world.now + EOF_DELAY, pipe.reader.eof)
+
+    def vanish(self) -> None:
+        """Lose what is on its way and all that follows; nobody is told."""
+        for pipe in self.pipes.values():
+            pipe.discard()
+
+    def leave(self, side: Side) -> None:
+        """One end closes: what it wrote arrives, what it did not read is lost."""
+        self.pipes[side].finish()
+        self.pipes[side.other].discard()

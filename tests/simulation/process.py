@@ -1,0 +1,365 @@
+"""What both sides' programs share: one life of a process, its connections, its queue of events.
+
+It is a driver as an adapter is one: bytes in, bytes out, events to the user, timers. It dies at the points
+where dying hurts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import attrs
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import CloseReason, Event, LoggedOn, SessionEnded
+from kalshi_fix_sansio.session import Session
+from tests.simulation import bounds
+from tests.simulation.network import Link
+from tests.simulation.schedule import Side
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+CLOSE_PATIENCE = 2.0
+"""Seconds that a closed session's last bytes may take to be written."""
+LATENESS = 0.05
+"""Seconds that the driver may be late for a timer."""
+QUEUE_LIMIT = 30
+"""Events waiting for the user at which the driver stops reading."""
+
+
+class Point(Enum):
+    """Where a process may be told to die."""
+
+    ANYWHERE = 0
+    SENT = 1
+    """After `send`, before the bytes are asked for."""
+    COMMITTED = 2
+    """After the store was committed and the bytes are out, before they are written."""
+    WRITTEN = 3
+    """After a part of them was written."""
+    HANDED_OUT = 4
+    """After events were handed out, before the user took one."""
+    TAKEN = 5
+    """After the user took an event, before it was confirmed."""
+    CONFIRMED = 6
+    """After it was confirmed, before the store was committed."""
+
+
+class Died(Exception):
+    """The process dies here; nothing after this line of it happens."""
+
+
+@attrs.define(eq=False)
+class Connection:
+    """One connection of a process: its session, and its end of the link."""
+
+    process: Process
+    link: Link
+    side: Side
+    id: int
+    session: Session
+    output: bytes = b""
+    """What the session handed out and the link has not taken."""
+    heart_bt_int: int = 0
+    heard_at: float = 0.0
+    """When the session last handed out something, by the monotonic clock."""
+    blocked: bool = False
+    paused: bool = False
+    ended: SessionEnded | None = None
+    closed: bool = False
+    close_at: float | None = None
+    wake_at: float | None = None
+
+    # The link calls these
+
+    @property
+    def reading(self) -> bool:
+        return not self.paused and self.process.awake
+
+    def receive(self, data: bytes) -> None:
+        self.process.run(lambda: self.process.receive(self, data))
+
+    def eof(self) -> None:
+        self.process.run(lambda: self.process.hung_up(self))
+
+    def writable(self) -> None:
+        self.process.run(lambda: self.process.attend(self))
+
+
+class Process(ABC):
+    """One life of one side's program."""
+
+    side: Side
+
+    def __init__(self, world: World, life: int) -> None:
+        self.world = world
+        self.life = life
+        self.alive = True
+        self.frozen_until = 0.0
+        self.connections: list[Connection] = []
+        self.queue: deque[tuple[Connection, Event]] = deque()
+        self.explicit = world.schedule.explicit
+        self._doomed: Point | None = None
+        self._taking_at: float | None = None
+        self.slow_until = 0.0
+        self.pace = 0.0
+        """Seconds between two events that the user takes; 0 for at once."""
+        self.pace_until = 0.0
+
+    # Living
+
+    @property
+    def awake(self) -> bool:
+        return self.alive and self.world.now >= self.frozen_until
+
+    @property
+    def now(self) -> Instant:
+        return self.world.clocks[self.side].instant(self.world.now)
+
+    def run(self, action: Callable[[], None]) -> None:
+        """Do something in this process, if it lives; later, if it is frozen."""
+        if not self.alive:
+            return
+        if self.world.now < self.frozen_until:
+            self.world.at(self.frozen_until, lambda: self.run(action))
+            return
+        try:
+            action()
+        except Died:
+            self.world.died(self.side)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        self.world.at(self.world.now + seconds, lambda: self.run(action))
+
+    def doom(self, point: Point) -> None:
+        """Die at the next such point."""
+        if point is Point.ANYWHERE:
+            self.world.died(self.side)
+        else:
+            self._doomed = point
+
+    def point(self, point: Point) -> None:
+        if self._doomed is point:
+            raise Died
+
+    def freeze(self, seconds: float) -> None:
+        self.frozen_until = max(self.frozen_until, self.world.now + seconds)
+        self.after(0.0, self._thaw)
+
+    def _thaw(self) -> None:
+        for connection in list(self.connections):
+            connection.blocked = True
+            connection.wake_at = None
+            self.attend(connection)
+            connection.link.pipes[self.side.other].kick()
+
+    # Driving a session
+
+    def open(self, link: Link, session: Session) -> Connection:
+        connection = Connection(self, link, self.side, self.world.next_connection(), session)
+        link.attach(self.side, connection)
+        self.connections.append(connection)
+        return connection
+
+    def receive(self, connection: Connection, data: bytes) -> None:
+        if connection.closed:
+            return
+        connection.session.receive_data(data, self.now)
+        self.attend(connection)
+
+    def hung_up(self, connection: Connection) -> None:
+        if connection.closed:
+            return
+        connection.session.receive_eof(self.now)
+        connection.output = b""
+        self.attend(connection)
+        self.close(connection)
+
+    def attend(self, connection: Connection) -> None:
+        """Do all that a call to the session may have made necessary."""
+        if connection.closed:
+            return
+        self.collect(connection)
+        self.flush(connection)
+        self.collect(connection)
+        bounds.check(self, connection)
+        if connection.session.wants_close:
+            if not connection.output:
+                self.close(connection)
+                return
+            if connection.close_at is None:
+                connection.close_at = self.world.now + CLOSE_PATIENCE
+        self._set_alarm(connection)
+
+    def collect(self, connection: Connection) -> None:
+        """Take the events of a session into the queue, and let the user have what it is ready for."""
+        if self.explicit:
+            events = connection.session.events()
+            if events:
+                self.point(Point.HANDED_OUT)
+                for event in events:
+                    self.watch(connection, event)
+                    self.queue.append((connection, event))
+            self.take()
+        elif not self.slow:
+            self._collect_the_rest(connection)
+        self._mind_the_queue(connection)
+
+    def _collect_the_rest(self, connection: Connection) -> None:
+        """Let the user have everything, without a queue; asking for more confirms what it had."""
+        while events := connection.session.events():
+            self.point(Point.HANDED_OUT)
+            for event in events:
+                self.watch(connection, event)
+                self.user(connection, event)
+                self.point(Point.TAKEN)
+
+    def watch(self, connection: Connection, event: Event) -> None:
+        """Note what the driver itself must know."""
+        if isinstance(event, LoggedOn):
+            connection.heart_bt_int = event.heart_bt_int
+            connection.heard_at = self.now.monotonic
+        elif isinstance(event, SessionEnded):
+            connection.ended = event
+            self.world.ended(self, event)
+            if event.reason is CloseReason.STORE_FAILED:
+                self.world.at(self.world.now, lambda: self.world.store_failed(self))
+
+    def _mind_the_queue(self, connection: Connection) -> None:
+        """Stop reading when the user does not follow, go on when it does."""
+        behind = len(self.queue) >= QUEUE_LIMIT or (self.slow and not self.explicit)
+        if behind and not connection.paused:
+            connection.paused = True
+            connection.session.pause_reading()
+        elif connection.paused and not behind and len(self.queue) <= QUEUE_LIMIT // 2:
+            connection.paused = False
+            connection.session.resume_reading(self.now)
+            connection.link.pipes[self.side.other].kick()
+
+    def flush(self, connection: Connection) -> None:
+        """Write what the session has to say, as far as the link takes it."""
+        pipe = connection.link.pipes[self.side]
+        while True:
+            if not connection.output:
+                connection.output = connection.session.data_to_send()
+                if not connection.output:
+                    break
+                self.world.wrote(self, connection, connection.output)
+                connection.heard_at = self.now.monotonic
+                self.point(Point.COMMITTED)
+            room = pipe.room
+            if not room:
+                connection.blocked = True
+                return
+            if self._doomed is Point.WRITTEN:
+                pipe.write(connection.output[: len(connection.output) // 2][:room])
+                raise Died
+            part, connection.output = connection.output[:room], connection.output[room:]
+            pipe.write(part)
+        if connection.blocked:
+            connection.blocked = False
+            connection.heard_at = self.now.monotonic
+
+    def close(self, connection: Connection) -> None:
+        if not connection.closed:
+            if self.explicit:
+                self.collect(connection)
+            else:
+                self._collect_the_rest(connection)
+            connection.closed = True
+            self.connections.remove(connection)
+            connection.link.leave(self.side)
+            self.closed(connection)
+
+    @abstractmethod
+    def closed(self, connection: Connection) -> None:
+        """A connection is over."""
+
+    def _set_alarm(self, connection: Connection) -> None:
+        deadline = connection.session.next_deadline()
+        when = connection.close_at
+        if deadline is not None:
+            due = self.world.clocks[self.side].virtual(deadline) + 1e-6
+            due = max(due, self.world.now) + self.world.random.random() * LATENESS
+            when = due if when is None else min(when, due)
+        if when is None:
+            connection.wake_at = None
+        elif connection.wake_at is None or when < connection.wake_at - LATENESS:
+            connection.wake_at = when
+            self.world.at(when, lambda: self.run(lambda: self._alarm(connection, when)))
+
+    def _alarm(self, connection: Connection, when: float) -> None:
+        if connection.closed or connection.wake_at != when:
+            return
+        connection.wake_at = None
+        connection.session.handle_timer(self.now)
+        if connection.close_at is not None and self.world.now >= connection.close_at:
+            self.close(connection)
+        else:
+            self.attend(connection)
+
+    # The user
+
+    @property
+    def slow(self) -> bool:
+        return self.world.now < self.slow_until
+
+    def slow_down(self, seconds: float, pace: float) -> None:
+        """Take nothing for a while, then one by one."""
+        self.slow_until = self.world.now + seconds
+        self.pace, self.pace_until = pace, self.slow_until + seconds
+        self.after(seconds, self._wake_user)
+
+    def _wake_user(self) -> None:
+        self.take()
+        for connection in list(self.connections):
+            self.attend(connection)
+
+    def take(self) -> None:
+        """Let the user take events: all, or one and the next one later."""
+        while self.queue and not self.slow:
+            if self._taking_at is not None and self.world.now < self._taking_at:
+                return
+            connection, event = self.queue.popleft()
+            self.user(connection, event)
+            self.point(Point.TAKEN)
+            connection.session.confirm(1)
+            self.point(Point.CONFIRMED)
+            if self.pace and self.world.now < self.pace_until:
+                self._taking_at = self.world.now + self.pace
+                self.after(self.pace, self._wake_user)
+                return
+        if not self.queue:
+            self._taking_at = None
+
+    @abstractmethod
+    def user(self, connection: Connection, event: Event) -> None:
+        """The user's program deals with one event."""
+
+    # Dying
+
+    def spare(self) -> None:
+        """Whatever was to slow it down or to kill it is over."""
+        self._doomed = None
+        if self.world.now < self.frozen_until:
+            self.frozen_until = self.world.now
+            self.after(0.0, self._thaw)
+        self.slow_until = self.pace_until = 0.0
+        self._taking_at = None
+        self.after(0.0, self._wake_user)
+
+    def die(self, *, power: bool) -> None:
+        """The process is gone: its connections close, or with the power just end."""
+        self.alive = False
+        for connection in self.connections:
+            connection.closed = True
+            if power:
+                connection.link.vanish()
+            else:
+                connection.link.leave(self.side)
+        self.connections.clear()

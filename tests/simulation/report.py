@@ -1,0 +1,85 @@
+"""What is printed: the sums of many runs, and all there is to say about a failure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import attrs
+
+from tests.simulation.run import Result
+from tests.simulation.schedule import Kind, Schedule
+
+
+@attrs.define
+class Totals:
+    """Sums over runs."""
+
+    runs: int = 0
+    messages: int = 0
+    restarts: int = 0
+    duplicates: int = 0
+    virtual: float = 0.0
+    """Seconds of virtual time."""
+    faults: Counter[str] = attrs.field(factory=Counter)
+    endings: Counter[str] = attrs.field(factory=Counter)
+    told: Counter[str] = attrs.field(factory=Counter)
+    sqlite: int = 0
+    failures: list[Result] = attrs.field(factory=list)
+
+    def add(self, result: Result) -> None:
+        self.runs += 1
+        self.messages += result.messages
+        self.restarts += result.restarts
+        self.duplicates += result.duplicates
+        self.virtual += result.virtual
+        self.sqlite += result.schedule.sqlite
+        self.faults.update(result.faults)
+        self.endings.update(result.endings)
+        self.told.update(result.told)
+        if result.rule:
+            self.failures.append(result)
+
+    def progress(self, seconds: float) -> str:
+        """One line for somebody who waits."""
+        return (
+            f"{self.runs} seeds, {self.runs / max(seconds, 1e-9):.0f} a second; {self.messages} messages, "
+            f"{sum(self.faults.values())} faults, {self.restarts} restarts, {len(self.failures)} violations"
+        )
+
+    def summary(self, seconds: float) -> str:
+        """The whole account."""
+        never = sorted({kind.value for kind in Kind} - set(self.faults))
+        lines = [
+            f"{self.runs} seeds in {seconds:.0f} s, {self.runs / max(seconds, 1e-9):.1f} a second",
+            f"{self.virtual / 3600:.0f} hours of virtual time, {self.sqlite} seeds on the SQLite store",
+            f"{self.messages} messages, of which {self.duplicates} were taken twice and marked as duplicates",
+            f"{self.restarts} restarts of a process",
+            f"{sum(self.faults.values())} faults: {_listed(self.faults)}",
+            *([f"no fault of these kinds: {', '.join(never)}"] if never else []),
+            f"sessions ended: {_listed(self.endings)}",
+            f"users were told: {_listed(self.told)}",
+            f"{len(self.failures)} violations" + (f": {_listed(self._rules())}" if self.failures else ""),
+        ]
+        return "\n".join(lines)
+
+    def _rules(self) -> Counter[str]:
+        return Counter(failure.rule for failure in self.failures)
+
+
+def _listed(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common()) or "none"
+
+
+def failure(seed: int, shrunk: Schedule, result: Result, log: Iterable[str]) -> str:
+    """All that is needed to see why, and to keep it as a test."""
+    return "\n".join(
+        [
+            f"violation of {result.rule!r} by seed {seed}: {result.text}",
+            "the shortest schedule found; add it to REGRESSIONS in tests/simulation/test_simulation.py:",
+            repr(shrunk),
+            "the wire, as written by both sides (time, side, connection), without signatures:",
+            *log,
+            f"{result.rule}: {result.text}",
+        ]
+    )

@@ -1,0 +1,61 @@
+"""Runs one schedule and says what came of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+
+import attrs
+
+from tests.simulation.draw import draw
+from tests.simulation.schedule import Schedule
+from tests.simulation.violation import Violation
+from tests.simulation.world import World
+
+
+@attrs.define
+class Result:
+    """What came of a run."""
+
+    schedule: Schedule
+    rule: str = ""
+    """The invariant that did not hold; empty when all is well."""
+    text: str = ""
+    faults: Counter[str] = attrs.field(factory=Counter)
+    endings: Counter[str] = attrs.field(factory=Counter)
+    messages: int = 0
+    restarts: int = 0
+    duplicates: int = 0
+    virtual: float = 0.0
+    told: Counter[str] = attrs.field(factory=Counter)
+    """Events that users took."""
+    log: list[str] = attrs.field(factory=list)
+
+
+def run(schedule: Schedule, *, keep_log: bool = False) -> Result:
+    """Run a schedule to its end or to the first invariant that does not hold."""
+    result = Result(schedule)
+    world = World(schedule, keep_log=keep_log)
+    try:
+        world.finish()
+    except Violation as violation:
+        result.rule, result.text = violation.rule, violation.text
+    except Exception as error:  # noqa: BLE001 - whatever comes out of a session is a finding
+        result.rule, result.text = type(error).__name__, "".join(traceback.format_exception(error))
+    result.faults = world.injector.done
+    result.endings = world.endings
+    result.messages = world.wire.messages
+    result.restarts = world.restarts
+    result.duplicates = world.down.duplicates + world.up.duplicates
+    result.virtual = world.now
+    result.told = world.told
+    result.log = [
+        f"{line.at:9.3f} {line.side.value:6} {line.connection or '-':>3} {line.text}"
+        for line in world.wire.log
+    ]
+    return result
+
+
+def run_seed(seed: int) -> Result:
+    """Run what a seed draws."""
+    return run(draw(seed))

@@ -1,0 +1,149 @@
+"""What a run consists of: settings drawn from a seed, and an explicit list of faults.
+
+A `Schedule` is a value whose repr is Python: a failing one is printed, shrunk, and pasted into a test.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+
+class Side(Enum):
+    """One of the two parties; of a direction on the wire, its sender."""
+
+    CLIENT = "client"
+    VENUE = "venue"
+
+    @property
+    def other(self) -> Side:
+        return Side.VENUE if self is Side.CLIENT else Side.CLIENT
+
+    def __repr__(self) -> str:
+        return f"Side.{self.name}"
+
+
+class Kind(Enum):
+    """A kind of fault. What `side`, `seconds` and `number` of a Fault mean is said here."""
+
+    DELAY = "delay"
+    """What `side` sends takes `number` milliseconds longer, for `seconds`."""
+    SPLIT = "split"
+    """What `side` sends arrives in pieces of 1 to `number` bytes, for `seconds`."""
+    MERGE = "merge"
+    """What `side` sends arrives together every `number` milliseconds, for `seconds`."""
+    STALL = "stall"
+    """Nothing that `side` sends arrives for `seconds`; then it arrives all at once."""
+    CUT = "cut"
+    """The connection dies once `number` more bytes of `side` have arrived."""
+    VANISH = "vanish"
+    """The connection carries nothing any more, and neither side is told."""
+    GARBAGE = "garbage"
+    """Bytes that are no message, drawn from `number`, get into what `side` sends, anywhere."""
+    FLIP = "flip"
+    """One byte of what `side` sends next, chosen by `number`, is another one."""
+    REPEAT = "repeat"
+    """An application message that `side` sent before, chosen by `number`, comes again with PossDupFlag."""
+    FULL = "full"
+    """The connection takes only `number` bytes of `side` that were not read, for `seconds`."""
+    CRASH = "crash"
+    """The process of `side` dies at the next crash point `number` and starts again after `seconds`."""
+    POWER = "power"
+    """The machine of `side` loses power, and what its disk had not synced (to the point that `number` draws);
+    it starts again after `seconds`."""
+    FREEZE = "freeze"
+    """The process of `side` gets no processor for `seconds`."""
+    SLOW = "slow"
+    """The user of `side` takes no event for `seconds`, then one by one with pauses of `number` ms."""
+    DISK = "disk"
+    """The store of `side` fails for `seconds`, in the way that `number` chooses."""
+    STEP = "step"
+    """The wall clock of `side` steps by `number` milliseconds; both stay within what is forgiven."""
+    CLOCK = "clock"
+    """The wall clock of `side` is `number` seconds off for `seconds`: more than is forgiven."""
+    MAINTENANCE = "maintenance"
+    """The venue drops every connection (`number` 0: with a Logout) and takes none for `seconds`."""
+    REFUSE = "refuse"
+    """The venue refuses every Logon for `seconds`, by its text number `number`."""
+    FORGET = "forget"
+    """The retention window passes over all messages of `side` but the last `number`."""
+    RESET = "reset"
+    """`side` restarts the numbers in mid-session."""
+    RESTART = "restart"
+    """The client's next Logon has ResetSeqNumFlag=Y, because its operator wants it."""
+    LOGOUT = "logout"
+    """`side` logs out."""
+    ABORT = "abort"
+    """`side` ends its session without waiting for an answer."""
+    BURST = "burst"
+    """`side` sends `number` messages at once."""
+    PAUSE = "pause"
+    """The venue answers no order for `seconds`."""
+    PROBE = "probe"
+    """`side` sends a TestRequest."""
+
+    def __repr__(self) -> str:
+        return f"Kind.{self.name}"
+
+
+@attrs.frozen
+class Fault:
+    """One thing that goes wrong, `at` seconds after the start."""
+
+    at: float
+    kind: Kind
+    side: Side
+    seconds: float = 0.0
+    number: int = 0
+
+    def __repr__(self) -> str:
+        values: list[object] = [self.at, self.kind, self.side]
+        if self.seconds or self.number:
+            values.append(self.seconds)
+        if self.number:
+            values.append(self.number)
+        return f"Fault({', '.join(map(repr, values))})"
+
+
+@attrs.frozen(kw_only=True)
+class Schedule:
+    """A whole run. The seed draws what is not listed: delays on the wire, the times of orders, answers."""
+
+    seed: int
+    session: str = "KalshiRT"
+    heart_bt_int: int = 10
+    calm: float = 120.0
+    """Seconds after which no fault begins or lasts, and no order is sent."""
+    orders: int = 20
+    """Messages that the client sends, besides bursts."""
+    reports: int = 20
+    """Messages that the venue sends unasked, besides bursts."""
+    explicit: bool = True
+    """Whether users confirm event by event (SessionConfig.explicit_confirm)."""
+    resend_orders: bool = False
+    """Whether the client's resend policy allows everything instead of the default."""
+    next_expected: bool = False
+    """Whether the client offers NextExpectedMsgSeqNum."""
+    strict: bool = True
+    """Whether the venue's session is strict."""
+    keep: int = 1000
+    """Messages that a store keeps for resends."""
+    page: int = 2048
+    """Bytes at which a resend pauses."""
+    sqlite: bool = False
+    """Whether both sides use the store on SQLite instead of the simulated disk."""
+    synced: bool = True
+    """Whether a commit is a sync too, so that a power loss loses nothing committed."""
+    faults: tuple[Fault, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return what differs from the defaults, as Python that makes it again."""
+        lines = [
+            f"    {field.name}={value!r},"
+            for field in attrs.fields(Schedule)
+            if field.name != "faults" and (value := getattr(self, field.name)) != field.default
+        ]
+        faults = "".join(f"        {fault!r},\n" for fault in self.faults)
+        shown = f"    faults=(\n{faults}    ),\n" if faults else ""
+        return "Schedule(\n" + "\n".join(lines) + f"\n{shown})"

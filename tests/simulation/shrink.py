@@ -1,0 +1,117 @@
+"""Makes a failing schedule shorter as long as the same invariant fails: fewer faults, less work, plainer
+settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from tests.simulation.run import Result, run
+from tests.simulation.schedule import Fault, Schedule
+
+_SETTINGS = ("explicit", "resend_orders", "next_expected", "strict", "keep", "page", "sqlite", "synced")
+BUDGET = 600
+"""Runs that one failure is worth."""
+
+
+class Shrinker:
+    """Looks for the shortest schedule that still breaks the rule."""
+
+    def __init__(self, rule: str, execute: Callable[[Schedule], Result] = run) -> None:
+        self._rule = rule
+        self._execute = execute
+        self._left = BUDGET
+
+    def shrink(self, schedule: Schedule) -> Schedule:
+        """Return the shortest failing schedule found."""
+        before = None
+        while schedule != before and self._left > 0:
+            before = schedule
+            schedule = self._fewer_faults(schedule)
+            for simpler in _PASSES:
+                schedule = self._first(schedule, simpler)
+        return schedule
+
+    def _fails(self, schedule: Schedule) -> bool:
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        return self._execute(schedule).rule == self._rule
+
+    def _fewer_faults(self, schedule: Schedule) -> Schedule:
+        """Leave out ever smaller parts (delta debugging)."""
+        size = len(schedule.faults)
+        while size >= 1:
+            at = 0
+            while at < len(schedule.faults):
+                less = schedule.faults[:at] + schedule.faults[at + size :]
+                candidate = attrs.evolve(schedule, faults=less)
+                if self._fails(candidate):
+                    schedule = candidate
+                else:
+                    at += size
+            size //= 2
+        return schedule
+
+    def _first(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
+        """Take the first of some simpler schedules that fails, again and again."""
+        found = True
+        while found:
+            found = False
+            for candidate in simpler(schedule):
+                if candidate != schedule and self._fails(candidate):
+                    schedule, found = candidate, True
+                    break
+        return schedule
+
+
+def _less_work(schedule: Schedule) -> Iterator[Schedule]:
+    for name in ("orders", "reports"):
+        count = getattr(schedule, name)
+        for less in sorted({0, count // 2, count - 1}):
+            if 0 <= less < count:
+                yield attrs.evolve(schedule, **{name: less})
+
+
+def _sooner(schedule: Schedule) -> Iterator[Schedule]:
+    last = max((fault.at for fault in schedule.faults), default=0.0)
+    for calm in (last + 1, last + 10, schedule.calm / 2):
+        if calm < schedule.calm - 1:
+            yield attrs.evolve(schedule, calm=round(calm, 1))
+
+
+def _plainer(schedule: Schedule) -> Iterator[Schedule]:
+    plain = Schedule(seed=schedule.seed)
+    for name in _SETTINGS:
+        yield attrs.evolve(schedule, **{name: getattr(plain, name)})
+
+
+def _milder(schedule: Schedule) -> Iterator[Schedule]:
+    """Shorter and rounder faults."""
+    for index, fault in enumerate(schedule.faults):
+        changes: list[dict[str, Any]] = [
+            {"at": float(round(fault.at))},
+            {"at": round(fault.at, 1)},
+            {"seconds": 0.0},
+            {"seconds": float(round(fault.seconds))},
+            {"number": 0},
+            {"number": fault.number // 2},
+            {"number": fault.number - 1},
+        ]
+        for change in changes:
+            milder = attrs.evolve(fault, **change)
+            if _smaller(milder, fault):
+                faults = (*schedule.faults[:index], milder, *schedule.faults[index + 1 :])
+                yield attrs.evolve(schedule, faults=faults)
+
+
+def _smaller(one: Fault, other: Fault) -> bool:
+    def size(fault: Fault) -> tuple[int, int, int]:
+        return abs(fault.number), len(repr(fault.at)) + len(repr(fault.seconds)), int(fault.seconds)
+
+    return size(one) < size(other) and abs(one.at - other.at) < 1
+
+
+_PASSES = (_less_work, _sooner, _plainer, _milder)

@@ -1,0 +1,76 @@
+"""What gets into the bytes on the wire: garbage, a changed byte, a message that was there before.
+
+None of it makes a message that the sender never wrote: one changed byte always shows in the CheckSum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from random import Random
+
+from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio.framing import encode_frame
+from tests.simulation.wire import ADMIN
+
+Spoiler = Callable[[bytes], bytes]
+_FIELD = re.compile(rb"(\d+)=([^\x01]*)\x01")
+_HEADS = (
+    b"8=FIXT.1.1\x01",
+    b"8=FIXT.1.1\x019=99999\x0135=8\x01",
+    b"8=FIXT.1.1\x019=200\x0135=0\x01",
+    b"\x0110=000\x01",
+    b"",
+)
+
+
+def garbage(random: Random) -> Spoiler:
+    """Put some bytes somewhere into a write, between messages or inside one."""
+
+    def act(data: bytes) -> bytes:
+        junk = random.choice(_HEADS) + random.randbytes(random.randrange(60))
+        at = random.choice([0, len(data), random.randrange(len(data) + 1)])
+        return data[:at] + junk + data[at:]
+
+    return act
+
+
+def flip(random: Random) -> Spoiler:
+    """Change one byte of a write."""
+
+    def act(data: bytes) -> bytes:
+        at = random.randrange(len(data))
+        return data[:at] + bytes([data[at] ^ random.randrange(1, 256)]) + data[at + 1 :]
+
+    return act
+
+
+def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callable[[], datetime]) -> Spoiler:
+    """Write an application message of before once more, as a peer does that resends more than was asked
+    for."""
+
+    def act(data: bytes) -> bytes:
+        found = [frame for frame in seen().values() if _msg_type(frame) not in ADMIN]
+        return data + again(random.choice(found), utc()) if found else data
+
+    return act
+
+
+def _msg_type(frame: bytes) -> bytes:
+    match = re.search(rb"\x0135=([^\x01]*)\x01", frame)
+    return match[1] if match else b""
+
+
+def again(frame: bytes, utc: datetime) -> bytes:
+    """A frame as its sender would resend it at this time."""
+    fields = [field for field in _FIELD.findall(frame) if field[0] not in {b"8", b"9", b"10", b"43"}]
+    first_sent = dict(fields).get(b"122") or dict(fields)[b"52"]
+    text = b""
+    for tag, value in fields:
+        if tag == b"52":
+            now = max(scalars.format_utctimestamp(utc).encode(), first_sent)
+            text += b"43=Y\x0152=%b\x01122=%b\x01" % (now, first_sent)
+        elif tag != b"122":
+            text += b"%b=%b\x01" % (tag, value)
+    return encode_frame("FIXT.1.1", text)

@@ -1,0 +1,145 @@
+"""The venue's program: it takes connections, decides about logons, carries what the exchange has to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kalshi_fix_sansio import Header
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.events import (
+    Event,
+    GapDetected,
+    LoggedOn,
+    LogonRequested,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
+    SequenceSkipped,
+)
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.session import Session, StoredMessage
+from tests.simulation.client import told_of_logon
+from tests.simulation.network import Link
+from tests.simulation.process import Connection, Point, Process
+from tests.simulation.schedule import Side
+from tests.simulation.violation import Violation
+from tests.simulation.wire import ADMIN
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+REFUSALS = ("FIX logon service busy; retry with backoff", "rate limit exceeded", "already exists")
+KEY = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
+
+
+class Venue(Process):
+    """One life of the venue's process."""
+
+    side = Side.VENUE
+
+    def __init__(self, world: World, life: int) -> None:
+        super().__init__(world, life)
+        self.seat: Connection | None = None
+        """The connection that is logged on."""
+
+    def accept(self, link: Link) -> None:
+        """Take a connection."""
+        session = Session(self.world.config(Side.VENUE))
+        connection = self.open(link, session)
+        session.connect(self.now)
+        self.attend(connection)
+
+    def closed(self, connection: Connection) -> None:
+        if self.seat is connection:
+            self.seat = None
+            self.dispatch()
+
+    def _admit(self, connection: Connection) -> None:
+        """Decide about a Logon."""
+        if connection.closed or connection.ended is not None:
+            return
+        text = self.world.refusal()
+        if text is None and self.seat is not None:
+            text = "already exists"
+        if text is not None:
+            connection.session.refuse_logon(text, self.now)
+            return
+        self.seat = connection
+        connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
+
+    def user(self, connection: Connection, event: Event) -> None:
+        world = self.world
+        world.told[type(event).__name__] += 1
+        up = world.up
+        match event:
+            case LogonRequested():
+                self._admit(connection)
+            case MessageReceived():
+                entry = up.took(event.message, poss_dup=event.poss_dup)
+                if entry.filled and not event.poss_dup:
+                    raise Violation("resurrected", f"{entry} came after its gap was filled")
+                world.exchange.take(event.message, poss_dup=event.poss_dup)
+            case LoggedOn():
+                told_of_logon(world, Side.CLIENT, event)
+                self.dispatch()
+            case MessagesLost():
+                world.lost(up.lost(event.begin, event.end, "MessagesLost"), event)
+            case SequenceSkipped():
+                for entry in up.lost(event.begin, event.end, "SequenceSkipped"):
+                    if event.gap_fill and not entry.filled:
+                        raise Violation(
+                            "filled away", f"{entry} was skipped, though the client filled no gap"
+                        )
+            case GapDetected(recoverable=False):
+                up.lost(event.begin, event.end, "GapDetected")
+            case MessageRejected():
+                rejected: Any = event.message
+                if rejected is not None and rejected.MSG_TYPE.encode() not in ADMIN:
+                    up.lost(rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected")
+            case OutcomesUnknown():
+                raise Violation("invented", "the venue made no request")
+
+    # What the exchange has to say
+
+    def dispatch(self) -> None:
+        """Hand over what waits in the outbox: to the session, or to the store while nobody is there."""
+        outbox, seat = self.world.exchange.outbox, self.seat
+        while outbox:
+            if seat is not None and seat.session.is_established:
+                try:
+                    number = seat.session.send(outbox[0], self.now)
+                except LocalProtocolError:
+                    seat.session.abort(self.now, "Too much unread data")
+                    break
+                self.world.venue_sent(outbox.popleft(), number)
+                self.point(Point.SENT)
+            elif seat is not None:
+                return
+            elif not self.world.resend:
+                outbox.popleft()
+            elif not self._post():
+                return
+        if seat is not None:
+            self.after(0.0, lambda: self.attend(seat))
+
+    def _post(self) -> bool:
+        """Give the next message its number while nobody is connected, so that it can be asked for later."""
+        message = self.world.exchange.outbox[0]
+        store = self.world.stores[Side.VENUE]
+        number, now = store.next_outgoing, self.now
+        header = Header(
+            msg_type=message.MSG_TYPE,
+            msg_seq_num=number,
+            sender_comp_id=self.world.schedule.session,
+            target_comp_id=KEY,
+            sending_time=now.utc,
+        )
+        try:
+            store.record_sent(number, StoredMessage(number, now.utc, CODEC.encode(message, header)))
+            self.world.venue_sent(self.world.exchange.outbox.popleft(), number)
+            store.commit()
+        except StoreError:
+            self.world.at(self.world.now, lambda: self.world.store_failed(self))
+            return False
+        return True

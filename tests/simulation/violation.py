@@ -1,0 +1,12 @@
+"""What is raised when an invariant does not hold."""
+
+from __future__ import annotations
+
+
+class Violation(Exception):
+    """The run shows a fault of the code under test; `rule` names the invariant in two words."""
+
+    def __init__(self, rule: str, text: str) -> None:
+        self.rule = rule
+        self.text = text
+        super().__init__(f"{rule}: {text}")

@@ -1,0 +1,366 @@
+"""One run: virtual time, both sides, the wire between them, the truth, and the schedule's faults."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from typing import Any
+
+from kalshi_fix_sansio._generated import DIALECT
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import MessagesLost, SessionEnded
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.resend_policy import resend_everything
+from kalshi_fix_sansio.session import resend
+from tests.simulation import bounds
+from tests.simulation.client import Client
+from tests.simulation.clocks import SideClock
+from tests.simulation.disk import Disk, DiskStore
+from tests.simulation.exchange import Exchange
+from tests.simulation.faults import DOWNTIME, Injector
+from tests.simulation.ledger import Entry, Ledger
+from tests.simulation.network import Link, Weather
+from tests.simulation.orders import Requests
+from tests.simulation.process import Connection, Process
+from tests.simulation.schedule import Schedule, Side
+from tests.simulation.venue import KEY, Venue
+from tests.simulation.violation import Violation
+from tests.simulation.wire import Wire
+
+RESEND_TIMEOUT, RESEND_ATTEMPTS = 10.0, 3
+LOGON_TIMEOUT, LOGOUT_TIMEOUT = 5.0, 5.0
+TOLERANCE = 30.0
+RESTART_TIME = 2.0
+"""Seconds that a process whose store failed takes to come back."""
+STEPS = 200_000
+"""Events of a run beyond which it is taken for endless."""
+
+
+class World:
+    """A run in progress. `finish` runs it; it raises Violation where an invariant does not hold."""
+
+    def __init__(self, schedule: Schedule, *, keep_log: bool = False) -> None:
+        self.schedule = schedule
+        self.now = 0.0
+        self.random = Random(schedule.seed)
+        self.session_type = DIALECT.session_types[schedule.session]
+        self.resend = self.session_type.resend
+        self.clocks = {side: SideClock(self.random) for side in Side}
+        self.weather = {side: Weather(Random(self.random.getrandbits(32))) for side in Side}
+        self.wire = Wire(self._filled, keep_log=keep_log)
+        self.down, self.up = Ledger(Side.VENUE), Ledger(Side.CLIENT)
+        self.ledgers = {Side.VENUE: self.down, Side.CLIENT: self.up}
+        self.requests = Requests()
+        self.endings: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        """What users were told of, by type of event."""
+        self.restarts = 0
+        self.settled_at: float | None = None
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._connections = count(1)
+        self._links: list[Link] = []
+        self.disks = {side: Disk(synced=schedule.synced, keep=schedule.keep) for side in Side}
+        self.stores: dict[Side, Any] = {side: self.open_store(side) for side in Side}
+        self.exchange = Exchange(self, Random(self.random.getrandbits(32)))
+        self.processes: dict[Side, Process] = {}
+        self.refused_until, self.refused_with, self.shut_until = 0.0, "", 0.0
+        self.injector = Injector(self)
+        self.processes[Side.VENUE] = Venue(self, 1)
+        self.processes[Side.CLIENT] = Client(self, 1)
+        self._plan_work()
+        self.injector.plan()
+
+    # Time
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._heap, (when, next(self._order), action))
+
+    def finish(self) -> None:
+        """Run until all is quiet, or until it should have been."""
+        page, resend.PAGE = resend.PAGE, self.schedule.page
+        try:
+            self.at(self.schedule.calm, self._calm_down)
+            heap = self._heap
+            for _ in range(STEPS):
+                self.now, _, action = heapq.heappop(heap)
+                action()
+                if self.settled_at is not None and self.now > self.settled_at:
+                    break
+            else:
+                raise Violation("endless", f"{STEPS} steps, and it is only {self.now:.0f} s")
+            self._check_the_end()
+        finally:
+            resend.PAGE = page
+            for store in self.stores.values():
+                store.close()
+
+    @property
+    def patience(self) -> float:
+        """Seconds after the last fault within which both sides must be logged on, with nothing left over:
+        to find out that the peer is gone (twice), log out, try again, and have a resend asked for each time
+        that it may be."""
+        silence = 2.4 * self.schedule.heart_bt_int
+        return 3 * silence + 4 * (LOGON_TIMEOUT + LOGOUT_TIMEOUT) + 2 * RESEND_TIMEOUT * RESEND_ATTEMPTS + 60
+
+    # Work
+
+    def _plan_work(self) -> None:
+        schedule = self.schedule
+        times = Random(schedule.seed + 1)
+        for number in range(schedule.orders):
+            when = times.uniform(0.5, schedule.calm)
+            if schedule.session != "KalshiPT":
+                self.at(when, lambda number=number: self.client_says(f"c{number}", number))  # type: ignore[misc]
+        times = Random(schedule.seed + 2)
+        for _ in range(schedule.reports):
+            self.at(times.uniform(0.5, schedule.calm), lambda: self.exchange.publish(self.exchange.unasked))
+
+    def client_says(self, uid: str, number: int) -> None:
+        client = self.client
+        client.run(lambda: client.say(uid, number))
+
+    @property
+    def client(self) -> Client:
+        client = self.processes[Side.CLIENT]
+        assert isinstance(client, Client)
+        return client
+
+    @property
+    def venue(self) -> Venue:
+        venue = self.processes[Side.VENUE]
+        assert isinstance(venue, Venue)
+        return venue
+
+    # What the sides need
+
+    def config(self, side: Side, *, reset: bool = False) -> SessionConfig:
+        schedule = self.schedule
+        values: dict[str, Any] = {
+            "dialect": DIALECT,
+            "codec": CODEC,
+            "session_type": self.session_type,
+            "product": "prediction",
+            "min_heart_bt_int": 1,
+            "sending_time_tolerance": TOLERANCE,
+            "logon_timeout": LOGON_TIMEOUT,
+            "logout_timeout": LOGOUT_TIMEOUT,
+            "resend_timeout": RESEND_TIMEOUT,
+            "resend_attempts": RESEND_ATTEMPTS,
+            "max_message_size": bounds.MAX_MESSAGE,
+            "max_unsent": bounds.MAX_UNSENT,
+            "max_held": bounds.MAX_HELD,
+            "max_events": bounds.MAX_EVENTS,
+            "max_sent_record": bounds.MAX_RECORD,
+            "max_open_requests": bounds.MAX_OPEN,
+            "explicit_confirm": schedule.explicit,
+        }
+        if side is Side.VENUE:
+            return SessionConfig(
+                role=Role.ACCEPTOR, sender_comp_id=schedule.session, strict=schedule.strict, **values
+            )
+        if schedule.resend_orders:
+            values["resend_policy"] = resend_everything
+        if reset:
+            values["reset_seq_num"] = True
+        return SessionConfig(
+            role=Role.INITIATOR,
+            sender_comp_id=KEY,
+            target_comp_id=schedule.session,
+            heart_bt_int=schedule.heart_bt_int,
+            sign_logon=lambda _: b"c2lnbmF0dXJl",
+            offer_next_expected=schedule.next_expected and self.resend,
+            **values,
+        )
+
+    def next_connection(self) -> int:
+        return next(self._connections)
+
+    def open_store(self, side: Side) -> Any:
+        return DiskStore(self.disks[side])
+
+    def dial(self) -> Link | None:
+        """Connect to the venue, if it listens."""
+        venue = self.venue
+        if not venue.awake or self.now < self.shut_until:
+            return None
+        link = Link(self, self.weather)
+        self._links = [old for old in self._links if not all(p.broken for p in old.pipes.values())]
+        self._links.append(link)
+        self.at(self.now, lambda: venue.run(lambda: venue.accept(link)))
+        return link
+
+    @property
+    def links(self) -> list[Link]:
+        return self._links
+
+    def refusal(self) -> str | None:
+        """Why the venue takes no Logon at present."""
+        return self.refused_with if self.now < self.refused_until else None
+
+    # What the sides say
+
+    def wrote(self, process: Process, connection: Connection, data: bytes) -> None:
+        side, ledger = process.side, self.ledgers[process.side]
+        if connection.session.store is not self.stores[side]:
+            self.wire.note_refusal(self.now, side, connection.id, data)
+            return
+        epoch = self.stores[side].epoch
+        for when, number in self.wire.note(self.now, side, connection.id, data, epoch):
+            ledger.left(when, number)
+
+    def client_sent(self, message: Any, number: int) -> None:
+        self.up.sent(message, self.stores[Side.CLIENT].epoch, number)
+        if hasattr(message, "cl_ord_id"):
+            self.requests.sent(message.cl_ord_id, self.client.life)
+
+    def venue_sent(self, message: Message, number: int) -> None:
+        self.down.sent(message, self.stores[Side.VENUE].epoch, number)
+
+    def venue_has_news(self) -> None:
+        venue = self.venue
+        venue.run(venue.dispatch)
+
+    def ended(self, process: Process, event: SessionEnded) -> None:
+        self.endings[event.reason.name] += 1
+        self.wire.remark(self.now, process.side, f"-- session ended: {event.reason.name}: {event.text}")
+
+    def _filled(self, side: Side, epoch: int, begin: int, end: int) -> None:
+        """A side filled a gap: the venue never does it in place of what it still has."""
+        for entry in self.ledgers[side].filled(epoch, begin, end):
+            if side is Side.VENUE and not entry.taken and not self.down.forgiven:
+                raise Violation("filled away", f"the venue filled the gap of {entry}")
+
+    def lost(self, entries: list[Entry], event: MessagesLost) -> None:
+        """A side was told that messages are gone; they must be."""
+        for entry in entries:
+            sender = self.ledgers[Side.VENUE] if entry in self.down.entries else self.up
+            store = self.stores[sender.sender]
+            if entry.epoch == store.epoch and entry.number >= store.oldest_kept and not sender.forgiven:
+                raise Violation("false loss", f"{entry} is said to be lost ({event}); it is still kept")
+
+    # Dying and coming back
+
+    def died(self, side: Side, *, power: Random | None = None, seconds: float | None = None) -> None:
+        """The process of a side is gone; it begins a new life later, from its disk. With `power` the machine
+        is too, and what its disk keeps is drawn from it."""
+        process = self.processes[side]
+        if not process.alive:
+            return
+        process.die(power=power is not None)
+        store = self.stores[side]
+        if power is None:
+            store.crash(self.injector.torn[side])
+        else:
+            store.lose_power(power)
+            self.clocks[side].reboot(self.now, power)
+            if store.lied:
+                self._forgive()
+        self.injector.torn[side] = None
+        self.wire.remark(self.now, side, "-- power loss" if power else "-- process died")
+        self.restarts += 1
+        wait = self.injector.downtime[side] if seconds is None else seconds
+        self.injector.downtime[side] = DOWNTIME
+        self.at(self.now + wait, lambda: self._begin_life(side, process))
+
+    def _forgive(self) -> None:
+        """A disk has lost what it had committed: nothing is promised from here on but to come back."""
+        self.wire.forgiven = self.down.forgiven = self.up.forgiven = self.requests.forgiven = True
+
+    def store_failed(self, process: Process) -> None:
+        """A program whose store failed ends, and is started again."""
+        if process.alive:
+            self.died(process.side, seconds=RESTART_TIME)
+
+    def _begin_life(self, side: Side, former: Process) -> None:
+        if self.processes[side] is not former:
+            return
+        store = self.stores[side] = self.open_store(side)
+        self.wire.remark(
+            self.now, side, f"-- new life: next {store.next_outgoing} out, {store.next_incoming} in"
+        )
+        sent, received = self.ledgers[side], self.ledgers[side.other]
+        received.receiver_restarted(store.epoch, store.next_incoming)
+        gone = sent.sender_restarted(store.epoch, store.next_outgoing)
+        if side is Side.CLIENT:
+            open_ids = store.peek_requests()
+            for entry in gone:
+                self.requests.taken_back(entry.uid)
+            self.requests.client_restarted(open_ids, self._left)
+            self.processes[side] = Client(self, former.life + 1)
+            return
+        if self.resend:
+            self.exchange.outbox.extendleft(entry.message for entry in reversed(gone))
+        self.processes[side] = Venue(self, former.life + 1)
+        self.venue_has_news()
+
+    def _left(self, uid: str) -> bool:
+        entry = self.up.find(uid)
+        return entry is not None and entry.left
+
+    # The end
+
+    def _calm_down(self) -> None:
+        """No fault from here on; what is left over must be put in order."""
+        self.injector.stop()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._leftovers():
+            if self.now > self.schedule.calm + self.patience:
+                raise Violation("unsettled", "; ".join(self._leftovers()))
+            self.at(self.now + 1.0, self._watch)
+        else:
+            self.at(self.now + 2.2 * self.schedule.heart_bt_int, self._settle)
+
+    def _settle(self) -> None:
+        if self._leftovers():
+            self._watch()
+        else:
+            self.settled_at = self.now
+
+    def _leftovers(self) -> list[str]:
+        """What is not as it should be when all is quiet."""
+        found = []
+        client, venue = self.client, self.venue
+        connection, seat = client.connection, venue.seat
+        if connection is None or seat is None or connection.link is not seat.link:
+            return ["not connected"]
+        for side, one in ((Side.CLIENT, connection), (Side.VENUE, seat)):
+            if one.session.state.name != "ESTABLISHED":
+                found.append(f"the {side.value} is {one.session.state.value}")
+            if self.processes[side].queue or (one.session.unconfirmed and self.schedule.explicit):
+                found.append(f"the user of the {side.value} has events to take")
+        if self.wire.forgiven:
+            return found
+        found.extend(
+            f"from the {ledger.sender.value}: {', '.join(map(str, outstanding[:5]))}"
+            for ledger in self.ledgers.values()
+            if (outstanding := ledger.outstanding())
+        )
+        if self.exchange.outbox:
+            found.append(f"{len(self.exchange.outbox)} messages in the outbox")
+        if still_open := self.requests.open():
+            found.append(f"no outcome of {', '.join(r.request_id for r in still_open[:5])}")
+        return found
+
+    def _check_the_end(self) -> None:
+        """What the store believes once all is quiet."""
+        if self.wire.forgiven:
+            return
+        if left := self.stores[Side.CLIENT].peek_requests():
+            raise Violation("left open", f"the store has {sorted(left)} open")
+        for side in Side:
+            store, peer = self.stores[side], self.stores[side.other]
+            if (
+                self.schedule.explicit
+                and not peer.next_outgoing - 1 <= store.next_incoming <= peer.next_outgoing
+            ):
+                raise Violation(
+                    "behind",
+                    f"{side.value} confirmed {store.next_incoming}, its peer sends {peer.next_outgoing}",
+                )
