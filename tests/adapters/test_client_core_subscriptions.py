@@ -1,0 +1,252 @@
+"""Market data subscriptions come back with the connection, and only those that were alive."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_adapters._connections import SUBSCRIBE_AGAIN
+from kalshi_fix_adapters._subscriptions import PER_REQUEST
+from kalshi_fix_adapters.connection_events import Resubscribed
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    MarketDataSnapshotFullRefresh,
+    MDReqSymbol,
+    Reject,
+    SecurityStatus,
+    SecurityStatusRequest,
+    SubscriptionRequestType,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived
+from tests.adapters.stage import Stage, opened, plan
+
+SNAPSHOT, ON, OFF = SubscriptionRequestType
+TOO_MANY = BusinessRejectReason.RATE_LIMIT_EXCEEDED
+
+
+def md() -> Stage:
+    return opened(plan("KalshiMD", session={"logon_fields": {}}))
+
+
+def books(*symbols: str, kind: SubscriptionRequestType = ON) -> MarketDataRequest:
+    return MarketDataRequest(
+        subscription_request_type=kind, related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols]
+    )
+
+
+def status(symbol: str, kind: SubscriptionRequestType = ON) -> SecurityStatusRequest:
+    return SecurityStatusRequest(subscription_request_type=kind, symbol=symbol)
+
+
+def book(symbol: str) -> MarketDataSnapshotFullRefresh:
+    return MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[])
+
+
+def no(number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER) -> BusinessMessageReject:
+    return BusinessMessageReject(ref_seq_num=number, ref_msg_type="V", business_reject_reason=reason)
+
+
+def come_back(stage: Stage) -> list[Message]:
+    """Lose the connection; return what is asked for again on the next one, which the venue has got too."""
+    stage.take()
+    stage.cut()
+    stage.at_venue.clear()
+    stage.advance(100)
+    assert stage.core.is_logged_on
+    events = [event for event in stage.take() if isinstance(event, Resubscribed)]
+    got = [event.message for event in stage.at_venue if isinstance(event, MessageReceived)]
+    assert got == [event.request for event in events]
+    assert [event.seq_num for event in events] == [message.header.msg_seq_num for message in got]
+    return got
+
+
+def test_what_is_alive_is_asked_for_again_in_few_requests() -> None:
+    stage = md()
+    for request in (books("A", "B"), status("A"), books("C"), status("D"), books("A")):
+        stage.core.send(request)
+    for _ in range(3):
+        assert come_back(stage) == [books("A", "B", "C"), status("A"), status("D")]
+
+
+def test_after_the_logon_and_before_anything_else() -> None:
+    stage = md()
+    stage.core.send(books("A"))
+    stage.cut()
+    stage.advance(1)
+    kinds = stage.kinds()
+    assert kinds[-2:] == ["LoggedOn", "Resubscribed"]
+    assert stage.core.send(books("B")) == 3
+
+
+def test_large_lists_are_cut_to_what_one_request_may_hold() -> None:
+    stage = md()
+    symbols = [f"S{number}" for number in range(PER_REQUEST + 1)]
+    stage.core.send(books(*symbols[:PER_REQUEST]))
+    stage.core.send(books(symbols[PER_REQUEST]))
+    assert [len(request.related_sym) for request in come_back(stage)] == [PER_REQUEST, 1]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [
+        ([books("A"), books("A", kind=OFF)], []),
+        ([books("A", "B", "C"), books("B", kind=OFF)], [books("A", "C")]),
+        ([books("A"), status("A"), books(kind=OFF)], [status("A")]),
+        ([status("A"), status("B"), status("A", OFF)], [status("B")]),
+        ([books("A", kind=OFF), status("A", OFF)], []),
+        ([books("A", kind=SNAPSHOT)], []),
+        ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
+    ],
+)
+def test_what_was_ended_is_not_asked_for_again(sent: list[Message], left: list[Message]) -> None:
+    stage = md()
+    for request in sent:
+        stage.core.send(request)
+    assert come_back(stage) == left
+
+
+@pytest.mark.parametrize("answer", [no(2), Reject(ref_seq_num=2)])
+def test_what_was_refused_by_number_is_not_asked_for_again(answer: Message) -> None:
+    stage = md()
+    stage.core.send(books("A", "B"))
+    stage.core.send(status("C"))
+    if isinstance(answer, Reject):
+        assert stage.venue is not None
+        stage.venue._core.outbound.post(answer, stage.clock.now, keep=False)
+        stage.run()
+    else:
+        stage.say(answer)
+    assert come_back(stage) == [status("C")]
+    assert come_back(stage) == [status("C")]
+
+
+def test_a_refused_status_is_not_asked_for_again() -> None:
+    stage = md()
+    stage.core.send(books("A"))
+    stage.core.send(status("C"))
+    stage.say(no(3))
+    assert come_back(stage) == [books("A")]
+
+
+def test_a_reject_without_a_number_refuses_the_oldest_request_without_an_answer() -> None:
+    stage = md()
+    stage.core.send(books("A", "B"))
+    stage.core.send(books("Z", kind=SNAPSHOT))
+    stage.core.send(books("C"))
+    stage.core.send(books("D"))
+    stage.say(book("A"), book("B"), book("Z"), MarketDataRequestReject(), book("D"))
+    assert come_back(stage) == [books("A", "B", "D")]
+    stage.say(MarketDataRequestReject())  # the one that was sent again
+    assert come_back(stage) == []
+    stage.say(MarketDataRequestReject())  # nobody's
+
+
+def test_a_request_that_was_answered_in_part_was_not_refused() -> None:
+    stage = md()
+    stage.core.send(books("A", "B"))
+    stage.core.send(books("C"))
+    stage.say(book("A"), MarketDataRequestReject())
+    assert come_back(stage) == [books("A", "B")]
+
+
+def test_a_refused_repetition_does_not_end_what_was_granted_before() -> None:
+    stage = md()
+    stage.core.send(books("A"))
+    stage.say(book("A"))
+    stage.core.send(books("A", "B"))
+    stage.core.send(status("C"))
+    stage.core.send(status("C"))
+    stage.say(no(3), no(5))
+    assert come_back(stage) == [books("A"), status("C")]
+
+
+def test_a_snapshot_that_nobody_asked_for_changes_nothing() -> None:
+    stage = md()
+    stage.core.send(books("A"))
+    stage.core.send(books("A", kind=OFF))
+    stage.say(book("A"), book("B"))
+    assert come_back(stage) == []
+
+
+def test_a_settled_market_has_no_status_any_more() -> None:
+    stage = md()
+    for symbol in "AB":
+        stage.core.send(status(symbol))
+    stage.say(
+        SecurityStatus(symbol="A", security_trading_status=101),
+        SecurityStatus(symbol="B", security_trading_status=2),
+    )
+    assert come_back(stage) == [status("B")]
+
+
+def test_what_is_too_much_at_once_is_asked_for_a_little_later() -> None:
+    stage = md()
+    for symbol in "ABC":
+        stage.core.send(status(symbol))
+    come_back(stage)
+    stage.at_venue.clear()
+    stage.say(no(3, TOO_MANY), no(4, TOO_MANY))
+    stage.core.send(status("C", OFF))
+    stage.run()
+    stage.at_venue.clear()
+    assert stage.core.timeout() == SUBSCRIBE_AGAIN
+    stage.advance(SUBSCRIBE_AGAIN)
+    assert [event.message for event in stage.at_venue if isinstance(event, MessageReceived)] == [status("B")]
+    assert come_back(stage) == [status("A"), status("B")]
+
+
+def test_a_rate_limit_that_the_user_met_is_the_users() -> None:
+    stage = md()
+    stage.core.send(status("A"))
+    stage.say(no(2, TOO_MANY))
+    assert come_back(stage) == []
+
+
+def test_what_is_to_be_asked_later_waits_for_the_next_connection_if_this_one_ends() -> None:
+    stage = md()
+    stage.core.send(status("A"))
+    come_back(stage)
+    stage.say(no(2, TOO_MANY))
+    assert come_back(stage) == [status("A")]
+
+
+def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:
+    stage = md()
+    stage.core.send(status("A"))
+    stage.core.logout()
+    stage.run()
+    stage.core.close(clean=True)
+    stage.open()
+    assert come_back(stage) == []
+
+
+def test_other_session_types_repeat_nothing() -> None:
+    stage = opened()
+    assert stage.core._subscriptions is None
+    stage.cut()
+    stage.advance(1)
+    assert [type(event) for event in stage.take()][-1] is LoggedOn
+
+
+def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -> None:
+    stage = md()
+    stage.core.send(books("A"))
+    stage.cut()
+    stage.clock.advance(1)
+    attempt = stage.core.next_attempt()
+    assert attempt is not None
+    stage.accept()
+    assert stage.venue is not None
+    # The Logon and the Logout come in one piece, so there is no moment at which to ask.
+    stage.venue.receive_data(bytes(stage.core.output), stage.clock.now)
+    stage.venue.accept_logon(stage.clock.now)
+    stage.venue.abort(stage.clock.now, "not now")
+    stage.core.receive(stage.venue.data_to_send())
+    stage.core.disconnected()
+    stage.venue = None
+    assert "Resubscribed" not in stage.kinds()
+    stage.advance(10)
+    assert "Resubscribed" in stage.kinds()
