@@ -48,7 +48,7 @@ from kalshi_fix_sansio.support import to_entries
 class Party(Block):
     """An entry of Parties: The party that the message is for or from; one at most.
 
-    An entry begins with PartyID (448). Source: order-entry.
+    An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
     """
 
     party_id: str = attrs.field(converter=to_str)
@@ -67,7 +67,10 @@ def to_party_list(values: Iterable[Party]) -> list[Party]:
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class MiscFee(Block):
-    """An entry of MiscFeesGrp: Fees charged. An entry begins with MiscFeeAmt (137). Source: order-entry."""
+    """An entry of MiscFeesGrp: Fees charged.
+
+    An entry begins with MiscFeeAmt (137). Source: order-entry, margin order-entry, market-settlement.
+    """
 
     misc_fee_amt: Decimal = attrs.field(converter=to_decimal)
     """MiscFeeAmt (137): Amount of the fee. In dollars. Required."""
@@ -88,7 +91,8 @@ def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
 class CollateralAmountChange(Block):
     """An entry of CollateralAmountChanges: What changed in the account's money.
 
-    An entry begins with CollateralAmountChange (1704). Source: order-entry.
+    An entry begins with CollateralAmountChange (1704). Source: order-entry, margin order-entry,
+    market-settlement.
     """
 
     collateral_amount_change: Decimal = attrs.field(converter=to_decimal)
@@ -110,7 +114,10 @@ def to_collateral_amount_change_list(
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDReqSymbol(Block):
-    """An entry of MDReqGrp: Markets asked for. An entry begins with Symbol (55). Source: market-data."""
+    """An entry of MDReqGrp: Markets asked for.
+
+    An entry begins with Symbol (55). Source: market-data, margin market-data.
+    """
 
     symbol: str = attrs.field(converter=to_str)
     """Symbol (55): Ticker of the market. Required."""
@@ -125,7 +132,7 @@ def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
 class MDFullEntry(Block):
     """An entry of MDFullGrp: Levels of the book; none when the book is empty or the market unknown.
 
-    An entry begins with MDEntryType (269). Source: market-data.
+    An entry begins with MDEntryType (269). Source: market-data, margin market-data.
     """
 
     md_entry_type: MDEntryType | str = attrs.field(converter=to_md_entry_type)
@@ -158,7 +165,7 @@ def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
 class MDIncEntry(Block):
     """An entry of MDIncGrp: Changes of levels, and trades.
 
-    An entry begins with MDUpdateAction (279). Source: market-data.
+    An entry begins with MDUpdateAction (279). Source: market-data, margin market-data.
     """
 
     md_update_action: MDUpdateAction | str = attrs.field(converter=to_md_update_action)

@@ -25,7 +25,7 @@ class EventResendRequest(FixMessage):
     """EventResendRequest (U1): Asks for the execution reports of a range of the last three hours, on one
     shard.
 
-    Sent from the client on KalshiDC. Source: drop-copy.
+    Sent from the client on KalshiDC. Source: drop-copy, margin drop-copy.
     """
 
     MSG_TYPE: ClassVar[str] = "U1"
@@ -45,7 +45,7 @@ class EventResendRequest(FixMessage):
 class EventResendComplete(FixMessage):
     """EventResendComplete (U2): Follows the last of the reports asked for.
 
-    Sent from the venue on KalshiDC. Source: drop-copy.
+    Sent from the venue on KalshiDC. Source: drop-copy, margin drop-copy.
     """
 
     MSG_TYPE: ClassVar[str] = "U2"
@@ -64,7 +64,7 @@ class EventResendComplete(FixMessage):
 class EventResendReject(FixMessage):
     """EventResendReject (U3): Refuses to send past reports.
 
-    Sent from the venue on KalshiDC. Source: drop-copy.
+    Sent from the venue on KalshiDC. Source: drop-copy, margin drop-copy.
     """
 
     MSG_TYPE: ClassVar[str] = "U3"

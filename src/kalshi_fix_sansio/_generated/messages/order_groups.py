@@ -25,7 +25,7 @@ class OrderGroupRequest(FixMessage):
     by SecondaryClOrdID.
 
     Sent from the client on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Changed in 1.0.21 (2026-04-20):
-    Takes AllocAccount. Source: order-groups.
+    Takes AllocAccount. Source: order-groups, margin order-groups.
     """
 
     MSG_TYPE: ClassVar[str] = "UOG"
@@ -66,7 +66,8 @@ class OrderGroupResponse(FixMessage):
     """OrderGroupResponse (UOH): Says that an order group request was carried out. One that was not is
     answered by BusinessMessageReject, one that is malformed by Reject.
 
-    Sent from the venue on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Source: order-groups.
+    Sent from the venue on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Source: order-groups, margin
+    order-groups.
     """
 
     MSG_TYPE: ClassVar[str] = "UOH"

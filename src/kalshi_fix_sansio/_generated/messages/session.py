@@ -193,7 +193,7 @@ class ResendRequest(FixMessage):
     """ResendRequest (2): Asks for messages that were sent before but have not arrived. The venue refuses one
     that begins before what it keeps (MessageRetentionPeriod).
 
-    Sent on KalshiRT and KalshiPT. Source: FIXT 1.1.
+    Sent on KalshiRT and KalshiPT. Source: authentication, margin authentication.
     """
 
     MSG_TYPE: ClassVar[str] = "2"
@@ -209,7 +209,7 @@ class ResendRequest(FixMessage):
 class Reject(FixMessage):
     """Reject (3): Refuses a message that breaks the rules of FIX or of the dialect.
 
-    Source: error-handling, common-components.
+    Source: error-handling, margin error-handling.
     """
 
     MSG_TYPE: ClassVar[str] = "3"
