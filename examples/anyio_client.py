@@ -8,6 +8,7 @@ async with order_entry() as client:
 
 from __future__ import annotations
 
+import contextlib
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,7 @@ class Client(AsyncClient):
     def __init__(self, plan: ConnectionPlan) -> None:
         self._bell = anyio.Event()
         self._finished = anyio.Event()
+        self._finished.set()
         self._dialling: anyio.CancelScope | None = None
         super().__init__(plan)
 
@@ -52,7 +54,7 @@ class Client(AsyncClient):
 
     # What an AsyncAdapter gives
 
-    broken = (anyio.EndOfStream, anyio.BrokenResourceError)
+    broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 
     def wake(self) -> None:
         """Everything that waits looks again; what is being dialled in vain is given up."""
@@ -93,7 +95,7 @@ class Client(AsyncClient):
                 tasks.start_soon(self.write_by, stream.send)
                 await self.keep_time()
                 tasks.cancel_scope.cancel()
-            with anyio.move_on_after(GOODBYE):
+            with anyio.move_on_after(GOODBYE), contextlib.suppress(*self.broken):
                 await stream.aclose()
         finally:
             await anyio.aclose_forcefully(stream)
@@ -126,7 +128,7 @@ class Client(AsyncClient):
             try:
                 stream = await TLSStream.wrap(tcp, hostname=dialer.server_name, ssl_context=dialer.context)
                 dialer.check_certificate(stream.extra_attributes[TLSAttribute.peer_certificate_binary]())
-            except (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+            except self.broken as error:
                 await anyio.aclose_forcefully(tcp)
                 raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
             except BaseException:
@@ -136,4 +138,9 @@ class Client(AsyncClient):
         raise dialer.late(stage)
 
 
-order_entry = Factories(Client).order_entry
+_factories = Factories(Client)
+order_entry = _factories.order_entry
+drop_copy = _factories.drop_copy
+market_data = _factories.market_data
+post_trade = _factories.post_trade
+rfq = _factories.rfq

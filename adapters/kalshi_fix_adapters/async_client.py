@@ -14,6 +14,7 @@ from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter
 from kalshi_fix_adapters.connection_events import ClientEvent
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
 
 T = TypeVar("T")
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 class AsyncClient(AsyncAdapter):
     """One client of one session type. Its methods may be called from any number of tasks of one loop."""
+
+    _entered = False
 
     def __repr__(self) -> str:
         return f"<Client {self.core}>"
@@ -43,6 +46,8 @@ class AsyncClient(AsyncAdapter):
     async def open(self) -> Self:
         """Connect and log on; entering the context does this.
 
+        Without a context (which trio and anyio need) `logout` is to be called in the end.
+
         Raises:
             ConnectionFailedError: or one of its kinds: no connection, or TLS failed.
             LogonRefusedError: the venue refused the Logon.
@@ -62,7 +67,9 @@ class AsyncClient(AsyncAdapter):
         return self
 
     async def __aenter__(self) -> Self:
-        return await self.open()
+        await self.open()
+        self._entered = True
+        return self
 
     async def __aexit__(
         self,
@@ -70,6 +77,7 @@ class AsyncClient(AsyncAdapter):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._entered = False
         await self._leave(clean=error is None)
 
     async def logout(self, text: str | None = None) -> SessionEnded | None:
@@ -85,9 +93,9 @@ class AsyncClient(AsyncAdapter):
         # The session has its own deadline for the answer, equal to the plan's; some more for the last bytes.
         bound = self.core.plan.timeout + 3 * GOODBYE
         if not await self.wait(lambda: self.core.over or None, bound):
-            raise ClientTimeoutError(
-                "the connection could not be closed in time; leave the context to drop it"
-            )
+            raise ClientTimeoutError("the connection could not be closed in time; try again")
+        if not self._entered:
+            await self._leave(clean=True)
         return self.core.ended
 
     async def send(
@@ -173,7 +181,11 @@ class AsyncClient(AsyncAdapter):
         try:
             await self.finish()
         finally:
-            self.core.close(clean=clean)
+            try:
+                self.core.close(clean=clean)
+            except StoreError:
+                if clean:
+                    raise
 
     def _take(self) -> ClientEvent | None:
         event = self.core.take()

@@ -17,6 +17,7 @@ long belongs into a thread (`trio.to_thread`), or use the blocking client.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from socket import SOCK_STREAM
 from types import TracebackType
@@ -77,7 +78,7 @@ class Client(AsyncClient):
 
     # For AsyncAdapter
 
-    broken = (trio.BrokenResourceError,)
+    broken = (trio.BrokenResourceError, OSError)
 
     def wake(self) -> None:
         """Let everything that waits look again."""
@@ -133,7 +134,7 @@ class Client(AsyncClient):
                 nursery.start_soon(self.write_by, stream.send_all)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
-            with trio.move_on_after(GOODBYE):
+            with trio.move_on_after(GOODBYE), contextlib.suppress(*self.broken):
                 await stream.aclose()
         finally:
             await trio.aclose_forcefully(stream)

@@ -1,0 +1,118 @@
+"""A relay on loopback between clients and a server, which does to connections what networks do."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Self
+
+from tests.adapters.conformance.loops import LONG
+
+_CHUNK = 64 * 1024
+
+
+class Relay:
+    """Carries bytes both ways, until told otherwise."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._changed = threading.Condition()
+        self._swallows = False
+        self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
+        self._listener: socket.socket | None = None
+        self._threads: list[threading.Thread] = []
+        self.opened = 0
+        """Connections so far."""
+        self.closed = 0
+        """Those of them that their client has ended, or that were cut."""
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self.come_back()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go_away()
+        for thread in self._threads:
+            thread.join(LONG)
+
+    def retarget(self, port: int) -> None:
+        """Lead the next connections to another server."""
+        self._target = port
+
+    def swallow(self, swallows: bool = True) -> None:
+        """Read what both sides say and pass nothing on: the peer has gone, and nobody was told."""
+        self._swallows = swallows
+
+    def cut(self) -> None:
+        """End every connection."""
+        with self._changed:
+            for pair in self._pairs.values():
+                for end in pair:
+                    with contextlib.suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)
+        self.wait(lambda: not self._pairs)
+
+    def go_away(self) -> None:
+        """Stop listening, and end every connection."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        self.cut()
+
+    def come_back(self) -> None:
+        """Listen, always on the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        self._start(partial(self._accept, self._listener))
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is the case."""
+        with self._changed:
+            assert self._changed.wait_for(condition, LONG)
+
+    def _start(self, run: Callable[[], object]) -> None:
+        thread = threading.Thread(target=run, name="relay", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    client.close()
+                    continue
+                with self._changed:
+                    number, self.opened = self.opened, self.opened + 1
+                    self._pairs[number] = client, server
+                    self._changed.notify_all()
+                self._start(partial(self._carry, number, client, server))
+
+    def _carry(self, number: int, client: socket.socket, server: socket.socket) -> None:
+        back = threading.Thread(target=self._pass_on, args=(server, client), name="relay", daemon=True)
+        back.start()
+        self._pass_on(client, server)
+        back.join()
+        with self._changed:
+            client.close()
+            server.close()
+            del self._pairs[number]
+            self.closed += 1
+            self._changed.notify_all()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(_CHUNK):
+                if not self._swallows:
+                    sink.sendall(data)
+        if not self._swallows:
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_WR)

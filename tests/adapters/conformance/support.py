@@ -1,0 +1,71 @@
+"""What the tests of the conformance suite say again and again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import uuid4
+
+from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
+from kalshi_fix_adapters.plan import Options
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.tls import Plaintext
+from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrderCancelReject, OrdType, Side
+from kalshi_fix_sansio.base import Message
+from tests.adapters.conformance.loops import LONG
+from tests.adapters.conftest import ME
+
+SYMBOL = MARKETS["prediction"][0].rules.ticker
+AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
+"""Connects again without waiting."""
+
+
+def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
+    """Arguments of a client of the sandbox's venue; one connection only unless a policy is given."""
+    chosen: Any = {**sandbox.options(ME, "prediction", session, key), "reconnect": None, **changes}
+    return cast("Options", chosen)
+
+
+def by_hand(sandbox: Sandbox, port: int, **changes: Any) -> Options:
+    """Arguments of a client of a peer without TLS on another port."""
+    return options(sandbox, port=port, tls=Plaintext(), **changes)
+
+
+def order(**changes: Any) -> NewOrderSingle:
+    """An order that rests."""
+    fields: dict[str, Any] = {
+        "cl_ord_id": str(uuid4()),
+        "symbol": SYMBOL,
+        "side": Side.BUY,
+        "ord_type": OrdType.LIMIT,
+        "price": "0.01",
+        "order_qty": 1,
+        **changes,
+    }
+    return NewOrderSingle(**fields)
+
+
+def report(number: int = 1) -> Message:
+    """Something that a venue may send."""
+    return OrderCancelReject(
+        order_id=str(number), cl_ord_id=str(number), ord_status="8", cxl_rej_response_to="1"
+    )
+
+
+async def acknowledged(client: Any, cl_ord_id: str | None = None) -> ExecutionReport:
+    """Wait for the report that an order is new."""
+    async for message in client.messages(LONG):
+        if (
+            isinstance(message, ExecutionReport)
+            and message.exec_type == ExecType.NEW
+            and cl_ord_id in {None, message.cl_ord_id}
+        ):
+            return message
+    raise AssertionError("no report came")
+
+
+async def event_of(client: Any, kind: type) -> Any:
+    """Wait for an event of a kind."""
+    async for event in client.events(LONG):
+        if isinstance(event, kind):
+            return event
+    raise AssertionError(f"no {kind.__name__} came")
