@@ -34,6 +34,6 @@ class Uncertainty(Enum):
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
     RESTARTED = "sent before the process started, and what came since cannot be asked for"
     NOT_RESENT = "the peer asked for it again, and it was not sent again"
-    ANSWERS_LOST = "the peer no longer has messages that may have answered it"
+    ANSWERS_LOST = "messages that may have answered it are lost, or were Rejects, which are never sent again"
     RESET = "the numbers were reset, and what came before cannot be asked for"
     STORE_FAILED = "the store failed, perhaps before it was sent"

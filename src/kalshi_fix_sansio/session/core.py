@@ -73,6 +73,13 @@ class Core:
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """What SessionEnded will say once the Logout handshake that this side began is over."""
 
+    def hand_over(self) -> list[Event]:
+        """Keep nothing that another session goes on with; return the events that wait."""
+        events, self.events = self.events, []
+        self.ledger = Ledger(self.ledger.store)
+        self.outbound.buffer.clear()
+        return events
+
     @property
     def store(self) -> MessageStore:
         """The numbers and messages that outlive the process."""
@@ -93,7 +100,7 @@ class Core:
 
     def tell(self, event: Event) -> None:
         """Tell the user something, before its number is counted."""
-        self.ledger.marks.append(self.ledger.expected)
+        self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)
 
     def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:

@@ -31,10 +31,13 @@ class Ledger:
         "_confirmed",
         "_counting",
         "_handed",
+        "_held_at",
         "_loaded",
+        "_sent_again",
         "_settled_by",
         "_settling",
         "_stale",
+        "_suspect_before",
         "_unsaved",
         "broken",
         "expected",
@@ -61,12 +64,17 @@ class Ledger:
         self._counting = True
         """Whether the peer's numbers are those that the store counts; they are not while it is asked for a
         reset."""
+        self._held_at = VOID
+        """The number beyond which the store must not advance for now; see `suspect`."""
+        self._suspect_before = 0
         self._settling: deque[tuple[int, Sequence[str]]] = deque()
         """Requests to be settled, each after the event of this running number."""
         self._settled_by: dict[str, int] = {}
         """The running number of the last event that settles a request."""
         self._by_number: dict[int, str] = {}
         """The ids of open requests by MsgSeqNum."""
+        self._sent_again: dict[str, int] = {}
+        """For open requests that the peer asked for again: which number was next when it got them."""
         self._loaded = False
         """Whether the store's requests have been taken up."""
         self._unsaved = False
@@ -75,6 +83,11 @@ class Ledger:
         """Whether something was recorded that only has to be durable in time."""
 
     # What the user has taken care of
+
+    @property
+    def mark(self) -> int:
+        """How far the store may advance once everything told so far is confirmed."""
+        return self._held_at or self.expected
 
     @property
     def unconfirmed(self) -> int:
@@ -102,7 +115,7 @@ class Ledger:
         if not self._counting or self.broken:
             return
         waiting = self._handed or self.marks
-        reached = waiting[0] if waiting else self.expected
+        reached = waiting[0] if waiting else self.mark
         if reached > self.store.next_incoming:
             self.store.advance_incoming(reached)
             self._stale = True
@@ -169,6 +182,7 @@ class Ledger:
             self._unsaved = self._stale = False
 
     def _void_marks(self) -> None:
+        self._held_at = VOID
         self.marks[:] = [VOID] * len(self.marks)
         self._handed = deque([VOID] * len(self._handed))
 
@@ -199,13 +213,40 @@ class Ledger:
             numbers = [number for number in self._by_number if begin <= number < end]
         return [self.open[self._by_number[number]] for number in numbers if number in self._by_number]
 
+    def sent_again(self, seq_num: int) -> None:
+        """The peer got the message of this number only now, so its answer is still to come."""
+        request_id = self._by_number.get(seq_num)
+        if request_id is not None:
+            self._sent_again[request_id] = self.store.next_outgoing
+
     def answered(self, request_ids: Sequence[str]) -> None:
         """The event that is told next settles these requests, once it is confirmed."""
         event = self._confirmed + len(self._handed) + len(self.marks)
         for request_id in request_ids:
             self._by_number.pop(self.open.pop(request_id).seq_num, None)
+            self._sent_again.pop(request_id, None)
             self._settled_by[request_id] = event
         self._settling.append((event, request_ids))
+
+    def suspect(self, sent_before: int) -> None:
+        """The peer will not send what it sent under the number expected next, and that may have answered a
+        request with a number below `sent_before`.
+
+        Until `release` says which have no answer after all that is still to come, the store stays where it
+        is: after a crash the same is found again.
+        """
+        oldest = next(iter(self.open.values()), None)
+        if oldest is not None and oldest.seq_num < sent_before:
+            self._held_at = self.mark
+            self._suspect_before = sent_before
+
+    def release(self) -> list[OpenRequest]:
+        """Return the suspected requests that have no answer now that everything has come."""
+        if not self._held_at:
+            return []
+        self._held_at = VOID
+        last = self._sent_again
+        return [r for r in self.open.values() if last.get(r.request_id, r.seq_num) < self._suspect_before]
 
     def doubt(self, requests: Iterable[OpenRequest]) -> None:
         """Record that no answer is to be waited for, before anything else leaves."""

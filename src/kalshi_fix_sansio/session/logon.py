@@ -401,6 +401,7 @@ class Handshake:
         number = logon.header.msg_seq_num
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
+            core.give_up_on(core.ledger.release(), Uncertainty.ANSWERS_LOST)
         else:
             self._recovery.too_high(number, None, now, unasked=unasked)
 

@@ -70,7 +70,7 @@ class Session:
             raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
         else:
             self._core = Core(config, continues._core.ledger)
-            self._core.events, continues._core.events = continues._core.events, []
+            self._core.events = continues._core.hand_over()
         self._receiver = Receiver(self._core)
         self._header_fields = frozenset(member.attribute for member in config.dialect.header.members)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {

@@ -136,26 +136,18 @@ class Recovery:
                 return
 
     def _tell_skipped(self, begin: int, end: int) -> None:
-        """Tell what will not come, and whose answer may have been among it.
-
-        Both are told before the numbers count, so that after a crash the loss is found again unless the user
-        has taken care of both.
-        """
-        core, why = self._core, self._skip_why
-        if why is Skip.FILL:
-            core.tell(SequenceSkipped(begin, end, gap_fill=True))
-            return
-        sent_before = self._sent_before
-        if why is Skip.RESET:
-            core.tell(SequenceSkipped(begin, end, gap_fill=False))
-            sent_before = core.store.next_outgoing
-        else:
+        """Tell what will not come. A gap fill, too, may stand for a Reject, which is never sent again."""
+        core = self._core
+        waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
+        core.ledger.suspect(self._sent_before if waited_for else core.store.next_outgoing)
+        if self._skip_why is Skip.LOST:
             core.tell(MessagesLost(begin, end))
-        unanswered = core.ledger.open.values()
-        core.give_up_on([r for r in unanswered if r.seq_num < sent_before], Uncertainty.ANSWERS_LOST)
+        else:
+            core.tell(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
         if self._core.state is not State.RECOVERING:
+            self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected < self._search.low:
             return
@@ -166,7 +158,9 @@ class Recovery:
         elif expected <= self._highest:
             self._ask(self._order[0] - 1 if self._order else self._highest, now)
         else:
+            unanswered = self._core.ledger.release()
             self._core.tell(GapClosed(expected))
+            self._core.give_up_on(unanswered, Uncertainty.ANSWERS_LOST)
             self._core.move(Input.PEER_CAUGHT_UP)
             self.forget()
 

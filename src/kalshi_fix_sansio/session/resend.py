@@ -111,6 +111,7 @@ class Resender:
             if core.config.resend_policy(message, age):
                 self._fill(job, stored.seq_num, now)
                 self._send_again(message, stored, now)
+                core.ledger.sent_again(stored.seq_num)
                 job.position = stored.seq_num + 1
                 job.resent += 1
                 if len(core.outbound.buffer) >= PAGE:
