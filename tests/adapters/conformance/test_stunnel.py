@@ -14,23 +14,19 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from kalshi_fix_adapters import blocking
-from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
+from kalshi_fix_adapters.cli.sandbox import Sandbox
 from kalshi_fix_adapters.errors import LogonFailedError
 from kalshi_fix_adapters.plan import Options
 from kalshi_fix_adapters.tls import Plaintext
 from kalshi_fix_adapters.venue.identities import Authority
-from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrdType, Side
-from kalshi_fix_sansio.events import CloseReason
-from tests.adapters.conftest import ME
+from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.support import acknowledged, event_of, options, order
 from tests.adapters.peers import unused_port
 
-LONG = 30.0
-"""Seconds after which a test gives up waiting for what must come."""
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kalshi-fix-sansio"
 CONFIGURATION = """
 foreground = yes
@@ -106,24 +102,9 @@ def tunnel(binary: str, folder: Path, host: str, port: int, ca_pem: str) -> Iter
         running.stop()
 
 
-def options(sandbox: Sandbox, through: Tunnel) -> Options:
-    return {
-        **sandbox.options(ME, "prediction", "KalshiNR"),
-        "host": "127.0.0.1",
-        "port": through.port,
-        "tls": Plaintext(),
-    }
-
-
-def order() -> NewOrderSingle:
-    return NewOrderSingle(
-        cl_ord_id=str(uuid4()),
-        symbol=MARKETS["prediction"][0].rules.ticker,
-        side=Side.BUY,
-        ord_type=OrdType.LIMIT,
-        price="0.01",
-        order_qty=1,
-    )
+def through(sandbox: Sandbox, running: Tunnel) -> Options:
+    """Arguments of a client without TLS."""
+    return options(sandbox, host="127.0.0.1", port=running.port, tls=Plaintext())
 
 
 @pytest.fixture
@@ -134,41 +115,48 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
         yield running
 
 
-def test_an_order_through_stunnel(sandbox: Sandbox, to_venue: Tunnel) -> None:
-    placed = order()
-    with blocking.order_entry(**options(sandbox, to_venue)) as client:
-        client.send(placed)
-        for message in client.messages(LONG):
-            if isinstance(message, ExecutionReport) and message.exec_type == ExecType.NEW:
-                assert message.cl_ord_id == placed.cl_ord_id
-                break
-        else:
-            pytest.fail("no report came")
-    assert client.ended is not None
-    assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
+def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
+    async def main() -> None:
+        async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
+            placed = order()
+            await client.send(placed)
+            await acknowledged(client, placed.cl_ord_id)
+        assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
+
+    loop.run(main)
 
 
-def test_stunnel_that_does_not_trust_the_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> None:
+def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
+    """A client cannot log on through this, and hears why as far as it can be told."""
+
+    async def main() -> None:
+        async with loop.client("KalshiNR", **through(sandbox, running)):
+            pytest.fail("it has connected")
+
+    with pytest.raises(LogonFailedError, match="closed the connection before it answered the Logon"):
+        loop.run(main)
+
+
+def test_stunnel_that_does_not_trust_the_venue(
+    binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
+) -> None:
     server, stranger = sandbox.server, Authority().certificate_pem.decode()
     port = server.port("prediction", "KalshiNR")
     with tunnel(binary, tmp_path, server.host, port, stranger) as running:
-        client = blocking.order_entry(**options(sandbox, running))
-        with pytest.raises(LogonFailedError, match="closed the connection before it answered the Logon"):
-            client.open()
+        refused(loop, sandbox, running)
         running.wait_for(re.compile("certificate verify failed"))
 
 
-def test_stunnel_with_nothing_behind_it(binary: str, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_stunnel_with_nothing_behind_it(binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox) -> None:
     with tunnel(binary, tmp_path, "127.0.0.1", unused_port(), sandbox.ca_pem) as running:
-        client = blocking.order_entry(**options(sandbox, running))
-        with pytest.raises(LogonFailedError, match="closed the connection before it answered the Logon"):
-            client.open()
+        refused(loop, sandbox, running)
 
 
-def test_stunnel_that_dies(sandbox: Sandbox, to_venue: Tunnel) -> None:
-    settings = {**options(sandbox, to_venue), "reconnect": None}
-    with blocking.order_entry(**settings) as client:  # type: ignore[arg-type]
-        to_venue.stop()
-        list(client.events(LONG))
-        assert client.ended is not None
-        assert client.ended.reason is CloseReason.CONNECTION_LOST
+def test_stunnel_that_dies(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
+    async def main() -> None:
+        async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
+            to_venue.stop()
+            ended = await event_of(client, SessionEnded)
+            assert ended.reason is CloseReason.CONNECTION_LOST
+
+    loop.run(main)

@@ -1,0 +1,237 @@
+"""Every client shows the same of its work, and none of its secrets."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.decode import decode
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.connection_events import ClientEvent, Connecting, Disconnected
+from kalshi_fix_adapters.observer import (
+    Direction,
+    HeartbeatTiming,
+    LogonTiming,
+    Observer,
+    OrderTiming,
+    Timing,
+)
+from kalshi_fix_adapters.wire_log import WireLog
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import decode as decoded
+from kalshi_fix_sansio.session.states import State
+from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import AT_ONCE, acknowledged, event_of, options, order
+from tests.adapters.conftest import ME
+
+DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
+
+
+@attrs.define(eq=False)
+class Notes(Observer):
+    """Keeps all that it is told."""
+
+    wire: dict[Direction, bytearray] = attrs.field(factory=lambda: {d: bytearray() for d in DIRECTIONS})
+    states: list[State] = attrs.field(factory=lambda: [State.DISCONNECTED])
+    events: list[ClientEvent] = attrs.field(factory=list)
+    timings: list[Timing] = attrs.field(factory=list)
+
+    def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+        self.wire[direction] += data
+
+    def on_state(self, old: State, new: State, now: Instant) -> None:
+        assert old is self.states[-1]
+        self.states.append(new)
+
+    def on_event(self, event: ClientEvent, now: Instant) -> None:
+        self.events.append(event)
+
+    def on_timing(self, timing: Timing, now: Instant) -> None:
+        self.timings.append(timing)
+
+    def frames(self) -> list[bytes]:
+        """All messages, those sent first."""
+        found = []
+        for data in self.wire.values():
+            framer = Framer()
+            framer.feed(bytes(data))
+            while isinstance(frame := framer.next(), Frame):
+                found.append(frame.data)
+        return found
+
+
+class Raising(Observer):
+    """Fails at the first thing that it is told, in every hook."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+        self.calls += 1
+        raise ValueError(data)
+
+    def on_event(self, event: ClientEvent, now: Instant) -> None:
+        self.calls += 1
+        raise ValueError(event)
+
+
+@pytest.fixture
+def everything() -> Iterator[io.StringIO]:
+    """All that any logger writes, tracebacks and all."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    root, ours = logging.getLogger(), logging.getLogger("kalshi_fix_adapters")
+    levels = root.level, ours.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    ours.setLevel(logging.DEBUG)
+    try:
+        yield text
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
+
+
+async def trade(client: Any) -> str:
+    """Send an order, have it reported, and ask for a Heartbeat; return the ClOrdID."""
+    placed = order()
+    await client.send(placed)
+    await acknowledged(client, placed.cl_ord_id)
+    assert await client.test_request(LONG) > 0
+    return placed.cl_ord_id
+
+
+def port_of(sandbox: Sandbox) -> int:
+    return sandbox.server.port("prediction", "KalshiNR")
+
+
+def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox) -> None:
+    notes = Notes()
+
+    async def main() -> str:
+        async with loop.client("KalshiNR", **options(sandbox, observer=notes)) as client:
+            return await trade(client)
+
+    cl_ord_id = loop.run(main)
+    assert notes.states == [
+        State.DISCONNECTED,
+        State.LOGON_SENT,
+        State.ESTABLISHED,
+        State.LOGOUT_SENT,
+        State.CLOSED,
+        State.DISCONNECTED,
+    ]
+    logon, first_report, heartbeat = notes.timings
+    assert isinstance(logon, LogonTiming)
+    assert min(logon.tcp, logon.tls, logon.logon) > 0
+    assert isinstance(first_report, OrderTiming)
+    assert (first_report.cl_ord_id, first_report.request) == (cl_ord_id, "NewOrderSingle")
+    assert first_report.seconds > 0
+    assert isinstance(heartbeat, HeartbeatTiming)
+    assert heartbeat.seconds > 0
+    assert [type(event) for event in notes.events] == [
+        *(Connecting, LoggedOn, MessageReceived, MessageReceived, HeartbeatReceived, SessionEnded),
+    ]
+    assert [decoded(frame).NAME for frame in notes.frames()] == [
+        *("Logon", "NewOrderSingle", "TestRequest", "Logout"),
+        *("Logon", "ExecutionReport", "ExecutionReport", "Heartbeat", "Logout"),
+    ]
+
+
+def test_an_observer_goes_on_over_connections(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    notes, path = Notes(), tmp_path / "wire.log"
+
+    async def main(relay: Relay) -> None:
+        settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=AT_ONCE)
+        async with loop.client("KalshiNR", **settings) as client:
+            await trade(client)
+            await loop.in_thread(relay.cut)
+            await event_of(client, Disconnected)
+            await event_of(client, LoggedOn)
+            await trade(client)
+
+    with Relay(port_of(sandbox)) as relay:
+        loop.run(lambda: main(relay))
+    assert [type(timing) for timing in notes.timings] == [LogonTiming, OrderTiming, HeartbeatTiming] * 2
+    assert notes.states.count(State.ESTABLISHED) == 2
+    assert notes.states[-1] is State.DISCONNECTED
+    text = path.read_text()
+    assert text.count(" connected to KalshiNR prediction at ") == text.count(" disconnected\n") >= 2
+
+
+def test_observers_that_raise_do_no_harm(loop: Loop, sandbox: Sandbox, everything: io.StringIO) -> None:
+    raising, other, notes = Raising(), Raising(), Notes()
+
+    async def main() -> None:
+        observers = [raising, notes, other]
+        async with loop.client("KalshiNR", **options(sandbox, observer=observers)) as client:
+            await trade(client)
+        assert client.ended.clean
+
+    loop.run(main)
+    assert (raising.calls, other.calls) == (1, 1)
+    assert len(notes.timings) == 3
+    assert everything.getvalue().count("Raising.on_event raised ValueError and is switched off") == 2
+
+
+def test_no_secret_is_shown_anywhere(
+    loop: Loop, sandbox: Sandbox, everything: io.StringIO, tmp_path: Path
+) -> None:
+    notes, raising = Notes(), Raising()
+    raising.on_event = notes.on_event  # type: ignore[method-assign]  # so that on_wire is the one to fail
+    path = tmp_path / "wire.log"
+    settings = options(sandbox, observer=[notes, raising], wire_log=path)
+
+    async def main() -> str:
+        client = loop.client("KalshiNR", **settings)
+        async with client:
+            await trade(client)
+        return repr(client)
+
+    shown = loop.run(main) + everything.getvalue() + path.read_text() + repr(notes.events)
+    logon: Any = decoded(notes.frames()[0])
+    key = sandbox.keys[ME, "prediction"][0].private_key_pem.decode()
+    secrets = [logon.raw_data.decode(), *(line for line in key.splitlines() if "-----" not in line)]
+    assert len(logon.raw_data) > 80
+    for secret in secrets:
+        assert secret not in shown
+        assert secret[8:40] not in shown
+    assert raising.calls == 1
+    for name in ("connection", "session", "wire"):
+        assert f"kalshi_fix_adapters.{name}: KalshiNR prediction: " in shown
+    assert shown.count("|35=D|") == 2  # in the wire log and by `logging`
+
+
+def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+    notes = Notes()
+
+    async def main() -> None:
+        with WireLog(tmp_path / "wire.log") as log:
+            async with loop.client("KalshiNR", **options(sandbox, observer=notes, wire_log=log)) as client:
+                await trade(client)
+            assert log.lost == 0
+
+    loop.run(main)
+    done = CliRunner().invoke(decode, [str(tmp_path / "wire.log")])
+    assert done.exit_code == 0, done.output
+    names = [line.split()[2] for line in done.output.splitlines() if line.startswith("line ")]
+    assert sorted(names) == sorted(decoded(frame).NAME for frame in notes.frames())
+    assert decoded(notes.frames()[0]).NAME == names[0] == "Logon"
+    lines = (tmp_path / "wire.log").read_text().splitlines()
+    assert lines[0].endswith(f" 1 connected to KalshiNR prediction at 127.0.0.1:{port_of(sandbox)}")
+    assert lines[-1].endswith(" 1 disconnected")
+    for frame in notes.frames():
+        if decoded(frame).NAME != "Logon":
+            assert any(line.endswith(frame.replace(b"\x01", b"|").decode()) for line in lines)

@@ -1,0 +1,101 @@
+"""Every client checks the other end in the same way, and says the same about it."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.errors import (
+    ConnectionFailedError,
+    HostNotFoundError,
+    PlaintextRefusedError,
+)
+from kalshi_fix_adapters.tls import Plaintext, Tls
+from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
+from tests.adapters.conformance.loops import Loop
+from tests.adapters.conformance.support import acknowledged, options, order
+from tests.adapters.peers import unused_port
+from tests.adapters.tls_cases import HOST, TLS_CASES, TlsCase
+
+NOWHERE = "192.0.2.1"
+"""RFC 5737: nobody's address."""
+
+
+def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
+    """What a client raises that cannot connect."""
+
+    async def main() -> None:
+        async with loop.client("KalshiNR", **options(sandbox, **changes)):
+            pytest.fail("it has connected")
+
+    with pytest.raises(KalshiFixError) as caught:
+        loop.run(main)
+    return caught.value
+
+
+@pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.name)
+def test_what_can_be_wrong_with_the_other_end(loop: Loop, sandbox: Sandbox, case: TlsCase) -> None:
+    case = attrs.evolve(case)
+    with case.serve() as port:
+        error = failure(loop, sandbox, host=HOST, port=port, tls=case.settings, timeout=case.timeout)
+    assert isinstance(error, ConnectionFailedError)
+    case.check(error, port)
+
+
+def test_what_can_stand_in_the_way(loop: Loop, sandbox: Sandbox) -> None:
+    unused = unused_port()
+    for changes, kind, text in (
+        (
+            {"port": unused},
+            ConnectionFailedError,
+            (
+                f"127.0.0.1:{unused} refused the connection; nothing listens there, so check the port, or "
+                "start what should (kalshi-fix venue)"
+            ),
+        ),
+        (
+            {"host": "venue.invalid"},
+            HostNotFoundError,
+            "the host venue.invalid has no known address; check its spelling and this machine's DNS",
+        ),
+        (
+            {"host": NOWHERE, "tls": Plaintext()},
+            PlaintextRefusedError,
+            (
+                f"plain TCP to {NOWHERE} would show everything on the way; use TLS, a TLS proxy on this "
+                "machine, or say Plaintext(allow_remote=True)"
+            ),
+        ),
+        (
+            {"tls": Tls(ca_file="missing.pem")},
+            ConfigurationError,
+            "the CA file missing.pem does not exist; give its path",
+        ),
+        (
+            {"tls": Tls(server_name=".")},
+            ConfigurationError,
+            "'.' is no host name; give one, or an address",
+        ),
+    ):
+        error = failure(loop, sandbox, **changes)
+        assert type(error) is kind
+        assert str(error) == text
+
+
+def test_a_pinned_venue(loop: Loop, sandbox: Sandbox) -> None:
+    shown = ssl.get_server_certificate((sandbox.server.host, sandbox.server.port("prediction", "KalshiNR")))
+    pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
+
+    async def main() -> None:
+        for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):
+            async with loop.client("KalshiNR", **options(sandbox, tls=tls)) as client:
+                placed = order()
+                await client.send(placed)
+                await acknowledged(client, placed.cl_ord_id)
+
+    loop.run(main)
