@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.dialer import Dialer, open_socket
+from kalshi_fix_adapters.dialer import Dialer, Stage, open_socket
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
     ConnectionFailedError,
@@ -81,7 +81,7 @@ def test_what_can_be_right_with_it(settings: Tls) -> None:
     assert shake_hands(settings, GOOD) in {"TLSv1.2", "TLSv1.3"}
 
 
-def _raiser(error: Exception) -> Callable[..., Any]:
+def _raiser(error: BaseException) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> None:
         raise error
 
@@ -227,6 +227,47 @@ def test_what_openssl_says_is_put_into_words() -> None:
     assert str(dialer.not_secured(_ssl_error("BAD_ECPOINT"))).startswith(
         "the TLS handshake with venue:1 failed"
     )
+
+
+def test_what_an_event_loop_wraps_the_cause_in_makes_no_difference() -> None:
+    dialer = Dialer("::1", 1, Tls(), 10)
+    refused = ConnectionRefusedError()
+    chained = RuntimeError("broken")
+    chained.__cause__ = ExceptionGroup("all of them", [ValueError(), refused])
+    group = ExceptionGroup("all of them", [refused, ValueError()])
+    for error in (refused, group):
+        assert str(dialer.not_connected(error)).startswith("[::1]:1 refused the connection")
+    assert "(no address)" in str(dialer.not_connected(chained))  # the first of a group speaks for it
+    wrapped = RuntimeError("broken")
+    wrapped.__context__ = _ssl_error("WRONG_VERSION_NUMBER")
+    assert str(dialer.not_secured(wrapped)).startswith("[::1]:1 does not speak TLS")
+    endless = RuntimeError("broken")
+    endless.__context__ = ValueError()
+    endless.__context__.__context__ = endless
+    assert "(end of file)" in str(dialer.not_secured(endless))
+    assert "(no address)" in str(dialer.not_connected(None))
+
+
+def test_an_address_that_is_not_found_in_time() -> None:
+    text = str(Dialer("venue", 1, Tls(), 2.5).late(Stage.RESOLVE))
+    assert text == (
+        "venue has not been resolved to an address within 2.5 s; check this machine's DNS, or allow more time"
+    )
+
+
+def test_an_interrupt_closes_what_was_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[socket.socket] = []
+    monkeypatch.setattr(socket.socket, "connect", _raiser(KeyboardInterrupt()))
+    close = socket.socket.close
+
+    def closing(opened: socket.socket) -> None:
+        closed.append(opened)
+        close(opened)
+
+    monkeypatch.setattr(socket.socket, "close", closing)
+    with pytest.raises(KeyboardInterrupt):
+        open_socket(HOST, 1, Plaintext(), 10)
+    assert len(closed) == 1
 
 
 def _ssl_error(reason: str) -> ssl.SSLError:
