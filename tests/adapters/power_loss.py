@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,8 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 
 SECTOR = 512
 _LOG_HEADER, _FRAME_HEADER = 32, 24
+_BACKFILLED = 96
+"""Where in the log's index (`-shm`) SQLite says how many frames a checkpoint has copied."""
 
 
 @attrs.frozen
@@ -43,8 +46,10 @@ class Files:
     def write(self, path: Path) -> Path:
         """Put them where a store may be opened."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.database)
-        log_of(path).write_bytes(self.log)
+        for target, data in ((path, self.database), (log_of(path), self.log)):
+            # Some file systems wait for the disk when a file is written over, but not for a new one.
+            target.unlink(missing_ok=True)
+            target.write_bytes(data)
         return path
 
     def cut(self, length: int, rest: bytes = b"") -> Files:
@@ -58,17 +63,16 @@ def log_of(path: Path) -> Path:
 
 
 def sectors_mixed(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
-    """Return `new`, of which from a position on some sectors were not written over `old`, in no order."""
+    """Return `new` written over `old`, of which from a position on some sectors did not reach the disk, in no
+    order; where there was nothing before, zeros or the end of the file are found in their place."""
     mixed = bytearray(new)
-    for at in range(begin - begin % SECTOR, len(new), SECTOR):
+    for first in range(begin, len(new), SECTOR):
         if random.random() < 0.5:
-            first = max(at, begin)
-            before = old[first : at + SECTOR]
-            mixed[first : first + len(before)] = before
-            if len(before) < min(at + SECTOR, len(new)) - first and random.random() < 0.5:
-                mixed[first + len(before) : at + SECTOR] = bytes(
-                    min(at + SECTOR, len(new)) - first - len(before)
-                )
+            end = min(first + SECTOR, len(new))
+            mixed[first:end] = old[first:end].ljust(end - first, b"\0")
+    if random.random() < 0.5:
+        del mixed[random.randrange(begin, len(new) + 1) :]
+        mixed += old[len(mixed) :]
     return bytes(mixed)
 
 
@@ -97,7 +101,7 @@ class Disk:
         self._remember = remember
         self._full = False
         self._salts = b""
-        self._end = 0
+        self._end = self._frame = 0
 
     def open(self, owner: StoreOwner, **options: Any) -> SqliteStore:
         """Open the store, watching it. What a former process has left counts as being on the disk."""
@@ -120,6 +124,11 @@ class Disk:
 
         return WatchedStore(self.path, owner=owner, **options)
 
+    @property
+    def all_synced(self) -> bool:
+        """Whether every commit is on the disk."""
+        return self.synced == self._end
+
     def files(self) -> Files:
         """Return the files as they are: as the next process finds them if this one is killed."""
         return Files.read(self.path)
@@ -132,16 +141,19 @@ class Disk:
         return files.cut(end, rest)
 
     def within_last_commit(self, random: Random) -> Files:
-        """Return the files as they may be if the power failed while the last commit was being written.
+        """Return the files as they may be if the power failed while the last commit was being written, but
+        before the checkpoint that it may have ended with."""
+        if self.restarted and random.random() < 0.1:
+            return self.before
+        # SQLite waits for the header of a log that begins anew before it writes frames.
+        begin = _LOG_HEADER if self.restarted else self.synced_before
+        return attrs.evolve(self.before, log=sectors_mixed(self.before.log, self.files().log, random, begin))
 
-        The database differs from what it was before only if the commit made a checkpoint, and by then its
-        log was on the disk.
-        """
+    def within_checkpoint(self, random: Random) -> Files:
+        """Return the files as they may be if the power failed during the checkpoint that the last commit
+        ended with. By then all of the log is on the disk."""
         files = self.files()
-        if files.database != self.before.database and random.random() < 0.5:
-            return attrs.evolve(files, database=sectors_mixed(self.before.database, files.database, random))
-        begin = 0 if self.restarted else self.synced_before
-        return Files(self.before.database, sectors_mixed(self.before.log, files.log, random, begin))
+        return attrs.evolve(files, database=sectors_mixed(self.before.database, files.database, random))
 
     def _watch(self, statement: str) -> None:
         if statement == "COMMIT" and self._remember:
@@ -154,8 +166,13 @@ class Disk:
             self.commits += 1
             self.synced_before = self.synced
             self._follow_log()
-            if self._full:
-                self.synced = self._end
+            self.synced = self._end if self._full else max(self.synced, self._checkpointed())
+
+    def _checkpointed(self) -> int:
+        """Return the length of the log that was copied into the database, and was on the disk before that."""
+        with self.path.with_name(self.path.name + "-shm").open("rb") as index:
+            index.seek(_BACKFILLED)
+            return _LOG_HEADER + int.from_bytes(index.read(4), sys.byteorder) * self._frame
 
     def _follow_log(self) -> None:
         """Find the end of the log; if it was begun anew, all that was in it before is in the database."""
@@ -163,19 +180,19 @@ class Disk:
             header = log.read(_LOG_HEADER)
             if len(header) < _LOG_HEADER:
                 return
-            page_size = struct.unpack(">I", header[8:12])[0]
+            self._frame = _FRAME_HEADER + struct.unpack(">I", header[8:12])[0]
             salts = header[16:24]
             self.restarted = salts != self._salts
             if self.restarted:
                 self.checkpoints += bool(self._salts)
                 self._salts, self._end = salts, _LOG_HEADER
-                self.synced = 0
+                self.synced = _LOG_HEADER
             while True:
                 log.seek(self._end)
                 frame = log.read(_FRAME_HEADER)
                 if frame[8:16] != salts:
                     return
-                self._end += _FRAME_HEADER + page_size
+                self._end += self._frame
 
 
 class _Watched(sqlite3.Connection):

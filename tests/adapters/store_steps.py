@@ -1,0 +1,74 @@
+"""Steps that change a store, each in one commit, and each known by its number alone: after a crash a store
+must be where some number of steps has led. The memory store tells where that is.
+
+As a program, `python -m tests.adapters.store_steps PATH SYNC`, it reads numbers of steps from its standard
+input; for each it forks a child that prints its process id and then goes on from that step, printing the
+number of each step that is done, until it is killed; then it prints "dead".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from kalshi_fix_sansio.session import MemoryStore, MessageStore
+from tests.adapters.stores import asked, contents, opened, send
+
+KEEP = 15
+
+
+def step(store: MessageStore, number: int) -> bool:
+    """Take one step; say whether it must outlive a loss of power."""
+    kind = number % 12
+    if kind == 11:
+        store.advance_incoming(store.next_incoming + 3)
+        return False
+    if kind == 10:
+        store.settle_requests([str(number - 6), str(number - 3)])
+        store.advance_incoming(store.next_incoming + 1)
+        return False
+    if kind == 9 and number % 5 == 0:
+        store.reset(unanswered=True)
+        store.record_sent(1, None)
+    elif kind == 0:
+        store.reset_answered()
+        store.advance_incoming(store.next_incoming + 1)
+    else:
+        if kind == 5:
+            store.record_sent(store.next_outgoing, None)
+        if kind == 4 or kind == 7:
+            store.record_request(asked(str(number), store.next_outgoing))
+        send(store, 1 + kind % 3, size=number * 37 % 700)
+    store.commit()
+    return True
+
+
+def states() -> Iterator[tuple[Any, ...]]:
+    """Yield the contents of a store after no step, one step, two steps, and so on."""
+    store = MemoryStore(max_messages=KEEP)
+    yield contents(store)
+    for number in count(1):
+        step(store, number)
+        yield contents(store)
+
+
+def run(path: Path, sync: str, done: int) -> None:
+    """Take step after step, and print the number of each once it is done."""
+    store = opened(path, sync=sync, max_messages=KEEP)
+    os.write(1, b"%d\n" % os.getpid())
+    for number in count(done + 1):
+        step(store, number)
+        os.write(1, b"%d\n" % number)
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            run(Path(sys.argv[1]), sys.argv[2], int(line))
+        os.waitpid(child, 0)
+        os.write(1, b"dead\n")

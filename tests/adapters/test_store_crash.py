@@ -1,0 +1,165 @@
+"""The durable store after its process was killed, or its machine went dark, at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.store_sqlite import read_summary
+from tests.adapters.power_loss import Disk
+from tests.adapters.store_steps import KEEP, states, step
+from tests.adapters.stores import FILE, OWNER, contents, opened
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+State = tuple[Any, ...]
+
+
+class Course:
+    """The contents of a store after each number of steps."""
+
+    def __init__(self) -> None:
+        self._states = states()
+        self._known: list[State] = []
+
+    def after(self, number: int) -> State:
+        while len(self._known) <= number:
+            self._known.append(next(self._states))
+        return self._known[number]
+
+    def which(self, state: State, first: int, last: int) -> int:
+        """Return the number of steps, from the first to the last, that lead to this state."""
+        [number] = [number for number in range(first, last + 1) if self.after(number) == state]
+        return number
+
+
+def found(path: Path) -> State:
+    """What a store holds when it is opened again."""
+    with opened(path, sync="normal", max_messages=KEEP) as store:
+        return contents(store)
+
+
+def glimpse(path: Path) -> State:
+    """What can be seen of it without opening it for use."""
+    seen = read_summary(path)
+    ends = (seen.oldest, seen.newest)
+    numbers = (seen.next_outgoing, seen.next_incoming, seen.oldest_kept, seen.reset_unanswered)
+    return (*numbers, seen.kept, *ends, seen.open_requests)
+
+
+def glimpsed(state: State) -> State:
+    """What can be seen of a state in that way."""
+    *numbers, messages, requests = state
+    ends = (messages[0], messages[-1]) if messages else (None, None)
+    return (*numbers, len(messages), *ends, requests)
+
+
+# --- the process dies
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_a_process_killed_at_any_moment_leaves_every_step_that_it_told_of(tmp_path: Path, sync: str) -> None:
+    random, course, done, path = Random(4), Course(), 0, tmp_path / FILE
+    command = [sys.executable, "-m", "tests.adapters.store_steps", str(path), sync]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for kill in range(40):
+            print(done, file=process.stdin, flush=True)
+            victim = int(process.stdout.readline())
+            lines = [process.stdout.readline() for _ in range(random.randrange(1, 60))]
+            os.kill(victim, signal.SIGKILL)
+            lines += iter(process.stdout.readline, "dead\n")
+            told = int(lines[-1])
+            if kill % 2:
+                done = course.which(found(path), told, told + 1)
+            else:  # and leave it as it is to the next process
+                [done] = [n for n in (told, told + 1) if glimpsed(course.after(n)) == glimpse(path)]
+        process.stdin.close()
+    assert done > 400
+
+
+# --- the machine goes dark
+
+
+def with_small_pages(path: Path) -> None:
+    """Let an empty store have pages of 512 bytes, so that every byte of a commit can be tried."""
+    opened(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(
+            "PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM; PRAGMA journal_mode = WAL"
+        )
+
+
+@pytest.mark.parametrize("rest", [b"", bytes(600), bytes(range(256)) * 3], ids=["cut", "zeros", "garbage"])
+def test_a_commit_cut_at_any_byte_is_there_as_a_whole_or_not_at_all(tmp_path: Path, rest: bytes) -> None:
+    course, disk = Course(), Disk(tmp_path / FILE)
+    with_small_pages(disk.path)
+    torn = tmp_path / "torn" / FILE
+    with disk.open(OWNER, sync="full", max_messages=KEEP) as store:
+        for number in range(1, 5):
+            step(store, number)
+            files = disk.files()
+            assert disk.synced == len(files.log)
+            if number not in (3, 4):  # one message; two, and a request
+                continue
+            before, after = glimpsed(course.after(number - 1)), glimpsed(course.after(number))
+            seen = []
+            for length in range(disk.synced_before, disk.synced):
+                files.cut(length, rest).write(torn)
+                seen.append(glimpse(torn))
+            assert seen == [before] * len(seen)
+            files.cut(disk.synced, rest).write(torn)
+            assert glimpse(torn) == after
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_after_a_loss_of_power_everything_synced_is_there(tmp_path: Path, sync: str) -> None:
+    random, course = Random(5), Course()
+    disk = Disk(tmp_path / FILE, checkpoint_pages=20)
+    torn = tmp_path / "torn" / FILE
+    safe = lost = 0
+    with disk.open(OWNER, sync=sync, max_messages=KEEP) as store:
+        for number in range(1, 150):
+            commits = disk.commits
+            must_last = step(store, number)
+            assert disk.commits == commits + 1
+            if disk.restarted:  # the log is begun anew only when all that was in it is in the database
+                safe = number - 1
+            disk.within_last_commit(random).write(torn)
+            course.which(found(torn), safe, number)
+            if disk.all_synced:
+                safe = number
+            assert disk.all_synced or not must_last or sync == "normal"
+            disk.after_power_loss(random).write(torn)
+            lost += number - course.which(found(torn), safe, number)
+    assert disk.checkpoints > 5
+    # With "full", only what nobody depends on: which of the peer's messages were handled since the last send.
+    assert 0 < lost < 40 if sync == "full" else lost > 100
+
+
+def test_a_checkpoint_torn_by_a_loss_of_power_loses_nothing(tmp_path: Path) -> None:
+    random, course = Random(6), Course()
+    disk = Disk(tmp_path / FILE, checkpoint_pages=20)
+    torn = tmp_path / "torn" / FILE
+    checkpoints = 0
+    with disk.open(OWNER, sync="normal", max_messages=KEEP) as store:
+        for number in range(1, 120):
+            step(store, number)
+            if disk.files().database == disk.before.database:
+                continue
+            checkpoints += 1
+            for _ in range(10):
+                disk.within_checkpoint(random).write(torn)
+                assert found(torn) == course.after(number)
+    assert checkpoints > 5

@@ -1,0 +1,400 @@
+"""The durable store as its users meet it: names, owners, retention, one process at a time, errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
+from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.session import MessageStore
+from tests.adapters.stores import FILE, OWNER, asked, contents, kept, opened, send, stored
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def python(program: str, *arguments: str | Path) -> str:
+    """Run a program in another process; return what it prints."""
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+# --- files and owners
+
+
+def test_a_store_is_a_message_store(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        as_protocol: MessageStore = store
+        assert (as_protocol.next_outgoing, as_protocol.next_incoming, as_protocol.oldest_kept) == (1, 1, 1)
+        assert store.path == (tmp_path / FILE).resolve()
+        assert store.owner == OWNER
+
+
+def test_everything_is_there_again_when_it_is_opened_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        send(store, 3)
+        store.record_sent(4, None)
+        store.advance_incoming(7)
+        store.record_request(asked("order-1", 2))
+        before = contents(store)
+    with opened(tmp_path) as store:
+        assert contents(store) == before
+        store.reset(unanswered=True)
+    with opened(tmp_path) as store:
+        assert contents(store) == (1, 1, 1, True, (), (asked("order-1", 2),))
+
+
+def test_each_owner_has_a_file_of_a_plain_name(tmp_path: Path) -> None:
+    path = store_path(tmp_path, OWNER)
+    assert path == store_path(str(tmp_path), OWNER)
+    assert path.parent == tmp_path
+    assert path.name.startswith("demo-prediction-3a6b0c1e_52d5_4d06_9d3e_0a4f3d1c9b77-KalshiRT-")
+    others = [
+        attrs.evolve(OWNER, environment="production"),
+        attrs.evolve(OWNER, product="margin"),
+        attrs.evolve(OWNER, target_comp_id="KalshiPT"),
+        attrs.evolve(OWNER, target_comp_id="kalshirt"),
+        attrs.evolve(OWNER, sender_comp_id="../../etc/passwd\0"),
+        attrs.evolve(OWNER, sender_comp_id="../../etc/passwd "),
+        attrs.evolve(OWNER, sender_comp_id="x" * 300),
+        attrs.evolve(OWNER, sender_comp_id="x" * 301),
+    ]
+    names = {store_path(tmp_path, owner).name for owner in others}
+    assert len(names) == len(others)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+\.sqlite3", name) for name in names)
+    assert max(map(len, names)) < 150
+
+
+def test_what_is_made_is_readable_by_its_user_alone(tmp_path: Path) -> None:
+    path = store_path(tmp_path / "new" / "stores", OWNER)
+    with opened(path) as store:
+        send(store, 1)
+        store.commit()
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert len(modes) == 4
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_file_of_another_session_is_refused(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    other = attrs.evolve(OWNER, target_comp_id="KalshiPT", environment="production")
+    with pytest.raises(StoreError) as refused:
+        SqliteStore(tmp_path / FILE, owner=other)
+    assert f"belongs to {OWNER}, not to {other}" in str(refused.value)
+    assert str(OWNER) == "KalshiRT as 3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77 (demo, prediction)"
+    opened(tmp_path).close()
+
+
+@pytest.mark.parametrize(
+    "options", [{"sync": "off"}, {"max_messages": -1}, {"max_age": timedelta(seconds=-1)}]
+)
+def test_settings_that_make_no_sense(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="must"):
+        opened(tmp_path, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- recording, committing, closing
+
+
+def test_what_is_recorded_can_be_read_before_it_is_committed(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        send(store, 2)
+        store.commit()
+        send(store, 2)
+        store.record_request(asked("b"))
+        assert kept(store) == [1, 2, 3, 4]
+        assert store.find(4) == stored(4, 4)
+        assert store.open_requests() == (asked("b"),)
+        assert read_summary(store.path).next_outgoing == 3
+
+
+def test_a_resend_goes_on_while_more_is_recorded_and_committed(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        send(store, 100)
+        store.commit()
+        send(store, 2)
+        again = store.sent_between(1, 103)
+        numbers = [next(again).seq_num for _ in range(50)]
+        store.commit()
+        send(store, 3)
+        numbers += [message.seq_num for message in again]
+        assert numbers == list(range(1, 104))
+
+
+def test_the_peers_numbers_are_written_at_once_and_go_with_a_commit_that_is_due(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.advance_incoming(5)
+        assert read_summary(store.path).next_incoming == 5
+        send(store, 1)
+        store.advance_incoming(6)
+        assert read_summary(store.path).next_incoming == 5
+        store.commit()
+        assert read_summary(store.path).next_incoming == 6
+        store.settle_requests(["unknown"])
+        store.advance_incoming(6)
+        store.advance_incoming(3)
+        assert (store.next_incoming, read_summary(store.path).next_incoming) == (6, 6)
+
+
+def test_a_reset_and_what_follows_are_one_change(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        send(store, 3)
+        store.advance_incoming(9)
+        store.record_request(asked("a"))
+        store.commit()
+        store.reset(unanswered=True)
+        store.record_sent(1, None)
+        store.record_request(asked("b"))
+        assert read_summary(store.path).next_outgoing == 4
+        store.commit()
+        seen = read_summary(store.path)
+        assert (seen.next_outgoing, seen.next_incoming, seen.kept, seen.reset_unanswered) == (2, 1, 0, True)
+        assert seen.open_requests == (asked("a"), asked("b"))
+
+
+def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    send(store, 1)
+    store.close()
+    store.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, f"{FILE}.lock"]
+    for use in (store.commit, store.open_requests, lambda: store.find(1), lambda: store.record_sent(2, None)):
+        with pytest.raises(StoreError, match="is closed"):
+            use()
+    assert store.next_outgoing == 2
+    with opened(tmp_path) as store:
+        assert kept(store) == [1]
+
+
+def test_any_thread_may_use_and_close_it(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+
+    def use() -> None:
+        send(store, 1)
+        store.commit()
+        store.close()
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert read_summary(tmp_path / FILE).next_outgoing == 2
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**70])
+def test_numbers_that_no_file_holds(tmp_path: Path, number: int) -> None:
+    with opened(tmp_path) as store:
+        send(store, 1)
+        store.commit()
+        assert store.find(number) is None
+        assert list(store.sent_between(1, number)) == [stored(1, 1)]
+        store.advance_incoming(2**63 - 1)
+    with opened(tmp_path) as store:
+        assert store.next_incoming == 2**63 - 1
+        store.reset()
+        with pytest.raises(StoreError, match="is too large"):
+            store.advance_incoming(max(number, 2**63))
+
+
+def test_the_last_number_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.store.LARGEST_NUMBER", 3)
+    with opened(tmp_path) as store:
+        send(store, 2)
+        store.commit()
+        with pytest.raises(StoreError, match="no numbers beyond 3"):
+            store.record_sent(3, None)
+
+
+def test_a_number_is_never_taken_twice(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        send(store, 3)
+        store.commit()
+        with pytest.raises(StoreError, match="number 3 was to be taken, but 4 comes next"):
+            store.record_sent(3, None)
+        with pytest.raises(StoreError, match="close this store and open the file again"):
+            store.commit()
+    with opened(tmp_path) as store:
+        assert store.next_outgoing == 4
+
+
+def test_an_interrupted_commit_ends_the_use_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(tmp_path) as store:
+        send(store, 1)
+        store.commit()
+        send(store, 1)
+        with monkeypatch.context() as patched:
+            patched.setattr("kalshi_fix_adapters.store_sqlite.file.numbers_row", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                store.commit()
+        with pytest.raises(StoreError, match="something interrupted it"):
+            store.commit()
+    with opened(tmp_path) as store:
+        assert kept(store) == [1]
+
+
+# --- retention
+
+
+def test_messages_that_are_too_many_or_too_old_are_forgotten_at_a_commit(tmp_path: Path) -> None:
+    with opened(tmp_path, max_messages=3) as store:
+        send(store, 5)
+        assert kept(store) == [1, 2, 3, 4, 5]
+        store.commit()
+        assert (kept(store), store.oldest_kept) == ([3, 4, 5], 3)
+        assert store.find(2) is None
+    with opened(tmp_path, max_age=timedelta(seconds=10)) as store:
+        store.record_sent(6, stored(6, 14.5))
+        store.commit()
+        assert (kept(store), store.oldest_kept) == ([5, 6], 5)
+
+
+def test_the_file_stays_small_however_many_messages_go_through(tmp_path: Path) -> None:
+    def size() -> int:
+        return sum(path.stat().st_size for path in tmp_path.iterdir())
+
+    with opened(tmp_path, sync="normal", max_messages=1000) as store:
+        sizes = []
+        for _ in range(20):
+            for _ in range(100):
+                send(store, 100, size=60)
+                store.record_request(asked(str(store.next_outgoing)))
+                store.settle_requests([str(store.next_outgoing - 1000)])
+                store.commit()
+            sizes.append(size())
+        assert store.next_outgoing == 200_001
+        assert len(kept(store)) == 1000
+    assert max(sizes) < 6_000_000
+    assert max(sizes[2:]) <= sizes[1] * 1.1
+    assert size() < 600_000
+
+
+# --- one process at a time
+
+
+TRY = """
+import sys
+from kalshi_fix_sansio.errors import StoreError
+from tests.adapters.stores import opened
+from pathlib import Path
+try:
+    opened(Path(sys.argv[1])).close()
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_second_process_is_refused_and_told_which_one_has_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        said = python(TRY, store.path)
+        assert said.startswith(f"{store.path} is in use by process {os.getpid()}:")
+    assert python(TRY, store.path) == ""
+
+
+def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with opened(tmp_path):
+        with pytest.raises(StoreError, match="is in use by this process already"):
+            opened(tmp_path / "link")
+        (tmp_path / f"{FILE}.lock").write_text("nonsense")
+        with pytest.raises(StoreError, match="is in use by another process"):
+            opened(tmp_path)
+    opened(tmp_path).close()
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from kalshi_fix_sansio.errors import StoreError
+from tests.adapters.stores import kept, opened, send
+
+store = opened(Path(sys.argv[1]), sync="normal")
+send(store, 2)
+store.commit()
+send(store, 1)
+ready, go = os.pipe(), os.pipe()
+child = os.fork()
+if not child:
+    for use in (store.commit, store.open_requests, lambda: store.find(1), lambda: send(store, 1)):
+        try:
+            use()
+        except StoreError as error:
+            assert "before a fork" in str(error), error
+        else:
+            os._exit(1)
+    store.close()
+    del store
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os._exit(0)
+os.read(ready[0], 1)
+store.commit()
+send(store, 1)
+assert kept(store) == [1, 2, 3, 4]
+store.close()
+# The child still lives, and holds nothing.
+with opened(Path(sys.argv[1])) as store:
+    assert kept(store) == [1, 2, 3, 4]
+os.write(go[1], b"x")
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from tests.adapters.stores import opened, send
+
+store = opened(Path(sys.argv[1]))
+send(store, 1)
+store.commit()
+if not os.fork():
+    os.close(1)
+    os.close(2)
+    os.read(0, 1)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_cannot_use_it_and_does_not_disturb_its_parent(tmp_path: Path) -> None:
+    python(FORK, tmp_path)
+    with opened(tmp_path) as store:
+        assert kept(store) == [1, 2, 3, 4]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_that_outlives_its_parent_does_not_keep_the_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.wait(60) == 0
+        with opened(tmp_path) as store:
+            assert kept(store) == [1]
+
+
+def test_the_owner_is_not_guessed_from_the_name(tmp_path: Path) -> None:
+    other = StoreOwner(environment="demo", product="margin", sender_comp_id="me", target_comp_id="KalshiRT")
+    SqliteStore(store_path(tmp_path, OWNER), owner=other).close()
+    with pytest.raises(StoreError, match="belongs to KalshiRT as me"):
+        opened(store_path(tmp_path, OWNER))
