@@ -1,4 +1,4 @@
-"""Server certificates that are wrong in one way."""
+"""Server certificates that are wrong in one way, and in no other that newer Pythons look at."""
 
 from __future__ import annotations
 
@@ -49,8 +49,12 @@ class Issuer:
         names: Sequence[str] = ("127.0.0.1",),
         authority: bool = False,
     ) -> x509.Certificate:
-        return _builder(subject, self._name, key, begin, end, names, authority=authority).sign(
-            self._key, hashes.SHA256()
+        return (
+            _builder(subject, self._name, key, begin, end, names, authority=authority)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+            .sign(self._key, hashes.SHA256())
         )
 
 
@@ -92,6 +96,22 @@ def _builder(
         .not_valid_after(now + end)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_key_usage(authority=authority), critical=True)
+    )
+
+
+def _key_usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
