@@ -162,6 +162,42 @@ def venue(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         process.kill()
 
 
+SLOW_TO_STOP = """
+import asyncio
+from kalshi_fix_adapters.cli import main
+from kalshi_fix_adapters.venue.server import VenueServer
+
+async def stop(server):
+    print("stopping", flush=True)
+    await asyncio.Event().wait()
+
+VenueServer.stop = stop
+main()
+"""
+
+
+def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "sandbox"
+    command = [sys.executable, "-c", SLOW_TO_STOP, "venue", "--folder", str(folder)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if line.startswith("# one more key"):
+                break
+        process.send_signal(signal.SIGINT)
+        assert any(line == "stopping\n" for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 1
+        said = process.stderr.read()
+    assert "never awaited" not in said
+    assert "Traceback" not in said
+    assert said.strip() == "Aborted!"
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_venue_serves_what_it_prints_until_it_is_stopped(
     venue: tuple[subprocess.Popen[str], Path], stop: signal.Signals

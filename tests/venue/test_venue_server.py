@@ -185,6 +185,24 @@ def test_stopping_cuts_the_connections(authority: Authority) -> None:
         server.inspect(lambda venue: venue)
 
 
+def test_a_server_that_was_down_goes_on_with_what_was_traded(authority: Authority) -> None:
+    with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
+        port = server.port(*NR)
+        with closing(Wire(server, authority, "ann")) as ann:
+            ann.wait_for(LoggedOn)
+            ann.session.send(order("a1", Side.BUY, 5, "0.40"), now())
+            assert [ann.report().exec_type for _ in range(2)] == ["A", "0"]
+            with server.down():
+                assert ann.socket.recv(1) == b""
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection((server.host, port), PATIENCE)
+        assert server.port(*NR) == port
+        with closing(Wire(server, authority, "bob")) as bob:
+            bob.wait_for(LoggedOn)
+            bob.session.send(order("b1", Side.SELL, 5, "0.40"), now())
+            assert [bob.report().exec_type for _ in range(2)] == ["A", "F"]
+
+
 def test_a_port_that_is_taken_is_told_and_leaves_nothing_behind(authority: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]

@@ -3,6 +3,7 @@ a book."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -94,10 +95,12 @@ class Sandbox:
         )
 
     def __enter__(self) -> Self:
-        self.server.__enter__()
-        for product, markets in MARKETS.items():
-            for market in markets:
-                self._rest_house_orders(product, market)
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(self.server)
+            for product, markets in MARKETS.items():
+                for market in markets:
+                    self._rest_house_orders(product, market)
+            undo.pop_all()
         return self
 
     def __exit__(

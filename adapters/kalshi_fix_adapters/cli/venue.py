@@ -34,7 +34,7 @@ ENVIRONMENT_FILE = "env.sh"
     help="Listen on this port and the ones after it; on any free ports by default.",
 )
 def venue(folder: Path | None, first_port: int | None) -> None:
-    """Run the simulated Kalshi on loopback TLS ports until Ctrl-C.
+    """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
     It makes a certificate authority and API keys of its own and prints the variables that clients need.
     What is traded there is gone when it ends.
@@ -74,12 +74,23 @@ def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[str]]:
     try:
         yield exports
     finally:
-        for path in (
-            *(path for files in keys.values() for _, path in files),
-            Sandbox.ca_path(folder),
-            folder / ENVIRONMENT_FILE,
-        ):
-            path.unlink(missing_ok=True)
+        with _uninterrupted():
+            for path in (
+                *(path for files in keys.values() for _, path in files),
+                Sandbox.ca_path(folder),
+                folder / ENVIRONMENT_FILE,
+            ):
+                path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Have Ctrl-C wait for the end of a short block: no key is left behind by impatience."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _exports(sandbox: Sandbox, folder: Path, keys: dict[str, list[tuple[str, Path]]]) -> list[str]:

@@ -7,13 +7,15 @@ its own (`with VenueServer(...)`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from kalshi_fix_adapters.venue.config import VenueConfig
 from kalshi_fix_adapters.venue.driver import Connection, Driver
@@ -41,7 +43,10 @@ def all_ports() -> tuple[Port, ...]:
 
 
 class VenueServer:
-    """A `Venue` that listens on one TLS port per product and session type. It can be started once."""
+    """A `Venue` that listens on one TLS port per product and session type.
+
+    It can be stopped and started again: what is traded is kept, and so are the ports.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class VenueServer:
         self._listeners: list[asyncio.Server] = []
         self._bound: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
+        self._task: asyncio.Task[None] | None = None
+        """What another thread waits for."""
 
     def port(self, product: str, session_type: str) -> int:
         """Return the TCP port of a session type, once the server listens.
@@ -96,7 +103,7 @@ class VenueServer:
                     ssl_shutdown_timeout=TLS_TIMEOUT,
                 )
                 self._listeners.append(listener)
-                self._bound[key] = listener.sockets[0].getsockname()[1]
+                self._wanted[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
         except OSError:
             await self.stop()
             raise
@@ -127,10 +134,10 @@ class VenueServer:
 
     def __enter__(self) -> Self:
         loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name="kalshi-fix venue", daemon=True)
+        self._thread = threading.Thread(target=_run, args=(loop,), name="kalshi-fix venue", daemon=True)
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self.start(), loop).result()
+            self._call(loop, self.start)
         except BaseException:
             self._end_thread(loop)
             raise
@@ -144,16 +151,41 @@ class VenueServer:
     ) -> None:
         loop = self._running().loop
         try:
-            asyncio.run_coroutine_threadsafe(self.stop(), loop).result()
+            self._call(loop, self.stop)
         finally:
             self._end_thread(loop)
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Be away for the time of a block, as for a restart. For a server in a thread of its own."""
+        self.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def _end_thread(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon_threadsafe(loop.stop)
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        loop.close()
+
+    def _call(self, loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a function in the thread's loop and wait for it. Its coroutine is made there, so that an
+        interrupt of this thread leaves none behind."""
+        result: Future[T] = Future()
+
+        async def perform() -> None:
+            try:
+                result.set_result(await function())
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+                result.set_exception(error)
+
+        def begin() -> None:
+            self._task = loop.create_task(perform())
+
+        loop.call_soon_threadsafe(begin)
+        return result.result()
 
     # The operator
 
@@ -191,9 +223,22 @@ class VenueServer:
 
         if self._thread is None:
             return step_and_flush()
-        return asyncio.run_coroutine_threadsafe(perform(), driver.loop).result()
+        return self._call(driver.loop, perform)
 
     def _running(self) -> Driver:
         if self._driver is None:
             raise RuntimeError("the venue server is not running; start it first")
         return self._driver
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+        # Somebody who was interrupted while waiting has left work undone.
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+    finally:
+        loop.close()
