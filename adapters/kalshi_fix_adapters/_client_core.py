@@ -88,6 +88,7 @@ class ClientCore(Connections):
         """
         if self._phase is not Phase.OVER:
             raise LocalProtocolError("the client is open already; use one client for each connection")
+        self.close(clean=False)
         watch = Watch(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._numbers.open()

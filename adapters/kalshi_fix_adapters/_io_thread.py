@@ -79,6 +79,8 @@ class IoThread:
                 self._thread.start()
             except BaseException:
                 self.core.abort("interrupted")
+                if not self._thread.is_alive():
+                    self._close_wakers()
                 raise
 
     def read(self, look: Callable[[ClientCore], T]) -> T:
@@ -203,9 +205,12 @@ class IoThread:
                 self.core.failure(error)
         finally:
             with self._changed:
-                self._wake_receiver.close()
-                self._wake_sender.close()
+                self._close_wakers()
                 self._changed.notify_all()
+
+    def _close_wakers(self) -> None:
+        self._wake_receiver.close()
+        self._wake_sender.close()
 
     def _go_on(self) -> bool:
         with self._changed:
