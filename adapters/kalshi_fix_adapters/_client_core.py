@@ -102,12 +102,19 @@ class ClientCore(Connections):
     def close(self, *, clean: bool) -> None:
         """The user has left: confirm what was taken last if that was `clean`; close store and wire log.
 
-        After this `take` still returns what waits, and nothing is confirmed any more.
+        After this `take` still returns what waits, and nothing is confirmed any more. Harmless when nothing
+        is open.
+
+        Raises:
+            StoreError: what was confirmed last could not be written, and will come again.
         """
-        if clean:
-            self._confirm()
-        self._numbers.close()
-        self._watch.close()
+        try:
+            if clean:
+                self._confirm()
+            self._taken = False
+            self._numbers.close()
+        finally:
+            self._watch.close()
 
     def logout(self, text: str | None = None) -> None:
         """Begin to leave: the Logout handshake if logged on, otherwise the end; no more attempts.

@@ -160,9 +160,9 @@ class Connections:
             return
         where = str(self.plan.endpoint)
         self._watch.connected(where, self._clocks(), secured=isinstance(self.plan.security, Tls))
-        session = self._numbers.next_session()
-        pump = Pump(session, clocks=self._clocks, on_wire=self._watch.wire)
         try:
+            session = self._numbers.next_session()
+            pump = Pump(session, clocks=self._clocks, on_wire=self._watch.wire)
             pump.connect()
         except KalshiFixError as error:
             self._broken = error

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from kalshi_fix_adapters.plan import ConnectionPlan
-from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, store_path
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
 
 
@@ -20,7 +20,8 @@ class Numbers:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
-        self._store: MessageStore | None = None
+        self._store: MessageStore = MemoryStore()
+        self._file: SqliteStore | None = None
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
         self._last: Session | None = None
@@ -32,12 +33,22 @@ class Numbers:
             StoreError: it cannot be used.
         """
         self._last = None
-        if self._store is None:
-            self._store = self._find()
+        store = self._plan.store
+        if isinstance(store, Path):
+            self._store = self._file = self._open_file(store)
+        elif store is not None:
+            self._store = store
 
     def close(self) -> None:
-        """Let go of what `open` has opened; numbers in memory stay for the next time."""
+        """Let go of what `open` has opened; numbers in memory stay for the next time.
+
+        Raises:
+            StoreError: what was confirmed last could not be written.
+        """
         self._last = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def next_session(self) -> Session:
         """Return the session of the next connection; `used` is to be told once it has begun."""
@@ -66,8 +77,12 @@ class Numbers:
         if self._last is not None:
             self._last.confirm(1)
 
-    def _find(self) -> MessageStore:
-        store = self._plan.store
-        if isinstance(store, Path):
-            raise ConfigurationError("folders are not supported yet")
-        return MemoryStore() if store is None else store
+    def _open_file(self, folder: Path) -> SqliteStore:
+        plan, config = self._plan, self._plan.config
+        owner = StoreOwner(
+            environment=plan.environment,
+            product=config.product,
+            sender_comp_id=config.sender_comp_id,
+            target_comp_id=config.session_type.name,
+        )
+        return SqliteStore(store_path(folder, owner), owner=owner, sync=plan.sync)

@@ -35,6 +35,8 @@ class ConnectionPlan:
     config: SessionConfig
     timeout: float
     """Seconds for connecting, for the Logon and for the Logout, each."""
+    environment: str = "demo"
+    """Which one the API key belongs to, wherever the endpoint is."""
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     """None: one connection only."""
     store: MessageStore | Path | None = None
@@ -91,7 +93,7 @@ class Options(TypedDict, total=False):
     your own. Default: memory, with which KalshiRT and KalshiPT go on over the connections of one client, and
     restart their numbers with the next process."""
     sync: Sync
-    """How safe the files of `store` are: `full` (default) or `normal`, see `store_sqlite`."""
+    """How safe the files of `store` are: `full` (default) or `normal`, see `store_sqlite.SqliteStore`."""
     reset_seq_num: bool
     """Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store says."""
     queue_limit: int
@@ -200,6 +202,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         security,
         session_config,
         config.timeout,
+        environment=config.environment,
         reconnect=config.reconnect,
         store=Path(config.store) if isinstance(config.store, str) else config.store,
         sync=config.sync,

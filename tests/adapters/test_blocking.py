@@ -160,7 +160,7 @@ def test_heartbeats_leave_while_the_user_neither_sends_nor_reads(sandbox: Sandbo
 
 def test_without_a_context_the_logout_confirms(sandbox: Sandbox) -> None:
     store = MemoryStore()
-    client = order_entry(retransmission=True, store=store, reset_seq_num=True, **options(sandbox, "KalshiRT"))
+    client = order_entry(retransmission=True, **options(sandbox, "KalshiRT", store=store, reset_seq_num=True))
     client.open()
     client.send(order())
     for event in client.events(LONG):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,7 +264,7 @@ def test_a_bad_signature_ends_it_even_then() -> None:
 # --- which numbers
 
 
-def rt(store: MemoryStore | None = None, **changes: Any) -> Stage:
+def rt(store: MemoryStore | Path | None = None, **changes: Any) -> Stage:
     return Stage(plan("KalshiRT", store=store, **changes))
 
 
@@ -366,6 +367,55 @@ def test_numbers_in_memory_that_are_disputed_are_forgotten() -> None:
     stage.core.close(clean=True)
     stage.open()
     assert resets(stage) == [True]
+
+
+def test_a_folder_holds_the_numbers_for_the_next_process(tmp_path: Path) -> None:
+    venue_store = MemoryStore()
+    seen = []
+    for _ in range(2):
+        stage = rt(store=tmp_path / "numbers")
+        stage.venue_store = venue_store
+        stage.open()
+        stage.say(report("a"), report("b"))
+        seen.append(stage.kinds())
+        with pytest.raises(StoreError, match="in use"):
+            rt(store=tmp_path / "numbers").core.begin()
+        stage.core.logout()
+        stage.run()
+        stage.core.close(clean=True)
+        stage.core.close(clean=True)
+    assert seen == [["Connecting", "LoggedOn", "MessageReceived", "MessageReceived"]] * 2
+    assert venue_store.next_incoming == 5
+    (file,) = [path for path in (tmp_path / "numbers").iterdir() if path.suffix == ".sqlite3"]
+    assert file.name.startswith("demo-prediction-")
+    assert "KalshiRT" in file.name
+
+
+def test_what_was_not_confirmed_comes_again_in_the_next_process(tmp_path: Path) -> None:
+    venue_store = MemoryStore()
+    first = rt(store=tmp_path)
+    first.venue_store = venue_store
+    first.open()
+    first.take()
+    first.say(report("a"), report("b"))
+    first.core.take()
+    first.core.take()  # which confirms the one before
+    first.core.close(clean=False)
+    second = rt(store=tmp_path)
+    second.venue_store = venue_store
+    second.open()
+    again = [event for event in second.take() if isinstance(event, MessageReceived)]
+    assert [event.message for event in again] == [report("b")]
+    assert again[0].poss_dup
+    second.core.close(clean=True)
+
+
+def test_a_store_that_cannot_be_opened_closes_the_wire_log(tmp_path: Path) -> None:
+    (tmp_path / "numbers").write_text("not a folder")
+    stage = rt(store=tmp_path / "numbers", wire_log=tmp_path / "wire.log")
+    with pytest.raises(StoreError):
+        stage.core.begin()
+    assert stage.core.over
 
 
 class Failing(MemoryStore):
