@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, LogonRequested
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
-from kalshi_fix_sansio.session import MemoryStore, Session
+from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredMessage
 from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
@@ -247,3 +247,56 @@ def pair(
 def kinds(sent: list[Message]) -> list[str]:
     """The names of messages, for assertions that read like a script."""
     return [message.NAME for message in sent]
+
+
+class LoggedStore(MemoryStore):
+    """A store in memory that knows what of it would have survived a crash."""
+
+    def __init__(self, *, next_outgoing: int = 1, next_incoming: int = 1) -> None:
+        super().__init__(next_outgoing=next_outgoing, next_incoming=next_incoming)
+        self._numbers = {"next_outgoing": next_outgoing, "next_incoming": next_incoming}
+        self.log: list[Callable[[MemoryStore], None]] = []
+        """Everything recorded, in order."""
+        self.committed = 0
+        """How much of the log is durable for certain."""
+        self.commits = 0
+        self.resets = 0
+
+    def after_crash(self, *, lucky: bool = False) -> LoggedStore:
+        """What the next process finds; with `lucky` also what was written without having to be."""
+        found = LoggedStore(**self._numbers)
+        for record in self.log if lucky else self.log[: self.committed]:
+            record(found)
+        found.commit()
+        return found
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        super().record_sent(seq_num, message)
+        self.log.append(lambda store: store.record_sent(seq_num, message))
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        super().advance_incoming(next_incoming)
+        self.log.append(lambda store: store.advance_incoming(next_incoming))
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        super().reset(unanswered=unanswered)
+        self.resets += 1
+        self.log.append(lambda store: store.reset(unanswered=unanswered))
+
+    def reset_answered(self) -> None:
+        super().reset_answered()
+        self.log.append(lambda store: store.reset_answered())
+
+    def record_request(self, request: OpenRequest) -> None:
+        super().record_request(request)
+        self.log.append(lambda store: store.record_request(request))
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        settled = tuple(request_ids)
+        super().settle_requests(settled)
+        self.log.append(lambda store: store.settle_requests(settled))
+
+    def commit(self) -> None:
+        super().commit()
+        self.committed = len(self.log)
+        self.commits += 1

@@ -1,0 +1,205 @@
+"""A client and a venue whose processes can die, and whose connection can break, between any two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from kalshi_fix_sansio._generated import ExecutionReport, NewOrderSingle
+from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.events import Event, LoggedOn, LogonRequested, MessageReceived, OutcomesUnknown
+from kalshi_fix_sansio.session import Session, State
+from tests.helpers import Clock, LoggedStore, order
+
+Step = Callable[[], object]
+
+
+def report(cl_ord_id: str, number: int) -> ExecutionReport:
+    """The venue's answer to an order."""
+    return ExecutionReport(
+        order_id=f"o{number}",
+        cl_ord_id=cl_ord_id,
+        exec_id=f"1;{number}",
+        exec_type="0",
+        ord_status="0",
+        side="1",
+        symbol="KXHIGHNY-26AUG21-B80",
+        order_qty=10,
+        leaves_qty=10,
+        cum_qty=0,
+        avg_px="0",
+    )
+
+
+@attrs.define
+class Side:
+    """One process: its session, and what its user has seen in this life and the ones before."""
+
+    config: SessionConfig
+    clock: Clock
+    session: Session
+    store: LoggedStore
+    wire: bytearray = attrs.field(factory=bytearray)
+    """What has left and not arrived."""
+    seen: list[tuple[int, int, str, bool]] = attrs.field(factory=list)
+    """Of every message: how many resets came before it, its number, its ClOrdID, whether it is marked as a
+    possible duplicate."""
+    uncertain: set[str] = attrs.field(factory=set)
+    waiting: list[Event] = attrs.field(factory=list)
+    unconfirmed: int = 0
+    resets: int = 0
+    known_resets: int = 0
+    """How many resets the store had seen when the user last heard of one."""
+    asked: list[str] = attrs.field(factory=list)
+    """Orders that were handed to the session."""
+    left: set[str] = attrs.field(factory=set)
+    """Those that may have reached the wire."""
+    owed: list[tuple[str, int]] = attrs.field(factory=list)
+    """Orders that the venue's user has still to answer; it knows them by a store of its own."""
+
+    def write(self) -> None:
+        self.wire += self.session.data_to_send()
+        self.left.update(self.asked)
+
+    def fetch(self) -> None:
+        """What has happened is with the user, who has not looked at it."""
+        self.waiting += self.session.events()
+
+    def take(self) -> None:
+        """The user takes care of one half of what waits, then of the rest."""
+        count = (len(self.waiting) + 1) // 2
+        for event in self.waiting[:count]:
+            self.note(event)
+        del self.waiting[:count]
+        self.unconfirmed += count
+        while self.owed and self.session.is_established:
+            self.session.send(report(*self.owed.pop(0)), self.clock.now)
+
+    def confirm(self) -> None:
+        self.session.confirm(self.unconfirmed)
+        self.unconfirmed = 0
+
+    def hear_of_reset(self) -> None:
+        self.resets += 1
+        self.known_resets = self.store.resets
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, LogonRequested) and self.session.state is State.LOGON_RECEIVED:
+            self.session.accept_logon(self.clock.now)
+        elif isinstance(event, LoggedOn):
+            if event.reset:
+                self.hear_of_reset()
+        elif isinstance(event, OutcomesUnknown):
+            self.uncertain.update(event.request_ids)
+        elif isinstance(event, MessageReceived):
+            message = event.message
+            number = message.header.msg_seq_num
+            assert isinstance(message, NewOrderSingle | ExecutionReport)
+            assert number is not None
+            self.seen.append((self.resets, number, message.cl_ord_id or "", event.poss_dup))
+            if isinstance(message, NewOrderSingle):
+                self.owed.append((message.cl_ord_id or "", number))
+
+
+@attrs.define
+class World:
+    """Both sides, and what can befall them."""
+
+    clock: Clock
+    client: Side
+    venue: Side
+    orders: int = 0
+
+    def connect(self) -> Iterator[Step]:
+        yield lambda: self.venue.session.connect(self.clock.now)
+        yield lambda: self.client.session.connect(self.clock.now)
+        yield from self.settle(4)
+
+    def settle(self, rounds: int) -> Iterator[Step]:
+        for _ in range(rounds):
+            yield self.client.write
+            yield lambda: self.arrive(self.client, self.venue)
+            yield from self.user(self.venue)
+            yield self.venue.write
+            yield lambda: self.arrive(self.venue, self.client)
+            yield from self.user(self.client)
+
+    def user(self, side: Side) -> Iterator[Step]:
+        yield side.fetch
+        while side.waiting:
+            yield side.take
+            yield side.confirm
+
+    def order(self) -> None:
+        if self.client.session.is_established:
+            self.orders += 1
+            self.client.session.send(order(f"a{self.orders}"), self.clock.now)
+            self.client.asked.append(f"a{self.orders}")
+
+    def arrive(self, source: Side, target: Side) -> None:
+        data = bytes(source.wire)
+        source.wire.clear()
+        if data:
+            target.session.receive_data(data, self.clock.now)
+
+    def cut(self) -> None:
+        """The connection breaks; both processes live on."""
+        for side in (self.client, self.venue):
+            self.lose_connection(side)
+
+    def lose_connection(self, side: Side) -> None:
+        side.wire.clear()
+        side.left.update(side.asked)
+        if side.session.state is not State.DISCONNECTED:
+            side.session.receive_eof(self.clock.now)
+            side.session = Session(side.config, continues=side.session)
+
+    def crash(self, *sides: Side, lucky: bool) -> None:
+        """These processes die; the connection breaks for the others."""
+        for side in sides:
+            side.store = side.store.after_crash(lucky=lucky)
+            side.session = Session(side.config, side.store)
+            if side.store.resets > side.known_resets:
+                side.hear_of_reset()
+            side.asked.clear()
+            side.waiting.clear()
+            side.unconfirmed = 0
+            side.wire.clear()
+        for side in (self.client, self.venue):
+            if not any(side is dead for dead in sides):
+                self.lose_connection(side)
+
+    def check(self) -> None:
+        """What must hold once both are back: they are logged on, agree, and were told no lie."""
+        client, venue = self.client.session, self.venue.session
+        assert (client.state, venue.state) == (State.ESTABLISHED, State.ESTABLISHED)
+        assert client.next_incoming == venue.next_outgoing
+        assert venue.next_incoming == client.next_outgoing
+        assert (self.client.store.reset_unanswered, self.venue.store.reset_unanswered) == (False, False)
+        for side in (self.client, self.venue):
+            check_seen(side.seen)
+        answered = {name for _, _, name, _ in self.client.seen}
+        assert self.client.left <= answered | self.client.uncertain
+
+
+def check_seen(seen: list[tuple[int, int, str, bool]]) -> None:
+    """A number means one message, in order, and only once unless it is marked."""
+    meanings: dict[tuple[int, int], str] = {}
+    for resets, number, name, _ in seen:
+        known = meanings.setdefault((resets, number), name)
+        assert known == name, f"number {number} is {known} and {name}"
+    fresh = [(resets, number) for resets, number, _, poss_dup in seen if not poss_dup]
+    assert fresh == sorted(set(fresh))
+
+
+def world(client: SessionConfig, venue: SessionConfig) -> World:
+    """Two sides that have never spoken."""
+    clock = Clock()
+    return World(clock, side(client, clock), side(venue, clock))
+
+
+def side(config: SessionConfig, clock: Clock) -> Side:
+    """A process that has never run before."""
+    store = LoggedStore()
+    return Side(config, clock, Session(config, store), store)

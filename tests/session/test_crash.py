@@ -1,0 +1,142 @@
+"""Whatever dies, whenever it dies: the two sides get back to an established session and agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.session import Session
+from tests.helpers import config
+from tests.session.crash_world import Step, World, world
+
+Script = Callable[[World], Iterator[Step]]
+Fate = Callable[[World, bool], None]
+
+
+def trading(w: World) -> Iterator[Step]:
+    """Log on, trade, log on again after a lost connection, trade."""
+    yield from w.connect()
+    for _ in range(2):
+        yield w.order
+        yield w.order
+        yield from w.settle(2)
+
+
+def client_resets(w: World) -> Iterator[Step]:
+    """The client resets the numbers within the session."""
+    yield from trading(w)
+    yield lambda: reset(w.client.session, w)
+    yield from w.settle(2)
+    yield w.order
+    yield from w.settle(2)
+
+
+def venue_resets(w: World) -> Iterator[Step]:
+    """The venue does."""
+    yield from trading(w)
+    yield lambda: reset(w.venue.session, w)
+    yield from w.settle(2)
+    yield w.order
+    yield from w.settle(2)
+
+
+def both_reset(w: World) -> Iterator[Step]:
+    """Both do, at the same time."""
+    yield from trading(w)
+    yield lambda: reset(w.client.session, w)
+    yield lambda: reset(w.venue.session, w)
+    yield from w.settle(3)
+    yield w.order
+    yield from w.settle(2)
+
+
+def reset(session: Session, w: World) -> None:
+    if session.is_established:
+        session.reset(w.clock.now)
+
+
+def new(*, reset_seq_num: bool = False, offer: bool = False) -> World:
+    return world(
+        config(reset_seq_num=reset_seq_num, offer_next_expected=offer, explicit_confirm=True),
+        config(Role.ACCEPTOR, explicit_confirm=True),
+    )
+
+
+def cut(w: World, lucky: bool) -> None:
+    del lucky
+    w.cut()
+
+
+def client_dies(w: World, lucky: bool) -> None:
+    w.crash(w.client, lucky=lucky)
+
+
+def venue_dies(w: World, lucky: bool) -> None:
+    w.crash(w.venue, lucky=lucky)
+
+
+def both_die(w: World, lucky: bool) -> None:
+    w.crash(w.client, w.venue, lucky=lucky)
+
+
+def back_again(w: World) -> Iterator[Step]:
+    """Connect again and trade."""
+    yield from w.connect()
+    yield w.order
+    yield from w.settle(4)
+
+
+def go_on(w: World) -> None:
+    """Connect again, trade, and see that all is well."""
+    for step in back_again(w):
+        step()
+    w.check()
+
+
+FATES: list[Fate] = [cut, client_dies, venue_dies, both_die]
+SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
+
+
+@pytest.mark.parametrize("lucky", [False, True], ids=["committed alone", "all written"])
+@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("settings", [{}, {"reset_seq_num": True}, {"offer": True}], ids=str)
+def test_the_pair_always_gets_back(
+    settings: dict[str, bool], script: Script, fate: Fate, lucky: bool
+) -> None:
+    over, moment = False, 0
+    while not over:
+        w, over = new(**settings), True
+        for number, step in enumerate(script(w)):
+            if number == moment:
+                over = False
+                break
+            step()
+        fate(w, lucky)
+        go_on(w)
+        moment += 1
+
+
+@pytest.mark.parametrize("second", FATES)
+@pytest.mark.parametrize("first", FATES)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_also_when_they_die_again_on_their_way_back(script: Script, first: Fate, second: Fate) -> None:
+    over, moment = False, 0
+    while not over:
+        w, over = new(), True
+        for number, step in enumerate(script(w)):
+            if number == moment:
+                over = False
+                break
+            step()
+        first(w, False)
+        again = moment * 7 % 50
+        for number, step in enumerate(back_again(w)):
+            if number == again:
+                break
+            step()
+        second(w, moment % 2 == 0)
+        go_on(w)
+        moment += 3
