@@ -32,11 +32,15 @@ _WORDS = {
 }
 
 
+FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What the use of a file may raise; the last one if SQLite wants to show a damaged name."""
+
+
 class DamagedRowError(sqlite3.DatabaseError):
     """A row is missing or does not agree with its check sum."""
 
 
-def explain(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+def explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> StoreError:
     """Return the error that tells of what SQLite or the system could not do with this file."""
     if isinstance(error, OSError):
         return StoreError(f"{path} cannot be opened ({error.strerror}): let this user write in its folder")

@@ -22,8 +22,6 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
-_BUSY_SECONDS = 5.0
-"""How long a commit waits for another program, such as one that looks into the file."""
 _LOG_LIMIT = 4 * 1024 * 1024
 """Bytes that the write-ahead log keeps after a large transaction."""
 _AT_ONCE = 64
@@ -56,14 +54,7 @@ class StoreFile:
         if not path.exists():
             layout.create(path, owner)
         self._owner = owner
-        self._database = sqlite3.connect(
-            f"{path.as_uri()}?mode=rw",
-            uri=True,
-            factory=connection_class,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=_BUSY_SECONDS,
-        )
+        self._database = layout.connect(path, "rw", connection_class)
         try:
             found, self.numbers = layout.read_session(path, self._database)
             if found != owner:

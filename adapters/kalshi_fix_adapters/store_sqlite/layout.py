@@ -50,7 +50,15 @@ CREATE TABLE request (
     check_sum INTEGER NOT NULL
 );
 """
-_SESSION = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_BEGIN = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_READ = """
+    SELECT
+        environment, product, sender_comp_id, target_comp_id,
+        next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, check_sum
+    FROM session
+"""
+BUSY_SECONDS = 5.0
+"""How long a commit or a look waits for another program that uses the file."""
 
 
 def create(path: Path, owner: StoreOwner) -> None:
@@ -76,11 +84,28 @@ def create(path: Path, owner: StoreOwner) -> None:
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
-        database.execute(_SESSION, (*owner_row(owner), *numbers_row(owner, Numbers())))
+        database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, Numbers())))
         database.execute("COMMIT")
     _sync(new)
     new.replace(path)
     _sync(path.parent)
+
+
+def connect(
+    path: Path, mode: str, connection_class: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    """Open a file that is there; `mode` is SQLite's, rw or ro. Transactions are begun and ended by name."""
+    database = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        factory=connection_class,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_SECONDS,
+    )
+    # A damaged text is noticed by its check sum; SQLite's own error would show it.
+    database.text_factory = _text
+    return database
 
 
 def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, Numbers]:
@@ -104,7 +129,11 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
         )
     if version != VERSION:
         raise StoreError(f"{path} has the unknown layout {version}: restore it from a copy, or {BEGIN_ANEW}")
-    return session_of(database.execute("SELECT * FROM session").fetchone())
+    return session_of(database.execute(_READ).fetchone())
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _sync(path: Path) -> None:

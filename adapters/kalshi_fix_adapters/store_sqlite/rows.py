@@ -123,6 +123,6 @@ def _summed(values: Row) -> Row:
 
 def _checked(row: Row) -> Row:
     *values, check_sum = row
-    if _check_sum(tuple(values)) != check_sum:
+    if not isinstance(check_sum, int) or check_sum != _check_sum(tuple(values)):
         raise DamagedRowError("a check sum is wrong")
     return tuple(values)

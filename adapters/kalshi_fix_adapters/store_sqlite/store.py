@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, NoReturn, Self
 
-from kalshi_fix_adapters.store_sqlite.failures import explain
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
@@ -79,7 +79,7 @@ class SqliteStore:
             self._file = StoreFile(self._path, owner, self.connection_class)
         except BaseException as error:
             self._lock.release()
-            if isinstance(error, (sqlite3.Error, OSError)):
+            if isinstance(error, FILE_ERRORS):
                 raise explain(self._path, error) from error
             raise
         self._numbers = self._file.numbers
@@ -175,7 +175,7 @@ class SqliteStore:
         self._check_usable()
         try:
             written = self._file.requests()
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             self._give_up(error)
         pending = self._pending
         return (
@@ -198,7 +198,7 @@ class SqliteStore:
         try:
             wait = self._wait_for_disk and pending.must_last
             self._file.write(pending, self._numbers, self._retention, wait_for_disk=wait)
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             self._give_up(error)
         self._unusable = ""
         self._pending = Pending()
@@ -241,7 +241,7 @@ class SqliteStore:
             return []
         try:
             found = [] if self._pending.reset else self._file.messages(begin, end)
-        except sqlite3.Error as error:
+        except FILE_ERRORS as error:
             self._give_up(error)
         return found or list(self._pending.sent_between(begin, end))
 
@@ -254,7 +254,7 @@ class SqliteStore:
                 "that uses it"
             )
 
-    def _give_up(self, why: str | sqlite3.Error) -> NoReturn:
+    def _give_up(self, why: str | sqlite3.Error | OSError | UnicodeDecodeError) -> NoReturn:
         """End the use of this store."""
         error = StoreError(f"{self._path}: {why}") if isinstance(why, str) else explain(self._path, why)
         self._unusable = str(error)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.failures import DamagedRowError, explain
-from kalshi_fix_adapters.store_sqlite.layout import read_session
+from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
+from kalshi_fix_adapters.store_sqlite.layout import connect, read_session
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import message_of, request_of
 from kalshi_fix_sansio.errors import StoreError
@@ -47,16 +47,14 @@ def read_summary(path: str | Path) -> StoreSummary:
         StoreError: there is no such file, or it is no store, or damaged, or cannot be read.
     """
     path = Path(path).resolve()
-    if not path.exists():
-        raise StoreError(f"{path} does not exist")
+    if not path.is_file():
+        raise StoreError(f"there is no file {path}")
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-        ) as database:
+        with contextlib.closing(connect(path, "ro")) as database:
             # All of it as of one moment.
             database.execute("BEGIN")
             return _read(path, database)
-    except (sqlite3.Error, OSError) as error:
+    except FILE_ERRORS as error:
         raise explain(path, error) from error
 
 

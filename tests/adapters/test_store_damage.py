@@ -1,0 +1,361 @@
+"""Files that are no store, are damaged, or cannot be written: a sentence with advice, and no wrong number."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
+from kalshi_fix_adapters.store_sqlite.layout import APPLICATION_ID
+from kalshi_fix_sansio.errors import StoreError
+from tests.adapters.power_loss import log_of
+from tests.adapters.stores import FILE, OWNER, asked, contents, kept, opened, send
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def refused(path: Path) -> str:
+    """What is said when this file is opened, for use and for a look."""
+    with pytest.raises(StoreError) as opening:
+        opened(path)
+    if path.exists():
+        with pytest.raises(StoreError) as looking:
+            read_summary(path)
+        assert str(looking.value) == str(opening.value)
+    # Whoever was refused holds no lock.
+    with pytest.raises(StoreError) as again:
+        opened(path)
+    assert str(again.value) == str(opening.value)
+    return str(opening.value)
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store that was closed, with messages on several pages."""
+    with opened(tmp_path) as store:
+        send(store, 40, size=300)
+        store.advance_incoming(17)
+        store.record_request(asked("order-1", 7))
+        store.record_request(asked("order-2", 8))
+    return tmp_path / FILE
+
+
+# --- what is no store of ours
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_text("35=A" * 2000)
+    assert "is not a store, or its beginning is destroyed" in refused(path)
+    assert path.read_text() == "35=A" * 2000
+
+
+def test_an_empty_file_is_not_a_new_store(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    assert "is empty or belongs to another program" in refused(tmp_path / FILE)
+
+
+def test_the_database_of_another_program(tmp_path: Path) -> None:
+    execute(tmp_path / FILE, "CREATE TABLE session (a)", "PRAGMA user_version = 1")
+    assert "is empty or belongs to another program" in refused(tmp_path / FILE)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [(2, "written by a newer version"), (0, "has the unknown layout 0")]
+)
+def test_other_layouts(path: Path, version: int, said: str) -> None:
+    execute(path, f"PRAGMA user_version = {version}")
+    assert said in refused(path)
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    (tmp_path / FILE / "inside").mkdir(parents=True)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        SqliteStore(tmp_path / FILE, owner=OWNER)
+    with pytest.raises(StoreError, match="there is no file"):
+        read_summary(tmp_path / FILE)
+
+
+def test_nothing_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no file"):
+        read_summary(tmp_path / FILE)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- what was a store once
+
+
+def test_a_log_without_its_file_is_not_begun_upon(path: Path) -> None:
+    log_of(path).write_bytes(b"x")
+    path.unlink()
+    assert f"is missing, but {FILE}-wal beside it is not" in refused(path)
+    log_of(path).write_bytes(b"")
+    opened(path).close()
+
+
+def test_a_creation_that_was_interrupted_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", fail)
+        assert "(Input/output error)" in refused(tmp_path / FILE)
+    assert {each.name for each in tmp_path.iterdir()} == {f"{FILE}.new", f"{FILE}.lock"}
+    opened(tmp_path).close()
+    assert {each.name for each in tmp_path.iterdir()} == {FILE, f"{FILE}.lock"}
+
+
+def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
+    """Say whether damage is noticed when all is read; if it is not, nothing that is read may be wrong."""
+    path.unlink()
+    path.write_bytes(data)
+    try:
+        with opened(path) as store:
+            *numbers, messages, requests = contents(store)
+    except StoreError as error:
+        return "restore it from a copy" in str(error)
+    assert tuple(numbers) == truth[:4]
+    assert set(messages) <= set(truth[4])
+    assert set(requests) <= set(truth[5])
+    return False
+
+
+def test_a_file_that_lost_its_end(path: Path) -> None:
+    whole = path.read_bytes()
+    with opened(path) as store:
+        truth = contents(store)
+    assert all(is_noticed(path, whole[:length], truth) for length in range(0, len(whole), 500))
+    assert not is_noticed(path, whole, truth)
+
+
+def test_a_file_with_a_changed_byte_never_gives_wrong_numbers_or_messages(path: Path) -> None:
+    random, whole = Random(3), path.read_bytes()
+    with opened(path) as store:
+        truth = contents(store)
+    noticed = 0
+    for _ in range(600):
+        data = bytearray(whole)
+        data[random.randrange(len(data))] ^= random.randrange(1, 256)
+        noticed += is_noticed(path, bytes(data), truth)
+    assert noticed > 200
+
+
+def test_a_message_that_is_not_as_it_was_is_not_given_out(path: Path) -> None:
+    execute(path, "UPDATE sent SET frame = 'x' || frame WHERE seq_num = 20")
+    with opened(path) as store:
+        assert store.find(19)
+        with pytest.raises(StoreError, match=r"is damaged.*a check sum is wrong"):
+            store.find(20)
+        with pytest.raises(StoreError, match="close this store"):
+            store.find(19)
+    with opened(path) as store, pytest.raises(StoreError, match="is damaged"):
+        kept(store)
+    with opened(path, max_messages=40) as store:
+        send(store, 1)
+        store.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE session SET next_outgoing = 1", "a check sum is wrong"),
+        ("DELETE FROM session", "its numbers are missing"),
+        ("DROP TABLE session", "no such table"),
+    ],
+)
+def test_numbers_that_are_not_as_they_were(path: Path, statement: str, said: str) -> None:
+    execute(path, statement)
+    text = refused(path)
+    assert "is damaged" in text
+    assert said in text
+
+
+def test_requests_that_are_not_as_they_were(path: Path) -> None:
+    execute(path, "UPDATE request SET request_id = 'order-3' WHERE request_id = 'order-2'")
+    with opened(path) as store, pytest.raises(StoreError, match="a check sum is wrong"):
+        store.open_requests()
+    with pytest.raises(StoreError, match="a check sum is wrong"):
+        read_summary(path)
+
+
+def test_messages_that_are_missing(path: Path) -> None:
+    execute(path, "DELETE FROM sent")
+    with opened(path, max_messages=1) as store:
+        send(store, 5)
+        with pytest.raises(StoreError, match="messages are missing"):
+            store.commit()
+
+
+def test_a_look_checks_the_whole_file(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    page = data.rindex(b"frame 20")
+    data[page - page % 4096 : page - page % 4096 + 100] = bytes(100)
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="is damaged"):
+        read_summary(path)
+
+
+# --- what cannot be written
+
+
+def failing(statement: str) -> type[SqliteStore]:
+    """A store whose database is told something first."""
+
+    class Connection(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            super().execute(statement)
+
+    class Store(SqliteStore):
+        connection_class = Connection
+
+    return Store
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("PRAGMA max_page_count = 12", "the disk is full: make room"),
+        ("PRAGMA query_only = ON", "may not be written"),
+    ],
+)
+def test_a_disk_that_is_full_or_only_to_be_read(path: Path, statement: str, said: str) -> None:
+    store = failing(statement)(path, owner=OWNER)
+    send(store, 100, size=500)
+    with pytest.raises(StoreError, match=said):
+        store.commit()
+    for use in (
+        store.commit,
+        store.open_requests,
+        lambda: send(store, 1),
+        lambda: store.advance_incoming(99),
+    ):
+        with pytest.raises(StoreError, match=said):
+            use()
+    store.close()
+    with opened(path) as store:
+        assert (store.next_outgoing, len(kept(store)), store.next_incoming) == (41, 40, 17)
+
+
+def test_a_last_commit_that_fails_is_told_and_the_file_let_go(path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match="may not be written"),
+        failing("PRAGMA query_only = ON")(path, owner=OWNER) as store,
+    ):
+        send(store, 1)
+    with opened(path) as store:
+        assert store.next_outgoing == 41
+
+
+def test_a_file_that_another_program_writes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.layout.BUSY_SECONDS", 0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, opened(path) as store:
+        other.execute("BEGIN IMMEDIATE")
+        send(store, 1)
+        with pytest.raises(StoreError, match="is being written by another program"):
+            store.commit()
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from kalshi_fix_sansio.errors import StoreError
+from tests.adapters.stores import opened, send
+
+store = opened(Path(sys.argv[1]), sync="normal")
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    while True:
+        send(store, 1, size=100)
+        store.commit()
+        committed = store.next_outgoing
+except StoreError as error:
+    print(committed, error)
+store.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on this system")
+@pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
+def test_a_file_that_may_not_grow(tmp_path: Path, limit: int) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path), str(limit)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    committed, said = result.stdout.split(" ", 1)
+    assert "look whether the disk is full or failing and how large a file may grow" in said
+    with opened(tmp_path) as store:
+        assert store.next_outgoing in (int(committed), int(committed) + 1)
+        assert len(kept(store)) == store.next_outgoing - 1
+
+
+def not_a_folder(folder: Path) -> Path:
+    (folder / "file").touch()
+    return folder / "file" / FILE
+
+
+def lock_is_a_folder(folder: Path) -> Path:
+    (folder / f"{FILE}.lock").mkdir()
+    return folder / FILE
+
+
+@pytest.mark.parametrize("place", [not_a_folder, lock_is_a_folder])
+def test_a_place_where_nothing_can_be_made(tmp_path: Path, place: Callable[[Path], Path]) -> None:
+    with pytest.raises(StoreError, match=r"cannot be opened.*let this user write in"):
+        SqliteStore(place(tmp_path), owner=OWNER)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="this user may write everywhere")
+def test_a_folder_that_may_not_be_written(path: Path) -> None:
+    path.with_name(f"{FILE}.lock").unlink()
+    path.parent.chmod(0o500)
+    try:
+        for use in (opened, read_summary):
+            with pytest.raises(StoreError, match="let this user write"):
+                use(path)
+    finally:
+        path.parent.chmod(0o700)
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.lock._take", fail)
+    with pytest.raises(StoreError, match=r"cannot be locked \(No locks available\)"):
+        opened(tmp_path)
+
+
+def test_a_file_system_without_shared_memory(path: Path) -> None:
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+            return super().execute(sql.replace("journal_mode = WAL", "journal_mode = DELETE"), *arguments)
+
+    class Store(SqliteStore):
+        connection_class = Connection
+
+    with pytest.raises(StoreError, match="cannot have a write-ahead log"):
+        Store(path, owner=OWNER)
+    assert APPLICATION_ID > 0
+    opened(path).close()
