@@ -10,6 +10,7 @@ import click
 
 from codegen import api, dictionary, importer, orchestra, quickfix_xml, shipped
 from codegen.check import ForeignFileError, check, write
+from codegen.diff.command import diff
 from codegen.errors import SpecError
 from codegen.format import FormatError
 from codegen.model import Dialect
@@ -135,6 +136,9 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
         click.echo(difference)
     if any(difference.breaking for difference in found):
         raise SystemExit(1)
+
+
+main.add_command(diff)
 
 
 def load(spec: Path) -> Dialect:

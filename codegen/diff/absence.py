@@ -1,0 +1,151 @@
+"""Finds the fields that the spec has in a block and no row of the source is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen.diff.block import Block
+from codegen.diff.facts import MemberSaid, MessageSaid
+from codegen.diff.findings import GONE, Edit, Evidence, Finding
+from codegen.diff.view import SENDERS, Entry
+
+
+def compare(block: Block) -> Iterator[Finding]:
+    """Fields that are missing, for each side that has tables of its own, and conditions that no table covers.
+
+    Pages are expected to name a field only where the spec has it from them, a dictionary names all fields.
+    """
+    speaking = {said.sender for said in block.said}
+    sides: tuple[str | None, ...] = (None,)
+    if speaking != {None}:
+        sides = tuple(sender for sender in SENDERS if any(spot.sender == sender for spot in block.spots))
+    for sender in sides:
+        if sender in speaking or None in speaking:
+            yield from _missing(block, sender)
+        elif sender is not None:
+            yield _silent(block, sender)
+    yield from _conditions(block)
+
+
+def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
+    """What no row names; a group that is missing whole is told once."""
+    seen = block.seen(said for said in block.said if sender is None or said.sender in (None, sender))
+    spots = [spot for spot in block.spots if sender in (None, spot.sender)]
+    told: set[int] = set()
+    for entry in block.entries:
+        tag = entry.field.tag
+        passed_over = entry.implied and block.evidence.is_pages
+        if tag in seen or passed_over or told & set(entry.path):
+            continue
+        if not entry.allowed(spots) or not block.evidence.expects(entry.member.source):
+            continue
+        inner = {each.field.tag for each in block.entries if tag in each.path}
+        if entry.member.group is not None and not inner & seen:
+            told.add(tag)
+        yield _absent(block, entry, sender, whole=tag in told)
+
+
+def _absent(block: Block, entry: Entry, sender: str | None, *, whole: bool) -> Finding:
+    field = entry.field
+    what = "the group " if whole else ""
+    behind = f" from the {sender}" if sender else ""
+    write = f"remove `{field.name}` from {block.name}{behind}, or give its real `source`"
+    return block.evidence.finding(
+        GONE,
+        "member",
+        f"{block.name}.{field.name}",
+        f"absent{behind}",
+        f"{block.name}: {what}{field.name} ({field.tag}) is not among its fields{behind}",
+        block.heading(),
+        [Edit(entry.member.location, write)],
+        expected_in=entry.member.source,
+        group=f"{block.key} absent {sender}",
+    )
+
+
+def _silent(block: Block, sender: str) -> Finding:
+    """One side has tables of its fields and the other, which may send the message too, has none."""
+    location = block.view.message_location(block.message) if block.message is not None else None
+    write = f"see whether the {sender} still sends {block.name}; correct its `flows`"
+    return block.evidence.finding(
+        GONE,
+        "message",
+        block.name,
+        f"no fields from the {sender}",
+        f"{block.name}: there are tables of its fields, but none from the {sender}",
+        [block.said[0].place],
+        [Edit(location, write)] if location is not None else [],
+    )
+
+
+def _conditions(block: Block) -> Iterator[Finding]:
+    """Fields that the spec requires under a condition, where tables are laid out by it without them."""
+    stated = {(said.tag, block.condition(said.when)) for said in block.said if said.when is not None}
+    by = {condition[0] for _, condition in stated if condition is not None}
+    for entry in block.entries:
+        for condition in entry.member.required_when:
+            for name, values in condition.terms:
+                for value in values or ():
+                    if name not in by or (entry.field.tag, (name, value)) in stated:
+                        continue
+                    if block.evidence.expects(entry.member.source):
+                        yield _unstated(block, entry, f"{name}={value}")
+
+
+def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
+    field = entry.field
+    text = (
+        f"{block.name}: {field.name} ({field.tag}) is not listed for {condition}, where the spec requires it"
+    )
+    return block.evidence.finding(
+        GONE,
+        "member",
+        f"{block.name}.{field.name}",
+        f"absent when {condition}",
+        text,
+        block.heading(),
+        [Edit(entry.member.location, f"`required_when` of `{field.name}`: take {condition} out")],
+        expected_in=entry.member.source,
+    )
+
+
+def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
+    """Messages that have a heading and no table of fields, though the spec has fields from these pages."""
+    if not evidence.is_pages:
+        return
+    named = {
+        said.msg_type: said for said in evidence.said(MessageSaid) if said.msg_type in evidence.view.messages
+    }
+    for key in (*named, "header", "trailer"):
+        if key in laid_out:
+            continue
+        block = Block(evidence, key, ())
+        expected = [
+            entry
+            for entry in block.entries
+            if evidence.expects(entry.member.source) and entry.allowed(block.spots)
+        ]
+        if not expected:
+            continue
+        location = expected[0].member.location
+        if block.message is not None:
+            location = evidence.view.message_location(block.message)
+        write = f"see where the fields of {block.name} are laid out now, and give that as their `source`"
+        yield evidence.finding(
+            GONE,
+            "message",
+            block.name,
+            "no fields",
+            f"{block.name}: there is no table of its {len(expected)} fields",
+            [said.place for said in evidence.said(MessageSaid) if said.msg_type == key],
+            [Edit(location, write)],
+            expected_in=expected[0].member.source,
+        )
+
+
+def rows_of(evidence: Evidence) -> dict[str, list[MemberSaid]]:
+    """The rows about each block."""
+    found: dict[str, list[MemberSaid]] = {}
+    for said in evidence.said(MemberSaid):
+        found.setdefault(said.block, []).append(said)
+    return found

@@ -1,0 +1,164 @@
+"""What to write into the spec for something new: lines of YAML, and after which line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from codegen import model
+from codegen.diff import columns
+from codegen.diff.block import Block
+from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid
+from codegen.diff.findings import Edit, Evidence
+from codegen.diff.view import Entry, View
+from codegen.model import Location
+
+_DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
+
+
+def member(block: Block, said: MemberSaid) -> list[Edit]:
+    """What to write for a field that a block of the spec does not have: the field, if new, and the member."""
+    evidence, view, entries = block.evidence, block.view, block.entries
+    before = _before(said, entries, block.said)
+    edits = _field(evidence, said, before) if said.tag not in view.fields else []
+    name = view.fields[said.tag].name if said.tag in view.fields else said.name
+    group = _group(said, entries)
+    anchor = _anchor(said, group, before, view)
+    place = (
+        f"the members of group {group.name}"
+        if group is not None
+        else f"those of {view.block_name(said.block)}"
+    )
+    if not said.path and said.inside is None and before is not None and before.holders:
+        inner = before.holders[-1].group
+        place += f" (or of group {inner.name}: the page does not say)" if inner is not None else ""
+    presence, settings = _presence(said)
+    plain = f"{{{', '.join(settings)}}}" if settings else presence
+    message = block.message
+    if message is not None and len({spot.product for spot in view.spots(message)}) > 1:
+        extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
+        scoped = ", ".join(["only: {products: PRODUCTS}", *extra])
+        return [
+            *edits,
+            Edit(anchor, f"among {place} `{name}: {plain}`", f"among {place} `{name}: {{{scoped}}}`"),
+        ]
+    return [*edits, Edit(anchor, f"among {place} `{name}: {plain}`")]
+
+
+def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
+    """What to write for a message that the spec does not have."""
+    view = evidence.view
+    sections = [said for said in evidence.said(MessageSaid) if said.msg_type == msg_type]
+    origin = evidence.origin_of(sections[0].place) if sections else ""
+    family = view.family_of(origin)
+    file = (
+        view.file(f"messages/{family}.yaml") if family else Location(f"{view.folder.as_posix()}/messages", 1)
+    )
+    rows = [said for said in evidence.said(MemberSaid) if said.block == msg_type]
+    flows = next((said for said in evidence.said(FlowsSaid) if said.msg_type == msg_type), None)
+    lines = [f"{name}:", f"  msg_type: {msg_type}", '  doc: "…"']
+    if flows is not None:
+        for sender in ("client", "venue"):
+            sessions = sorted({session for session, who in flows.flows if who == sender and session})
+            if sessions:
+                lines.append(f"  flows: {{sender: {sender}, sessions: [{', '.join(sessions)}]}}")
+    lines.append("  members:")
+    unknown: list[Edit] = []
+    for said in rows:
+        if said.path or said.inside is not None:
+            continue
+        field = view.fields.get(said.tag)
+        lines.append(f"    {field.name if field else said.name}: {_presence(said)[0]}")
+    for said in {each.tag: each for each in rows if each.tag not in view.fields}.values():
+        unknown += _field(evidence, said, None)
+    return [*unknown, Edit(file, "after it\n" + "\n".join(lines))]
+
+
+def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[Edit]:
+    """What to write for a tag that is new, and for its values where the source lists them."""
+    view = evidence.view
+    file = view.file("fields.yaml")
+    near = view.field_location(before.field.name) if before is not None else file
+    codes = {
+        code.value: code for each in evidence.said(CodesSaid) if each.tag == said.tag for code in each.codes
+    }
+    settings = [f"tag: {said.tag}", f"type: {datatype(said, view)}"]
+    settings += [f"codes: {said.name}"] if codes else []
+    settings += [f"source: {evidence.origin_of(said.place)}", 'doc: "…"']
+    edits = [
+        Edit(near if near.file == file.file else file, f"after it `{said.name}: {{{', '.join(settings)}}}`")
+    ]
+    if codes:
+        listed = [f'{code_name(code.label)}: {{value: {value}, doc: "…"}}' for value, code in codes.items()]
+        lines = [f"{said.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
+        edits.append(Edit(view.file("codesets.yaml"), "after it\n" + "\n".join(lines)))
+    return edits
+
+
+def code_name(label: str) -> str:
+    """The name of a code, made of what a source calls it."""
+    words = re.findall(r"[A-Za-z0-9]+", label)
+    return (
+        "".join(each[:1].upper() + (each[1:].lower() if each.isupper() else each[1:]) for each in words)
+        or "…"
+    )
+
+
+def datatype(said: MemberSaid, view: View) -> str:
+    """The spec's datatype for a type as a source writes it; guesses by the name where the source is vague."""
+    known = {each.name for each in view.dialect.datatypes}
+    written = said.type.upper()
+    if said.path is not None:
+        by_quickfix = {each.quickfix.upper(): each.name for each in view.dialect.datatypes}
+        return by_quickfix.get(written, written or "STRING")
+    kind = columns.kind(said.type) if said.type else None
+    if kind is None and said.default in ("Y", "N"):
+        return "BOOLEAN"
+    if kind == "INT" and (said.counts or re.match(r"No[A-Z]", said.name)):
+        return "NUMINGROUP"
+    if kind == "DECIMAL":
+        guess = next((name for end, name in _DECIMALS.items() if said.name.endswith(end)), "AMT")
+        return guess if guess in known else "FLOAT"
+    return kind or "STRING"
+
+
+def _presence(said: MemberSaid) -> tuple[str, list[str]]:
+    """The short form, and the settings of the long one where there are any."""
+    presence = "required" if said.required == "Y" else "optional"
+    settings = []
+    if said.sender:
+        settings.append(f"only: {{sender: {said.sender}}}")
+    if said.sessions:
+        settings.append(f"only: {{sessions: [{', '.join(said.sessions)}]}}")
+    if said.default:
+        settings.append(f"default: {re.split(r'[ ;,(]', said.default)[0]}")
+    if settings and presence == "required":
+        settings.insert(0, "presence: required")
+    return presence, settings
+
+
+def _before(said: MemberSaid, entries: Sequence[Entry], rows: Sequence[MemberSaid]) -> Entry | None:
+    """The field of the spec that stands last before a row, in the same file."""
+    by_tag = {entry.field.tag: entry for entry in entries}
+    found = None
+    for row in rows:
+        if row.place.file == said.place.file and row.place.line < said.place.line and row.tag in by_tag:
+            found = by_tag[row.tag]
+    return found
+
+
+def _group(said: MemberSaid, entries: Sequence[Entry]) -> model.Group | None:
+    counter = said.path[-1] if said.path else said.inside
+    return next((entry.member.group for entry in entries if entry.field.tag == counter), None)
+
+
+def _anchor(said: MemberSaid, group: model.Group | None, before: Entry | None, view: View) -> Location:
+    """The member to write it behind: the one before, if in the same group or body, else the last."""
+    if group is not None:
+        inside = before is not None and before.member in group.members
+        return before.member.location if inside and before is not None else group.members[-1].location
+    if before is not None:
+        return before.holders[0].location if before.holders else before.member.location
+    block = {"header": view.dialect.header, "trailer": view.dialect.trailer}.get(said.block)
+    found = view.messages.get(said.block)
+    return block[-1].location if block else found.location if found is not None else view.source.location

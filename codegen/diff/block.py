@@ -1,0 +1,101 @@
+"""One message, the header or the trailer, as the spec has it and as a source lays it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from codegen import model
+from codegen.diff.facts import MemberSaid, MessageSaid, Place, folded
+from codegen.diff.findings import DIFFERENT, Edit, Evidence, Finding
+from codegen.diff.view import Entry, View
+from codegen.presence import Place as Spot
+
+REQUIREMENTS = {"Y": "required", "N": "optional", "C": "conditional", "O": "optional"}
+"""The flags of sources in words; O is what a heading over optional fields says."""
+
+
+@attrs.frozen
+class Block:
+    """What is known about one block, for the comparisons of its fields."""
+
+    evidence: Evidence
+    key: str
+    """A MsgType, `header` or `trailer`."""
+    said: Sequence[MemberSaid]
+    """The rows about it."""
+
+    @property
+    def view(self) -> View:
+        """The spec."""
+        return self.evidence.view
+
+    @property
+    def name(self) -> str:
+        """The message's name, or header or trailer."""
+        return self.view.block_name(self.key)
+
+    @property
+    def message(self) -> model.Message | None:
+        """The message, if it is one."""
+        return self.view.messages.get(self.key)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every field that the spec has in it."""
+        return self.view.entries(self.key)
+
+    @property
+    def spots(self) -> list[Spot]:
+        """Where it may flow, on the products spoken of."""
+        return self.view.spots(self.message, self.evidence.product)
+
+    def entry(self, said: MemberSaid) -> Entry | None:
+        """The member of the spec that a row is about.
+
+        That is the one with its tag, today's or an older one; where no field of the spec has this tag and
+        name, the one with its name, whose tag then differs.
+        """
+        for entry in self.entries:
+            if said.tag in (entry.field.tag, *(old.tag for old in entry.member.legacy_fields)):
+                return entry
+        if folded(self.view.vocabulary.fields.get(said.tag, "")) == folded(said.name):
+            return None
+        return next((each for each in self.entries if folded(each.field.name) == folded(said.name)), None)
+
+    def seen(self, rows: Iterable[MemberSaid]) -> set[int]:
+        """The tags, as the spec has them, of the members that rows are about."""
+        return {entry.field.tag for row in rows if (entry := self.entry(row)) is not None}
+
+    def condition(self, when: tuple[str, str]) -> tuple[str, str] | None:
+        """A heading's condition as the spec's field and the value on the wire; None where no field fits."""
+        word, value = when
+        named = [each.field for each in self.entries if each.field.name.endswith(word)]
+        if len(named) != 1:
+            return None
+        codes = named[0].codeset.codes if named[0].codeset is not None else ()
+        wire = next((code.value for code in codes if value in (code.value, code.name)), value)
+        return named[0].name, wire
+
+    def heading(self) -> list[Place]:
+        """Where the block is laid out, for what is not there."""
+        return [each.place for each in self.evidence.said(MessageSaid) if each.msg_type == self.key][:1]
+
+    def differs(self, said: MemberSaid, entry: Entry, word: str, text: str, write: str) -> Finding:
+        """A finding about a member that both know."""
+        field = entry.field
+        return self.evidence.finding(
+            DIFFERENT,
+            "member",
+            f"{self.name}.{field.name}",
+            word,
+            f"{self.name}: {field.name} ({field.tag}) {text}",
+            [said.place],
+            [Edit(entry.member.location, f"`{field.name}` of {self.name}: {write}")],
+        )
+
+
+def side(said: MemberSaid) -> str:
+    """From whom, where a row is about one side alone; to be put behind a word."""
+    return f" from the {said.sender}" if said.sender else ""

@@ -1,0 +1,126 @@
+"""Finds the values of coded fields in text.
+
+The forms: `1`=Buy, `6 = Post Only`, Active<0>, REJECTED(1), 1 (MANUAL), "yes" or "no".
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from codegen.diff.facts import CodeSaid, Place, Vocabulary, folded
+from codegen.diff.inline import CLOSE, OPEN, marked
+
+_LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
+_IN_TEXT = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"{OPEN}(?P<value>[A-Za-z0-9_-]+){CLOSE}\s*=\s*{OPEN}?{_LABEL}",
+        rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}})\s*=\s*{_LABEL}[^{OPEN}{CLOSE}]*{CLOSE}",
+        rf"(?<![\w=/<{OPEN}.-])(?P<value>\d{{1,3}}|[A-Z])\s?=\s?{_LABEL}",
+        r"(?P<label>[A-Za-z][\w /&'-]*?)\s*<(?P<value>[A-Za-z0-9]{1,3})>",
+        r"\b(?P<label>[A-Z][A-Z0-9_]{2,})\((?P<value>[A-Za-z0-9]{1,3})\)",
+        r"\A(?P<value>\d{1,3}|[A-Z])\s\((?P<label>[A-Za-z][\w /]*)\)",
+    )
+)
+_WORD = rf"(?:{OPEN}[A-Za-z][\w-]*{CLOSE}|\"[A-Za-z][\w-]*\"|\b[A-Z][A-Z_]{{2,}}\b)"
+_WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+")
+_ONE_OF = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
+_EXAMPLE = re.compile(r"(?:e\.g\.,?|for example,?|such as|like|mirrors .*)[^.]*\Z", re.IGNORECASE)
+_IN_ITEM = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"[{OPEN}]?(?P<label>[^<>{OPEN}{CLOSE}]+?)[{CLOSE}]?\s*<[{OPEN}]?(?P<value>[^<>\s{CLOSE}]+)[{CLOSE}]?>",
+        rf"[{OPEN}]?(?P<value>[\w-]+)[{CLOSE}]?\s*=\s*(?P<label>[^:.,;({CLOSE}]+)",
+        r"(?P<label>[A-Za-z][\w /&'-]*?)\s*\((?P<value>\d{1,4}|[A-Z])\)",
+        rf"{OPEN}(?P<value>[\w-]+){CLOSE}\s*(?:[:\u2013\u2014-]|\Z)\s*(?P<label>[^:.,;(]*)",
+        r"(?P<value>\d{1,4}|[A-Z])\s*(?:[:\u2013\u2014-])\s*(?P<label>[^:.,;(]+)",
+    )
+)
+_CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
+_FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
+
+
+def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Place) -> tuple[CodeSaid, ...]:
+    """The codes that a description of a field lists, in their order; none for fields of other kinds."""
+    if vocabulary.kinds.get(tag, "STRING") not in _CODED_KINDS:
+        return ()
+    text = marked(text)
+    found: dict[str, tuple[int, str]] = {}
+    for pattern in _IN_TEXT:
+        for match in pattern.finditer(text):
+            value, label = match["value"], _FILLER.sub("", match["label"]).strip()
+            if not _is_reference(value, label, tag, vocabulary):
+                found.setdefault(value, (match.start(), label))
+    if not found:
+        found = _words(text, tag, vocabulary)
+    ordered = sorted(found.items(), key=lambda item: item[1][0])
+    return tuple(CodeSaid(place, value, label) for value, (_, label) in ordered)
+
+
+def of_item(text: str, place: Place) -> CodeSaid | None:
+    """The code that an item of a list of codes is about; None where there is none to be seen."""
+    text = marked(text)
+    for pattern in _IN_ITEM:
+        if match := pattern.match(text):
+            return CodeSaid(place, match["value"], match["label"].strip())
+    return None
+
+
+def of_cells(value: str, label: str, place: Place) -> CodeSaid | None:
+    """The code of a row with a column for values; `N (default)` is N. None where it is no single word."""
+    match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", re.sub(f"[{OPEN}{CLOSE}]", "", marked(value)))
+    if match is None:
+        return None
+    text = re.sub(f"[{OPEN}{CLOSE}]", "", marked(label))
+    return CodeSaid(place, match[1], text or match[2] or "")
+
+
+@attrs.frozen
+class _Reference:
+    """How a text may name something else than a code of the field it describes."""
+
+    vocabulary: Vocabulary
+
+    def to_field(self, value: str, label: str) -> bool:
+        """`Symbol<55>` and `55=Symbol` name a field, `SecurityStatus<35=f>` and `35=f` a message."""
+        if not value.isdigit():
+            return False
+        is_message = value == "35" and label in self.vocabulary.messages
+        return is_message or folded(self.vocabulary.fields.get(int(value), "")) == folded(label)
+
+    def to_code(self, value: str, label: str, tag: int) -> bool:
+        """`Present on EXPIRED(2)` names a code of another field."""
+        if value in self.vocabulary.codes.get(tag, {}):
+            return False
+        return any(
+            folded(codes.get(value, "")) == folded(label) != ""
+            for other, codes in self.vocabulary.codes.items()
+            if other != tag
+        )
+
+
+def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:
+    reference = _Reference(vocabulary)
+    return reference.to_field(value, label) or reference.to_code(value, label, tag)
+
+
+def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
+    """Values that are words: the longest run of them, unless it is given as an example.
+
+    A field that had no list of values so far has one only where the text says so.
+    """
+    best: re.Match[str] | None = None
+    for match in _WORDS.finditer(text):
+        before = text[: match.start()]
+        known = tag not in vocabulary.fields or tag in vocabulary.codes
+        if _EXAMPLE.search(before) or not (known or _ONE_OF.search(before)):
+            continue
+        if best is None or len(match[0]) > len(best[0]):
+            best = match
+    if best is None:
+        return {}
+    start = best.start()
+    words = re.findall(_WORD, best[0])
+    return {re.sub(rf'[{OPEN}{CLOSE}"]', "", word): (start + at, "") for at, word in enumerate(words)}

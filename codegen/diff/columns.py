@@ -1,0 +1,115 @@
+"""What the columns of a table are, and the words that pages use in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from codegen.diff.inline import plain
+
+_ROLES: tuple[tuple[str, str], ...] = (
+    ("msg_type", r"(?:msg|message) ?types?(?: \(?35\)?)?|35"),
+    ("tag", r"(?:fix |field )?tag(?: ?#| no\.?| numbers?| ids?)?|field (?:#|no\.?|numbers?|ids?)|#|no\."),
+    ("name", r"(?:fix |field |tag |message |param(?:eter)? )?names?|fields?|keys?"),
+    ("type", r"(?:fix |data ?|field |value )?types?|formats?"),
+    ("type_or_values", r"types? ?(?:/|or|and) ?(?:allowed |supported )?values?"),
+    ("required", r"req(?:uired|'d|\.)?\??|mandatory\??|presence|required ?/ ?optional|m/o|optionality"),
+    ("values", r"(?:allowed |supported |valid |possible |accepted |enum |code )?values?|enum(?:s|eration)?"),
+    ("code", r"(?:reason |reject(?:ion)? )?codes?"),
+    ("default", r"default(?: value)?s?"),
+    ("sessions", r"sessions?(?: types?)?"),
+    ("direction", r"directions?|flows?|senders?|sent by"),
+    ("port", r"(?:tcp )?ports?"),
+    ("target", r"target ?comp ?id(?: \(56\)| 56)?"),
+    ("environment", r"env(?:ironment)?s?"),
+    (
+        "description",
+        r"descriptions?|notes?|comments?|details?|meanings?|usage|use cases?|definitions?|remarks?",
+    ),
+    ("description", r"purposes?|restrictions?|behaviou?rs?|common causes?|causes?|explanations?"),
+    ("label", r"reasons?|labels?|status|titles?"),
+)
+_HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|domains?)\Z")
+_TAGGED = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
+
+_REQUIRED = {
+    "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
+    "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",
+    "C": r"c|cond\.?|conditional(?:ly)?(?: required)?|conditionally required|depends|y\*|n\*",
+}
+_KINDS = {
+    "STRING": r"strings?|text|uuid|guid|ascii|multiple ?(?:char|string) ?values?|currency|exchange",
+    "CHAR": r"char|character",
+    "INT": r"ints?|integers?|numbers?|long|u?int(?:32|64)|seq ?num|length|num ?in ?group|day ?of ?month",
+    "DECIMAL": r"decimals?|float|double|prices?|price ?offset|qty|quantity|amt|amount|percent(?:age)?",
+    "BOOLEAN": r"bool(?:ean)?",
+    "UTCTIMESTAMP": r"utc ?time ?stamp|time ?stamp|date ?time|utc ?date ?time",
+    "UTCDATEONLY": r"utc ?date(?: ?only)?|date|local ?mkt ?date",
+    "UTCTIMEONLY": r"utc ?time(?: ?only)?|time(?: ?only)?",
+    "DATA": r"data|bytes|raw ?data",
+}
+"""The words of pages for a type, by lexical kind; INT stands for lengths, counts and sequence numbers too."""
+
+INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
+
+
+def roles(header: Sequence[str]) -> dict[str, int]:
+    """The column that plays each role, by the words above it; the first of two with the same role counts.
+
+    A column about a field, such as `Text (58)`, has the role `field 58`; one of hosts the role `host` or,
+    where it says of what, `host order entry`.
+    """
+    found: dict[str, int] = {}
+    for index, cell in enumerate(header):
+        text = plain(cell).strip(" :")
+        role = _role(text)
+        if role is not None:
+            found.setdefault(role, index)
+    if "values" in found and "code" not in found:
+        found["code"] = found["values"]
+    return found
+
+
+def _role(text: str) -> str | None:
+    small = text.lower()
+    for role, words in _ROLES:
+        if re.fullmatch(words, small):
+            return role
+    if tagged := _TAGGED.match(text):
+        return f"field {tagged[2]}"
+    if host := _HOST.match(small):
+        return f"host {host[1]}".strip()
+    return None
+
+
+def required(cell: str) -> str | None:
+    """Y, N or C for what stands in a column on whether a field is required; None for what is no such word."""
+    text = plain(cell).strip().lower()
+    for flag, words in _REQUIRED.items():
+        if re.fullmatch(words, text):
+            return flag
+    if re.match(r"(?:yes|y|required|conditional|c)\b[ ,(:*]", text):
+        return "C"
+    return None
+
+
+def kind(text: str) -> str | None:
+    """The lexical kind that a page's word for a type stands for; None for an unknown word."""
+    small = re.sub(r"[\s_-]+", " ", plain(text).strip().lower())
+    small = re.sub(r"\s*\(.*\)\Z", "", small)
+    return next((name for name, words in _KINDS.items() if re.fullmatch(words, small)), None)
+
+
+def same_kind(said: str, own: str) -> bool:
+    """Whether a page's kind fits a lexical kind of the spec."""
+    return said == own or (said == "INT" and own in INTEGER_KINDS)
+
+
+def requirement_of_heading(text: str) -> str:
+    """Y or O where a heading says that the fields below it are required or optional; else nothing."""
+    small = text.lower()
+    if not re.search(r"\b(?:fields?|tags?|parameters?|flags?)\b", small):
+        return ""
+    if re.search(r"\b(?:optional|conditional)\b", small):
+        return "O"
+    return "Y" if re.search(r"\b(?:required|mandatory)\b", small) else ""

@@ -1,0 +1,64 @@
+"""The command `python -m codegen diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codegen.diff import compare, findings, known, passages, report, sources
+from codegen.diff.view import View
+from codegen.errors import SpecError
+
+
+@click.command("diff")
+@click.argument(
+    "given", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--product", help="Which product the sources are about, where they do not tell.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option(
+    "--facts", "only_facts", is_flag=True, help="Print everything that was read, and compare nothing."
+)
+@click.option(
+    "--reviewed", is_flag=True, help="Keep in reviewed.yaml that the text of the sources was read by you."
+)
+@click.pass_context
+def diff(
+    context: click.Context,
+    given: tuple[Path, ...],
+    product: str | None,
+    as_json: bool,
+    only_facts: bool,
+    reviewed: bool,
+) -> None:
+    """Compare the spec with the venue's own documents, and say what is left to do.
+
+    A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of those.
+    Ends with 0 when nothing is left to do, with 1 when something is, with 2 when a source cannot be used.
+    """
+    try:
+        view = View(context.obj)
+        if product is not None and product not in view.products:
+            raise click.BadParameter(f"choose one of {', '.join(view.products)}", param_hint="--product")
+        gathered = sources.gather(given, view, product)
+        evidence = findings.evidence_of(gathered, view, product)
+        differences = known.read(view)
+    except (SpecError, sources.SourceError) as error:
+        click.echo(str(error), err=True)
+        context.exit(2)
+    if only_facts:
+        for line in report.facts(gathered.readings):
+            click.echo(line)
+        return
+    if reviewed:
+        click.echo(
+            f"{passages.write(gathered.readings, view)}: the text of {len(gathered.readings)} files", err=True
+        )
+        view = View(context.obj)
+    left, kept = known.settle(compare.compare(evidence), differences, evidence)
+    left += passages.compare(evidence, left, view)
+    told = findings.merged(left, view.products)
+    show = report.as_json if as_json else report.text
+    click.echo(show(told, len(kept), gathered.readings))
+    context.exit(1 if told else 0)

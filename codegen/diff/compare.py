@@ -1,0 +1,41 @@
+"""Puts the comparisons together, and leaves out what only repeats another finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from codegen.diff import (
+    compare_codes,
+    compare_fields,
+    compare_members,
+    compare_messages,
+    compare_places,
+)
+from codegen.diff.findings import Evidence, Finding
+
+_COMPARISONS = (
+    compare_messages.compare,
+    compare_members.compare,
+    compare_fields.compare,
+    compare_codes.compare,
+    compare_places.compare,
+)
+
+
+def compare(evidence: Iterable[Evidence]) -> list[Finding]:
+    """Every finding of every body of sources."""
+    found: list[Finding] = []
+    for each in evidence:
+        own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
+        found += _without_echoes(own)
+    return found
+
+
+def _without_echoes(findings: list[Finding]) -> Iterator[Finding]:
+    """A message that is gone is told once, and not again as missing from the tables of messages."""
+    absent = {
+        finding.address for finding in findings if finding.element == "message" and finding.said == "absent"
+    }
+    for finding in findings:
+        if finding.said != "not listed" or finding.address not in absent:
+            yield finding

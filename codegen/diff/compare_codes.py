@@ -1,0 +1,201 @@
+"""Compares the values of coded fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen import model
+from codegen.diff import advice
+from codegen.diff.facts import CodeSaid, CodesSaid, MemberSaid, MessageSaid, Place, folded
+from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Evidence, Finding
+
+MSG_TYPE = 35
+"""The field whose values are the messages."""
+
+
+def compare(evidence: Evidence) -> Iterator[Finding]:
+    """Every difference in the values of the fields that the spec knows."""
+    by_tag: dict[int, list[CodesSaid]] = {}
+    for said in evidence.said(CodesSaid):
+        by_tag.setdefault(said.tag, []).append(said)
+    for tag, lists in by_tag.items():
+        field = evidence.view.fields.get(tag)
+        if tag == MSG_TYPE:
+            yield from _message_types(evidence, lists)
+        elif field is not None:
+            yield from _new(evidence, field, lists)
+            if field.codeset is not None:
+                yield from _gone(evidence, field, field.codeset, lists)
+    yield from _silent(evidence, set(by_tag))
+
+
+def _values(field: model.Field) -> dict[str, str]:
+    """The names of the values of a field, as the spec has them."""
+    if field.datatype.kind == "BOOLEAN":
+        return {"Y": "Yes", "N": "No"}
+    return {code.value: code.name for code in field.codeset.codes} if field.codeset is not None else {}
+
+
+def _new(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iterator[Finding]:
+    """Values that the spec does not list, and those that it calls by the name of another."""
+    known = _values(field)
+    places: dict[str, list[CodeSaid]] = {}
+    for code in (code for said in lists for code in said.codes):
+        if code.value not in known:
+            places.setdefault(code.value, []).append(code)
+        elif field.codeset is not None:
+            yield from _swapped(evidence, field, field.codeset, code, known)
+    for value, codes in places.items():
+        label = next((code.label for code in codes if code.label), "")
+        yield evidence.finding(
+            NEW,
+            "code",
+            f"{field.name}={value}",
+            "present",
+            f"{field.name} ({field.tag}): new value {value}{f' ({label})' if label else ''}",
+            [code.place for code in codes],
+            [_code_edit(evidence, field, value, label)],
+        )
+
+
+def _code_edit(evidence: Evidence, field: model.Field, value: str, label: str) -> Edit:
+    name = advice.code_name(label)
+    line = f'`{name}: {{value: {value}, doc: "…"}}`'
+    if field.codeset is None:
+        return Edit(field.location, f"`codes: {field.name}`, and a codeset of that name with {line}")
+    return Edit(evidence.view.code_location(field.codeset, field.codeset.codes[-1].name), f"after it {line}")
+
+
+def _swapped(
+    evidence: Evidence, field: model.Field, codeset: model.CodeSet, code: CodeSaid, known: dict[str, str]
+) -> Iterator[Finding]:
+    """A value under the name that another value has in the spec."""
+    label = folded(code.label)
+    others = [value for value, name in known.items() if folded(name) == label and value != code.value]
+    if label and others and folded(known[code.value]) != label:
+        yield evidence.finding(
+            DIFFERENT,
+            "code",
+            f"{field.name}={code.value}",
+            f"name {code.label}",
+            f"{field.name} ({field.tag}): {code.value} is {code.label}, in the spec that is {others[0]}",
+            [code.place],
+            [Edit(evidence.view.code_location(codeset, known[code.value]), "correct the value")],
+        )
+
+
+def _gone(
+    evidence: Evidence, field: model.Field, codeset: model.CodeSet, lists: list[CodesSaid]
+) -> Iterator[Finding]:
+    """Values that a whole list leaves out, or that stand nowhere.
+
+    A list in the table of a message is about that message; one of its own is about the field.
+    """
+    stated = {code.value for said in lists for code in said.codes}
+    for code in codeset.codes:
+        if not _belongs(evidence, code):
+            continue
+        for owner, whole in _whole_lists(lists).items():
+            for said in whole:
+                if code.value not in {each.value for each in said.codes}:
+                    yield _missing(evidence, field, codeset, code, owner, [said.place])
+        if not _whole_lists(lists) and code.value not in stated and evidence.expects(code.source):
+            yield _missing(evidence, field, codeset, code, "", [said.place for said in lists])
+
+
+def _belongs(evidence: Evidence, code: model.Code) -> bool:
+    """Whether a whole list should have a value: not one that only other documents of the venue have."""
+    view = evidence.view
+    documents = [name for name in code.source.split(", ") if name in view.origins and view.origins[name].kind]
+    if not evidence.is_pages or not documents:
+        return True
+    return any(view.pages_of(code.source, product) for product in evidence.products)
+
+
+def _whole_lists(lists: list[CodesSaid]) -> dict[str, list[CodesSaid]]:
+    """Whole lists by the message in whose table they stand; empty for those of the field itself."""
+    found: dict[str, list[CodesSaid]] = {}
+    for said in lists:
+        if said.whole:
+            found.setdefault(said.message, []).append(said)
+    return found
+
+
+def _missing(
+    evidence: Evidence,
+    field: model.Field,
+    codeset: model.CodeSet,
+    code: model.Code,
+    owner: str,
+    places: list[Place],
+) -> Finding:
+    prefix = f"{evidence.view.block_name(owner)}." if owner else ""
+    where = f" in {evidence.view.block_name(owner)}" if owner else ""
+    return evidence.finding(
+        GONE,
+        "code",
+        f"{prefix}{field.name}={code.value}",
+        "absent",
+        f"{field.name} ({field.tag}): the values{where} leave out {code.value} ({code.name})",
+        places,
+        [
+            Edit(
+                evidence.view.code_location(codeset, code.name),
+                f"remove `{code.name}`, or keep it and say why",
+            )
+        ],
+        expected_in=code.source,
+    )
+
+
+def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
+    """Fields that are laid out, whose values the spec has from here, and of whose values nothing is said."""
+    if not evidence.is_pages:
+        return
+    for tag in sorted({said.tag for said in evidence.said(MemberSaid)} - spoken - {MSG_TYPE}):
+        field = evidence.view.fields.get(tag)
+        codes = field.codeset.codes if field is not None and field.codeset is not None else ()
+        expected = [code for code in codes if evidence.expects(code.source)]
+        if field is not None and field.codeset is not None and expected:
+            yield evidence.finding(
+                GONE,
+                "code",
+                field.name,
+                "no values",
+                f"{field.name} ({field.tag}): its values are not listed",
+                [],
+                [Edit(field.codeset.location, "give the real `source`, or keep it and say why")],
+                expected_in=expected[0].source,
+            )
+
+
+def _message_types(evidence: Evidence, lists: list[CodesSaid]) -> Iterator[Finding]:
+    """The values of MsgType, which are the messages; one that is defined is told with the messages."""
+    view = evidence.view
+    listed = {code.value: code for said in lists for code in said.codes}
+    defined = {said.msg_type for said in evidence.said(MessageSaid)}
+    for msg_type in defined - listed.keys():
+        if msg_type in view.messages:
+            name = view.messages[msg_type].name
+            text = f"MsgType lacks the value {msg_type} of {name}, which is defined"
+            edit = Edit(
+                view.message_location(view.messages[msg_type]), "nothing to change, if the venue forgot it"
+            )
+            yield evidence.finding(
+                DIFFERENT, "message", name, "no value of MsgType", text, [lists[0].place], [edit]
+            )
+    for value, code in listed.items():
+        if value not in view.messages and value in defined:
+            continue
+        if value not in view.messages:
+            edit = Edit(view.file("manifest.yaml"), "add the message to a file under messages/")
+            text = f"MsgType has the value {value} ({code.label}), a message that the spec does not know"
+            yield evidence.finding(NEW, "message", value, "listed", text, [code.place], [edit])
+            continue
+        if folded(code.label) != folded(view.messages[value].name):
+            message = view.messages[value]
+            edit = Edit(view.message_location(message), "rename it, or keep it and say why")
+            text = f"{message.name}: the value {value} of MsgType is called {code.label}"
+            yield evidence.finding(
+                DIFFERENT, "message", message.name, f"name {code.label}", text, [code.place], [edit]
+            )

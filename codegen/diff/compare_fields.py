@@ -1,0 +1,165 @@
+"""Compares tags, names and types of fields, wherever a source gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen import model
+from codegen.diff import columns
+from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, Place, folded
+from codegen.diff.findings import DIFFERENT, NEW, Edit, Evidence, Finding
+
+
+def compare(evidence: Evidence) -> Iterator[Finding]:
+    """Every difference in tags, names and types; what is the same in several places is one finding."""
+    collected: dict[tuple[str, str], tuple[Finding, list[Place]]] = {}
+    rows: list[MemberSaid | FieldSaid] = [*evidence.said(FieldSaid)]
+    if evidence.is_pages:
+        rows = [*evidence.said(MemberSaid), *rows]
+    for said in rows:
+        for finding in _differences(evidence, said):
+            _, places = collected.setdefault((finding.address, finding.said), (finding, []))
+            places.extend(finding.places)
+    for finding, places in collected.values():
+        yield evidence.finding(
+            finding.kind, finding.element, finding.address, finding.said, finding.what, places, finding.edits
+        )
+    yield from _mentions(evidence)
+
+
+def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[Finding]:
+    field = evidence.view.fields.get(said.tag)
+    named = _named(evidence, said.name)
+    if field is None and named is None:
+        if isinstance(said, FieldSaid) and not any(
+            said.tag == each.tag for each in evidence.said(MemberSaid)
+        ):
+            yield _unknown(evidence, said)
+        return
+    if (
+        named is not None
+        and named.tag != said.tag
+        and (field is None or folded(field.name) != folded(said.name))
+    ):
+        yield _differs(
+            evidence,
+            said,
+            named,
+            f"tag {said.tag}",
+            f"has tag {said.tag}, in the spec {named.tag}",
+            f"tag: {said.tag}",
+        )
+    elif field is not None and said.name and field.name != said.name:
+        yield _differs(
+            evidence,
+            said,
+            field,
+            f"name {said.name}",
+            f"is called {said.name}",
+            f"`{said.name}: {{tag: {said.tag}, …}}`",
+        )
+    if field is not None and said.type and (wrong := _wrong_type(evidence, said.type, field)):
+        yield _differs(
+            evidence,
+            said,
+            field,
+            f"type {said.type}",
+            f"is of type {said.type}, in the spec {wrong}",
+            "correct `type`",
+        )
+    if isinstance(said, FieldSaid) and said.message and field is not None:
+        yield from _by_the_way(evidence, said, field)
+
+
+def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iterator[Finding]:
+    """A field in a table that is about a message without being that message's own."""
+    message = evidence.view.messages[said.message]
+    entries = evidence.view.entries(said.message)
+    if any(
+        field.tag in (entry.field.tag, *(old.tag for old in entry.member.legacy_fields)) for entry in entries
+    ):
+        return
+    yield evidence.finding(
+        NEW,
+        "member",
+        f"{message.name}.{field.name}",
+        "present",
+        f"{message.name}: {field.name} ({field.tag}) is spoken of as one of its fields",
+        [said.place],
+        [
+            Edit(
+                message.location,
+                f"`{field.name}: optional` among the members of {message.name}, if it is one",
+            )
+        ],
+    )
+
+
+def _named(evidence: Evidence, name: str) -> model.Field | None:
+    """The field that has this name in the spec, in whatever spelling."""
+    tag = evidence.view.vocabulary.tag_of(name) if name else None
+    return evidence.view.fields[tag] if tag is not None else None
+
+
+def _wrong_type(evidence: Evidence, said: str, field: model.Field) -> str:
+    """The spec's type, where the source's is another; empty where they agree."""
+    datatype = field.datatype
+    if not evidence.is_pages:
+        return "" if said.upper() == datatype.quickfix.upper() else datatype.quickfix
+    kind = columns.kind(said)
+    return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
+
+
+def _differs(
+    evidence: Evidence, said: MemberSaid | FieldSaid, field: model.Field, word: str, text: str, write: str
+) -> Finding:
+    return evidence.finding(
+        DIFFERENT,
+        "field",
+        field.name,
+        word,
+        f"{field.name} ({field.tag}) {text}",
+        [said.place],
+        [Edit(evidence.view.field_location(field.name), f"{write}, or keep it and say why")],
+    )
+
+
+def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
+    about = f", of {evidence.view.block_name(said.message)} it seems" if said.message else ", in no message"
+    return evidence.finding(
+        NEW,
+        "field",
+        said.name or str(said.tag),
+        f"present as {said.tag}",
+        f"{said.tag} {said.name}: a field that the spec does not know{about}",
+        [said.place],
+        [
+            Edit(
+                evidence.view.file("fields.yaml"),
+                f"`{said.name}: {{tag: {said.tag}, …}}` once a message has it",
+            )
+        ],
+    )
+
+
+def _mentions(evidence: Evidence) -> Iterator[Finding]:
+    """Tags in running text that neither the spec nor a table of the source knows."""
+    laid_out = {said.tag for said in evidence.said(MemberSaid)}
+    laid_out |= {said.tag for said in evidence.said(FieldSaid)}
+    places: dict[int, list[Place]] = {}
+    names: dict[int, str] = {}
+    for said in evidence.said(MentionSaid):
+        if said.kind == "field" and int(said.value) not in laid_out | evidence.view.fields.keys():
+            places.setdefault(int(said.value), []).append(said.place)
+            names[int(said.value)] = names.get(int(said.value)) or said.name
+    for tag, where in places.items():
+        name = names[tag]
+        yield evidence.finding(
+            NEW,
+            "field",
+            name or str(tag),
+            f"present as {tag}",
+            f"tag {tag}{f' ({name})' if name else ''} is spoken of; the spec does not know it",
+            where,
+            [Edit(evidence.view.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message")],
+        )

@@ -1,0 +1,277 @@
+"""Compares which messages there are, where they flow, the known values of Text, and the pages themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from codegen import model
+from codegen.diff import advice
+from codegen.diff.facts import (
+    DictionarySaid,
+    FlowsSaid,
+    MemberSaid,
+    MentionSaid,
+    MessageSaid,
+    Place,
+    TextSaid,
+    Unread,
+    folded,
+)
+from codegen.diff.findings import DIFFERENT, GONE, NEW, UNREAD, Edit, Evidence, Finding
+from codegen.diff.view import DICTIONARY, PAGE
+
+
+def compare(evidence: Evidence) -> Iterator[Finding]:
+    """Every difference in messages, flows, texts and pages, and everything that could not be read."""
+    yield from _new(evidence)
+    yield from _known(evidence)
+    yield from _gone(evidence)
+    yield from _flows(evidence)
+    yield from _texts(evidence)
+    yield from _pages(evidence)
+    yield from _edition(evidence)
+    for unread in evidence.said(Unread):
+        finding = evidence.finding(
+            UNREAD, "source", str(unread.place), "unread", f"could not read: {unread.what}", [unread.place]
+        )
+        yield finding
+
+
+def _new(evidence: Evidence) -> Iterator[Finding]:
+    """Messages that the spec does not know: laid out, listed, or only spoken of."""
+    view = evidence.view
+    names: dict[str, str] = {}
+    places: dict[str, list[Place]] = {}
+    said: list[MessageSaid | FlowsSaid] = [*evidence.said(MessageSaid), *evidence.said(FlowsSaid)]
+    for each in said:
+        if each.msg_type not in view.messages:
+            name = re.sub(r"[^A-Za-z0-9]", "", each.name)
+            names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
+            places.setdefault(each.msg_type, []).append(each.place)
+    for mention in evidence.said(MentionSaid):
+        if mention.kind == "message" and mention.value not in view.messages and mention.value not in places:
+            names.setdefault(mention.value, "")
+            places[mention.value] = [mention.place]
+    for msg_type, where in places.items():
+        name = names[msg_type] or msg_type
+        count = len([each for each in evidence.said(MemberSaid) if each.block == msg_type])
+        laid_out = f" with {count} fields" if count else ""
+        text = f"{name} (35={msg_type}): a message that the spec does not know{laid_out}"
+        yield evidence.finding(
+            NEW, "message", name, "present", text, where, advice.message(evidence, msg_type, name)
+        )
+
+
+def _known(evidence: Evidence) -> Iterator[Finding]:
+    """Messages of the spec under another name, of another category, on another product or on another page."""
+    view = evidence.view
+    for said in evidence.said(MessageSaid):
+        message = view.messages.get(said.msg_type)
+        if message is None:
+            continue
+        if not _same_name(said.name, message.name, exact=not evidence.is_pages):
+            edit = Edit(
+                message.location, f"`{re.sub('[^A-Za-z0-9]', '', said.name)}:`, or keep it and say why"
+            )
+            text = f"{message.name} ({said.msg_type}) is called {said.name}"
+            yield evidence.finding(
+                DIFFERENT, "message", message.name, f"name {said.name}", text, [said.place], [edit]
+            )
+        if said.admin is not None and said.admin != message.admin:
+            word = "admin" if said.admin else "app"
+            edit = Edit(view.message_location(message), "correct `admin`, or keep it and say why")
+            text = f"{message.name} is of the category {word} there"
+            yield evidence.finding(
+                DIFFERENT, "message", message.name, f"category {word}", text, [said.place], [edit]
+            )
+        if evidence.is_pages and not view.spots(message, evidence.product):
+            edit = Edit(view.message_location(message), f"let `flows` include {evidence.product}")
+            text = f"{message.name} is on {evidence.product}, where the spec does not have it"
+            yield evidence.finding(NEW, "message", message.name, "present", text, [said.place], [edit])
+        elif evidence.is_pages and not message.admin:
+            yield from _moved(evidence, said, message)
+
+
+def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Iterator[Finding]:
+    """A message that stands on another page than the spec says."""
+    own = evidence.view.pages_of(message.source, evidence.product or "")
+    here = evidence.origin_of(said.place)
+    others = [each for each in evidence.said(MessageSaid) if each.msg_type == said.msg_type]
+    if own and here not in own and not any(evidence.origin_of(each.place) in own for each in others):
+        was = " and ".join(sorted(own))
+        edit = Edit(evidence.view.message_location(message), f"`source`: {here} in place of {was}")
+        text = f"{message.name} stands on {here}, in the spec it comes from {was}"
+        yield evidence.finding(DIFFERENT, "message", message.name, f"on {here}", text, [said.place], [edit])
+
+
+def _same_name(said: str, own: str, *, exact: bool) -> bool:
+    """Whether a heading may be short for a name: `Mass Cancel Request` for OrderMassCancelRequest."""
+    if exact or folded(said) == folded(own):
+        return said == own if exact else True
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", said)]
+    left = iter(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", own))
+    return len(words) > 1 and all(any(word == other for other in left) for word in words)
+
+
+def _gone(evidence: Evidence) -> Iterator[Finding]:
+    """Messages that the spec has from these sources and no heading or definition names."""
+    view = evidence.view
+    defined = {said.msg_type for said in evidence.said(MessageSaid)}
+    layers = {view.messages[each].admin for each in defined if each in view.messages}
+    for message in view.dialect.messages:
+        spots = [spot for product in evidence.products for spot in view.spots(message, product)]
+        if message.msg_type in defined or not spots:
+            continue
+        expected = evidence.expects(message.source) if evidence.is_pages else message.admin in layers
+        if expected:
+            text = f"{message.name} (35={message.msg_type}) is not laid out"
+            if not evidence.is_pages:
+                text = f"{message.name} (35={message.msg_type}) is not defined"
+            edit = Edit(
+                view.message_location(message), "remove it, give its real `source`, or keep it and say why"
+            )
+            yield evidence.finding(
+                GONE,
+                "message",
+                message.name,
+                "absent",
+                text,
+                [],
+                [edit],
+                expected_in=message.source if evidence.is_pages else ", ".join(view.origins),
+                group=f"family {message.family}",
+            )
+
+
+def _flows(evidence: Evidence) -> Iterator[Finding]:
+    """Where the tables of messages let each flow; a product with such tables has every message in them."""
+    view = evidence.view
+    listed = evidence.said(FlowsSaid)
+    for said in listed:
+        message = view.messages.get(said.msg_type)
+        if message is None:
+            continue
+        if folded(said.name) != folded(message.name):
+            edit = Edit(view.message_location(message), f"`{said.name}:`, or keep it and say why")
+            text = f"{message.name} ({said.msg_type}) is called {said.name}"
+            yield evidence.finding(
+                DIFFERENT, "message", message.name, f"name {said.name}", text, [said.place], [edit]
+            )
+        sessions = {spot.session for spot in view.spots(None, evidence.product)}
+        theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
+        ours = {(spot.session, spot.sender) for spot in view.spots(message, evidence.product)}
+        if theirs != ours:
+            word = _flow_text(theirs, sessions)
+            edit = Edit(view.message_location(message), f"make `flows` say: {word}")
+            text = f"{message.name} flows {word}; in the spec {_flow_text(ours, sessions)}"
+            yield evidence.finding(
+                DIFFERENT, "message", message.name, f"flows {word}", text, [said.place], [edit]
+            )
+    if listed:
+        names = {said.msg_type for said in listed}
+        for message in view.dialect.messages:
+            if message.msg_type not in names and view.spots(message, evidence.product):
+                edit = Edit(view.message_location(message), "remove it, or keep it and say why")
+                text = f"{message.name} (35={message.msg_type}) is not in the tables of messages"
+                yield evidence.finding(
+                    GONE, "message", message.name, "not listed", text, [listed[0].place], [edit]
+                )
+
+
+def _flow_text(flows: set[tuple[str, str]], sessions: set[str]) -> str:
+    parts = []
+    for sender in ("client", "venue"):
+        own = {session for session, who in flows if who == sender}
+        if own:
+            where = "" if own == sessions else f" on {', '.join(sorted(own))}"
+            parts.append(f"from the {sender}{where}")
+    return "; ".join(parts) or "nowhere"
+
+
+def _texts(evidence: Evidence) -> Iterator[Finding]:
+    """Values of Text, and the codes that they come with."""
+    view = evidence.view
+    known = {(each.message.msg_type, each.value): each for each in view.dialect.texts}
+    said = evidence.said(TextSaid)
+    for each in said:
+        message = view.messages.get(each.message)
+        name = f"{message.name if message else each.message} {each.text}"
+        own = known.get((each.message, each.text))
+        means = f"{{{each.field}: {each.code}}}" if each.field else ""
+        if own is None:
+            detail = f" with {each.field} {each.code}" if each.field else ""
+            edit = Edit(
+                view.file("texts.yaml"), f'`{each.text}: {{{f"means: {means}, " if means else ""}doc: "…"}}`'
+            )
+            text = f"{name}: a value of Text that the spec does not list{detail}"
+            yield evidence.finding(NEW, "text", name, "present", text, [each.place], [edit])
+        elif each.field:
+            field, code = _meaning(evidence, each)
+            if (field, code) != (own.field.name if own.field else "", own.code.name if own.code else ""):
+                mine = f"{own.field.name} {own.code.name}" if own.field and own.code else "nothing"
+                edit = Edit(own.location, f"`means: {{{field}: {code}}}`")
+                text = f"{name} comes with {each.field} {each.code}, in the spec with {mine}"
+                word = f"with {each.field} {each.code}"
+                yield evidence.finding(DIFFERENT, "text", name, word, text, [each.place], [edit])
+    listed = {(each.message, each.text) for each in said}
+    for (msg_type, value), own in known.items():
+        spots = view.spots(own.message, evidence.product)
+        if (msg_type, value) not in listed and evidence.expects(own.source) and evidence.is_pages and spots:
+            edit = Edit(own.location, "remove it, or keep it and say why")
+            name = f"{own.message.name} {value}"
+            text = f"{name}: this value of Text is not listed any more"
+            yield evidence.finding(GONE, "text", name, "absent", text, [], [edit], expected_in=own.source)
+
+
+def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
+    """The field and the code that a text comes with, by the spec's names where it knows them."""
+    view = evidence.view
+    tag = int(said.field) if said.field.isdigit() else view.vocabulary.tag_of(said.field)
+    if tag is None:
+        starts = [
+            t for t, name in view.vocabulary.fields.items() if folded(said.field).startswith(folded(name))
+        ]
+        near = [t for t, name in view.vocabulary.fields.items() if folded(name) == "exectype"]
+        tag = next((t for t in near if folded(said.field) == "executiontype"), starts[0] if starts else None)
+    codes = view.vocabulary.codes.get(tag or 0, {})
+    code = next((name for name in codes.values() if folded(name) == folded(said.code)), said.code)
+    return (view.fields[tag].name if tag in view.fields else said.field), code
+
+
+def _pages(evidence: Evidence) -> Iterator[Finding]:
+    """Pages that the manifest does not name, and those of a whole folder that are not there."""
+    if not evidence.is_pages:
+        return
+    view = evidence.view
+    known = {origin.id: origin for origin in view.origins.values() if origin.kind == PAGE}
+    if not known:
+        return
+    given = {reading.page: reading for reading in evidence.readings}
+    for page, reading in given.items():
+        if page not in known:
+            edit = Edit(view.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
+            text = f"page {page}: is not among the sources; {len(reading.facts)} facts were read from it"
+            yield evidence.finding(NEW, "page", page, "present", text, [Place(reading.file, 1)], [edit])
+    for page, origin in known.items():
+        if (
+            page not in given
+            and origin.name in evidence.covered
+            and view.product_of_page(page) == evidence.product
+        ):
+            edit = Edit(origin.location, "see where its content is now; correct `sources` and each `source`")
+            text = f"page {page}: is not there any more"
+            yield evidence.finding(GONE, "page", page, "absent", text, [], [edit], expected_in=origin.name)
+
+
+def _edition(evidence: Evidence) -> Iterator[Finding]:
+    """A dictionary of another edition than the one that the spec was compared with."""
+    editions = {o.id: o for o in evidence.view.origins.values() if o.kind == DICTIONARY}
+    for said in evidence.said(DictionarySaid):
+        if editions and said.version not in editions:
+            origin = next(iter(editions.values()))
+            edit = Edit(origin.location, f"`dictionary {said.version}` once all else is done")
+            text = f"the dictionary is edition {said.version}; the spec knows {', '.join(editions)}"
+            yield evidence.finding(
+                DIFFERENT, "source", origin.name, f"edition {said.version}", text, [said.place], [edit]
+            )

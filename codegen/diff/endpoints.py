@@ -1,0 +1,108 @@
+"""Reads hosts, session types and where messages flow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from codegen.diff.facts import Fact, FlowsSaid, HostSaid, Place, SessionSaid, Unread, Vocabulary
+from codegen.diff.headings import sender_of
+
+_HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
+_HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
+_WITH_ROLE = re.compile(
+    rf"([A-Za-z][\w /-]*?)\s+host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE
+)
+_FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
+_ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
+_LEAST_PREFIX = 4
+
+
+def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
+    """The session types that a text names: the known ones, and what is called like them.
+
+    Where all known ones begin alike (KalshiNR, KalshiRT), any other word that begins so in front of capitals
+    is one too, and `KalshiNR/RT` names both.
+    """
+    prefix = _shared_start(vocabulary.sessions)
+    if len(vocabulary.sessions) < 2 or len(prefix) < _LEAST_PREFIX:
+        return [name for name in vocabulary.sessions if re.search(rf"\b{re.escape(name)}\b", text)]
+    found: list[str] = []
+    for match in re.finditer(rf"\b{re.escape(prefix)}([A-Z0-9]{{2,}}(?:/[A-Z]{{2,}}\b)*)", text):
+        found += [prefix + tail for tail in match[1].split("/")]
+    return list(dict.fromkeys(found))
+
+
+def _shared_start(names: tuple[str, ...]) -> str:
+    """What all names begin with."""
+    first, last = min(names, default=""), max(names, default="")
+    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same]
+
+
+def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The session types of `KalshiRT and KalshiPT only`; none where the text limits nothing."""
+    match = re.search(r"([^.;(]*)\bonly\b", text)
+    return tuple(session_names(match[1], vocabulary)) if match else ()
+
+
+def hosts_with_roles(text: str, place: Place, environment: str) -> Iterator[HostSaid]:
+    """The hosts of a line such as `Order Entry Host: fix.example.com`."""
+    for match in _WITH_ROLE.finditer(text):
+        yield HostSaid(place, environment, match[1].strip(), match[2])
+
+
+def hosts_of_text(text: str, place: Place) -> Iterator[HostSaid]:
+    """The hosts of a FIX gateway in running text or examples, known by a label `fix` or `…-fix`."""
+    for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
+        if any(_FIX_LABEL.match(label) for label in match[0].split(".")):
+            yield HostSaid(place, "", "", match[0])
+
+
+def session_row(
+    name: str, port: str, environment: str, place: Place, vocabulary: Vocabulary
+) -> SessionSaid | Unread:
+    """A row of a table of endpoints."""
+    del vocabulary
+    if not re.fullmatch(r"\w+", name):
+        return Unread(place, f"`{name}` is no TargetCompID")
+    if not re.fullmatch(r"\d{2,5}", port):
+        return Unread(place, f"`{port}` is no port")
+    return SessionSaid(place, environment, name, int(port))
+
+
+def flows(
+    msg_type: str, name: str, sessions: str | None, direction: str, place: Place, vocabulary: Vocabulary
+) -> Fact:
+    """Where a message flows, from a row of a table of messages.
+
+    `sessions` is None where the table has no such column; `direction` may name them then: `Both (RT only)`.
+    Where a direction names sessions of its own (`KalshiRT: Client -> Server; …`), each holds for those.
+    """
+    listed = session_names(sessions or "", vocabulary)
+    if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):
+        return Unread(place, f"`{sessions}` names no session type")
+    found: set[tuple[str, str]] = set()
+    named: set[str] = set()
+    for part in direction.split(";"):
+        senders = _senders(part)
+        if senders is None:
+            return Unread(place, f"`{part.strip()}` is no direction")
+        own = session_names(part, vocabulary)
+        named.update(own)
+        found |= {(session, sender) for session in own or listed or [""] for sender in senders}
+    if named and listed and named != set(listed):
+        return Unread(place, f"`{sessions}` and `{direction}` name different session types")
+    return FlowsSaid(place, msg_type, name, frozenset(found))
+
+
+def _senders(text: str) -> tuple[str, ...] | None:
+    text = re.sub(r"\A\s*[\w, ]+:", "", text)
+    if re.match(r"\s*(?:both|either|bidirectional)\b|.*(?:<->|↔)", text.lower()):
+        return ("client", "venue")
+    if arrow := _ARROW.search(text):
+        left, right = sender_of(arrow[1]), sender_of(arrow[2])
+        return (left,) if left != right else None
+    words = {"inbound": "client", "in": "client", "outbound": "venue", "out": "venue", "client": "client"}
+    small = text.strip().lower()
+    return (words[small],) if small in words else ("venue",) if small in ("server", "exchange") else None

@@ -1,0 +1,287 @@
+"""What a source says, one fact at a time, each with where it stands. Readers decide nothing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+
+
+@attrs.frozen(order=True)
+class Place:
+    """A line of a source."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@attrs.frozen
+class FieldSaid:
+    """A tag with its name and perhaps its type, in no message."""
+
+    place: Place
+    tag: int
+    name: str
+    type: str = ""
+    """As written."""
+    message: str = ""
+    """The MsgType that the text around it names, though it is no table of that message's fields."""
+
+    def __str__(self) -> str:
+        about = f" of {self.message}, by the way" if self.message else ""
+        return f"field {self.tag} {self.name}{f' {self.type}' if self.type else ''}{about}"
+
+
+@attrs.frozen
+class MemberSaid:
+    """A field in the table of a message, the header or the trailer."""
+
+    place: Place
+    block: str
+    """A MsgType, `header`, `trailer`, or `component NAME`."""
+    tag: int
+    name: str
+    type: str = ""
+    """As written."""
+    required: str = ""
+    """Y, N, C, O (not in every case, said by a heading) or nothing."""
+    conditional: bool = False
+    """The text beside it says when the field is required."""
+    path: tuple[int, ...] | None = None
+    """The counters it stands in, outermost first; None where the source does not lay out groups."""
+    counts: bool | None = None
+    """Whether it is the counter of a group; None where the source does not lay out groups."""
+    inside: int | None = None
+    """The counter of a group that it stands in, at whatever depth, where only that is said."""
+    sender: str | None = None
+    """`client` or `venue`, where the table is for one of them."""
+    when: tuple[str, str] | None = None
+    """A field's name, or the end of it, and the value for which the table holds."""
+    default: str = ""
+    sessions: tuple[str, ...] = ()
+    """The only session types that have it."""
+    limits: tuple[int | None, int | None] | None = None
+    """Least and greatest value."""
+    longest: int | None = None
+    """The most characters."""
+
+    def __str__(self) -> str:
+        parts = [f"member {self.block} {self.tag} {self.name}", self.type, self.required]
+        if self.path is not None:
+            parts.append(f"in {'/'.join(str(tag) for tag in self.path)}" if self.path else "")
+        parts.append(f"inside {self.inside}" if self.inside is not None else "")
+        parts.append(f"from the {self.sender}" if self.sender else "")
+        parts.append(f"when {'='.join(self.when)}" if self.when else "")
+        parts.append(f"default {self.default}" if self.default else "")
+        parts.append(f"only on {', '.join(self.sessions)}" if self.sessions else "")
+        parts.append(f"limits {self.limits[0]}..{self.limits[1]}" if self.limits else "")
+        parts.append(f"at most {self.longest} characters" if self.longest else "")
+        return " ".join(part for part in parts if part)
+
+
+@attrs.frozen
+class CodeSaid:
+    """A value of a coded field, with what the source calls it."""
+
+    place: Place
+    value: str
+    label: str
+
+
+@attrs.frozen
+class CodesSaid:
+    """Values of a coded field that stand together."""
+
+    place: Place
+    tag: int
+    codes: tuple[CodeSaid, ...]
+    whole: bool
+    """Whether this reads as the whole list, rather than the value that matters here."""
+    message: str = ""
+    """The MsgType in whose table they stand."""
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{code.value}={code.label}" for code in self.codes)
+        where = f" in {self.message}" if self.message else ""
+        return f"{'codes' if self.whole else 'a code'} of {self.tag}{where}: {listed}"
+
+
+@attrs.frozen
+class MessageSaid:
+    """A message that a heading names (with its fields below it), or a dictionary defines."""
+
+    place: Place
+    msg_type: str
+    name: str
+    admin: bool | None = None
+
+    def __str__(self) -> str:
+        return f"message {self.msg_type} {self.name}"
+
+
+@attrs.frozen
+class FlowsSaid:
+    """Where a message may flow, from a table of messages."""
+
+    place: Place
+    msg_type: str
+    name: str
+    flows: frozenset[tuple[str, str]]
+    """Session type (empty: any) and sender."""
+
+    def __str__(self) -> str:
+        flows = "; ".join(f"{sender} on {session or 'any'}" for session, sender in sorted(self.flows))
+        return f"flows of {self.msg_type} {self.name}: {flows}"
+
+
+@attrs.frozen
+class HostSaid:
+    """A host of an environment."""
+
+    place: Place
+    environment: str
+    """As written; empty where none is named."""
+    role: str
+    """As written, such as `Order Entry`; empty for a host in running text."""
+    host: str
+
+    def __str__(self) -> str:
+        role = f" for {self.role}" if self.role else ""
+        return f"host {self.host}{role}{_in(self.environment)}"
+
+
+@attrs.frozen
+class SessionSaid:
+    """A session type in a table of endpoints."""
+
+    place: Place
+    environment: str
+    name: str
+    port: int | None
+
+    def __str__(self) -> str:
+        return f"session {self.name} on port {self.port}{_in(self.environment)}"
+
+
+@attrs.frozen
+class VersionSaid:
+    """An entry of the changelog; one without a version has its date alone."""
+
+    place: Place
+    version: str
+    date: str
+    """ISO; empty where none is given."""
+
+    def __str__(self) -> str:
+        return f"version {self.version or '(none)'} of {self.date or 'no date'}"
+
+
+@attrs.frozen
+class TextSaid:
+    """A value of Text (58) in a message, and the code of another field that comes with it."""
+
+    place: Place
+    message: str
+    text: str
+    field: str = ""
+    """As written."""
+    code: str = ""
+    """The code's name as written."""
+
+    def __str__(self) -> str:
+        return f"text {self.text} in {self.message}{f' with {self.field} {self.code}' if self.field else ''}"
+
+
+@attrs.frozen
+class MentionSaid:
+    """A message type, tag or session type named in running text."""
+
+    place: Place
+    kind: str
+    """`message`, `field` or `session`."""
+    value: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"mention of {self.kind} {self.value}{f' {self.name}' if self.name else ''}"
+
+
+@attrs.frozen
+class DictionarySaid:
+    """Which edition of a dictionary this is, as a comment in it says."""
+
+    place: Place
+    version: str
+
+    def __str__(self) -> str:
+        return f"dictionary {self.version}"
+
+
+@attrs.frozen
+class Unread:
+    """Something that looks like a fact and could not be read."""
+
+    place: Place
+    what: str
+
+    def __str__(self) -> str:
+        return f"could not read: {self.what}"
+
+
+Fact = (
+    FieldSaid
+    | MemberSaid
+    | CodesSaid
+    | MessageSaid
+    | FlowsSaid
+    | HostSaid
+    | SessionSaid
+    | VersionSaid
+    | TextSaid
+    | MentionSaid
+    | DictionarySaid
+    | Unread
+)
+
+
+@attrs.frozen
+class Vocabulary:
+    """Names that the spec knows already, by which readers tell a code from a tag, or whom a text is about."""
+
+    messages: dict[str, str] = attrs.field(factory=dict)
+    """MsgType to name."""
+    fields: dict[int, str] = attrs.field(factory=dict)
+    kinds: dict[int, str] = attrs.field(factory=dict)
+    """Tag to lexical kind, such as BOOLEAN."""
+    codes: dict[int, dict[str, str]] = attrs.field(factory=dict)
+    """Tag to the names of its codes by value."""
+    sessions: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+
+    @cached_property
+    def _tags(self) -> dict[str, int]:
+        return {folded(name): tag for tag, name in reversed(self.fields.items())}
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return {folded(name): key for key, name in reversed(self.messages.items())}
+
+    def tag_of(self, name: str) -> int | None:
+        """The tag of a field, by its name in any spelling."""
+        return self._tags.get(folded(name))
+
+    def msg_type_of(self, name: str) -> str | None:
+        """The MsgType of a message, by its name in any spelling."""
+        return self._types.get(folded(name))
+
+
+def _in(environment: str) -> str:
+    return f" in {environment}" if environment else ""
+
+
+def folded(name: str) -> str:
+    """A name without case and punctuation: `Order Cancel/Replace` and `OrderCancelReplace` are one."""
+    return "".join(c for c in name.lower() if c.isalnum())

@@ -1,0 +1,194 @@
+"""What is left to do: a finding for each thing that a source says and the spec does not, or the reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import attrs
+
+from codegen.diff.facts import Fact, Place
+from codegen.diff.sources import Given, Reading
+from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.model import Location
+
+NEW, GONE, DIFFERENT = "new", "gone", "different"
+UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
+
+_Said = TypeVar("_Said")
+
+
+@attrs.frozen
+class Edit:
+    """What to write where."""
+
+    location: Location
+    text: str
+    scoped: str = ""
+    """The same where it holds for some products alone, which take the place of PRODUCTS."""
+
+    def on(self, products: tuple[str, ...]) -> Edit:
+        """The edit for some products alone, none for all of them."""
+        if not products or not self.scoped:
+            return Edit(self.location, self.text)
+        listed = products[0] if len(products) == 1 else f"[{', '.join(products)}]"
+        return Edit(self.location, self.scoped.replace("PRODUCTS", listed))
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.text}"
+
+
+@attrs.frozen
+class Finding:
+    """One thing to look at."""
+
+    kind: str
+    """new, gone, different, unread, stale or unreviewed."""
+    element: str
+    """member, message, field, code, session, host, version, text, page or source."""
+    address: str
+    """The element by name: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
+    said: str
+    """What the source says of it in a word or two, as `differences.yaml` repeats it."""
+    what: str
+    """The same as a sentence."""
+    places: tuple[Place, ...]
+    edits: tuple[Edit, ...] = ()
+    evidence: str = ""
+    """Which body of sources says so; see `Evidence.name`."""
+    products: tuple[str, ...] = ()
+    """Those it was found on; empty where that means nothing."""
+    sources: tuple[str, ...] = ()
+    """The manifest's names of the sources that say so, or would have to."""
+    group: str = ""
+    """Findings of one group are told together."""
+
+
+@attrs.frozen
+class Evidence:
+    """Sources that are read as one: the pages about a product, or the dictionary."""
+
+    kind: str
+    product: str | None
+    readings: tuple[Reading, ...]
+    covered: frozenset[str]
+    """The manifest's sources that were given."""
+    view: View
+
+    @property
+    def name(self) -> str:
+        """Such as `pages margin`; the dictionary is one whatever it is about."""
+        return DICTIONARY if self.kind == DICTIONARY else f"pages {self.product}"
+
+    @property
+    def is_pages(self) -> bool:
+        """Whether these are pages."""
+        return self.kind == PAGE
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The products spoken of."""
+        return self.view.products if self.product is None else (self.product,)
+
+    def said(self, kind: type[_Said]) -> list[_Said]:
+        """Every fact of a kind, file by file."""
+        return [fact for reading in self.readings for fact in reading.facts if isinstance(fact, kind)]
+
+    def facts(self) -> Iterator[Fact]:
+        """Every fact."""
+        for reading in self.readings:
+            yield from reading.facts
+
+    def expects(self, sources: str) -> bool:
+        """Whether an element with these sources should be found here."""
+        if not self.is_pages:
+            return True
+        return any(self.view.pages_of(sources, product) & self.covered for product in self.products)
+
+    def _speaks(self, name: str) -> bool:
+        """Whether a source of the manifest was given and is part of this."""
+        origin = self.view.origins.get(name)
+        if origin is None or name not in self.covered or origin.kind != self.kind:
+            return False
+        return not self.is_pages or self.view.product_of_page(origin.id) == self.product
+
+    def origin_of(self, place: Place) -> str:
+        """The manifest's name of the source that a place is in; the page's own name where it has none."""
+        reading = next(each for each in self.readings if each.file == place.file)
+        for origin in self.view.origins.values():
+            if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
+                return origin.name
+        return reading.page or DICTIONARY
+
+    def finding(
+        self,
+        kind: str,
+        element: str,
+        address: str,
+        said: str,
+        what: str,
+        places: Iterable[Place],
+        edits: Iterable[Edit] = (),
+        *,
+        expected_in: str = "",
+        group: str = "",
+    ) -> Finding:
+        """A finding of this evidence; `expected_in` has an element's sources where no place can be shown."""
+        places = tuple(dict.fromkeys(places))
+        sources = dict.fromkeys(self.origin_of(place) for place in places)
+        if not sources and expected_in:
+            sources = dict.fromkeys(name for name in expected_in.split(", ") if self._speaks(name))
+        return Finding(
+            kind=kind,
+            element=element,
+            address=address,
+            said=said,
+            what=what,
+            places=places,
+            edits=tuple(edits),
+            evidence=self.name,
+            products=self.products if self.is_pages and self.product else (),
+            sources=tuple(sources),
+            group=group,
+        )
+
+
+def evidence_of(given: Given, view: View, product: str | None) -> list[Evidence]:
+    """The pages of each product, and the dictionary."""
+    covered = given.covers(view)
+    found = []
+    for each in view.products:
+        readings = tuple(r for r in given.readings if r.kind == PAGE and r.product == each)
+        if readings:
+            found.append(Evidence(PAGE, each, readings, covered, view))
+    dictionaries = tuple(r for r in given.readings if r.kind == DICTIONARY)
+    if dictionaries:
+        found.append(Evidence(DICTIONARY, product, dictionaries, covered, view))
+    return found
+
+
+def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
+    """Findings that say the same on several of the products as one."""
+    found: dict[tuple[str, str, str, str, bool], Finding] = {}
+    for each in findings:
+        key = (each.kind, each.element, each.address, each.said, each.evidence == DICTIONARY)
+        first = found.get(key)
+        if first is None:
+            found[key] = each
+            continue
+        found[key] = attrs.evolve(
+            first,
+            places=tuple(dict.fromkeys((*first.places, *each.places))),
+            products=tuple(dict.fromkeys((*first.products, *each.products))),
+            sources=tuple(dict.fromkeys((*first.sources, *each.sources))),
+            edits=tuple(dict.fromkeys((*first.edits, *each.edits))),
+        )
+    return [
+        attrs.evolve(
+            each,
+            edits=tuple(
+                edit.on(() if len(each.products) == len(products) else each.products) for edit in each.edits
+            ),
+        )
+        for each in found.values()
+    ]

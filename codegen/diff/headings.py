@@ -1,0 +1,132 @@
+"""What a heading says about the tables and lists below it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import attrs
+
+from codegen.diff.columns import requirement_of_heading
+from codegen.diff.facts import Vocabulary, folded
+from codegen.diff.inline import plain
+
+VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "acceptor"})
+"""Words for the venue's side; whoever else is named is a client."""
+
+MSG_TYPE = re.compile(r"\b35\s*=\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
+_ARROW = re.compile(r"([\w /]+?)\s*(?:→|⟶|->|→|⇒|=>|➜)\s*([\w ]+)")
+_TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
+_CONDITION = re.compile(r"\(([A-Za-z]\w*)\s*=\s*(\w+)\)")
+_GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
+_INSIDE = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
+_VERSION = re.compile(r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)\b", re.IGNORECASE)
+_ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_LONG_DATE = re.compile(r"\b([A-Z][a-z]{2,8})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})\b")
+_DATE_FIRST = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\s+([A-Z][a-z]{2,8})\.?,?\s+(\d{4})\b")
+
+
+@attrs.frozen
+class Says:
+    """What one heading says."""
+
+    text: str = ""
+    messages: tuple[str, ...] = ()
+    """The MsgTypes it names as 35=…; more than one is for nobody to say."""
+    named: str | None = None
+    """The MsgType of the message whose name it is, where it has no 35=."""
+    about: str | None = None
+    """The MsgType of the one message whose name is a word of it."""
+    title: str = ""
+    """The name it gives the message."""
+    block: str | None = None
+    """`header` or `trailer`."""
+    tag: int | None = None
+    """The field whose values stand below."""
+    group: str | None = None
+    """The counter, by name, whose group stands below."""
+    when: tuple[str, str] | None = None
+    sender: str | None = None
+    required: str = ""
+    version: str = ""
+    date: str = ""
+    environment: str = ""
+
+
+def read(text: str, vocabulary: Vocabulary) -> Says:
+    """Read one heading, the title of a component, or a paragraph in bold."""
+    text = plain(text).strip(" :")
+    messages = tuple(dict.fromkeys(MSG_TYPE.findall(text)))
+    title = re.sub(r"[(<]\s*(?:MsgType\s*)?35\s*=.*?[)>]|\b35\s*=\s*\w+", "", text).strip(" :-\u2013")
+    named = None if messages else vocabulary.msg_type_of(text)
+    tagged = None if messages else _TAGGED.search(text)
+    condition = None if messages else _CONDITION.search(text)
+    group = _GROUP.search(text)
+    version = _VERSION.search(text)
+    small = folded(title)
+    return Says(
+        text=text,
+        messages=messages,
+        named=named,
+        about=None if messages or named else _about(text, vocabulary),
+        title=title,
+        block=_block(small),
+        tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
+        group=group[2] if group and (group[1] or f"({group[2]})" in text or _INSIDE.search(text)) else None,
+        when=(condition[1], condition[2]) if condition else None,
+        sender=_sender(text),
+        required=requirement_of_heading(text),
+        version=(version[1] or version[2]) if version else "",
+        date=date_in(text),
+        environment=next((e for e in vocabulary.environments if re.search(rf"\b{e}\b", text.lower())), ""),
+    )
+
+
+def sender_of(party: str) -> str:
+    """`venue` or `client`, for a word such as Server or Market Maker."""
+    return "venue" if set(re.findall(r"[a-z]+", party.lower())) & VENUE_WORDS else "client"
+
+
+def date_in(text: str) -> str:
+    """The first date in a text as ISO; empty where there is none."""
+    if iso := _ISO.search(text):
+        return iso[0]
+    if long := _LONG_DATE.search(text):
+        return _iso(long[1], long[2], long[3])
+    if first := _DATE_FIRST.search(text):
+        return _iso(first[2], first[1], first[3])
+    return ""
+
+
+def _iso(month: str, day: str, year: str) -> str:
+    try:
+        return datetime.strptime(f"{month[:3]} {day} {year}", "%b %d %Y").date().isoformat()  # noqa: DTZ007
+    except ValueError:
+        return ""
+
+
+def _sender(text: str) -> str | None:
+    arrow = _ARROW.search(text)
+    if arrow is None:
+        return None
+    left, right = sender_of(arrow[1]), sender_of(arrow[2])
+    return left if left != right else None
+
+
+def _block(small: str) -> str | None:
+    for name in ("header", "trailer"):
+        if small in {name, f"standard{name}", f"message{name}", f"standardmessage{name}", f"fix{name}"}:
+            return name
+    return None
+
+
+def _about(text: str, vocabulary: Vocabulary) -> str | None:
+    names = {name: key for key, name in vocabulary.messages.items()}
+    found = {names[word] for word in re.findall(r"[A-Z]\w+", text) if word in names}
+    return found.pop() if len(found) == 1 else None
+
+
+def _field(text: str, vocabulary: Vocabulary) -> int | None:
+    """The field that a heading names by its whole name, perhaps with `Values` or `Codes` behind it."""
+    name = re.sub(r"\s+(?:values?|codes?)\Z", "", text, flags=re.IGNORECASE)
+    return vocabulary.tag_of(name) if re.fullmatch(r"[A-Z]\w+(?: [A-Z]\w+)*", name) else None

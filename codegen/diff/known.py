@@ -1,0 +1,122 @@
+"""The differences kept on purpose in `differences.yaml`: what they settle, and which are out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from codegen.context import text, words
+from codegen.diff.findings import STALE, Edit, Evidence, Finding
+from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.errors import Mistakes, did_you_mean
+from codegen.model import Location
+from codegen.nodes import Map, Seq
+
+ELEMENTS = ("member", "message", "field", "code", "session", "environment", "host", "version", "text", "page")
+"""What a difference can be about; also the keys of an entry of `differences.yaml`."""
+
+
+@attrs.frozen
+class Difference:
+    """One element of one entry, for one source."""
+
+    source: str
+    element: str
+    address: str
+    says: str
+    evidence: str
+    """The body of sources that the source belongs to, as in `Evidence.name`."""
+    why: str
+    location: Location
+
+
+def read(view: View) -> list[Difference]:
+    """Every difference of the spec folder and of those it extends.
+
+    Raises:
+        SpecError: an entry names no element, or a source that is neither a page nor a dictionary.
+    """
+    mistakes = Mistakes()
+    found: list[Difference] = []
+    for note in view.source.notes["differences"]:
+        listed = note.get("differences")
+        for entry in listed.items if isinstance(listed, Seq) else ():
+            if isinstance(entry, Map):
+                found += _entry(entry, view, mistakes)
+    mistakes.raise_any()
+    return found
+
+
+def _entry(entry: Map, view: View, mistakes: Mistakes) -> list[Difference]:
+    elements = [name for name in ELEMENTS if name in entry]
+    if len(elements) != 1:
+        mistakes.add(entry.location, "a difference is about no element", f"add one of {', '.join(ELEMENTS)}")
+        return []
+    found = []
+    for source, where in words(entry.get("source")):
+        origin = view.origins.get(source)
+        if origin is None or origin.kind not in (PAGE, DICTIONARY):
+            known = [name for name, each in view.origins.items() if each.kind]
+            mistakes.add(
+                where, f"`{source}` is no page or dictionary among the sources", did_you_mean(source, known)
+            )
+            continue
+        evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {view.product_of_page(origin.id)}"
+        for address, place in words(entry.get(elements[0])):
+            found.append(
+                Difference(
+                    source, elements[0], address, text(entry, "says"), evidence, text(entry, "why"), place
+                )
+            )
+    return found
+
+
+def settle(
+    findings: Iterable[Finding], differences: Sequence[Difference], evidence: Iterable[Evidence]
+) -> tuple[list[Finding], list[Finding]]:
+    """What is left of the findings, with the differences that are out of date; and what was kept on purpose.
+
+    A difference settles what its own source says or, where that says nothing of it any more, another page
+    about the same product: a section may have moved. It is out of date where its source was given and it
+    settled nothing.
+    """
+    by_key: dict[tuple[str, str, str, str], list[Difference]] = {}
+    for each in differences:
+        by_key.setdefault((each.evidence, each.element, each.address, each.says), []).append(each)
+    used: set[Difference] = set()
+    left: list[Finding] = []
+    kept: list[Finding] = []
+    elsewhere: list[tuple[Finding, list[Difference]]] = []
+    for finding in findings:
+        fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.said), [])
+        own = [each for each in fitting if each.source in finding.sources]
+        if own:
+            used.update(own)
+            kept.append(finding)
+        else:
+            elsewhere.append((finding, fitting))
+    moved: set[Difference] = set()
+    for finding, fitting in elsewhere:
+        free = [each for each in fitting if each not in used]
+        moved.update(free)
+        (kept if free else left).append(finding)
+    covered = {name for each in evidence for name in each.covered}
+    out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
+    return left + [_stale(each) for each in out_of_date], kept
+
+
+def _stale(difference: Difference) -> Finding:
+    address, says = difference.address, difference.says
+    edit = Edit(difference.location, f"remove {address} here, and correct the spec if it followed from it")
+    return Finding(
+        kind=STALE,
+        element=difference.element,
+        address=address,
+        said=says,
+        what=f"difference: {difference.source} does not say `{says}` of {address} any more",
+        places=(),
+        edits=(edit,),
+        evidence=difference.evidence,
+        sources=(difference.source,),
+    )

@@ -1,0 +1,174 @@
+"""Passages of text: what a page says in words, which only a person can compare with the spec.
+
+Every passage that somebody has read has a fingerprint in `reviewed.yaml`, so that one that is new, changed or
+gone is noticed; the text itself is not kept.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import attrs
+
+from codegen.diff import markdown, quickfix
+from codegen.diff.facts import Place
+from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
+from codegen.diff.inline import plain
+from codegen.diff.sources import Reading
+from codegen.diff.view import PAGE, View
+from codegen.model import Location
+from codegen.nodes import Scalar
+
+FILE = "reviewed.yaml"
+_HEAD = """\
+# Fingerprints of what the venue's documents say in words, as it was when somebody last read it against this
+# spec. Written by `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
+reviewed:
+"""
+_WIDTH = 12
+"""Fingerprints in a line."""
+
+
+@attrs.frozen
+class Passage:
+    """A heading, paragraph, list item, table row or example, or a comment of a dictionary."""
+
+    line: int
+    last: int
+    print: str
+    """Eight hexadecimal digits."""
+
+
+def of_reading(reading: Reading) -> list[Passage]:
+    """The passages of a file, in their order."""
+    if reading.kind == PAGE:
+        return [_passage(*each) for each in _of_page(reading.text)]
+    document = quickfix.parse(reading.text.encode())
+    return [_passage(line, line, text) for line, text in document.comments]
+
+
+def _of_page(text: str) -> Iterator[tuple[int, int, str]]:
+    for block in markdown.blocks(text):
+        match block:
+            case markdown.Heading(line, level, words):
+                yield line, line, f"{'#' * level} {plain(words)}"
+            case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
+                yield line, line, plain(words)
+            case markdown.Table(header, rows):
+                for row in (header, *rows):
+                    yield row.line, row.line, "|".join(plain(cell) for cell in row.cells)
+            case markdown.Code(line, _, lines):
+                yield line, line + len(lines) + 1, "\n".join(each.rstrip() for each in lines)
+            case markdown.Component(line, _, attributes, _) if "title" in attributes:
+                yield line, line, plain(attributes["title"])
+
+
+def _passage(line: int, last: int, text: str) -> Passage:
+    words = re.sub(r"[ \t]+", " ", text).strip()
+    return Passage(line, last, hashlib.sha256(words.encode()).hexdigest()[:8])
+
+
+def key_of(reading: Reading) -> str:
+    """Under which name a file is kept: the page's, or `dictionary`."""
+    return reading.page or reading.kind
+
+
+def reviewed(view: View) -> dict[str, list[str]]:
+    """The fingerprints of each page, as the spec folder has them."""
+    found: dict[str, list[str]] = {}
+    for note in view.source.notes["reviewed"]:
+        listed = note.mapping("reviewed")
+        found.update(
+            {key: node.text.split() for key, node in listed.entries.items() if isinstance(node, Scalar)}
+        )
+    return found
+
+
+def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], view: View) -> Iterator[Finding]:
+    """Passages that nobody has read in this form, but for those in lines that a finding is about.
+
+    A passage that stands on another page now is the same. Nothing where the spec has no `reviewed.yaml`.
+    """
+    known = reviewed(view)
+    if not known:
+        return
+    told = {place for finding in findings for place in finding.places}
+    for each in evidence:
+        given = {key_of(reading): of_reading(reading) for reading in each.readings}
+        before = {key: prints for key, prints in known.items() if _about(view, key) == _about(view, *given)}
+        everything = {each for prints in before.values() for each in prints}
+        now = {passage.print for passages in given.values() for passage in passages}
+        for reading in each.readings:
+            yield from _changes(each, reading, before.get(key_of(reading), []), everything, now, told)
+
+
+def _about(view: View, key: str, *_: str) -> str:
+    """What a file is about: a product, or nothing for the dictionary."""
+    return view.product_of_page(key) or ""
+
+
+def _changes(
+    evidence: Evidence,
+    reading: Reading,
+    known: list[str],
+    everything: set[str],
+    now: set[str],
+    told: set[Place],
+) -> Iterator[Finding]:
+    """What differs between the passages of a file and those that were read."""
+    key, passages = key_of(reading), of_reading(reading)
+    matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
+    for operation, i1, i2, j1, j2 in matcher.get_opcodes():
+        if operation == "equal":
+            continue
+        fresh = [each for each in passages[j1:j2] if each.print not in everything]
+        untold = [each for each in fresh if Place(reading.file, each.line) not in told]
+        gone = [each for each in known[i1:i2] if each not in now]
+        if untold:
+            lines = (
+                f"lines {untold[0].line} to {untold[-1].last}"
+                if len(untold) > 1
+                else f"line {untold[0].line}"
+            )
+            word = "changed" if gone else "new"
+            text = f"{key}: {word} text in {lines}"
+            yield _finding(
+                evidence, Place(reading.file, untold[0].line), key, f"{word} at {untold[0].line}", text
+            )
+        elif len(gone) > len(fresh):
+            line = passages[j1 - 1].line if j1 else 1
+            text = f"{key}: {_count(len(gone) - len(fresh))} gone after line {line}"
+            yield _finding(evidence, Place(reading.file, line), key, f"gone after {line}", text)
+
+
+def _count(number: int) -> str:
+    return f"{number} passage{'s' if number > 1 else ''}"
+
+
+def _finding(evidence: Evidence, place: Place, key: str, said: str, text: str) -> Finding:
+    location = Location(f"{evidence.view.folder.as_posix()}/{FILE}", 1)
+    edit = Edit(
+        location, "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read"
+    )
+    return evidence.finding(UNREVIEWED, "page", key, said, text, [place], [edit], group="unreviewed")
+
+
+def write(readings: Iterable[Reading], view: View) -> Path:
+    """Keep that these sources have been read, as they are now; return the file."""
+    known = {key: " ".join(prints) for key, prints in reviewed(view).items()}
+    known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
+    path = view.folder / FILE
+    path.write_text(
+        _HEAD + "".join(_lines(key, known[key]) for key in sorted(known) if known[key]), encoding="utf-8"
+    )
+    return path
+
+
+def _lines(key: str, prints: str) -> str:
+    words = prints.split()
+    rows = [" ".join(words[at : at + _WIDTH]) for at in range(0, len(words), _WIDTH)]
+    return f"  {key}: >-\n" + "".join(f"    {row}\n" for row in rows)

@@ -1,0 +1,141 @@
+"""Prints what is left to do, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from codegen.diff.findings import DIFFERENT, GONE, NEW, STALE, UNREAD, UNREVIEWED, Finding
+from codegen.diff.known import ELEMENTS
+from codegen.diff.sources import Reading
+from codegen.model import Location
+
+_HEADINGS = {
+    NEW: "New: the sources have it, the spec does not",
+    DIFFERENT: "Different: the sources and the spec disagree",
+    GONE: "Gone: the spec has it, the sources do not",
+    UNREAD: "Could not be read: look at it yourself",
+    STALE: "Out of date: a difference that was kept on purpose, and is none any more",
+    UNREVIEWED: "Text that nobody has read in this form",
+}
+_LEAST_GROUP = 3
+"""From how many on findings of the same kind about the same thing are told in one."""
+
+
+def text(findings: Sequence[Finding], kept: int, readings: Sequence[Reading]) -> str:
+    """The whole report."""
+    lines: list[str] = []
+    for kind, heading in _HEADINGS.items():
+        own = [finding for finding in findings if finding.kind == kind]
+        if own:
+            lines += [f"{heading} ({len(own)})", ""]
+            for group in _grouped(own):
+                lines += [*_group(group), ""]
+    facts = sum(len(reading.facts) for reading in readings)
+    about = f"{facts} facts read from {len(readings)} file{'s' if len(readings) != 1 else ''}"
+    on_purpose = f"; {kept} differ on purpose" if kept else ""
+    left = f"{len(findings)} left to do" if findings else "nothing left to do"
+    return "\n".join([*lines, f"{about}{on_purpose}; {left}."])
+
+
+def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Findings one by one, those of a group together where there are several."""
+    seen: set[str] = set()
+    for finding in findings:
+        key = f"{finding.evidence} {finding.group}"
+        members = [each for each in findings if each.group and f"{each.evidence} {each.group}" == key]
+        if not finding.group or len(members) < _LEAST_GROUP:
+            yield [finding]
+        elif key not in seen:
+            seen.add(key)
+            yield members
+
+
+def _group(findings: list[Finding]) -> Iterator[str]:
+    """The lines about a finding, or about several of a group: each in a line, and what to do once."""
+    written: set[str] = set()
+    for finding in findings:
+        products = f" [{', '.join(finding.products)}]" if finding.products else ""
+        yield f"* {finding.what}{products}"
+        if finding.places:
+            yield f"    said at   {', '.join(_shown(place) for place in finding.places)}"
+        elif finding.sources:
+            yield f"    expected  in {', '.join(finding.sources)}"
+        for edit in finding.edits:
+            if str(edit) in written:
+                continue
+            written.add(str(edit))
+            first, *rest = edit.text.splitlines()
+            yield f"    write at  {_shown(edit.location)}: {first}"
+            yield from (f"              {line}" for line in rest)
+    keep = _keep(findings)
+    if keep:
+        yield f"    or keep   {keep}"
+
+
+def _keep(findings: list[Finding]) -> str:
+    """The entry of `differences.yaml` that keeps findings on purpose."""
+    first = findings[0]
+    if first.kind not in (NEW, DIFFERENT, GONE) or first.element not in ELEMENTS or not first.sources:
+        return ""
+    if any((each.element, each.said) != (first.element, first.said) for each in findings):
+        return ""
+    addresses = [each.address for each in findings]
+    sources = list(dict.fromkeys(source for each in findings for source in each.sources))
+    says = json.dumps(first.said) if any(c in first.said for c in ",:#{}[]") else first.said
+    return f'- {{source: {_words(sources)}, {first.element}: {_words(addresses)}, says: {says}, why: "…"}}'
+
+
+def _words(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+
+
+def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading]) -> str:
+    """The same for programs: `findings`, each with places and edits, and what was read."""
+    content = {
+        "findings": [
+            {
+                "kind": finding.kind,
+                "element": finding.element,
+                "address": finding.address,
+                "says": finding.said,
+                "what": finding.what,
+                "products": list(finding.products),
+                "sources": list(finding.sources),
+                "places": [{"file": place.file, "line": place.line} for place in finding.places],
+                "edits": [
+                    {"file": edit.location.file, "line": edit.location.line, "write": edit.text}
+                    for edit in finding.edits
+                ],
+                "keep": _keep([finding]),
+            }
+            for finding in findings
+        ],
+        "kept": kept,
+        "read": [{"file": reading.file, "facts": len(reading.facts)} for reading in readings],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def facts(readings: Iterable[Reading]) -> Iterator[str]:
+    """Every fact of every file, and how many of each kind."""
+    for reading in readings:
+        counted: dict[str, int] = {}
+        for fact in sorted(reading.facts, key=lambda each: each.place):
+            yield f"{_shown(fact.place)}: {fact}"
+            kind = type(fact).__name__.removesuffix("Said").lower()
+            counted[kind] = counted.get(kind, 0) + 1
+        listed = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
+        about = f" about {reading.product}" if reading.product else ""
+        yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"
+
+
+def _shown(place: object) -> str:
+    """A place as people write it: relative, where it lies below the current folder."""
+    written = str(place)
+    here = f"{Path.cwd().as_posix()}{os.sep}"
+    if isinstance(place, Location) or written.startswith(here):
+        return written.removeprefix(here)
+    return written

@@ -1,0 +1,161 @@
+"""Finds out what each given file is (dictionary or page, and about which product), and reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import attrs
+
+from codegen.diff import markdown, pages, quickfix
+from codegen.diff.facts import Fact
+from codegen.diff.view import DICTIONARY, PAGE, View
+
+_PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
+_LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")
+
+
+class SourceError(Exception):
+    """A source that cannot be opened, or of which it cannot be said what it is about."""
+
+
+@attrs.frozen
+class Reading:
+    """One file and what it says."""
+
+    file: str
+    """As given, for people."""
+    kind: str
+    """`page` or `dictionary`."""
+    page: str
+    """The page's name, such as fix-margin/order-entry; empty for a dictionary."""
+    product: str | None
+    """None where it is about all of them."""
+    text: str
+    facts: tuple[Fact, ...] = ()
+
+
+@attrs.frozen
+class Given:
+    """Everything that was given."""
+
+    readings: tuple[Reading, ...]
+    folders: frozenset[str]
+    """The venue's folders of pages, such as fix-margin, that were given whole."""
+
+    def covers(self, view: View) -> frozenset[str]:
+        """The manifest's sources that were given: pages, those a whole folder lacks, the dictionary."""
+        pages_given = {reading.page for reading in self.readings if reading.kind == PAGE}
+        kinds = {reading.kind for reading in self.readings}
+        return frozenset(
+            origin.name
+            for origin in view.origins.values()
+            if (origin.kind == PAGE and (origin.id in pages_given or _folder(origin.id) in self.folders))
+            or (origin.kind == DICTIONARY and DICTIONARY in kinds)
+        )
+
+
+def gather(paths: Iterable[Path], view: View, product: str | None) -> Given:
+    """Read every file, and every page and dictionary below every folder.
+
+    `product` says what pages and dictionaries are about; else a page's address, folder or links do.
+
+    Raises:
+        SourceError: a file cannot be read, is of no known kind, or about no product that could be told.
+    """
+    readings: list[Reading] = []
+    whole: set[str] = set()
+    for path in paths:
+        for file in _files(path):
+            reading = _read(file, view, product)
+            readings.append(reading)
+            if path.is_dir() and reading.kind == PAGE:
+                whole.add(_folder(reading.page))
+    return Given(tuple(readings), frozenset(whole))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    found = sorted(each for each in path.rglob("*") if each.suffix.lower() in (*_PAGE_SUFFIXES, ".xml"))
+    if not found:
+        raise SourceError(f"{path}: there is no page (.md, .mdx) or dictionary (.xml) in it")
+    yield from found
+
+
+def _read(path: Path, view: View, product: str | None) -> Reading:
+    file = path.as_posix()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read ({error.strerror})") from None
+    if path.suffix.lower() == ".xml":
+        facts = quickfix.read(quickfix.parse(data), file)
+        return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
+    if path.suffix.lower() not in _PAGE_SUFFIXES:
+        raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SourceError(f"{file}: is not UTF-8") from None
+    page, own = _page(path, text, view, product)
+    return Reading(file, PAGE, page, own, text, tuple(pages.read(text, file, view.vocabulary)))
+
+
+def _page(path: Path, text: str, view: View, product: str | None) -> tuple[str, str]:
+    """The name of a page, and the product it is about."""
+    candidates = [*_addresses(text), *_tails(path)]
+    if product is not None:
+        own = [folder for folder, name in view.page_folders.items() if name == product]
+        known = [each for each in candidates if _folder(each) in own]
+        return (known or [f"{own[0] if own else product}/{path.stem}"])[0], product
+    for candidate in candidates:
+        known_product = view.product_of_page(candidate)
+        if known_product:
+            return candidate, known_product
+    if not view.dialect.products:
+        ids = {origin.id for origin in view.origins.values() if origin.kind == PAGE}
+        return next((each for each in candidates if each in ids), candidates[-1]), ""
+    for name in view.products:
+        folder = next((folder for folder, own_name in view.page_folders.items() if own_name == name), None)
+        if folder and (path.parent.name == name or _votes(text, view) == name):
+            return f"{folder}/{path.stem}", name
+    raise SourceError(f"{path.as_posix()}: about which product? say --product {' or '.join(view.products)}")
+
+
+def _addresses(text: str) -> list[str]:
+    """The page's name, from the address that it gives above the text."""
+    settings = markdown.front_matter(text)[0]
+    found = [
+        urlsplit(settings[key]).path.strip("/") for key in ("url", "canonical", "slug") if key in settings
+    ]
+    return [str(PurePosixPath(each).with_suffix("")) for each in found if each]
+
+
+def _tails(path: Path) -> list[str]:
+    """The page's name by its place in folders, the longest first: a/fix/orders, fix/orders."""
+    parts = path.resolve().with_suffix("").parts[1:]
+    return ["/".join(parts[-length:]) for length in range(min(len(parts), 4), 1, -1)] or [path.stem]
+
+
+def _votes(text: str, view: View) -> str:
+    """The product that the links and hosts of a page speak of most; empty where they do not tell."""
+    counted = dict.fromkeys(view.products, 0)
+    for link in _LINK.findall(text):
+        product = view.product_of_page(link)
+        if product:
+            counted[product] += 1
+    for endpoint in view.dialect.endpoints:
+        if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text):
+            counted[endpoint.product] += 1
+    best = sorted(counted.values(), reverse=True)
+    if not best or best[0] == 0 or (len(best) > 1 and best[0] == best[1]):
+        return ""
+    return next(name for name, votes in counted.items() if votes == best[0])
+
+
+def _folder(page: str) -> str:
+    return page.rpartition("/")[0]

@@ -1,0 +1,132 @@
+"""Compares what one row says of a field with what the spec says of it there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from codegen.diff.block import REQUIREMENTS, Block, side
+from codegen.diff.facts import MemberSaid
+from codegen.diff.findings import UNREAD, Finding
+from codegen.diff.view import Entry
+from codegen.presence import Place as Spot
+
+
+def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
+    """Every difference between one row and the member that it is about."""
+    mine = [spot for spot in block.spots if said.sender in (None, spot.sender)]
+    allowed = entry.allowed(mine)
+    if not allowed:
+        products = " and ".join(block.evidence.products)
+        write = f"allow it{side(said)}{f' on {products}' if products else ''}"
+        text = f"is there{side(said)}, where the spec forbids it"
+        yield block.differs(said, entry, "present" + side(said), text, write)
+        return
+    yield from _place(block, said, entry)
+    yield from _requirement(block, said, entry, allowed)
+    own = entry.member.default or ""
+    if said.default and _first_word(said.default) != _first_word(own):
+        text = f"has the default {said.default}, in the spec {own or 'none'}"
+        write = f"`default: {_first_word(said.default).upper()}`"
+        yield block.differs(said, entry, f"default {said.default}", text, write)
+    sessions = {spot.session for spot in allowed}
+    if said.sessions and set(said.sessions) != sessions:
+        listed = ", ".join(sorted(said.sessions))
+        text = f"is for {listed} only, in the spec for {', '.join(sorted(sessions))}"
+        yield block.differs(said, entry, f"only on {listed}", text, f"`only: {{sessions: [{listed}]}}`")
+    yield from _limits(block, said, entry)
+
+
+def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
+    """Whether it stands in the group that the spec has it in."""
+    names = block.view.vocabulary.fields
+    grouped = entry.member.group is not None
+    if said.counts is not None and said.counts != grouped:
+        theirs, ours = ("a group", "a plain field") if said.counts else ("a plain field", "a group")
+        yield block.differs(
+            said, entry, theirs, f"is {theirs} there, {ours} in the spec", f"make it {theirs}"
+        )
+    if said.inside is not None and said.inside not in entry.path:
+        group = names.get(said.inside, str(said.inside))
+        yield block.differs(
+            said, entry, f"in {group}", f"stands in {group}, in the spec elsewhere", "move it there"
+        )
+    # Where a source has a counter as a plain field, which is a difference of its own, its group is not there.
+    flat = {each.tag for each in block.said if each.counts is False}
+    if said.path is not None and said.path != tuple(tag for tag in entry.path if tag not in flat):
+        counters = "/".join(names.get(tag, str(tag)) for tag in said.path)
+        where = f"in {counters}" if counters else "in the body"
+        yield block.differs(said, entry, where, f"stands {where}, in the spec elsewhere", "move it there")
+
+
+def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Spot]) -> Iterator[Finding]:
+    if said.when is not None:
+        yield from _under_condition(block, said, entry, allowed)
+        return
+    always = _everywhere(block, said, allowed, entry.required)
+    in_message = _everywhere(block, said, allowed, entry.required_in_message)
+    conditional = bool(entry.member.required_when)
+    if said.required == "Y" and not always:
+        own = "required under a condition" if conditional else "optional"
+        yield _requires_else(block, said, entry, own)
+    elif said.required in ("N", "C", "O") and (in_message or (always and not block.evidence.is_pages)):
+        yield _requires_else(block, said, entry, "required")
+    elif said.required == "N" and conditional and not said.conditional and block.evidence.is_pages:
+        yield _requires_else(block, said, entry, "required under a condition")
+
+
+def _requires_else(block: Block, said: MemberSaid, entry: Entry, own: str) -> Finding:
+    word = REQUIREMENTS[said.required]
+    write = "`required`" if said.required == "Y" else "`optional`, perhaps with `required_when`"
+    return block.differs(said, entry, word + side(said), f"is {word}{side(said)}, in the spec {own}", write)
+
+
+def _under_condition(block: Block, said: MemberSaid, entry: Entry, allowed: list[Spot]) -> Iterator[Finding]:
+    """A row of a table whose heading gives a condition, such as `Create (Action=1)`."""
+    if said.when is None:
+        return
+    condition = block.condition(said.when)
+    written = "=".join(said.when)
+    if condition is None:
+        text = f"could not read: `{written}` in the heading is about no field of {block.name}"
+        yield block.evidence.finding(UNREAD, "source", str(said.place), "unread", text, [said.place])
+        return
+    name, value = condition
+    matched = any(value in (dict(each.terms).get(name) or ()) for each in entry.member.required_when)
+    always = _everywhere(block, said, allowed, entry.required)
+    term = f"`required_when: {{{name}: …}}`"
+    if said.required == "Y" and not (always or matched):
+        text = f"is required when {written}, in the spec it is not"
+        yield block.differs(said, entry, f"required when {written}", text, f"{term} with {value}")
+    elif said.required == "N" and (always or matched):
+        text = f"is optional when {written}, in the spec it is required"
+        yield block.differs(said, entry, f"optional when {written}", text, f"{term} without {value}")
+
+
+def _everywhere(block: Block, said: MemberSaid, allowed: list[Spot], holds: Callable[[Spot], bool]) -> bool:
+    """Whether something holds at every spot; where a page speaks of both sides at once, of either of them."""
+    senders = {spot.sender for spot in allowed}
+    if said.sender is None and len(senders) > 1 and block.evidence.is_pages:
+        return any(all(holds(spot) for spot in allowed if spot.sender == sender) for sender in senders)
+    return all(holds(spot) for spot in allowed)
+
+
+def _limits(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
+    """Least and greatest value, where the spec has any, and the most characters."""
+    field = entry.field
+    low, high = said.limits or (None, None)
+    differ = (low is not None and low != field.minimum) or (high is not None and high != field.maximum)
+    if differ and (field.minimum, field.maximum) != (None, None):
+        span = f"from {low} to {high}" if low is not None else f"at most {high}"
+        text = f"is {span}, in the spec from {field.minimum} to {field.maximum}"
+        write = f"`minimum: {field.minimum if low is None else low}` and `maximum: {high}` of the field"
+        yield block.differs(said, entry, span, text, write)
+    if said.longest is not None and said.longest != field.max_length:
+        text = f"has at most {said.longest} characters, in the spec {field.max_length or 'any number'}"
+        write = f"`max_length: {said.longest}` of the field"
+        yield block.differs(said, entry, f"at most {said.longest} characters", text, write)
+
+
+def _first_word(default: str) -> str:
+    """What two ways to write a default must share: N, in `N (Y on KalshiPT)` and `N; Y on KalshiPT`."""
+    return re.split(r"[ ;,(]", default)[0].lower()

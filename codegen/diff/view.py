@@ -1,0 +1,255 @@
+"""The spec's own facts, in the form in which sources are compared with them, and the YAML they stand in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+
+from codegen import model
+from codegen.context import words
+from codegen.diff.facts import Vocabulary
+from codegen.load import Entry as Written
+from codegen.load import Source, load
+from codegen.model import Location
+from codegen.nodes import Map
+from codegen.presence import Place, presence_at
+from codegen.resolve import load_dialect
+
+SENDERS = ("client", "venue")
+PAGE = "page"
+DICTIONARY = "dictionary"
+_ORIGIN = re.compile(r"(page|dictionary)\s+(\S+)")
+
+
+@attrs.frozen
+class Entry:
+    """A field of a block, at whatever depth of groups."""
+
+    member: model.Member
+    holders: tuple[model.Member, ...]
+    """The groups it stands in, outermost first."""
+    implied: bool = False
+    """Whether the spec does not list it: the length of a data field."""
+
+    @property
+    def field(self) -> model.Field:
+        """The field, or the counter of a group."""
+        return self.member.field
+
+    @property
+    def path(self) -> tuple[int, ...]:
+        """The counters it stands in."""
+        return tuple(holder.field.tag for holder in self.holders)
+
+    def allowed(self, spots: Iterable[Place]) -> list[Place]:
+        """The spots at which neither it nor a group around it is forbidden."""
+        chain = (*self.holders, self.member)
+        return [spot for spot in spots if all(_at(each, spot) != "forbidden" for each in chain)]
+
+    def required(self, spot: Place) -> bool:
+        """Whether it must stand in its block or group entry."""
+        return _at(self.member, spot) in ("required", "constant")
+
+    def required_in_message(self, spot: Place) -> bool:
+        """Whether the message cannot do without it."""
+        return self.required(spot) and all(_at(each, spot) == "required" for each in self.holders)
+
+
+@attrs.frozen
+class Origin:
+    """What a name of the manifest's `sources` stands for."""
+
+    name: str
+    kind: str
+    """`page`, `dictionary`, or empty for anything else."""
+    id: str
+    """The page, such as fix/order-entry, or the edition of the dictionary."""
+    location: Location
+
+
+def _at(member: model.Member, spot: Place) -> str:
+    return presence_at(member.presence, member.rules, spot)
+
+
+class View:
+    """A spec folder, resolved, and the locations of what the resolved model has none for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read and resolve the folder; raises SpecError as `load_dialect` does."""
+        self.dialect = load_dialect(folder)
+        self.source: Source = load(folder)
+        self.folder = folder
+        self.fields = {field.tag: field for field in self.dialect.fields}
+        self.by_name = {field.name: field for field in self.dialect.fields}
+        self.messages = {message.msg_type: message for message in self.dialect.messages}
+        self._entries: dict[str, tuple[Entry, ...]] = {}
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names that readers need."""
+        return Vocabulary(
+            messages={key: message.name for key, message in self.messages.items()},
+            fields={tag: field.name for tag, field in self.fields.items()},
+            kinds={tag: field.datatype.kind for tag, field in self.fields.items()},
+            codes={
+                tag: {code.value: code.name for code in field.codeset.codes}
+                for tag, field in self.fields.items()
+                if field.codeset is not None
+            },
+            sessions=tuple(each.name for each in self.dialect.session_types),
+            environments=self.dialect.environments,
+        )
+
+    @cached_property
+    def products(self) -> tuple[str, ...]:
+        """The products; one without a name where the dialect has none."""
+        return tuple(product.name for product in self.dialect.products) or ("",)
+
+    @cached_property
+    def page_folders(self) -> dict[str, str]:
+        """The venue's folders of pages, such as fix-margin, each with the product that it is about."""
+        return {
+            folder: name
+            for name, (node, _) in self.source.merged("products").items()
+            if isinstance(node, Map)
+            for folder, _ in words(node.get("pages"))
+        }
+
+    @cached_property
+    def origins(self) -> dict[str, Origin]:
+        """The manifest's sources by name."""
+        found = {}
+        for name, (node, where) in self.source.merged("sources").items():
+            match = _ORIGIN.match(getattr(node, "text", ""))
+            kind, known = (match[1], match[2].rstrip(",")) if match else ("", "")
+            found[name] = Origin(name, kind, known, where)
+        return found
+
+    def product_of_page(self, page: str) -> str | None:
+        """The product of a page such as fix-margin/order-entry; None where its folder is not the venue's."""
+        if not self.dialect.products:
+            return ""
+        folders = [each for each in self.page_folders if page.startswith(f"{each}/")]
+        return self.page_folders[max(folders, key=len)] if folders else None
+
+    def pages_of(self, sources: str, product: str) -> set[str]:
+        """The manifest's names of those sources of an element that are pages about a product."""
+        named = {name for name in sources.split(", ") if name in self.origins}
+        return {
+            name
+            for name in named
+            if self.origins[name].kind == PAGE and self.product_of_page(self.origins[name].id) == product
+        }
+
+    def spots(self, message: model.Message | None, product: str | None = None) -> list[Place]:
+        """Where a message may flow (header and trailer: anywhere), perhaps on one product alone."""
+        sessions = [(each.name, each.products) for each in self.dialect.session_types] or [("", ())]
+        spots = [
+            Place(each, session, sender)
+            for session, own in sessions
+            for each in (own or self.products)
+            for sender in SENDERS
+            if product is None or each == product
+        ]
+        flows = message.flows if message is not None else ()
+        return [spot for spot in spots if not flows or any(spot.within(flow) for flow in flows)]
+
+    def entries(self, block: str) -> tuple[Entry, ...]:
+        """Every field of a message, of `header` or of `trailer`, in the order of the spec."""
+        if block not in self._entries:
+            named = {"header": self.dialect.header, "trailer": self.dialect.trailer}
+            members = named[block] if block in named else self.messages[block].members
+            self._entries[block] = tuple(self._flat(members, ()))
+        return self._entries[block]
+
+    def _flat(self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]) -> list[Entry]:
+        found: list[Entry] = []
+        listed = {member.field.name for member in members}
+        for member in members:
+            length = member.field.length_field
+            if length is not None and length not in listed:
+                implied = attrs.evolve(
+                    member, field=self.by_name[length], presence="optional", constant=None, rules=()
+                )
+                found.append(Entry(implied, holders, implied=True))
+            found.append(Entry(member, holders))
+            if member.group is not None:
+                found += self._flat(member.group.members, (*holders, member))
+        return found
+
+    def block_name(self, block: str) -> str:
+        """The message's name, or header or trailer."""
+        return self.messages[block].name if block in self.messages else block
+
+    def field_location(self, name: str) -> Location:
+        """Where a field stands in this folder, if it says anything about it, else in the one below."""
+        return self._nearest(self.source.sections["fields"][name])
+
+    def message_location(self, message: model.Message) -> Location:
+        """Where a message stands in this folder, if it says anything about it, else in the one below."""
+        return self._nearest(self.source.sections["messages"][message.name])
+
+    def _nearest(self, entry: Written) -> Location:
+        folder = f"{self.folder.as_posix()}/"
+        own = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
+        if entry.location.file.startswith(folder) or not own:
+            return entry.location
+        return min(own, key=lambda each: each.line)
+
+    def code_location(self, codeset: model.CodeSet, name: str = "") -> Location:
+        """Where a code stands, or the codeset."""
+        entry = self.source.sections["codesets"][codeset.name]
+        return entry.node.mapping("codes").at(name) if name else codeset.location
+
+    def session_location(self, name: str, key: str = "") -> Location:
+        """Where a session type stands, or one of its settings."""
+        entry = self.source.sections["sessions"][name]
+        return entry.node.at(key) if key in entry.node else entry.location
+
+    def host_location(self, environment: str, product: str, role: str) -> Location:
+        """Where a host stands, or would have to stand."""
+        entry = self.source.hosts.get(environment)
+        if entry is None:
+            return self.file("sessions.yaml")
+        hosts = entry.node.mapping(product)
+        return hosts.at(role) if hosts.entries else entry.location
+
+    def versions(self) -> dict[str, tuple[str, Location]]:
+        """The manifest's versions with date and place."""
+        merged = self.source.merged("versions")
+        return {name: (getattr(node, "text", ""), where) for name, (node, where) in merged.items()}
+
+    def manifest(self, key: str) -> Location:
+        """Where a key of the manifest stands."""
+        for manifest in reversed(self.source.manifests):
+            if key in manifest:
+                return manifest.at(key)
+        return self.source.location
+
+    def file(self, name: str) -> Location:
+        """The end of a file of the spec folder, where something new can be added."""
+        path = self.folder / name
+        lines = path.read_text(encoding="utf-8").count("\n") if path.is_file() else 1
+        return Location(path.as_posix(), max(lines, 1))
+
+    def family_of(self, origin: str) -> str:
+        """The family whose messages come from a source; empty where none does."""
+        counted: dict[str, int] = {}
+        for message in self.dialect.messages:
+            if origin in message.source.split(", "):
+                counted[message.family] = counted.get(message.family, 0) + 1
+        return max(counted, key=lambda family: counted[family]) if counted else ""
+
+    def dates(self) -> set[str]:
+        """Every date that the spec's history knows."""
+        histories = [each.pedigree for each in self.dialect.fields]
+        histories += [each.pedigree for each in self.dialect.messages]
+        histories += [each.pedigree for owner in self.dialect.messages for each in owner.members]
+        histories += [each.pedigree for owner in self.dialect.groups for each in owner.members]
+        histories += [each.pedigree for owner in self.dialect.codesets for each in owner.codes]
+        found = {change.date or "" for history in histories for change in history.changes}
+        return {date for date, _ in self.versions().values()} | found - {""}
