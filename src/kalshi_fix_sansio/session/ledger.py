@@ -33,6 +33,7 @@ class Ledger:
         "_handed",
         "_held_at",
         "_loaded",
+        "_lost_before",
         "_sent_again",
         "_settled_by",
         "_settling",
@@ -67,6 +68,7 @@ class Ledger:
         self._held_at = VOID
         """The number beyond which the store must not advance for now; see `suspect`."""
         self._suspect_before = 0
+        self._lost_before = 0
         self._settling: deque[tuple[int, Sequence[str]]] = deque()
         """Requests to be settled, each after the event of this running number."""
         self._settled_by: dict[str, int] = {}
@@ -182,7 +184,7 @@ class Ledger:
             self._unsaved = self._stale = False
 
     def _void_marks(self) -> None:
-        self._held_at = VOID
+        self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
         self._handed = deque([VOID] * len(self._handed))
 
@@ -228,9 +230,12 @@ class Ledger:
             self._settled_by[request_id] = event
         self._settling.append((event, request_ids))
 
-    def suspect(self, sent_before: int) -> None:
+    def suspect(self, sent_before: int, *, lost: bool) -> None:
         """The peer will not send what it sent under the number expected next, and that may have answered a
         request with a number below `sent_before`.
+
+        Unless messages are `lost`, that can only have been Rejects, and nobody asks again for what was
+        rejected. Otherwise the peer may have answered a request, and lost count of it afterwards.
 
         Until `release` says which have no answer after all that is still to come, the store stays where it
         is: after a crash the same is found again.
@@ -239,14 +244,21 @@ class Ledger:
         if oldest is not None and oldest.seq_num < sent_before:
             self._held_at = self.mark
             self._suspect_before = sent_before
+            if lost:
+                self._lost_before = sent_before
 
     def release(self) -> list[OpenRequest]:
         """Return the suspected requests that have no answer now that everything has come."""
         if not self._held_at:
             return []
+        lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
-        last = self._sent_again
-        return [r for r in self.open.values() if last.get(r.request_id, r.seq_num) < self._suspect_before]
+        again, suspected = self._sent_again, self._suspect_before
+        return [
+            request
+            for request in self.open.values()
+            if request.seq_num < lost_before or again.get(request.request_id, request.seq_num) < suspected
+        ]
 
     def doubt(self, requests: Iterable[OpenRequest]) -> None:
         """Record that no answer is to be waited for, before anything else leaves."""

@@ -139,7 +139,8 @@ class Recovery:
         """Tell what will not come. A gap fill, too, may stand for a Reject, which is never sent again."""
         core = self._core
         waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
-        core.ledger.suspect(self._sent_before if waited_for else core.store.next_outgoing)
+        sent_before = self._sent_before if waited_for else core.store.next_outgoing
+        core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
         if self._skip_why is Skip.LOST:
             core.tell(MessagesLost(begin, end))
         else:
