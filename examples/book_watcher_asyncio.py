@@ -1,0 +1,35 @@
+"""Watch order books until Ctrl-C; the arguments are the markets' symbols."""
+
+import asyncio
+from contextlib import suppress
+from sys import argv
+
+from kalshi_fix_adapters.asyncio import market_data
+from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio.trading import OrderBooks
+
+
+async def watch(*symbols: str) -> None:
+    """Print the best bid and offer of each market whenever they change."""
+    request = MarketDataRequest(
+        subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
+        related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols],
+    )
+    books = OrderBooks()
+    async with market_data() as client:
+        books.apply(request)
+        await client.send(request)
+        async for event in client.events():
+            for update in books.apply(event):
+                if update.best_changed or update.state_changed:
+                    state, bid, offer = update.book.state.name, update.best_bid, update.best_offer
+                    print(
+                        update.symbol,
+                        state,
+                        *(best and f"{best.price} x {best.size}" for best in (bid, offer)),
+                        flush=True,
+                    )
+
+
+with suppress(KeyboardInterrupt):
+    asyncio.run(watch(*argv[1:]))

@@ -1,0 +1,23 @@
+"""Log on, place one order and print what becomes of it; the argument is the market's symbol."""
+
+import asyncio
+from sys import argv
+from uuid import uuid4
+
+from kalshi_fix_adapters.asyncio import order_entry
+from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+
+order = NewOrderSingle(
+    cl_ord_id=str(uuid4()), symbol=argv[1], side=Side.BUY, ord_type=OrdType.LIMIT, price="0.01", order_qty=1
+)
+
+
+async def main() -> None:
+    """Send the order, and listen until nothing has come for two seconds."""
+    async with order_entry() as client:
+        await client.send(order)
+        async for message in client.messages(timeout=2):
+            print(message)
+
+
+asyncio.run(main())

@@ -1,0 +1,73 @@
+"""Quote around a book until Ctrl-C; what rests is cancelled at the end, also when the connection is lost.
+
+    python market_maker_asyncio.py SYMBOL KEY_ID PRIVATE_KEY_PATH
+
+The arguments name a second API key, for market data: Kalshi allows one connection for each key.
+"""
+
+import asyncio
+from contextlib import suppress
+from sys import argv
+
+from quoting import Quoter
+
+from kalshi_fix_adapters.asyncio import Client, market_data, order_entry
+from kalshi_fix_adapters.connection_events import Disconnected
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import OrderBooks
+
+
+class MarketMaker:
+    """Two clients, a book and what is to be quoted."""
+
+    def __init__(self, symbol: str, orders: Client, prices: Client) -> None:
+        self.symbol, self.orders, self.prices = symbol, orders, prices
+        self.quoter, self.books = Quoter(symbol), OrderBooks()
+
+    async def requote(self) -> None:
+        """Send what brings the quotes to where they belong."""
+        book = self.books.get(self.symbol)
+        if book is not None and self.orders.is_logged_on:
+            for message in self.quoter.react(book):
+                print(message, flush=True)
+                with suppress(NotConnectedError):  # Disconnected comes next, and starts afresh
+                    await self.orders.send(message)
+
+    async def follow_orders(self) -> None:
+        """Take in what the venue says about the orders."""
+        async for event in self.orders.events():
+            if isinstance(event, MessageReceived):
+                self.quoter.heard(event.message)
+            elif isinstance(event, Disconnected):
+                self.quoter.restart()
+            await self.requote()
+
+    async def follow_prices(self) -> None:
+        """Keep the book."""
+        request = MarketDataRequest(
+            subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
+            related_sym=[MDReqSymbol(symbol=self.symbol)],
+        )
+        self.books.apply(request)
+        await self.prices.send(request)
+        async for event in self.prices.events():
+            if any(update.best_changed or update.state_changed for update in self.books.apply(event)):
+                await self.requote()
+
+
+async def main(symbol: str, key_id: str, private_key_path: str) -> None:
+    """Run until cancelled."""
+    async with (
+        order_entry(logon_fields={"cancel_orders_on_disconnect": True}) as orders,
+        market_data(key_id=key_id, private_key_path=private_key_path) as prices,
+        asyncio.TaskGroup() as tasks,
+    ):
+        maker = MarketMaker(symbol, orders, prices)
+        tasks.create_task(maker.follow_orders())
+        tasks.create_task(maker.follow_prices())
+
+
+with suppress(KeyboardInterrupt):
+    asyncio.run(main(argv[1], argv[2], argv[3]))

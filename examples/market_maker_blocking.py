@@ -1,0 +1,62 @@
+"""Quote around a book until Ctrl-C; what rests is cancelled at the end, also when the connection is lost.
+
+    python market_maker_blocking.py SYMBOL KEY_ID PRIVATE_KEY_PATH
+
+The arguments name a second API key, for market data: Kalshi allows one connection for each key. Two threads
+share the quoter, one for each client.
+"""
+
+from contextlib import suppress
+from sys import argv
+from threading import Lock, Thread
+
+from quoting import Quoter
+
+from kalshi_fix_adapters.blocking import Client, market_data, order_entry
+from kalshi_fix_adapters.connection_events import Disconnected
+from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import OrderBooks
+
+symbol, key_id, private_key_path = argv[1:]
+request = MarketDataRequest(
+    subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
+    related_sym=[MDReqSymbol(symbol=symbol)],
+)
+quoter, books, lock = Quoter(symbol), OrderBooks(), Lock()
+
+
+def requote(orders: Client) -> None:
+    """Send what brings the quotes to where they belong."""
+    book = books.get(symbol)
+    if book is not None and orders.is_logged_on:
+        for message in quoter.react(book):
+            print(message, flush=True)
+            with suppress(NotConnectedError):  # Disconnected comes next, and starts afresh
+                orders.send(message)
+
+
+def follow_orders(orders: Client) -> None:
+    """Take in what the venue says about the orders."""
+    for event in orders.events():
+        with lock:
+            if isinstance(event, MessageReceived):
+                quoter.heard(event.message)
+            elif isinstance(event, Disconnected):
+                quoter.restart()
+            requote(orders)
+
+
+with (
+    suppress(KeyboardInterrupt),
+    order_entry(logon_fields={"cancel_orders_on_disconnect": True}) as orders,
+    market_data(key_id=key_id, private_key_path=private_key_path) as prices,
+):
+    Thread(target=follow_orders, args=(orders,), daemon=True).start()
+    books.apply(request)
+    prices.send(request)
+    for event in prices.events():
+        with lock:
+            if any(update.best_changed or update.state_changed for update in books.apply(event)):
+                requote(orders)

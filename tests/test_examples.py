@@ -1,0 +1,169 @@
+"""The examples, run as a reader would run them, against the simulated venue."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.blocking import order_entry
+from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
+from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
+from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+SYMBOL = MARKETS["prediction"][0].rules.ticker
+LOOPS = ("blocking", "asyncio", "trio")
+PATIENCE = 20.0
+LONGER = {"anyio_client.py": 150, "fixt_peer.py": 160}
+
+
+@attrs.define(eq=False)
+class Script:
+    """A running example, read line by line."""
+
+    process: subprocess.Popen[str]
+    lines: queue.Queue[str]
+
+    def expect(self, *words: str) -> str:
+        """The next line that has all these words."""
+        seen: list[str] = []
+        while True:
+            try:
+                line = self.lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                pytest.fail(f"no line with {words}, only {seen}")
+            seen.append(line)
+            if all(word in line for word in words):
+                return line
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C; return the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(PATIENCE)
+
+
+@attrs.define(eq=False)
+class Place:
+    """The venue, and what scripts need to find it."""
+
+    sandbox: Sandbox
+    environ: dict[str, str]
+    second_key: tuple[str, Path]
+
+    @contextmanager
+    def run(self, name: str, *arguments: object) -> Iterator[Script]:
+        # Ctrl-C must work also where this test runner was started without it.
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.environ,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        lines: queue.Queue[str] = queue.Queue()
+        assert process.stdout is not None
+        reader = threading.Thread(target=lambda stream: [*map(lines.put, stream)], args=(process.stdout,))
+        reader.start()
+        try:
+            yield Script(process, lines)
+        finally:
+            process.kill()
+            process.wait()
+            reader.join()
+            process.stdout.close()
+
+    def levels(self, side: ExchangeSide) -> tuple[tuple[Decimal, Decimal], ...]:
+        """What rests in the market, by price."""
+        return self.sandbox.server.inspect(lambda venue: venue.exchange("prediction").levels(SYMBOL, side))
+
+    def improve_bid(self, price: str) -> None:
+        """Somebody else bids more."""
+        with order_entry(**self.sandbox.options("other", "prediction", "KalshiNR")) as client:
+            bid = NewOrderSingle(
+                cl_ord_id="other-1",
+                symbol=SYMBOL,
+                side=Side.BUY,
+                ord_type=OrdType.LIMIT,
+                price=price,
+                order_qty=1,
+            )
+            client.send(bid)
+            next(client.messages(timeout=PATIENCE))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with Sandbox(("you", "other")) as sandbox:
+        [(key_id, path), second] = sandbox.write_files(tmp_path, "you")["prediction"]
+        environ = {
+            "PATH": os.environ["PATH"],
+            "KALSHI_KEY_ID": key_id,
+            "KALSHI_PRIVATE_KEY_PATH": str(path),
+            "KALSHI_FIX_ENDPOINTS": sandbox.endpoints("prediction"),
+            "KALSHI_FIX_CA_FILE": str(sandbox.ca_path(tmp_path)),
+        }
+        yield Place(sandbox, environ, second)
+
+
+def test_every_example_is_short_enough_to_be_read() -> None:
+    for path in EXAMPLES.glob("*.py"):
+        lines = len(path.read_text("utf-8").splitlines())
+        assert lines <= LONGER.get(path.name, 80), (path.name, lines)
+
+
+def test_the_clients_of_all_loops_have_the_same_examples() -> None:
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+    for loop in LOOPS:
+        suffix = "" if loop == "blocking" else f"_{loop}"
+        assert {f"first_order{suffix}.py", f"book_watcher_{loop}.py", f"market_maker_{loop}.py"} <= names
+
+
+@pytest.mark.parametrize("name", ["first_order.py", "first_order_asyncio.py", "first_order_trio.py"])
+def test_a_first_order(place: Place, name: str) -> None:
+    with place.run(name, SYMBOL) as script:
+        script.expect("ExecType.PENDING_NEW")
+        script.expect("ExecType.NEW", f"symbol='{SYMBOL}'", "price=0.01")
+        assert script.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_book_watcher(place: Place, loop: str) -> None:
+    with place.run(f"book_watcher_{loop}.py", SYMBOL) as script:
+        first = script.expect(SYMBOL, "LIVE")
+        bid = Decimal(first.split()[2])
+        place.improve_bid(str(bid + Decimal("0.01")))
+        script.expect(SYMBOL, "LIVE", f"{bid + Decimal('0.01')} x 1")
+        assert script.interrupt() == 0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_market_maker_follows_the_book_and_leaves_nothing_behind(place: Place, loop: str) -> None:
+    bids, offers = place.levels(ExchangeSide.BUY), place.levels(ExchangeSide.SELL)
+    with place.run(f"market_maker_{loop}.py", SYMBOL, *place.second_key) as script:
+        bid = script.expect("NewOrderSingle", "Side.BUY")
+        script.expect("NewOrderSingle", "Side.SELL")
+        price = Decimal(bid.split("price=")[1].split()[0])
+        place.improve_bid(str(price + Decimal("0.02")))
+        script.expect("OrderCancelReplaceRequest", "Side.BUY", f"price={price + Decimal('0.01')}")
+        assert script.interrupt() == 0
+    assert place.levels(ExchangeSide.SELL) == offers
+    assert place.levels(ExchangeSide.BUY) == ((price + Decimal("0.02"), 1), *bids)
+
+
+def test_the_bare_core_in_a_loop_of_ones_own(place: Place) -> None:
+    with place.run("own_loop.py", SYMBOL) as script:
+        script.expect("ExecType.PENDING_NEW")
+        script.expect("ExecType.NEW")
+        script.expect("logged out")
+        assert script.process.wait(PATIENCE) == 0
