@@ -112,6 +112,15 @@ def test_settings_that_make_no_sense(tmp_path: Path, options: dict[str, Any]) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names on this system")
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "of [me]?mode=memory#%41*" / "a [b]?c=d#%25*"
+    for _ in range(2):
+        with opened(path) as store:
+            send(store, 1)
+    assert read_summary(path).kept == 2
+
+
 # --- recording, committing, closing
 
 

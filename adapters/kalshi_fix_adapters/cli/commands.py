@@ -8,6 +8,7 @@ from kalshi_fix_adapters.cli.decode import decode
 from kalshi_fix_adapters.cli.demo import demo
 from kalshi_fix_adapters.cli.dictionary import dictionary
 from kalshi_fix_adapters.cli.logon import logon
+from kalshi_fix_adapters.cli.store import store
 from kalshi_fix_adapters.cli.venue import venue
 
 
@@ -17,5 +18,5 @@ def commands() -> None:
     """Kalshi over FIX: read logs, run a simulated venue, see a first order from end to end."""
 
 
-for command in (demo, decode, dictionary, logon, venue):
+for command in (demo, decode, dictionary, logon, store, venue):
     commands.add_command(command)

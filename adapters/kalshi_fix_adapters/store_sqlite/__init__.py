@@ -7,7 +7,7 @@ store itself; `summary` a look into a file, also while it is in use.
 """
 
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner, store_path
-from kalshi_fix_adapters.store_sqlite.store import SqliteStore
+from kalshi_fix_adapters.store_sqlite.store import SqliteStore, Sync
 from kalshi_fix_adapters.store_sqlite.summary import StoreSummary, read_summary
 
-__all__ = ["SqliteStore", "StoreOwner", "StoreSummary", "read_summary", "store_path"]
+__all__ = ["SqliteStore", "StoreOwner", "StoreSummary", "Sync", "read_summary", "store_path"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
 
 BEGIN_ANEW = (
-    "move it away together with the files beside it (-wal, -shm) and log on anew with a reset; what happened "
-    "before is to be learned from drop copy or REST"
+    "move it away together with the files beside it (-wal, -shm), log on anew with a reset, and learn from "
+    "drop copy or REST what happened before; an old copy is no help, since its numbers have been used"
 )
 
 _WORDS = {
@@ -26,8 +26,7 @@ _WORDS = {
     sqlite3.SQLITE_PROTOCOL: "is being opened by too many programs at once: open the store again",
     sqlite3.SQLITE_NOMEM: "could not be read or written for lack of memory: open the store again",
     sqlite3.SQLITE_NOTADB: (
-        "is not a store, or its beginning is destroyed: if it should be one, restore it from a copy, or "
-        f"{BEGIN_ANEW}"
+        f"is not a store, or its beginning is destroyed: choose another file, or {BEGIN_ANEW}"
     ),
 }
 
@@ -47,5 +46,5 @@ def explain(path: Path, error: sqlite3.Error | OSError | UnicodeDecodeError) -> 
     code: int | None = getattr(error, "sqlite_errorcode", None)
     words = _WORDS.get(code & 0xFF) if code is not None else None
     if words is None:
-        words = f"is damaged: restore it from a copy, or {BEGIN_ANEW}"
+        words = f"is damaged: {BEGIN_ANEW}"
     return StoreError(f"{path} {words} ({error})")

@@ -74,11 +74,12 @@ def create(path: Path, owner: StoreOwner) -> None:
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
         raise StoreError(
-            f"{path} is missing, but {log.name} beside it is not: restore the one, or {BEGIN_ANEW}"
+            f"{path} is missing, but {log.name} beside it is not: put back what was there, or move that away "
+            "as well and log on anew with a reset"
         )
     new = path.with_name(path.name + ".new")
-    for leftover in path.parent.glob(f"{new.name}*"):
-        leftover.unlink()
+    for suffix in ("", "-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
         database.execute("PRAGMA synchronous = OFF")
@@ -119,8 +120,8 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if application_id != APPLICATION_ID:
         raise StoreError(
-            f"{path} is empty or belongs to another program: choose another file; if it should be a store, "
-            f"restore it from a copy, or {BEGIN_ANEW}"
+            f"{path} is empty or belongs to another program: choose another file; if it was a store, "
+            f"{BEGIN_ANEW}"
         )
     if version > VERSION:
         raise StoreError(
@@ -128,7 +129,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
             f"{VERSION}): update this one, or choose another file"
         )
     if version != VERSION:
-        raise StoreError(f"{path} has the unknown layout {version}: restore it from a copy, or {BEGIN_ANEW}")
+        raise StoreError(f"{path} has the unknown layout {version}: {BEGIN_ANEW}")
     return session_of(database.execute(_READ).fetchone())
 
 
