@@ -257,3 +257,35 @@ def test_a_reset_forgets_what_was_being_resent(role: Role) -> None:
     assert wired.sent() == []
     wired.receive(wired.peer.message("2", "7=1|16=0|", 2))
     assert [(m.NAME, m.new_seq_no) for m in wired.sent()] == [("SequenceReset", 2)]
+
+
+def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
+    """An acceptor that keeps three messages and has written the first page of their resend: one message."""
+    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
+    return busy(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
+
+
+def test_what_is_forgotten_during_a_resend_is_refused_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    wired = long_resend(monkeypatch)
+    assert wired.receive(wired.peer.message("2", "7=2|16=4|")) == []
+    for number in (5, 6):
+        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+    assert [line[:2] for line in script(wired)] == [("OrderCancelReject", number) for number in (2, 5, 6)]
+    (event,) = wired.wait(0)
+    assert isinstance(event, MessageRejected)
+    (reject,) = wired.sent()
+    assert (reject.NAME, reject.ref_seq_num) == ("Reject", event.message.header.msg_seq_num)  # type: ignore[union-attr]
+    assert reject.text == "BeginSeqNo 3 is before the retention window, which begins at 4"
+    assert wired.wait(0) == []
+
+
+def test_what_is_forgotten_while_nobody_asked_is_left_to_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wired = long_resend(monkeypatch)
+    wired.session._receiver.resender.offer(2, 4, wired.clock.now)
+    for number in (5, 6):
+        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+    assert [line[1] for line in script(wired)] == [2, 5, 6]
+    assert wired.wait(0) == []
+    assert wired.sent() == []

@@ -34,6 +34,8 @@ class _Job:
     begin: int
     end: int
     position: int
+    request: Message | None
+    """The ResendRequest that asked for it; None if nobody asked."""
     resent: int = 0
 
 
@@ -57,24 +59,24 @@ class Resender:
                 self._give_up_between(fields.begin_seq_no, self._core.store.oldest_kept)
             return
         last = self._core.store.next_outgoing - 1
-        self._start(fields.begin_seq_no, last if fields.end_seq_no == TO_THE_END else fields.end_seq_no, now)
+        end = last if fields.end_seq_no == TO_THE_END else fields.end_seq_no
+        self._start(fields.begin_seq_no, end, request, now)
 
     def offer(self, begin: int, end: int, now: Instant) -> None:
         """Resend what the peer said by NextExpectedMsgSeqNum (789) that it lacks, without being asked.
 
         What this side would refuse to a ResendRequest is not offered either: the peer asks, and is refused.
         """
-        forgotten = begin < self._core.store.oldest_kept and self._core.config.reject_forgotten_resend
-        if begin <= end and not forgotten:
-            self._start(max(begin, 1), end, now)
+        if begin <= end and self._forgotten(begin) is None:
+            self._start(max(begin, 1), end, None, now)
 
-    def _start(self, begin: int, end: int, now: Instant) -> None:
+    def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
         end = min(end, self._core.store.next_outgoing - 1)
         if self._job is None:
-            self._job = _Job(begin, end, begin)
+            self._job = _Job(begin, end, begin, request)
         else:
             begin = min(begin, self._job.position)
-            self._job = _Job(begin, max(end, self._job.end), begin)
+            self._job = _Job(begin, max(end, self._job.end), begin, request)
         self.go_on(now)
 
     def _problem(self, request: Message) -> Problem | None:
@@ -93,10 +95,15 @@ class Resender:
             return Problem(
                 Reason.VALUE_INCORRECT, f"EndSeqNo {end} is before BeginSeqNo {begin}", END_SEQ_NO, str(end)
             )
-        if begin < store.oldest_kept and self._core.config.reject_forgotten_resend:
-            text = f"BeginSeqNo {begin} is before the retention window, which begins at {store.oldest_kept}"
-            return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
-        return None
+        return self._forgotten(begin)
+
+    def _forgotten(self, begin: int) -> Problem | None:
+        """Say why nothing from this number on is resent, if the store has forgotten some of it."""
+        oldest = self._core.store.oldest_kept
+        if begin >= oldest or not self._core.config.reject_forgotten_resend:
+            return None
+        text = f"BeginSeqNo {begin} is before the retention window, which begins at {oldest}"
+        return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
 
     def go_on(self, now: Instant) -> None:
         """Produce the next page, if the ones before are written."""
@@ -104,6 +111,10 @@ class Resender:
         core.timers.page_at = None
         self._paused_at = now.monotonic
         if job is None or len(core.outbound.buffer) >= PAGE:
+            return
+        problem = self._forgotten(job.position)
+        if problem is not None:
+            self._break_off(job, problem, now)
             return
         for stored in core.store.sent_between(job.position, job.end):
             message = core.codec.decode(Frame(stored.frame))
@@ -119,6 +130,13 @@ class Resender:
         self._fill(job, job.end + 1, now)
         self.forget()
         core.tell(ResendServed(job.begin, job.end, job.resent))
+
+    def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
+        """Resend no more, because meanwhile the store has forgotten what comes next: a gap fill in its place
+        would pass for nothing lost. Whoever asked is refused, as if it asked now; who did not ask will."""
+        self.forget()
+        if job.request is not None:
+            self._core.reject(job.request, (problem,), now)
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page is due."""
