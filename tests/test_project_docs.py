@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,13 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(listed) == sorted(
         page for page in pages if not page.startswith(("reference/messages/", "reference/tags/"))
     )
+
+
+def test_the_tabs_show_the_examples_as_they_are() -> None:
+    page = (DOCS / "clients.md").read_text("utf-8")
+    tabs = re.findall(r'^=== "(\w+)"\n\n    ```python\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE)
+    assert [name for name, _ in tabs] == ["blocking", "asyncio", "trio"]
+    for name, shown in tabs:
+        suffix = "" if name == "blocking" else f"_{name}"
+        script = (DOCS.parent / "examples" / f"first_order{suffix}.py").read_text("utf-8")
+        assert textwrap.dedent(shown) == script
