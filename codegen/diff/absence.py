@@ -15,7 +15,7 @@ def compare(block: Block) -> Iterator[Finding]:
 
     Pages are expected to name a field only where the spec has it from them, a dictionary names all fields.
     """
-    speaking = {said.sender for said in block.said}
+    speaking = {said.sender for said in block.said} or {None}
     sides: tuple[str | None, ...] = (None,)
     if speaking != {None}:
         sides = tuple(sender for sender in SENDERS if any(spot.sender == sender for spot in block.spots))
@@ -111,8 +111,6 @@ def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
 
 def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     """Messages that have a heading and no table of fields, though the spec has fields from these pages."""
-    if not evidence.is_pages:
-        return
     named = {
         said.msg_type: said for said in evidence.said(MessageSaid) if said.msg_type in evidence.view.messages
     }

@@ -119,7 +119,7 @@ def datatype(said: MemberSaid, view: View) -> str:
     if kind == "DECIMAL":
         guess = next((name for end, name in _DECIMALS.items() if said.name.endswith(end)), "AMT")
         return guess if guess in known else "FLOAT"
-    return kind or "STRING"
+    return {"CODED": "CHAR", None: "STRING"}.get(kind, kind or "")
 
 
 def _presence(said: MemberSaid) -> tuple[str, list[str]]:

@@ -22,8 +22,14 @@ _IN_TEXT = tuple(
         r"(?P<label>[A-Za-z][\w /&'-]*?)\s*<(?P<value>[A-Za-z0-9]{1,3})>",
         r"\b(?P<label>[A-Z][A-Z0-9_]{2,})\((?P<value>[A-Za-z0-9]{1,3})\)",
         r"\A(?P<value>\d{1,3}|[A-Z])\s\((?P<label>[A-Za-z][\w /]*)\)",
+        rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}}){CLOSE}\s\((?P<label>[A-Za-z][\w /-]+)\)",
     )
 )
+_LISTED = (
+    re.compile(r"\b(?P<label>[A-Z][A-Za-z]*(?: [A-Za-z]+)*) \((?P<value>\d{1,3}|[A-Z])\)"),
+    re.compile(r"(?:\A|[,;]\s*)(?P<value>\d{1,3}|[A-Z])\s*[:\u2013\u2014-]\s*(?P<label>[A-Za-z][^,;]*)"),
+)
+"""Forms that are read only where several values stand together."""
 _WORD = rf"(?:{OPEN}[A-Za-z][\w-]*{CLOSE}|\"[A-Za-z][\w-]*\"|\b[A-Z][A-Z_]{{2,}}\b)"
 _WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+")
 _ONE_OF = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
@@ -53,6 +59,15 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Place) -> tuple[
             value, label = match["value"], _FILLER.sub("", match["label"]).strip()
             if not _is_reference(value, label, tag, vocabulary):
                 found.setdefault(value, (match.start(), label))
+    for pattern in _LISTED if not found else ():
+        listed = list(pattern.finditer(text))
+        named = {
+            each["value"]
+            for each in listed
+            if not _is_reference(each["value"], each["label"], tag, vocabulary)
+        }
+        if not found and len(named) > 1:
+            found = {each["value"]: (each.start(), each["label"]) for each in listed}
     if not found:
         found = _words(text, tag, vocabulary)
     ordered = sorted(found.items(), key=lambda item: item[1][0])

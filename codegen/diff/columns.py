@@ -47,6 +47,8 @@ _KINDS = {
     "UTCDATEONLY": r"utc ?date(?: ?only)?|date|local ?mkt ?date",
     "UTCTIMEONLY": r"utc ?time(?: ?only)?|time(?: ?only)?",
     "DATA": r"data|bytes|raw ?data",
+    "NUMINGROUP": r"(?:repeating )?group",
+    "CODED": r"enum(?:eration)?|code",
 }
 """The words of pages for a type, by lexical kind; INT stands for lengths, counts and sequence numbers too."""
 
@@ -96,12 +98,14 @@ def required(cell: str) -> str | None:
 def kind(text: str) -> str | None:
     """The lexical kind that a page's word for a type stands for; None for an unknown word."""
     small = re.sub(r"[\s_-]+", " ", plain(text).strip().lower())
-    small = re.sub(r"\s*\(.*\)\Z", "", small)
+    small = re.sub(r"\s*(?:\(.*\)|\[.*\])\Z", "", small)
     return next((name for name, words in _KINDS.items() if re.fullmatch(words, small)), None)
 
 
 def same_kind(said: str, own: str) -> bool:
     """Whether a page's kind fits a lexical kind of the spec."""
+    if said == "CODED":
+        return own in ("STRING", "CHAR", "INT", "BOOLEAN")
     return said == own or (said == "INT" and own in INTEGER_KINDS)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from codegen import model
 from codegen.diff import advice
-from codegen.diff.facts import CodeSaid, CodesSaid, MemberSaid, MessageSaid, Place, folded
+from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, Place, folded
 from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Evidence, Finding
 
 MSG_TYPE = 35
@@ -24,9 +24,22 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield from _message_types(evidence, lists)
         elif field is not None:
             yield from _new(evidence, field, lists)
+            yield from _half_boolean(evidence, field, lists)
             if field.codeset is not None:
                 yield from _gone(evidence, field, field.codeset, lists)
     yield from _silent(evidence, set(by_tag))
+
+
+def _half_boolean(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iterator[Finding]:
+    """A list of the values of a BOOLEAN that has one of the two."""
+    for said in lists if field.datatype.kind == "BOOLEAN" else ():
+        if len(said.codes) == 1:
+            value = said.codes[0].value
+            text = f"{field.name} ({field.tag}): {value} is the only value listed"
+            edit = Edit(evidence.view.field_location(field.name), f"a constant {value}, or nothing to change")
+            yield evidence.finding(
+                DIFFERENT, "code", f"{field.name}={value}", "the only value", text, [said.place], [edit]
+            )
 
 
 def _values(field: model.Field) -> dict[str, str]:
@@ -149,10 +162,18 @@ def _missing(
 
 
 def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
-    """Fields that are laid out, whose values the spec has from here, and of whose values nothing is said."""
-    if not evidence.is_pages:
-        return
-    for tag in sorted({said.tag for said in evidence.said(MemberSaid)} - spoken - {MSG_TYPE}):
+    """Fields that are laid out, whose values the spec has from here, and of whose values nothing is said.
+
+    A dictionary that gives values to few of its coded fields means to leave them open.
+    """
+    if evidence.is_pages:
+        laid_out = {said.tag for said in evidence.said(MemberSaid)}
+    else:
+        laid_out = {said.tag for said in evidence.said(FieldSaid)}
+        coded = {field.tag for field in evidence.view.dialect.fields if field.codeset is not None} & laid_out
+        if len(coded & spoken) <= len(coded) / 2:
+            return
+    for tag in sorted(laid_out - spoken - {MSG_TYPE}):
         field = evidence.view.fields.get(tag)
         codes = field.codeset.codes if field is not None and field.codeset is not None else ()
         expected = [code for code in codes if evidence.expects(code.source)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from codegen.diff import absence, advice, components, statements
 from codegen.diff.block import REQUIREMENTS, Block, side
-from codegen.diff.facts import MemberSaid
+from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import NEW, Evidence, Finding
 
 
@@ -18,7 +18,12 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
             yield from components.compare(evidence, said)
         elif key in evidence.view.messages or key in ("header", "trailer"):
             yield from _block(Block(evidence, key, said))
-    yield from absence.without_tables(evidence, set(rows))
+    if evidence.is_pages:
+        yield from absence.without_tables(evidence, set(rows))
+        return
+    for key in {said.msg_type for said in evidence.said(MessageSaid)} - rows.keys():
+        if key in evidence.view.messages:
+            yield from _block(Block(evidence, key, ()))
 
 
 def _block(block: Block) -> Iterator[Finding]:
@@ -46,7 +51,7 @@ def _new(block: Block, said: MemberSaid) -> Finding:
         NEW,
         "member",
         f"{block.name}.{name}",
-        "present" + side(said),
+        "present" + (" as required" if said.required == "Y" else "") + side(said),
         f"{block.name}: has {about}{f' ({details})' if details else ''}{where}{side(said)}",
         [said.place],
         advice.member(block, said),

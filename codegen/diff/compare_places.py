@@ -115,10 +115,13 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
         if each.product == evidence.product
     }
     roles = sorted({each.role for each in view.dialect.endpoints})
-    said = [each for each in evidence.said(HostSaid) if each.role]
+    sessions = {each.name: each for each in view.dialect.session_types}
+    said = [each for each in evidence.said(HostSaid) if each.role or each.session]
     seen: set[tuple[str, str]] = set()
     for each in said:
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
+        if each.session in sessions:
+            role = sessions[each.session].host_role
         environments = [each.environment] if each.environment else list(view.dialect.environments)
         known = [own[key] for key in ((environment, role) for environment in environments) if key in own]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)
@@ -155,7 +158,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     """Hosts in running text and examples that neither the spec nor a list of hosts knows."""
     known = {each.host for each in evidence.view.dialect.endpoints}
-    known |= {said.host for said in evidence.said(HostSaid) if said.role}
+    known |= {said.host for said in evidence.said(HostSaid) if said.role or said.session}
     places: dict[str, list[Place]] = {}
     for said in evidence.said(HostSaid):
         if said.host not in known:

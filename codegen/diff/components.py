@@ -19,6 +19,10 @@ def compare(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]
     """
     name = said[0].block.removeprefix(PREFIX)
     groups = evidence.view.dialect.groups
+    if name not in evidence.view.source.sections["components"] and name not in {
+        group.name for group in groups
+    }:
+        yield _finding(evidence, said[0], name, "", "present", "is there, which the spec does not know")
     for counter in (each for each in said if each.path == () and each.counts):
         fitting = [group for group in groups if _counter(group, evidence) == counter.tag]
         same = [group for group in fitting if group.name == name] or fitting
@@ -27,6 +31,9 @@ def compare(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]
             yield _finding(evidence, counter, name, counter.name, "present", text)
         else:
             inner = [each for each in said if (each.path or ())[:1] == (counter.tag,)]
+            if counter.required == "Y":
+                text = f"requires {counter.name}, which the spec leaves to the messages"
+                yield _finding(evidence, counter, name, counter.name, "required", text)
             yield from _group(evidence, counter, name, same[0], inner, (counter.tag,))
 
 
@@ -75,5 +82,5 @@ def _finding(evidence: Evidence, said: MemberSaid, name: str, field: str, word: 
         evidence.view.file("components.yaml"),
         "follow it, or keep it and say why: no message of the dictionary uses the component",
     )
-    address = f"component {name}.{field}"
+    address = f"component {name}.{field}" if field else f"component {name}"
     return evidence.finding(kind, "member", address, word, f"component {name} {text}", [said.place], [edit])

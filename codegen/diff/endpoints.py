@@ -59,6 +59,11 @@ def hosts_of_text(text: str, place: Place) -> Iterator[HostSaid]:
             yield HostSaid(place, "", "", match[0])
 
 
+def is_host(text: str) -> bool:
+    """Whether a text is the name of a host, perhaps with a port."""
+    return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
+
+
 def session_row(
     name: str, port: str, environment: str, place: Place, vocabulary: Vocabulary
 ) -> SessionSaid | Unread:

@@ -147,6 +147,8 @@ class HostSaid:
     role: str
     """As written, such as `Order Entry`; empty for a host in running text."""
     host: str
+    session: str = ""
+    """The session type that it serves, where it stands in that one's row."""
 
     def __str__(self) -> str:
         role = f" for {self.role}" if self.role else ""

@@ -51,6 +51,8 @@ class Says:
     version: str = ""
     date: str = ""
     environment: str = ""
+    tab: str = ""
+    """The title of a tab, in small letters, which may be an environment that the spec does not know."""
 
 
 def read(text: str, vocabulary: Vocabulary) -> Says:

@@ -8,19 +8,18 @@ lists of its values. Titles of components and paragraphs in bold count as headin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 
 import attrs
 
-from codegen.diff import codelists, endpoints, headings, markdown, tables
+from codegen.diff import endpoints, headings, lists, markdown, tables
 from codegen.diff.facts import (
-    CodesSaid,
     Fact,
     HostSaid,
     MentionSaid,
     MessageSaid,
     Place,
-    TextSaid,
     Unread,
     VersionSaid,
     Vocabulary,
@@ -28,11 +27,11 @@ from codegen.diff.facts import (
 from codegen.diff.headings import MSG_TYPE, Says
 from codegen.diff.inline import is_bold, plain
 
+_FIELDS = ("ParamField", "ResponseField")
+_FIELDS_NAMED = ("name", "body", "path", "query", "header")
 _BOLD = 7
 """The level of a paragraph in bold."""
 _WITH_CONTENT_ELSEWHERE = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
-_TEXT_VALUE = re.compile(r"\A([A-Z][A-Z0-9_]{2,})\b(.*)\Z", re.DOTALL)
-_MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
 _TAG_MENTION = re.compile(
     r"\btags? [`\"]?(\d{1,6})\b|\b([A-Z]\w+)`?\s?[(<](\d{4,6})[)>]|\((\d{4,6})\)", re.IGNORECASE
 )
@@ -60,10 +59,14 @@ class _PageReader:
     _texts: list[tuple[int, str]] = attrs.field(factory=list)
     """Running text by line, for what it mentions."""
     _list: list[markdown.Item] = attrs.field(factory=list)
+    _lead: int | None = None
+    """The field whose values the paragraph just above announces."""
 
     def take(self, block: markdown.Block) -> None:
         if not isinstance(block, markdown.Item):
             self._end_list()
+        if not isinstance(block, markdown.Item | markdown.Table):
+            self._lead = None
         match block:
             case markdown.Heading(line, level, text):
                 self._heading(line, level, text)
@@ -73,9 +76,8 @@ class _PageReader:
                 self._item(block)
             case markdown.Table():
                 self._table(block)
-            case markdown.Component(line, name, attributes, empty):
-                self._component(line, name, attributes.get("title") or attributes.get("label", ""), empty)
-                self._update(line, name, attributes.get("label", ""), attributes.get("description", ""))
+            case markdown.Component():
+                self._component(block)
             case markdown.End(_, name):
                 while self._components:
                     opened, self._stack = self._components.pop()
@@ -124,27 +126,44 @@ class _PageReader:
             self.facts.append(MessageSaid(self._at(line), says.messages[0], says.title))
 
     def _in_changelog(self) -> bool:
-        return any(re.search(r"change ?log|release notes", says.text.lower()) for _, says in self._stack)
+        """Whether a heading with a date alone is an entry of the changelog."""
+        above = [PurePath(self.file).stem, *(says.text for _, says in self._stack)]
+        return any(re.search(r"change[ -]?log|release[ -]notes", text.lower()) for text in above)
 
-    def _component(self, line: int, name: str, title: str, empty: bool) -> None:
-        if empty:
-            if _WITH_CONTENT_ELSEWHERE.fullmatch(name):
-                what = f"<{name}/> stands for something in another file"
+    def _component(self, block: markdown.Component) -> None:
+        line, attributes = block.line, block.attributes
+        if block.name in _FIELDS:
+            self._field(line, attributes)
+        if block.empty:
+            if _WITH_CONTENT_ELSEWHERE.fullmatch(block.name):
+                what = f"<{block.name}/> stands for something in another file"
                 self.facts.append(Unread(self._at(line), what))
             return
-        self._components.append((name, list(self._stack)))
-        if title:
+        self._components.append((block.name, list(self._stack)))
+        title = attributes.get("title", "")
+        if block.name == "Update":
+            self._update(line, attributes.get("label", ""), attributes.get("description", ""))
+        elif title:
             self._heading(line, _BOLD, title)
-            self._stack[-1] = (0, self._stack[-1][1])
+            says = self._stack[-1][1]
+            if block.name == "Tab" and not says.environment:
+                says = attrs.evolve(says, tab=title.lower())
+            self._stack[-1] = (0, says)
 
-    def _update(self, line: int, name: str, label: str, description: str) -> None:
-        """An entry of a changelog made of `<Update label="1.0.32" description="2026-09-01">`."""
-        if name != "Update":
-            return
-        says = headings.read(label, self.vocabulary)
-        if not says.version:
-            date = says.date or headings.date_in(description)
-            self.facts.append(VersionSaid(self._at(line), "", date))
+    def _update(self, line: int, label: str, description: str) -> None:
+        """An entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
+        says = [headings.read(text, self.vocabulary) for text in (label, description)]
+        version = next((each.version for each in says if each.version), "")
+        date = next((each.date for each in says if each.date), "")
+        self.facts.append(VersionSaid(self._at(line), version, date))
+
+    def _field(self, line: int, attributes: Mapping[str, str]) -> None:
+        """A field laid out as `<ParamField body="ClOrdID (11)" type="String" required>`, without a table."""
+        name = next((attributes[key] for key in _FIELDS_NAMED if key in attributes), "")
+        required = "Y" if attributes.get("required", "false") != "false" else "N"
+        cells = (name, attributes.get("type", ""), required)
+        header = markdown.Row(line, ("Name", "Type", "Required"))
+        self._table(markdown.Table(header, (markdown.Row(line, cells),)))
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
@@ -153,6 +172,7 @@ class _PageReader:
             self.facts += found
         elif is_bold(text):
             self._heading(line, _BOLD, text)
+        self._lead = lists.lead(text, self.vocabulary)
 
     def _item(self, item: markdown.Item) -> None:
         self._texts.append((item.line, item.text))
@@ -161,35 +181,13 @@ class _PageReader:
             self._list.append(item)
 
     def _end_list(self) -> None:
-        """Read a list as codes or texts, where the heading above it says so."""
+        """Read a list as values of a field, where the heading or the paragraph above it says so."""
         items, self._list = self._list, []
-        says = self._stack[-1][1] if self._stack else Says()
-        if not items or says.tag is None:
-            return
-        if says.tag == tables.TEXT:
-            for item in items:
-                self.facts.append(self._text(item))
-            return
-        found = []
-        for item in items:
-            code = codelists.of_item(item.text, self._at(item.line))
-            if code is None:
-                what = f"an item under the heading on values of {says.tag} has no value"
-                self.facts.append(Unread(self._at(item.line), what))
-            else:
-                found.append(code)
-        if found:
-            self.facts.append(CodesSaid(found[0].place, says.tag, tuple(found), whole=True))
-
-    def _text(self, item: markdown.Item) -> Fact:
-        match = _TEXT_VALUE.match(plain(item.text))
-        message = self._message()
-        if match is None or message is None:
-            what = "an item under the heading on values of Text names no value, or no message has it"
-            return Unread(self._at(item.line), what)
-        mapped = _MAPS_TO.search(f"{match[2]}.")
-        field, code = (mapped[1], mapped[2]) if mapped else ("", "")
-        return TextSaid(self._at(item.line), message, match[1], field, code)
+        nearest = self._stack[-1][1].tag if self._stack else None
+        tag = nearest if nearest is not None else self._lead
+        if items and tag is not None:
+            sure = nearest is not None
+            self.facts += lists.read(items, tag, self._message(), self.file, self.vocabulary, sure=sure)
 
     def _table(self, table: markdown.Table) -> None:
         for row in table.rows:
@@ -212,7 +210,7 @@ class _PageReader:
             messages=owner.messages or ((owner.named,) if owner.named else ()),
             block=owner.block,
             about=next((says.about for says in above if says.about), None),
-            tag=nearest.tag,
+            tag=nearest.tag if nearest.tag is not None else self._lead,
             group=next((says.group for says in within if says.group), None),
             when=next((says.when for says in within if says.when), None),
             sender=next((says.sender for says in within if says.sender), None),
@@ -225,4 +223,7 @@ class _PageReader:
         return context.messages[0] if len(context.messages) == 1 else None
 
     def _environment(self) -> str:
-        return next((says.environment for _, says in reversed(self._stack) if says.environment), "")
+        """The environment that a heading or tab names; the tab's title where it names none that is known."""
+        above = [says for _, says in reversed(self._stack)]
+        known = next((says.environment for says in above if says.environment), "")
+        return known or next((says.tab for says in above if says.tab), "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from codegen.diff.facts import Place
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
 from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
-from codegen.diff.view import PAGE, View
+from codegen.diff.view import DICTIONARY, PAGE, View
 from codegen.model import Location
 from codegen.nodes import Scalar
 
@@ -99,25 +100,52 @@ def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], view: Vie
     told = {place for finding in findings for place in finding.places}
     for each in evidence:
         given = {key_of(reading): of_reading(reading) for reading in each.readings}
-        before = {key: prints for key, prints in known.items() if _about(view, key) == _about(view, *given)}
-        everything = {each for prints in before.values() for each in prints}
-        now = {passage.print for passages in given.values() for passage in passages}
+        before = {key: prints for key, prints in known.items() if _is_about(each, key)}
+        now = Counter(passage.print for passages in given.values() for passage in passages)
+        for key, prints in before.items():
+            if key not in given and not _is_given(each, key):
+                now.update(prints)
+        then = Counter(print_ for prints in before.values() for print_ in prints)
+        balance = _Balance(now - then, then - now)
         for reading in each.readings:
-            yield from _changes(each, reading, before.get(key_of(reading), []), everything, now, told)
+            yield from _changes(each, reading, before.get(key_of(reading), []), balance, told)
 
 
-def _about(view: View, key: str, *_: str) -> str:
-    """What a file is about: a product, or nothing for the dictionary."""
-    return view.product_of_page(key) or ""
+def _is_about(evidence: Evidence, key: str) -> bool:
+    """Whether a file that was read is of the same kind and product."""
+    if not evidence.is_pages:
+        return key == DICTIONARY
+    return key != DICTIONARY and (evidence.view.product_of_page(key) or "") == evidence.product
+
+
+def _is_given(evidence: Evidence, key: str) -> bool:
+    """Whether a page belongs to a folder that was given whole."""
+    return any(evidence.view.origins[name].id == key for name in evidence.covered)
+
+
+@attrs.frozen
+class _Balance:
+    """Which passages there are more of than before, and which fewer, wherever they stand."""
+
+    more: Counter[str]
+    fewer: Counter[str]
+
+    def take(self, passages: Iterable[Passage]) -> list[Passage]:
+        """Those that are new, and not only moved; each is told once."""
+        return [each for each in passages if _taken(self.more, each.print)]
+
+    def lose(self, prints: Iterable[str]) -> int:
+        """How many are gone, and not only moved; each is told once."""
+        return sum(_taken(self.fewer, each) for each in prints)
+
+
+def _taken(counted: Counter[str], item: str) -> bool:
+    counted[item] -= 1
+    return counted[item] >= 0
 
 
 def _changes(
-    evidence: Evidence,
-    reading: Reading,
-    known: list[str],
-    everything: set[str],
-    now: set[str],
-    told: set[Place],
+    evidence: Evidence, reading: Reading, known: list[str], balance: _Balance, told: set[Place]
 ) -> Iterator[Finding]:
     """What differs between the passages of a file and those that were read."""
     key, passages = key_of(reading), of_reading(reading)
@@ -125,9 +153,8 @@ def _changes(
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
-        fresh = [each for each in passages[j1:j2] if each.print not in everything]
+        fresh, gone = balance.take(passages[j1:j2]), balance.lose(known[i1:i2])
         untold = [each for each in fresh if Place(reading.file, each.line) not in told]
-        gone = [each for each in known[i1:i2] if each not in now]
         if untold:
             lines = (
                 f"lines {untold[0].line} to {untold[-1].last}"
@@ -139,9 +166,9 @@ def _changes(
             yield _finding(
                 evidence, Place(reading.file, untold[0].line), key, f"{word} at {untold[0].line}", text
             )
-        elif len(gone) > len(fresh):
+        elif gone > len(fresh):
             line = passages[j1 - 1].line if j1 else 1
-            text = f"{key}: {_count(len(gone) - len(fresh))} gone after line {line}"
+            text = f"{key}: {_count(gone - len(fresh))} gone after line {line}"
             yield _finding(evidence, Place(reading.file, line), key, f"gone after {line}", text)
 
 

@@ -22,10 +22,8 @@ from codegen.diff.facts import (
     folded,
 )
 from codegen.diff.inline import plain
+from codegen.diff.lists import TEXT
 from codegen.diff.markdown import Row, Table
-
-TEXT = 58
-"""The tag of Text, whose values a page may list."""
 
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
 _IN_GROUP = re.compile(r"\bgroup (?:field|member)\b|\bone entry per\b|\bfield of the (?:repeating )?group\b")
@@ -67,10 +65,20 @@ class Context:
 def read(table: Table, context: Context) -> list[Fact]:
     """The facts of a table; none where it is none of the kinds known here."""
     roles = columns.roles(table.header.cells)
+    for index, header in enumerate(table.header.cells):
+        cells = [plain(row.cells[index]) for row in table.rows]
+        if (
+            index not in roles.values()
+            and any(cells)
+            and all(endpoints.is_host(cell) for cell in cells if cell)
+        ):
+            roles[f"host {plain(header).lower()}"] = index
     if "msg_type" in roles and ("direction" in roles or "sessions" in roles):
         return list(_messages(table, roles, context))
     if "tag" in roles:
         return _fields(table, roles, context)
+    if "port" in roles and "target" not in roles and "sessions" in roles:
+        roles["target"] = roles.pop("sessions")
     if "port" in roles or "target" in roles or any(role.startswith("host") for role in roles):
         return list(_endpoints(table, roles, context))
     if f"field {TEXT}" in roles:
@@ -115,7 +123,7 @@ class _Rows:
         written, codes = self._type(row, tag, place)
         if isinstance(written, Unread):
             yield written
-            return
+            written = ""
         block = context.block or (context.messages[0] if context.messages else None)
         text = _cell(row, self.roles, "description")
         if block is None:
@@ -143,13 +151,13 @@ class _Rows:
                 depth = max(depth, len(re.findall(r"[→↳└├╰>»•▸*+-]", marker[1])))
         tag_cell, name_cell = (_NESTED.sub("", cell).strip() for cell in (tag_cell, name_cell))
         if "tag" not in self.roles:
-            both = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)\s+(\w+)", name_cell)
+            both = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)[\s:=]+(\w+)", name_cell)
             if both:
                 return int(both[2] or both[3]), both[1] or both[4], depth
             return self.context.vocabulary.tag_of(name_cell), name_cell, depth
-        if not re.fullmatch(r"[1-9]\d{0,5}", tag_cell):
-            return None, name_cell, depth
-        return int(tag_cell), name_cell, depth
+        number = re.fullmatch(r"([1-9]\d{0,5})\s*(?:\(.*\)|\*+)?", tag_cell)
+        name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
+        return (int(number[1]) if number else None), name_cell, depth
 
     def _type(self, row: Row, tag: int, place: Place) -> tuple[str | Unread, tuple[CodeSaid, ...]]:
         """The type as written, and the codes of a column for values."""
@@ -268,13 +276,14 @@ def _endpoints(table: Table, roles: dict[str, int], context: Context) -> Iterato
     for row in table.rows:
         place = context.at(row)
         environment = plain(_cell(row, roles, "environment")).lower() or context.environment
+        port = ""
         for role, index in roles.items():
-            if role.startswith("host"):
-                host = plain(row.cells[index])
+            if role.startswith("host") and plain(row.cells[index]):
+                host, _, port = plain(row.cells[index]).partition(":")
                 of = role.removeprefix("host").strip() or plain(_cell(row, roles, "description"))
-                yield HostSaid(place, environment, of, host)
+                yield HostSaid(place, environment, of, host, plain(_cell(row, roles, "target")))
         if "target" in roles:
-            name, port = plain(_cell(row, roles, "target")), plain(_cell(row, roles, "port"))
+            name, port = plain(_cell(row, roles, "target")), plain(_cell(row, roles, "port")) or port
             yield endpoints.session_row(name, port, environment, place, context.vocabulary)
 
 

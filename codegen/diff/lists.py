@@ -1,0 +1,60 @@
+"""Reads the bullet lists of a page: values of a coded field, and known values of Text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from codegen.diff import codelists
+from codegen.diff.facts import CodesSaid, Fact, Place, TextSaid, Unread, Vocabulary
+from codegen.diff.inline import plain
+from codegen.diff.markdown import Item
+
+TEXT = 58
+"""The tag of Text, whose values a page may list."""
+
+_TEXT_VALUE = re.compile(r"\A([A-Z][A-Z0-9_]{2,})\b(.*)\Z", re.DOTALL)
+_MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
+
+
+def read(
+    items: Sequence[Item], tag: int, message: str | None, file: str, vocabulary: Vocabulary, *, sure: bool
+) -> list[Fact]:
+    """The facts of a list about the values of a field.
+
+    `sure` is whether a heading says that it is one; then an item without a value is a puzzle. Otherwise, and
+    where the field is not known to have values, the list counts only if every item has one.
+    """
+    places = [Place(file, item.line) for item in items]
+    if tag == TEXT:
+        return (
+            [_text(item, place, message) for item, place in zip(items, places, strict=True)] if sure else []
+        )
+    found = [codelists.of_item(item.text, place) for item, place in zip(items, places, strict=True)]
+    codes = tuple(code for code in found if code is not None)
+    if not codes or (len(codes) < len(items) and not (sure and tag in vocabulary.codes)):
+        return [] if tag not in vocabulary.codes or not sure else [_puzzle(place, tag) for place in places]
+    puzzles = [_puzzle(place, tag) for place, code in zip(places, found, strict=True) if code is None]
+    return [CodesSaid(codes[0].place, tag, codes, whole=True), *puzzles]
+
+
+def _puzzle(place: Place, tag: int) -> Unread:
+    return Unread(place, f"an item of a list of values of {tag} has no value")
+
+
+def _text(item: Item, place: Place, message: str | None) -> Fact:
+    match = _TEXT_VALUE.match(plain(item.text))
+    if match is None or message is None:
+        return Unread(place, "an item of a list of values of Text names no value, or no message has it")
+    mapped = _MAPS_TO.search(f"{match[2]}.")
+    field, code = (mapped[1], mapped[2]) if mapped else ("", "")
+    return TextSaid(place, message, match[1], field, code)
+
+
+def lead(text: str, vocabulary: Vocabulary) -> int | None:
+    """The field whose values a paragraph announces, as in `Values of Side (54):`; None where it does not."""
+    words = plain(text)
+    if not words.endswith(":"):
+        return None
+    tags = {int(tag) for pair in re.findall(r"[(<](\d+)[)>]|\btag (\d+)\b", words) for tag in pair if tag}
+    return tags.pop() if len(tags) == 1 and tags <= vocabulary.codes.keys() else None
