@@ -279,7 +279,7 @@ def test_a_reject_of_nothing_known_is_told_all_the_same(body: str, ref: int | No
     assert "Reject" not in kinds(wired.sent())
 
 
-def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store() -> None:
+def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_open_requests() -> None:
     store = MemoryStore()
     wired = established(Role.INITIATOR, store=store, max_sent_record=2)
     numbers = [wired.session.send(order(f"o{index}"), wired.clock.now) for index in range(4)]
@@ -292,7 +292,9 @@ def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store() -> No
         of_type(bounded.receive(bounded.peer.message("3", f"45={number}|")), RejectReceived)[0].sent
         for number in numbers
     ]
-    assert found == [None, None, order("o2"), order("o3")]
+    assert found == [order(f"o{index}") for index in range(4)]
+    again = bounded.receive(bounded.peer.message("3", f"45={numbers[0]}|"))
+    assert of_type(again, RejectReceived)[0].sent is None  # it has had its answer
 
 
 @BOTH

@@ -208,6 +208,11 @@ class Ledger:
         """Return the id of the open request that was sent under this number."""
         return None if seq_num is None else self._by_number.get(seq_num)
 
+    def frame_of(self, seq_num: int) -> bytes | None:
+        """Return the open request that was sent under this number, as it stood on the wire."""
+        request_id = self._by_number.get(seq_num)
+        return None if request_id is None else self.open[request_id].frame
+
     def open_between(self, begin: int, end: int) -> list[OpenRequest]:
         """Return the open requests with a number from `begin` to before `end`."""
         numbers: Iterable[int] = range(begin, end)

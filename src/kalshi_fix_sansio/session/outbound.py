@@ -137,10 +137,11 @@ class Outbound:
         self._record.clear()
 
     def find_sent(self, seq_num: int | None) -> Message | None:
-        """Return the message that was sent under this number, if it is still on record."""
+        """Return the message that was sent under this number, if it is still on record, or asks for an answer
+        that has not come."""
         if seq_num is None:
             return None
-        frame = self._record.get(seq_num)
+        frame = self._record.get(seq_num) or self._ledger.frame_of(seq_num)
         if frame is None:
             stored = self._ledger.store.find(seq_num)
             if stored is None:
