@@ -5,7 +5,7 @@ they are on the disk. From time to time it copies the pages of a log that is who
 database (a checkpoint), waits for that too, and begins the log from its start. So what is known to be safe is
 a length of the log; of what was written after it, any part may be there, with anything in place of the rest.
 
-`Disk` finds that length by watching the statements of the store and reading the log's own frames. The files
+`Disk` finds that length by watching the statements of the store and reading the index of the log. The files
 as they are now, or as they were before the last commit, can be had cut, mixed and spoiled, and written to
 another place as if the machine had come up again. (Reading a file closes SQLite's own locks on it within this
 process, which does not matter here: nobody else has it.)
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,8 +25,9 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 
 SECTOR = 512
 _LOG_HEADER, _FRAME_HEADER = 32, 24
-_BACKFILLED = 96
-"""Where in the log's index (`-shm`) SQLite says how many frames a checkpoint has copied."""
+_INDEX = struct.Struct("=14x HI12x 8s56xI")
+"""What SQLite tells at the start of the log's index (`-shm`): the size of a page, how many frames the log
+has, what tells it from the log before (salts), how many frames a checkpoint has copied into the database."""
 
 
 @attrs.frozen
@@ -101,15 +101,10 @@ class Disk:
         self._remember = remember
         self._full = False
         self._salts = b""
-        self._end = self._frame = 0
+        self._end = 0
 
     def open(self, owner: StoreOwner, **options: Any) -> SqliteStore:
         """Open the store, watching it. What a former process has left counts as being on the disk."""
-        log = log_of(self.path)
-        self._salts, self._end = b"", 0
-        if log.exists():
-            self._follow_log()
-        self.synced = self._end
         disk = self
 
         class Watched(_Watched):
@@ -122,7 +117,11 @@ class Disk:
         class WatchedStore(SqliteStore):
             connection_class = Watched
 
-        return WatchedStore(self.path, owner=owner, **options)
+        store = WatchedStore(self.path, owner=owner, **options)
+        self._look()
+        self.synced = self._end
+        self.checkpoints, self.restarted = 0, False
+        return store
 
     @property
     def all_synced(self) -> bool:
@@ -165,34 +164,22 @@ class Disk:
         elif statement == "COMMIT":
             self.commits += 1
             self.synced_before = self.synced
-            self._follow_log()
-            self.synced = self._end if self._full else max(self.synced, self._checkpointed())
+            self._look()
 
-    def _checkpointed(self) -> int:
-        """Return the length of the log that was copied into the database, and was on the disk before that."""
+    def _look(self) -> None:
+        """Find the end of the log, and how much of it is on the disk. If it was begun anew, all that was in
+        it before is in the database."""
         with self.path.with_name(self.path.name + "-shm").open("rb") as index:
-            index.seek(_BACKFILLED)
-            return _LOG_HEADER + int.from_bytes(index.read(4), sys.byteorder) * self._frame
-
-    def _follow_log(self) -> None:
-        """Find the end of the log; if it was begun anew, all that was in it before is in the database."""
-        with log_of(self.path).open("rb") as log:
-            header = log.read(_LOG_HEADER)
-            if len(header) < _LOG_HEADER:
-                return
-            self._frame = _FRAME_HEADER + struct.unpack(">I", header[8:12])[0]
-            salts = header[16:24]
-            self.restarted = salts != self._salts
-            if self.restarted:
-                self.checkpoints += bool(self._salts)
-                self._salts, self._end = salts, _LOG_HEADER
-                self.synced = _LOG_HEADER
-            while True:
-                log.seek(self._end)
-                frame = log.read(_FRAME_HEADER)
-                if frame[8:16] != salts:
-                    return
-                self._end += self._frame
+            page_size, frames, salts, copied = _INDEX.unpack(index.read(_INDEX.size))
+        frame = _FRAME_HEADER + page_size
+        self.restarted = salts != self._salts
+        if self.restarted:
+            self.checkpoints += 1
+            self.synced = _LOG_HEADER
+        self._salts = salts
+        self._end = _LOG_HEADER + frames * frame
+        # A checkpoint waits for the log before it copies.
+        self.synced = self._end if self._full else max(self.synced, _LOG_HEADER + copied * frame)
 
 
 class _Watched(sqlite3.Connection):
