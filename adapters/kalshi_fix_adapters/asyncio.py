@@ -49,7 +49,7 @@ class Client(AsyncClient):
         self.ring()
         if self._link is not None:
             asyncio.get_running_loop().call_soon(self._link.step)
-        if self._dialling is not None and self.core.leaving:
+        if self.core.leaving and self._dialling is not None and not self._dialling.expired():
             self._dialling.reschedule(0)
 
     def ring(self) -> None:

@@ -74,6 +74,10 @@ class Loop(ABC):
     def together(self) -> contextlib.AbstractAsyncContextManager[Start]:
         """Run functions beside the body, and wait for them."""
 
+    async def within(self, seconds: float, function: Main[T]) -> T:
+        """Await something under a deadline of the loop's own."""
+        raise AssertionError("blocking code has none")
+
     async def until(self, event: threading.Event) -> None:
         """Wait for what another thread tells."""
         assert await self.in_thread(lambda: event.wait(LONG))
@@ -94,6 +98,10 @@ class Asyncio(Loop):
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.to_thread(function)
+
+    async def within(self, seconds: float, function: Main[T]) -> T:
+        async with asyncio.timeout(seconds):
+            return await function()
 
     @contextlib.asynccontextmanager
     async def together(self) -> AsyncIterator[Start]:
@@ -117,6 +125,10 @@ class Trio(Loop):
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function)
+
+    async def within(self, seconds: float, function: Main[T]) -> T:
+        with trio.fail_after(seconds):
+            return await function()
 
     @contextlib.asynccontextmanager
     async def together(self) -> AsyncIterator[Start]:
@@ -142,6 +154,10 @@ class AnyIo(Loop):
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(function)
+
+    async def within(self, seconds: float, function: Main[T]) -> T:
+        with anyio.fail_after(seconds):
+            return await function()
 
     @contextlib.asynccontextmanager
     async def together(self) -> AsyncIterator[Start]:

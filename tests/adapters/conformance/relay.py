@@ -20,7 +20,9 @@ class Relay:
     def __init__(self, port: int) -> None:
         self._target = port
         self._changed = threading.Condition()
-        self._swallows = False
+        self._swallows: frozenset[str] = frozenset()
+        self.swallowed = 0
+        """Bytes that were not passed on."""
         self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
@@ -43,9 +45,10 @@ class Relay:
         """Lead the next connections to another server."""
         self._target = port
 
-    def swallow(self, swallows: bool = True) -> None:
-        """Read what both sides say and pass nothing on: the peer has gone, and nobody was told."""
-        self._swallows = swallows
+    def swallow(self, *of: str) -> None:
+        """Read what one side says ("client", "server"), or both, and pass nothing on: the peer has gone, and
+        nobody was told."""
+        self._swallows = frozenset(of)
 
     def cut(self) -> None:
         """End every connection that there is now."""
@@ -99,9 +102,11 @@ class Relay:
                 self._start(partial(self._carry, number, client, server))
 
     def _carry(self, number: int, client: socket.socket, server: socket.socket) -> None:
-        back = threading.Thread(target=self._pass_on, args=(server, client), name="relay", daemon=True)
+        back = threading.Thread(
+            target=self._pass_on, args=("server", server, client), name="relay", daemon=True
+        )
         back.start()
-        self._pass_on(client, server)
+        self._pass_on("client", client, server)
         back.join()
         with self._changed:
             client.close()
@@ -110,11 +115,15 @@ class Relay:
             self.closed += 1
             self._changed.notify_all()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, side: str, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
-                if not self._swallows:
+                if side not in self._swallows:
                     sink.sendall(data)
-        if not self._swallows:
+                    continue
+                with self._changed:
+                    self.swallowed += len(data)
+                    self._changed.notify_all()
+        if side not in self._swallows:
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)

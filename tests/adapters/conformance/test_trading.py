@@ -241,7 +241,7 @@ def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sandbox)
                 beats.set()
 
     async def main(port: int) -> None:
-        settings = by_hand(sandbox, port, heart_bt_int=1, queue_limit=5)
+        settings = by_hand(sandbox, port, heart_bt_int=3, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still keeps time while nothing is read.
             await loop.until(beats)

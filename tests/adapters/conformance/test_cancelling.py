@@ -1,0 +1,257 @@
+"""A cancellation at every point where one can arrive.
+
+Afterwards the venue has seen the end of the connection, and no task is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import threading
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import pytest
+import trio
+
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.errors import SessionInterruptedError
+from kalshi_fix_sansio.events import LoggedOn
+from tests.adapters.conformance.loops import LONG, LOOPS, Loop, first, gather
+from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import AT_ONCE, acknowledged, by_hand, event_of, options, order
+from tests.adapters.peers import Acceptor, keep_silent, logged_on_peer
+
+T = TypeVar("T")
+TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
+MOST = 1000
+"""Points at which a scenario may wait, at the most."""
+pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
+
+
+@pytest.fixture
+def relay(sandbox: Sandbox) -> Iterator[Relay]:
+    with Relay(sandbox.server.port("prediction", "KalshiNR")) as running:
+        yield running
+
+
+@types.coroutine
+def watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -> Generator[Any, Any, T]:
+    """Run a coroutine, and call something whenever it is about to wait."""
+    resume: Callable[[], Any] = partial(main.send, None)
+    while True:
+        try:
+            waits_for = resume()
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        at_suspension()
+        try:
+            value = yield waits_for
+        except BaseException as error:  # noqa: BLE001 - it is the coroutine's
+            resume = partial(main.throw, error)
+        else:
+            resume = partial(main.send, value)
+
+
+class OwnError(Exception):
+    """What a user's code may raise."""
+
+
+class Canceller:
+    """Cancels what runs inside `run` when it waits for the `at`th time, and `times - 1` times after that."""
+
+    def __init__(self, loop: Loop, at: int, times: int = 1) -> None:
+        self._name = loop.name
+        self._at = range(at, at + times)
+        self._suspensions = 0
+        self._cancel: Callable[[], object] = lambda: None
+        self.struck = False
+
+    def _suspended(self) -> None:
+        if self._suspensions in self._at:
+            self.struck = True
+            self._cancel()
+        self._suspensions += 1
+
+    async def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a scenario; a cancellation of ours ends here, anything else is raised."""
+        if self._name == "asyncio":
+            task = asyncio.ensure_future(self._watched(scenario))
+            self._cancel = task.cancel
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            # No cancellation was swallowed.
+            assert task.cancelled() is self.struck
+        elif self._name == "trio":
+            with trio.CancelScope() as trio_scope:
+                self._cancel = trio_scope.cancel
+                await watched(scenario(), self._suspended)
+        else:
+            with anyio.CancelScope() as scope:
+                self._cancel = scope.cancel
+                await watched(scenario(), self._suspended)
+
+    async def _watched(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await watched(scenario(), self._suspended)
+
+
+def at_every_point(
+    loop: Loop, relay: Relay, scenario: Callable[[], Coroutine[Any, Any, None]], *, times: int = 1
+) -> int:
+    """Run a scenario as often as it has points to be cancelled at, cancelling it at one after the other."""
+    for at in range(MOST):
+        canceller = Canceller(loop, at, times)
+        loop.run(partial(canceller.run, scenario))
+        relay.wait(lambda: relay.closed == relay.opened)
+        if not canceller.struck:
+            # What was left open would warn now, and warnings are errors here.
+            gc.collect()
+            return at
+    raise AssertionError("it never came to its end")
+
+
+@pytest.mark.parametrize("times", [1, 2, MOST])
+def test_from_logon_to_logout(loop: Loop, sandbox: Sandbox, relay: Relay, times: int) -> None:
+    async def scenario() -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
+            await client.send(order())
+            await acknowledged(client)
+            await client.test_request(LONG)
+            await client.logout()
+
+    assert at_every_point(loop, relay, scenario, times=times) > 5
+
+
+def test_while_connecting_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    async def scenario() -> None:
+        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE)
+        async with loop.client("KalshiNR", **settings) as client:
+            relay.cut()
+            with contextlib.suppress(SessionInterruptedError):
+                await gather(client.messages(LONG))
+            await event_of(client, LoggedOn)
+            await client.send(order())
+
+    assert at_every_point(loop, relay, scenario) > 3
+
+
+def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    """Every event is taken by exactly one of the calls that are not cancelled, whenever the others are."""
+
+    async def main(at: int) -> bool:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port)) as client:
+            struck = False
+            reports = []
+            numbers = []
+            for _ in range(3):
+                canceller = Canceller(loop, at)
+
+                async def send() -> None:
+                    numbers.append(await client.send(order()))
+
+                async def take() -> None:
+                    while True:
+                        async for message in client.messages(LONG):
+                            reports.append(message)
+                            if len(reports) >= 2 * len(numbers):
+                                return
+
+                await canceller.run(send)
+                again = Canceller(loop, at)
+                await again.run(take)
+                struck = struck or canceller.struck or again.struck
+            while len(reports) < 2 * len(numbers):
+                async for message in client.messages(LONG):
+                    reports.append(message)
+                    break
+            assert numbers == list(range(2, 2 + len(numbers)))
+            found = [report.header.msg_seq_num for report in reports]
+            assert found == sorted(set(found))
+            assert len(found) == 2 * len(numbers)
+        assert client.ended.clean
+        return struck
+
+    for at in range(MOST):
+        if not loop.run(partial(main, at)):
+            break
+    assert at > 1
+
+
+def test_a_deadline_of_the_loop_leaves_the_client_as_it_was(loop: Loop, sandbox: Sandbox) -> None:
+    async def main() -> None:
+        async with loop.client("KalshiNR", **options(sandbox)) as client:
+            messages = client.messages(LONG)
+            with pytest.raises((TimeoutError, trio.TooSlowError)):
+                await loop.within(0.05, partial(first, messages))
+            assert await client.send(order()) == 2
+            assert await first(messages)
+
+    loop.run(main)
+
+
+def test_a_neighbour_that_fails_ends_the_client_too(loop: Loop, sandbox: Sandbox) -> None:
+    async def main() -> None:
+        client = loop.client("KalshiNR", **options(sandbox))
+
+        async def fail() -> None:
+            raise OwnError
+
+        async def trade() -> None:
+            async with client:
+                await client.send(order())
+                async with loop.together() as start:
+                    start(fail)
+                    await client.test_request(LONG)
+                    await gather(client.events(LONG))
+
+        with pytest.raises(ExceptionGroup) as caught:
+            await trade()
+        assert [type(error) for error in caught.value.exceptions] == [OwnError]
+        assert client.ended.clean
+
+    loop.run(main)
+
+
+# --- from the keyboard
+
+
+def interrupt() -> None:
+    """Do what Ctrl-C does."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, sandbox: Sandbox) -> None:
+    client = loop.client("KalshiNR", **options(sandbox))
+
+    async def main() -> None:
+        async with client:
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            await gather(client.events(LONG))
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(main)
+    assert client.ended.clean
+
+
+@pytest.mark.usefixtures("brief_logouts")
+def test_an_interrupt_during_the_logout_ends_it(loop: Loop, sandbox: Sandbox) -> None:
+    def ignore(peer: Acceptor) -> None:
+        for name in peer.received():
+            if name == "Logout":
+                interrupt()
+                keep_silent(peer.connection)
+
+    async def main(port: int) -> None:
+        client = loop.client("KalshiNR", **by_hand(sandbox, port))
+        async with client:
+            pass
+
+    with logged_on_peer(ignore) as port, pytest.raises(KeyboardInterrupt):
+        loop.run(partial(main, port))

@@ -1,0 +1,103 @@
+"""Logons that are refused or not answered, by kind."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting
+from kalshi_fix_adapters.errors import AdapterError, LogonFailedError, LogonRefusedError
+from kalshi_fix_adapters.observer import Observer
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import InvalidMessageError
+from kalshi_fix_sansio.events import LoggedOn
+from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import by_hand, options
+from tests.adapters.peers import hang_up, keep_silent, listening, talk_nonsense
+
+
+def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:
+    """Open a client in vain; return what it raised."""
+
+    async def main() -> Exception:
+        client = loop.client("KalshiNR", **settings)
+        with pytest.raises(kind) as caught:
+            await client.__aenter__()
+        assert not client.is_logged_on
+        return caught.value
+
+    return loop.run(main)
+
+
+def test_a_key_that_does_not_match(loop: Loop, sandbox: Sandbox) -> None:
+    stranger = ClientKey.generate(ed25519_key=True)
+    error = refused(loop, options(sandbox, private_key=stranger.private_key_pem))
+    assert "private key belongs to this API key id" in str(error)
+    assert not error.retryable
+
+
+def test_an_unknown_key(loop: Loop, sandbox: Sandbox) -> None:
+    assert "check the API key id" in str(refused(loop, options(sandbox, key_id=str(uuid4()))))
+
+
+def test_the_port_of_another_session_type(loop: Loop, sandbox: Sandbox) -> None:
+    port = sandbox.server.port("prediction", "KalshiMD")
+    assert "TargetCompID" in str(refused(loop, options(sandbox, port=port)))
+
+
+def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbox) -> None:
+    async def main() -> None:
+        async with loop.client("KalshiNR", **options(sandbox)):
+            second = loop.client("KalshiNR", **options(sandbox))
+            with pytest.raises(LogonRefusedError, match="another connection uses this API key") as caught:
+                await second.__aenter__()
+            assert caught.value.retryable
+
+    loop.run(main)
+
+
+def test_a_logon_that_may_not_be_sent(loop: Loop, sandbox: Sandbox) -> None:
+    settings = options(sandbox, logon_fields={"message_retention_period": 48})
+    with pytest.raises(InvalidMessageError, match="MessageRetentionPeriod"):
+        loop.run(lambda: loop.client("KalshiNR", **settings).__aenter__())
+
+
+@pytest.mark.parametrize(
+    ("handler", "text"),
+    [
+        (keep_silent, "did not answer the Logon in time"),
+        (hang_up, "closed the connection before it answered"),
+        (talk_nonsense, "did not answer the Logon in time"),
+    ],
+)
+def test_a_peer_that_does_not_log_on(loop: Loop, sandbox: Sandbox, handler: Any, text: str) -> None:
+    with listening(handler) as port:
+        error = refused(loop, by_hand(sandbox, port, timeout=0.2), LogonFailedError)
+    assert text in str(error)
+
+
+def test_the_first_connection_is_retried_when_asked_for(loop: Loop, sandbox: Sandbox) -> None:
+    policy = ReconnectPolicy(initial=0.01, cap=0.01, retry_first=True, maintenance=None)
+
+    class Listen(Observer):
+        """Lets the venue come back once it was missed."""
+
+        def on_event(self, event: object, now: Instant) -> None:
+            if isinstance(event, ConnectFailed):
+                relay.come_back()
+
+    async def main() -> None:
+        settings = options(sandbox, port=relay.port, reconnect=policy, observer=Listen())
+        async with loop.client("KalshiNR", **settings) as client:
+            kinds = [type(await client.receive(LONG)) for _ in range(4)]
+            assert kinds == [Connecting, ConnectFailed, Connecting, LoggedOn]
+
+    with Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
+        relay.go_away()
+        loop.run(main)

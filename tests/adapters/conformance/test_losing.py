@@ -1,0 +1,303 @@
+"""Connections that are lost, in every way there is, and what comes after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Disconnected, GaveUp
+from kalshi_fix_adapters.errors import (
+    LogonRefusedError,
+    NotConnectedError,
+    SessionClosedError,
+    SessionInterruptedError,
+)
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    LoggedOn,
+    LogoutReceived,
+    MessageReceived,
+    OutcomesUnknown,
+    PeerSilent,
+    SessionEnded,
+)
+from kalshi_fix_sansio.outcomes import Uncertainty
+from tests.adapters.conformance.loops import LONG, Loop, gather
+from tests.adapters.conformance.relay import Relay
+from tests.adapters.conformance.support import (
+    AT_ONCE,
+    acknowledged,
+    by_hand,
+    event_of,
+    options,
+    order,
+    report,
+)
+from tests.adapters.conftest import ME
+from tests.adapters.peers import Acceptor, logged_on_peer
+
+SOON = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
+
+
+def relay_to(sandbox: Sandbox, session: str = "KalshiNR") -> Relay:
+    return Relay(sandbox.server.port("prediction", session))
+
+
+async def trade(client: Any) -> int:
+    """Place an order and wait for its report; return its MsgSeqNum."""
+    placed = order()
+    number: int = await client.send(placed)
+    await acknowledged(client, placed.cl_ord_id)
+    return number
+
+
+def test_every_step_of_a_reconnection_is_told_in_order(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+            told: list[Any] = [await client.receive(LONG) for _ in range(2)]
+            relay.cut()
+            told += [await client.receive(LONG) for _ in range(4)]
+            kinds = [type(event) for event in told]
+            assert kinds == [Connecting, LoggedOn, SessionEnded, Disconnected, Connecting, LoggedOn]
+            assert told[2].reason is CloseReason.CONNECTION_LOST
+            assert told[3].ended is told[2]
+            assert [told[0].attempt, told[4].attempt] == [1, 1]
+            assert not client.ended
+            # A session without resend begins anew.
+            assert await trade(client) == 2
+        assert client.ended.clean
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+def test_those_who_iterate_over_messages_are_told_and_go_on(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+            await trade(client)
+            relay.cut()
+            with pytest.raises(SessionInterruptedError, match="connects again") as caught:
+                await gather(client.messages(LONG))
+            assert caught.value.ended is not None
+            assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
+            await event_of(client, LoggedOn)
+            await trade(client)
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+def test_nothing_is_sent_while_there_is_no_connection(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+            relay.go_away()
+            await event_of(client, Disconnected)
+            assert not client.is_logged_on
+            with pytest.raises(NotConnectedError, match="nothing was sent"):
+                await client.send(order())
+            failed = [await event_of(client, ConnectFailed) for _ in range(2)]
+            assert all("refused the connection" in str(event.error) for event in failed)
+            await loop.in_thread(relay.come_back)
+            await event_of(client, LoggedOn)
+            assert await trade(client) == 2
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+            relay.go_away()
+            await event_of(client, ConnectFailed)
+            client.stop_reconnecting()
+            await gather(client.events(LONG))
+            assert client.ended.reason is CloseReason.CONNECTION_LOST
+            with pytest.raises(SessionClosedError):
+                await gather(client.messages(LONG))
+            with pytest.raises(SessionClosedError):
+                await client.receive(LONG)
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+def test_the_present_connection_outlives_the_stop(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+            client.stop_reconnecting()
+            await trade(client)
+            relay.cut()
+            assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+def test_what_time_does_not_cure_is_given_up(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+            relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
+            relay.cut()
+            *_, last = await gather(client.events(LONG))
+            assert isinstance(last, GaveUp)
+            assert isinstance(last.error, LogonRefusedError)
+            with pytest.raises(SessionClosedError, match="TargetCompID"):
+                await client.receive(LONG)
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+@pytest.mark.usefixtures("brief_heartbeats")
+def test_a_peer_that_is_silently_gone_is_noticed(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=4)
+        async with loop.client("KalshiNR", **settings) as client:
+            await trade(client)
+            relay.swallow("client", "server")
+            await event_of(client, PeerSilent)
+            ended = await event_of(client, SessionEnded)
+            assert ended.reason is CloseReason.PEER_SILENT
+            relay.swallow()
+            relay.cut()
+            await event_of(client, LoggedOn)
+            await trade(client)
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+# --- the end of the stream, at bad moments
+
+
+def test_half_a_message_is_none(loop: Loop, sandbox: Sandbox) -> None:
+    def say_half(peer: Acceptor) -> None:
+        peer.send(report(1))
+        peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
+
+    async def main(port: int) -> None:
+        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+            events = await gather(client.events(LONG))
+            kinds = [type(event) for event in events]
+            assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
+            assert events[-1].reason is CloseReason.CONNECTION_LOST
+
+    with logged_on_peer(say_half) as port:
+        loop.run(lambda: main(port))
+
+
+def test_what_the_venue_said_before_it_hung_up_is_read(loop: Loop, sandbox: Sandbox) -> None:
+    reports = 2000
+
+    def say_and_go(peer: Acceptor) -> None:
+        for number in range(reports):
+            peer.send(report(number))
+
+    async def main(port: int) -> None:
+        async with loop.client("KalshiNR", **by_hand(sandbox, port, queue_limit=50)) as client:
+            events = await gather(client.events(LONG))
+            assert sum(isinstance(event, MessageReceived) for event in events) == reports
+            assert isinstance(events[-1], SessionEnded)
+
+    with logged_on_peer(say_and_go) as port:
+        loop.run(lambda: main(port))
+
+
+def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:
+    def log_out(peer: Acceptor) -> None:
+        peer.log_out("maintenance")
+        list(peer.received())
+
+    async def main(port: int) -> None:
+        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+            assert (await event_of(client, LogoutReceived)).text == "maintenance"
+            with pytest.raises(SessionClosedError, match="maintenance"):
+                await gather(client.messages(LONG))
+            with pytest.raises(NotConnectedError, match="maintenance"):
+                await client.send(order())
+        assert client.ended.clean
+
+    with logged_on_peer(log_out) as port:
+        loop.run(lambda: main(port))
+
+
+# --- a venue that restarts in the middle of trading
+
+
+def restart(sandbox: Sandbox, relay: Relay, session: str) -> None:
+    """End the venue's server and start it again: it still knows its orders, and who is owed what."""
+    sandbox.server.__exit__(None, None, None)
+    sandbox.server.__enter__()
+    relay.retarget(sandbox.server.port("prediction", session))
+
+
+def test_without_resend_what_is_uncertain_is_told(loop: Loop) -> None:
+    async def main(sandbox: Sandbox, relay: Relay) -> None:
+        settings = options(sandbox, port=relay.port, reconnect=SOON)
+        async with loop.client("KalshiNR", **settings) as client:
+            await trade(client)
+            relay.swallow("server")
+            lost = order()
+            await client.send(lost)
+            await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
+            await loop.in_thread(lambda: restart(sandbox, relay, "KalshiNR"))
+            relay.cut()
+            relay.swallow()
+            unknown = await event_of(client, OutcomesUnknown)
+            assert unknown.why is Uncertainty.CONNECTION_ENDED
+            assert unknown.request_ids == (lost.cl_ord_id,)
+            logged_on = await event_of(client, LoggedOn)
+            assert logged_on.reset
+            assert await trade(client) == 2
+        assert client.ended.clean
+
+    with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
+        loop.run(lambda: main(sandbox, relay))
+
+
+@pytest.mark.parametrize("durable", [False, True], ids=["in memory", "on disk"])
+def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) -> None:
+    async def main(sandbox: Sandbox, relay: Relay) -> None:
+        settings = options(
+            sandbox, "KalshiRT", port=relay.port, reconnect=SOON, store=tmp_path if durable else None
+        )
+        async with loop.client("KalshiRT", **settings) as client:
+            number = await trade(client)
+            relay.swallow("server")
+            unheard = order()
+            assert await client.send(unheard) == number + 1
+            await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
+            await loop.in_thread(lambda: restart(sandbox, relay, "KalshiRT"))
+            relay.cut()
+            relay.swallow()
+            logged_on = await event_of(client, LoggedOn)
+            assert not logged_on.reset
+            found = await reports_of(client, unheard.cl_ord_id)
+            assert all(event.poss_dup for event in found)
+            await trade(client)
+        if not durable:
+            return
+        # The next process goes on where this one was.
+        async with loop.client("KalshiRT", **settings) as client:
+            assert not client.logged_on.reset
+            assert await trade(client) > number + 2
+
+    async def reports_of(client: Any, cl_ord_id: str) -> list[MessageReceived]:
+        found: list[MessageReceived] = []
+        async for event in client.events(LONG):
+            assert not isinstance(event, OutcomesUnknown)
+            if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
+                if event.message.cl_ord_id == cl_ord_id:
+                    found.append(event)
+                if len(found) == 2:
+                    break
+        return found
+
+    with Sandbox((ME,)) as sandbox, relay_to(sandbox, "KalshiRT") as relay:
+        loop.run(lambda: main(sandbox, relay))
