@@ -23,6 +23,11 @@ RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 DOCS := $(VENV)/docs.stamp
 
+# The fault simulation: how many seeds, the first one, and on how many processors (all of them if empty).
+SEEDS := 1000
+FROM := 0
+JOBS :=
+
 INTEROP := .venv-interop/interop.stamp
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
 # The acceptance definitions of QuickFIX, which are not ours to keep here.
@@ -30,7 +35,7 @@ DEFINITIONS := $(dir $(WHEELS))definitions
 export ACCEPTANCE_DEFINITIONS ?=
 STUNNEL := $(dir $(WHEELS))stunnel
 
-.PHONY: help demo test check lint types imports coverage package matrix generate format interop stunnel docs pins clean
+.PHONY: help demo test check lint types imports coverage package matrix generate format interop soak stunnel docs pins clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +97,9 @@ interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFI
 
 stunnel: ## stunnel for its tests, from the machine's own distribution, if it is not installed
 	@"$$(tools/find-python)" tools/fetch_stunnel.py $(STUNNEL)
+
+soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))
 
 docs: $(DOCS) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

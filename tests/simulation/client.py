@@ -5,6 +5,7 @@ What its user was told is written down outside of the process.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from kalshi_fix_sansio import scalars
@@ -83,6 +84,8 @@ class Client(Process):
         self.restart_numbers = False
         self._session = session
         connection = self.open(link, session)
+        # What the user has still to take is confirmed to the session that goes on with it.
+        self.queue = deque((connection, event) for _, event in self.queue)
         session.connect(self.now)
         self.attend(connection)
 
@@ -126,7 +129,7 @@ class Client(Process):
 
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world
-        world.told[type(event).__name__] += 1
+        world.tell(self.side, event)
         down, requests = world.down, world.requests
         match event:
             case MessageReceived():

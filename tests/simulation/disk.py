@@ -1,7 +1,7 @@
 """A durable store on a simulated disk: recorded, committed, synced.
 
 A crash loses what is only recorded. A power loss loses, beyond that, commits that were not synced: all after
-a random one.
+a random one. What nothing that may leave depends on is committed and not synced, as in the store on SQLite.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, StoredMessage
 
 Entry = tuple[str, tuple[Any, ...]]
+LAZY = frozenset({"advance", "settle", "forget"})
+"""Changes whose loss only means that something comes again."""
 
 
 class Disk:
@@ -31,21 +33,31 @@ class Disk:
         self.failure: str | None = None
         """How the disk fails at present."""
         self.lied = False
-        """Whether a power loss took what was committed."""
+        """Whether a power loss took what was promised to last."""
 
     def write(self, entries: list[Entry]) -> None:
         self.log += entries
         self.marks.append(len(self.log))
-        if self.synced_at_once or len(self.marks) % 8 == 0:
+        must_last = any(name not in LAZY for name, _ in entries)
+        if must_last if self.synced_at_once else len(self.marks) % 8 == 0:
             self.synced = len(self.log)
 
     def lose_power(self, random: Random) -> None:
         """Keep what is synced, and perhaps some of the commits after it."""
-        length = random.choice([mark for mark in self.marks if mark >= self.synced] or [self.synced])
-        if length < len(self.log):
-            self.lied = True
+        self.keep_first(random.choice([mark for mark in self.marks if mark >= self.synced] or [self.synced]))
+
+    def keep_first(self, length: int) -> None:
+        """Keep this much of the log."""
+        self.lied |= any(name not in LAZY for name, _ in self.log[length:])
         self.marks = [mark for mark in self.marks if mark <= length]
         del self.log[length:]
+
+    def open(self) -> Any:
+        """Begin a new life on what is left; return its store."""
+        return DiskStore(self)
+
+    def remove(self) -> None:
+        """The run is over."""
 
 
 class DiskStore(MemoryStore):

@@ -76,7 +76,7 @@ def failure(seed: int, shrunk: Schedule, result: Result, log: Iterable[str]) -> 
     return "\n".join(
         [
             f"violation of {result.rule!r} by seed {seed}: {result.text}",
-            "the shortest schedule found; add it to REGRESSIONS in tests/simulation/test_simulation.py:",
+            "the shortest schedule found; add it to tests/simulation/regressions.py:",
             repr(shrunk),
             "the wire, as written by both sides (time, side, connection), without signatures:",
             *log,

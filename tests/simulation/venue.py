@@ -70,7 +70,7 @@ class Venue(Process):
 
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world
-        world.told[type(event).__name__] += 1
+        world.tell(self.side, event)
         up = world.up
         match event:
             case LogonRequested():

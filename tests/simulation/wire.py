@@ -148,7 +148,7 @@ class Wire:
             self.on_fill(side, written.epoch, number, end)
             return False
         before = written.seen.get(number)
-        if before is None:  # it was recorded, but its connection ended before it was written
+        if before is None or self.forgiven:  # it was recorded, but its connection ended before it was written
             written.seen[number] = frame
             return True
         then = _FIELD.findall(before)

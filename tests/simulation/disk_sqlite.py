@@ -1,0 +1,210 @@
+"""The store on SQLite, on a disk that loses what was not synced, held to the simulated store step by step.
+
+Every change goes to both. After a crash or a power loss the file is opened anew, and what it holds must be
+what the simulated store would hold after some first part of the changes, no shorter than was promised.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from random import Random
+from shutil import rmtree
+from typing import Any
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session import StoredMessage
+from tests.adapters import power_loss
+from tests.simulation.disk import Disk, DiskStore, Entry
+from tests.simulation.violation import Violation
+
+OWNER = StoreOwner(environment="demo", product="prediction", sender_comp_id="key", target_comp_id="KalshiRT")
+_MEMORY = Path("/dev/shm")
+
+
+class SqliteDisk(Disk):
+    """The files of one side's store, and what should be in them."""
+
+    def __init__(self, *, synced: bool, keep: int) -> None:
+        super().__init__(synced=synced, keep=keep)
+        self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        self.life = 0
+        self.remains: power_loss.Files | None = None
+        """What the former life has left."""
+        self.dark = False
+        """Whether it ended with the power."""
+        self.unsure: list[Entry] = []
+        """Changes that it had recorded and not committed."""
+
+    def open(self) -> MirroredStore:
+        self.life += 1
+        path = self.folder / f"{self.life}.sqlite3"
+        if self.remains is not None:
+            self.remains.write(path)
+        real = power_loss.Disk(path, checkpoint_pages=8, remember=False)
+        store = real.open(OWNER, sync="full" if self.synced_at_once else "normal", max_messages=self.keep)
+        if self.remains is not None:
+            failure, self.failure = self.failure, None
+            self._find(store)
+            self.failure = failure
+        return MirroredStore(self, DiskStore(self), store, real)
+
+    def _find(self, store: SqliteStore) -> None:
+        """Find out how many of the changes are in the file."""
+        promised = self.synced if self.dark else len(self.log)
+        entries = self.log + self.unsure
+        found = None
+        for length in range(len(entries), promised - 1, -1):
+            self.log = entries[:length]
+            if _state(DiskStore(self)) == _state(store):
+                found = length
+                break
+        if found is None:
+            raise Violation("store", f"the file holds {_state(store)!r}, which the store never held")
+        self.log = entries
+        self.keep_first(found)
+        self.marks.append(found)
+        self.synced = found
+
+    def remove(self) -> None:
+        rmtree(self.folder)
+
+
+def _state(store: Any) -> tuple[object, ...]:
+    """What two stores must agree on."""
+    return (
+        store.next_outgoing,
+        store.next_incoming,
+        store.reset_unanswered,
+        [request.request_id for request in store.open_requests()],
+        [(message.seq_num, message.frame) for message in store.sent_between(1, store.next_outgoing)],
+    )
+
+
+class MirroredStore:
+    """A store on SQLite and its model."""
+
+    def __init__(self, disk: SqliteDisk, model: DiskStore, real: SqliteStore, under: power_loss.Disk) -> None:
+        self._disk = disk
+        self._model = model
+        self._real = real
+        self._under = under
+        _fail_as_told(real, disk)
+
+    # What the session asks
+
+    @property
+    def next_outgoing(self) -> int:
+        return self._real.next_outgoing
+
+    @property
+    def next_incoming(self) -> int:
+        return self._real.next_incoming
+
+    @property
+    def oldest_kept(self) -> int:
+        return self._real.oldest_kept
+
+    @property
+    def reset_unanswered(self) -> bool:
+        return self._real.reset_unanswered
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        self._real.record_sent(seq_num, message)
+        self._model.record_sent(seq_num, message)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        self._model.advance_incoming(next_incoming)
+        self._real.advance_incoming(next_incoming)
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        self._real.reset(unanswered=unanswered)
+        self._model.reset(unanswered=unanswered)
+
+    def reset_answered(self) -> None:
+        self._real.reset_answered()
+        self._model.reset_answered()
+
+    def record_request(self, request: OpenRequest) -> None:
+        self._real.record_request(request)
+        self._model.record_request(request)
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        ids = tuple(request_ids)
+        self._real.settle_requests(ids)
+        self._model.settle_requests(ids)
+
+    def find(self, seq_num: int) -> StoredMessage | None:
+        found = self._real.find(seq_num)
+        if found is not None and found != self._model.find(seq_num):
+            raise Violation("store", f"{seq_num} is {found!r}")
+        return found
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        return self._real.sent_between(begin, end)
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        found = self._real.open_requests()
+        if found != self._model.open_requests():
+            raise Violation("store", f"open are {found!r}")
+        return found
+
+    def commit(self) -> None:
+        self._real.commit()
+        self._model.commit()
+
+    # What the world asks
+
+    @property
+    def epoch(self) -> int:
+        return self._model.epoch
+
+    @property
+    def lied(self) -> bool:
+        return self._disk.lied
+
+    @property
+    def _messages(self) -> dict[int, StoredMessage]:
+        return self._model._messages
+
+    def peek_requests(self) -> set[str]:
+        return self._model.peek_requests()
+
+    def keep_only(self, count: int) -> None:
+        """What goes here goes by number and age alone."""
+
+    def crash(self, torn: Random | None) -> None:
+        self._abandon(self._under.files(), dark=False)
+
+    def lose_power(self, random: Random) -> None:
+        self._abandon(self._under.after_power_loss(random), dark=True)
+
+    def _abandon(self, remains: power_loss.Files, *, dark: bool) -> None:
+        self._disk.remains, self._disk.dark = remains, dark
+        self._disk.unsure = list(self._model._pending)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file without another word to it."""
+        self._real._unusable = self._real._unusable or "the process is gone"
+        self._real.close()
+
+
+def _fail_as_told(store: SqliteStore, disk: SqliteDisk) -> None:
+    """Let the database fail where the disk does."""
+    database: Any = store._file._database
+    execute = database.execute
+
+    def failing(sql: str, *arguments: Any) -> sqlite3.Cursor:
+        kind = {"BEGIN IMMEDIATE": "commit", "COMMIT": "written"}.get(sql, "read" if "SELECT" in sql else "")
+        if kind and kind == disk.failure == "written":
+            execute(sql, *arguments)
+        if kind and kind == disk.failure:
+            raise sqlite3.OperationalError("database or disk is full")
+        cursor: sqlite3.Cursor = execute(sql, *arguments)
+        return cursor
+
+    database.execute = failing

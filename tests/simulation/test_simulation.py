@@ -1,0 +1,88 @@
+"""Seeds of the simulation, and schedules that once found a bug."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.draw import draw
+from tests.simulation.regressions import REGRESSIONS
+from tests.simulation.run import Result, run
+from tests.simulation.schedule import Fault, Kind, Schedule, Side
+from tests.simulation.shrink import Shrinker
+from tests.simulation.world import World
+
+SEEDS = 300
+GROUP = 25
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+def test_seeds_keep_every_invariant(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        result = run(draw(seed))
+        assert not result.rule, f"{result.rule}: {result.text}; make soak FROM={seed} SEEDS=1 says more"
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_what_was_found_once_does_not_come_back(name: str) -> None:
+    result = run(REGRESSIONS[name], keep_log=True)
+    assert not result.rule, "\n".join([*result.log, f"{result.rule}: {result.text}"])
+
+
+def test_a_seed_is_the_same_run_every_time() -> None:
+    for seed in (3, 7, 11):
+        schedule = draw(seed)
+        assert schedule == draw(seed)
+        first, second = run(schedule, keep_log=True), run(schedule, keep_log=True)
+        assert first.log == second.log
+        assert len(first.log) > 3
+
+
+def test_a_schedule_is_printed_as_python_that_makes_it_again() -> None:
+    names = {"Schedule": Schedule, "Fault": Fault, "Kind": Kind, "Side": Side}
+    for seed in range(50):
+        schedule = draw(seed)
+        assert eval(repr(schedule), names) == schedule
+
+
+def test_every_kind_of_fault_is_drawn_and_done() -> None:
+    for kind in Kind:
+        found = any(
+            kind.value in run(schedule).faults
+            for schedule in map(draw, range(1000))
+            if any(fault.kind is kind for fault in schedule.faults)
+        )
+        assert found, kind
+
+
+def test_without_faults_nothing_ends_and_nothing_is_lost() -> None:
+    for session in ("KalshiRT", "KalshiNR", "KalshiPT", "KalshiMD"):
+        world = World(Schedule(seed=1, session=session))
+        world.finish()
+        assert not world.endings
+        assert not world.restarts
+        assert set(world.told) == {"LogonRequested", "LoggedOn", "MessageReceived"}
+        assert all(entry.taken for ledger in world.ledgers.values() for entry in ledger.entries)
+
+
+def test_no_signature_is_in_the_log() -> None:
+    log = run(draw(5), keep_log=True).log
+    assert any("35=A" in line for line in log)
+    assert not any("c2lnbmF0dXJl" in line for line in log)
+
+
+def test_a_failure_is_shrunk_to_what_it_takes() -> None:
+    """With a made-up rule: a run fails if the client logs out and the venue's disk fails."""
+
+    def execute(schedule: Schedule) -> Result:
+        kinds = {(fault.kind, fault.side) for fault in schedule.faults}
+        fails = {(Kind.LOGOUT, Side.CLIENT), (Kind.DISK, Side.VENUE)} <= kinds
+        return Result(schedule, rule="made up" if fails else "")
+
+    faults = [Fault(float(at), kind, side, 3.7, 5) for at, kind in enumerate(Kind) for side in Side]
+    shrunk = Shrinker("made up", execute).shrink(Schedule(seed=1, keep=5, strict=False, faults=tuple(faults)))
+    assert [(fault.kind, fault.side) for fault in shrunk.faults] == [
+        (Kind.DISK, Side.VENUE),
+        (Kind.LOGOUT, Side.CLIENT),
+    ]
+    assert (shrunk.orders, shrunk.reports, shrunk.keep, shrunk.strict) == (0, 0, 1000, True)
+    assert all((fault.seconds, fault.number) == (0.0, 0) for fault in shrunk.faults)
