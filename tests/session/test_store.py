@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from kalshi_fix_sansio.session import MemoryStore, StoredMessage
+from kalshi_fix_sansio.session import MemoryStore, OpenRequest, StoredMessage
 from tests.helpers import START
 
 
 def stored(number: int, seconds: float = 0) -> StoredMessage:
     return StoredMessage(number, START + timedelta(seconds=seconds), b"frame %d" % number)
+
+
+def request(name: str, number: int = 2) -> OpenRequest:
+    return OpenRequest(name, "D", number, START, b"frame")
 
 
 def filled(count: int, **limits: object) -> MemoryStore:
@@ -73,6 +78,36 @@ def test_a_reset_starts_again() -> None:
     store.reset()
     assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (1, 1, 1)
     assert list(store.sent_between(1, 99)) == []
+
+
+def test_the_incoming_number_never_goes_back_but_by_a_reset() -> None:
+    store = MemoryStore(next_incoming=7)
+    store.advance_incoming(5)
+    assert store.next_incoming == 7
+    store.reset()
+    assert store.next_incoming == 1
+
+
+def test_a_reset_is_unanswered_until_it_is_answered_and_leaves_requests_alone() -> None:
+    store = filled(2)
+    store.record_request(request("a1"))
+    found = [store.reset_unanswered]
+    begin = partial(store.reset, unanswered=True)
+    for call in (begin, store.reset_answered, begin, store.reset):
+        call()
+        found.append(store.reset_unanswered)
+    assert found == [False, True, False, True, False]
+    assert store.open_requests() == (request("a1"),)
+
+
+def test_requests_are_open_until_settled_the_oldest_first() -> None:
+    store = MemoryStore()
+    for name in ("a1", "a2", "a3"):
+        store.record_request(request(name))
+    store.record_request(request("a1", 9))
+    store.settle_requests(["a2", "never sent"])
+    assert store.open_requests() == (request("a3"), request("a1", 9))
+    store.commit()
 
 
 def test_the_bytes_of_a_message_do_not_show_in_its_repr() -> None:

@@ -137,6 +137,7 @@ class Resender:
         self.forget()
         if job.request is not None:
             self._core.reject(job.request, (problem,), now)
+            self._give_up_between(job.position, self._core.store.oldest_kept)
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page is due."""

@@ -1,0 +1,379 @@
+"""What the user has taken care of, and how far the store follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import Session, State
+from tests.helpers import LoggedStore, Wired, established, of_type, wire
+
+BOTH = pytest.mark.parametrize("role", Role)
+NEWS = "434=1|37=o|11=a|39=8|"
+DUP = {"t43": "Y", "t122": "20260821-14:03:07"}
+RESET_LOGON = "98=0|108=30|96=eA==|1137=9|141=Y|"
+
+
+def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: object) -> Wired:
+    """A session whose user confirms, and which has confirmed everything so far."""
+    wired = established(role, name, LoggedStore(), explicit_confirm=True, **changes)
+    wired.session.confirm()
+    return wired
+
+
+def news(wired: Wired, number: int | None = None, **header: str) -> bytes:
+    return wired.peer.message("9", NEWS, number, **header)
+
+
+@BOTH
+def test_each_call_of_events_confirms_what_the_one_before_returned(role: Role) -> None:
+    wired = established(role)
+    store = wired.session.store
+    assert store.next_incoming == 1
+    assert wired.session.unconfirmed == (1 if role is Role.INITIATOR else 2)
+    wired.receive(news(wired))
+    assert store.next_incoming == 2
+    wired.receive(news(wired), news(wired))
+    assert store.next_incoming == 3
+    assert wired.session.next_incoming == 5
+    assert wired.session.events() == []
+    assert store.next_incoming == 5
+    assert wired.session.unconfirmed == 0
+
+
+@BOTH
+def test_events_that_wait_are_not_confirmed(role: Role) -> None:
+    wired = explicit(role)
+    wired.session.receive_data(news(wired), wired.clock.now)
+    wired.session.confirm()
+    assert wired.session.store.next_incoming == 2
+    assert wired.session.unconfirmed == 0
+
+
+@BOTH
+def test_an_explicit_user_confirms_event_by_event(role: Role) -> None:
+    wired = explicit(role)
+    store = wired.session.store
+    wired.receive(news(wired), wired.peer.message("0"), news(wired), news(wired))
+    assert wired.session.events() == []
+    assert store.next_incoming == 2
+    wired.session.confirm(1)
+    assert store.next_incoming == 4
+    wired.session.confirm(0)
+    assert store.next_incoming == 4
+    wired.session.confirm(2)
+    assert store.next_incoming == 6
+
+
+@BOTH
+@pytest.mark.parametrize("count", [2, -1])
+def test_only_what_was_handed_out_can_be_confirmed(role: Role, count: int) -> None:
+    wired = explicit(role)
+    wired.receive(news(wired))
+    with pytest.raises(LocalProtocolError, match=f"cannot confirm {count} events: 1 wait for it"):
+        wired.session.confirm(count)
+    assert wired.session.unconfirmed == 1
+
+
+@BOTH
+def test_session_messages_alone_are_nothing_to_wait_for(role: Role) -> None:
+    wired = explicit(role)
+    wired.receive(wired.peer.message("0"), wired.peer.message("1", "112=x|"))
+    assert wired.session.store.next_incoming == 4
+
+
+@BOTH
+def test_the_store_is_told_once_for_any_number_of_events(role: Role) -> None:
+    wired = explicit(role)
+    store = wired.session.store
+    assert isinstance(store, LoggedStore)
+    before = len(store.log)
+    wired.receive(*(news(wired) for _ in range(100)))
+    wired.session.confirm()
+    assert store.next_incoming == 102
+    assert len(store.log) == before + 1
+
+
+def marks(wired: Wired) -> list[tuple[str, int]]:
+    """Confirm event by event, and say before each how far the store has come."""
+    found = []
+    for event in wired.session.events():
+        found.append((type(event).__name__, wired.session.store.next_incoming))
+        wired.session.confirm(1)
+    return found
+
+
+def rejected(wired: Wired) -> bytes:
+    return wired.peer.message("9", NEWS + "9999=x|")
+
+
+CASES: dict[str, tuple[Callable[[Wired], bytes], list[tuple[str, int]], int]] = {
+    "messages": (lambda w: news(w) + news(w), [("MessageReceived", 2), ("MessageReceived", 3)], 4),
+    "reject": (lambda w: w.peer.message("3", "45=1|"), [("RejectReceived", 2)], 3),
+    "heartbeat asked for": (lambda w: w.peer.message("0", "112=x|"), [("HeartbeatReceived", 2)], 3),
+    "second logon": (lambda w: w.peer.logon(), [("MessageRejected", 2)], 3),
+    "garbage": (lambda w: news(w) + b"garbage" + news(w), [], 4),
+    "foreign sender": (
+        lambda w: w.peer.message("0", t49="x"),
+        [("MessageRejected", 2), ("SessionEnded", 3)],
+        3,
+    ),
+    "logout": (lambda w: w.peer.message("5"), [("LogoutReceived", 2), ("SessionEnded", 3)], 3),
+    "gap fill": (
+        lambda w: w.peer.message("4", "123=Y|36=9|", **DUP) + w.peer.message("0", "112=x|", 9),
+        [("SequenceSkipped", 2), ("HeartbeatReceived", 9)],
+        10,
+    ),
+    "reset mode": (lambda w: w.peer.message("4", "36=9|"), [("SequenceSkipped", 2)], 9),
+    "gap": (lambda w: news(w, 5), [("GapDetected", 2)], 2),
+    "gap closed": (
+        lambda w: news(w, 4) + news(w, 2, **DUP) + news(w, 3, **DUP),
+        [
+            ("GapDetected", 2),
+            ("MessageReceived", 2),
+            ("MessageReceived", 3),
+            ("MessageReceived", 4),
+            ("GapClosed", 5),
+        ],
+        5,
+    ),
+    "reject ahead of a gap": (
+        lambda w: w.peer.message("3", "45=1|", 3),
+        [("RejectReceived", 2), ("GapDetected", 2)],
+        2,
+    ),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("case", CASES)
+def test_no_event_lets_the_store_pass_its_own_number(role: Role, case: str) -> None:
+    write, expected, end = CASES[case]
+    wired = explicit(role)
+    wired.session.receive_data(write(wired), wired.clock.now)
+    found = marks(wired)
+    if expected:
+        assert found == expected
+    assert wired.session.store.next_incoming == end
+
+
+@BOTH
+def test_a_message_that_a_strict_side_refuses_counts_once_the_user_knows(role: Role) -> None:
+    wired = explicit(role, strict=True)
+    wired.session.receive_data(rejected(wired), wired.clock.now)
+    assert marks(wired) == [("MessageRejected", 2)]
+    assert wired.session.store.next_incoming == 3
+
+
+@BOTH
+def test_what_is_lost_counts_once_the_user_knows(role: Role) -> None:
+    wired = explicit(role)
+    wired.session.receive_data(news(wired, 3), wired.clock.now)
+    wired.session.receive_data(wired.peer.message("3", "45=2|", 4), wired.clock.now)
+    assert marks(wired) == [
+        ("GapDetected", 2),
+        ("RejectReceived", 2),
+        ("MessagesLost", 2),
+        ("MessageReceived", 3),
+        ("GapClosed", 5),
+    ]
+    assert wired.session.store.next_incoming == 5
+
+
+@BOTH
+def test_an_acceptors_logon_counts_once_both_its_events_are_confirmed(role: Role) -> None:
+    wired = established(role, store=LoggedStore(), explicit_confirm=True)
+    assert wired.session.store.next_incoming == 1
+    wired.session.confirm()
+    assert wired.session.store.next_incoming == 2
+
+
+@BOTH
+def test_what_waits_from_before_a_reset_moves_nothing(role: Role) -> None:
+    wired = explicit(role)
+    wired.receive(news(wired), news(wired), news(wired))
+    wired.session.reset(wired.clock.now)
+    wired.receive(news(wired), news(wired))
+    assert wired.session.next_incoming == 7
+    wired.session.confirm(2)
+    assert wired.session.store.next_incoming == 1
+    wired.receive(wired.peer.logon(RESET_LOGON, 1), news(wired, 2))
+    wired.session.confirm(3)
+    assert wired.session.store.next_incoming == 1
+    wired.session.confirm(1)
+    assert wired.session.store.next_incoming == 2
+    wired.session.confirm()
+    assert wired.session.store.next_incoming == 3
+
+
+@BOTH
+def test_what_waits_while_a_reset_is_unanswered_moves_nothing(role: Role) -> None:
+    wired = explicit(role)
+    wired.session.reset(wired.clock.now)
+    wired.receive(news(wired))
+    wired.session.receive_eof(wired.clock.now)
+    wired.session.events()
+    wired.session.confirm()
+    assert wired.session.store.next_incoming == 1
+
+
+# The next connection
+
+
+def lost(wired: Wired) -> Wired:
+    """The connection of a session ends; its user fetches what there is."""
+    wired.session.receive_eof(wired.clock.now)
+    wired.session.events()
+    return wired
+
+
+def next_of(wired: Wired) -> Wired:
+    """The next connection of the same process, logged on with the expected numbers."""
+    number = wired.session.next_incoming
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    wired.session.receive_data(wired.peer.logon("98=0|108=30|96=eA==|1137=9|", number), wired.clock.now)
+    if wired.session.state is State.LOGON_RECEIVED:
+        wired.session.accept_logon(wired.clock.now)
+    wired.peer.next_number = number + 1
+    return wired
+
+
+@BOTH
+def test_events_of_several_connections_are_confirmed_in_one_row(role: Role) -> None:
+    wired = explicit(role)
+    store = wired.session.store
+    wired.receive(news(wired), news(wired))
+    next_of(lost(wired))
+    assert wired.session.store is store
+    assert not of_type(wired.session.events(), GapDetected)
+    wired.receive(news(wired))
+    next_of(lost(wired))
+    assert not of_type(wired.session.events(), GapDetected)
+    wired.receive(news(wired))
+    assert wired.session.next_incoming == 8
+    wired.session.confirm(1)
+    assert store.next_incoming == 3
+    wired.session.confirm(2)
+    assert store.next_incoming == 4
+    wired.session.confirm()
+    assert store.next_incoming == 8
+
+
+@BOTH
+def test_what_the_user_has_not_fetched_goes_over_too(role: Role) -> None:
+    wired = explicit(role)
+    wired.receive(news(wired))
+    wired.session.receive_data(news(wired), wired.clock.now)
+    wired.session.receive_eof(wired.clock.now)
+    former = wired.session
+    next_of(wired)
+    events = wired.session.events()
+    assert [type(event) for event in events[:2]] == [MessageReceived, SessionEnded]
+    assert isinstance(events[-1], LoggedOn)
+    assert former.events() == []
+    assert former.data_to_send() == b""
+    former.confirm()
+    assert wired.session.store.next_incoming == 2
+    wired.session.confirm()
+    assert wired.session.store.next_incoming == 5
+
+
+@BOTH
+def test_a_user_that_confirms_by_fetching_goes_on_doing_so(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired))
+    next_of(lost(wired))
+    assert wired.session.store.next_incoming == 3
+    wired.session.events()
+    assert wired.session.store.next_incoming == 3
+    wired.session.events()
+    assert wired.session.store.next_incoming == 4
+
+
+@BOTH
+def test_a_reset_between_two_connections_voids_what_waits(role: Role) -> None:
+    wired = explicit(role)
+    wired.receive(news(wired), news(wired))
+    lost(wired)
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    wired.session.receive_data(wired.peer.logon(RESET_LOGON, 1), wired.clock.now)
+    if role is Role.ACCEPTOR:
+        wired.session.accept_logon(wired.clock.now)
+    wired.session.events()
+    wired.session.confirm(3)
+    assert wired.session.store.next_incoming == 1
+    wired.session.confirm()
+    assert wired.session.store.next_incoming == 2
+
+
+def test_another_store_at_accepting_voids_what_waits() -> None:
+    wired = wire(Role.ACCEPTOR, explicit_confirm=True)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|", 30))
+    store = LoggedStore(next_incoming=30)
+    wired.session.accept_logon(wired.clock.now, store=store)
+    wired.session.events()
+    wired.session.confirm(1)
+    assert store.next_incoming == 30
+    wired.session.confirm(1)
+    assert store.next_incoming == 31
+
+
+def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> None:
+    wired = established(Role.INITIATOR)
+    with pytest.raises(LocalProtocolError, match="continues one that has ended"):
+        Session(wired.session.config, continues=wired.session)
+    lost(wired)
+    with pytest.raises(LocalProtocolError, match="on the store that this one had"):
+        Session(wired.session.config, LoggedStore(), continues=wired.session)
+
+
+# Commits
+
+
+@BOTH
+def test_bytes_leave_only_after_a_commit_and_nothing_recorded_is_no_commit(role: Role) -> None:
+    store = LoggedStore()
+    wired = established(role, store=store)
+    assert store.committed == len(store.log) == 1
+    commits = store.commits
+    assert wired.session.data_to_send() == b""
+    wired.receive(news(wired))
+    wired.session.events()
+    assert wired.session.data_to_send() == b""
+    assert store.commits == commits
+    wired.receive(wired.peer.message("1", "112=x|"))
+    assert wired.sent() != []
+    assert store.commits == commits + 1
+    assert store.committed == len(store.log)
+
+
+def test_the_answer_to_a_reset_is_made_durable_though_nothing_leaves() -> None:
+    store = LoggedStore()
+    wired = established(Role.INITIATOR, store=store)
+    wired.session.reset(wired.clock.now)
+    wired.session.data_to_send()
+    assert store.after_crash().reset_unanswered
+    wired.receive(wired.peer.logon(RESET_LOGON, 1))
+    assert store.after_crash().reset_unanswered
+    assert wired.session.data_to_send() == b""
+    assert not store.after_crash().reset_unanswered
+
+
+@BOTH
+def test_a_gap_fill_that_takes_no_number_takes_along_what_was_confirmed(role: Role) -> None:
+    store = LoggedStore()
+    wired = established(role, store=store)
+    for confirmed in (2, 3):
+        wired.session.confirm()
+        assert store.next_incoming == confirmed
+        assert store.after_crash().next_incoming == confirmed - 1
+        wired.receive(wired.peer.message("2", "7=1|16=0|"))
+        assert wired.sent() != []
+        assert store.after_crash().next_incoming == confirmed

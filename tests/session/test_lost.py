@@ -1,0 +1,205 @@
+"""What the peer no longer has is found by asking, and reported to the message."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from kalshi_fix_sansio._generated import Header
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    Event,
+    GapClosed,
+    MessageReceived,
+    MessagesLost,
+    RejectReceived,
+    SequenceSkipped,
+)
+from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
+from kalshi_fix_sansio.session.search import Search
+from tests.helpers import CODEC, KEY_ID, START, Pair, Wired, config, established, messages, of_type, pair
+from tests.session.crash_world import report
+
+
+@pytest.mark.parametrize("count", [*range(10), 100, 1000, 1023, 1024])
+def test_the_search_finds_every_border_in_as_many_questions_as_the_count_has_digits(count: int) -> None:
+    for border in range(count + 1):
+        search, asked = Search(0, count), 0
+        while not search.over:
+            asked += 1
+            if search.probe >= border:
+                assert search.served(search.probe)
+            else:
+                search.refused()
+        assert search.low == border
+        assert asked <= count.bit_length()
+
+
+def test_only_an_older_message_than_any_served_is_news() -> None:
+    search = Search(2, 10)
+    assert search.served(6)
+    assert not search.served(6)
+    assert not search.served(9)
+    assert not search.served(1)
+    assert search.probe == 4
+
+
+def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
+    """A client that comes back when its venue has sent `total` messages that it lacks, and has kept those
+    from number `oldest` on; every `admin`th of them was a session message."""
+    venue_store = MemoryStore()
+    both = pair(venue_store=venue_store)
+    for number in range(1, total + 1):
+        header = Header(
+            msg_type="8",
+            msg_seq_num=number,
+            sender_comp_id="KalshiRT",
+            target_comp_id=KEY_ID,
+            sending_time=START,
+        )
+        frame = CODEC.encode(report(f"m{number}", number), header)
+        kept = StoredMessage(number, START - timedelta(seconds=1 if number >= oldest else 2), frame)
+        venue_store.record_sent(number, None if admin and number % admin == 0 else kept)
+    venue_store.forget_before(START - timedelta(seconds=1))
+    return both
+
+
+def requests(both: Pair) -> int:
+    """How many ResendRequests the client has sent: all its messages but the Logon."""
+    return both.client.next_outgoing - 2
+
+
+@pytest.mark.parametrize("admin", [0, 3])
+@pytest.mark.parametrize("total", range(1, 18))
+def test_exactly_what_is_gone_is_reported_and_all_else_delivered(total: int, admin: int) -> None:
+    for oldest in range(1, total + 2):
+        both = away(total, oldest, admin=admin)
+        kept = both.venue.store.oldest_kept
+        both.connect()
+        assert both.client.state is both.venue.state is State.ESTABLISHED
+        lost = of_type(both.client_events, MessagesLost)
+        assert lost == ([MessagesLost(1, kept - 1)] if kept > 1 else [])
+        received = [e.message.header.msg_seq_num for e in of_type(both.client_events, MessageReceived)]
+        assert received == [n for n in range(kept, total + 1) if not admin or n % admin]
+        assert isinstance(both.client_events[-1], GapClosed)
+        assert both.client.next_incoming == both.venue.next_outgoing
+        assert requests(both) <= total.bit_length() + 2
+
+
+def test_a_long_absence_costs_few_questions() -> None:
+    both = away(3000, 1234)
+    both.connect()
+    both.advance(5)
+    assert of_type(both.client_events, MessagesLost) == [MessagesLost(1, 1233)]
+    assert len(of_type(both.client_events, MessageReceived)) == 3000 - 1233
+    assert requests(both) <= 14
+
+
+def test_what_the_venue_forgets_while_it_is_asked_is_reported_too() -> None:
+    both = away(40, 11)
+    both.venue.connect(both.clock.now)
+    both.client.connect(both.clock.now)
+    store = both.venue.store
+    assert isinstance(store, MemoryStore)
+    forgotten: list[int] = []
+
+    def forget(data: bytes) -> list[bytes]:
+        """Whenever the client asks for a range, the venue has just forgotten some more, twice."""
+        for message in messages(data):
+            if getattr(message, "begin_seq_no", None) and message.begin_seq_no != message.end_seq_no:
+                forgotten.append(message.begin_seq_no)
+                if len(forgotten) in {2, 3}:
+                    store.oldest_kept += 5
+        return [data]
+
+    both.cut = forget
+    both.settle()
+    lost = of_type(both.client_events, MessagesLost)
+    assert lost == [MessagesLost(1, 10), MessagesLost(11, 15), MessagesLost(16, 20)]
+    assert both.client.state is State.ESTABLISHED
+
+
+def test_a_peer_that_fills_instead_of_refusing_loses_nothing_by_name() -> None:
+    both = away(9, 6)
+    both.venue = type(both.venue)(config(Role.ACCEPTOR, reject_forgotten_resend=False), both.venue.store)
+    both.connect()
+    assert of_type(both.client_events, MessagesLost) == []
+    assert of_type(both.client_events, SequenceSkipped)[0] == SequenceSkipped(1, 5, gap_fill=True)
+
+
+def news(wired: Wired, number: int) -> bytes:
+    return wired.peer.message("9", "434=1|37=o|11=a|39=8|", number)
+
+
+def told(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_comes_ahead_while_searching_is_held_within_bounds(role: Role) -> None:
+    wired = established(role, max_held=1)
+    wired.receive(news(wired, 4))
+    wired.receive(wired.peer.message("3", "45=2|", 5))
+    wired.receive(news(wired, 6), news(wired, 7))
+    events = wired.receive(wired.peer.message("3", "45=3|", 8))
+    assert told(events) == ["RejectReceived", "MessagesLost", "MessageReceived"]
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 3), (3, 3), (5, 8)]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_reset_to_the_expected_number_does_not_disturb_the_search(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 5))
+    wired.receive(wired.peer.message("3", "45=2|", 6))
+    assert wired.receive(wired.peer.message("4", "36=2|", 7)) == []
+    assert wired.session.state is State.RECOVERING
+    assert [m.begin_seq_no for m in wired.sent()] == [2, 4]
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("number", [4, 5])
+def test_a_reset_over_what_is_searched_ends_the_search(role: Role, number: int) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 5))
+    wired.receive(wired.peer.message("3", "45=2|", 6))
+    wired.sent()
+    events = wired.receive(wired.peer.message("4", f"36={number}|", 7))
+    assert told(events)[0] == "SequenceSkipped"
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == ([(4, 4)] if number == 4 else [])
+    assert (wired.session.state is State.ESTABLISHED) is (number == 5)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_reject_of_another_message_while_waiting_is_just_told(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 5))
+    (event,) = wired.receive(wired.peer.message("3", "372=D|", 6))
+    assert isinstance(event, RejectReceived)
+    wired.sent()
+    assert wired.session.state is State.RECOVERING
+    wired.wait(31)
+    assert [m.begin_seq_no for m in wired.sent() if m.NAME == "ResendRequest"] == [2]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 5))
+    wired.receive(wired.peer.message("3", "58=something|", 6))
+    dup = {"t43": "Y", "t122": "20260821-14:03:07"}
+    wired.receive(wired.peer.message("9", "434=1|37=o|11=a|39=8|", 2, **dup))
+    wired.sent()
+    assert told(wired.wait(30)) == []
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(3, 4)]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_is_served_beyond_what_was_asked_for_is_no_news(role: Role) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 9))
+    wired.receive(wired.peer.message("3", "45=2|", 10))
+    dup = {"t43": "Y", "t122": "20260821-14:03:07"}
+    for number in (6, 7, 8):
+        wired.receive(wired.peer.message("9", "434=1|37=o|11=a|39=8|", number, **dup))
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 8), (6, 6), (4, 4)]

@@ -1,0 +1,293 @@
+"""A store that fails, at each of its calls in turn: the session ends, says so, and sends nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from kalshi_fix_sansio._generated import OrderCancelReject
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.events import CloseReason, Event, MessageReceived, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, State, StoredMessage
+from tests.helpers import Wired, kinds, messages, of_type, order, wire
+
+BOTH = pytest.mark.parametrize("role", Role)
+LOGON = "98=0|108=30|96=eA==|1137=9|"
+NEWS = "434=1|37=o|11=a|39=8|"
+WHY = "the disk is full; free some space and start again"
+
+
+class FailingStore(MemoryStore):
+    """Works for a number of calls, and never again."""
+
+    def __init__(self, calls: int | None = None) -> None:
+        super().__init__()
+        self.calls = calls
+        self.made: list[str] = []
+        self.durable = 1
+        """`next_outgoing` at the last commit."""
+
+    def call(self, name: str) -> None:
+        if self.calls is not None and len(self.made) >= self.calls:
+            raise StoreError(WHY)
+        self.made.append(name)
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        self.call("record_sent")
+        super().record_sent(seq_num, message)
+
+    def advance_incoming(self, next_incoming: int) -> None:
+        self.call("advance_incoming")
+        super().advance_incoming(next_incoming)
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        self.call("reset")
+        super().reset(unanswered=unanswered)
+
+    def reset_answered(self) -> None:
+        self.call("reset_answered")
+        super().reset_answered()
+
+    def record_request(self, request: OpenRequest) -> None:
+        self.call("record_request")
+        super().record_request(request)
+
+    def settle_requests(self, request_ids: Iterable[str]) -> None:
+        self.call("settle_requests")
+        super().settle_requests(request_ids)
+
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        self.call("open_requests")
+        return super().open_requests()
+
+    def find(self, seq_num: int) -> StoredMessage | None:
+        self.call("find")
+        return super().find(seq_num)
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        for message in super().sent_between(begin, end):
+            self.call("sent_between")
+            yield message
+
+    def commit(self) -> None:
+        self.call("commit")
+        self.durable = self.next_outgoing
+
+
+def said(role: Role, name: str) -> Message:
+    """A message that this role may send."""
+    if role is Role.INITIATOR:
+        return order(name)
+    return OrderCancelReject(order_id="o", cl_ord_id=name, ord_status="8", cxl_rej_response_to="1")
+
+
+Deed = Callable[[Wired], object]
+
+
+def deeds(role: Role) -> list[Deed]:
+    """Everything that a session does with its store, one thing after the other."""
+
+    def receive(*write: Callable[[Wired], bytes]) -> Deed:
+        return lambda w: w.session.receive_data(b"".join(each(w) for each in write), w.clock.now)
+
+    def news(number: int | None = None) -> Callable[[Wired], bytes]:
+        return lambda w: w.peer.message("9", NEWS, number)
+
+    def send(name: str) -> Deed:
+        return lambda w: w.session.send(said(role, name), w.clock.now)
+
+    def forward(w: Wired) -> object:
+        frame = w.session.config.codec.encode(
+            said(role, "f"), w.session._core.outbound.header("8", 1, w.clock.now)
+        )
+        return w.session.forward(frame, w.clock.now)
+
+    return [
+        lambda w: w.session.connect(w.clock.now),
+        receive(lambda w: w.peer.logon(LOGON)),
+        lambda w: w.session.accept_logon(w.clock.now) if role is Role.ACCEPTOR else None,
+        send("a1"),
+        forward,
+        receive(news(), lambda w: w.peer.message("1", "112=x|")),
+        receive(lambda w: w.peer.message("3", "45=2|"), lambda w: w.peer.message("3", "45=99|")),
+        lambda w: w.session.confirm(),
+        receive(lambda w: w.peer.message("2", "7=1|16=0|")),
+        lambda w: w.session.test_request(w.clock.now),
+        receive(news(9)),
+        lambda w: w.session.handle_timer(w.clock.advance(30)),
+        receive(lambda w: w.peer.message("4", "123=Y|36=9|", 7, t43="Y", t122="20260821-14:03:07")),
+        send("a2"),
+        lambda w: w.session.reset(w.clock.now),
+        receive(lambda w: w.peer.logon(LOGON + "141=Y|", 1)),
+        receive(lambda w: w.peer.logon(LOGON + "141=Y|", 1)),
+        send("a3"),
+        receive(lambda w: w.peer.message("2", "7=1|16=0|", 2)),
+        lambda w: w.session.logout(w.clock.now),
+        receive(lambda w: w.peer.message("5", "", 3)),
+        lambda w: w.session.abort(w.clock.now, "enough"),
+    ]
+
+
+def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event]]:
+    """Do all of it on a store that works for so many calls; return what was told."""
+    store = FailingStore(calls)
+    wired = wire(role, store=store)
+    told: list[Event] = []
+    for deed in deeds(role):
+        try:
+            deed(wired)
+        except LocalProtocolError:
+            assert wired.session.state is State.CLOSED
+        for message in messages(wired.session.data_to_send()):
+            assert message.header.msg_seq_num < store.durable
+        told += wired.session.events()
+    return wired, store, told
+
+
+@BOTH
+def test_whichever_call_fails_the_session_ends_and_says_so(role: Role) -> None:
+    _, store, told = play(role, None)
+    assert set(store.made) == {
+        *("record_sent", "advance_incoming", "reset", "reset_answered", "find", "sent_between", "commit"),
+        *({"record_request", "settle_requests", "open_requests"} if role is Role.INITIATOR else ()),
+    }
+    (whole,) = of_type(told, SessionEnded)
+    assert whole.reason is CloseReason.LOGGED_OUT
+    for calls in range(len(store.made)):
+        wired, failed, told = play(role, calls)
+        assert failed.made == store.made[:calls]
+        (ended,) = of_type(told, SessionEnded)
+        assert isinstance(told[-1], SessionEnded)
+        if ended.reason is CloseReason.LOGGED_OUT:
+            assert store.made[calls] in {"advance_incoming", "settle_requests", "commit"}
+        else:
+            assert (ended.reason, ended.text, ended.clean) == (CloseReason.STORE_FAILED, WHY, False)
+        assert wired.session.wants_close
+        assert wired.session.data_to_send() == b""
+
+
+def failing_next(wired: Wired) -> None:
+    store = wired.session.store
+    assert isinstance(store, FailingStore)
+    store.calls = len(store.made)
+
+
+def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
+    """A session that is logged on and has a store to fail."""
+    wired = wire(role, name, FailingStore())
+    wired.session.connect(wired.clock.now)
+    reset = "141=Y|" if name == "KalshiNR" else ""
+    wired.session.receive_data(wired.peer.logon(LOGON + reset), wired.clock.now)
+    if role is Role.ACCEPTOR:
+        wired.session.accept_logon(wired.clock.now)
+    wired.session.data_to_send()
+    wired.session.events()
+    return wired
+
+
+@BOTH
+def test_what_was_told_before_the_failure_is_kept(role: Role) -> None:
+    wired = trading(role)
+    wired.session.confirm()
+    failing_next(wired)
+    wired.session.receive_data(
+        wired.peer.message("9", NEWS) + wired.peer.message("1", "112=x|"), wired.clock.now
+    )
+    received, ended = wired.session.events()
+    assert isinstance(received, MessageReceived)
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.STORE_FAILED
+
+
+@BOTH
+@pytest.mark.parametrize("call", ["send", "forward", "test_request"])
+def test_a_caller_that_waits_for_a_number_is_told_at_once(role: Role, call: str) -> None:
+    wired = trading(role)
+    frame = wired.session.config.codec.encode(
+        said(role, "f"), wired.session._core.outbound.header("8", 1, wired.clock.now)
+    )
+    calls: dict[str, Callable[[], object]] = {
+        "send": lambda: wired.session.send(said(role, "a"), wired.clock.now),
+        "forward": lambda: wired.session.forward(frame, wired.clock.now),
+        "test_request": lambda: wired.session.test_request(wired.clock.now),
+    }
+    failing_next(wired)
+    with pytest.raises(LocalProtocolError, match="nothing was sent: the store failed"):
+        calls[call]()
+    with pytest.raises(LocalProtocolError, match="closed"):
+        wired.session.send(said(role, "a"), wired.clock.now)
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+
+
+def test_a_commit_that_fails_keeps_back_what_it_was_for() -> None:
+    wired = trading()
+    wired.session.send(order("a1"), wired.clock.now)
+    failing_next(wired)
+    assert wired.session.data_to_send() == b""
+    unknown, ended = wired.session.events()
+    assert isinstance(unknown, OutcomesUnknown)
+    assert (unknown.request_ids, unknown.why) == (("a1",), Uncertainty.STORE_FAILED)
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (CloseReason.STORE_FAILED, WHY)
+    assert ended.unsent > 0
+    wired.session.confirm()
+
+
+@BOTH
+def test_a_logout_that_cannot_be_made_durable_is_not_sent(role: Role) -> None:
+    wired = trading(role)
+    wired.session.receive_data(wired.peer.message("5", ""), wired.clock.now)
+    assert wired.session.state is State.CLOSED
+    failing_next(wired)
+    assert wired.session.data_to_send() == b""
+    assert [type(event).__name__ for event in wired.session.events()] == ["LogoutReceived", "SessionEnded"]
+
+
+@BOTH
+def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
+    wired = trading(role)
+    failing_next(wired)
+    wired.session.confirm()
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.STORE_FAILED
+    wired.session.confirm()
+
+
+@BOTH
+def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role) -> None:
+    wired = trading(role)
+    store = wired.session.store
+    assert isinstance(store, FailingStore)
+    failing_next(wired)
+    wired.wait(31)
+    assert wired.session.state is State.CLOSED
+    store.calls = None
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    if role is Role.ACCEPTOR:
+        wired.session.receive_data(wired.peer.logon(LOGON), wired.clock.now)
+        wired.session.accept_logon(wired.clock.now)
+    ended = wired.session.events()[-1]
+    assert isinstance(ended, SessionEnded)
+    assert "open it anew" in ended.text
+    assert wired.session.data_to_send() == b""
+
+
+def test_a_failure_after_the_end_of_a_session_without_resend_is_no_second_end() -> None:
+    wired = trading(name="KalshiNR")
+    wired.session.send(order("a1"), wired.clock.now)
+    wired.session.data_to_send()
+    wired.session.receive_eof(wired.clock.now)
+    unknown, ended = wired.session.events()
+    assert isinstance(unknown, OutcomesUnknown)
+    assert isinstance(ended, SessionEnded)
+    failing_next(wired)
+    wired.session.confirm()
+    assert wired.session.events() == []
+    assert kinds(wired.sent()) == []
