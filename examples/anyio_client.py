@@ -9,22 +9,22 @@ async with order_entry() as client:
 from __future__ import annotations
 
 import contextlib
-from types import TracebackType
-from typing import Self
 
 import anyio
 import anyio.abc
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from kalshi_fix_adapters.async_adapter import GOODBYE, Attempt, Factories
+from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.errors import KalshiFixError
 
 
-class Client(AsyncClient):
-    """A client of one session type, as an asynchronous context manager."""
+class Io(AsyncAdapter):
+    """Makes the connections of a client in a task group of its context."""
+
+    broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._bell = anyio.Event()
@@ -33,28 +33,13 @@ class Client(AsyncClient):
         self._dialling: anyio.CancelScope | None = None
         super().__init__(plan)
 
-    async def __aenter__(self) -> Self:
+    async def enter(self) -> None:
+        """Open the task group; by hand, because `async with` would wrap what is raised inside."""
         self._tasks = await anyio.create_task_group().__aenter__()
-        try:
-            return await super().__aenter__()
-        except BaseException:
-            await self._tasks.__aexit__(None, None, None)
-            raise
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            await super().__aexit__(kind, error, trace)
-        finally:
-            await self._tasks.__aexit__(None, None, None)
-
-    # What an AsyncAdapter gives
-
-    broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
+    async def exit(self) -> None:
+        """Close the task group, in which nothing runs any more."""
+        await self._tasks.__aexit__(None, None, None)
 
     def wake(self) -> None:
         """Everything that waits looks again; what is being dialled in vain is given up."""
@@ -136,6 +121,13 @@ class Client(AsyncClient):
                 raise
             return stream
         raise dialer.late(stage)
+
+
+class Client(AsyncClient):
+    """A client of one session type, as an asynchronous context manager."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        super().__init__(Io(plan))
 
 
 _factories = Factories(Client)

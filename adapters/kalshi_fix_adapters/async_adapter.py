@@ -55,6 +55,12 @@ class AsyncAdapter(ABC):
     async def finish(self) -> None:
         """Wait until that task has ended, even if this is cancelled; then end it sooner, if possible."""
 
+    async def enter(self) -> None:  # noqa: B027 - most loops have nothing to do here
+        """The client's context is entered."""
+
+    async def exit(self) -> None:  # noqa: B027
+        """The client's context is left; `finish` was called."""
+
     @abstractmethod
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection and move its bytes until `core.finished`: from `core.connected` to

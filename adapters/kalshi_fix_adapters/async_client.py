@@ -20,28 +20,31 @@ from kalshi_fix_sansio.events import LoggedOn, SessionEnded
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncAdapter):
+class AsyncClient:
     """One client of one session type. Its methods may be called from any number of tasks of one loop."""
 
-    _entered = False
+    def __init__(self, adapter: AsyncAdapter) -> None:
+        self._io = adapter
+        self._core = adapter.core
+        self._entered = False
 
     def __repr__(self) -> str:
-        return f"<Client {self.core}>"
+        return f"<Client {self._core}>"
 
     @property
     def logged_on(self) -> LoggedOn | None:
         """The venue's last Logon and what was agreed; None before the first."""
-        return self.core.logged_on
+        return self._core.logged_on
 
     @property
     def ended(self) -> SessionEnded | None:
         """How the last session ended, once the client is over; None before."""
-        return self.core.ended
+        return self._core.ended
 
     @property
     def is_logged_on(self) -> bool:
         """Whether something can be sent now."""
-        return self.core.is_logged_on
+        return self._core.is_logged_on
 
     async def open(self) -> Self:
         """Connect and log on; entering the context does this.
@@ -55,19 +58,24 @@ class AsyncClient(AsyncAdapter):
             StoreError: the store cannot be opened or read.
             LocalProtocolError: the client is open, or the Logon's fields are not allowed.
         """
-        self.core.begin()
+        self._core.begin()
         try:
-            await self.start()
-            await self.wait(lambda: self.core.over or self.core.logged_on, None)
-            if self.core.logged_on is None:
-                raise self.core.error or self.core.closed_error()
+            await self._io.start()
+            await self._io.wait(lambda: self._core.over or self._core.logged_on, None)
+            if self._core.logged_on is None:
+                raise self._core.error or self._core.closed_error()
         except BaseException:
             await self._leave(clean=False)
             raise
         return self
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        await self._io.enter()
+        try:
+            await self.open()
+        except BaseException:
+            await self._io.exit()
+            raise
         self._entered = True
         return self
 
@@ -78,7 +86,10 @@ class AsyncClient(AsyncAdapter):
         trace: TracebackType | None,
     ) -> None:
         self._entered = False
-        await self._leave(clean=error is None)
+        try:
+            await self._leave(clean=error is None)
+        finally:
+            await self._io.exit()
 
     async def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
@@ -89,14 +100,14 @@ class AsyncClient(AsyncAdapter):
         Raises:
             ClientTimeoutError: the connection could not be closed in time.
         """
-        self.core.logout(text)
+        self._core.logout(text)
         # The session has its own deadline for the answer, equal to the plan's; some more for the last bytes.
-        bound = self.core.plan.timeout + 3 * GOODBYE
-        if not await self.wait(lambda: self.core.over or None, bound):
+        bound = self._core.plan.timeout + 3 * GOODBYE
+        if not await self._io.wait(lambda: self._core.over or None, bound):
             raise ClientTimeoutError("the connection could not be closed in time; try again")
         if not self._entered:
             await self._leave(clean=True)
-        return self.core.ended
+        return self._core.ended
 
     async def send(
         self,
@@ -114,13 +125,13 @@ class AsyncClient(AsyncAdapter):
             ClientTimeoutError: the venue has not read in time; nothing was sent.
             NotConnectedError: the client is not logged on; nothing was sent.
         """
-        if not await self.wait(lambda: not self.core.congested or None, timeout, urgent=True):
+        if not await self._io.wait(lambda: not self._core.congested or None, timeout, urgent=True):
             raise ClientTimeoutError(
                 "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
                 "more time"
             )
-        number = self.core.send(message, header_fields)
-        self.flush()
+        number = self._core.send(message, header_fields)
+        self._io.flush()
         return number
 
     async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
@@ -132,7 +143,7 @@ class AsyncClient(AsyncAdapter):
             ClientTimeoutError: none came within `timeout` seconds.
             SessionClosedError: the client is over, and its last event was taken.
         """
-        event: ClientEvent | None = await self.wait(self._take, timeout)
+        event: ClientEvent | None = await self._io.wait(self._take, timeout)
         if event is None:
             raise ClientTimeoutError(
                 f"nothing came within {timeout:g} s; wait longer, or check what was sent"
@@ -141,7 +152,7 @@ class AsyncClient(AsyncAdapter):
 
     def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
         """Iterate over events until the client is over; stop early when none comes for `timeout` seconds."""
-        return Stream(self, self._take_or_stop, timeout)
+        return Stream(self._io, self._take_or_stop, timeout)
 
     def messages(self, timeout: float | None = None) -> Stream[Message]:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
@@ -153,7 +164,7 @@ class AsyncClient(AsyncAdapter):
             SessionInterruptedError: the connection was lost, the client connects again; go on iterating.
             SessionClosedError: the client is over for another reason than your logout.
         """
-        return Stream(self, self._take_message, timeout)
+        return Stream(self._io, self._take_message, timeout)
 
     async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
         """Ask the venue for a Heartbeat; return the seconds it took.
@@ -162,56 +173,56 @@ class AsyncClient(AsyncAdapter):
             ClientTimeoutError: it did not come within `timeout` seconds.
             NotConnectedError: the client is not logged on, or not any more.
         """
-        test_req_id = self.core.test_request()
-        self.flush()
-        self.wake()
-        seconds = await self.wait(lambda: self._answer(test_req_id), timeout)
+        test_req_id = self._core.test_request()
+        self._io.flush()
+        self._io.wake()
+        seconds = await self._io.wait(lambda: self._answer(test_req_id), timeout)
         if seconds is None:
             raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
         return seconds
 
     def stop_reconnecting(self) -> None:
         """Keep the present connection, but make no other; one that is waited for is given up."""
-        self.core.stop_reconnecting()
+        self._core.stop_reconnecting()
 
     # Inside
 
     async def _leave(self, *, clean: bool) -> None:
-        self.core.logout()
+        self._core.logout()
         try:
-            await self.finish()
+            await self._io.finish()
         finally:
             try:
-                self.core.close(clean=clean)
+                self._core.close(clean=clean)
             except StoreError:
                 if clean:
                     raise
 
     def _take(self) -> ClientEvent | None:
-        event = self.core.take()
-        if event is None and self.core.over:
-            raise self.core.closed_error()
+        event = self._core.take()
+        if event is None and self._core.over:
+            raise self._core.closed_error()
         return event
 
     def _take_or_stop(self) -> ClientEvent | None:
-        event = self.core.take()
-        if event is None and self.core.over:
+        event = self._core.take()
+        if event is None and self._core.over:
             raise StopAsyncIteration
         return event
 
     def _take_message(self) -> Message | None:
-        while (event := self.core.take()) is not None:
-            message = self.core.message_of(event)
+        while (event := self._core.take()) is not None:
+            message = self._core.message_of(event)
             if message is not None:
                 return message
-        if self.core.over:
-            raise StopAsyncIteration if self.core.ended_as_wanted else self.core.closed_error()
+        if self._core.over:
+            raise StopAsyncIteration if self._core.ended_as_wanted else self._core.closed_error()
         return None
 
     def _answer(self, test_req_id: str) -> float | None:
-        seconds = self.core.round_trip(test_req_id)
-        if seconds is None and not self.core.is_logged_on:
-            raise self.core.closed_error(NotConnectedError)
+        seconds = self._core.round_trip(test_req_id)
+        if seconds is None and not self._core.is_logged_on:
+            raise self._core.closed_error(NotConnectedError)
         return seconds
 
 
@@ -219,8 +230,8 @@ class Stream(Generic[T]):
     """An asynchronous iterator over what a client receives. It holds nothing, so it may be dropped at any
     time, and a cancellation or an exception does not end it."""
 
-    def __init__(self, client: AsyncClient, take: Callable[[], T | None], timeout: float | None) -> None:
-        self._client = client
+    def __init__(self, adapter: AsyncAdapter, take: Callable[[], T | None], timeout: float | None) -> None:
+        self._io = adapter
         self._take = take
         """Raises StopAsyncIteration at the end."""
         self._timeout = timeout
@@ -229,7 +240,7 @@ class Stream(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        found = await self._client.wait(self._take, self._timeout)
+        found = await self._io.wait(self._take, self._timeout)
         if found is None:
             raise StopAsyncIteration
         return found

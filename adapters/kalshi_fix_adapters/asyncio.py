@@ -23,16 +23,15 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, Attempt, Factories
+from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.errors import KalshiFixError
 
 
-class Client(AsyncClient):
-    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
-    left. Once it is over it may be entered again."""
+class _Io(AsyncAdapter):
+    """Makes the connections in a task of its own."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._bell = asyncio.Event()
@@ -41,8 +40,6 @@ class Client(AsyncClient):
         self._dialling: asyncio.Timeout | None = None
         self._link: _Link | None = None
         super().__init__(plan)
-
-    # For AsyncAdapter
 
     def wake(self) -> None:
         """Let everything that waits look again."""
@@ -133,8 +130,8 @@ class Client(AsyncClient):
 class _Link(asyncio.Protocol):
     """One connection: carries bytes and time to the core as they come, and writes what it has to say."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, io: _Io) -> None:
+        self._io = io
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._may_write = True
@@ -147,6 +144,7 @@ class _Link(asyncio.Protocol):
         """Begin, without reading yet."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
+        self._transport.set_write_buffer_limits(CHUNK)
 
     async def connect(self, raw: socket.socket, dialer: Dialer, seconds: float) -> None:
         """Take over a connected socket: TLS handshake and certificate check."""
@@ -170,17 +168,17 @@ class _Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on."""
-        self.step(self._client.core.receive, data)
+        self.step(self._io.core.receive, data)
 
     def eof_received(self) -> None:
         """Say that no more come; asyncio closes the transport."""
-        self.step(self._client.core.receive, b"")
+        self.step(self._io.core.receive, b"")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the session treats all alike
         """Say that it is over."""
         self._lost.set()
         if not self.finished.is_set():
-            self.step(self._client.core.receive, b"")
+            self.step(self._io.core.receive, b"")
 
     def pause_writing(self) -> None:
         """Leave what is to be written with the core, which paces the session by it."""
@@ -198,13 +196,13 @@ class _Link(asyncio.Protocol):
                 act(*args)
             self.settle()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            self._client.core.failure(error)
+            self._io.core.failure(error)
             self.finished.set()
-        self._client.ring()
+        self._io.ring()
 
     def settle(self) -> None:
         """Write what there is to write, read or not, set the timer anew, and see whether all is over."""
-        core, transport = self._client.core, self._transport
+        core, transport = self._io.core, self._transport
         if transport is None or self.finished.is_set():
             return
         if transport.is_closing():
@@ -225,7 +223,7 @@ class _Link(asyncio.Protocol):
             self._timer.cancel()
         due = None
         if seconds is not None:
-            due = asyncio.get_running_loop().call_later(seconds, self.step, self._client.core.tick)
+            due = asyncio.get_running_loop().call_later(seconds, self.step, self._io.core.tick)
         self._timer = due
 
     async def close(self) -> None:
@@ -264,6 +262,14 @@ async def _connect_tcp(dialer: Dialer, found: Sequence[Any], seconds: float) -> 
         else:
             return raw
     raise failure if isinstance(failure, TimeoutError) else dialer.not_connected(failure) from None
+
+
+class Client(AsyncClient):
+    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
+    left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        super().__init__(_Io(plan))
 
 
 _factories = Factories(Client)

@@ -20,13 +20,11 @@ from __future__ import annotations
 import contextlib
 import math
 from socket import SOCK_STREAM
-from types import TracebackType
-from typing import Self
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from kalshi_fix_adapters.async_adapter import GOODBYE, Attempt, Factories
+from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
@@ -35,9 +33,10 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
-class Client(AsyncClient):
-    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
-    left. Once it is over it may be entered again."""
+class _Io(AsyncAdapter):
+    """Makes the connections in a task of the context's nursery."""
+
+    broken = (trio.BrokenResourceError, OSError)
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._bell = trio.Event()
@@ -49,36 +48,15 @@ class Client(AsyncClient):
         self._dialling: trio.CancelScope | None = None
         super().__init__(plan)
 
-    @enable_ki_protection
-    async def __aenter__(self) -> Self:
-        # A nursery entered by hand, because `async with` would wrap what is raised inside.
+    async def enter(self) -> None:
+        """Open the nursery; by hand, because `async with` would wrap what is raised inside."""
         self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
-        try:
-            return await super().__aenter__()
-        except BaseException:
-            await self._close_nursery()
-            raise
 
-    @enable_ki_protection
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            await super().__aexit__(kind, error, trace)
-        finally:
-            await self._close_nursery()
-
-    async def _close_nursery(self) -> None:
+    async def exit(self) -> None:
+        """Close the nursery, in which nothing runs any more."""
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
-
-    # For AsyncAdapter
-
-    broken = (trio.BrokenResourceError, OSError)
 
     def wake(self) -> None:
         """Let everything that waits look again."""
@@ -192,6 +170,14 @@ async def _secure(dialer: Dialer, stream: trio.SocketStream) -> _Stream:
     return secured
 
 
+class Client(AsyncClient):
+    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
+    left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        super().__init__(_Io(plan))
+
+
 _factories = Factories(Client)
 order_entry = _factories.order_entry
 drop_copy = _factories.drop_copy
@@ -201,7 +187,13 @@ rfq = _factories.rfq
 
 # Ctrl-C may not strike in the middle of a change.
 for _method in (
-    *(AsyncClient.send, AsyncClient.wait, AsyncClient.logout, AsyncClient.test_request),
-    *(AsyncClient.run, AsyncClient.read_by, AsyncClient.write_by, AsyncClient.keep_time),
+    *(
+        AsyncClient.__aenter__,
+        AsyncClient.__aexit__,
+        AsyncClient.send,
+        AsyncClient.logout,
+        AsyncClient.test_request,
+    ),
+    *(_Io.run, _Io.wait, _Io.read_by, _Io.write_by, _Io.keep_time),
 ):
     enable_ki_protection(_method)

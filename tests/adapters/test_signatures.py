@@ -1,0 +1,83 @@
+"""The three clients are one interface: the same names, parameters, order, defaults and kinds of results."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import textwrap
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+MODULES = tuple(
+    importlib.import_module(f"kalshi_fix_adapters.{name}") for name in ("blocking", "asyncio", "trio")
+)
+BLOCKING, *OTHERS = MODULES
+FACTORIES = ("order_entry", "drop_copy", "market_data", "post_trade", "rfq")
+STREAMS = frozenset({"events", "messages"})
+AT_ONCE = frozenset({"stop_reconnecting", *FACTORIES})
+"""What waits for nothing, and so is an ordinary function everywhere."""
+
+
+def methods(module: ModuleType) -> dict[str, Any]:
+    """What a client has for its users, by name."""
+    return {name: member for name, member in inspect.getmembers(module.Client) if not name.startswith("_")}
+
+
+def parameters(function: Any) -> list[tuple[str, object, object, str]]:
+    return [
+        (name, parameter.kind, parameter.default, parameter.annotation)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+def returns(function: Any) -> str:
+    """What a function is annotated to return."""
+    return str(inspect.signature(function).return_annotation)
+
+
+@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
+def test_clients_have_the_same_methods_with_the_same_parameters(module: ModuleType) -> None:
+    expected, found = methods(BLOCKING), methods(module)
+    assert list(found) == list(expected)
+    for name, member in expected.items():
+        if isinstance(member, property):
+            assert isinstance(found[name], property)
+            assert returns(found[name].fget) == returns(member.fget)
+        else:
+            assert parameters(found[name]) == parameters(member), name
+
+
+@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
+def test_what_waits_is_awaited_and_what_iterates_is_iterated(module: ModuleType) -> None:
+    for name, member in methods(module).items():
+        if isinstance(member, property):
+            continue
+        waits = name not in STREAMS | AT_ONCE
+        assert inspect.iscoroutinefunction(member) is waits, name
+        if waits or name in AT_ONCE:
+            assert returns(member) == returns(methods(BLOCKING)[name]), name
+        else:
+            assert returns(member).replace("Stream", "Iterator") == returns(methods(BLOCKING)[name])
+
+
+@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("name", FACTORIES)
+def test_the_functions_that_make_clients_are_the_same(module: ModuleType, name: str) -> None:
+    ours, theirs = getattr(module, name), getattr(BLOCKING, name)
+    assert inspect.signature(ours) == inspect.signature(theirs)
+    assert inspect.getdoc(ours) == inspect.getdoc(theirs)
+
+
+@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
+def test_every_adapter_shows_the_same_script(module: ModuleType) -> None:
+    """The example at the head of a module is the blocking one with the words of its loop."""
+    assert script(module).replace("async ", "").replace("await ", "") == script(BLOCKING)
+
+
+def script(module: ModuleType) -> str:
+    text = (inspect.getdoc(module) or "").split("\n\n")[1]
+    ast.parse(f"async def main():\n{textwrap.indent(textwrap.dedent(text), ' ')}")
+    return text
