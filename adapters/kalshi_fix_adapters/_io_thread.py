@@ -49,7 +49,10 @@ class IoThread:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core = ClientCore(plan, wake=self._wake)
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        """Entered as such and not through the condition, whose methods an interrupt can leave with the lock
+        still held."""
+        self._changed = threading.Condition(self._lock)
         self._interrupted = _Interrupted(self._wake)
         self._wake_receiver, self._wake_sender = _no_sockets()
         self._thread: threading.Thread | None = None
@@ -66,7 +69,7 @@ class IoThread:
             LocalProtocolError: it runs already.
             StoreError, ConfigurationError: as `ClientCore.begin`.
         """
-        with self._changed:
+        with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 raise LocalProtocolError("the client is open already; use one client for each connection")
             self.core.begin()
@@ -85,7 +88,7 @@ class IoThread:
 
     def read(self, look: Callable[[ClientCore], T]) -> T:
         """Return what a function reads from the core."""
-        with self._changed:
+        with self._lock:
             return look(self.core)
 
     def wait_logged_on(self) -> None:
@@ -94,14 +97,14 @@ class IoThread:
         Raises:
             KalshiFixError: why there is none.
         """
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self.core.logged_on or self.core.over)
             if self.core.logged_on is None:
                 raise self.core.error or self._closed_error()
 
     def send(self, message: Message, header_fields: Mapping[str, Any] | None, deadline: float | None) -> int:
         """Send a message, after waiting for room if the venue reads too slowly; return its MsgSeqNum."""
-        with self._changed:
+        with self._lock:
             while self.core.congested:
                 if not self._wait(deadline):
                     raise ClientTimeoutError(
@@ -122,7 +125,7 @@ class IoThread:
         Raises:
             SessionClosedError: the client ended by a failure of its own, or an interrupt.
         """
-        with self._changed:
+        with self._lock:
             while True:
                 self._refuse_if_interrupted(SessionClosedError)
                 with self._interrupted:
@@ -136,7 +139,7 @@ class IoThread:
 
     def test_request(self, deadline: float | None) -> float | None:
         """Ask the venue for a Heartbeat; return the seconds it took, or None if none came by the deadline."""
-        with self._changed:
+        with self._lock:
             self._refuse_if_interrupted(NotConnectedError)
             with self._interrupted:
                 test_req_id = self.core.test_request()
@@ -150,12 +153,22 @@ class IoThread:
             return seconds
 
     def change(self, act: Callable[[ClientCore], object]) -> None:
-        """Let a function do something to the core."""
-        with self._changed:
-            with self._interrupted:
-                act(self.core)
+        """Let a function do something to the core, unless an interrupt has ended it."""
+        with self._lock:
+            if not self._interrupted.halfway:
+                with self._interrupted:
+                    act(self.core)
             self._changed.notify_all()
             self._wake()
+
+    def close(self, *, clean: bool) -> None:
+        """Let go of store and wire log.
+
+        Raises:
+            StoreError: what was confirmed last could not be written, and will come again.
+        """
+        with self._lock:
+            self.core.close(clean=clean and not self._interrupted.halfway)
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread to have closed the connection; say whether it has."""
@@ -193,7 +206,7 @@ class IoThread:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._wake_receiver, selectors.EVENT_READ)
                 while self._go_on():
-                    with self._changed:
+                    with self._lock:
                         attempt = self.core.next_attempt()
                         timeout = self.core.timeout()
                     if attempt is None:
@@ -201,10 +214,10 @@ class IoThread:
                     else:
                         self._connect(attempt, selector)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the user's thread
-            with self._changed:
+            with self._lock:
                 self.core.failure(error)
         finally:
-            with self._changed:
+            with self._lock:
                 self._close_wakers()
                 self._changed.notify_all()
 
@@ -213,7 +226,7 @@ class IoThread:
         self._wake_sender.close()
 
     def _go_on(self) -> bool:
-        with self._changed:
+        with self._lock:
             if self._interrupted.halfway:
                 self.core.failure(SessionClosedError("interrupted"))
             return not self.core.over
@@ -235,13 +248,13 @@ class IoThread:
                 on_tcp=self.core.tcp_connected,
             )
         except KalshiFixError as error:
-            with self._changed:
+            with self._lock:
                 self.core.connect_failed(error)
                 self._changed.notify_all()
             return
         try:
             connected.setblocking(False)
-            with self._changed:
+            with self._lock:
                 self._socket = connected
                 self._unread = self._read_wants_write = False
                 self.core.connected()
@@ -249,10 +262,10 @@ class IoThread:
                 pass
         finally:
             _watch(selector, connected, 0)
-            with self._changed:
+            with self._lock:
                 self._socket = None
             _hang_up(connected)
-        with self._changed:
+        with self._lock:
             if not self._interrupted.halfway:
                 self.core.disconnected()
             self._changed.notify_all()
@@ -260,7 +273,7 @@ class IoThread:
     def _turn(self, connected: socket.socket, selector: selectors.BaseSelector) -> bool:
         """Do all that can be done now, then sleep until there is more. Returns False at the end."""
         core = self.core
-        with self._changed:
+        with self._lock:
             if self._interrupted.halfway:
                 return False
             if self._unread:
@@ -276,7 +289,7 @@ class IoThread:
                 interest |= selectors.EVENT_WRITE
         _watch(selector, connected, interest)
         if connected in self._sleep(selector, timeout):
-            with self._changed:
+            with self._lock:
                 if not self._interrupted.halfway:
                     self._read(connected)
         return True
@@ -320,6 +333,7 @@ class _Interrupted:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.halfway = False
+        """Whether one is under way, or was cut off."""
         self._wake = wake
 
     def __enter__(self) -> None:

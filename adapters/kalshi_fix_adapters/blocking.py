@@ -80,7 +80,7 @@ class Client:
         except BaseException:
             io.change(lambda core: core.abort("interrupted"))
             io.join(self._plan.timeout)
-            io.change(lambda core: core.close(clean=False))
+            self._close(clean=False)
             raise
         return self
 
@@ -216,7 +216,7 @@ class Client:
 
     def _close(self, *, clean: bool) -> None:
         try:
-            self._io.change(lambda core: core.close(clean=clean))
+            self._io.close(clean=clean)
         except StoreError:
             if clean:
                 raise
