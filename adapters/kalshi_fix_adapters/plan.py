@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 import attrs
 
@@ -110,6 +110,16 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float) -
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
 
 
+def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(fields)
+
+
+def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
+    del instance, attribute
+    if value not in get_args(Sync):
+        raise ConfigurationError(f"sync must be {' or '.join(get_args(Sync))}, not {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class ClientConfig:
     """The same settings as `Options`, as a value that several clients can share; they are described there."""
@@ -124,11 +134,11 @@ class ClientConfig:
     port: int | None = None
     tls: Security | None = None
     heart_bt_int: int = 30
-    logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=dict)
+    logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
     timeout: float = attrs.field(default=10.0, validator=_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     store: MessageStore | str | Path | None = None
-    sync: Sync = attrs.field(default="full", validator=attrs.validators.in_(("full", "normal")))
+    sync: Sync = attrs.field(default="full", validator=_known_sync)
     reset_seq_num: bool = False
     queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
     observer: Observers | None = attrs.field(default=None, repr=False)

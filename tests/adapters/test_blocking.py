@@ -280,8 +280,14 @@ def test_an_interrupted_wait_for_a_venue_that_never_answers(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = threading.active_count()
+
+    def interrupt_after_the_logon_was_sent(io: IoThread) -> None:
+        with io._lock:
+            assert io._changed.wait_for(lambda: io._socket is not None and not io.core.output, LONG)
+        raise KeyboardInterrupt
+
     with listening(keep_silent) as port:
-        monkeypatch.setattr(IoThread, "wait_logged_on", _interrupt)
+        monkeypatch.setattr(IoThread, "wait_logged_on", interrupt_after_the_logon_was_sent)
         with pytest.raises(KeyboardInterrupt):
             Client(by_hand(sandbox, port)).open()
     assert threading.active_count() == before

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -12,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_adapters.plan import ClientConfig, Options, make_plan
+from kalshi_fix_adapters._factories import Factories
+from kalshi_fix_adapters.plan import ClientConfig, Options, make_plan, merge
 from kalshi_fix_adapters.settings import (
     Endpoint,
     export_lines,
@@ -206,13 +208,119 @@ def test_what_does_not_exist_is_refused(product: str, environment: str, text: st
         find_endpoint(product, environment, PT, environ={})
 
 
-def test_a_timeout_must_be_positive() -> None:
-    with pytest.raises(ConfigurationError, match="timeout must be above 0"):
-        make_plan("KalshiNR", ClientConfig(key_id=KEY_ID, private_key=PEM, timeout=0))
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"timeout": 0}, "timeout must be above 0"),
+        ({"queue_limit": 0}, "queue_limit must be above 0"),
+        ({"sync": "sometimes"}, "sync must be full or normal"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        ClientConfig(**changes)
 
 
-def test_options_and_choices_name_the_same() -> None:
+# --- configs and options
+
+
+def test_options_and_configs_name_the_same() -> None:
     assert list(Options.__annotations__) == list(ClientConfig.__annotations__)
+
+
+def test_options_come_before_the_config_and_the_environment_fills_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KALSHI_PRIVATE_KEY", PEM)
+    config = ClientConfig(
+        key_id=KEY_ID, heart_bt_int=20, timeout=3.0, logon_fields={"skip_pending_exec_reports": True}
+    )
+    found = make_plan("KalshiNR", merge(config, {"heart_bt_int": 25}))
+    assert (found.config.heart_bt_int, found.timeout) == (25, 3.0)
+    assert found.config.sender_comp_id == KEY_ID
+    assert found.config.logon_fields == {"use_dollars": True, "skip_pending_exec_reports": True}
+    assert merge(None, {"timeout": 2.0}) == ClientConfig(timeout=2.0)
+
+
+@pytest.mark.parametrize(
+    ("kept", "value"),
+    [
+        ("key_id", KEY_ID),
+        ("private_key", PEM),
+        ("private_key_path", "key.pem"),
+        ("passphrase", "sesame"),
+        ("host", "vpce.example"),
+        ("port", 9),
+        ("tls", Tls()),
+    ],
+)
+@pytest.mark.parametrize("moved", [{"product": "margin"}, {"environment": "production"}])
+def test_a_config_does_not_take_its_key_or_address_elsewhere(
+    kept: str, value: Any, moved: dict[str, Any]
+) -> None:
+    config = ClientConfig(**{kept: value})
+    with pytest.raises(
+        ConfigurationError, match=f"{kept} of this config is for prediction in demo"
+    ) as caught:
+        merge(config, moved)  # type: ignore[arg-type]
+    assert "sesame" not in str(caught.value)
+    assert "PRIVATE" not in str(caught.value)
+    moved_anew: dict[str, Any] = {**moved, kept: None}
+    assert getattr(merge(config, moved_anew), kept) is None  # type: ignore[arg-type]
+
+
+def test_what_belongs_to_no_environment_may_go_with_a_config() -> None:
+    config = ClientConfig(timeout=3.0)
+    assert merge(config, {"product": "margin", "environment": "production"}).timeout == 3.0
+    # The same place, said again.
+    assert merge(ClientConfig(key_id=KEY_ID), {"product": "prediction"}).key_id == KEY_ID
+
+
+FACTORIES = Factories(lambda plan: plan)
+
+
+def test_each_function_makes_the_client_of_its_session_type() -> None:
+    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
+    plans = [
+        FACTORIES.order_entry(config=config),
+        FACTORIES.order_entry(retransmission=True, config=config),
+        FACTORIES.drop_copy(config=config),
+        FACTORIES.market_data(config=config),
+        FACTORIES.post_trade(config=config),
+        FACTORIES.rfq(config=config),
+    ]
+    assert [plan.config.session_type.name for plan in plans] == [
+        *("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
+    ]
+
+
+def test_a_listener_says_so_in_its_logon() -> None:
+    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
+    found = FACTORIES.order_entry(listener=True, config=config, logon_fields={"use_dollars": False})
+    assert found.config.logon_fields == {
+        "listener_session": True,
+        "skip_pending_exec_reports": True,
+        "use_dollars": False,
+    }
+
+
+def test_what_a_plan_keeps_of_the_settings(tmp_path: Path) -> None:
+    found = FACTORIES.order_entry(
+        key_id=KEY_ID,
+        private_key=PEM,
+        environment="production",
+        tls=Tls(),
+        store=str(tmp_path),
+        sync="normal",
+        reconnect=None,
+        reset_seq_num=True,
+        queue_limit=5,
+        wire_log=tmp_path / "wire.log",
+    )
+    assert found.environment == "production"
+    assert (found.store, found.sync, found.reset_seq_num) == (tmp_path, "normal", True)
+    assert (found.reconnect, found.queue_limit, found.wire_log) == (None, 5, tmp_path / "wire.log")
+    assert str(found) == "KalshiNR prediction at mm.fix.elections.kalshi.com:8228"
 
 
 def test_export_lines_are_quoted_for_the_shell() -> None:
