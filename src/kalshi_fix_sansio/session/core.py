@@ -8,7 +8,14 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import CloseReason, Event, MessageRejected, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    LoggedOn,
+    MessageRejected,
+    OutcomesUnknown,
+    SessionEnded,
+)
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
@@ -118,6 +125,12 @@ class Core:
     def give_up_on_all(self, why: Uncertainty) -> None:
         """Tell the user that no outcome that is still open will be learnt."""
         self.give_up_on(tuple(self.ledger.open.values()), why)
+
+    def logged_on(self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool) -> None:
+        """Begin the session proper: the handshake is complete."""
+        self.timers.logon_at = None
+        self.timers.start(heart_bt_int, now.monotonic)
+        self.tell(LoggedOn(logon, heart_bt_int, reset))
 
     def permit(self, what: Input) -> None:
         """Raise LocalProtocolError unless the caller may do this in the present state."""

@@ -13,24 +13,22 @@ from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogonRequested, RejectReceived
+from kalshi_fix_sansio.events import CloseReason, LogonRequested, RejectReceived
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.session.checks import comp_id_problem, rule_problems, sending_time_problem
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
 from kalshi_fix_sansio.session.next_expected import next_expected_of, next_expected_text
+from kalshi_fix_sansio.session.own_logon import OwnLogon
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
+from kalshi_fix_sansio.session.reset import RESET_FROM_ELSEWHERE, Resets
 from kalshi_fix_sansio.session.sequence import Verdict, judge, too_high_text, too_low_text
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MessageStore
-from kalshi_fix_sansio.validation import validate
 
 Failure = tuple[CloseReason, str]
-RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
@@ -39,69 +37,27 @@ class Handshake:
 
     __slots__ = (
         "_core",
-        "_fields",
-        "_heart_bt_int",
+        "_own",
         "_recovery",
         "_request",
         "_resender",
-        "_resets",
+        "_resetting",
         "refusal",
+        "resets",
     )
 
     def __init__(self, core: Core, recovery: Recovery, resender: Resender) -> None:
         self._core = core
         self._recovery = recovery
         self._resender = resender
+        self._own = OwnLogon(core)
+        self.resets = Resets(core, recovery, resender, self._own)
         self._request: Any = None
         """The peer's Logon, while an acceptor's user decides."""
-        self._heart_bt_int = core.config.heart_bt_int
-        self._resets = False
+        self._resetting = False
         """Whether an initiator's Logon restarts the numbers."""
-        self._fields: Mapping[str, Any] = {}
-        """What `accept_logon` added to the Logon; a later one of the same session has it too."""
         self.refusal: str | None = None
         """The Text of a Reject that came instead of an answer to the Logon."""
-
-    # What this side sends
-
-    def _encode(
-        self,
-        now: Instant,
-        seq_num: int,
-        heart_bt_int: int,
-        *,
-        reset: bool,
-        fields: Mapping[str, Any],
-        next_expected: int | None = None,
-    ) -> bytes:
-        """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature."""
-        core, config = self._core, self._core.config
-        values = {**config.logon_fields, **fields}
-        for attribute in fields:
-            if attribute in MANAGED_LOGON_FIELDS:
-                raise LocalProtocolError(f"the session itself writes {attribute} of a Logon; leave it out")
-        header = core.outbound.header(LOGON, seq_num, now)
-        if config.sign_logon is not None:
-            sending_time = scalars.format_utctimestamp(header.sending_time)
-            values["raw_data"] = config.sign_logon(
-                LogonToSign(sending_time, LOGON, seq_num, header.sender_comp_id, header.target_comp_id)
-            )
-        values["heart_bt_int"] = heart_bt_int
-        if reset:
-            values["reset_seq_num_flag"] = True
-        elif next_expected is not None:
-            values[NEXT_EXPECTED] = next_expected
-        logon = core.outbound.admin(LOGON, **values)
-        problems = validate(
-            logon,
-            config.dialect.messages[LOGON],
-            product=config.product,
-            session=config.session_type.name,
-            sender=config.role.sender,
-        )
-        if problems:
-            raise InvalidMessageError("Logon", problems)
-        return core.codec.encode(logon, header)
 
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
@@ -110,12 +66,10 @@ class Handshake:
         """
         core, config = self._core, self._core.config
         core.permit(Input.CONNECT)
-        reset = self._resets = config.reset_seq_num or core.store.reset_unanswered
+        reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered
         seq_num = 1 if reset else core.store.next_outgoing
         expected = core.ledger.expected if config.offer_next_expected else None
-        frame = self._encode(
-            now, seq_num, config.heart_bt_int, reset=reset, fields={}, next_expected=expected
-        )
+        frame = self._own.encode(now, seq_num, reset=reset, next_expected=expected)
         found = core.ledger.load_requests()
         if config.session_type.resend and not reset:
             found = [request for request in found if not request.seq_num]
@@ -192,7 +146,7 @@ class Handshake:
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
         if numbers.reset_unanswered and not reset:
-            self._accept_and_reset(numbers, now, fields)
+            self.resets.accept(logon, numbers, now, fields)
             return
         expected = 1 if reset else self._expected_in(numbers)
         number = logon.header.msg_seq_num
@@ -213,33 +167,18 @@ class Handshake:
         awaited = None
         if offered is not None:
             awaited = number + 1 if verdict is Verdict.EXPECTED else expected
-        frame = self._encode(
-            now, seq_num, logon.heart_bt_int, reset=reset, fields=fields, next_expected=awaited
-        )
+        own = self._own.agreed(logon.heart_bt_int, fields)
+        frame = own.encode(now, seq_num, reset=reset, next_expected=awaited)
         core.ledger.use_store(numbers)
         if reset:
             core.outbound.restart(unanswered=False)
         core.outbound.commit(seq_num, frame, None, now)
         core.move(Input.ACCEPT)
-        self._heart_bt_int, self._fields = logon.heart_bt_int, fields
-        self._complete(logon, now, reset=reset, unasked=offered is not None)
+        self._own.adopt(own)
+        core.logged_on(logon, own.heart_bt_int, now, reset=reset)
+        self._recovery.begin(number, now, unasked=offered is not None)
         if offered is not None:
             self._resender.offer(offered, seq_num - 1, now)
-
-    def _accept_and_reset(self, store: MessageStore, now: Instant, fields: Mapping[str, Any]) -> None:
-        """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
-
-        It may or may not have reached the peer, so its number says nothing. The session is established once
-        the peer has answered in kind.
-        """
-        core, logon = self._core, self._request
-        frame = self._encode(now, 1, logon.heart_bt_int, reset=True, fields=fields)
-        core.ledger.use_store(store)
-        core.ledger.expected = logon.header.msg_seq_num + 1
-        self._heart_bt_int, self._fields = logon.heart_bt_int, fields
-        core.timers.start(self._heart_bt_int, now.monotonic)
-        core.move(Input.ACCEPT)
-        self._ask_for_reset(frame, now)
 
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon by a Logout."""
@@ -274,15 +213,16 @@ class Handshake:
             core.refuse(*failure, now)
             return
         core.peer_comp_id = logon.header.sender_comp_id
-        if logon.reset_seq_num_flag is True and not self._resets:
-            self.take_reset(logon, now)
+        if logon.reset_seq_num_flag is True and not self._resetting:
+            self.resets.take(logon, now)
             return
-        if self._resets:
+        if self._resetting:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unasked = offered is not None and core.config.offer_next_expected
-        self._complete(logon, now, reset=self._resets, unasked=unasked)
+        core.logged_on(logon, core.config.heart_bt_int, now, reset=self._resetting)
+        self._recovery.begin(logon.header.msg_seq_num, now, unasked=unasked)
         if offered is not None:
             self._resender.offer(offered, last, now)
 
@@ -299,7 +239,7 @@ class Handshake:
             return CloseReason.PROTOCOL_ERROR, text
         if logon.reset_seq_num_flag is True:
             return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE)
-        if self._resets:
+        if self._resetting:
             return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_NOT_ANSWERED)
         verdict = judge(number, expected, poss_dup=False)
         if verdict is Verdict.TOO_LOW:
@@ -338,72 +278,6 @@ class Handshake:
         else:
             awaited = "Logon" if core.state is State.AWAITING_LOGON else "answer to the Logon"
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_TIMEOUT, f"no {awaited} came {waited}")
-
-    def begin_reset(self, now: Instant) -> None:
-        """Restart both directions at 1 within the session: a Logon says so, and the peer answers in kind.
-
-        What the peer sent before its answer still has the old numbers.
-        """
-        core = self._core
-        core.permit(Input.RESET)
-        self._ask_for_reset(self._encode_reset(now), now)
-
-    def _ask_for_reset(self, frame: bytes, now: Instant) -> None:
-        """Send a Logon that resets, and wait for the peer's."""
-        core = self._core
-        core.move(Input.RESET)
-        self._restart(frame, now, unanswered=True)
-        core.timers.logon_at = now.monotonic + core.config.logon_timeout
-
-    def _encode_reset(self, now: Instant) -> bytes:
-        """Build a Logon with ResetSeqNumFlag=Y within the session."""
-        return self._encode(now, 1, self._heart_bt_int, reset=True, fields=self._fields)
-
-    def _restart(self, frame: bytes, now: Instant, *, unanswered: bool) -> None:
-        """Send a Logon that resets, as number 1 of what leaves from here on."""
-        self._core.outbound.restart(unanswered=unanswered)
-        self._resender.forget()
-        self._core.outbound.commit(1, frame, None, now)
-
-    def take_reset_answer(self, logon: Any, now: Instant) -> None:
-        """Complete a reset that this side began."""
-        core = self._core
-        if logon.header.msg_seq_num != 1:
-            core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
-            return
-        self._recovery.forget()
-        core.give_up_on_all(Uncertainty.RESET)
-        core.ledger.reset_answered()
-        core.move(Input.PEER_LOGON)
-        self._complete(logon, now, reset=True)
-
-    def take_reset(self, logon: Any, now: Instant) -> None:
-        """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
-        1, once, and a Logon of the same kind answers it."""
-        core = self._core
-        if logon.header.msg_seq_num != 1:
-            core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
-            return
-        frame = self._encode_reset(now)
-        core.give_up_on_all(Uncertainty.RESET)
-        self._restart(frame, now, unanswered=False)
-        self._recovery.forget()
-        core.move(Input.PEER_LOGON)
-        self._complete(logon, now, reset=True)
-
-    def _complete(self, logon: Any, now: Instant, *, reset: bool, unasked: bool = False) -> None:
-        """Begin the session proper; a number that is ahead is accepted first and repaired then, `unasked`
-        where the peer knows from NextExpectedMsgSeqNum what is missing."""
-        core = self._core
-        core.timers.logon_at = None
-        core.timers.start(self._heart_bt_int, now.monotonic)
-        core.tell(LoggedOn(logon, self._heart_bt_int, reset))
-        number = logon.header.msg_seq_num
-        if number == core.ledger.expected:
-            core.ledger.expected = number + 1
-            core.give_up_on(core.ledger.release(), Uncertainty.ANSWERS_LOST)
-        else:
-            self._recovery.too_high(number, None, now, unasked=unasked)
 
 
 def _is_printable(text: str) -> bool:

@@ -8,32 +8,17 @@ from typing import Any
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
+from kalshi_fix_sansio.session.permit import Permit
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
-from kalshi_fix_sansio.validation import validate
 
-MANAGED_HEADER_FIELDS = frozenset(
-    {
-        "begin_string",
-        "body_length",
-        "msg_type",
-        "msg_seq_num",
-        "sender_comp_id",
-        "target_comp_id",
-        "sending_time",
-        "poss_dup_flag",
-        "orig_sending_time",
-        "unknown",
-    }
-)
-"""Attributes of the header that the session writes itself."""
 STORE_LOST = "nothing was sent: the store failed, and the session is over"
 
 
@@ -72,7 +57,7 @@ class Session:
             self._core = Core(config, continues._core.ledger)
             self._core.events = continues._core.hand_over()
         self._receiver = Receiver(self._core)
-        self._header_fields = frozenset(member.attribute for member in config.dialect.header.members)
+        self._permit = Permit(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
             Timers.logon_due: self._receiver.handshake.overdue,
             Timers.logout_due: self._logout_overdue,
@@ -269,7 +254,7 @@ class Session:
         session-level message, the peer does not read, too many open requests); nothing is sent and no number
         taken then.
         """
-        core, request_id = self._core, self._check_sending(message, header_fields)
+        core, request_id = self._core, self._permit.check(message, header_fields)
         keep = core.config.session_type.resend
         with core:
             return core.outbound.post(message, now, header_fields, keep=keep, request_id=request_id)
@@ -285,47 +270,13 @@ class Session:
         """
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
-        request_id = self._check_sending(message, header_fields)
+        request_id = self._permit.check(message, header_fields)
         keep = core.config.session_type.resend
         with core:
             return core.outbound.forward(
                 whole, message.msg_type, now, header_fields, keep=keep, request_id=request_id
             )
         raise LocalProtocolError(STORE_LOST)
-
-    def _check_sending(self, message: Message, header_fields: Mapping[str, Any] | None) -> str | None:
-        """Refuse to send what this session must not, or cannot, send; return the id of a request."""
-        core, config = self._core, self._core.config
-        core.permit(Input.SEND)
-        layout = config.dialect.by_class.get(type(message))
-        if layout is None:
-            raise LocalProtocolError(f"{type(message).__name__} is not a message of {config.dialect.name}")
-        if layout.admin:
-            raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
-        if len(core.outbound.buffer) >= config.max_unsent:
-            raise LocalProtocolError(
-                f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
-            )
-        for attribute in header_fields or ():
-            if attribute in MANAGED_HEADER_FIELDS:
-                raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
-            if attribute not in self._header_fields:
-                raise LocalProtocolError(f"the header has no attribute {attribute}")
-        session = config.session_type.name
-        problems = validate(
-            message, layout, product=config.product, session=session, sender=config.role.sender
-        )
-        if problems:
-            raise InvalidMessageError(layout.name, problems)
-        if layout.request_id is None or config.role is Role.ACCEPTOR:
-            return None
-        if len(core.ledger.open) >= config.max_open_requests:
-            raise LocalProtocolError(
-                f"{len(core.ledger.open)} requests have no answer yet; wait for some, or raise "
-                "max_open_requests"
-            )
-        request_id: str | None = getattr(message, layout.request_id)
-        return request_id
 
     def test_request(self, now: Instant, test_req_id: str | None = None) -> str:
         """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID."""
@@ -344,7 +295,7 @@ class Session:
         unless the session is established and no gap is open.
         """
         with self._core:
-            self._receiver.handshake.begin_reset(now)
+            self._receiver.handshake.resets.begin(now)
 
     def logout(self, now: Instant, text: str | None = None) -> None:
         """Begin the Logout handshake. The session goes on receiving until the peer's Logout or

@@ -21,11 +21,10 @@ from kalshi_fix_sansio.events import (
     HeartbeatReceived,
     LogoutReceived,
     MessageReceived,
-    RejectReceived,
 )
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.layout import Answers
 from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.checks import (
     comp_id_problem,
     is_served,
@@ -104,9 +103,7 @@ class Receiver:
         in_turn = (TEST_REQUEST,) if core.config.conduct.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._earliest, self._latest = _BEGINNING, _END
-        self._answers: dict[type[Message], Answers] = {
-            layout.cls: layout.answers for layout in layouts if layout.answers is not None
-        }
+        self._answers = AnswerBook(core)
 
     def catch_up(self) -> None:
         """Expect messages that waited here unread: their SendingTime may be old, until a fresh one comes."""
@@ -160,7 +157,7 @@ class Receiver:
             return False
         self._catching_up = False
         if ledger.open:
-            self._note_answer(message)
+            self._answers.note(message)
         ledger.marks.append(number)
         ledger.expected = number + 1
         core.events.append(MessageReceived(message, False, header.poss_resend is True, frame.data))
@@ -217,9 +214,9 @@ class Receiver:
         if msg_type == LOGOUT:
             self._take_logout(message, now)
         elif msg_type == LOGON and core.state is State.RESETTING:
-            self.handshake.take_reset_answer(message, now)
+            self.handshake.resets.take_answer(message, now)
         elif msg_type == LOGON and message.reset_seq_num_flag is True and core.is_logged_on:
-            self.handshake.take_reset(message, now)
+            self.handshake.resets.take(message, now)
         elif msg_type == SEQUENCE_RESET and message.gap_fill_flag is not True:
             self._take_reset_mode(message, problems, now)
         else:
@@ -339,7 +336,7 @@ class Receiver:
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
-            self._note_answer(message)
+            self._answers.note(message)
             core.tell(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
@@ -369,25 +366,8 @@ class Receiver:
         self._core.outbound.post(answer, now, keep=False)
 
     def _rejected(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - every handler gets it
-        """Reject (3) and BusinessMessageReject (j): told to the user with the message that they answer."""
-        fields: Any = message
-        ref_seq_num: int | None = fields.ref_seq_num
-        sent = self._core.outbound.find_sent(ref_seq_num)
-        request_id = self._core.ledger.request_of(ref_seq_num)
-        if request_id is not None:
-            self._core.ledger.answered((request_id,))
-        self._core.tell(RejectReceived(message, ref_seq_num, sent))
-
-    def _note_answer(self, message: Message) -> None:
-        """If the message about to be delivered answers a request, the request is settled with it."""
-        answers = self._answers.get(message.__class__)
-        if answers is None:
-            return
-        if answers.coded is not None and getattr(message, answers.coded) in answers.pending:
-            return
-        request = self._core.ledger.open.get(getattr(message, answers.attribute))
-        if request is not None and request.msg_type in answers.requests:
-            self._core.ledger.answered((request.request_id,))
+        """Reject (3) and BusinessMessageReject (j)."""
+        self._answers.rejected(message)
 
     def _second_logon(self, message: Message, now: Instant) -> None:
         """Logon (A) without ResetSeqNumFlag=Y: there is nothing left to log on to."""

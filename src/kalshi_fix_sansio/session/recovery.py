@@ -78,6 +78,16 @@ class Recovery:
         self._skip_to = 0
         self._skip_why = Skip.FILL
 
+    def begin(self, number: int, now: Instant, *, unasked: bool = False) -> None:
+        """Begin with the number of the peer's Logon. One that is ahead is accepted first and repaired then,
+        `unasked` where the peer knows from NextExpectedMsgSeqNum what is missing."""
+        core = self._core
+        if number == core.ledger.expected:
+            core.ledger.expected = number + 1
+            core.give_up_on(core.ledger.release(), Uncertainty.ANSWERS_LOST)
+        else:
+            self.too_high(number, None, now, unasked=unasked)
+
     def too_high(self, seq_num: int, held: Held | None, now: Instant, *, unasked: bool = False) -> None:
         """Take a message whose number is ahead. After a Logout was sent nothing is asked for: the next
         logon will; while the numbers are reset nothing can be. With `unasked` the peer resends by itself, and

@@ -1,0 +1,72 @@
+"""The Logon that this side sends: built, signed and checked before a number is taken for it.
+
+FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.session.core import LOGON, Core
+from kalshi_fix_sansio.validation import validate
+
+
+class OwnLogon:
+    """What stands in every Logon that this side sends on one connection."""
+
+    __slots__ = ("_core", "fields", "heart_bt_int")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.heart_bt_int = core.config.heart_bt_int
+        self.fields: Mapping[str, Any] = {}
+        """What `accept_logon` added; a later Logon of the same session has it too."""
+
+    def agreed(self, heart_bt_int: int, fields: Mapping[str, Any]) -> OwnLogon:
+        """Return one with an acceptor's answer to the peer's Logon, to be adopted once it is encoded."""
+        for attribute in fields:
+            if attribute in MANAGED_LOGON_FIELDS:
+                raise LocalProtocolError(f"the session itself writes {attribute} of a Logon; leave it out")
+        answer = OwnLogon(self._core)
+        answer.heart_bt_int, answer.fields = heart_bt_int, fields
+        return answer
+
+    def adopt(self, answer: OwnLogon) -> None:
+        """Go on as agreed."""
+        self.heart_bt_int, self.fields = answer.heart_bt_int, answer.fields
+
+    def encode(self, now: Instant, seq_num: int, *, reset: bool, next_expected: int | None = None) -> bytes:
+        """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature.
+
+        Raises InvalidMessageError when the dialect does not allow it, and whatever `sign_logon` raises.
+        """
+        core, config = self._core, self._core.config
+        values = {**config.logon_fields, **self.fields}
+        header = core.outbound.header(LOGON, seq_num, now)
+        if config.sign_logon is not None:
+            sending_time = scalars.format_utctimestamp(header.sending_time)
+            values["raw_data"] = config.sign_logon(
+                LogonToSign(sending_time, LOGON, seq_num, header.sender_comp_id, header.target_comp_id)
+            )
+        values["heart_bt_int"] = self.heart_bt_int
+        if reset:
+            values["reset_seq_num_flag"] = True
+        elif next_expected is not None:
+            values[NEXT_EXPECTED] = next_expected
+        logon = core.outbound.admin(LOGON, **values)
+        problems = validate(
+            logon,
+            config.dialect.messages[LOGON],
+            product=config.product,
+            session=config.session_type.name,
+            sender=config.role.sender,
+        )
+        if problems:
+            raise InvalidMessageError("Logon", problems)
+        return core.codec.encode(logon, header)

@@ -1,0 +1,96 @@
+"""Both directions restart at MsgSeqNum 1 while the connection lasts, by a Logon with ResetSeqNumFlag=Y.
+
+FIXT 1.1 session layer, "Logon". A reset has two halves, and either process may die between them. The side
+that asked notes in its store that it was not answered, and asks again at the next logon; the side that
+answers is done with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import CloseReason
+from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.session.core import Core
+from kalshi_fix_sansio.session.own_logon import OwnLogon
+from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.resend import Resender
+from kalshi_fix_sansio.session.states import Input
+from kalshi_fix_sansio.session.store import MessageStore
+
+RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+
+
+class Resets:
+    """Resets of the numbers of one session, begun by either side."""
+
+    __slots__ = ("_core", "_own", "_recovery", "_resender")
+
+    def __init__(self, core: Core, recovery: Recovery, resender: Resender, own: OwnLogon) -> None:
+        self._core = core
+        self._recovery = recovery
+        self._resender = resender
+        self._own = own
+
+    def begin(self, now: Instant) -> None:
+        """Ask for a reset. What the peer sent before its answer still has the old numbers."""
+        self._core.permit(Input.RESET)
+        self._ask(self._own.encode(now, 1, reset=True), now)
+
+    def accept(self, logon: Any, store: MessageStore, now: Instant, fields: Mapping[str, Any]) -> None:
+        """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
+
+        It may or may not have reached the peer, so its number says nothing. The session is established once
+        the peer has answered in kind.
+        """
+        core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
+        frame = own.encode(now, 1, reset=True)
+        self._own.adopt(own)
+        core.ledger.use_store(store)
+        core.ledger.expected = logon.header.msg_seq_num + 1
+        core.timers.start(own.heart_bt_int, now.monotonic)
+        core.move(Input.ACCEPT)
+        self._ask(frame, now)
+
+    def _ask(self, frame: bytes, now: Instant) -> None:
+        self._core.move(Input.RESET)
+        self._restart(frame, now, unanswered=True)
+        self._core.timers.logon_at = now.monotonic + self._core.config.logon_timeout
+
+    def take_answer(self, logon: Any, now: Instant) -> None:
+        """Complete a reset that this side asked for."""
+        if not self._is_sound(logon, now):
+            return
+        self._core.give_up_on_all(Uncertainty.RESET)
+        self._core.ledger.reset_answered()
+        self._complete(logon, now)
+
+    def take(self, logon: Any, now: Instant) -> None:
+        """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
+        1, once, and a Logon of the same kind answers it."""
+        if not self._is_sound(logon, now):
+            return
+        frame = self._own.encode(now, 1, reset=True)
+        self._core.give_up_on_all(Uncertainty.RESET)
+        self._restart(frame, now, unanswered=False)
+        self._complete(logon, now)
+
+    def _is_sound(self, logon: Any, now: Instant) -> bool:
+        if logon.header.msg_seq_num == 1:
+            return True
+        self._core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
+        return False
+
+    def _restart(self, frame: bytes, now: Instant, *, unanswered: bool) -> None:
+        """Send a Logon that resets, as number 1 of what leaves from here on."""
+        self._core.outbound.restart(unanswered=unanswered)
+        self._resender.forget()
+        self._core.outbound.commit(1, frame, None, now)
+
+    def _complete(self, logon: Any, now: Instant) -> None:
+        self._recovery.forget()
+        self._core.move(Input.PEER_LOGON)
+        self._core.logged_on(logon, self._own.heart_bt_int, now, reset=True)
+        self._recovery.begin(1, now)
