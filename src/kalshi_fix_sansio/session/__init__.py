@@ -1,7 +1,7 @@
 """The FIXT 1.1 session layer for both roles, free of I/O and of any one dialect.
 
-Where things are: `states` the transition table; `logon` the Logon handshake, `own_logon` what this side says in
-it, `reset` a reset of the numbers; `receive` what happens to each incoming message, by `checks` (CompIDs,
+Where things are: `states` the transition table; `logon` the Logon handshake, `own_logon` what this side says
+in it, `reset` a reset of the numbers; `receive` what happens to each incoming message, by `checks` (CompIDs,
 SendingTime, the dialect's rules), `sequence` (MsgSeqNum: expected, too low, duplicate) and `recovery` (gaps:
 asking, holding, giving up; `search` what the peer still has); `answers` which requests it settles; `resend`
 how the peer's ResendRequest is answered; `timers` every deadline; `permit` what may be sent, `outbound`
