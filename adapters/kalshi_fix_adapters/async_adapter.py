@@ -88,7 +88,7 @@ class AsyncAdapter(ABC):
                     core.connect_failed(error)
                 self.wake()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            core.failure(error)
+            core.failure(_alone(error))
         except BaseException as error:
             if not core.over:
                 core.failure(error)
@@ -151,3 +151,10 @@ class AsyncAdapter(ABC):
             if not await self.rest(left):
                 return ready()
         return found
+
+
+def _alone(error: Exception) -> Exception:
+    """Return an error without the groups that nurseries put around it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

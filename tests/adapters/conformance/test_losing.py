@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters._client_core import ClientCore
 from kalshi_fix_adapters.cli.sandbox import Sandbox
 from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Disconnected, GaveUp
 from kalshi_fix_adapters.errors import (
@@ -301,3 +303,38 @@ def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) 
 
     with Sandbox((ME,)) as sandbox, relay_to(sandbox, "KalshiRT") as relay:
         loop.run(lambda: main(sandbox, relay))
+
+
+# --- a client that fails by itself
+
+
+@pytest.mark.usefixtures("brief_heartbeats")
+@pytest.mark.parametrize("method", ["receive", "wrote", "tick", "next_attempt", "disconnected"])
+def test_a_mistake_of_our_own_is_told_and_not_hidden(
+    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    class Mistake(Exception):
+        pass
+
+    def fail(*_: object) -> None:
+        raise Mistake
+
+    async def main(relay: Relay) -> None:
+        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=4)
+        async with loop.client("KalshiNR", **settings) as client:
+            monkeypatch.setattr(ClientCore, method, fail)
+            if method in {"receive", "wrote"}:
+                with contextlib.suppress(Mistake):
+                    await client.send(order())
+            elif method != "tick":
+                relay.cut()
+            with pytest.raises(SessionClosedError, match=r"failed by itself \(Mistake\)") as caught:  # noqa: PT012
+                while True:
+                    await client.receive(LONG)
+            assert isinstance(caught.value.__cause__, Mistake)
+            with pytest.raises(NotConnectedError, match="failed by itself"):
+                await client.send(order())
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+        relay.wait(lambda: relay.closed == relay.opened)
