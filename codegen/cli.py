@@ -21,6 +21,7 @@ from codegen.resolve import load_dialect
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
 DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"
 REFERENCE_OUT = REPOSITORY / "docs" / "reference"
+LOG_OUT = REPOSITORY / "tests" / "data"
 SHIPPED_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "dictionaries"
 
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -57,7 +58,9 @@ def main(
     if out is None:
         act({_from_here(SHIPPED_OUT): shipped.render(dialect)})
         # The examples run on the package, which is up to date by now.
-        act({_from_here(REFERENCE_OUT): _reference(dialect, context.obj)})
+        shown = _examples(dialect, context.obj)
+        act({_from_here(REFERENCE_OUT): pages.render(dialect, shown)})
+        act({_from_here(LOG_OUT): {"every_message.log": examples.log(shown)}})
 
 
 @main.command("dictionary")
@@ -176,9 +179,9 @@ def _render(dialect: Dialect, package: str, command: str) -> dict[str, str]:
         raise _Failure(str(error)) from None
 
 
-def _reference(dialect: Dialect, spec: Path) -> dict[str, str]:
+def _examples(dialect: Dialect, spec: Path) -> dict[str, list[examples.Example]]:
     try:
-        return pages.render(dialect, examples.run(examples.load(dialect, spec)))
+        return examples.run(examples.load(dialect, spec))
     except SpecError as error:
         raise _Failure(str(error)) from None
 

@@ -7,10 +7,6 @@ import pytest
 import kalshi_fix_sansio
 from kalshi_fix_sansio import (
     DIALECT,
-    ENDPOINTS,
-    ENVIRONMENTS,
-    PRODUCTS,
-    SESSION_TYPES,
     AcceptQuoteStatus,
     AcceptQuoteStatusCode,
     ExecInst,
@@ -29,89 +25,12 @@ from kalshi_fix_sansio import (
     SubscriptionRequestType,
     TimeInForce,
 )
-from kalshi_fix_sansio.layout import FieldMember, Sender
-
-MSG_TYPES = [
-    "0",
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-    "8",
-    "9",
-    "A",
-    "AG",
-    "AI",
-    "D",
-    "F",
-    "G",
-    "R",
-    "S",
-    "U1",
-    "U2",
-    "U3",
-    "U7",
-    "U8",
-    "U9",
-    "UA",
-    "UB",
-    "UC",
-    "UE",
-    "UMS",
-    "UOG",
-    "UOH",
-    "V",
-    "W",
-    "X",
-    "Y",
-    "Z",
-    "b",
-    "e",
-    "f",
-    "j",
-    "q",
-    "r",
-]
 
 
 def test_the_public_surface_is_listed_once_and_there() -> None:
     names = kalshi_fix_sansio.__all__
     assert len(names) == len(set(names))
     assert [name for name in names if not hasattr(kalshi_fix_sansio, name)] == []
-
-
-def test_every_message_of_the_venue_is_there() -> None:
-    assert sorted(DIALECT.messages) == sorted(MSG_TYPES)
-    assert [m for m in DIALECT.messages if DIALECT.messages[m].admin] == ["A", "0", "1", "2", "3", "4", "5"]
-
-
-@pytest.mark.parametrize(
-    ("name", "port", "role", "resend", "products"),
-    [
-        ("KalshiNR", 8228, "orders", False, {"prediction", "margin"}),
-        ("KalshiDC", 8229, "orders", False, {"prediction", "margin"}),
-        ("KalshiRT", 8230, "orders", True, {"prediction", "margin"}),
-        ("KalshiPT", 8231, "orders", True, {"prediction"}),
-        ("KalshiRFQ", 8232, "orders", False, {"prediction"}),
-        ("KalshiMD", 8233, "market_data", False, {"prediction", "margin"}),
-    ],
-)
-def test_session_types(name: str, port: int, role: str, resend: bool, products: set[str]) -> None:
-    session_type = SESSION_TYPES[name]
-    assert (session_type.name, session_type.port, session_type.host_role) == (name, port, role)
-    assert (session_type.resend, session_type.reset_required) == (resend, not resend)
-    assert set(session_type.products) == products
-    assert set(session_type.comp_ids) == {name, "Kalshi"}
-    assert DIALECT.session_types[name] is session_type
-
-
-def test_hosts_and_products() -> None:
-    assert dict(PRODUCTS) == {"prediction": "KALSHI", "margin": "KALSHI_PERPS"}
-    assert set(ENVIRONMENTS) == {"production", "demo"}
-    assert len(ENDPOINTS) == len(ENVIRONMENTS) * len(PRODUCTS) * 2
-    assert ENDPOINTS["production", "prediction", "orders"] == "mm.fix.elections.kalshi.com"
-    assert ENDPOINTS["demo", "margin", "market_data"] == "margin-marketdata.fix.demo.kalshi.co"
 
 
 def test_the_dialect_runs_on_fixt() -> None:
@@ -162,53 +81,6 @@ def test_names_in_python() -> None:
         AcceptQuoteStatus(quote_id="q", accept_quote_status=0).accept_quote_status
         is AcceptQuoteStatusCode.ACCEPTED
     )
-
-
-@pytest.mark.parametrize(
-    ("tag", "unit"),
-    [
-        *((tag, "dollars or cents") for tag in (6, 31, 44, 132, 133)),
-        *((tag, "dollars") for tag in (137, 152, 270, 1704, 21009, 21030, 21031)),
-        (730, "cents"),
-        (38, "contracts"),
-        (108, "seconds"),
-        (20200, "hours"),
-    ],
-)
-def test_units(tag: int, unit: str) -> None:
-    assert DIALECT.fields[tag].unit == unit
-
-
-def test_moved_tags_are_still_read() -> None:
-    moved = {
-        member.name: member.legacy_tags
-        for layout in DIALECT.messages.values()
-        for member in layout.body.members
-        if isinstance(member, FieldMember) and member.legacy_tags
-    }
-    assert moved == {"SkipPendingExecReports": (21003,), "QuoteConfirmStatus": (297,)}
-
-
-@pytest.mark.parametrize(
-    ("msg_type", "product", "session", "sender", "allowed"),
-    [
-        ("D", "prediction", "KalshiNR", Sender.CLIENT, True),
-        ("D", "prediction", "KalshiDC", Sender.CLIENT, False),
-        ("D", "margin", "KalshiRT", Sender.CLIENT, True),
-        ("D", "prediction", "KalshiNR", Sender.VENUE, False),
-        ("q", "prediction", "KalshiRT", Sender.CLIENT, False),
-        ("R", "prediction", "KalshiRT", Sender.CLIENT, True),
-        ("R", "prediction", "KalshiRFQ", Sender.VENUE, True),
-        ("R", "margin", "KalshiRT", Sender.CLIENT, False),
-        ("8", "prediction", "KalshiDC", Sender.VENUE, True),
-        ("e", "margin", "KalshiMD", Sender.CLIENT, False),
-        ("2", "prediction", "KalshiPT", Sender.CLIENT, True),
-        ("2", "prediction", "KalshiNR", Sender.CLIENT, False),
-        ("A", "margin", "KalshiMD", Sender.VENUE, True),
-    ],
-)
-def test_where_messages_go(msg_type: str, product: str, session: str, sender: Sender, allowed: bool) -> None:
-    assert DIALECT.messages[msg_type].allowed(product, session, sender) is allowed
 
 
 def test_a_user_needs_little_to_place_an_order() -> None:

@@ -106,6 +106,16 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
     return found
 
 
+def log(examples: Mapping[str, list[Example]]) -> str:
+    """Return every example as the line of a log: session type, direction, message."""
+    lines = [
+        f"{example.session} {'->' if example.sender == 'client' else '<-'} {example.wire}\n"
+        for listed in examples.values()
+        for example in listed
+    ]
+    return "".join(lines)
+
+
 @attrs.define
 class _Reader:
     """Turns YAML into Python source."""
