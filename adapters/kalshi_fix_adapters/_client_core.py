@@ -169,11 +169,14 @@ class ClientCore(Connections):
             NotConnectedError: the client is not logged on.
             LocalProtocolError: or one of its kinds, as `Session.send` does.
         """
-        number = self._sendable().send(message, header_fields)
+        pump = self._sendable()
+        try:
+            number = pump.send(message, header_fields)
+        finally:
+            self._look_at(pump)
         self._watch.sent(message, self._clocks())
         if self._subscriptions is not None:
             self._subscriptions.sent(message, number)
-        self._deliver()
         return number
 
     def test_request(self) -> str:
@@ -182,9 +185,12 @@ class ClientCore(Connections):
         Raises:
             NotConnectedError: the client is not logged on.
         """
-        test_req_id = self._sendable().test_request()
+        pump = self._sendable()
+        try:
+            test_req_id = pump.test_request()
+        finally:
+            self._look_at(pump)
         self._watch.tested(test_req_id, self._clocks())
-        self._deliver()
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
@@ -263,5 +269,10 @@ class ClientCore(Connections):
             self._taken = False
             self._numbers.confirm()
             if self._pump is not None and self._pump.session.wants_close:
-                self._deliver()
-                self._wake()
+                self._look_at(self._pump)
+
+    def _look_at(self, pump: Pump) -> None:
+        """Take what the user's side made the session tell: a store that fails ends it."""
+        self._deliver()
+        if pump.session.wants_close:
+            self._wake()

@@ -15,7 +15,6 @@ from kalshi_fix_adapters._retries import Retries
 from kalshi_fix_adapters._subscriptions import Subscriptions
 from kalshi_fix_adapters._watch import Watch
 from kalshi_fix_adapters.connection_events import (
-    ClientEvent,
     ConnectFailed,
     Connecting,
     ConnectionEvent,
@@ -245,9 +244,6 @@ class Connections:
 
     def _tell(self, event: ConnectionEvent) -> None:
         self._queue.tell(event)
-        self._note(event)
-
-    def _note(self, event: ClientEvent) -> None:
         self._watch.event(event, self._clocks())
 
     def _deliver(self) -> None:
@@ -255,11 +251,12 @@ class Connections:
         pump = self._pump
         if pump is None:
             return
-        for event in pump.events():
+        events, now = pump.events(), self._clocks()
+        for event in events:
             self._queue.put(event)
-            self._note(event)
+            self._watch.event(event, now)
             self._act_on(event)
-        self._watch.state(pump.session.state, self._clocks())
+        self._watch.state(pump.session.state, now)
         self._watch_queue()
 
     def _act_on(self, event: Event) -> None:
@@ -293,7 +290,7 @@ class Connections:
         event = self._queue.judge(bounded=not self._leaving)
         if event is None:
             return
-        self._note(event)
+        self._watch.event(event, self._clocks())
         if self._pump is not None:
             self._pump.pause_reading(self._queue.paused)
         if not self._queue.paused:

@@ -53,6 +53,11 @@ _ADVICE = (
     ),
     _on("busy|rate limit|too many", "wait a little longer before every further try", Cure.TIME),
     _on(
+        "maintenance|unavailable|try again|shutting down",
+        "the venue is not ready for anybody; try again a little later",
+        Cure.TIME,
+    ),
+    _on(
         "sending ?time|clock",
         "set this machine's clock; it may be off by 30 seconds at most",
     ),

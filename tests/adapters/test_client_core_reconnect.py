@@ -17,7 +17,7 @@ from kalshi_fix_adapters.errors import (
     LogonRefusedError,
 )
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_sansio.errors import ConfigurationError, StoreError
+from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapClosed,
@@ -430,12 +430,39 @@ def test_a_store_that_fails_ends_the_client() -> None:
     store = Failing()
     stage = opened(plan("KalshiRT", store=store))
     store.broken = True
+    woken = stage.woken
     stage.core.send(order())
+    assert stage.woken > woken
     stage.run()
     events = stage.take()
     assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
+    assert only(events, OutcomesUnknown).request_ids == ("a1",)
     assert "the disk is full" in only(events, GaveUp).reason
     assert stage.core.over
+
+
+class Mute(MemoryStore):
+    broken = False
+
+    def record_sent(self, *arguments: Any) -> None:
+        if self.broken:
+            raise StoreError("the disk is gone")
+        super().record_sent(*arguments)
+
+
+@pytest.mark.parametrize("send", [lambda core: core.send(order()), lambda core: core.test_request()])
+def test_a_store_that_takes_no_number_ends_the_client(send: Any) -> None:
+    store = Mute()
+    stage = opened(plan("KalshiRT", store=store))
+    store.broken = True
+    woken = stage.woken
+    with pytest.raises(LocalProtocolError, match="nothing was sent"):
+        send(stage.core)
+    assert stage.woken > woken
+    stage.run()
+    events = stage.take()
+    assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
+    only(events, GaveUp)
 
 
 class Stuck(MemoryStore):

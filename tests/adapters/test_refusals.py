@@ -17,6 +17,8 @@ from kalshi_fix_sansio.events import CloseReason, SessionEnded
         ("API usage level is not allowed for FIX", "ask the venue to allow", Cure.ACTION),
         ("rate limit exceeded", "wait", Cure.TIME),
         ("FIX logon service busy; retry with backoff", "wait", Cure.TIME),
+        ("The exchange is down for maintenance", "not ready for anybody", Cure.TIME),
+        ("Service temporarily unavailable, try again", "not ready for anybody", Cure.TIME),
         ("SendingTime accuracy problem", "clock", Cure.ACTION),
         ("ResetSeqNumFlag must be Y", "ResetSeqNumFlag=Y", Cure.ACTION),
         ("HeartBtInt out of range", "heartbeat interval", Cure.ACTION),
