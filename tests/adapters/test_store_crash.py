@@ -7,10 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -65,28 +66,54 @@ def glimpsed(state: State) -> State:
 # --- the process dies
 
 
-@pytest.mark.parametrize("sync", ["full", "normal"])
-def test_a_process_killed_at_any_moment_leaves_every_step_that_it_told_of(tmp_path: Path, sync: str) -> None:
-    random, course, done, path = Random(4), Course(), 0, tmp_path / FILE
+@contextmanager
+def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
+    """Yield what starts a process that takes steps, after so many were done, and tells of each."""
     command = [sys.executable, "-m", "tests.adapters.store_steps", str(path), sync]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for kill in range(40):
+        told = process.stdout
+
+        def start(done: int) -> tuple[int, IO[str]]:
             print(done, file=process.stdin, flush=True)
-            victim = int(process.stdout.readline())
-            lines = [process.stdout.readline() for _ in range(random.randrange(1, 60))]
-            os.kill(victim, signal.SIGKILL)
-            lines += iter(process.stdout.readline, "dead\n")
-            told = int(lines[-1])
-            if kill % 2:
-                done = course.which(found(path), told, told + 1)
-            else:  # and leave it as it is to the next process
-                [done] = [n for n in (told, told + 1) if glimpsed(course.after(n)) == glimpse(path)]
+            return int(told.readline()), told
+
+        yield start
         process.stdin.close()
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_a_process_killed_at_any_moment_leaves_every_step_that_it_told_of(tmp_path: Path, sync: str) -> None:
+    random, course, done, path = Random(4), Course(), 0, tmp_path / FILE
+    with writing(path, sync) as start:
+        for kill in range(40):
+            victim, told = start(done)
+            lines = [told.readline() for _ in range(random.randrange(1, 60))]
+            os.kill(victim, signal.SIGKILL)
+            lines += iter(told.readline, "dead\n")
+            last = int(lines[-1])
+            if kill % 2:
+                done = course.which(found(path), last, last + 1)
+            else:  # and leave it as it is to the next process
+                [done] = [n for n in (last, last + 1) if glimpsed(course.after(n)) == glimpse(path)]
     assert done > 400
+
+
+def test_a_look_at_a_store_that_is_being_written_sees_one_moment_of_it(tmp_path: Path) -> None:
+    course, path = Course(), tmp_path / FILE
+    with writing(path, "normal") as start:
+        victim, told = start(0)
+        seen = []
+        for _ in range(50):
+            told.readline()
+            seen.append(glimpse(path))
+        os.kill(victim, signal.SIGKILL)
+        *_, last = iter(told.readline, "dead\n")
+    true = [glimpsed(course.after(number)) for number in range(int(last) + 2)]
+    assert all(each in true for each in seen)
 
 
 # --- the machine goes dark

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -298,6 +300,18 @@ def test_the_file_stays_small_however_many_messages_go_through(tmp_path: Path) -
     assert max(sizes) < 6_000_000
     assert max(sizes[2:]) <= sizes[1] * 1.1
     assert size() < 600_000
+
+
+def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) -> None:
+    with opened(tmp_path, sync="normal", max_messages=10) as store:
+        for count in (3000, 2000):
+            for _ in range(count // 10):
+                send(store, 10)
+                store.commit()
+            with closing(sqlite3.connect(store.path)) as database:
+                [rows] = database.execute("SELECT count(*) FROM sent").fetchone()
+            assert rows < 300
+            store.reset()
 
 
 # --- one process at a time
