@@ -58,7 +58,8 @@ class LoggedOn:
     heart_bt_int: int
     """Seconds, as agreed."""
     reset: bool
-    """Whether both directions restarted at MsgSeqNum 1."""
+    """Whether both directions restarted at MsgSeqNum 1: now, or in a process that died before this was
+    confirmed. What the peer sent before that and was not taken care of does not come again."""
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from kalshi_fix_sansio._generated import OrderCancelReject
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, GapDetected, LoggedOn, MessageReceived, SessionEnded
-from kalshi_fix_sansio.session import State
+from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import Wired, established, kinds, of_type, order, pair
 
 BOTH = pytest.mark.parametrize("role", Role)
@@ -147,3 +147,18 @@ def test_an_abort_meanwhile_says_goodbye(role: Role) -> None:
     wired.session.abort(wired.clock.now, "enough")
     (logout,) = wired.sent()
     assert logout.text == "enough"
+
+
+def test_a_reset_that_the_user_was_never_told_of_is_told_by_the_next_process() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
+    both.connect()
+    both.client.confirm()
+    both.venue.reset(both.clock.now)
+    both.settle()
+    assert [event.reset for event in of_type(both.client_events, LoggedOn)] == [False, True]
+    for expected in (True, False):
+        again = pair(client_store=stores[0], venue_store=stores[1])
+        again.connect()
+        assert [event.reset for event in of_type(again.client_events, LoggedOn)] == [expected]
+        again.client.events()

@@ -130,7 +130,8 @@ class Core:
         """Begin the session proper: the handshake is complete."""
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
-        self.tell(LoggedOn(logon, heart_bt_int, reset))
+        self.tell(LoggedOn(logon, heart_bt_int, reset or self.ledger.restart_untold))
+        self.ledger.restart_untold = False
 
     def permit(self, what: Input) -> None:
         """Raise LocalProtocolError unless the caller may do this in the present state."""

@@ -44,6 +44,7 @@ class Ledger:
         "expected",
         "marks",
         "open",
+        "restart_untold",
         "store",
     )
 
@@ -51,6 +52,8 @@ class Ledger:
         self.store = store
         self.expected = store.next_incoming
         """MsgSeqNum expected next from the peer."""
+        self.restart_untold = _begins(store)
+        """Whether the numbers may have restarted in a process that died before its user knew."""
         self.broken = False
         """Whether the store has failed."""
         self.marks: list[int] = []
@@ -171,6 +174,7 @@ class Ledger:
             return
         self.store = store
         self.expected = store.next_incoming
+        self.restart_untold = _begins(store)
         self.broken = False
         self._counting = True
         self._unsaved = self._stale = False
@@ -278,6 +282,11 @@ class Ledger:
         self.open[request.request_id] = request
         if request.seq_num:
             self._by_number[request.seq_num] = request.request_id
+
+
+def _begins(store: MessageStore) -> bool:
+    """Say whether nothing of the peer's was taken care of since the numbers began, not even its Logon."""
+    return store.next_incoming == 1 < store.next_outgoing
 
 
 def ids_of(requests: Iterable[OpenRequest]) -> tuple[str, ...]:
