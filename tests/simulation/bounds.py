@@ -13,7 +13,7 @@ HEARTBEAT_MARGIN = 0.2
 """Seconds beyond HeartBtInt: four times what the simulated driver is late for a timer at most."""
 MAX_MESSAGE = 4096
 MAX_UNSENT = 8192
-MAX_HELD = 25
+MAX_HELD = 8
 MAX_EVENTS = 60
 MAX_RECORD = 20
 MAX_OPEN = 40

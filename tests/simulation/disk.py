@@ -22,8 +22,9 @@ LAZY = frozenset({"advance", "settle", "forget"})
 class Disk:
     """What survives of one side's store."""
 
-    def __init__(self, *, synced: bool, keep: int) -> None:
+    def __init__(self, *, synced: bool, keep: int, eager: bool = False) -> None:
         self.keep = keep
+        self.eager = eager
         self.log: list[Entry] = []
         self.marks: list[int] = [0]
         """Lengths of `log` after each commit."""
@@ -117,6 +118,8 @@ class DiskStore(MemoryStore):
     def advance_incoming(self, next_incoming: int) -> None:
         self._check("advance")
         self._record("advance", next_incoming)
+        if self._disk.eager and all(name in LAZY for name, _ in self._pending):
+            self.commit()
 
     def reset(self, *, unanswered: bool = False) -> None:
         self._record("reset", unanswered)

@@ -63,28 +63,36 @@ def draw(seed: int) -> Schedule:
     kinds = list(_SHAPES)
     weights = [WEIGHTS.get(kind, 1.0) for kind in kinds]
     chosen = random.choices(kinds, weights, k=random.randrange(1, 7))
-    faults = [_fault(random, random.choice(chosen), beat, calm) for _ in range(random.randrange(1, 15))]
+    when = _storm(random, calm) if random.random() < 0.5 else lambda: random.uniform(0.0, calm)
+    faults = [_fault(random, random.choice(chosen), beat, when()) for _ in range(random.randrange(1, 15))]
     return Schedule(
         seed=seed,
         session=random.choice(SESSIONS),
         heart_bt_int=beat,
         calm=calm,
         orders=random.choice([0, 10, 30]),
-        reports=random.choice([0, 10, 30]),
+        reports=random.choice([0, 10, 30, 60]),
         explicit=random.random() < 0.6,
+        pace=random.choice([0.0, 0.0, 0.0, 0.1, 1.0]),
         resend_orders=random.random() < 0.3,
         next_expected=random.random() < 0.25,
         strict=random.random() < 0.7,
         keep=random.choice([5, 30, 1000, 1000]),
         page=random.choice([1, 600, 2048, 256 * 1024]),
         sqlite=random.random() < SQLITE_SHARE,
+        eager=random.random() < 0.5,
         synced=random.random() >= UNSYNCED_SHARE,
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
     )
 
 
-def _fault(random: Random, kind: Kind, beat: int, calm: float) -> Fault:
-    at = round(random.uniform(0.0, calm), 3)
+def _storm(random: Random, calm: float) -> Callable[[], float]:
+    """Draws times close to one another, so that faults meet."""
+    center, width = random.uniform(0.0, calm), random.choice([0.3, 3.0, 15.0])
+    return lambda: min(max(random.gauss(center, width), 0.0), calm)
+
+
+def _fault(random: Random, kind: Kind, beat: int, at: float) -> Fault:
     seconds, number = _SHAPES[kind](random, beat)
     side = Side.VENUE if kind in {Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE} else random.choice(list(Side))
-    return Fault(at, kind, Side.CLIENT if kind is Kind.RESTART else side, round(seconds, 3), number)
+    return Fault(round(at, 3), kind, Side.CLIENT if kind is Kind.RESTART else side, round(seconds, 3), number)

@@ -107,9 +107,9 @@ class Process(ABC):
         self._doomed: Point | None = None
         self._taking_at: float | None = None
         self.slow_until = 0.0
-        self.pace = 0.0
+        self.pace = world.schedule.pace
         """Seconds between two events that the user takes; 0 for at once."""
-        self.pace_until = 0.0
+        self.pace_until = world.schedule.calm
 
     # Living
 
@@ -312,7 +312,7 @@ class Process(ABC):
     def slow_down(self, seconds: float, pace: float) -> None:
         """Take nothing for a while, then one by one."""
         self.slow_until = self.world.now + seconds
-        self.pace, self.pace_until = pace, self.slow_until + seconds
+        self.pace = max(pace, self.world.schedule.pace)
         self.after(seconds, self._wake_user)
 
     def _wake_user(self) -> None:

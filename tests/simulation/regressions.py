@@ -83,4 +83,17 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(9.0, Kind.FREEZE, Side.VENUE, 74.0),),
     ),
+    "a restart of the numbers that a crash keeps from the user": Schedule(
+        seed=1782,
+        heart_bt_int=30,
+        calm=5.3,
+        orders=0,
+        reports=0,
+        pace=1.0,
+        faults=(
+            Fault(3.9, Kind.CRASH, Side.CLIENT),
+            Fault(4.2, Kind.RESET, Side.CLIENT),
+            Fault(4.3, Kind.CRASH, Side.VENUE),
+        ),
+    ),
 }

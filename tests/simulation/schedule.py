@@ -121,6 +121,8 @@ class Schedule:
     """Messages that the venue sends unasked, besides bursts."""
     explicit: bool = True
     """Whether users confirm event by event (SessionConfig.explicit_confirm)."""
+    pace: float = 0.0
+    """Seconds that users take for each event, where they confirm one by one."""
     resend_orders: bool = False
     """Whether the client's resend policy allows everything instead of the default."""
     next_expected: bool = False
@@ -133,6 +135,8 @@ class Schedule:
     """Bytes at which a resend pauses."""
     sqlite: bool = False
     """Whether both sides use the store on SQLite instead of the simulated disk."""
+    eager: bool = False
+    """Whether a store writes at once what it need not commit before bytes leave, as the one on SQLite does."""
     synced: bool = True
     """Whether a commit is a sync too, so that a power loss loses nothing committed."""
     faults: tuple[Fault, ...] = ()

@@ -11,7 +11,18 @@ import attrs
 from tests.simulation.run import Result, run
 from tests.simulation.schedule import Fault, Schedule
 
-_SETTINGS = ("explicit", "resend_orders", "next_expected", "strict", "keep", "page", "sqlite", "synced")
+_SETTINGS = (
+    "explicit",
+    "pace",
+    "resend_orders",
+    "next_expected",
+    "strict",
+    "keep",
+    "page",
+    "sqlite",
+    "eager",
+    "synced",
+)
 BUDGET = 600
 """Runs that one failure is worth."""
 

@@ -57,7 +57,7 @@ class Venue(Process):
 
     def _admit(self, connection: Connection) -> None:
         """Decide about a Logon."""
-        if connection.closed or connection.ended is not None:
+        if connection.closed or connection.session.wants_close:
             return
         text = self.world.refusal()
         if text is None and self.seat is not None:

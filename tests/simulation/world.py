@@ -184,8 +184,10 @@ class World:
         return next(self._connections)
 
     def _disk(self, side: Side) -> Disk | SqliteDisk:
-        kind = SqliteDisk if self.schedule.sqlite else Disk
-        return kind(synced=self.schedule.synced, keep=self.schedule.keep)
+        schedule = self.schedule
+        if schedule.sqlite:
+            return SqliteDisk(synced=schedule.synced, keep=schedule.keep)
+        return Disk(synced=schedule.synced, keep=schedule.keep, eager=schedule.eager)
 
     def dial(self) -> Link | None:
         """Connect to the venue, if it listens."""
@@ -325,7 +327,7 @@ class World:
                 raise Violation("unsettled", "; ".join(self._leftovers()))
             self.at(self.now + 1.0, self._watch)
         else:
-            self.at(self.now + 2.2 * self.schedule.heart_bt_int, self._settle)
+            self.at(self.now + 2.5 * self.schedule.heart_bt_int + 1, self._settle)
 
     def _settle(self) -> None:
         if self._leftovers():
