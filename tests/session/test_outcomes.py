@@ -304,7 +304,7 @@ def test_a_request_forgotten_in_the_middle_of_a_resend_is_named(monkeypatch: pyt
     assert wired.receive(wired.peer.message("2", "7=2|16=0|")) == []
     send(wired, "a4", "a5")
     wired.session.data_to_send()
-    rejected, told = wired.wait(0)
+    told, rejected = wired.wait(0)
     assert isinstance(rejected, MessageRejected)
     assert isinstance(told, OutcomesUnknown)
     assert (told.request_ids, told.why) == (("a2",), Uncertainty.NOT_RESENT)

@@ -289,3 +289,18 @@ def test_what_is_forgotten_while_nobody_asked_is_left_to_be_asked_for(
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     assert wired.wait(0) == []
     assert wired.sent() == []
+
+
+def test_who_asked_for_what_is_still_kept_is_served_though_more_was_asked_for_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wired = long_resend(monkeypatch)
+    wired.receive(wired.peer.message("2", "7=2|16=4|"))
+    for number in (5, 6):
+        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+    assert [line[1] for line in script(wired)] == [2, 5, 6]
+    events = wired.receive(wired.peer.message("2", "7=5|16=6|"))
+    while more := script(wired):
+        assert [line[:2] for line in more] in ([("OrderCancelReject", 5)], [("OrderCancelReject", 6)])
+        events += wired.wait(0)
+    assert events == [ResendServed(5, 6, 2)]

@@ -50,6 +50,7 @@ class Recovery:
         "_refusals",
         "_request_number",
         "_search",
+        "_searched_from",
         "_sent_before",
         "_skip_to",
         "_skip_why",
@@ -71,6 +72,8 @@ class Recovery:
         self._refusals = 0
         """How many times the peer refused all that was missing."""
         self._search: Search | None = None
+        self._searched_from = 0
+        """The first number that was missing when the search began."""
         self._suspected = False
         """Whether a Reject came that may have meant our ResendRequest, and does not say so."""
         self._sent_before = 0
@@ -160,7 +163,7 @@ class Recovery:
         if self._core.state is not State.RECOVERING:
             self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
-        if self._search is not None and expected < self._search.low:
+        if self._search is not None and expected == self._searched_from:
             return
         if expected <= self._asked_to and self._search is None:
             self._wait(now)
@@ -205,7 +208,8 @@ class Recovery:
     def refused(self, now: Instant) -> None:
         """Look for what the peer still has of what it refused to resend; all that is before it is lost.
 
-        A peer that goes on refusing what it has just served is not asked for ever.
+        Why it refused a range is not sure, so its first message is asked for as well. A peer that goes on
+        refusing what it has just served is not asked for ever.
         """
         search = self._search
         self._suspected = False
@@ -214,8 +218,10 @@ class Recovery:
         else:
             self._refusals += 1
             end = self._asked_to + 1
-            hopeless = self._refusals > self._core.config.resend_attempts
-            search = self._search = Search(end if hopeless else self._core.ledger.expected + 1, end)
+            begin = self._searched_from = self._core.ledger.expected
+            if begin == self._asked_to or self._refusals > self._core.config.resend_attempts:
+                begin = end
+            search = self._search = Search(begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
@@ -225,10 +231,11 @@ class Recovery:
             self._repeat(now)
             return
         self._search = None
-        last = self._request_number
+        last, refusals = self._request_number, self._refusals
         self.skip(search.low, Skip.LOST)
         self.settle(now)
         if self._core.state is State.RECOVERING and self._request_number == last:
+            self._refusals = refusals
             self._repeat(now)
 
     def forget(self) -> None:
@@ -270,5 +277,6 @@ class Recovery:
     def _wait(self, now: Instant) -> None:
         """Give a resend that makes progress new time."""
         self._suspected = False
+        self._refusals = 0
         self._attempts = 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -133,11 +133,20 @@ class Resender:
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
         """Resend no more, because meanwhile the store has forgotten what comes next: a gap fill in its place
-        would pass for nothing lost. Whoever asked is refused, as if it asked now; who did not ask will."""
+        would pass for nothing lost. Whoever asked is refused, as if it asked now; who did not ask will.
+
+        One that asked last, and for what is still kept, is served from there.
+        """
         self.forget()
-        if job.request is not None:
-            self._core.reject(job.request, (problem,), now)
-            self._give_up_between(job.position, self._core.store.oldest_kept)
+        request: Any = job.request
+        if request is None:
+            return
+        oldest = self._core.store.oldest_kept
+        self._give_up_between(job.position, oldest)
+        if request.begin_seq_no < oldest:
+            self._core.reject(request, (problem,), now)
+        else:
+            self._start(request.begin_seq_no, job.end, request, now)
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page is due."""
