@@ -20,9 +20,9 @@ import pytest
 from kalshi_fix_adapters import _io_thread
 from kalshi_fix_adapters._client_core import ClientCore
 from kalshi_fix_adapters._io_thread import IoThread
-from kalshi_fix_adapters.blocking import Client, order_entry
+from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
-from kalshi_fix_adapters.connection_events import ClientEvent, Disconnected
+from kalshi_fix_adapters.connection_events import ClientEvent, Disconnected, Resubscribed
 from kalshi_fix_adapters.errors import (
     ClientTimeoutError,
     ConnectionFailedError,
@@ -32,7 +32,16 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.plan import ClientConfig, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.tls import Plaintext
-from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrdType, Side
+from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDReqSymbol,
+    NewOrderSingle,
+    OrdType,
+    Side,
+)
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
@@ -403,6 +412,20 @@ def wait_for_logon(client: Client) -> None:
     for _ in client.events(LONG):
         if client.is_logged_on:
             return
+
+
+def test_a_book_watcher_is_subscribed_again() -> None:
+    wanted = MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=SYMBOL)])
+    with Sandbox((ME,)) as sandbox, market_data(**options(sandbox, "KalshiMD")) as client:
+        client.send(wanted)
+        assert isinstance(next(client.messages(LONG)), MarketDataSnapshotFullRefresh)
+        with sandbox.server.down():
+            next_of(client, Disconnected)
+        assert next_of(client, Resubscribed).request == wanted
+        snapshot = next(client.messages(LONG))
+        assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
+        assert snapshot.symbol == SYMBOL
+        assert snapshot.md_entries
 
 
 def test_a_venue_that_stays_away_is_left_at_once() -> None:

@@ -53,6 +53,7 @@ def logon(
                 port=port,
                 tls=_security(ca_file, pin, server_name, plaintext),
                 timeout=timeout,
+                reconnect=None,
             ),
         )
         with Client(plan) as client:

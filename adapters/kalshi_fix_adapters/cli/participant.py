@@ -78,7 +78,7 @@ class Participant:
         self.venue = plan.config.session_type.name
         ear = _Ear()
         self._wires = ear.wires
-        self._client = Client(attrs.evolve(plan, observer=ear))
+        self._client = Client(attrs.evolve(plan, observer=ear, reconnect=None))
         self._tell = tell
 
     @contextmanager
