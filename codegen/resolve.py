@@ -7,7 +7,7 @@ from pathlib import Path
 from codegen import elements, model
 from codegen.context import Context, flag, maps, text
 from codegen.errors import Mistakes
-from codegen.load import Entry, load
+from codegen.load import Entry, Source, load
 from codegen.members import Blocks, nested_fields
 from codegen.model import Location
 from codegen.naming import FIX_NAME, is_class_name
@@ -26,7 +26,15 @@ def load_dialect(folder: Path) -> model.Dialect:
     Raises:
         SpecError: with everything that is wrong, each with file, line and what to do.
     """
-    source = load(folder)
+    return resolve(load(folder))
+
+
+def resolve(source: Source) -> model.Dialect:
+    """Check and resolve a dialect that was read.
+
+    Raises:
+        SpecError: with everything that is wrong, each with file, line and what to do.
+    """
     mistakes = Mistakes()
     context = Context(source, mistakes)
     products = elements.products(context)

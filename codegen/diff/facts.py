@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import attrs
 
@@ -284,6 +284,7 @@ def _in(environment: str) -> str:
     return f" in {environment}" if environment else ""
 
 
+@lru_cache(maxsize=100_000)
 def folded(name: str) -> str:
     """A name without case and punctuation: `Order Cancel/Replace` and `OrderCancelReplace` are one."""
     return "".join(c for c in name.lower() if c.isalnum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeVar
 
 import attrs
@@ -15,7 +15,7 @@ from codegen.model import Location
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 
-_Said = TypeVar("_Said")
+_Said = TypeVar("_Said", bound=Fact)
 
 
 @attrs.frozen
@@ -74,6 +74,12 @@ class Evidence:
     covered: frozenset[str]
     """The manifest's sources that were given."""
     view: View
+    _by_kind: dict[type[object], list[Fact]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        for reading in self.readings:
+            for fact in reading.facts:
+                self._by_kind.setdefault(type(fact), []).append(fact)
 
     @property
     def name(self) -> str:
@@ -92,12 +98,7 @@ class Evidence:
 
     def said(self, kind: type[_Said]) -> list[_Said]:
         """Every fact of a kind, file by file."""
-        return [fact for reading in self.readings for fact in reading.facts if isinstance(fact, kind)]
-
-    def facts(self) -> Iterator[Fact]:
-        """Every fact."""
-        for reading in self.readings:
-            yield from reading.facts
+        return [fact for fact in self._by_kind.get(kind, ()) if isinstance(fact, kind)]
 
     def expects(self, sources: str) -> bool:
         """Whether an element with these sources should be found here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 
 OPEN, CLOSE = "\x01", "\x02"
 """What stands around the content of a code span in `marked` text."""
@@ -24,6 +25,7 @@ _PRIVATE = 0xE000
 """Escaped characters are moved to the private use area, so that they do not count as markup."""
 
 
+@lru_cache(maxsize=100_000)
 def marked(text: str) -> str:
     """Return the text without markup, code spans between OPEN and CLOSE."""
     text = _COMMENT.sub("", text)

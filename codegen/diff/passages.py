@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -74,8 +74,8 @@ def _passage(line: int, last: int, text: str) -> Passage:
 
 
 def key_of(reading: Reading) -> str:
-    """Under which name a file is kept: the page's, or `dictionary`."""
-    return reading.page or reading.kind
+    """Under which name a file is kept: the page's, or `dictionary` with the file's."""
+    return reading.page or f"{DICTIONARY} {Path(reading.file).stem}"
 
 
 def reviewed(view: View) -> dict[str, list[str]]:
@@ -114,8 +114,8 @@ def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], view: Vie
 def _is_about(evidence: Evidence, key: str) -> bool:
     """Whether a file that was read is of the same kind and product."""
     if not evidence.is_pages:
-        return key == DICTIONARY
-    return key != DICTIONARY and (evidence.view.product_of_page(key) or "") == evidence.product
+        return key.startswith(DICTIONARY)
+    return not key.startswith(DICTIONARY) and (evidence.view.product_of_page(key) or "") == evidence.product
 
 
 def _is_given(evidence: Evidence, key: str) -> bool:
@@ -184,9 +184,11 @@ def _finding(evidence: Evidence, place: Place, key: str, said: str, text: str) -
     return evidence.finding(UNREVIEWED, "page", key, said, text, [place], [edit], group="unreviewed")
 
 
-def write(readings: Iterable[Reading], view: View) -> Path:
+def write(readings: Sequence[Reading], view: View) -> Path:
     """Keep that these sources have been read, as they are now; return the file."""
     known = {key: " ".join(prints) for key, prints in reviewed(view).items()}
+    if any(each.kind == DICTIONARY for each in readings):
+        known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
     path = view.folder / FILE
     path.write_text(

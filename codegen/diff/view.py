@@ -17,7 +17,7 @@ from codegen.load import Source, load
 from codegen.model import Location
 from codegen.nodes import Map
 from codegen.presence import Place, presence_at
-from codegen.resolve import load_dialect
+from codegen.resolve import resolve
 
 SENDERS = ("client", "venue")
 PAGE = "page"
@@ -79,9 +79,9 @@ class View:
     """A spec folder, resolved, and the locations of what the resolved model has none for."""
 
     def __init__(self, folder: Path) -> None:
-        """Read and resolve the folder; raises SpecError as `load_dialect` does."""
-        self.dialect = load_dialect(folder)
+        """Read and resolve the folder; raises SpecError where it is not sound."""
         self.source: Source = load(folder)
+        self.dialect = resolve(self.source)
         self.folder = folder
         self.fields = {field.tag: field for field in self.dialect.fields}
         self.by_name = {field.name: field for field in self.dialect.fields}

@@ -1,0 +1,119 @@
+"""The made-up dialect of `pier` with its pages and dictionary: copies to revise, and their findings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from codegen import dictionary
+from codegen.diff import compare, findings, known, passages, sources
+from codegen.diff.facts import Vocabulary
+from codegen.diff.findings import Finding
+from codegen.diff.view import View
+from codegen.resolve import load_dialect
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[2]
+SPEC = HERE / "pier"
+PAGES = HERE / "pages"
+
+Told = tuple[str, str, str, str]
+"""Kind, element, address and what the source says."""
+
+
+class Scratch:
+    """Copies of the spec and of both kinds of sources, which agree until one is edited."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spec = folder / SPEC.relative_to(REPOSITORY)
+        self.pages = folder / "pages"
+        self.dictionary = folder / "dictionary"
+        shutil.copytree(SPEC, self.spec)
+        shutil.copytree(REPOSITORY / "spec" / "fixt11", folder / "spec" / "fixt11")
+        shutil.copytree(PAGES, self.pages)
+        self.dictionary.mkdir()
+        for name, text in _dictionaries().items():
+            (self.dictionary / name).write_text(text, encoding="utf-8")
+        self._view: tuple[list[int], View] | None = None
+
+    @property
+    def view(self) -> View:
+        """The spec as it is now, read anew where it was edited; the original where it is as that."""
+        files = sorted(self.spec.rglob("*.yaml"))
+        texts = {path.relative_to(self.spec): path.read_text(encoding="utf-8") for path in files}
+        if texts == _originals():
+            return original()
+        edits = [path.stat().st_mtime_ns for path in files]
+        if self._view is None or self._view[0] != edits:
+            self._view = edits, View(self.spec)
+        return self._view[1]
+
+    def edit(self, path: Path, old: str, new: str) -> None:
+        """Change one place of a file."""
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def revise(self, folder: Path, edits: Iterable[tuple[str, str, str]]) -> None:
+        """Change places of files of a folder."""
+        for name, old, new in edits:
+            self.edit(folder / name, old, new)
+
+    def diff(self, *paths: Path, product: str | None = None) -> list[Finding]:
+        """What is left to do."""
+        view = self.view
+        given = sources.gather(paths, view, product)
+        evidence = findings.evidence_of(given, view, product)
+        left, _ = known.settle(compare.compare(evidence), known.read(view), evidence)
+        left += passages.compare(evidence, left, view)
+        return findings.merged(left, view.products)
+
+    def diff_pages(self) -> list[Finding]:
+        """What is left to do by the pages."""
+        return self.diff(self.pages)
+
+    def diff_dictionary(self) -> list[Finding]:
+        """What is left to do by the dictionary, which is of one product."""
+        return self.diff(self.dictionary, product="freight")
+
+
+@cache
+def _originals() -> dict[Path, str]:
+    return {path.relative_to(SPEC): path.read_text(encoding="utf-8") for path in sorted(SPEC.rglob("*.yaml"))}
+
+
+@cache
+def original() -> View:
+    """The spec as it is in the repository."""
+    return View(SPEC)
+
+
+@cache
+def _dictionaries() -> dict[str, str]:
+    """The dictionary that agrees with the spec."""
+    return dictionary.render(load_dialect(SPEC), "freight")
+
+
+def told(found: Iterable[Finding]) -> set[Told]:
+    """The findings without their texts."""
+    return {(each.kind, each.element, each.address, each.said) for each in found}
+
+
+def where(finding: Finding) -> list[str]:
+    """The places of a finding, by file name and line."""
+    return [f"{Path(place.file).name}:{place.line}" for place in finding.places]
+
+
+def line_of(path: Path, needle: str) -> int:
+    """The line in which a passage that stands once begins."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(needle) == 1, f"{needle!r} stands {text.count(needle)} times in {path.name}"
+    return text[: text.index(needle)].count("\n") + 1
+
+
+def vocabulary() -> Vocabulary:
+    """The names that the dialect knows."""
+    return original().vocabulary

@@ -1,0 +1,188 @@
+"""The command: its exit status, what it prints, and how it finds out what a source is about."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from codegen.cli import main
+from codegen.diff import sources
+from codegen.diff.sources import SourceError
+from tests.codegen.diff.pier_dialect import PAGES, SPEC, Scratch, line_of, original
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    return Scratch(tmp_path)
+
+
+def run(spec: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["--spec", str(spec), "diff", *(str(each) for each in arguments)])
+
+
+def test_nothing_left_to_do(scratch: Scratch) -> None:
+    result = run(scratch.spec, scratch.pages)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "116 facts read from 7 files; nothing left to do.\n"
+
+
+def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
+    result = run(scratch.spec, scratch.pages)
+    assert result.exit_code == 1
+    line = line_of(scratch.spec / "messages/bookings.yaml", "Length:")
+    write = (
+        f"{scratch.spec}/messages/bookings.yaml:{line}: `Length` of BookingRequest: `optional`, perhaps with"
+    )
+    assert result.stdout.splitlines() == [
+        "Different: the sources and the spec disagree (1)",
+        "",
+        "* BookingRequest: Length (9003) is optional, in the spec required [freight]",
+        f"    said at   {page}:{line_of(page, '| 9003 |')}",
+        f"    write at  {write} `required_when`",
+        '    or keep   - {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}',
+        "",
+        "116 facts read from 7 files; 1 left to do.",
+    ]
+
+
+def test_the_same_as_json(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
+    result = run(scratch.spec, "--json", page)
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert content["read"] == [{"file": page.as_posix(), "facts": 31}]
+    assert content["kept"] == 0
+    (finding,) = content["findings"]
+    assert finding["keep"] == '- {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}'
+    assert {
+        key: finding[key] for key in ("kind", "element", "address", "says", "products", "sources", "places")
+    } == {
+        "kind": "different",
+        "element": "member",
+        "address": "BookingRequest.Length",
+        "says": "optional",
+        "products": ["freight"],
+        "sources": ["bookings"],
+        "places": [{"file": page.as_posix(), "line": line_of(page, "| 9003 |")}],
+    }
+    (edit,) = finding["edits"]
+    assert edit["file"].endswith("messages/bookings.yaml")
+
+
+def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
+    scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
+    scratch.edit(scratch.pages / "pier/sessions.md", "**PierBK only.**", "**PierBK and PierTD only.**")
+    lines = run(scratch.spec, scratch.pages).stdout.splitlines()
+    entries = [line.partition("or keep   ")[2] for line in lines if "or keep   -" in line]
+    assert len(entries) == 2
+    kept = "".join(f"  {entry}\n" for entry in entries)
+    (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
+    result = run(scratch.spec, scratch.pages)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "116 facts read from 7 files; 2 differ on purpose; nothing left to do.\n",
+    )
+
+
+def test_what_cannot_be_read_is_left_to_do(scratch: Scratch) -> None:
+    scratch.edit(scratch.pages / "pier/bookings.md", "| 9003 | Length ", "| 9003-9005 | Length ")
+    result = run(scratch.spec, scratch.pages / "pier/bookings.md")
+    assert result.exit_code == 1
+    assert "could not read: `9003-9005` is no tag" in result.stdout
+
+
+def test_every_fact_on_demand() -> None:
+    result = run(SPEC, "--facts", PAGES / "pier/tides.md")
+    assert result.exit_code == 0
+    lines = [line.rpartition("tides.md:")[2] for line in result.stdout.splitlines()]
+    assert lines == [
+        "6: mention of session PierTD",
+        "8: message T1 Tide Request",
+        "8: mention of message T1",
+        "12: member T1 9006 Until UTCTimestamp N",
+        "14: message T2 Tide Report",
+        "14: mention of message T2",
+        "18: member T2 9020 NoTides Integer Y",
+        "19: member T2 9021 TideKind Char Y inside 9020",
+        "19: codes of 9021 in T2: H=High, L=Low",
+        "20: member T2 9022 TideLevel Decimal Y inside 9020",
+        " 10 facts about freight (1 codes, 4 member, 3 mention, 2 message)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "---\nurl: https://pier.example.org/pier-tours/fees?x=1\n---\n# Fees\n",
+            ("pier-tours/fees", "tours"),
+        ),
+        (
+            "# Fees\n\nSee [bookings](/pier-tours/bookings) and [tides](https://pier.example.org/pier-tours/x).\n",
+            ("pier-tours/page", "tours"),
+        ),
+        ("# Fees\n\nConnect to tides.fix.pier.example.org.\n", ("pier/page", "freight")),
+    ],
+)
+def test_the_product_of_a_page_by_what_it_says(
+    content: str, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(content, encoding="utf-8")
+    (reading,) = sources.gather([page], original(), None).readings
+    assert (reading.page, reading.product) == expected
+
+
+@pytest.mark.parametrize("name", ["pier-tours/page.mdx", "later/pier-tours/page.md", "tours/page.md"])
+def test_the_product_of_a_page_by_where_it_lies(name: str, tmp_path: Path) -> None:
+    page = tmp_path / name
+    page.parent.mkdir(parents=True)
+    page.write_text("# Fees\n", encoding="utf-8")
+    (reading,) = sources.gather([tmp_path], original(), None).readings
+    assert (reading.page, reading.product) == ("pier-tours/page", "tours")
+
+
+def test_the_product_of_a_page_can_be_said(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Fees\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="about which product"):
+        sources.gather([page], original(), None)
+    (reading,) = sources.gather([page], original(), "tours").readings
+    assert (reading.page, reading.product) == ("pier-tours/page", "tours")
+
+
+def test_what_cannot_be_used_ends_with_2(tmp_path: Path, scratch: Scratch) -> None:
+    (tmp_path / "page.md").write_text("# Fees\n", encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("Fees", encoding="utf-8")
+    (tmp_path / "latin.md").write_bytes("# Gebühren\n".encode("latin-1"))
+    (tmp_path / "empty").mkdir()
+    lines = {
+        ("page.md",): "about which product? say --product freight or tours",
+        ("notes.txt",): "neither a page (.md, .mdx) nor a dictionary (.xml)",
+        ("latin.md",): "is not UTF-8",
+        ("empty",): "there is no page (.md, .mdx) or dictionary (.xml) in it",
+        ("page.md", "--product", "planes"): "choose one of freight, tours",
+        ("nothing.md",): "does not exist",
+        (): "Missing argument",
+    }
+    for (*names,), line in lines.items():
+        result = run(SPEC, *(tmp_path / name if "." in name or name == "empty" else name for name in names))
+        assert result.exit_code == 2, names
+        assert line in result.stderr
+        assert result.stdout == ""
+    (scratch.spec / "fields.yaml").write_text("fields: 3\n", encoding="utf-8")
+    assert run(scratch.spec, scratch.pages).exit_code == 2
+
+
+def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    path.write_text("<fix>\n<fields>", encoding="utf-8")
+    result = run(SPEC, path)
+    assert result.exit_code == 1
+    assert f"said at   {path}:2" in result.stdout

@@ -1,0 +1,448 @@
+"""What a comparison tells and what it does not: absence, moves, and differences that are kept on purpose."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codegen.diff.report import text
+from codegen.errors import SpecError
+from tests.codegen.diff.pier_dialect import Scratch, line_of, told, where
+
+SPARE = """
+<component name='Seals'>
+ <group name='NoSeals' required='N'>
+  <field name='LotName' required='Y'/>
+ </group>
+</component>
+"""
+"""A component that no message of the dictionary uses."""
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    return Scratch(tmp_path)
+
+
+def without_section(path: Path, heading: str) -> None:
+    """Take a section of the second level out of a page."""
+    page = path.read_text(encoding="utf-8")
+    cut = re.sub(rf"## {re.escape(heading)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
+    assert cut != page
+    path.write_text(cut, encoding="utf-8")
+
+
+def test_a_page_speaks_only_of_what_it_covers(scratch: Scratch) -> None:
+    for page in sorted(scratch.pages.rglob("*.md")):
+        assert scratch.diff(page) == [], page
+
+
+def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "| 9005 |" in line)
+    scratch.edit(page, f"{row}\n", "")
+    (finding,) = scratch.diff_pages()
+    assert (finding.kind, finding.address, finding.said) == ("gone", "BookingRequest.Deck", "absent")
+    assert finding.products == ("freight",)
+    assert where(finding) == [f"bookings.md:{line_of(page, '## Booking Request')}"]
+    (edit,) = finding.edits
+    assert edit.location.line == line_of(scratch.spec / "messages/bookings.yaml", "Deck: ")
+
+
+def test_a_group_that_is_gone_is_told_once(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    whole = page.read_text(encoding="utf-8")
+    start, end = whole.index("| 9010 | NoLots"), whole.index("```fix Example")
+    page.write_text(whole[:start] + "\n" + whole[end:], encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
+
+
+def test_a_message_that_is_gone_is_told_once_for_all_its_fields(scratch: Scratch) -> None:
+    without_section(scratch.pages / "pier/tides.md", "Tide Request (35=T1)")
+    assert told(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
+
+
+def test_a_message_without_a_table_of_fields(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/tides.md"
+    without_section(page, "Tide Request (35=T1)")
+    page.write_text(
+        page.read_text(encoding="utf-8") + "\n## Tide Request (35=T1)\n\nJust ask.\n", encoding="utf-8"
+    )
+    assert told(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
+
+
+def test_messages_that_a_dictionary_leaves_out_are_told_by_family(scratch: Scratch) -> None:
+    path = scratch.dictionary / "FIX50SP2.xml"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(
+        re.sub(r'  <message name="[BT].*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
+    )
+    assert scratch.diff_dictionary() == []  # without application messages it is about the session layer
+    path.write_text(
+        re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
+    )
+    found = scratch.diff_dictionary()
+    assert told(found) == {
+        ("gone", "message", "TideRequest", "absent"),
+        ("gone", "message", "TideReport", "absent"),
+    }
+    assert {finding.group for finding in found} == {"family tides"}
+
+
+def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
+    tides, bookings = scratch.pages / "pier/tides.md", scratch.pages / "pier/bookings.md"
+    page = tides.read_text(encoding="utf-8")
+    section = page[page.index("## Tide Request") : page.index("## Tide Report")]
+    without_section(tides, "Tide Request (35=T1)")
+    bookings.write_text(bookings.read_text(encoding="utf-8") + "\n" + section, encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
+    scratch.edit(
+        scratch.spec / "messages/tides.yaml",
+        "    msg_type: T1\n",
+        "    msg_type: T1\n    source: bookings\n",
+    )
+    assert scratch.diff_pages() == []
+
+
+def test_a_page_that_is_new_or_gone(scratch: Scratch) -> None:
+    folder = scratch.pages / "pier"
+    page = (folder / "tides.md").read_text(encoding="utf-8").replace("pier/tides", "pier/water")
+    (folder / "tides.md").unlink()
+    (folder / "water.md").write_text(page, encoding="utf-8")
+    assert told(scratch.diff_pages()) == {
+        ("new", "page", "pier/water", "present"),
+        ("gone", "page", "pier/tides", "absent"),
+        ("different", "message", "TideRequest", "on pier/water"),
+        ("different", "message", "TideReport", "on pier/water"),
+    }
+    # A single page says nothing of the others.
+    assert scratch.diff(folder / "bookings.md") == []
+
+
+def test_an_environment_that_is_new_or_gone(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/sessions.md"
+    scratch.edit(page, '<Tab title="Trial">', '<Tab title="Playground">')
+    found = told(scratch.diff_pages())
+    assert ("new", "environment", "playground", "present") in found
+    assert ("gone", "environment", "trial", "absent") in found
+    assert ("gone", "host", "trial freight tides", "absent") in found
+
+
+def test_what_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
+    page = scratch.pages / "pier-tours/bookings.md"
+    scratch.edit(
+        page,
+        "| No       | Text      | 58   |",
+        "| No       | Until     | 9006 | When it ends | UTCTimestamp |\n| No       | Text      | 58   |",
+    )
+    (finding,) = scratch.diff_pages()
+    assert (finding.address, finding.said, finding.products) == ("BookingReport.Until", "present", ("tours",))
+
+
+def test_one_finding_for_what_two_products_say(scratch: Scratch) -> None:
+    scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
+    scratch.edit(scratch.pages / "pier-tours/bookings.md", "| Deck        | 9005 |", "| DeckNo      | 9005 |")
+    (finding,) = scratch.diff_pages()
+    assert finding.products == ("freight", "tours")
+    assert len(finding.places) == 2
+
+
+def test_what_to_write_names_the_products_only_where_it_must(scratch: Scratch) -> None:
+    row = "| 9040 | Draught | Decimal | N | x |"
+    scratch.edit(scratch.pages / "pier/bookings.md", "| 9010 | NoLots ", f"{row}\n| 9010 | NoLots ")
+    (finding,) = scratch.diff_pages()
+    assert [edit.text for edit in finding.edits] == [
+        'after it `Draught: {tag: 9040, type: AMT, source: bookings, doc: "…"}`',
+        "among those of BookingRequest `Draught: {only: {products: freight}}`",
+    ]
+    assert finding.edits[1].location.line == line_of(
+        scratch.spec / "messages/bookings.yaml", "Until:       {"
+    )
+    scratch.edit(
+        scratch.pages / "pier-tours/bookings.md",
+        "| Yes      | Length ",
+        "| No       | Draught     | 9040 | x | Decimal |\n| Yes      | Length ",
+    )
+    (finding,) = scratch.diff_pages()
+    assert "among those of BookingRequest `Draught: optional`" in [edit.text for edit in finding.edits]
+
+
+def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:
+    scratch.edit(
+        scratch.pages / "pier/tides.md",
+        "Repeating group field. Metres.            |",
+        "Repeating group field. Metres.            |\n| 9041 | Wind | Decimal | N | Speed |",
+    )
+    (finding,) = scratch.diff_pages()
+    assert "(or of group Tides: the page does not say)" in finding.edits[-1].text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "| 9005 | Deck        | Integer ",
+            "| 9005 | Deck        | Boolean ",
+            ("field", "Deck", "type Boolean"),
+        ),
+        ("deck (0\u20139)", "deck (0\u201312)", ("member", "BookingRequest.Deck", "from 0 to 12")),
+        ("max 20 chars", "max 32 chars", ("member", "BookingRequest.BookingID", "at most 32 characters")),
+        (
+            "| 9006 | Until       | UTCTimestamp | C        | Required when",
+            "| 9006 | Until       | UTCTimestamp | N        | Told when",
+            ("member", "BookingRequest.Until", "optional"),
+        ),
+        (
+            "#### Leave (Kind=3)",
+            "#### Move (Kind=4)",
+            ("member", "BookingRequest.Berth", "required when Kind=4"),
+        ),
+        (
+            "**Inside the `9013=NoSeals` group**",
+            "**Inside the `9020=NoTides` group**",
+            ("member", "BookingRequest.SealNumber", "in NoTides"),
+        ),
+        (
+            'maps to RefusalReason "Too long"',
+            'maps to RefusalReason "Other"',
+            ("text", "BookingReport SHIP_TOO_LONG", "with RefusalReason Other"),
+        ),
+        ("* **Taken\\<T>**", "* **Refused\\<T>**", ("code", "Answer=T", "name Refused")),
+        (
+            "## Booking Report (35=B2)",
+            "## Answer to Bookings (35=B2)",
+            ("message", "BookingReport", "name Answer to Bookings"),
+        ),
+    ],
+)
+def test_what_differs(scratch: Scratch, old: str, new: str, expected: tuple[str, str, str]) -> None:
+    scratch.edit(scratch.pages / "pier/bookings.md", old, new)
+    assert ("different", *expected) in told(scratch.diff_pages())
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        (
+            "sessions.md",
+            "`fix.pier.example.org`",
+            "`fix9.pier.example.org`",
+            ("different", "host", "live freight bookings", "host fix9.pier.example.org"),
+        ),
+        (
+            "sessions.md",
+            "| N       |\n| 9031",
+            "| Y       |\n| 9031",
+            ("different", "member", "Logon.QuietReports", "default Y"),
+        ),
+        (
+            "sessions.md",
+            "**PierBK only.**",
+            "**PierBK and PierTD only.**",
+            ("different", "member", "Logon.HoldHours", "only on PierBK, PierTD"),
+        ),
+        (
+            "sessions.md",
+            "max 48 hours",
+            "max 96 hours",
+            ("different", "member", "Logon.HoldHours", "at most 96"),
+        ),
+        (
+            "messages.md",
+            "| PierTD   | Server -> Client |",
+            "| PierTD   | Both |",
+            (
+                "different",
+                "message",
+                "TideReport",
+                "flows from the client on PierTD; from the venue on PierTD",
+            ),
+        ),
+        (
+            "messages.md",
+            "| T2      | TideReport     |",
+            "| T2      | TidesReport    |",
+            ("different", "message", "TideReport", "name TidesReport"),
+        ),
+        (
+            "messages.md",
+            "| T2      | TideReport     | PierTD   | Server -> Client |\n",
+            "",
+            ("gone", "message", "TideReport", "not listed"),
+        ),
+        (
+            "changes.md",
+            "## Version 1.1.0 (2024-05-20)",
+            "## Version 1.2.0 (2024-09-01)\n\n## Version 1.1.0 (2024-05-20)",
+            ("new", "version", "1.2.0", "present"),
+        ),
+        ("changes.md", "(2024-05-20)", "(2024-05-21)", ("different", "version", "1.1.0", "date 2024-05-21")),
+        (
+            "changes.md",
+            "## Version 1.0.0 (2024-02-01)\n\n* The first\n",
+            "",
+            ("gone", "version", "1.0.0", "absent"),
+        ),
+        (
+            "changes.md",
+            "# Changelog\n",
+            "# Changelog\n\n## June 2, 2024\n\n* More\n",
+            ("new", "version", "2024-06-02", "present"),
+        ),
+        (
+            "changes.md",
+            "* The first",
+            "* Added `Speed` (9098), see (35=B9) on PierXX",
+            ("new", "field", "Speed", "present as 9098"),
+        ),
+        ("changes.md", "* The first", "* See (35=B9)", ("new", "message", "B9", "present")),
+        ("changes.md", "* The first", "* See PierXX", ("new", "session", "PierXX", "present")),
+        (
+            "changes.md",
+            "* The first",
+            "* See other-fix.pier.example.org",
+            ("new", "host", "other-fix.pier.example.org", "present"),
+        ),
+        (
+            "tides.md",
+            "Tides are told",
+            "| Tag | Name |\n| --- | --- |\n| 9077 | Wind |\n\nTides are told",
+            ("new", "field", "Wind", "present as 9077"),
+        ),
+    ],
+)
+def test_what_else_is_noticed(
+    scratch: Scratch, file: str, old: str, new: str, expected: tuple[str, str, str, str]
+) -> None:
+    path = scratch.pages / "pier" / file
+    if path.read_text(encoding="utf-8").count(old) > 1:
+        page = path.read_text(encoding="utf-8")
+        path.write_text(page.replace(old, new, 1), encoding="utf-8")
+    else:
+        scratch.edit(path, old, new)
+    assert expected in told(scratch.diff_pages())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            'name="Length" type="QTY"',
+            'name="Length" type="FLOAT"',
+            ("different", "field", "Length", "type FLOAT"),
+        ),
+        (
+            '<group name="NoSeals" required="N">',
+            '<group name="NoSeals" required="Y">',
+            ("different", "member", "BookingRequest.NoSeals", "required"),
+        ),
+        ('   <field name="Deck" required="N" />\n', "", ("gone", "member", "BookingRequest.Deck", "absent")),
+        (
+            'msgtype="T1" msgcat="app"',
+            'msgtype="T1" msgcat="admin"',
+            ("different", "message", "TideRequest", "category admin"),
+        ),
+        (
+            '<message name="TideRequest"',
+            '<message name="TidesRequest"',
+            ("different", "message", "TideRequest", "name TidesRequest"),
+        ),
+        ('   <value enum="3" description="LEAVE" />\n', "", ("gone", "code", "BookingKind=3", "absent")),
+        (
+            "<components />",
+            f"<components>{SPARE}</components>",
+            ("gone", "member", "component Seals.SealNumber", "absent"),
+        ),
+    ],
+)
+def test_what_differs_in_a_dictionary(
+    scratch: Scratch, old: str, new: str, expected: tuple[str, str, str, str]
+) -> None:
+    scratch.edit(scratch.dictionary / "FIX50SP2.xml", old, new)
+    assert expected in told(scratch.diff_dictionary())
+
+
+def test_a_dictionary_of_another_edition(scratch: Scratch) -> None:
+    path = scratch.dictionary / "FIX50SP2.xml"
+    page = path.read_text(encoding="utf-8")
+    path.write_text(page.replace("<!--", "<!-- Pier dictionary v2.1 --><!--", 1), encoding="utf-8")
+    assert told(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
+
+
+RENAMED = "| 9005 | DeckNo      |"
+KEPT = 'differences:\n  - {source: bookings, field: Deck, says: name DeckNo, why: "The old name is kept."}\n'
+
+
+def test_a_difference_kept_on_purpose_is_not_told_and_goes_out_of_date(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    scratch.edit(page, "| 9005 | Deck        |", RENAMED)
+    (scratch.spec / "differences.yaml").write_text(KEPT, encoding="utf-8")
+    assert scratch.diff_pages() == []
+    scratch.edit(page, RENAMED, "| 9005 | Deck        |")
+    (finding,) = scratch.diff_pages()
+    assert (finding.kind, finding.address, finding.said) == ("stale", "Deck", "name DeckNo")
+    assert str(finding.edits[0].location) == f"{scratch.spec.as_posix()}/differences.yaml:2"
+    # Without the page that it is about, nothing can be said of it.
+    assert scratch.diff(scratch.pages / "pier/tides.md") == []
+
+
+def test_a_difference_holds_for_its_product_and_moves_with_its_section(scratch: Scratch) -> None:
+    tours = scratch.pages / "pier-tours/bookings.md"
+    scratch.edit(tours, "| Deck        | 9005 |", "| DeckNo      | 9005 |")
+    (scratch.spec / "differences.yaml").write_text(KEPT, encoding="utf-8")
+    assert {finding.kind for finding in scratch.diff_pages()} == {"different", "stale"}
+    (scratch.spec / "differences.yaml").write_text(
+        KEPT.replace("source: bookings", "source: tours sessions"), encoding="utf-8"
+    )
+    assert scratch.diff_pages() == []
+
+
+def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> None:
+    kept = 'differences:\n  - {source: tides, code: RefusalReason=2, says: absent, why: "The short list."}\n'
+    (scratch.spec / "differences.yaml").write_text(kept, encoding="utf-8")
+    tides = scratch.pages / "pier/tides.md"
+    tides.write_text(
+        tides.read_text(encoding="utf-8") + "\n## Reasons (9008)\n\n* No berth (1)\n* Other (99)\n",
+        encoding="utf-8",
+    )
+    assert scratch.diff_pages() == []
+    scratch.edit(scratch.pages / "pier/bookings.md", "| 2    | Too long | The ship is.    |\n", "")
+    assert told(scratch.diff_pages()) == {("gone", "code", "RefusalReason=2", "absent")}
+
+
+@pytest.mark.parametrize(
+    ("entry", "mistake"),
+    [
+        (
+            "{source: rumours, field: Deck, says: x, why: y}",
+            "`rumours` is no page or dictionary among the sources",
+        ),
+        ("{source: bookings, says: x, why: y}", "`differences[1]` is empty"),
+        ("{source: bookings, thing: Deck, says: x, why: y}", "`differences[1]` has an unknown key `thing`"),
+    ],
+)
+def test_mistakes_in_differences(scratch: Scratch, entry: str, mistake: str) -> None:
+    (scratch.spec / "differences.yaml").write_text(f"differences:\n  - {entry}\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        scratch.diff_pages()
+    assert mistake in str(caught.value)
+    assert "differences.yaml:2" in str(caught.value)
+
+
+def test_findings_of_a_group_are_told_together(scratch: Scratch) -> None:
+    page = scratch.pages / "pier-tours/bookings.md"
+    rows = [
+        line
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if "| 9005 |" in line or "| 9003 |" in line or "| 9004 |" in line
+    ]
+    for row in rows:
+        scratch.edit(page, row + "\n", "")
+    report = text(scratch.diff_pages(), 0, ())
+    assert report.count("or keep") == 1
+    assert (
+        "or keep   - {source: tours bookings, member: [BookingRequest.BookingKind, BookingRequest.Length, "
+        'BookingRequest.Deck], says: absent, why: "…"}'
+    ) in report

@@ -1,0 +1,76 @@
+"""Whatever changes in a source is noticed: every row, tag, name, flag, value, port and host, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from codegen.diff import compare, findings, pages, passages, quickfix, sources
+from codegen.diff.sources import Given, Reading
+from codegen.diff.view import PAGE, View
+from tests.codegen.diff.mutations import Mutation, of_dictionary, of_page
+from tests.codegen.diff.pier_dialect import PAGES, Scratch
+
+
+class Trial:
+    """The sources with one file changed at a time."""
+
+    def __init__(self, given: Given, view: View, product: str | None) -> None:
+        self._given = given
+        self._view = view
+        self._product = product
+        self.by_facts = 0
+        """How many changes were noticed as facts."""
+
+    def unnoticed(self) -> Iterator[tuple[str, Mutation]]:
+        """Changes without a finding."""
+        for reading in self._given.readings:
+            for mutation in of_page(reading.text) if reading.kind == PAGE else of_dictionary(reading.text):
+                if not self._findings(reading, mutation.text):
+                    yield reading.page or Path(reading.file).stem, mutation
+
+    def _findings(self, reading: Reading, text: str) -> list[findings.Finding]:
+        if reading.kind == PAGE:
+            facts = pages.read(text, reading.file, self._view.vocabulary)
+        else:
+            facts = quickfix.read(quickfix.parse(text.encode()), reading.file)
+        changed = attrs.evolve(reading, text=text, facts=tuple(facts))
+        readings = tuple(changed if each is reading else each for each in self._given.readings)
+        evidence = findings.evidence_of(
+            attrs.evolve(self._given, readings=readings), self._view, self._product
+        )
+        found = compare.compare(evidence)
+        self.by_facts += bool(found)
+        return found or list(passages.compare(evidence, found, self._view))
+
+
+def kinds(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str]]:
+    return [(page, mutation.line, mutation.what) for page, mutation in unnoticed]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    return Scratch(tmp_path)
+
+
+def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:
+    view = View(scratch.spec)
+    given = sources.gather([PAGES], view, None)
+    count = sum(1 for reading in given.readings for _ in of_page(reading.text))
+    assert count > 350
+    passages.write(given.readings, view)
+    trial = Trial(given, View(scratch.spec), None)
+    assert kinds(trial.unnoticed()) == []
+    # Most are facts; the others are told as text that nobody has read.
+    assert trial.by_facts > 0.9 * count
+
+
+def test_every_change_of_a_dictionary_is_noticed(scratch: Scratch) -> None:
+    view = View(scratch.spec)
+    given = sources.gather([scratch.dictionary], view, "freight")
+    count = sum(1 for reading in given.readings for _ in of_dictionary(reading.text))
+    assert count > 300
+    assert kinds(Trial(given, view, "freight").unnoticed()) == []

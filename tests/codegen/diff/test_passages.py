@@ -1,0 +1,133 @@
+"""Text that nobody has read yet: fingerprints of what was read, and what changed since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from codegen.cli import main
+from tests.codegen.diff.pier_dialect import Scratch, line_of
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    """Everything has been read."""
+    made = Scratch(tmp_path)
+    assert review(made).exit_code == 0
+    return made
+
+
+def review(scratch: Scratch) -> Result:
+    arguments = [
+        "--spec",
+        str(scratch.spec),
+        "diff",
+        "--reviewed",
+        str(scratch.pages),
+        "--product",
+        "freight",
+    ]
+    del arguments[-2:]
+    return CliRunner().invoke(main, arguments)
+
+
+def left(scratch: Scratch) -> list[str]:
+    return [finding.what for finding in scratch.diff_pages()]
+
+
+def test_what_was_read_is_kept_as_fingerprints_alone(scratch: Scratch) -> None:
+    text = (scratch.spec / "reviewed.yaml").read_text(encoding="utf-8")
+    assert "  pier-tours/bookings: >-\n" in text
+    assert "berth" not in text.lower()
+    assert left(scratch) == []
+
+
+def test_a_sentence_that_changed(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/tides.md"
+    scratch.edit(page, "Tides are told on", "Tides are whispered on")
+    assert left(scratch) == [f"pier/tides: changed text in line {line_of(page, 'whispered')}"]
+    assert review(scratch).exit_code == 0
+    assert left(scratch) == []
+
+
+def test_new_text_and_text_that_is_gone(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    scratch.edit(page, "A ship asks for a berth.\n", "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n")
+    line = line_of(page, "It may.")
+    assert left(scratch) == [f"pier/bookings: new text in lines {line} to {line + 2}"]
+    scratch.edit(page, "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n", "")
+    heading = line_of(page, "## Booking Request")
+    assert left(scratch) == [f"pier/bookings: 1 passage gone after line {heading}"]
+
+
+def test_layout_is_not_text(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/tides.md"
+    scratch.edit(
+        page,
+        "| 9020 | NoTides   | Integer | Y        | Number of tides.                          |",
+        "|9020|**NoTides**|Integer|Y|Number  of tides.|",
+    )
+    scratch.edit(
+        page, "Tides are told on the **PierTD** session.", "Tides are told on the\n`PierTD` session."
+    )
+    assert left(scratch) == []
+
+
+def test_an_example_that_changed(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    scratch.edit(page, "9003=80.5", "9003=81.5")
+    line = line_of(page, "```fix Example")
+    assert left(scratch) == [f"pier/bookings: changed text in line {line}"]
+
+
+def test_a_section_that_only_moved_need_not_be_read_again(scratch: Scratch) -> None:
+    tides, bookings = scratch.pages / "pier/tides.md", scratch.pages / "pier/bookings.md"
+    sentence = "Tides are told on the **PierTD** session.\n\n"
+    scratch.edit(tides, sentence, "")
+    bookings.write_text(bookings.read_text(encoding="utf-8") + "\n" + sentence, encoding="utf-8")
+    assert left(scratch) == []
+
+
+def test_a_line_that_is_told_anyway_is_not_told_as_text(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/tides.md"
+    scratch.edit(
+        page,
+        "| 9022 | TideLevel ",
+        "| 9041 | TideTime | UTC Time | N | Repeating group field. |\n| 9022 | TideLevel ",
+    )
+    (finding,) = scratch.diff_pages()
+    assert finding.kind == "new"
+
+
+def test_what_cannot_be_told_by_facts_is_told_as_text(scratch: Scratch) -> None:
+    """An optional and a conditional field without a condition in closed form are the same to the spec."""
+    page = scratch.pages / "pier/bookings.md"
+    scratch.edit(page, "| 9002 | Berth     | String       | N ", "| 9002 | Berth     | String       | C ")
+    assert left(scratch) == [f"pier/bookings: changed text in line {line_of(page, '| 9002 | Berth     |')}"]
+
+
+def test_a_page_nobody_has_read(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/fees.md"
+    page.write_text("# Fees\n\nThere are none.\n", encoding="utf-8")
+    assert left(scratch) == [
+        "page pier/fees: is not among the sources; 0 facts were read from it",
+        "pier/fees: new text in line 3",
+    ]
+    scratch.edit(
+        scratch.spec / "manifest.yaml",
+        "  changes:        page pier/changes\n",
+        "  changes:        page pier/changes\n  fees:           page pier/fees\n",
+    )
+    assert left(scratch) == ["pier/fees: new text in lines 1 to 3"]
+
+
+def test_comments_of_a_dictionary(scratch: Scratch) -> None:
+    arguments = ["--spec", str(scratch.spec), "diff", "--product", "freight", str(scratch.dictionary)]
+    run = CliRunner().invoke(main, [*arguments, "--reviewed"])
+    assert run.exit_code == 0
+    path = scratch.dictionary / "FIX50SP2.xml"
+    scratch.edit(path, "<components />", "<!-- Seals may come. -->\n <components />")
+    (finding,) = scratch.diff_dictionary()
+    assert finding.what == f"dictionary FIX50SP2: new text in line {line_of(path, 'Seals may come')}"
