@@ -305,6 +305,44 @@ def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) 
         loop.run(lambda: main(sandbox, relay))
 
 
+# --- what is confirmed, and what comes again
+
+
+@pytest.mark.parametrize("how", ["asked for the next", "left", "raised"])
+def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how: str) -> None:
+    """On a session with resend a message counts as taken care of once the next event is asked for, or the
+    context is left without an exception."""
+
+    class OwnError(Exception):
+        pass
+
+    async def take_one(client: Any) -> int:
+        async for event in client.events(LONG):
+            if isinstance(event, MessageReceived):
+                number = event.message.header.msg_seq_num
+                assert isinstance(number, int)
+                return number
+        raise AssertionError("no message came")
+
+    async def main(sandbox: Sandbox) -> None:
+        settings = options(sandbox, "KalshiRT", store=tmp_path)
+        taken = 0
+        with contextlib.suppress(OwnError):
+            async with loop.client("KalshiRT", **settings) as client:
+                await client.send(order())
+                taken = await take_one(client)
+                if how == "asked for the next":
+                    await client.receive(LONG)
+                if how != "left":
+                    raise OwnError
+        async with loop.client("KalshiRT", **settings) as client:
+            again = await take_one(client)
+        assert again == (taken if how == "raised" else taken + 1)
+
+    with Sandbox((ME,)) as sandbox:
+        loop.run(lambda: main(sandbox))
+
+
 # --- a client that fails by itself
 
 
