@@ -28,11 +28,14 @@ class Session:
     An adapter calls `connect` once the transport is up, then after every call here writes `data_to_send`,
     takes `events`, closes the transport when `wants_close`, and sleeps until bytes arrive or
     `next_deadline`. What the caller does wrong raises a LocalProtocolError and changes nothing; what the
-    peer does wrong becomes events. A session serves one connection; the next one is a new Session on the
-    same store.
+    peer does wrong becomes events. A session serves one connection; the next one is a new Session that
+    `continues` this one or, after a restart, begins on its store.
+
+    The store is committed before bytes leave, and follows what the user confirms. If it fails, the session
+    ends with CloseReason.STORE_FAILED; nothing of that is raised, but by what has to return a number.
 
     Everything it holds is bounded by its SessionConfig: a partial message, messages held during a gap,
-    bytes and events not yet fetched, the record of what was sent.
+    bytes and events not yet fetched, the record of what was sent, requests without an answer.
     """
 
     def __init__(

@@ -1,0 +1,25 @@
+"""The page that says what is durable names proofs that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def proofs() -> list[str]:
+    """The last column of the table of clauses."""
+    page = (ROOT / "docs" / "session.md").read_text("utf-8")
+    table = page.partition("| clause | how | proof |")[2].partition("\n\n")[0]
+    return [line.split(" | ")[-1] for line in table.splitlines()[2:]]
+
+
+def test_every_clause_names_a_test_or_a_scenario_that_is_there() -> None:
+    assert len(proofs()) == 8
+    for proof in proofs():
+        named = re.findall(r"`([^`]+)`", proof)
+        assert named
+        for name in named:
+            folder, ending = ("session", "") if name.endswith(".py") else ("scenarios", ".yaml")
+            assert list((ROOT / "tests" / folder).glob(name + ending)), name
