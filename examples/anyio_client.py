@@ -87,9 +87,11 @@ class Io(AsyncAdapter):
             self.core.disconnected()
 
     async def _shielded(self) -> None:
-        with anyio.CancelScope(shield=True):  # leaving the context ends it, by a Logout
-            await self.run()
-        self._finished.set()
+        try:
+            with anyio.CancelScope(shield=True):  # leaving the context ends it, by a Logout
+                await self.run()
+        finally:
+            self._finished.set()
 
     async def _dial(self, attempt: Attempt) -> anyio.abc.ByteStream:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)

@@ -98,9 +98,11 @@ class _Io(AsyncAdapter):
 
     async def _shielded(self) -> None:
         # Leaving the context ends this, with a Logout; a cancellation from outside arrives there.
-        with self._running:
-            await self.run()
-        self._finished.set()
+        try:
+            with self._running:
+                await self.run()
+        finally:
+            self._finished.set()
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
@@ -115,8 +117,10 @@ class _Io(AsyncAdapter):
             with trio.move_on_after(GOODBYE), contextlib.suppress(*self.broken):
                 await stream.aclose()
         finally:
-            await trio.aclose_forcefully(stream)
-            self.core.disconnected()
+            try:
+                await trio.aclose_forcefully(stream)
+            finally:
+                self.core.disconnected()
 
     async def _dial(self, attempt: Attempt) -> _Stream:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)

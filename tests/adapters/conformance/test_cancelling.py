@@ -248,10 +248,14 @@ def test_an_interrupt_during_the_logout_ends_it(loop: Loop, sandbox: Sandbox) ->
                 interrupt()
                 keep_silent(peer.connection)
 
+    clients = []
+
     async def main(port: int) -> None:
         client = loop.client("KalshiNR", **by_hand(sandbox, port))
+        clients.append(client)
         async with client:
             pass
 
     with logged_on_peer(ignore) as port, pytest.raises(KeyboardInterrupt):
         loop.run(partial(main, port))
+    assert not clients[0].ended.clean
