@@ -1,0 +1,242 @@
+"""One life after the other, on one store, with one venue."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from kalshi_fix_adapters.plan import Sync
+from tests.kill.house import House
+from tests.kill.lives import Death, Doing, Life, Stage
+from tests.kill.relay import TO_CLIENT, TO_VENUE, Relay
+from tests.kill.trader import IDLE, LONG
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 1.0
+"""Seconds after which a life ends whose own death does not come."""
+
+
+@attrs.define
+class Deaths:
+    """How and where processes were killed."""
+
+    how: Counter[str] = attrs.field(factory=Counter)
+    where: Counter[str] = attrs.field(factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return self.how.total()
+
+    def __str__(self) -> str:
+        how = ", ".join(f"{count} {name}" for name, count in self.how.most_common())
+        where = ", ".join(f"{count} {name}" for name, count in self.where.most_common())
+        return f"{self.total} kills ({how}; it was {where})"
+
+
+class Zygote:
+    """The process that forks clients."""
+
+    def __init__(self, settings: dict[str, Any], folder: Path, pipe: int | None = None) -> None:
+        pipes = [] if pipe is None else [pipe]
+        self.errors = folder / "errors"
+        with self.errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.kill.zygote", *map(str, pipes)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                pass_fds=pipes,
+                cwd=ROOT,
+                bufsize=0,
+            )
+        assert self._process.stdout is not None
+        self.output = self._process.stdout.fileno()
+        self._say(settings)
+
+    def fork(self, life: Life, *, only_store: bool = False) -> int:
+        """Begin a life; return its process id."""
+        self._say({**life.to_values(), "only_store": only_store})
+        return self._hear()
+
+    def bury(self) -> int:
+        """After a child has died: forget its process id, and return its exit code."""
+        self._say({})
+        return self._hear()
+
+    def wait(self) -> None:
+        """Wait until the child has died."""
+        assert self._hear() == 0
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(LONG)
+        self._process.stdout.close()
+
+    def _say(self, values: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(values).encode() + b"\n")
+
+    def _hear(self) -> int:
+        """Read a line, and no byte more: whoever waits for the next one must see that it is there."""
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = os.read(self.output, 1)
+            assert byte, f"the process that forks has ended: {self.errors.read_text()}"
+            line += byte
+        return int(line)
+
+
+class Course:
+    """A venue, a way to it, and clients that live on one store."""
+
+    def __init__(self, folder: Path, seed: int, sync: Sync) -> None:
+        self.folder = folder
+        self.random = Random(seed)
+        self.deaths = Deaths()
+        self.cuts = 0
+        self.house = House(Random(seed))
+        self._cells = folder / "cells"
+        self._cells.write_bytes(bytes(16))
+        self._seed = seed
+        self._sync: Sync = sync
+
+    def __enter__(self) -> Self:
+        house = self.house
+        house.server.__enter__()
+        self._relay = Relay(house.port)
+        self._pipe, pipe = os.pipe()
+        settings = {
+            "folder": str(self.folder),
+            "seed": self._seed,
+            "sync": self._sync,
+            "host": "127.0.0.1",
+            "port": self._relay.port,
+            "ca": house.ca,
+            "key_id": house.key.key_id,
+            "private_key": house.key.private_key_pem.decode(),
+        }
+        self.zygote = Zygote(settings, self.folder, pipe)
+        os.close(pipe)
+        os.set_blocking(self._pipe, False)
+        self._relay.watch(self._pipe, self._told)
+        self._relay.watch(self.zygote.output, self._died)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            (self.folder / "wire").write_text(self.house.record.wire())
+            if not self._dead:
+                os.kill(self._child, signal.SIGKILL)
+                self.zygote.wait()
+        self.zygote.close()
+        self._relay.__exit__(kind, error, trace)
+        os.close(self._pipe)
+        self.house.server.__exit__(kind, error, trace)
+
+    _child = 0
+    _dead = True
+    _killed = False
+    _late = False
+    """Whether the present life had to be ended because its own death did not come."""
+    _kill_at: float | None = None
+    _give_up_at = 0.0
+
+    def live(self, life: Life) -> None:
+        """One life, from before its beginning to after its end."""
+        for _ in range(life.trades):
+            self.house.trade()
+        self._life, self._dead, self._killed = life, False, False
+        self._cells.write_bytes(bytes(16))
+        self._relay.begin()
+        self._expect(life)
+        self._child = self.zygote.fork(life)
+        begun = time.monotonic()
+        mortal = life.death is not Death.NONE
+        self._late = False
+        self._kill_at = begun + life.at / 1e6 if life.death is Death.TIME else None
+        self._give_up_at = begun + PATIENCE if mortal else begun + LONG
+        while not self._dead:
+            self._turn()
+        code = self.zygote.bury()
+        # The venue has noticed before the next one comes; otherwise it would refuse it as a second one.
+        while self._relay.connected:
+            self._relay.turn(LONG)
+            assert time.monotonic() < begun + LONG
+        assert code == (-signal.SIGKILL if mortal else 0), (life, code, self.zygote.errors.read_text())
+        if mortal:
+            self.deaths.how["late" if self._late else life.death] += 1
+            self.deaths.where[self._where()] += 1
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        due = self._give_up_at if self._kill_at is None else self._kill_at
+        if now >= due:
+            assert self._life.death is not Death.NONE, self._cells.read_bytes()
+            assert not self._killed
+            self._late = self._kill_at is None
+            self._kill()
+            return
+        self._relay.turn(max(0.0, due - now))
+
+    def _expect(self, life: Life) -> None:
+        if life.death is Death.WRITE:
+            self._relay.expect(TO_VENUE, life.at, self._kill)
+        elif life.death is Death.READ:
+            self._relay.expect(TO_CLIENT, life.at, self._kill)
+        elif life.cut_at:
+            self._relay.expect(TO_VENUE, life.cut_at, self._cut)
+
+    def _kill(self) -> bool:
+        if not self._dead:
+            self._killed = True
+            self._kill_at = time.monotonic() + LONG  # what is left is to hear of it
+            os.kill(self._child, signal.SIGKILL)
+            if self._life.loses:
+                self._relay.lose()
+        return self._life.loses
+
+    def _cut(self) -> bool:
+        self.cuts += 1
+        self._relay.cut()
+        return True
+
+    def _told(self) -> None:
+        """The client has done something, and may get something to do."""
+        told = os.read(self._pipe, 4096)
+        if self._dead or self._killed or self._life.death is Death.NONE:
+            return
+        if IDLE in told:
+            if self._life.death is Death.IDLE:
+                self._kill_at = time.monotonic() + self._life.at / 1e6
+            for _ in range(self.random.randrange(1, 4)):
+                self.house.trade()
+        elif self.random.random() < 0.1:
+            self.house.trade()
+
+    def _died(self) -> None:
+        self.zygote.wait()
+        self._dead = True
+
+    def _where(self) -> str:
+        stage, doing = self._cells.read_bytes()[:2]
+        if stage != Stage.ESTABLISHED:
+            return Stage(stage).name.lower()
+        return Doing(doing).name.lower()

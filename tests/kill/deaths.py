@@ -1,0 +1,61 @@
+"""How the client's own process meets a death that nobody outside could time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from mmap import mmap
+from types import FrameType
+from typing import Any
+from unittest.mock import patch
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore
+from tests.kill.lives import Death, Doing, Life, Stage
+
+
+class Doom:
+    """Counts what `Life.death` is about, and raises SIGKILL when the number is reached."""
+
+    def __init__(self, life: Life, cells: mmap) -> None:
+        self._death = life.death
+        self._left = life.at
+        self._cells = cells
+
+    def begin(self) -> None:
+        """Begin to count; what was before is not the client's."""
+        _watch_commits(self, self._cells)
+        if self._death is Death.CALL:
+            threading.setprofile(self._called)
+            sys.setprofile(self._called)
+
+    def strike(self, death: Death) -> None:
+        """Something has happened that counts for this death."""
+        if death is self._death:
+            self._count()
+
+    def _called(self, frame: FrameType, event: str, argument: Any) -> None:
+        self._count()
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _watch_commits(doom: Doom, cells: mmap) -> None:
+    """Let commits count that a message or a Logon waits for."""
+    commit = SqliteStore.commit
+
+    def watched(self: SqliteStore) -> None:
+        waited_for = cells[1] == Doing.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
+        if waited_for:
+            doom.strike(Death.BEFORE_COMMIT)
+        commit(self)
+        if waited_for:
+            if cells[1] == Doing.PLACING:
+                cells[1] = Doing.COMMITTED
+            doom.strike(Death.AFTER_COMMIT)
+
+    patch.object(SqliteStore, "commit", watched).start()

@@ -1,0 +1,184 @@
+"""The venue over TLS, what it puts on record, and somebody to trade with."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import attrs
+
+from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_adapters.venue.exchange import (
+    AccountId,
+    Command,
+    Exchange,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+    prediction_market,
+)
+from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, Outcome
+from kalshi_fix_adapters.venue.gateway.front import ProductFront
+from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
+from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_adapters.venue.server import VenueServer
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from tests.kill.knowledge import Fill
+from tests.kill.trader import MARKET, PRICES
+
+ME, OTHER = AccountId("me"), AccountId("other")
+RICH = Decimal(10) ** 9
+PREDICTION = "prediction"
+_SIGNATURE = re.compile(r"\|9[56]=[^|]*")
+_SIDES = {Side.BUY: "1", Side.SELL: "2"}
+
+
+@attrs.define
+class Record:
+    """What the venue knows of the client's account, taken down where it happens."""
+
+    taken: Counter[str] = attrs.field(factory=Counter)
+    """Requests by ClOrdID that the session handed to the gateway."""
+    accepted: Counter[str] = attrs.field(factory=Counter)
+    """Orders by ClOrdID that the exchange took."""
+    fills: dict[str, Fill] = attrs.field(factory=dict)
+    """By ExecID."""
+    wires: list[tuple[bytearray, bytearray]] = attrs.field(factory=list)
+    """Of each connection, what came from the client and what went to it, behind TLS."""
+
+    def wire(self) -> str:
+        """All that passed, for people: one direction after the other, without signatures."""
+        lines = []
+        for number, streams in enumerate(self.wires):
+            for direction, stream in zip("<>", streams, strict=True):
+                for frame in bytes(stream).replace(b"\x01", b"|").split(b"|8=FIX"):
+                    text = _SIGNATURE.sub("", frame.decode("latin-1"))
+                    lines.append(f"{number} {direction} {text}\n")
+        return "".join(lines)
+
+    def exchange(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case OrderAccepted(order=order) if order.account == ME:
+                    self.accepted[order.cl_ord_id] += 1
+                case OrderTraded(order=order) if order.account == ME:
+                    assert str(outcome.exec_id) not in self.fills
+                    self.fills[str(outcome.exec_id)] = Fill(
+                        order.cl_ord_id, _SIDES[order.side], outcome.quantity, outcome.price
+                    )
+
+
+@contextlib.contextmanager
+def recorded(record: Record) -> Iterator[None]:
+    """Have the next venue taken down."""
+
+    class Told(Exchange):
+        def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
+            outcomes = super().apply(command, now)
+            record.exchange(outcomes)
+            return outcomes
+
+    class Front(ProductFront):
+        def handle(self, message: Message, seat: Seat, now: datetime) -> list[Delivery]:
+            fields: Any = message
+            record.taken[fields.cl_ord_id] += 1
+            return super().handle(message, seat, now)
+
+    class Wired(Venue):
+        wires: dict[int, tuple[bytearray, bytearray]]
+
+        def connection_made(self, product: str, session_type: str, now: Instant) -> int:
+            if not hasattr(self, "wires"):
+                self.wires = {}
+            number = super().connection_made(product, session_type, now)
+            self.wires[number] = bytearray(), bytearray()
+            record.wires.append(self.wires[number])
+            return number
+
+        def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
+            self.wires[conn][0].extend(data)
+            super().receive_data(conn, data, now)
+
+        def data_to_send(self, conn: int) -> bytes:
+            data = super().data_to_send(conn)
+            self.wires[conn][1].extend(data)
+            return data
+
+    with (
+        patch("kalshi_fix_adapters.venue.venue.Exchange", Told),
+        patch("kalshi_fix_adapters.venue.venue.ProductFront", Front),
+        patch("kalshi_fix_adapters.venue.server.Venue", Wired),
+    ):
+        yield
+
+
+class House:
+    """A venue with one market, the client's account, and one that trades against it by command."""
+
+    def __init__(self, random: Random) -> None:
+        self.record = Record()
+        self.key = ClientKey.generate(ed25519_key=True)
+        authority = Authority()
+        self.ca = authority.certificate_pem.decode()
+        config = VenueConfig(
+            markets={PREDICTION: (prediction_market(MARKET),)},
+            accounts=tuple(
+                AccountConfig(owner=account.owner, product=PREDICTION, balance=RICH)
+                for account in (ME, OTHER)
+            ),
+            api_keys=(
+                ApiKey(
+                    key_id=self.key.key_id,
+                    public_key=self.key.public_key,
+                    owner=ME.owner,
+                    product=PREDICTION,
+                ),
+            ),
+        )
+        with recorded(self.record):
+            self.server = VenueServer(config, authority.issue(), ports={(PREDICTION, "KalshiRT"): 0})
+        self._random = random
+        self._orders = 0
+
+    @property
+    def port(self) -> int:
+        return self.server.port(PREDICTION, "KalshiRT")
+
+    def trade(self) -> None:
+        """Somebody sends an order that may meet the client's."""
+        self._orders += 1
+        random = self._random
+        order = PlaceOrder(
+            order_id=f"other-{self._orders}",
+            cl_ord_id=f"other-{self._orders}",
+            account=OTHER,
+            origin="other",
+            market=MARKET,
+            side=random.choice((Side.BUY, Side.SELL)),
+            quantity=Decimal(random.randint(1, 4)),
+            price=random.choice(PRICES),
+            time_in_force=random.choice((TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IMMEDIATE_OR_CANCEL)),
+        )
+        self.server.execute(PREDICTION, order)
+
+    def position(self) -> Decimal:
+        """What the client holds, according to the exchange."""
+        return self.server.inspect(lambda venue: venue.exchange(PREDICTION).position(ME, MARKET).net)
+
+    def left_of(self, cl_ord_ids: Sequence[str]) -> dict[str, Decimal]:
+        """What is left of those of these orders that may still trade."""
+
+        def look(venue: Venue) -> dict[str, Decimal]:
+            found = ((name, venue.exchange(PREDICTION).find(ME.owner, name)) for name in cl_ord_ids)
+            return {name: order.leaves for name, order in found if order is not None}
+
+        return self.server.inspect(look)

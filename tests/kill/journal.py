@@ -1,0 +1,39 @@
+"""What the client's user writes down: one file that only grows, a line for everything, written before it is
+acted upon (an order) or confirmed (an event)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """The open file. A line that was cut off by a death is closed, and does not count."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        content = path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            os.write(self._file, b"\n")
+
+    def write(self, kind: str, **values: Any) -> Entry:
+        """Add a line; return what it says."""
+        entry = {"kind": kind, **values}
+        os.write(self._file, json.dumps(entry, default=str).encode() + b"\n")
+        return entry
+
+
+def read(path: Path) -> list[Entry]:
+    """Return all whole lines."""
+    entries: list[Entry] = []
+    if path.exists():
+        for line in path.read_bytes().splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+    return entries

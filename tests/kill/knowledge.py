@@ -1,0 +1,91 @@
+"""What follows from a client's journal: what it asked for and with what outcome, its fills, its open orders.
+
+It is what the client itself acts upon after a restart, and what is held against the venue at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_sansio import ExecType, Side
+from tests.kill.journal import Entry
+
+PENDING = frozenset({ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE})
+
+
+@attrs.frozen
+class Fill:
+    """A fill, as both sides know it."""
+
+    cl_ord_id: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+
+
+@attrs.define
+class Knowledge:
+    """Read an entry at a time."""
+
+    intended: dict[str, int] = attrs.field(factory=dict)
+    """By ClOrdID, the life in which it was to be sent."""
+    sent: dict[str, int] = attrs.field(factory=dict)
+    """MsgSeqNum, where `send` returned."""
+    answered: set[str] = attrs.field(factory=set)
+    uncertain: dict[str, str] = attrs.field(factory=dict)
+    """What the client was told it cannot learn, and why."""
+    never_left: set[str] = attrs.field(factory=set)
+    """What was not in the store after a death, and so cannot have been sent."""
+    fills: dict[str, Fill] = attrs.field(factory=dict)
+    """By ExecID."""
+    open: dict[str, tuple[str, Decimal]] = attrs.field(factory=dict)
+    """Side and quantity left of what may trade, by ClOrdID."""
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.take(entry)
+
+    def take(self, entry: Entry) -> None:
+        match entry["kind"]:
+            case "intention":
+                self.intended[entry["id"]] = entry["life"]
+            case "sent":
+                self.sent[entry["id"]] = entry["seq"]
+            case "never left":
+                self.never_left.add(entry["id"])
+            case "unknown":
+                self.uncertain.update(dict.fromkeys(entry["ids"], entry["why"]))
+            case "report":
+                self._report(entry)
+            case "refusal" | "reject":
+                self.answered.add(entry["id"])
+
+    def _report(self, entry: Entry) -> None:
+        if entry["type"] in PENDING:
+            return
+        cl_ord_id, leaves = entry["id"], Decimal(entry["leaves"])
+        self.answered.add(cl_ord_id)
+        self.open.pop(entry["orig"], None)
+        if leaves:
+            self.open[cl_ord_id] = (entry["side"], leaves)
+        else:
+            self.open.pop(cl_ord_id, None)
+        if entry["type"] == ExecType.TRADE:
+            fill = Fill(cl_ord_id, entry["side"], Decimal(entry["quantity"]), Decimal(entry["price"]))
+            self.fills[entry["exec_id"]] = fill
+
+    @property
+    def unresolved(self) -> set[str]:
+        """What was intended and has no outcome, nor a word that there is none."""
+        return self.intended.keys() - self.answered - self.uncertain.keys() - self.never_left
+
+    @property
+    def position(self) -> Decimal:
+        """Contracts that follow from all fills."""
+        return sum(
+            (fill.quantity if fill.side == Side.BUY else -fill.quantity for fill in self.fills.values()),
+            Decimal(0),
+        )

@@ -1,0 +1,220 @@
+"""Client and venue are held against each other: their journals, their wires, the exchange itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite import read_summary
+from kalshi_fix_sansio import DIALECT, Logon, SequenceReset
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.outcomes import Uncertainty
+from tests.kill.house import House
+from tests.kill.journal import Entry, read
+from tests.kill.knowledge import Knowledge
+
+_ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"10"})
+"""Tags of what differs when a message is sent again."""
+DELIVERED = frozenset({"report", "refusal", "reject"})
+HARMLESS = frozenset(
+    {
+        *("opened", "intention", "sent", "never left", "report", "refusal", "reject", "unknown"),
+        *("logged on", "skipped", "ended", "connect failed"),
+        *("Connecting", "Disconnected", "GapDetected", "GapClosed", "ResendServed"),
+    }
+)
+"""Whatever else is in the journal should not have happened: messages lost, a client that gave up."""
+
+
+@attrs.define
+class Sum:
+    """What a course came to."""
+
+    orders: int
+    taken: int
+    fills: int
+    resent: int
+    """Messages of both sides that went over the wire again."""
+    duplicates: int
+    """Messages that the client was given again, marked."""
+    unknown: int
+    """Requests whose outcome the client was told it cannot learn."""
+    unknown_at_venue: int
+    """Those of them that the venue had."""
+    never_left: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.orders} requests intended, {self.never_left} never left, {self.taken} taken by the "
+            f"venue, {self.fills} fills; {self.resent} messages resent, {self.duplicates} given again and "
+            f"marked; {self.unknown} outcomes unknown and asked for, {self.unknown_at_venue} of them at the "
+            "venue"
+        )
+
+
+class Wire:
+    """One direction, over all connections: every message, and the numbers."""
+
+    def __init__(self, streams: Iterable[bytearray]) -> None:
+        self.originals: dict[int, bytes] = {}
+        """Content by number, of application messages."""
+        self.resent = 0
+        self._session: set[int] = set()
+        """Numbers of session messages."""
+        self.last = 0
+        self._filled: list[tuple[int, int]] = []
+        for stream in streams:
+            framer = Framer(DIALECT.begin_string)
+            framer.feed(bytes(stream))
+            while isinstance(frame := framer.next(), Frame):
+                self._take(CODEC.decode(frame), frame.data)
+
+    def _take(self, message: Any, frame: bytes) -> None:
+        number, dup = message.header.msg_seq_num, message.header.poss_dup_flag is True
+        assert not isinstance(message, Logon) or message.reset_seq_num_flag is not True, "a reset"
+        if isinstance(message, SequenceReset):
+            assert message.gap_fill_flag is True, "numbers were skipped"
+            if dup:
+                self._filled.append((number, message.new_seq_no))
+                return
+        if not dup:
+            assert number > self.last, f"number {number} was used twice"
+            self.last = number
+        if _is_admin(message):
+            self._session.add(number)
+            return
+        assert number not in self._session, f"number {number} was a session message before"
+        self.resent += dup
+        content = _content(frame)
+        assert self.originals.setdefault(number, content) == content, f"number {number} has two meanings"
+
+    def filled(self) -> set[int]:
+        """Numbers that were said to hold nothing that is to be sent again."""
+        return {number for begin, end in self._filled for number in range(begin, end)}
+
+
+def _is_admin(message: Message) -> bool:
+    layout = DIALECT.messages[message.MSG_TYPE]
+    return layout.admin
+
+
+def _content(frame: bytes) -> bytes:
+    fields = frame.split(b"\x01")
+    return b"\x01".join(field for field in fields if field.partition(b"=")[0] not in _ENVELOPE)
+
+
+def reconcile(folder: Path, house: House) -> Sum:
+    """Compare everything; raise AssertionError for the first difference."""
+    [store] = (folder / "stores").glob("*.sqlite3")
+    entries, record = read(folder / "journal"), house.record
+    known = Knowledge()
+    known.read(entries)
+    from_client = Wire(client for client, _ in record.wires)
+    from_venue = Wire(venue for _, venue in record.wires)
+    _check_events(entries)
+    duplicates = _check_deliveries(entries, from_venue)
+    _check_numbers(entries, known, from_client)
+    _check_requests(known, house, from_client)
+    assert known.fills == record.fills
+    assert known.position == house.position()
+    left = {name: quantity for name, (_, quantity) in known.open.items()}
+    assert house.left_of(list(known.intended)) == left
+    assert not from_venue.filled() & from_venue.originals.keys(), "the venue kept something back"
+    summary = read_summary(store)
+    assert not summary.open_requests
+    assert (summary.next_outgoing, summary.next_incoming) == (from_client.last + 1, from_venue.last + 1)
+    return Sum(
+        orders=len(known.intended),
+        taken=record.taken.total(),
+        fills=len(record.fills),
+        resent=from_client.resent + from_venue.resent,
+        duplicates=duplicates,
+        unknown=len(known.uncertain),
+        unknown_at_venue=len(known.uncertain.keys() & record.taken.keys()),
+        never_left=len(known.never_left),
+    )
+
+
+def _check_events(entries: Sequence[Entry]) -> None:
+    """Nothing was lost or given up. That the numbers have just begun may be said until it is confirmed."""
+    incoming = 1
+    for entry in entries:
+        assert entry["kind"] in HARMLESS, entry
+        incoming = entry.get("incoming") or incoming
+        assert incoming == 1 or not entry.get("reset"), entry
+        assert entry.get("reason") in {None, "CONNECTION_LOST"}, entry
+        assert entry.get("error") in {None, "TlsError", "LogonFailedError"}, entry
+        assert entry.get("gap_fill", True), entry
+
+
+def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
+    """Everything that the venue sent was delivered, in its order; what came again was marked, and was not
+    confirmed before. Returns how often that was."""
+    contents: dict[int, Entry] = {}
+    duplicates = last = incoming = confirmed = 0
+    held = False
+    for entry in entries:
+        match entry["kind"]:
+            case "opened":
+                incoming = entry["incoming"] or 0
+                assert entry["incoming"] is None or incoming > confirmed, (entry, confirmed)
+                last, held = 0, False
+            case "intention" | "sent" | "never left":
+                continue
+            case kind:
+                # Whoever asks for an event has confirmed those before it. While a gap is being filled
+                # that does not count yet: the next process has to find again what stays unanswered.
+                held = (held or kind == "GapDetected") and kind != "GapClosed"
+                if not held:
+                    confirmed = max(confirmed, last)
+        if entry["kind"] not in DELIVERED:
+            continue
+        number = entry["seq"]
+        assert number > last, f"{entry} came after {last}"
+        assert number >= incoming, f"{entry} was confirmed before"
+        last = number
+        content = {name: value for name, value in entry.items() if name != "dup"}
+        if number in contents:
+            assert entry["dup"], f"came again without a mark: {entry}"
+            duplicates += 1
+        else:
+            assert number > max(contents, default=0), f"too late: {entry}"
+        assert contents.setdefault(number, content) == content
+    assert contents.keys() == from_venue.originals.keys()
+    return duplicates
+
+
+def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire) -> None:
+    """No number was taken twice, also not by what never arrived."""
+    assert len(set(known.sent.values())) == len(known.sent)
+    sent = 0
+    for entry in entries:
+        if entry["kind"] == "opened":
+            assert entry["outgoing"] is None or entry["outgoing"] > sent, entry
+        elif entry["kind"] == "sent":
+            sent = max(sent, entry["seq"])
+    for cl_ord_id, number in known.sent.items():
+        content = from_client.originals.get(number)
+        assert content is None or b"\x0111=%b\x01" % cl_ord_id.encode() in content
+
+
+def _check_requests(known: Knowledge, house: House, from_client: Wire) -> None:
+    """Every intention has an outcome, or the client knows that there is none to be had; and the venue has
+    exactly those that have one, each once."""
+    taken = house.record.taken
+    assert not known.unresolved
+    assert known.answered == taken.keys()
+    assert set(taken.values()) <= {1}
+    assert set(house.record.accepted.values()) <= {1}
+    assert not known.never_left & taken.keys()
+    for cl_ord_id in known.never_left:
+        mark = b"\x0111=%b\x01" % cl_ord_id.encode()
+        assert not any(mark in content for content in from_client.originals.values())
+    for cl_ord_id, why in known.uncertain.items():
+        # What was not sent again although the venue asked cannot be there; the rest may be.
+        assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)

@@ -1,0 +1,177 @@
+"""The way between the client and the venue: bytes as they are, counted, and cut off at any of them."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+from collections.abc import Callable
+from typing import Self
+
+import attrs
+
+_CHUNK = 64 * 1024
+TO_VENUE, TO_CLIENT = 0, 1
+
+
+@attrs.define(eq=False)
+class _Way:
+    """One direction of one connection."""
+
+    source: socket.socket
+    sink: socket.socket
+    waiting: bytearray = attrs.field(factory=bytearray)
+    ended: bool = False
+    """Whether the source has nothing more to say."""
+    closed: bool = False
+    """Whether the sink has been told so."""
+
+    def read(self) -> bytes:
+        try:
+            data = self.source.recv(_CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        self.ended = not data
+        return data
+
+    def write(self) -> None:
+        """Pass on what waits, then the end."""
+        try:
+            while self.waiting:
+                del self.waiting[: self.sink.send(self.waiting)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.waiting.clear()
+        if self.ended and not self.closed:
+            self.closed = True
+            with contextlib.suppress(OSError):
+                self.sink.shutdown(socket.SHUT_WR)
+
+
+class Relay:
+    """Moves bytes when `turn` is called, by the thread that calls it."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._ways: list[tuple[_Way, _Way]] = []
+        self.passed = [0, 0]
+        """Bytes in each direction since `expect`."""
+        self._limits: list[tuple[int, Callable[[], bool]] | None] = [None, None]
+        self._mute = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pair in self._ways:
+            for way in pair:
+                way.source.close()
+        self._listener.close()
+        self._selector.close()
+
+    def watch(self, file: int, act: Callable[[], object]) -> None:
+        """Call a function when a file can be read."""
+        self._selector.register(file, selectors.EVENT_READ, act)
+
+    def expect(self, direction: int, size: int, act: Callable[[], bool]) -> None:
+        """Call a function once this many bytes have passed in a direction, and not one more. What else has
+        been read by then, and all that follows, is lost if it returns True."""
+        self._limits[direction] = size, act
+
+    def begin(self) -> None:
+        """Count anew, and expect nothing."""
+        self.passed = [0, 0]
+        self._limits = [None, None]
+        self._mute = False
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._ways)
+
+    def lose(self) -> None:
+        """Pass nothing more on."""
+        self._mute = True
+
+    def cut(self) -> None:
+        """End the connection: first towards the venue, and when that has noticed, towards the client."""
+        for to_venue, to_client in self._ways:
+            self._unwatch(to_venue.source)
+            to_venue.ended = True
+            to_venue.waiting.clear()
+            to_venue.write()
+            to_client.waiting.clear()
+
+    def turn(self, timeout: float | None) -> None:
+        """Wait until there is something to do, and do it."""
+        for key, _ in self._selector.select(timeout):
+            key.data()
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        venue = socket.create_connection(("127.0.0.1", self._target))
+        for end in (client, venue):
+            end.setblocking(False)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        pair = _Way(client, venue), _Way(venue, client)
+        self._ways.append(pair)
+        for direction, way in enumerate(pair):
+            self._selector.register(
+                way.source, selectors.EVENT_READ, lambda d=direction: self._ready(pair, d)
+            )
+
+    def _ready(self, pair: tuple[_Way, _Way], direction: int) -> None:
+        way = pair[direction]
+        data = way.read()
+        if data and not self._mute:
+            self._pass(way, direction, data)
+        way.write()
+        if way.waiting:
+            self._finish_writing(way)
+        if way.ended:
+            self._unwatch(way.source)
+            if direction == TO_CLIENT:
+                self._close(pair)
+
+    def _pass(self, way: _Way, direction: int, data: bytes) -> None:
+        limit = self._limits[direction]
+        if limit is not None and self.passed[direction] + len(data) >= limit[0]:
+            size, act = limit
+            self._limits[direction] = None
+            head = max(0, size - self.passed[direction])
+            way.waiting += data[:head]
+            self.passed[direction] += head
+            way.write()
+            if act():
+                return
+            data = data[head:]
+        self.passed[direction] += len(data)
+        if not way.closed:
+            way.waiting += data
+
+    def _finish_writing(self, way: _Way) -> None:
+        """Wait for the sink, which reads for sure or dies."""
+        way.sink.setblocking(True)
+        way.write()
+        way.sink.setblocking(False)
+
+    def _unwatch(self, end: socket.socket) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(end)
+
+    def _close(self, pair: tuple[_Way, _Way]) -> None:
+        """The venue has ended the connection; the client is told by that."""
+        self._ways.remove(pair)
+        for way in pair:
+            self._unwatch(way.source)
+            way.source.close()

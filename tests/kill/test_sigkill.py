@@ -1,0 +1,120 @@
+"""Real processes, real files, real TLS: a client that is killed at any moment loses nothing.
+
+`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` goes on for longer, and elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from kalshi_fix_adapters.plan import Sync
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
+from kalshi_fix_adapters.venue.identities import ClientKey
+from tests.kill.course import Course, Zygote
+from tests.kill.lives import Death, Life, lives
+from tests.kill.reconcile import reconcile
+
+KILLS = int(os.environ.get("KILLS", "200"))
+SEED = int(os.environ.get("SEED", "1"))
+ALL_KINDS = 60
+"""Among so many lives every kind of death occurs."""
+
+Property = Callable[[str, object], None]
+pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system lacks fork or waitid")
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_killed_again_and_again_it_agrees_with_the_venue_to_the_last_fill(
+    tmp_path: Path, sync: Sync, record_property: Property
+) -> None:
+    seed = 2 * SEED + (sync == "normal")
+    mortal = lives(Random(seed))
+    with Course(tmp_path, seed, sync) as course:
+        while course.deaths.total < (KILLS + 1) // 2:
+            course.live(next(mortal))
+        last = next(mortal).number
+        # The second one finds nothing left to be done by the first.
+        for number in (last, last + 1):
+            course.live(Life(number=number, death=Death.NONE))
+        total = reconcile(tmp_path, course.house)
+    assert course.deaths.total < ALL_KINDS or course.deaths.how.keys() >= {*Death} - {Death.NONE}
+    record_property("kills", f"sync={sync}: {course.deaths}; {total}")
+
+
+class Maker:
+    """A folder in which processes make a store, and are killed while they do."""
+
+    def __init__(self, folder: Path) -> None:
+        key = ClientKey.generate(ed25519_key=True)
+        self._owner = StoreOwner(
+            environment="demo", product="prediction", sender_comp_id=key.key_id, target_comp_id="KalshiRT"
+        )
+        self.folder = folder / "stores"
+        self.path = store_path(self.folder, self._owner)
+        (folder / "cells").write_bytes(bytes(16))
+        settings = {
+            "folder": str(folder),
+            "seed": SEED,
+            "sync": "full",
+            "host": "",
+            "port": 0,
+            "ca": "",
+            "key_id": key.key_id,
+            "private_key": key.private_key_pem.decode(),
+        }
+        self.zygote = Zygote(settings, folder)
+        self.kills = 0
+
+    def make(self, at: int = 0, *, microseconds: int | None = None) -> bool:
+        """Have a process make the store that dies at this call, or after so many microseconds; say whether it
+        came to an end before."""
+        zygote = self.zygote
+        child = zygote.fork(Life(number=1, death=Death.CALL if at else Death.NONE, at=at), only_store=True)
+        if microseconds is not None:
+            select.select([zygote.output], [], [], microseconds / 1e6)
+            os.kill(child, signal.SIGKILL)
+        zygote.wait()
+        code = zygote.bury()
+        assert code in {0, -signal.SIGKILL}, zygote.errors.read_text()
+        self.kills += code != 0
+        return code == 0
+
+    def check_file(self) -> None:
+        """The file is there and empty, or not there at all."""
+        if self.path.exists():
+            summary = read_summary(self.path)
+            assert (summary.next_outgoing, summary.next_incoming, summary.kept) == (1, 1, 0)
+
+    def check_store(self) -> None:
+        """The next process gets a new store, and nothing is left of attempts to make one."""
+        with SqliteStore(self.path, owner=self._owner) as store:
+            assert (store.next_outgoing, store.next_incoming, store.open_requests()) == (1, 1, ())
+        lock = self.path.with_name(self.path.name + ".lock")
+        assert {*self.folder.iterdir()} == {self.path, lock}
+
+
+def test_a_store_whose_making_was_cut_off_is_made_by_the_next_process(
+    tmp_path: Path, record_property: Property
+) -> None:
+    random, maker = Random(SEED), Maker(tmp_path)
+    at = 1
+    while not maker.make(at):
+        maker.check_file()
+        at += random.randint(1, 40)
+    maker.check_store()
+    for _ in range(KILLS // 8):
+        shutil.rmtree(maker.folder)
+        while not maker.folder.exists():
+            maker.make(microseconds=random.randrange(15_000))
+        maker.check_file()
+        maker.check_store()
+    maker.zygote.close()
+    record_property("kills", f"while the store was made: {maker.kills} kills")

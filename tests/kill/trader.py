@@ -1,0 +1,328 @@
+"""The client that is killed: a user who trades on KalshiRT, with a journal beside the client's store."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from mmap import mmap
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.blocking import Client, order_entry
+from kalshi_fix_adapters.connection_events import ClientEvent, ConnectFailed, Connecting
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.observer import Observer
+from kalshi_fix_adapters.plan import Sync
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.store_sqlite import StoreOwner, read_summary, store_path
+from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    Header,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdType,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import (
+    GapClosed,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    MessagesLost,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session.states import State
+from kalshi_fix_sansio.signing import Signer
+from tests.kill.deaths import Doom
+from tests.kill.journal import Entry, Journal, read
+from tests.kill.knowledge import Knowledge
+from tests.kill.lives import Death, Doing, Life, Stage
+
+IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
+"""What the client tells on its pipe while it lives."""
+LONG = 60.0
+"""Seconds after which a wait has failed."""
+MARKET = "KXHIGHNY-26DEC31-B50"
+LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
+"""An order that meets nobody."""
+PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
+
+
+@attrs.frozen
+class Settings:
+    """What all lives have in common."""
+
+    folder: Path
+    seed: int
+    sync: Sync
+    host: str
+    port: int
+    ca: str
+    key_id: str
+    signer: Signer = attrs.field(repr=False)
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal"
+
+    @property
+    def stores(self) -> Path:
+        return self.folder / "stores"
+
+    @property
+    def owner(self) -> StoreOwner:
+        return StoreOwner(
+            environment="demo", product="prediction", sender_comp_id=self.key_id, target_comp_id="KalshiRT"
+        )
+
+    @property
+    def store(self) -> Path:
+        return store_path(self.stores, self.owner)
+
+
+class _Look(Observer):
+    """Notes how far the session is."""
+
+    def __init__(self, cells: mmap, doom: Doom) -> None:
+        self._cells = cells
+        self._doom = doom
+
+    def on_event(self, event: ClientEvent, now: Instant) -> None:
+        match event:
+            case Connecting():
+                self._cells[0] = Stage.CONNECTING
+            case LoggedOn() | GapClosed():
+                self._cells[0] = Stage.ESTABLISHED
+            case GapDetected():
+                self._cells[0] = Stage.RECOVERING
+        if self._cells[0] == Stage.RECOVERING:
+            self._doom.strike(Death.GAP)
+
+    def on_state(self, old: State, new: State, now: Instant) -> None:
+        if new is State.LOGON_SENT:
+            self._cells[0] = Stage.LOGON
+            self._doom.strike(Death.LOGON)
+
+
+class Trader:
+    """One life."""
+
+    def __init__(self, settings: Settings, life: Life, cells: mmap, pipe: int) -> None:
+        self._settings = settings
+        self._life = life
+        self._cells = cells
+        self._pipe = pipe
+        self._doom = Doom(life, cells)
+        self._random = Random(f"{settings.seed}/{life.number}")
+        self._known = Knowledge()
+        self._count = 0
+
+    def live(self) -> None:
+        """Open journal and store, log on, and trade until killed, or if that is not to be, until all is known
+        that can be."""
+        settings = self._settings
+        self._known.read(read(settings.journal))
+        self._journal = Journal(settings.journal)
+        self._cells[0] = Stage.STORE
+        self._doom.begin()
+        self._look_into_store()
+        client = order_entry(
+            retransmission=True,
+            store=settings.stores,
+            sync=settings.sync,
+            key_id=settings.key_id,
+            private_key=settings.signer,
+            host=settings.host,
+            port=settings.port,
+            tls=Tls(ca_data=settings.ca),
+            timeout=LONG,
+            reconnect=ReconnectPolicy(initial=1e-6, cap=1e-6, retry_first=True, maintenance=None),
+            # With and without reports that are no outcome yet.
+            logon_fields={"skip_pending_exec_reports": settings.seed % 2 == 0},
+            observer=_Look(self._cells, self._doom),
+        )
+        with client:
+            if self._life.death is Death.NONE:
+                self._finish(client)
+            else:
+                self._trade(client)
+        self._tell(DONE)
+
+    def _look_into_store(self) -> None:
+        """Find out which intentions never left: those that have no outcome, and are not in the store."""
+        if not self._settings.store.exists():
+            self._note("opened", life=self._life.number, outgoing=None, incoming=None)
+            waiting: set[str] = set()
+        else:
+            summary = read_summary(self._settings.store)
+            waiting = {request.request_id for request in summary.open_requests}
+            self._note(
+                "opened",
+                life=self._life.number,
+                outgoing=summary.next_outgoing,
+                incoming=summary.next_incoming,
+                requests=sorted(waiting),
+            )
+        for request_id in sorted(self._known.unresolved - waiting):
+            self._note("never left", id=request_id)
+
+    def _trade(self, client: Client) -> None:
+        orders = self._life.orders
+        while True:
+            if orders and (client.is_logged_on or self._random.random() < 0.5):
+                orders -= 1
+                self._place(client)
+            timeout = self._random.choice((0.0, 0.002)) if orders else 0.0
+            try:
+                event = client.receive(timeout)
+            except ClientTimeoutError:
+                if orders:
+                    continue
+                self._cells[1] = Doing.WAITING
+                self._tell(IDLE)
+                event = client.receive(LONG)
+            self._take(event)
+
+    def _finish(self, client: Client) -> None:
+        """Send a last order, that rests; the venue answers in order, so with the report that it is new
+        everything before it is known."""
+        self._place(client, last=True)
+        last = next(reversed(self._known.intended))
+        while last not in self._known.answered:
+            self._take(client.receive(LONG))
+
+    # What it sends
+
+    def _place(self, client: Client, *, last: bool = False) -> None:
+        """Write down an intention, and send it."""
+        self._count += 1
+        cl_ord_id = f"{self._life.number}-{self._count}"
+        message = self._order(cl_ord_id, **LAST) if last else self._request(cl_ord_id)
+        self._cells[1] = Doing.PLACING
+        self._note("intention", id=cl_ord_id, life=self._life.number)
+        try:
+            seq = client.send(message, timeout=LONG)
+        except NotConnectedError:
+            # It says that nothing was sent.
+            self._note("never left", id=cl_ord_id)
+        else:
+            self._note("sent", id=cl_ord_id, seq=seq)
+            self._tell(SENT)
+        self._cells[1] = Doing.NOTHING
+
+    def _request(self, cl_ord_id: str) -> Message:
+        random, open_orders = self._random, self._known.open
+        chance = random.random()
+        if open_orders and chance < 0.3:
+            orig = random.choice(list(open_orders))
+            fields: dict[str, Any] = {
+                "cl_ord_id": cl_ord_id,
+                "orig_cl_ord_id": orig,
+                "side": open_orders[orig][0],
+                "symbol": MARKET,
+            }
+            if chance < 0.2:
+                return OrderCancelRequest(**fields)
+            price = random.choice(PRICES)
+            return OrderCancelReplaceRequest(
+                **fields, order_qty=random.randint(1, 6), ord_type=OrdType.LIMIT, price=price
+            )
+        if chance < 0.34:  # refused by the exchange
+            return self._order(cl_ord_id, price=Decimal("0.005"))
+        if chance < 0.38:  # refused by a BusinessMessageReject
+            return self._order(cl_ord_id, quote_id="none")
+        return self._order(cl_ord_id)
+
+    def _order(self, cl_ord_id: str, **changes: Any) -> NewOrderSingle:
+        random = self._random
+        values: dict[str, Any] = {
+            "cl_ord_id": cl_ord_id,
+            "symbol": MARKET,
+            "side": random.choice((Side.BUY, Side.SELL)),
+            "ord_type": OrdType.LIMIT,
+            "price": random.choice(PRICES),
+            "order_qty": random.randint(1, 6),
+            "time_in_force": random.choice(
+                (
+                    TimeInForce.GOOD_TILL_CANCEL,
+                    TimeInForce.GOOD_TILL_CANCEL,
+                    TimeInForce.GOOD_TILL_CANCEL,
+                    TimeInForce.IMMEDIATE_OR_CANCEL,
+                )
+            ),
+        }
+        return NewOrderSingle(**(values | changes))
+
+    # What it is told
+
+    def _take(self, event: ClientEvent) -> None:
+        """Write an event down; asking for the next one confirms it."""
+        self._note(**_entry(event))
+        self._cells[1] = Doing.TAKING
+        self._doom.strike(Death.TAKEN)
+        self._tell(EVENT)
+
+    def _note(self, kind: str, **values: Any) -> None:
+        self._known.take(self._journal.write(kind, **values))
+
+    def _tell(self, what: bytes) -> None:
+        os.write(self._pipe, what)
+
+
+def _entry(event: ClientEvent) -> Entry:
+    match event:
+        case MessageReceived(message=ExecutionReport(header=Header() as header) as report):
+            return {
+                "kind": "report",
+                "seq": header.msg_seq_num,
+                "dup": event.poss_dup,
+                "id": report.cl_ord_id,
+                "orig": report.orig_cl_ord_id,
+                "exec_id": report.exec_id,
+                "type": report.exec_type,
+                "side": report.side,
+                "leaves": report.leaves_qty,
+                "quantity": report.last_qty,
+                "price": report.last_px,
+            }
+        case MessageReceived(message=OrderCancelReject(header=Header() as header) as refusal):
+            return {
+                "kind": "refusal",
+                "seq": header.msg_seq_num,
+                "dup": event.poss_dup,
+                "id": refusal.cl_ord_id,
+            }
+        case RejectReceived(sent=NewOrderSingle() as sent):
+            header = event.reject.header
+            return {
+                "kind": "reject",
+                "seq": header.msg_seq_num,
+                "dup": header.poss_dup_flag is True,
+                "id": sent.cl_ord_id,
+                "type": header.msg_type,
+            }
+        case OutcomesUnknown():
+            return {"kind": "unknown", "ids": event.request_ids, "why": event.why.name}
+        case LoggedOn():
+            return {"kind": "logged on", "reset": event.reset, "seq_of_logon": event.logon.header.msg_seq_num}
+        case MessagesLost():
+            return {"kind": "lost", "begin": event.begin, "end": event.end}
+        case SequenceSkipped():
+            return {"kind": "skipped", "begin": event.begin, "end": event.end, "gap_fill": event.gap_fill}
+        case ConnectFailed():
+            return {"kind": "connect failed", "error": type(event.error).__name__}
+        case SessionEnded():
+            return {"kind": "ended", "reason": event.reason.name}
+    return {"kind": type(event).__name__}

@@ -1,0 +1,77 @@
+"""`python -m tests.kill.zygote`: has imported everything, and forks a client for each line it reads.
+
+It has one thread. It prints the process id of each child, and how it ended once it has; the child is laid to
+rest only then, so that nobody signals another process by its number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from mmap import mmap
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore
+from kalshi_fix_sansio.signing import load_private_key
+from tests.kill.deaths import Doom
+from tests.kill.lives import Life, Stage
+from tests.kill.trader import Settings, Trader
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    signer = load_private_key(values.pop("private_key").encode())
+    return Settings(**{**values, "folder": Path(values["folder"]), "signer": signer})
+
+
+def _make_store(settings: Settings, life: Life, cells: mmap) -> None:
+    """Do nothing but open the store, which makes it the first time."""
+    cells[0] = Stage.STORE
+    Doom(life, cells).begin()
+    SqliteStore(settings.store, owner=settings.owner, sync=settings.sync).close()
+
+
+def _child(settings: Settings, life: Life, cells: mmap, pipe: int, *, only_store: bool) -> None:
+    """Live, and never return."""
+    status = 1
+    try:
+        if only_store:
+            _make_store(settings, life, cells)
+        else:
+            Trader(settings, life, cells, pipe).live()
+        status = 0
+    except BaseException:  # noqa: BLE001 - it is reported, and this process ends
+        sys.setprofile(None)
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def serve(orders: BinaryIO, pipe: int) -> None:
+    """Read the settings, then fork for each line."""
+    settings = _settings(json.loads(orders.readline()))
+    with (settings.folder / "cells").open("r+b") as file:
+        cells = mmap(file.fileno(), 0)
+    for line in orders:
+        values = json.loads(line)
+        only_store, life = values.pop("only_store"), Life.of(values)
+        child = os.fork()
+        if not child:
+            _child(settings, life, cells, pipe, only_store=only_store)
+        _say(child)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        _say(0)
+        orders.readline()
+        _, status = os.waitpid(child, 0)
+        _say(os.waitstatus_to_exitcode(status))
+
+
+def _say(number: int) -> None:
+    os.write(1, b"%d\n" % number)
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, int(sys.argv[1]) if len(sys.argv) > 1 else -1)
