@@ -28,10 +28,16 @@ _HEAD_BEGUN: Final = re.compile(
 _CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
 _CHECK_SUM_FIELD_SIZE: Final = 12
-_CHECK_SUM_SIZE: Final = 7
-_CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
+CHECK_SUM_SIZE: Final = 7
+"""Bytes of the CheckSum field with its SOH."""
+CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
+"""CheckSum (10) by its value."""
+CHECK_SUM_TEXTS: Final = tuple(f"{value:03d}" for value in range(256))
 _ADLER_BLOCK: Final = 256
-_ADLER_ASCII_BLOCK: Final = 512
+ADLER_ASCII_BLOCK: Final = 512
+"""How many ASCII bytes Adler-32 can add up at once."""
+MAX_HEADS: Final = 4096
+"""The longest body whose head is remembered."""
 
 
 @attrs.frozen
@@ -64,7 +70,7 @@ def byte_sum(data: bytes | bytearray) -> int:
     The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at
     most 256 bytes, or of 515 ASCII ones.
     """
-    size = _ADLER_ASCII_BLOCK if data.isascii() else _ADLER_BLOCK
+    size = ADLER_ASCII_BLOCK if data.isascii() else _ADLER_BLOCK
     if len(data) <= size:
         return adler32(data, 0) & 0xFFFF
     total = 0
@@ -76,7 +82,23 @@ def byte_sum(data: bytes | bytearray) -> int:
 def encode_frame(begin_string: str, body: bytes) -> bytes:
     """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
-    return message + _CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
+    return message + CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
+
+
+class Heads(dict[int, bytes]):
+    """What stands in front of MsgType: BeginString and BodyLength, by the length of the body."""
+
+    __slots__ = ("_begin_string",)
+
+    def __init__(self, begin_string: str) -> None:
+        super().__init__()
+        self._begin_string = begin_string.encode("latin-1")
+
+    def __missing__(self, size: int) -> bytes:
+        head = b"8=%b\x019=%d\x01" % (self._begin_string, size)
+        if size <= MAX_HEADS:
+            self[size] = head
+        return head
 
 
 def is_frame(data: bytes) -> bool:
@@ -84,7 +106,7 @@ def is_frame(data: bytes) -> bool:
     head = _HEAD.match(data)
     if head is None:
         return False
-    end = len(data) - _CHECK_SUM_SIZE
+    end = len(data) - CHECK_SUM_SIZE
     check_sum = _CHECK_SUM.fullmatch(data, max(end, 0))
     return (
         check_sum is not None
@@ -108,7 +130,7 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     problems = []
     if not re.fullmatch(rb"8=FIX[ -~]{0,20}", fields[0]):
         problems.append(_wrong(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT))
-    end = len(data) - _CHECK_SUM_SIZE
+    end = len(data) - CHECK_SUM_SIZE
     check_sum = _CHECK_SUM.fullmatch(data, end)
     if check_sum is None or data[end - 1] != 1:
         text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
@@ -301,7 +323,7 @@ class Framer:
                 self._give_up(f"BodyLength {length} is over the limit of {self._max_body_length}")
                 continue
             sum_end = head.end(2) + 1 + length
-            end = sum_end + _CHECK_SUM_SIZE
+            end = sum_end + CHECK_SUM_SIZE
             if len(buffer) < end:
                 self._wanted = end
                 continue

@@ -310,7 +310,7 @@ def test_ever_new_shapes_that_come_twice_cost_a_bounded_share(monkeypatch: pytes
         for _ in range(2):
             codec.decode(joined(fields_of(body)))
     assert 5 < compiled.count <= 5 + 200 // 20
-    assert len(codec._shapes._shapes["D"]) == 3
+    assert len(codec._shapes._shapes["D\x01"]) == 3
 
 
 def test_the_shape_not_used_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

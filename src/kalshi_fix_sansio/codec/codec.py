@@ -7,6 +7,7 @@ from typing import Any
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.encoder import check_unknown, encode_block
 from kalshi_fix_sansio.codec.fast import ShapeCache
+from kalshi_fix_sansio.codec.forms import FormCache
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, BlockPlan, Plans
 from kalshi_fix_sansio.codec.reader import MSG_TYPE_TAG, Reader
@@ -29,6 +30,7 @@ class Codec:
         self._plans = Plans(dialect)
         self._shapes = ShapeCache(self._plans)
         self._body_plans: dict[type[Message], BlockPlan] = {}
+        self._forms = FormCache(dialect)
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -40,10 +42,12 @@ class Codec:
         Raises:
             DecodeError: the bytes are not one whole message.
         """
-        text = _text(frame)
-        message = self._shapes.decode(text)
+        if frame.__class__ is bytes:
+            message = self._shapes.decode_whole(frame)
+        else:
+            message = self._shapes.decode(_text(frame))
         if message is None:
-            reader = Reader(self._plans, text)
+            reader = Reader(self._plans, _text(frame))
             message = self._build(reader)
             if not message.problems:
                 self._shapes.learn(reader)
@@ -98,9 +102,17 @@ class Codec:
                 another field. The text names the field.
             LocalProtocolError: the dialect does not have this message.
         """
-        plan = self._body_plans.get(type(message)) or self._plan_of(message)
         if header is None:
             header = message.header
+        data = self._forms.encode(message, header)
+        if data is None:
+            data = self._encode_carefully(message, header)
+            self._forms.learn(message, header)
+        return data
+
+    def _encode_carefully(self, message: Message, header: Any) -> bytes:
+        """Encode value by value, and name what has no FIX form."""
+        plan = self._body_plans.get(type(message)) or self._plan_of(message)
         try:
             head = "" if header is None else self.dialect.header.encode(header)
             body = plan.layout.encode(message)

@@ -38,6 +38,7 @@ class Reader:
         "_plans",
         "_position",
         "_section",
+        "begin_string",
         "body",
         "header",
         "layout",
@@ -50,6 +51,8 @@ class Reader:
         """Read a whole message given as latin-1 text."""
         self._plans = plans
         self._dialect: Dialect = plans.dialect
+        self.begin_string = plans.dialect.begin_string
+        """BeginString of the dialect, whatever the message's is."""
         self._findings: list[Finding] = []
         self.tokens = tokenize(text, plans.data_tags)
         self._open: list[GroupItem] = []

@@ -38,6 +38,11 @@ MAX_DECIMALS: Final = 2048
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
 """Header fields whose values belong to the shape."""
 
+_BODY_LENGTH: Final = "9=([1-9][0-9]{0,8})\x01"
+_CHECK_SUM: Final = "10=([0-9]{3})\x01"
+_FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
+"""What frames a message has a form of its own (see `framing`)."""
+
 Build = Callable[[Sequence[str]], Message | None]
 """Makes the message from the values; None or ValueError if it takes the careful path to tell."""
 
@@ -59,6 +64,8 @@ class Shape:
     """One shape, ready to decode."""
 
     pattern: str
+    whole: bool
+    """Whether what fits is a message of the dialect, but for the values of BodyLength and CheckSum."""
     match: Callable[[str], re.Match[str] | None]
     build: Build
 
@@ -103,6 +110,7 @@ class ShapeWriter:
         self._functions: list[str] = []
         self._lines: list[str] = []
         self._checks: list[str] = []
+        self._start = f"8={re.escape(reader.begin_string)}\x01{_BODY_LENGTH}35="
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
@@ -128,7 +136,8 @@ class ShapeWriter:
         body = "".join(f"    {line}\n" for line in (unpack, *self._checks, *self._lines))
         source = "".join(self._functions) + "def build(values):\n" + body
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
-        return Shape(self.pattern, re.compile(self.pattern).fullmatch, self._names["build"])
+        whole = self.pattern.startswith(self._start) and self._parts[-1] == _CHECK_SUM
+        return Shape(self.pattern, whole, re.compile(self.pattern).fullmatch, self._names["build"])
 
     def _write(self, reader: Reader) -> None:
         header, body, trailer = (
@@ -178,7 +187,7 @@ class ShapeWriter:
             target.values[slot.member.attribute] = self._expression(slot, name)
 
     def _capture(self, tag: int, slot: Slot | None) -> str:
-        self._parts.append(f"{tag}=({_lexical(slot)})\x01")
+        self._parts.append(_FRAMING.get(tag) or f"{tag}=({_lexical(slot)})\x01")
         name = f"v{len(self._values)}"
         self._values.append(name)
         return name
