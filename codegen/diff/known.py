@@ -51,7 +51,8 @@ def read(view: View) -> list[Difference]:
 def _entry(entry: Map, view: View, mistakes: Mistakes) -> list[Difference]:
     elements = [name for name in ELEMENTS if name in entry]
     if len(elements) != 1:
-        mistakes.add(entry.location, "a difference is about no element", f"add one of {', '.join(ELEMENTS)}")
+        what = f"a difference is about {' and '.join(elements) or 'no element'}"
+        mistakes.add(entry.location, what, f"give it one of {', '.join(ELEMENTS)}")
         return []
     found = []
     for source, where in words(entry.get("source")):

@@ -371,6 +371,100 @@ def test_a_dictionary_of_another_edition(scratch: Scratch) -> None:
     assert told(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
 
 
+def test_one_side_without_tables(scratch: Scratch) -> None:
+    page = scratch.pages / "pier-tours/sessions.md"
+    whole = page.read_text(encoding="utf-8")
+    whole = whole.replace("### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
+    page.write_text(whole.replace("### Optional Fields\n", "### Ship \u2192 Exchange\n"), encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("gone", "message", "Logon", "no fields from the venue")}
+
+
+def test_values_that_are_listed_no_more(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    whole = page.read_text(encoding="utf-8")
+    start, end = whole.index("### Answers (9007)"), whole.index("### Reasons (9008)")
+    page.write_text(whole[:start] + whole[end:], encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("gone", "code", "Answer", "no values")}
+
+
+def test_a_flag_with_one_value(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/sessions.md"
+    table = "\n## QuietReports\n\n| Value | Meaning |\n| ----- | ------- |\n| Y | Quiet |\n"
+    page.write_text(page.read_text(encoding="utf-8") + table, encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("different", "code", "QuietReports=Y", "the only value")}
+    page.write_text(page.read_text(encoding="utf-8") + "| M | Middling |\n| N | Loud |\n", encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
+
+
+def test_a_table_about_a_message_that_is_not_its_own(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/tides.md"
+    table = (
+        "\n## Logon for tides\n\n| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
+    )
+    page.write_text(page.read_text(encoding="utf-8") + table, encoding="utf-8")
+    assert told(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}
+
+
+def test_values_of_msgtype_are_the_messages(scratch: Scratch) -> None:
+    path = scratch.dictionary / "FIXT11.xml"
+    names = ("HEARTBEAT", "TEST_REQUEST", "RESEND_REQUEST", "REJECT", "SEQUENCE_RESET", "LOGOUT")
+    values = {str(number): name for number, name in enumerate(names)}
+    values |= {
+        "A": "LOGON",
+        "B1": "BOOKING_REQUEST",
+        "B2": "BOOKING_REPORT",
+        "T1": "TIDE_REQUEST",
+        "T2": "TIDE_REPORT",
+    }
+
+    def listed(values: dict[str, str]) -> str:
+        rows = "".join(f'<value enum="{value}" description="{name}"/>\n' for value, name in values.items())
+        return f'<field number="35" name="MsgType" type="STRING">\n{rows}</field>'
+
+    scratch.edit(path, '<field number="35" name="MsgType" type="STRING" />', listed(values))
+    assert scratch.diff_dictionary() == []
+    changed = {**values, "T2": "TIDES_TOLD", "T9": "TIDE_ALARM"}
+    del changed["B1"]
+    scratch.edit(path, listed(values), listed(changed))
+    assert told(scratch.diff_dictionary()) == {
+        ("different", "message", "TideReport", "name TIDES_TOLD"),
+        ("different", "message", "BookingRequest", "no value of MsgType"),
+        ("new", "message", "T9", "listed"),
+    }
+
+
+def test_components_that_no_message_uses(scratch: Scratch) -> None:
+    spare = """<components>
+      <component name='Lots'>
+       <group name='NoLots' required='Y'>
+        <field name='LotName' required='Y'/>
+        <field name='LotWeight' required='N'/>
+        <field name='Deck' required='N'/>
+        <group name='NoSeals' required='N'>
+         <field name='SealNumber' required='Y'/>
+        </group>
+       </group>
+      </component>
+      <component name='Crew'>
+       <group name='NoCrew' required='N'><field name='Deck' required='N'/></group>
+      </component>
+     </components>"""
+    path = scratch.dictionary / "FIX50SP2.xml"
+    scratch.edit(path, "<components />", spare)
+    scratch.edit(
+        path,
+        '  <field number="9010"',
+        '  <field number="9050" name="NoCrew" type="NUMINGROUP" />\n  <field number="9010"',
+    )
+    assert told(scratch.diff_dictionary()) == {
+        ("different", "member", "component Lots.NoLots", "required"),
+        ("different", "member", "component Lots.LotWeight", "optional"),
+        ("new", "member", "component Lots.Deck", "present"),
+        ("new", "member", "component Crew", "present"),
+        ("new", "member", "component Crew.NoCrew", "present"),
+    }
+
+
 RENAMED = "| 9005 | DeckNo      |"
 KEPT = 'differences:\n  - {source: bookings, field: Deck, says: name DeckNo, why: "The old name is kept."}\n'
 
@@ -419,7 +513,8 @@ def test_a_difference_in_one_list_does_not_hide_another(scratch: Scratch) -> Non
             "{source: rumours, field: Deck, says: x, why: y}",
             "`rumours` is no page or dictionary among the sources",
         ),
-        ("{source: bookings, says: x, why: y}", "`differences[1]` is empty"),
+        ("{source: bookings, says: x, why: y}", "a difference is about no element; give it one of member,"),
+        ("{source: bookings, field: a, code: b, says: x, why: y}", "a difference is about field and code"),
         ("{source: bookings, thing: Deck, says: x, why: y}", "`differences[1]` has an unknown key `thing`"),
     ],
 )
