@@ -11,7 +11,8 @@ EXAMPLE = (ROOT / "examples" / "anyio_client.py").read_text("utf-8")
 
 
 def lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip()]
+    """Lines without their indentation: a method stands alone on the page."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def test_the_pieces_of_the_page_are_the_example() -> None:
