@@ -273,6 +273,11 @@ class Framer:
         return len(self._buffer) - self._at
 
     @property
+    def is_overtaken(self) -> bool:
+        """Whether another message seems to begin behind the start of the one that is waited for."""
+        return self._buffer.find(self._start, self._at + 1) >= 0
+
+    @property
     def skipped(self) -> int:
         """Bytes that were skipped and that `next` has not told of yet."""
         return self._skipped

@@ -168,7 +168,7 @@ def test_a_message_that_never_ends_does_not_stall_the_stream(role: Role) -> None
 def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(role: Role) -> None:
     wired = established(role)
     wired.receive(wired.peer.message("0")[:40])
-    assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
+    assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     (ended,) = wired.wait(36)
     assert isinstance(ended, SessionEnded)
     assert ended.reason is CloseReason.PEER_SILENT
@@ -232,3 +232,14 @@ def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -
     wired.session.events()
     assert wired.wait(1000) == []
     assert wired.sent() == []
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
+def test_a_message_that_is_late_in_coming_is_waited_for(role: Role, name: str) -> None:
+    wired = established(role, name, sending_time_tolerance=None)
+    message = wired.peer.message("9", "434=1|37=o|11=a|39=8|")
+    assert wired.receive(message[:20]) == []
+    assert [type(event) for event in wired.wait(36)] == [PeerSilent]
+    assert wired.receive(message[20:60]) == []
+    assert len(of_type(wired.receive(message[60:]), MessageReceived)) == 1

@@ -350,9 +350,12 @@ class Session:
 
     def _silence(self, now: Instant) -> None:
         """Nothing whole came for too long: look behind a message that never ends, then ask the peer, then
-        give up."""
+        give up.
+
+        A message behind which nothing else came is only late.
+        """
         core = self._core
-        if core.framer.pending:
+        if core.framer.is_overtaken:
             core.framer.resync()
             self._receiver.catch_up()
             self._receiver.drain(now)
