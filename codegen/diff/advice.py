@@ -27,7 +27,7 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
     place = (
         f"the members of group {group.name}"
         if group is not None
-        else f"those of {view.block_name(said.block)}"
+        else f"the members of {view.block_name(said.block)}"
     )
     if not said.path and said.inside is None and before is not None and before.holders:
         inner = before.holders[-1].group

@@ -66,7 +66,7 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Place) -> tuple[
             for each in listed
             if not _is_reference(each["value"], each["label"], tag, vocabulary)
         }
-        if not found and len(named) > 1:
+        if not found and (len(named) > 1 or named & vocabulary.codes.get(tag, {}).keys()):
             found = {each["value"]: (each.start(), each["label"]) for each in listed}
     if not found:
         found = _words(text, tag, vocabulary)
@@ -124,7 +124,8 @@ def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> b
 def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
     """Values that are words: the longest run of them, unless it is given as an example.
 
-    A field that had no list of values so far has one only where the text says so.
+    A field that had no list of values so far has one only where the text says so. Words that are known values
+    need no marks.
     """
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):
@@ -135,7 +136,10 @@ def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, 
         if best is None or len(match[0]) > len(best[0]):
             best = match
     if best is None:
-        return {}
+        own = [value for value in vocabulary.codes.get(tag, {}) if len(value) > 1 and not value.isdigit()]
+        places = {value: re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for value in own}
+        bare = {value: (match.start(), "") for value, match in places.items() if match is not None}
+        return bare if len(bare) > 1 else {}
     start = best.start()
     words = re.findall(_WORD, best[0])
     return {re.sub(rf'[{OPEN}{CLOSE}"]', "", word): (start + at, "") for at, word in enumerate(words)}

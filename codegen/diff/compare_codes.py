@@ -53,11 +53,12 @@ def _new(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iter
     """Values that the spec does not list, and those that it calls by the name of another."""
     known = _values(field)
     places: dict[str, list[CodeSaid]] = {}
-    for code in (code for said in lists for code in said.codes):
-        if code.value not in known:
-            places.setdefault(code.value, []).append(code)
-        elif field.codeset is not None:
-            yield from _swapped(evidence, field, field.codeset, code, known)
+    for said in lists:
+        for code in said.codes:
+            if code.value not in known:
+                places.setdefault(code.value, []).append(code)
+            elif field.codeset is not None:
+                yield from _swapped(evidence, field, field.codeset, code, known)
     for value, codes in places.items():
         label = next((code.label for code in codes if code.label), "")
         yield evidence.finding(
@@ -85,7 +86,7 @@ def _swapped(
     """A value under the name that another value has in the spec."""
     label = folded(code.label)
     others = [value for value, name in known.items() if folded(name) == label and value != code.value]
-    if label and others and folded(known[code.value]) != label:
+    if label and others and not folded(known[code.value]).startswith(label):
         yield evidence.finding(
             DIFFERENT,
             "code",

@@ -102,7 +102,16 @@ def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Ite
         was = " and ".join(sorted(own))
         edit = Edit(evidence.view.message_location(message), f"`source`: {here} in place of {was}")
         text = f"{message.name} stands on {here}, in the spec it comes from {was}"
-        yield evidence.finding(DIFFERENT, "message", message.name, f"on {here}", text, [said.place], [edit])
+        yield evidence.finding(
+            DIFFERENT,
+            "message",
+            message.name,
+            f"on {here}",
+            text,
+            [said.place],
+            [edit],
+            group=f"moved from {was}",
+        )
 
 
 def _same_name(said: str, own: str, *, exact: bool) -> bool:
@@ -252,7 +261,9 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
         if page not in known:
             edit = Edit(view.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
             text = f"page {page}: is not among the sources; {len(reading.facts)} facts were read from it"
-            yield evidence.finding(NEW, "page", page, "present", text, [Place(reading.file, 1)], [edit])
+            yield evidence.finding(
+                NEW, "page", page, "present", text, [Place(reading.file, 1)], [edit], group="new pages"
+            )
     for page, origin in known.items():
         if (
             page not in given

@@ -120,4 +120,5 @@ def _stale(difference: Difference) -> Finding:
         edits=(edit,),
         evidence=difference.evidence,
         sources=(difference.source,),
+        group=f"stale {difference.source}",
     )

@@ -20,6 +20,8 @@ _HEADINGS = {
     STALE: "Out of date: a difference that was kept on purpose, and is none any more",
     UNREVIEWED: "Text that nobody has read in this form",
 }
+_PLACES = 6
+"""How many places of a finding are shown; JSON has them all."""
 _LEAST_GROUP = 3
 """From how many on findings of the same kind about the same thing are told in one."""
 
@@ -60,7 +62,9 @@ def _group(findings: list[Finding]) -> Iterator[str]:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""
         yield f"* {finding.what}{products}"
         if finding.places:
-            yield f"    said at   {', '.join(_shown(place) for place in finding.places)}"
+            shown = [_shown(place) for place in finding.places[:_PLACES]]
+            more = f" and {len(finding.places) - _PLACES} more" if len(finding.places) > _PLACES else ""
+            yield f"    said at   {', '.join(shown)}{more}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
         for edit in finding.edits:
@@ -80,6 +84,8 @@ def _keep(findings: list[Finding]) -> str:
     first = findings[0]
     if first.kind not in (NEW, DIFFERENT, GONE) or first.element not in ELEMENTS or not first.sources:
         return ""
+    if any("/" in source for each in findings for source in each.sources):
+        return ""  # a page that the manifest does not name yet
     if any((each.element, each.said) != (first.element, first.said) for each in findings):
         return ""
     addresses = [each.address for each in findings]

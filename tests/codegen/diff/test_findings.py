@@ -155,7 +155,7 @@ def test_what_to_write_names_the_products_only_where_it_must(scratch: Scratch) -
     (finding,) = scratch.diff_pages()
     assert [edit.text for edit in finding.edits] == [
         'after it `Draught: {tag: 9040, type: AMT, source: bookings, doc: "…"}`',
-        "among those of BookingRequest `Draught: {only: {products: freight}}`",
+        "among the members of BookingRequest `Draught: {only: {products: freight}}`",
     ]
     assert finding.edits[1].location.line == line_of(
         scratch.spec / "messages/bookings.yaml", "Until:       {"
@@ -166,7 +166,7 @@ def test_what_to_write_names_the_products_only_where_it_must(scratch: Scratch) -
         "| No       | Draught     | 9040 | x | Decimal |\n| Yes      | Length ",
     )
     (finding,) = scratch.diff_pages()
-    assert "among those of BookingRequest `Draught: optional`" in [edit.text for edit in finding.edits]
+    assert "among the members of BookingRequest `Draught: optional`" in [edit.text for edit in finding.edits]
 
 
 def test_a_new_tag_behind_a_group_may_belong_to_it(scratch: Scratch) -> None:
