@@ -160,7 +160,9 @@ class OurSide:
             # The session makes the next part of a long resend as soon as the one before is fetched.
             if not self._unsent:
                 self._unsent = self.outgoing.pass_on(self.session.data_to_send())
-            for event in self.session.events():
+            events = self.session.events()
+            self.session.confirm()  # the queue is as good as the test itself
+            for event in events:
                 # When the peer answers a TestRequest among other things is its own affair.
                 if not isinstance(event, HeartbeatReceived) and not (self._take and self._take(event)):
                     self._events.put(event)

@@ -23,6 +23,7 @@ from kalshi_fix_sansio.events import (
     GapDetected,
     LoggedOn,
     MessageReceived,
+    OutcomesUnknown,
     ResendServed,
     SessionEnded,
 )
@@ -139,6 +140,7 @@ def test_an_order_too_old_to_resend_is_filled_over(peer: QuickfixPeer | FixcoreP
         ours.outgoing.lose_next("D")
         ours.send(scene.order("a-1"))
         ours.call(lambda session, now: session.test_request(now))
+        assert ours.expect(OutcomesUnknown).request_ids == ("a-1",)
         assert ours.expect(ResendServed).resent == 0
 
         ours.send(scene.order("a-2"))
