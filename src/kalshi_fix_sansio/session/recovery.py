@@ -47,7 +47,6 @@ class Recovery:
         "_highest",
         "_order",
         "_process",
-        "_refusals",
         "_request_number",
         "_search",
         "_searched_from",
@@ -69,8 +68,6 @@ class Recovery:
         self._attempts = 0
         self._request_number = 0
         """MsgSeqNum of our last ResendRequest."""
-        self._refusals = 0
-        """How many times the peer refused all that was missing."""
         self._search: Search | None = None
         self._searched_from = 0
         """The first number that was missing when the search began."""
@@ -208,20 +205,18 @@ class Recovery:
     def refused(self, now: Instant) -> None:
         """Look for what the peer still has of what it refused to resend; all that is before it is lost.
 
-        Why it refused a range is not sure, so its first message is asked for as well. A peer that goes on
-        refusing what it has just served is not asked for ever.
+        Why it refused a range is not sure, so its first message is asked for as well: it comes, or it is
+        lost, so that a peer which goes on refusing what it has just served is not asked for ever.
         """
         search = self._search
         self._suspected = False
         if search is not None:
             search.refused()
         else:
-            self._refusals += 1
             end = self._asked_to + 1
-            begin = self._searched_from = self._core.ledger.expected
-            if begin == self._asked_to or self._refusals > self._core.config.resend_attempts:
-                begin = end
-            search = self._search = Search(begin, end)
+            begin = self._core.ledger.expected
+            self._searched_from = begin
+            search = self._search = Search(end if begin == self._asked_to else begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
@@ -231,11 +226,10 @@ class Recovery:
             self._repeat(now)
             return
         self._search = None
-        last, refusals = self._request_number, self._refusals
+        last = self._request_number
         self.skip(search.low, Skip.LOST)
         self.settle(now)
         if self._core.state is State.RECOVERING and self._request_number == last:
-            self._refusals = refusals
             self._repeat(now)
 
     def forget(self) -> None:
@@ -250,7 +244,7 @@ class Recovery:
 
     def _ask(self, end: int, now: Instant, *, unasked: bool = False) -> None:
         self._asked_to = end
-        self._attempts = self._refusals = 0
+        self._attempts = 0
         self._search = None
         self._suspected = False
         self._sent_before = self._core.store.next_outgoing
@@ -277,6 +271,5 @@ class Recovery:
     def _wait(self, now: Instant) -> None:
         """Give a resend that makes progress new time."""
         self._suspected = False
-        self._refusals = 0
         self._attempts = 1
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
