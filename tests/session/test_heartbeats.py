@@ -175,6 +175,14 @@ def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(role: Ro
 
 
 @BOTH
+def test_two_partial_messages_do_not_hide_silence_either(role: Role) -> None:
+    wired = established(role)
+    broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
+    wired.receive(broken, wired.peer.message("0")[:40])
+    assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
+
+
+@BOTH
 def test_bytes_that_are_no_message_do_not_count_as_life(role: Role) -> None:
     wired = established(role)
     for _ in range(7):
