@@ -96,4 +96,27 @@ REGRESSIONS = {
             Fault(4.3, Kind.CRASH, Side.VENUE),
         ),
     ),
+    "what is kept is given up because the peer's memory shrinks": Schedule(
+        seed=1090,
+        heart_bt_int=30,
+        calm=28.9,
+        orders=0,
+        reports=0,
+        resend_orders=True,
+        keep=30,
+        faults=(
+            Fault(16.0, Kind.VANISH, Side.CLIENT),
+            Fault(18.0, Kind.BURST, Side.VENUE, 0.0, 44),
+            Fault(28.0, Kind.BURST, Side.CLIENT, 0.0, 23),
+        ),
+    ),
+    "a message that comes slowly is thrown away": Schedule(
+        seed=578,
+        session="KalshiNR",
+        heart_bt_int=5,
+        calm=83.3,
+        orders=0,
+        reports=0,
+        faults=(Fault(73.0, Kind.FULL, Side.VENUE, 9.0, 1),),
+    ),
 }

@@ -136,7 +136,7 @@ class Schedule:
     sqlite: bool = False
     """Whether both sides use the store on SQLite instead of the simulated disk."""
     eager: bool = False
-    """Whether a store writes at once what it need not commit before bytes leave, as the one on SQLite does."""
+    """Whether a store writes at once what it need not commit before bytes leave, like the one on SQLite."""
     synced: bool = True
     """Whether a commit is a sync too, so that a power loss loses nothing committed."""
     faults: tuple[Fault, ...] = ()

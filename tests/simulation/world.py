@@ -21,6 +21,7 @@ from tests.simulation.client import Client
 from tests.simulation.clocks import SideClock
 from tests.simulation.disk import Disk
 from tests.simulation.disk_sqlite import SqliteDisk
+from tests.simulation.endings import is_explained
 from tests.simulation.exchange import Exchange
 from tests.simulation.faults import DOWNTIME, Injector
 from tests.simulation.ledger import Entry, Ledger, uid_of
@@ -240,6 +241,8 @@ class World:
     def ended(self, process: Process, event: SessionEnded) -> None:
         self.endings[event.reason.name] += 1
         self.wire.remark(self.now, process.side, f"-- session ended: {event.reason.name}: {event.text}")
+        if not self.wire.forgiven and not is_explained(event, self.schedule):
+            raise Violation("unexplained", f"{process.side.value} ended: {event.reason.name}: {event.text}")
 
     def _filled(self, side: Side, epoch: int, begin: int, end: int) -> None:
         """A side filled a gap: the venue never does it in place of what it still has."""
