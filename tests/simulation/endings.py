@@ -1,0 +1,57 @@
+"""Which faults explain the end of a session: one that no fault of the run explains is a violation."""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from tests.simulation.schedule import Kind, Schedule
+
+_LATE = frozenset({Kind.STALL, Kind.FREEZE, Kind.SLOW, Kind.FULL, Kind.DELAY, Kind.MERGE})
+_LOST = frozenset({Kind.FLIP, Kind.GARBAGE, Kind.REPEAT})
+_DEAD = frozenset({Kind.VANISH, Kind.POWER})
+_GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
+
+_BY_TEXT: dict[str, frozenset[Kind]] = {
+    "SendingTime is more than": _LATE | {Kind.CLOCK},
+    "already exists": _LATE
+    | _LOST
+    | _DEAD
+    | _GONE
+    | {Kind.REFUSE, Kind.CLOCK, Kind.RESET, Kind.ABORT, Kind.LOGOUT},
+    "came before the answer to the Logon": _LOST,
+    "the first message was no Logon": _LOST,
+    "the peer has stopped reading": _LATE,
+    "Too much unread data": _LATE | _DEAD | {Kind.BURST, Kind.PAUSE},
+    "MsgSeqNum too high": _LOST | {Kind.CUT},
+    "MsgSeqNum too low": frozenset({Kind.RESET}),
+    "MsgSeqNum must be 1": frozenset({Kind.RESET}),
+}
+"""Faults of which there must be one, by how the text begins, contains or ends."""
+_BY_REASON: dict[CloseReason, frozenset[Kind]] = {
+    CloseReason.PEER_SILENT: _LATE | _LOST | _DEAD,
+    CloseReason.LOGON_TIMEOUT: _LATE | _LOST | _DEAD | {Kind.RESET, Kind.CRASH, Kind.DISK},
+    CloseReason.CONNECTION_LOST: _LATE
+    | _LOST
+    | _DEAD
+    | _GONE
+    | {Kind.RESET, Kind.CLOCK, Kind.LOGOUT, Kind.ABORT},
+    CloseReason.STORE_FAILED: frozenset({Kind.DISK}),
+    CloseReason.SEQUENCE_GAP: _LATE | _LOST | _DEAD | _GONE,
+    CloseReason.SEQUENCE_TOO_LOW: frozenset({Kind.RESET}),
+}
+_SAID = frozenset({"enough", "maintenance"})
+"""What an operator says who logs out or gives up."""
+
+
+def is_explained(event: SessionEnded, schedule: Schedule) -> bool:
+    """Say whether a fault of this run can have ended a session so."""
+    kinds = {fault.kind for fault in schedule.faults}
+    if schedule.pace:
+        kinds.add(Kind.SLOW)
+    for text, causes in _BY_TEXT.items():
+        if text in event.text:
+            return bool(kinds & causes)
+    if event.reason in _BY_REASON:
+        return bool(kinds & _BY_REASON[event.reason])
+    if event.text in _SAID:
+        return bool(kinds & {Kind.LOGOUT, Kind.ABORT, Kind.MAINTENANCE})
+    return event.reason is not CloseReason.PROTOCOL_ERROR
