@@ -79,7 +79,7 @@ def _state(store: Any) -> tuple[object, ...]:
         store.next_outgoing,
         store.next_incoming,
         store.reset_unanswered,
-        [request.request_id for request in store.open_requests()],
+        store.open_requests(),
         [(message.seq_num, message.frame) for message in store.sent_between(1, store.next_outgoing)],
     )
 
@@ -197,14 +197,16 @@ def _fail_as_told(store: SqliteStore, disk: SqliteDisk) -> None:
     """Let the database fail where the disk does."""
     database: Any = store._file._database
     execute = database.execute
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
 
     def failing(sql: str, *arguments: Any) -> sqlite3.Cursor:
-        kind = {"BEGIN IMMEDIATE": "commit", "COMMIT": "written"}.get(sql, "read" if "SELECT" in sql else "")
-        if kind and kind == disk.failure == "written":
-            execute(sql, *arguments)
-        if kind and kind == disk.failure:
-            raise sqlite3.OperationalError("database or disk is full")
+        failure = disk.failure
+        if (failure == "commit" and sql == "COMMIT") or (failure == "read" and "SELECT" in sql):
+            raise full
         cursor: sqlite3.Cursor = execute(sql, *arguments)
+        if failure == "written" and sql == "COMMIT":
+            raise full
         return cursor
 
     database.execute = failing
