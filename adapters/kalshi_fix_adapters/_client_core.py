@@ -100,7 +100,8 @@ class ClientCore(Connections):
         self._phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """The user has left: confirm what was taken last if that was `clean`; close store and wire log.
+        """The user has left: confirm what was taken last if that was `clean`, and what comes next up to the
+        first message; close store and wire log.
 
         After this `take` still returns what waits, and nothing is confirmed any more. Harmless when nothing
         is open.
@@ -111,6 +112,9 @@ class ClientCore(Connections):
         try:
             if clean:
                 self._confirm()
+                # A user who only sends takes nothing; session messages need not come again for that.
+                for _ in range(self._queue.harmless()):
+                    self._numbers.confirm()
             self._taken = False
             self._numbers.close()
         finally:

@@ -12,8 +12,29 @@ from kalshi_fix_adapters.connection_events import (
     ReadingPaused,
     ReadingResumed,
 )
-from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.events import (
+    Event,
+    GapClosed,
+    GapDetected,
+    HeartbeatReceived,
+    LoggedOn,
+    LogoutReceived,
+    PeerSilent,
+    ResendServed,
+    SessionEnded,
+)
 
+OF_THE_SESSION_LAYER = (
+    LoggedOn,
+    GapDetected,
+    GapClosed,
+    ResendServed,
+    HeartbeatReceived,
+    PeerSilent,
+    LogoutReceived,
+    SessionEnded,
+)
+"""Events that say nothing about messages of the application."""
 MAX_OWN = 1_000
 """Events of the client's own that may wait before failed attempts are told by the last of them alone."""
 
@@ -55,6 +76,15 @@ class EventQueue:
         event, counts = self._events.popleft()
         self.waiting -= counts
         return event, counts
+
+    def harmless(self) -> int:
+        """Return how many events of the session stand before the first that somebody has to take care of."""
+        found = 0
+        for event, counts in self._events:
+            if counts and not isinstance(event, OF_THE_SESSION_LAYER):
+                break
+            found += counts
+        return found
 
     def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
         """Decide whether to read on: not from the limit on, and again from half of it.

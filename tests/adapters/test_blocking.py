@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -43,7 +44,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import CloseReason, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.conftest import ME
 from tests.adapters.peers import Acceptor, keep_silent, listening, logged_on_peer, unused_port
@@ -340,6 +341,15 @@ def test_a_store_that_cannot_be_closed(
         monkeypatch.setattr(client._io.core._numbers, "close", close)
         if error is not None:
             raise error
+
+
+def test_who_takes_no_events_is_not_sent_session_messages_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    for first in (True, False, False):
+        chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=first)
+        with order_entry(retransmission=True, **chosen) as client:
+            assert client.logged_on is not None
+            assert client.logged_on.reset is first
+        assert not any(isinstance(event, GapDetected) for event in client.events(timeout=0))
 
 
 # --- sockets that misbehave
