@@ -14,6 +14,8 @@ from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.plans import Plans
 from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.codec.shapes import Decimals, ShapeWriter
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.layout import Dialect
 from tests.core.tiny_dialect import DIALECT, frame
 from tests.core.wire import HEAD, SOUND, Fields, damaged, dump, fields_of, joined
@@ -349,3 +351,38 @@ def test_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) 
     assert decimals["0.50"] is decimals["0.50"]
     assert [str(decimals[value]) for value in ("1", "2", "3", "0.50")] == ["1", "2", "3", "0.50"]
     assert len(decimals) <= 3
+
+
+def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message() -> None:
+    codec = Codec(DIALECT)
+    whole = joined(fields_of(order("58=x|")))
+    for _ in range(3):
+        codec.decode(whole)
+    end = whole.index(b"\x0135=")
+    start = whole.index(b"\x019=") + 3
+    length = int(whole[start:end])
+    total = (int(whole[-4:-1]) + 1) % 256
+    for wrong in (
+        whole[:-4] + b"%03d\x01" % total,
+        whole.replace(b"58=x", b"58=y"),
+        whole[:start] + b"%d" % (length + 1) + whole[end:],
+        whole[:start] + b"0%d" % length + whole[end:],
+    ):
+        assert not is_frame(wrong)
+        with pytest.raises(DecodeError):
+            codec.decode(wrong)
+
+
+@pytest.mark.parametrize(("place", "tag"), [(3, b"35="), (4, b"10=")])
+def test_a_shape_that_is_no_frame_vouches_for_none(place: int, tag: bytes) -> None:
+    fields = joined(fields_of(order(""))).split(b"\x01")[:-1]
+    moved = next(field for field in fields if field.startswith(tag))
+    fields.remove(moved)
+    fields.insert(place, moved)
+    data = b"".join(field + b"\x01" for field in fields)
+    codec = Codec(DIALECT)
+    for _ in range(3):
+        assert codec.decode(Frame(data)).problems == ()
+    assert codec._shapes._shapes
+    with pytest.raises(DecodeError):
+        codec.decode(data)

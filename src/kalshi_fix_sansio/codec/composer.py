@@ -89,7 +89,7 @@ def form_of(layout: MessageLayout, dialect: Dialect, message: Any, header: Any) 
     """Say which optional members are set."""
     blocks = {"h": header, "m": message}
     return tuple(
-        value is not None and value != []
+        bool(value) if isinstance(member, GroupMember) else value is not None
         for block, member in optional_members(layout, dialect)
         for value in (getattr(blocks[block], member.attribute),)
     )
@@ -162,7 +162,8 @@ class _Writer:
             name = f"{block}{member.tag}"
             value = self._value(member, name)
             loads.append(f"{name} = {block}.{member.attribute}")
-            guards += value.guards
+            # What is made for a value that is there must not stumble over None: another form is tried then.
+            guards += value.guards or (f"{name} is None",)
             lines += value.lines
             pieces.append(value.piece)
         body = [
@@ -245,7 +246,9 @@ class _Writer:
     def _group(self, member: GroupMember, name: str) -> _Value:
         entry = self._entry(member)
         entries = f"{{''.join([{entry}(entry) for entry in {name}])}}"
-        return _Value(f"\\x01{member.tag}={{len({name})}}{entries}", (f"{name}.__class__ is not list",))
+        guards = [f"{name}.__class__ is not list"]
+        guards += [] if always_required(member) else [f"not {name}"]
+        return _Value(f"\\x01{member.tag}={{len({name})}}{entries}", tuple(guards))
 
     def _entry(self, member: GroupMember) -> str:
         """Write a function for the entries of a group, whatever is set in each; return its name."""
