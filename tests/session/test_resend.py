@@ -304,3 +304,17 @@ def test_who_asked_for_what_is_still_kept_is_served_though_more_was_asked_for_be
         assert [line[:2] for line in more] in ([("OrderCancelReject", 5)], [("OrderCancelReject", 6)])
         events += wired.wait(0)
     assert events == [ResendServed(5, 6, 2)]
+
+
+def test_a_resend_of_more_than_may_wait_pauses_in_time() -> None:
+    wired = busy(Role.ACCEPTOR, sent=0, max_unsent=1000)
+    for number in range(40):
+        wired.session.send(saying(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.data_to_send()
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    seen = 0
+    while found := [m for m in wired.sent() if m.header.poss_dup_flag]:
+        assert wired.session.state is State.ESTABLISHED
+        seen += len(found)
+        wired.wait(0)
+    assert seen == 41

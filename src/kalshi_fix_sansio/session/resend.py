@@ -23,7 +23,7 @@ from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
-"""Bytes waiting to be sent at which a resend pauses."""
+"""Bytes waiting to be sent at which a resend pauses; `max_unsent` where that is less."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 
@@ -110,7 +110,8 @@ class Resender:
         core, job = self._core, self._job
         core.timers.page_at = None
         self._paused_at = now.monotonic
-        if job is None or len(core.outbound.buffer) >= PAGE:
+        page = min(PAGE, core.config.max_unsent)
+        if job is None or len(core.outbound.buffer) >= page:
             return
         problem = self._forgotten(job.position)
         if problem is not None:
@@ -125,7 +126,7 @@ class Resender:
                 core.ledger.sent_again(stored.seq_num)
                 job.position = stored.seq_num + 1
                 job.resent += 1
-                if len(core.outbound.buffer) >= PAGE:
+                if len(core.outbound.buffer) >= page:
                     return
         self._fill(job, job.end + 1, now)
         self.forget()
