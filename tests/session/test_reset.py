@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio._generated import OrderCancelReject
+from kalshi_fix_sansio._generated import ExecutionReport, OrderCancelReject
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import CloseReason, GapDetected, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    OutcomesUnknown,
+    SessionEnded,
+)
+from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import Wired, established, kinds, of_type, order, pair
 
@@ -162,3 +170,33 @@ def test_a_reset_that_the_user_was_never_told_of_is_told_by_the_next_process() -
         again.connect()
         assert [event.reset for event in of_type(again.client_events, LoggedOn)] == [expected]
         again.client.events()
+
+
+def test_an_answer_that_a_reset_and_a_crash_swallowed_is_missed() -> None:
+    stores = MemoryStore(), MemoryStore()
+    both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
+    both.connect()
+    both.client.send(order("a1"), both.clock.now)
+    both.settle()
+    report = ExecutionReport(
+        order_id="o",
+        cl_ord_id="a1",
+        exec_id="e",
+        exec_type="0",
+        ord_status="0",
+        side="1",
+        symbol="S",
+        order_qty=10,
+        leaves_qty=10,
+        cum_qty=0,
+        avg_px=0,
+    )
+    both.venue.send(report, both.clock.now)
+    both.settle()
+    both.client.reset(both.clock.now)
+    both.settle()
+    assert not of_type(both.client_events, OutcomesUnknown)
+    again = pair(client_store=stores[0], venue_store=stores[1])
+    again.connect()
+    (unknown,) = of_type(again.client_events, OutcomesUnknown)
+    assert (unknown.request_ids, unknown.why) == (("a1",), Uncertainty.RESTARTED)

@@ -62,7 +62,9 @@ class Handshake:
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
 
-        A reset that the peer never answered may or may not have reached it, so it is asked for again.
+        A reset that the peer never answered may or may not have reached it, so it is asked for again. Where
+        the numbers restarted untold, the answers to what the store has open may have come before that, and
+        died with the process.
         """
         core, config = self._core, self._core.config
         core.permit(Input.CONNECT)
@@ -71,7 +73,7 @@ class Handshake:
         expected = core.ledger.expected if config.offer_next_expected else None
         frame = self._own.encode(now, seq_num, reset=reset, next_expected=expected)
         found = core.ledger.load_requests()
-        if config.session_type.resend and not reset:
+        if config.session_type.resend and not reset and not core.ledger.restart_untold:
             found = [request for request in found if not request.seq_num]
         core.give_up_on(found, Uncertainty.RESTARTED)
         if reset:
