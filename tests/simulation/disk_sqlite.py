@@ -34,6 +34,8 @@ class SqliteDisk(Disk):
         self.life = 0
         self.remains: power_loss.Files | None = None
         """What the former life has left."""
+        self.begun = 0
+        """Length of the log when it began."""
         self.dark = False
         """Whether it ended with the power."""
         self.unsure: list[Entry] = []
@@ -54,7 +56,9 @@ class SqliteDisk(Disk):
 
     def _find(self, store: SqliteStore) -> None:
         """Find out how many of the changes are in the file."""
-        promised = self.synced if self.dark else len(self.log)
+        promised = len(self.log)
+        if self.dark:
+            promised = self.synced if self.synced_at_once else self.begun
         entries = self.log + self.unsure
         found = None
         for length in range(len(entries), promised - 1, -1):
@@ -67,7 +71,7 @@ class SqliteDisk(Disk):
         self.log = entries
         self.keep_first(found)
         self.marks.append(found)
-        self.synced = found
+        self.synced = self.begun = found
 
     def remove(self) -> None:
         rmtree(self.folder)

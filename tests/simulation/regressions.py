@@ -119,4 +119,31 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(73.0, Kind.FULL, Side.VENUE, 9.0, 1),),
     ),
+    "a long resend passes for a peer that does not read": Schedule(
+        seed=4962,
+        heart_bt_int=3,
+        calm=59.9,
+        orders=0,
+        reports=0,
+        page=262144,
+        faults=(
+            Fault(31.0, Kind.PAUSE, Side.VENUE, 24.0),
+            Fault(35.0, Kind.BURST, Side.CLIENT, 0.0, 28),
+            Fault(50.0, Kind.MAINTENANCE, Side.VENUE, 39.0),
+        ),
+    ),
+    "a reset and a crash swallow an answer": Schedule(
+        seed=7373,
+        heart_bt_int=3,
+        calm=45.7,
+        orders=6,
+        reports=40,
+        pace=1.0,
+        faults=(
+            Fault(11.0, Kind.CRASH, Side.VENUE),
+            Fault(36.0, Kind.RESTART, Side.CLIENT),
+            Fault(42.0, Kind.LOGOUT, Side.CLIENT),
+            Fault(44.7, Kind.CRASH, Side.CLIENT),
+        ),
+    ),
 }

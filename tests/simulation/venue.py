@@ -60,13 +60,18 @@ class Venue(Process):
         if connection.closed or connection.session.wants_close:
             return
         text = self.world.refusal()
-        if text is None and self.seat is not None:
+        if text is None and (self.seat is not None or self._unfinished(connection)):
             text = "already exists"
         if text is not None:
             connection.session.refuse_logon(text, self.now)
             return
         self.seat = connection
         connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
+
+    def _unfinished(self, connection: Connection) -> bool:
+        """Whether events of a session wait that had the store before: it must have confirmed them first."""
+        store = self.world.stores[Side.VENUE]
+        return any(other is not connection and other.session.store is store for other, _ in self.queue)
 
     def user(self, connection: Connection, event: Event) -> None:
         world = self.world

@@ -76,9 +76,15 @@ class Wire:
         self._keep_log = keep_log
         self._fresh: set[tuple[Side, int]] = set()
 
-    def note(self, at: float, side: Side, connection: int, data: bytes, epoch: int) -> list[tuple[int, int]]:
+    def note(
+        self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, void: bool
+    ) -> list[tuple[int, int]]:
         """Look at what a session hands out; `epoch` is that of its store. Return epoch and number
-        of the application messages among it."""
+        of the application messages among it.
+
+        While the peer waits for a reset to be answered, the number of a Logon means nothing to it (`void`): a
+        side may have done the reset, and died before its answer left.
+        """
         applications: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
         resets = sum(1 for _, fields in parts if self._restarts(fields))
@@ -95,6 +101,8 @@ class Wire:
                 continue
             if self._restarts(fields):
                 resets -= 1
+                written = self.written[side] = Written(epoch - resets)
+            elif void and values[b"35"] == b"A" and written.epoch < epoch - resets:
                 written = self.written[side] = Written(epoch - resets)
             self._number(side, connection, number, values)
             written.seen[number] = frame

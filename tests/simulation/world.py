@@ -216,8 +216,8 @@ class World:
         if connection.session.store is not self.stores[side]:
             self.wire.note_refusal(self.now, side, connection.id, data)
             return
-        epoch = self.stores[side].epoch
-        for when, number in self.wire.note(self.now, side, connection.id, data, epoch):
+        epoch, void = self.stores[side].epoch, self.stores[side.other].reset_unanswered
+        for when, number in self.wire.note(self.now, side, connection.id, data, epoch, void=void):
             ledger.left(when, number)
 
     def client_sent(self, message: Any, number: int) -> None:
@@ -273,8 +273,6 @@ class World:
         else:
             store.lose_power(power)
             self.clocks[side].reboot(self.now, power)
-            if store.lied:
-                self._forgive()
         self.injector.torn[side] = None
         self.wire.remark(self.now, side, "-- power loss" if power else "-- process died")
         self.restarts += 1
@@ -295,6 +293,8 @@ class World:
         if self.processes[side] is not former:
             return
         store = self.stores[side] = self.disks[side].open()
+        if store.lied:
+            self._forgive()
         self.wire.remark(
             self.now, side, f"-- new life: next {store.next_outgoing} out, {store.next_incoming} in"
         )
