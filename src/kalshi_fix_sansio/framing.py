@@ -32,7 +32,6 @@ CHECK_SUM_SIZE: Final = 7
 """Bytes of the CheckSum field with its SOH."""
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 """CheckSum (10) by its value."""
-CHECK_SUM_TEXTS: Final = tuple(f"{value:03d}" for value in range(256))
 _ADLER_BLOCK: Final = 256
 ADLER_ASCII_BLOCK: Final = 512
 """How many ASCII bytes Adler-32 can add up at once."""

@@ -386,3 +386,14 @@ def test_a_shape_that_is_no_frame_vouches_for_none(place: int, tag: bytes) -> No
     assert codec._shapes._shapes
     with pytest.raises(DecodeError):
         codec.decode(data)
+
+
+def test_a_shape_of_any_length_does_not_stand_before_one_of_this_length() -> None:
+    level = "269=1|270=0.40|271=5|"
+    one, many = book(level), book(*[level] * 5)
+    cache = learnt(one, many)
+    (shapes_of_book,) = cache._shapes.values()
+    assert [shape.has_runs for shape in shapes_of_book] == [False, True]
+    assert taken(cache, many)
+    assert taken(cache, one)
+    assert [shape.has_runs for shape in shapes_of_book] == [False, True]

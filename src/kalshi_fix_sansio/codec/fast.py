@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+from zlib import adler32
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.plans import Plans
 from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.codec.shapes import Decimals, Shape, ShapeWriter
-from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, CHECK_SUM_TEXTS, Heads, byte_sum
+from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, CHECK_SUM_FIELDS, CHECK_SUM_SIZE, byte_sum
 
 KEY_SIZE: Final = 2
 """How many characters from MsgType on shapes are found by: most have one, and its SOH."""
@@ -22,60 +24,62 @@ READINGS_PER_COMPILATION: Final = 50
 """Beyond that, how many messages must have gone the careful way for each further shape: a peer that sends
 ever new shapes cannot make this side compile more than it reads."""
 
+_AROUND_BODY: Final = CHECK_SUM_SIZE - len("35=")
+"""What is counted neither by BodyLength nor up to the value of MsgType, less what is counted by both."""
+_SUMS: Final = {
+    f"{value:03d}": value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+}
+"""The sum of all bytes of a message modulo 256, CheckSum itself included, by the text of CheckSum."""
+_NO_SHAPES: Final[list[Shape]] = []
+
 
 class ShapeCache:
     """Decodes messages of known shapes, and gets to know shapes from messages that were read carefully."""
 
-    __slots__ = ("_compilations", "_decimals", "_heads", "_plans", "_readings", "_shapes", "_sightings")
+    __slots__ = ("_compilations", "_decimals", "_plans", "_readings", "_shapes", "_sightings")
 
     def __init__(self, plans: Plans) -> None:
         self._plans = plans
-        self._heads = Heads(plans.dialect.begin_string)
         self._decimals = Decimals()
         self._shapes: dict[str, list[Shape]] = {}
-        """By what stands behind `35=`, the one used last in front."""
+        """By what stands behind `35=`: those without runs first, the one of them used last in front."""
         self._sightings: set[int] = set()
         self._readings = 0
         self._compilations = 0
 
-    def decode(self, text: str, *, whole: bool = False) -> Message | None:
-        """Return the message if its shape is known and all its values are plain; None says nothing.
-
-        With `whole` only shapes count that begin and end as a message of this dialect must.
-        """
+    def decode(self, text: str) -> Message | None:
+        """Return the message if its shape is known and all its values are plain; None says nothing."""
         start = text.find("\x0135=") + 4
-        shapes = self._shapes.get(text[start : start + KEY_SIZE])
-        if shapes is None:
-            return None
+        shapes = self._shapes.get(text[start : start + KEY_SIZE], _NO_SHAPES)
         for shape in shapes:
             found = shape.match(text)
             if found is not None:
-                if whole and not shape.whole:
-                    return None
-                if shape is not shapes[0]:
-                    shapes.remove(shape)
-                    shapes.insert(0, shape)
-                try:
-                    return shape.build(found.groups())
-                except ValueError:
-                    return None
+                return _build(shapes, shape, found.groups())
         return None
 
     def decode_whole(self, data: bytes) -> Message | None:
         """Decode a message whose BodyLength and CheckSum nobody has looked at; None also if they are wrong.
 
-        Shapes say how a message begins and ends, so only the two values are left to be seen to.
+        Whole shapes say how a message begins and ends, so only the two values are left to be seen to: they
+        are the first and the last that a shape captures.
         """
-        message = self.decode(data.decode("latin-1"), whole=True)
-        if message is None:
+        text = data.decode("latin-1")
+        start = text.find("\x0135=") + 4
+        shapes = self._shapes.get(text[start : start + KEY_SIZE], _NO_SHAPES)
+        for shape in shapes:
+            found = shape.match(text)
+            if found is None:
+                continue
+            values = found.groups()
+            short = len(data) <= ADLER_ASCII_BLOCK and text.isascii()
+            total = adler32(data, 0) if short else byte_sum(data)
+            if (
+                shape.whole
+                and int(values[0]) == len(data) - start - _AROUND_BODY
+                and _SUMS.get(values[-1]) == total & 0xFF
+            ):
+                return _build(shapes, shape, values)
             return None
-        size = message.header.body_length
-        total = byte_sum(data[:-CHECK_SUM_SIZE])
-        if (
-            len(self._heads[size]) + size + CHECK_SUM_SIZE == len(data)
-            and CHECK_SUM_TEXTS[total & 0xFF] == message.trailer.check_sum
-        ):
-            return message
         return None
 
     def learn(self, reader: Reader) -> None:
@@ -99,5 +103,17 @@ class ShapeCache:
         if self._compilations >= FREE_COMPILATIONS + self._readings // READINGS_PER_COMPILATION:
             return
         self._compilations += 1
-        shapes.insert(0, writer.compile())
-        del shapes[MAX_SHAPES_PER_TYPE:]
+        shape = writer.compile()
+        del shapes[MAX_SHAPES_PER_TYPE - 1 :]
+        shapes.insert(len(shapes) if shape.has_runs else 0, shape)
+
+
+def _build(shapes: list[Shape], shape: Shape, values: Sequence[str]) -> Message | None:
+    """Put the shape in front, and make its message; one with runs would stand in the way of faster ones."""
+    if shape is not shapes[0] and not shape.has_runs:
+        shapes.remove(shape)
+        shapes.insert(0, shape)
+    try:
+        return shape.build(values)
+    except ValueError:
+        return None

@@ -66,6 +66,8 @@ class Shape:
     pattern: str
     whole: bool
     """Whether what fits is a message of the dialect, but for the values of BodyLength and CheckSum."""
+    has_runs: bool
+    """Whether it fits groups of any length, and takes longer for it than a shape of one length."""
     match: Callable[[str], re.Match[str] | None]
     build: Build
 
@@ -137,7 +139,8 @@ class ShapeWriter:
         source = "".join(self._functions) + "def build(values):\n" + body
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
         whole = self.pattern.startswith(self._start) and self._parts[-1] == _CHECK_SUM
-        return Shape(self.pattern, whole, re.compile(self.pattern).fullmatch, self._names["build"])
+        match = re.compile(self.pattern).fullmatch
+        return Shape(self.pattern, whole, bool(self._functions), match, self._names["build"])
 
     def _write(self, reader: Reader) -> None:
         header, body, trailer = (
