@@ -33,6 +33,9 @@ WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
 # The acceptance definitions of QuickFIX, which are not ours to keep here.
 DEFINITIONS := $(dir $(WHEELS))definitions
 export ACCEPTANCE_DEFINITIONS ?=
+BENCH := .venv-bench/bench.stamp
+BENCH_WHEELS := $(dir $(WHEELS))wheels-optimised
+BENCH_RUN = PYTHONPATH=. .venv-bench/bin/python -m benchmarks
 STUNNEL := $(dir $(WHEELS))stunnel
 
 .PHONY: help demo test check lint types imports coverage package matrix generate format interop soak stunnel docs pins clean
@@ -95,6 +98,12 @@ interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFI
 	@test -n "$$ACCEPTANCE_DEFINITIONS" || .venv-interop/bin/python -m interop.acceptance.fetch $(DEFINITIONS)
 	ACCEPTANCE_DEFINITIONS=$${ACCEPTANCE_DEFINITIONS:-$(DEFINITIONS)} .venv-interop/bin/$(PYTEST) interop
 
+bench: $(BENCH) ## what it costs, beside other engines; writes benchmarks/results.json and the charts of the docs
+	$(BENCH_RUN) $(BENCH_ARGS)
+
+bench-quick: $(BENCH) ## the codec's part of it within a minute, compared with results.json
+	$(BENCH_RUN) --quick
+
 stunnel: ## stunnel for its tests, from the machine's own distribution, if it is not installed
 	@"$$(tools/find-python)" tools/fetch_stunnel.py $(STUNNEL)
 
@@ -142,9 +151,29 @@ clean: ## remove everything that was built or installed here
 	}
 	@touch $@
 
+# Here QuickFIX is compiled as its authors have it, with optimisation: it is measured. kalshi-sdk wants Python 3.12.
+.venv-bench/made.stamp:
+	@python=$$(tools/find-python 3.12 2>/dev/null || tools/find-python); \
+	echo "setting up .venv-bench with $$($$python --version)"; $$python -m venv --clear .venv-bench
+	@touch $@
+
+%/bench.stamp: %/run.stamp requirements/bench.txt requirements/quickfix.txt
+	@echo "installing requirements/bench.txt into $*"
+	@$*/bin/python $(PIP_PINNED) requirements/bench.txt
+	@mkdir -p $(BENCH_WHEELS)
+	@quickfix=$$(sed -n 's/^\(quickfix==[^ ]*\).*/\1/p' requirements/quickfix.txt); \
+	install="$*/bin/python -m pip install -qq --no-index --no-deps --find-links $(BENCH_WHEELS) $$quickfix"; \
+	$$install 2>/dev/null || { \
+		echo "compiling $$quickfix with optimisation, once: this takes about six minutes"; \
+		$*/bin/python -m pip wheel -qq --no-cache-dir --no-build-isolation --no-deps \
+			--require-hashes -r requirements/quickfix.txt --wheel-dir $(BENCH_WHEELS); \
+		$$install; \
+	}
+	@touch $@
+
 %/docs.stamp: %/run.stamp requirements/docs.txt
 	@echo "installing requirements/docs.txt into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/docs.txt
 	@touch $@
 
-.PRECIOUS: %/made.stamp %/run.stamp %/dev.stamp %/docs.stamp %/interop.stamp
+.PRECIOUS: %/made.stamp %/run.stamp %/dev.stamp %/docs.stamp %/interop.stamp %/bench.stamp

@@ -1,0 +1,53 @@
+"""(i) Orders through a session whose numbers and messages are durable before a byte leaves."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from benchmarks import samples
+from benchmarks.cases.stream import established
+from benchmarks.measure import Contender, Result, measure
+from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.session import MessageStore
+
+STORE = "i: an order sent, its number durable"
+BATCH = 100
+SYNCS: tuple[Literal["full", "normal"], ...] = ("full", "normal")
+
+
+def storing(rounds: int, folder: Path | None = None) -> list[Result]:
+    """Send orders on a session with resend, each fetched by itself as an adapter does, per sync setting."""
+    with ExitStack() as stack:
+        where = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        contenders = [Contender(STORE, "memory", _sender(None), BATCH, max_calls=4)]
+        for sync in SYNCS:
+            owner = StoreOwner(
+                environment="demo",
+                product="prediction",
+                sender_comp_id=samples.KEY_ID,
+                target_comp_id="KalshiRT",
+            )
+            store = stack.enter_context(SqliteStore(where / f"{sync}.sqlite3", owner=owner, sync=sync))
+            contenders.append(Contender(STORE, f"sqlite, sync={sync}", _sender(store), BATCH, max_calls=4))
+        return measure(contenders, rounds)
+
+
+def _sender(store: MessageStore | None) -> Callable[[], None]:
+    session = established(name="KalshiRT", store=store)
+    now = Instant(1.0, samples.NOON + timedelta(seconds=1))
+    ids = iter(range(2**60))
+
+    def send() -> None:
+        for _ in range(BATCH):
+            order = samples.order()
+            order.cl_ord_id = f"order-{next(ids)}"
+            session.send(order, now)
+            assert session.data_to_send()
+
+    return send

@@ -1,0 +1,1 @@
+"""The engines that are measured, each with the same small surface."""

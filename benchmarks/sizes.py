@@ -1,0 +1,112 @@
+"""What a message costs as it grows: every cost is to grow with the size, and no faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from functools import partial
+
+from benchmarks import samples
+from benchmarks.cases.stream import established
+from benchmarks.measure import Contender, Result, measure
+from kalshi_fix_sansio import (
+    MarketDataIncrementalRefresh,
+    MarketDataSnapshotFullRefresh,
+    MDFullEntry,
+    MDIncEntry,
+    Message,
+    encode,
+)
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.session import Session
+from kalshi_fix_sansio.trading import OrderBooks
+
+ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
+BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
+COUNTS = {
+    FIELDS: (20, 25, 30, 40, 60, 100),
+    ENTRIES: (10, 50, 100, 250, 500, 1000),
+    BOOKS: (1, 10, 100, 1000, 3000, 10_000),
+    FLIGHT: (10, 100, 1000, 3000, 10_000),
+}
+_PLAIN_REPORT = 25
+"""Fields of the report without its groups."""
+_OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "aggressor_indicator")
+
+
+def by_size() -> list[Result]:
+    """Measure everything at each of its sizes; the engine's name is the size."""
+    makers: Iterable[Callable[[], Iterator[Contender]]] = (_fields, _entries, _books, _flight)
+    return measure([contender for make in makers for contender in make()], 7)
+
+
+def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
+    """Return size and microseconds of a case."""
+    return sorted((int(found.engine), found.us_min) for found in results if found.case == case)
+
+
+def _fields() -> Iterator[Contender]:
+    for count in COUNTS[FIELDS]:
+        report = samples.report()
+        report.misc_fees, report.collateral_amount_changes = [], []
+        head = samples.header("8", 2, samples.NOON)
+        report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _PLAIN_REPORT))
+        spare = iter(_OPTIONAL)
+        while encode(report, head).count(b"\x01") > count:
+            setattr(report, next(spare), None)
+        data = encode(report, head)
+        yield _decoding(FIELDS, data.count(b"\x01"), data)
+
+
+def _entries() -> Iterator[Contender]:
+    for count in COUNTS[ENTRIES]:
+        entries = [
+            MDFullEntry(md_entry_type="0", md_entry_px=Decimal(n + 1) / 10_000, md_entry_size=n + 1)
+            for n in range(count)
+        ]
+        message = MarketDataSnapshotFullRefresh(symbol=samples.SYMBOL, md_entries=entries)
+        yield _decoding(ENTRIES, count, encode(message, samples.header("W", 2, samples.NOON)))
+
+
+def _decoding(case: str, count: int, data: bytes) -> Contender:
+    for _ in range(3):
+        CODEC.decode(data)
+    return Contender(case, str(count), lambda: CODEC.decode(data))
+
+
+def _books() -> Iterator[Contender]:
+    """An update of one of so many books: the cost must not depend on how many there are."""
+    for count in COUNTS[BOOKS]:
+        books = OrderBooks()
+        for number in range(count):
+            level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
+            books.apply(MarketDataSnapshotFullRefresh(symbol=f"M{number}", md_entries=[level]))
+        change = MDIncEntry(
+            md_update_action="1",
+            symbol=f"M{count // 2}",
+            md_entry_type="0",
+            md_entry_px="0.45",
+            md_entry_size=2,
+        )
+        message = MarketDataIncrementalRefresh(md_entries=[change])
+        yield Contender(BOOKS, str(count), partial(books.apply, message))
+
+
+def _flight() -> Iterator[Contender]:
+    """An order sent while so many are not answered: the cost must not depend on how many there are."""
+    now = Instant(1.0, samples.NOON)
+    for count in COUNTS[FLIGHT]:
+        session = established()
+        order = samples.order()
+        for number in range(count):
+            order.cl_ord_id = f"open-{number}"
+            session.send(order, now)
+        session.data_to_send()
+
+        yield Contender(FLIGHT, str(count), partial(_send, session, order, now), max_calls=1000)
+
+
+def _send(session: Session, order: Message, now: Instant) -> None:
+    session.send(order, now)
+    session.data_to_send()
