@@ -194,6 +194,13 @@ def test_a_counter_is_part_of_a_short_group_s_shape() -> None:
 ENTRY = "269=1|270=0.5|"
 
 
+@pytest.fixture
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than two entries are a run, so that examples stay short."""
+    monkeypatch.setattr(shapes, "MAX_SINGLE_ENTRIES", 2)
+
+
+@pytest.mark.usefixtures("short_runs")
 def test_one_shape_serves_any_number_of_ordered_entries() -> None:
     cache = learnt(book(ENTRY, "269=2|270=1|271=5|273=10:00:00|", ENTRY))
     assert taken(cache, book(ENTRY))
@@ -207,6 +214,7 @@ def test_one_shape_serves_any_number_of_ordered_entries() -> None:
     assert taken(cache, book(ENTRY, "269=1|270=x|")) is None
 
 
+@pytest.mark.usefixtures("short_runs")
 def test_one_shape_serves_any_number_of_like_entries_with_unknown_fields() -> None:
     like = "269=1|9001=x|270=0.5|"
     cache = learnt(book(like, like, like))
@@ -215,6 +223,7 @@ def test_one_shape_serves_any_number_of_like_entries_with_unknown_fields() -> No
     assert taken(cache, book(like, "269=1|270=0.5|")) is None
 
 
+@pytest.mark.usefixtures("short_runs")
 def test_entries_of_one_field_make_a_run_too() -> None:
     body = order("453=3|448=p|448=q|448=r|")
     cache = learnt(body)
@@ -225,12 +234,14 @@ def test_entries_of_one_field_make_a_run_too() -> None:
     assert taken(learnt(lone), lone)
 
 
+@pytest.mark.usefixtures("short_runs")
 def test_what_follows_a_run_is_the_body_s() -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="453=3|448=p|448=q|448=r|58=x|"))
     assert taken(cache, book(ENTRY, rest="453=1|448=p|58=y|"))
     assert taken(cache, book(ENTRY, rest="58=y|")) is None
 
 
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize(
     "body",
     [
@@ -244,6 +255,7 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
     assert taken(cache, body)
 
 
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize(
     "body",
     [
@@ -397,3 +409,13 @@ def test_a_shape_of_any_length_does_not_stand_before_one_of_this_length() -> Non
     assert taken(cache, many)
     assert taken(cache, one)
     assert [shape.has_runs for shape in shapes_of_book] == [False, True]
+
+
+def test_a_shape_of_any_length_is_the_last_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "MAX_SHAPES_PER_TYPE", 2)
+    level = "269=1|270=0.40|271=5|"
+    cache = learnt(book(*[level] * 5), book(level), book(level, level))
+    (kept,) = cache._shapes.values()
+    assert [shape.has_runs for shape in kept] == [False, True]
+    assert taken(cache, book(level, level))
+    assert [shape.has_runs for shape in learnt(book(*[level] * 5))._shapes["W\x01"]] == [True]

@@ -104,8 +104,11 @@ class ShapeCache:
             return
         self._compilations += 1
         shape = writer.compile()
-        del shapes[MAX_SHAPES_PER_TYPE - 1 :]
         shapes.insert(len(shapes) if shape.has_runs else 0, shape)
+        if len(shapes) > MAX_SHAPES_PER_TYPE:
+            # One with runs fits so much that it is the last to go.
+            single = [kept for kept in shapes if not kept.has_runs]
+            shapes.remove(single[-1] if single else shapes[0])
 
 
 def _build(shapes: list[Shape], shape: Shape, values: Sequence[str]) -> Message | None:

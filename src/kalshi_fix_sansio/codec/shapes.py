@@ -30,7 +30,7 @@ from kalshi_fix_sansio.scalars import LEXICAL_PLAIN
 
 MAX_VALUES: Final = 250
 """Fields that a shape may spell out one by one."""
-MAX_SINGLE_ENTRIES: Final = 2
+MAX_SINGLE_ENTRIES: Final = 4
 """Entries of a group that are spelt out one by one; more become a loop where they are regular."""
 MAX_DECIMALS: Final = 2048
 """Decimals that are remembered by their text: prices and quantities come again and again."""
