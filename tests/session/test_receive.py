@@ -319,3 +319,18 @@ def test_a_caller_who_never_takes_events_is_told(role: Role) -> None:
         wired.session.receive_data(waiting, wired.clock.now)
     assert len(wired.session.events()) == 2
     assert len(wired.receive(waiting)) == 1
+
+
+@BOTH
+def test_what_waited_behind_garbage_is_not_too_old(role: Role) -> None:
+    wired = established(role)
+    begun = b"8=FIXT.1.1\x019=200\x0135=0\x01"
+    first, last = (wired.peer.message("9", "434=1|37=o|11=a|39=8|") for _ in range(2))
+    assert wired.receive(begun, first) == []
+    wired.clock.advance(33)
+    late = wired.receive(last, wired.peer.message("0"))
+    assert [type(event) for event in late] == [GarbledReceived, MessageReceived, MessageReceived]
+    (rejected, _) = wired.receive(
+        wired.peer.message("9", "434=1|37=o|11=a|39=8|", t52="20260821-14:03:07.123")
+    )
+    assert isinstance(rejected, MessageRejected)

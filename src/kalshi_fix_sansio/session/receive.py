@@ -124,6 +124,7 @@ class Receiver:
                 return
             if not isinstance(found, Frame):
                 core.tell(GarbledReceived(found.reason, found.data, found.size))
+                self.catch_up()  # what comes next may have waited behind it
                 self._mind_garbage()
                 continue
             if not lives:
