@@ -37,7 +37,7 @@ def check(process: Process, connection: Connection) -> None:
         raise Violation("unbounded", f"{side} holds {len(recovery._held)} messages behind a gap")
     if core.framer.pending > MAX_MESSAGE + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
-    if len(core.ledger.open) > MAX_OPEN:
+    if len(core.ledger.open) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
         raise Violation("unbounded", f"{side} has {len(core.ledger.open)} open requests")
     store = process.world.stores[connection.side]
     if len(store._messages) > process.world.schedule.keep:

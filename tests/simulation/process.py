@@ -348,7 +348,7 @@ class Process(ABC):
         self._doomed = None
         if self.world.now < self.frozen_until:
             self.frozen_until = self.world.now
-            self.after(0.0, self._thaw)
+            self.run(self._thaw)
         self.slow_until = self.pace_until = 0.0
         self._taking_at = None
         self.after(0.0, self._wake_user)

@@ -146,4 +146,15 @@ REGRESSIONS = {
             Fault(44.7, Kind.CRASH, Side.CLIENT),
         ),
     ),
+    "a message that waited behind garbage is too old": Schedule(
+        seed=20884,
+        heart_bt_int=30,
+        calm=60.0,
+        orders=7,
+        reports=0,
+        faults=(
+            Fault(38.025, Kind.REPEAT, Side.CLIENT),
+            Fault(40.0, Kind.GARBAGE, Side.CLIENT, 0.0, 727763),
+        ),
+    ),
 }

@@ -1,0 +1,5 @@
+"""Sessions, stores and disks with one fault each, to see that the invariants can fail."""
+
+from tests.simulation.mutants import incoming, outcomes, outgoing, stores
+
+MUTANTS = {**stores.MUTANTS, **outgoing.MUTANTS, **incoming.MUTANTS, **outcomes.MUTANTS}

@@ -1,0 +1,79 @@
+"""Sessions that take what comes in another way than they should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.events import CloseReason, MessageReceived, MessagesLost
+from kalshi_fix_sansio.framing import Framer
+from kalshi_fix_sansio.session import receive
+from kalshi_fix_sansio.session.core import Core
+from kalshi_fix_sansio.session.receive import Receiver
+from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.sequence import Verdict
+from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.simulation.schedule import Side
+from tests.simulation.world import World
+
+
+def _deliver_duplicates(judge: Any, *arguments: Any, **named: Any) -> Verdict:
+    verdict: Verdict = judge(*arguments, **named)
+    return Verdict.EXPECTED if verdict is Verdict.DUPLICATE else verdict
+
+
+def _ignore_gaps(judge: Any, *arguments: Any, **named: Any) -> Verdict:
+    verdict: Verdict = judge(*arguments, **named)
+    return Verdict.EXPECTED if verdict is Verdict.TOO_HIGH else verdict
+
+
+def _unmarked(message: Any, poss_dup: bool, *rest: Any) -> MessageReceived:
+    return MessageReceived(message, False, *rest)
+
+
+def _trust_every_sum(framer: Framer, start: int, end: int) -> int:
+    return int(framer._buffer[end + 3 : end + 6])
+
+
+def _lose_too_much(tell: Any, core: Core, event: Any) -> None:
+    tell(core, attrs.evolve(event, end=event.end + 3) if isinstance(event, MessagesLost) else event)
+
+
+def _lose_silently(tell: Any, core: Core, event: Any) -> None:
+    if not isinstance(event, MessagesLost):
+        tell(core, event)
+
+
+def _boundless(config: Any, world: World, side: Side, **named: Any) -> Any:
+    return attrs.evolve(config(world, side, **named), max_held=10**6)
+
+
+def _raise_at_garbage(take: Any, framer: Framer) -> Any:
+    raise ValueError(f"garbage: {take(framer).reason}")
+
+
+def _end_at_a_heartbeat(receiver: Receiver, message: Any, now: Any) -> None:
+    receiver._core.break_off(CloseReason.PROTOCOL_ERROR, "a Heartbeat came", now)
+
+
+def _ask_nothing(*_: object) -> None:
+    """A gap is found, and nobody is asked to fill it."""
+
+
+MUTANTS = {
+    "duplicates that are delivered again": caught_by(around(receive, "judge", _deliver_duplicates), "order"),
+    "gaps that nobody sees": caught_by(around(receive, "judge", _ignore_gaps), "silent loss"),
+    "duplicates that are not marked": caught_by(instead(receive, "MessageReceived", _unmarked), "unmarked"),
+    "check sums that are not looked at": caught_by(
+        instead(Framer, "_check_sum", _trust_every_sum), "altered", "invented"
+    ),
+    "a loss that is told of too widely": caught_by(around(Core, "tell", _lose_too_much), "false loss"),
+    "a loss that is not told of": caught_by(around(Core, "tell", _lose_silently), "silent loss"),
+    "a gap behind which everything is held": caught_by(around(World, "config", _boundless), "unbounded"),
+    "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_at_garbage), "ValueError"),
+    "a session that ends for nothing": caught_by(
+        every(50, Receiver, "_heartbeat", _end_at_a_heartbeat), "unexplained"
+    ),
+    "a gap that is not asked about": caught_by(instead(Recovery, "_request", _ask_nothing), "unsettled"),
+}

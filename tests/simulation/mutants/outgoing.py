@@ -1,0 +1,90 @@
+"""Sessions that write what they must not, or not in time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.session.core import HEARTBEAT
+from kalshi_fix_sansio.session.machine import Session
+from kalshi_fix_sansio.session.outbound import Outbound
+from kalshi_fix_sansio.session.receive import Receiver
+from kalshi_fix_sansio.session.resend import Resender
+from kalshi_fix_sansio.session.timers import Timers
+from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.simulation.schedule import Side
+from tests.simulation.world import World
+
+
+def _leave_out(*_: object) -> None:
+    """A message of a resend is not written, though its number counts."""
+
+
+def _at_another_time(send_again: Any, resender: Resender, message: Any, stored: Any, now: Any) -> None:
+    earlier = attrs.evolve(stored, sent_at=stored.sent_at - timedelta(seconds=1))
+    send_again(resender, message, earlier, now)
+
+
+def _take_no_number(
+    outbound: Outbound, seq_num: int, frame: bytes, stored: object, now: Any, request: object = None
+) -> None:
+    outbound.write(frame, now)
+
+
+def _take_two_numbers(commit: Any, outbound: Outbound, seq_num: int, *rest: Any) -> None:
+    commit(outbound, seq_num, *rest)
+    if seq_num % 20 == 0:
+        outbound._ledger.store.record_sent(seq_num + 1, None)
+
+
+def _keep_a_heartbeat(receiver: Receiver, now: Any) -> None:
+    outbound = receiver._core.outbound
+    outbound.post(outbound.admin(HEARTBEAT), now, keep=True)
+
+
+def _fill_the_wrong_way(fill: Any, resender: Resender, job: Any, new_seq_no: int, now: Any) -> None:
+    if new_seq_no > job.position:
+        outbound = resender._core.outbound
+        message = outbound.admin("4", gap_fill_flag=True, new_seq_no=job.position)
+        header = outbound.header(
+            "4", job.position, now, {"poss_dup_flag": True, "orig_sending_time": now.utc}
+        )
+        outbound.write(resender._core.codec.encode(message, header), now)
+        job.position = new_seq_no
+
+
+def _wake_late(next_deadline: Any, timers: Timers, state: Any) -> float | None:
+    due: float | None = next_deadline(timers, state)
+    return None if due is None else due + 0.3 * timers.heart_bt_int
+
+
+def _decline(config: Any, world: World, side: Side, **named: Any) -> Any:
+    settings = config(world, side, **named)
+    if side is Side.CLIENT:
+        return settings
+    return attrs.evolve(settings, resend_policy=lambda message, _: message.MSG_TYPE != "8")
+
+
+MUTANTS = {
+    "a resend that leaves out a message": caught_by(
+        every(3, Resender, "_send_again", _leave_out), "unsettled", "silent loss"
+    ),
+    "a resend with another OrigSendingTime": caught_by(
+        around(Resender, "_send_again", _at_another_time), "changed"
+    ),
+    "a resend of what only the session said": caught_by(
+        instead(Receiver, "send_heartbeat", _keep_a_heartbeat), "admin resent"
+    ),
+    "a resend that declines reports": caught_by(around(World, "config", _decline), "filled away"),
+    "a gap fill that fills nothing": caught_by(around(Resender, "_fill", _fill_the_wrong_way), "gap fill"),
+    "a number that is used twice": caught_by(
+        every(50, Outbound, "commit", _take_no_number), "number reused", "altered"
+    ),
+    "a number that is left out": caught_by(around(Outbound, "commit", _take_two_numbers), "number skipped"),
+    "a heartbeat that is late": caught_by(around(Timers, "next_deadline", _wake_late), "late heartbeat"),
+    "a session that does not close": caught_by(
+        instead(Session, "wants_close", property(lambda _: False)), "unsettled"
+    ),
+}

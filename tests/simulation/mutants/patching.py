@@ -1,0 +1,58 @@
+"""How a mutant is made: one thing is replaced for as long as a context lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import attrs
+
+Patch = Callable[[], AbstractContextManager[object]]
+
+
+@attrs.frozen
+class Mutant:
+    """A session, a store or a disk with one fault."""
+
+    patch: Patch
+    rules: frozenset[str]
+    """The invariants that may catch it."""
+
+
+def caught_by(patch: Patch, *rules: str) -> Mutant:
+    return Mutant(patch, frozenset(rules))
+
+
+def instead(owner: Any, name: str, replacement: object) -> Patch:
+    return lambda: patch.object(owner, name, replacement)
+
+
+def every(count: int, owner: Any, name: str, replacement: Callable[..., Any]) -> Patch:
+    """Let every so many-th call go wrong."""
+    original = getattr(owner, name)
+
+    @contextmanager
+    def mutant() -> Iterator[None]:
+        calls = 0
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return (original if calls % count else replacement)(*arguments, **named)
+
+        with patch.object(owner, name, call):
+            yield
+
+    return mutant
+
+
+def around(owner: Any, name: str, change: Callable[..., Any]) -> Patch:
+    """Call `change(original, ...)` in place of the original."""
+    original = getattr(owner, name)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        return change(original, *arguments, **named)
+
+    return instead(owner, name, call)

@@ -1,0 +1,60 @@
+"""Stores and disks that do not keep what they promise, and sessions that do not wait for them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.session import ledger as ledger_module
+from kalshi_fix_sansio.session.ledger import Ledger
+from tests.simulation.disk import Disk, DiskStore
+from tests.simulation.mutants.patching import around, caught_by, every, instead
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Everything seems to be well."""
+
+
+def _lose_more(disk: Disk, random: object) -> None:
+    del disk.log[len(disk.log) // 2 :]
+    disk.marks = [mark for mark in disk.marks if mark <= len(disk.log)]
+
+
+def _confirm_at_once(ledger: Ledger) -> None:
+    ledger._handed.extend(ledger.marks)
+    ledger.marks.clear()
+    reached = ledger.mark
+    if ledger._counting and reached > ledger.store.next_incoming and not ledger.broken:
+        with suppress(StoreError):
+            ledger.store.advance_incoming(reached)
+        ledger._stale = True
+
+
+def _expect_the_past(begin: Any, ledger: Ledger, store: Any) -> None:
+    begin(ledger, store)
+    ledger.expected = max(1, ledger.expected - 3)
+
+
+MUTANTS = {
+    "a store that forgets a commit": caught_by(
+        every(7, DiskStore, "commit", _nothing), "left early", "number reused"
+    ),
+    "a disk that syncs less than it says": caught_by(
+        instead(Disk, "lose_power", _lose_more), "left early", "number reused", "forgotten"
+    ),
+    "a store that forgets an order": caught_by(every(3, DiskStore, "record_request", _nothing), "forgotten"),
+    "a session that commits too late": caught_by(
+        instead(Ledger, "save", _nothing), "left early", "number reused"
+    ),
+    "a session that confirms what it hands out": caught_by(
+        instead(Ledger, "hand_out", _confirm_at_once), "silent loss"
+    ),
+    "a session that never confirms": caught_by(instead(Ledger, "_advance", _nothing), "behind"),
+    "a session that begins before what was confirmed": caught_by(
+        around(Ledger, "__init__", _expect_the_past), "repeated"
+    ),
+    "a restart that is not told after a crash": caught_by(
+        instead(ledger_module, "_begins", lambda _: False), "unannounced"
+    ),
+}
