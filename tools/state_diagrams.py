@@ -22,7 +22,12 @@ ROLES = {
     "The acceptor": frozenset({Input.CONNECT}),
 }
 """The views, each with the inputs that never happen in it."""
-SOURCES = {Source.CALLER: "The caller", Source.PEER: "The peer", Source.TIMER: "A timer", Source.STORE: "The store"}
+SOURCES = {
+    Source.CALLER: "The caller",
+    Source.PEER: "The peer",
+    Source.TIMER: "A timer",
+    Source.STORE: "The store",
+}
 REFUSED, STAYS = "refused", "·"
 
 
