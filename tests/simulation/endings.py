@@ -20,6 +20,7 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     "came before the answer to the Logon": _LOST,
     "the first message was no Logon": _LOST,
     "the peer has stopped reading": _LATE,
+    "what came instead of a Logon is no message": _LOST,
     "Too much unread data": _LATE | _DEAD | {Kind.BURST, Kind.PAUSE},
     "MsgSeqNum too high": _LOST | {Kind.CUT},
     "MsgSeqNum too low": frozenset({Kind.RESET}),

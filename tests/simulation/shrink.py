@@ -17,6 +17,7 @@ _SETTINGS = (
     "resend_orders",
     "next_expected",
     "strict",
+    "classic",
     "keep",
     "page",
     "sqlite",

@@ -11,6 +11,7 @@ from typing import Any
 
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, MessageReceived, MessagesLost, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.messages import CODEC
@@ -162,6 +163,7 @@ class World:
             "max_sent_record": bounds.MAX_RECORD,
             "max_open_requests": bounds.MAX_OPEN,
             "explicit_confirm": schedule.explicit,
+            "conduct": CLASSIC if schedule.classic else Conduct(),
         }
         if side is Side.VENUE:
             return SessionConfig(
