@@ -19,6 +19,8 @@ MAX_RECORD = 20
 MAX_OPEN = 40
 ONE_READ = 64 * 1024
 """Most that one call feeds a session with."""
+SHORTEST = 60
+"""Bytes of the shortest message."""
 FRAME = 400
 """Bytes of the longest message that is simulated."""
 
@@ -32,6 +34,8 @@ def check(process: Process, connection: Connection) -> None:
         raise Violation("unbounded", f"{side} holds {len(core.outbound.buffer)} bytes to be sent")
     if len(core.outbound._record) > MAX_RECORD:
         raise Violation("unbounded", f"{side} remembers {len(core.outbound._record)} messages it sent")
+    if len(core.events) > MAX_EVENTS + ONE_READ // SHORTEST:
+        raise Violation("unbounded", f"{side} has {len(core.events)} events waiting")
     recovery = session._receiver.recovery
     if len(recovery._held) > MAX_HELD or len(recovery._order) > MAX_HELD:
         raise Violation("unbounded", f"{side} holds {len(recovery._held)} messages behind a gap")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.__main__ import explain, soak
 from tests.simulation.draw import draw
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.run import Result, run
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
@@ -68,6 +70,24 @@ def test_no_signature_is_in_the_log() -> None:
     log = run(draw(5), keep_log=True).log
     assert any("35=A" in line for line in log)
     assert not any("c2lnbmF0dXJl" in line for line in log)
+
+
+def test_a_soak_says_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
+    totals = soak(range(3), 1)
+    assert (totals.runs, totals.failures) == (3, [])
+    printed = capsys.readouterr().out
+    for part in ("3 seeds in ", "messages", "restarts", "faults: ", "0 violations"):
+        assert part in printed
+
+
+def test_a_failure_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with MUTANTS["a heartbeat that is late"].patch():
+        failed = soak(range(1, 2), 1).failures
+        explain(failed[0])
+    printed = capsys.readouterr().out
+    assert "violation of 'late heartbeat' by seed 1: " in printed
+    assert "Schedule(\n    seed=1," in printed
+    assert "client   1 35=A|34=1|" in printed
 
 
 def test_a_failure_is_shrunk_to_what_it_takes() -> None:
