@@ -333,6 +333,7 @@ def test_what_a_deaf_client_missed_on_rt_waits_for_it() -> None:
     town.run()
     seen = [m.cum_qty for m in ann.take() if isinstance(m, ExecutionReport)]
     again = town.connect("ann", "KalshiRT", store=store)
+    town.wait(0.1)  # the resend leaves in pages
     seen += [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
     assert seen == [d(number) for number in range(1, 41)]
 
