@@ -183,6 +183,20 @@ def test_a_reject_of_another_message_while_waiting_is_just_told(role: Role) -> N
 
 
 @pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("reason", [7, 8, 9, 10])
+def test_what_is_rejected_for_its_header_is_not_lost(role: Role, reason: int) -> None:
+    wired = established(role)
+    wired.receive(news(wired, 3))
+    (event,) = wired.receive(wired.peer.message("3", f"45=2|372=2|373={reason}|", 4))
+    assert isinstance(event, RejectReceived)
+    wired.sent()
+    assert wired.session.state is State.RECOVERING
+    assert wired.session.next_incoming == 2
+    wired.wait(30)
+    assert [m.begin_seq_no for m in wired.sent() if m.NAME == "ResendRequest"] == [2]
+
+
+@pytest.mark.parametrize("role", Role)
 def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(role: Role) -> None:
     wired = established(role)
     wired.receive(news(wired, 5))

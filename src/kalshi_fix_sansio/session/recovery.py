@@ -18,11 +18,19 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
 from kalshi_fix_sansio.session.search import Search
 from kalshi_fix_sansio.session.sequence import too_high_text
 from kalshi_fix_sansio.session.states import Input, State
+
+ABOUT_THE_HEADER = (
+    Reason.COMP_ID_PROBLEM,
+    Reason.SENDING_TIME_ACCURACY,
+    Reason.DECRYPTION_PROBLEM,
+    Reason.SIGNATURE_PROBLEM,
+)
+"""SessionRejectReasons that say nothing about what a message asks for."""
 
 Held = tuple[Message, tuple[Problem, ...], Frame]
 Process = Callable[[Message, tuple[Problem, ...], Frame, Instant], None]
@@ -190,7 +198,8 @@ class Recovery:
     def is_refused_by(self, message: Message) -> bool:
         """Say whether a message is the peer's refusal of the ResendRequest that is being waited for.
 
-        One that does not say what it refuses is remembered: should nothing come, it was that.
+        One that does not say what it refuses is remembered: should nothing come, it was that. What a peer
+        refuses for its header it may well still have.
         """
         if self._core.state is not State.RECOVERING or message.header.msg_type not in {
             REJECT,
@@ -198,6 +207,8 @@ class Recovery:
         }:
             return False
         fields: Any = message
+        if getattr(message, "session_reject_reason", None) in ABOUT_THE_HEADER:
+            return False
         if fields.ref_seq_num is None and fields.ref_msg_type in {None, RESEND_REQUEST}:
             self._suspected = True
         return bool(fields.ref_seq_num == self._request_number)
