@@ -157,4 +157,14 @@ REGRESSIONS = {
             Fault(40.0, Kind.GARBAGE, Side.CLIENT, 0.0, 727763),
         ),
     ),
+    "a resend that is refused for its SendingTime passes for one that is impossible": Schedule(
+        seed=16306,
+        calm=15.0,
+        orders=0,
+        reports=4,
+        faults=(
+            Fault(12.0, Kind.FLIP, Side.VENUE),
+            Fault(12.0, Kind.CLOCK, Side.VENUE, 33.0, -53),
+        ),
+    ),
 }
