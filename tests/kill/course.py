@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -25,6 +26,8 @@ from tests.kill.trader import IDLE, LONG
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 1.0
 """Seconds after which a life ends whose own death does not come."""
+BUSY = 10
+"""How many times somebody trades while a client logs on."""
 
 
 @attrs.define
@@ -78,7 +81,11 @@ class Zygote:
         """Wait until the child has died."""
         assert self._hear() == 0
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for its end, which comes with that of the last child."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -114,25 +121,27 @@ class Course:
         self._sync: Sync = sync
 
     def __enter__(self) -> Self:
-        house = self.house
-        house.server.__enter__()
-        self._relay = Relay(house.port)
-        self._pipe, pipe = os.pipe()
-        settings = {
-            "folder": str(self.folder),
-            "seed": self._seed,
-            "sync": self._sync,
-            "host": "127.0.0.1",
-            "port": self._relay.port,
-            "ca": house.ca,
-            "key_id": house.key.key_id,
-            "private_key": house.key.private_key_pem.decode(),
-        }
-        self.zygote = Zygote(settings, self.folder, pipe)
-        os.close(pipe)
-        os.set_blocking(self._pipe, False)
-        self._relay.watch(self._pipe, self._told)
-        self._relay.watch(self.zygote.output, self._died)
+        with contextlib.ExitStack() as undo:
+            house = undo.enter_context(self.house)
+            self._relay = undo.enter_context(Relay(house.port))
+            self._pipe, pipe = os.pipe()
+            undo.callback(os.close, self._pipe)
+            settings = {
+                "folder": str(self.folder),
+                "seed": self._seed,
+                "sync": self._sync,
+                "host": "127.0.0.1",
+                "port": self._relay.port,
+                "ca": house.ca,
+                "key_id": house.key.key_id,
+                "private_key": house.key.private_key_pem.decode(),
+            }
+            self.zygote = undo.enter_context(Zygote(settings, self.folder, pipe))
+            os.close(pipe)
+            os.set_blocking(self._pipe, False)
+            self._relay.watch(self._pipe, self._told)
+            self._relay.watch(self.zygote.output, self._died)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
@@ -141,21 +150,20 @@ class Course:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None:
-            (self.folder / "wire").write_text(self.house.record.wire())
-            if not self._dead:
-                os.kill(self._child, signal.SIGKILL)
-                self.zygote.wait()
-        self.zygote.close()
-        self._relay.__exit__(kind, error, trace)
-        os.close(self._pipe)
-        self.house.server.__exit__(kind, error, trace)
+        with self._undo:
+            if error is not None:
+                (self.folder / "wire").write_text(self.house.record.wire())
+                if not self._dead:
+                    os.kill(self._child, signal.SIGKILL)
 
     _child = 0
     _dead = True
     _killed = False
     _late = False
     """Whether the present life had to be ended because its own death did not come."""
+    _busy = False
+    """Whether somebody is still to trade while the client logs on."""
+    _logons = 0
     _kill_at: float | None = None
     _give_up_at = 0.0
 
@@ -163,14 +171,14 @@ class Course:
         """One life, from before its beginning to after its end."""
         for _ in range(life.trades):
             self.house.trade()
-        self._life, self._dead, self._killed = life, False, False
+        self._life, self._killed = life, False
         self._cells.write_bytes(bytes(16))
         self._relay.begin()
         self._expect(life)
-        self._child = self.zygote.fork(life)
+        self._child, self._dead = self.zygote.fork(life), False
         begun = time.monotonic()
         mortal = life.death is not Death.NONE
-        self._late = False
+        self._late, self._busy, self._logons = False, life.busy, self.house.record.logons
         self._kill_at = begun + life.at / 1e6 if life.death is Death.TIME else None
         self._give_up_at = begun + PATIENCE if mortal else begun + LONG
         while not self._dead:
@@ -189,12 +197,25 @@ class Course:
         now = time.monotonic()
         due = self._give_up_at if self._kill_at is None else self._kill_at
         if now >= due:
-            assert self._life.death is not Death.NONE, self._cells.read_bytes()
+            assert self._life.death is not Death.NONE, self._where()
             assert not self._killed
             self._late = self._kill_at is None
             self._kill()
             return
-        self._relay.turn(max(0.0, due - now))
+        if self._busy and not self._killed and self.house.record.logons > self._logons:
+            self._trade_meanwhile()
+        else:
+            self._relay.turn(max(0.0, due - now))
+
+    def _trade_meanwhile(self) -> None:
+        """The client is logged on; what it says next, and be it that something is missing, reaches the
+        venue only after more has happened."""
+        self._busy = False
+        self._relay.hold()
+        for _ in range(BUSY):
+            self.house.trade()
+            self._relay.turn(0.0)
+        self._relay.go_on()
 
     def _expect(self, life: Life) -> None:
         if life.death is Death.WRITE:

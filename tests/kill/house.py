@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from random import Random
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from unittest.mock import patch
 
 import attrs
@@ -35,7 +36,7 @@ from kalshi_fix_sansio.clock import Instant
 from tests.kill.knowledge import Fill
 from tests.kill.trader import MARKET, PRICES
 
-ME, OTHER = AccountId("me"), AccountId("other")
+ME, MAKER, TAKER = AccountId("me"), AccountId("maker"), AccountId("taker")
 RICH = Decimal(10) ** 9
 PREDICTION = "prediction"
 _SIGNATURE = re.compile(r"\|9[56]=[^|]*")
@@ -52,6 +53,8 @@ class Record:
     """Orders by ClOrdID that the exchange took."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
     """By ExecID."""
+    logons: int = 0
+    """Whether they were accepted or not."""
     wires: list[tuple[bytearray, bytearray]] = attrs.field(factory=list)
     """Of each connection, what came from the client and what went to it, behind TLS."""
 
@@ -107,6 +110,7 @@ def recorded(record: Record) -> Iterator[None]:
         def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
             self.wires[conn][0].extend(data)
             super().receive_data(conn, data, now)
+            record.logons += b"\x0135=A\x01" in data
 
         def data_to_send(self, conn: int) -> bytes:
             data = super().data_to_send(conn)
@@ -122,7 +126,7 @@ def recorded(record: Record) -> Iterator[None]:
 
 
 class House:
-    """A venue with one market, the client's account, and one that trades against it by command."""
+    """A venue with one market, the client's account, and two that trade by command."""
 
     def __init__(self, random: Random) -> None:
         self.record = Record()
@@ -133,7 +137,7 @@ class House:
             markets={PREDICTION: (prediction_market(MARKET),)},
             accounts=tuple(
                 AccountConfig(owner=account.owner, product=PREDICTION, balance=RICH)
-                for account in (ME, OTHER)
+                for account in (ME, MAKER, TAKER)
             ),
             api_keys=(
                 ApiKey(
@@ -149,6 +153,18 @@ class House:
         self._random = random
         self._orders = 0
 
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.__exit__(kind, error, trace)
+
     @property
     def port(self) -> int:
         return self.server.port(PREDICTION, "KalshiRT")
@@ -156,17 +172,18 @@ class House:
     def trade(self) -> None:
         """Somebody sends an order that may meet the client's."""
         self._orders += 1
-        random = self._random
+        random, name = self._random, f"other-{self._orders}"
+        rests = random.random() < 0.3
         order = PlaceOrder(
-            order_id=f"other-{self._orders}",
-            cl_ord_id=f"other-{self._orders}",
-            account=OTHER,
-            origin="other",
+            order_id=name,
+            cl_ord_id=name,
+            account=MAKER if rests else TAKER,
+            origin="others",
             market=MARKET,
             side=random.choice((Side.BUY, Side.SELL)),
-            quantity=Decimal(random.randint(1, 4)),
+            quantity=Decimal(random.randint(1, 6)),
             price=random.choice(PRICES),
-            time_in_force=random.choice((TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IMMEDIATE_OR_CANCEL)),
+            time_in_force=TimeInForce.GOOD_TILL_CANCEL if rests else TimeInForce.IMMEDIATE_OR_CANCEL,
         )
         self.server.execute(PREDICTION, order)
 

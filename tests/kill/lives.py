@@ -26,8 +26,11 @@ class Death(StrEnum):
     BEFORE_COMMIT = "before a commit"
     """Commits to the store that something waits for to leave."""
     AFTER_COMMIT = "between commit and write"
+    HANDED = "with an event just handed out"
+    """Events; the last of them is not even in the journal."""
     TAKEN = "with an event in hand"
     """Events written to the journal; the last of them is not confirmed."""
+    UNKNOWN = "about to note an unknown outcome"
     GAP = "while it gets what it missed"
     """Events since a gap was found."""
     IDLE = "while idle"
@@ -74,6 +77,8 @@ class Life:
     """How many it sends before it waits for what happens."""
     trades: int = 0
     """How many times somebody trades before it begins."""
+    busy: bool = False
+    """Whether somebody trades while it logs on, too, and what it says then comes late."""
 
     def to_values(self) -> dict[str, Any]:
         return attrs.asdict(self)
@@ -90,6 +95,7 @@ _DECK = (
     *[Death.TIME] * 2,
     *[Death.IDLE] * 3,
     *[Death.AFTER_COMMIT] * 2,
+    *[Death.HANDED] * 2,
     *[Death.TAKEN] * 2,
     *[Death.GAP] * 2,
     Death.LOGON,
@@ -112,16 +118,24 @@ def lives(random: Random) -> Iterator[Life]:
         yield Life(number=number, death=Death.CALL, at=random.randint(50, _MAKING_STORE))
     while True:
         for death, number in zip(random.sample(_DECK, len(_DECK)), numbers, strict=False):
-            orders = random.randrange(1, 16)
-            yield Life(
-                number=number,
-                death=death,
-                at=_moment(death, orders, random),
-                loses=random.random() < 0.5,
-                cut_at=random.randrange(500, 3000) if random.random() < 0.1 else 0,
-                orders=orders,
-                trades=_trades(death, random),
-            )
+            yield _life(number, death, random)
+            if death is Death.AFTER_COMMIT:
+                # What was not written then is what the venue asks for next.
+                yield _life(next(numbers), Death.UNKNOWN, random)
+
+
+def _life(number: int, death: Death, random: Random) -> Life:
+    orders = random.randrange(1, 16)
+    return Life(
+        number=number,
+        death=death,
+        at=_moment(death, orders, random),
+        loses=random.random() < 0.5,
+        cut_at=random.randrange(500, 3000) if random.random() < 0.1 else 0,
+        orders=orders,
+        trades=_trades(death, random),
+        busy=random.random() < 0.5,
+    )
 
 
 def _moment(death: Death, orders: int, random: Random) -> int:
@@ -136,7 +150,7 @@ def _moment(death: Death, orders: int, random: Random) -> int:
             return random.randrange(80_000)
         case Death.BEFORE_COMMIT | Death.AFTER_COMMIT:
             return random.randint(1, orders)
-        case Death.TAKEN:
+        case Death.HANDED | Death.TAKEN:
             return random.randint(1, 2 + orders)
         case Death.GAP:
             return random.randint(1, 5)

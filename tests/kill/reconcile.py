@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.resend_policy import STALE_TYPES
 from tests.kill.house import House
 from tests.kill.journal import Entry, read
 from tests.kill.knowledge import Knowledge
@@ -63,7 +65,8 @@ class Wire:
     def __init__(self, streams: Iterable[bytearray]) -> None:
         self.originals: dict[int, bytes] = {}
         """Content by number, of application messages."""
-        self.resent = 0
+        self.resent = Counter[str]()
+        """Application messages sent again, by MsgType."""
         self._session: set[int] = set()
         """Numbers of session messages."""
         self.last = 0
@@ -89,7 +92,7 @@ class Wire:
             self._session.add(number)
             return
         assert number not in self._session, f"number {number} was a session message before"
-        self.resent += dup
+        self.resent[message.MSG_TYPE] += dup
         content = _content(frame)
         assert self.originals.setdefault(number, content) == content, f"number {number} has two meanings"
 
@@ -132,7 +135,7 @@ def reconcile(folder: Path, house: House) -> Sum:
         orders=len(known.intended),
         taken=record.taken.total(),
         fills=len(record.fills),
-        resent=from_client.resent + from_venue.resent,
+        resent=from_client.resent.total() + from_venue.resent.total(),
         duplicates=duplicates,
         unknown=len(known.uncertain),
         unknown_at_venue=len(known.uncertain.keys() & record.taken.keys()),
@@ -212,6 +215,8 @@ def _check_requests(known: Knowledge, house: House, from_client: Wire) -> None:
     assert set(taken.values()) <= {1}
     assert set(house.record.accepted.values()) <= {1}
     assert not known.never_left & taken.keys()
+    assert not known.never_left & known.sent.keys()
+    assert not (+from_client.resent).keys() & STALE_TYPES, "an order was sent again"
     for cl_ord_id in known.never_left:
         mark = b"\x0111=%b\x01" % cl_ord_id.encode()
         assert not any(mark in content for content in from_client.originals.values())

@@ -109,6 +109,17 @@ class Relay:
             to_venue.write()
             to_client.waiting.clear()
 
+    def hold(self) -> None:
+        """Read nothing more from the client."""
+        for to_venue, _ in self._ways:
+            self._unwatch(to_venue.source)
+
+    def go_on(self) -> None:
+        """Read from the client again."""
+        for pair in self._ways:
+            if not pair[TO_VENUE].ended:
+                self._watch(pair, TO_VENUE)
+
     def turn(self, timeout: float | None) -> None:
         """Wait until there is something to do, and do it."""
         for key, _ in self._selector.select(timeout):
@@ -125,12 +136,17 @@ class Relay:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         pair = _Way(client, venue), _Way(venue, client)
         self._ways.append(pair)
-        for direction, way in enumerate(pair):
-            self._selector.register(
-                way.source, selectors.EVENT_READ, lambda d=direction: self._ready(pair, d)
-            )
+        for direction in (TO_VENUE, TO_CLIENT):
+            self._watch(pair, direction)
+
+    def _watch(self, pair: tuple[_Way, _Way], direction: int) -> None:
+        self._selector.register(
+            pair[direction].source, selectors.EVENT_READ, lambda: self._ready(pair, direction)
+        )
 
     def _ready(self, pair: tuple[_Way, _Way], direction: int) -> None:
+        if pair not in self._ways:
+            return
         way = pair[direction]
         data = way.read()
         if data and not self._mute:

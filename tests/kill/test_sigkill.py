@@ -106,15 +106,15 @@ def test_a_store_whose_making_was_cut_off_is_made_by_the_next_process(
 ) -> None:
     random, maker = Random(SEED), Maker(tmp_path)
     at = 1
-    while not maker.make(at):
-        maker.check_file()
-        at += random.randint(1, 40)
-    maker.check_store()
-    for _ in range(KILLS // 8):
-        shutil.rmtree(maker.folder)
-        while not maker.folder.exists():
-            maker.make(microseconds=random.randrange(15_000))
-        maker.check_file()
+    with maker.zygote:
+        while not maker.make(at):
+            maker.check_file()
+            at += random.randint(1, 40)
         maker.check_store()
-    maker.zygote.close()
+        for _ in range(KILLS // 8):
+            shutil.rmtree(maker.folder)
+            while not maker.folder.exists():
+                maker.make(microseconds=random.randrange(15_000))
+            maker.check_file()
+            maker.check_store()
     record_property("kills", f"while the store was made: {maker.kills} kills")

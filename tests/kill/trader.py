@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from decimal import Decimal
 from mmap import mmap
@@ -12,7 +13,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.blocking import Client, order_entry
-from kalshi_fix_adapters.connection_events import ClientEvent, ConnectFailed, Connecting
+from kalshi_fix_adapters.connection_events import ClientEvent, Connecting
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.observer import Observer
 from kalshi_fix_adapters.plan import Sync
@@ -20,10 +21,7 @@ from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.store_sqlite import StoreOwner, read_summary, store_path
 from kalshi_fix_adapters.tls import Tls
 from kalshi_fix_sansio import (
-    ExecutionReport,
-    Header,
     NewOrderSingle,
-    OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrdType,
@@ -32,21 +30,12 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.events import (
-    GapClosed,
-    GapDetected,
-    LoggedOn,
-    MessageReceived,
-    MessagesLost,
-    OutcomesUnknown,
-    RejectReceived,
-    SequenceSkipped,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_sansio.signing import Signer
 from tests.kill.deaths import Doom
-from tests.kill.journal import Entry, Journal, read
+from tests.kill.entries import entry_of
+from tests.kill.journal import Journal, read
 from tests.kill.knowledge import Knowledge
 from tests.kill.lives import Death, Doing, Life, Stage
 
@@ -55,6 +44,7 @@ IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
 LONG = 60.0
 """Seconds after which a wait has failed."""
 MARKET = "KXHIGHNY-26DEC31-B50"
+AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None)
 LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
 """An order that meets nobody."""
 PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
@@ -148,7 +138,7 @@ class Trader:
             port=settings.port,
             tls=Tls(ca_data=settings.ca),
             timeout=LONG,
-            reconnect=ReconnectPolicy(initial=1e-6, cap=1e-6, retry_first=True, maintenance=None),
+            reconnect=AT_ONCE,
             # With and without reports that are no outcome yet.
             logon_fields={"skip_pending_exec_reports": settings.seed % 2 == 0},
             observer=_Look(self._cells, self._doom),
@@ -193,7 +183,7 @@ class Trader:
                 self._cells[1] = Doing.WAITING
                 self._tell(IDLE)
                 event = client.receive(LONG)
-            self._take(event)
+            self._take(client, event)
 
     def _finish(self, client: Client) -> None:
         """Send a last order, that rests; the venue answers in order, so with the report that it is new
@@ -201,7 +191,7 @@ class Trader:
         self._place(client, last=True)
         last = next(reversed(self._known.intended))
         while last not in self._known.answered:
-            self._take(client.receive(LONG))
+            self._take(client, client.receive(LONG))
 
     # What it sends
 
@@ -267,62 +257,24 @@ class Trader:
 
     # What it is told
 
-    def _take(self, event: ClientEvent) -> None:
+    def _take(self, client: Client, event: ClientEvent) -> None:
         """Write an event down; asking for the next one confirms it."""
-        self._note(**_entry(event))
+        if isinstance(event, OutcomesUnknown) and self._life.death is Death.UNKNOWN:
+            self._die_of_it(client)
+        self._doom.strike(Death.HANDED)
+        self._note(**entry_of(event))
         self._cells[1] = Doing.TAKING
         self._doom.strike(Death.TAKEN)
         self._tell(EVENT)
+
+    def _die_of_it(self, client: Client) -> None:
+        """Die when the venue has been told that the request is not coming, and nobody else has."""
+        with contextlib.suppress(NotConnectedError):
+            client.test_request(LONG)
+        self._doom.strike(Death.UNKNOWN)
 
     def _note(self, kind: str, **values: Any) -> None:
         self._known.take(self._journal.write(kind, **values))
 
     def _tell(self, what: bytes) -> None:
         os.write(self._pipe, what)
-
-
-def _entry(event: ClientEvent) -> Entry:
-    match event:
-        case MessageReceived(message=ExecutionReport(header=Header() as header) as report):
-            return {
-                "kind": "report",
-                "seq": header.msg_seq_num,
-                "dup": event.poss_dup,
-                "id": report.cl_ord_id,
-                "orig": report.orig_cl_ord_id,
-                "exec_id": report.exec_id,
-                "type": report.exec_type,
-                "side": report.side,
-                "leaves": report.leaves_qty,
-                "quantity": report.last_qty,
-                "price": report.last_px,
-            }
-        case MessageReceived(message=OrderCancelReject(header=Header() as header) as refusal):
-            return {
-                "kind": "refusal",
-                "seq": header.msg_seq_num,
-                "dup": event.poss_dup,
-                "id": refusal.cl_ord_id,
-            }
-        case RejectReceived(sent=NewOrderSingle() as sent):
-            header = event.reject.header
-            return {
-                "kind": "reject",
-                "seq": header.msg_seq_num,
-                "dup": header.poss_dup_flag is True,
-                "id": sent.cl_ord_id,
-                "type": header.msg_type,
-            }
-        case OutcomesUnknown():
-            return {"kind": "unknown", "ids": event.request_ids, "why": event.why.name}
-        case LoggedOn():
-            return {"kind": "logged on", "reset": event.reset, "seq_of_logon": event.logon.header.msg_seq_num}
-        case MessagesLost():
-            return {"kind": "lost", "begin": event.begin, "end": event.end}
-        case SequenceSkipped():
-            return {"kind": "skipped", "begin": event.begin, "end": event.end, "gap_fill": event.gap_fill}
-        case ConnectFailed():
-            return {"kind": "connect failed", "error": type(event.error).__name__}
-        case SessionEnded():
-            return {"kind": "ended", "reason": event.reason.name}
-    return {"kind": type(event).__name__}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import traceback
 from mmap import mmap
 from pathlib import Path
@@ -55,6 +56,7 @@ def serve(orders: BinaryIO, pipe: int) -> None:
     settings = _settings(json.loads(orders.readline()))
     with (settings.folder / "cells").open("r+b") as file:
         cells = mmap(file.fileno(), 0)
+    assert threading.active_count() == 1, "a fork would leave the other threads behind"
     for line in orders:
         values = json.loads(line)
         only_store, life = values.pop("only_store"), Life.of(values)
