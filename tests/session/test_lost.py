@@ -183,12 +183,17 @@ def test_a_reject_of_another_message_while_waiting_is_just_told(role: Role) -> N
 
 
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("reason", [7, 8, 9, 10])
-def test_what_is_rejected_for_its_header_is_not_lost(role: Role, reason: int) -> None:
+@pytest.mark.parametrize(
+    "refusal", [("3", f"373={reason}|") for reason in (7, 8, 9, 10)] + [("j", "380=4|"), ("j", "380=8|")]
+)
+def test_what_is_rejected_for_its_header_or_for_the_moment_is_not_lost(
+    role: Role, refusal: tuple[str, str]
+) -> None:
+    msg_type, reason = refusal
     wired = established(role)
     wired.receive(news(wired, 3))
-    (event,) = wired.receive(wired.peer.message("3", f"45=2|372=2|373={reason}|", 4))
-    assert isinstance(event, RejectReceived)
+    events = wired.receive(wired.peer.message(msg_type, f"45=2|372=2|{reason}", 4))
+    assert not of_type(events, MessagesLost)
     wired.sent()
     assert wired.session.state is State.RECOVERING
     assert wired.session.next_incoming == 2

@@ -31,6 +31,8 @@ ABOUT_THE_HEADER = (
     Reason.SIGNATURE_PROBLEM,
 )
 """SessionRejectReasons that say nothing about what a message asks for."""
+FOR_THE_MOMENT = (4, 8)
+"""BusinessRejectReasons (380) that time cures: what would serve it is down, too many messages."""
 
 Held = tuple[Message, tuple[Problem, ...], Frame]
 Process = Callable[[Message, tuple[Problem, ...], Frame, Instant], None]
@@ -199,7 +201,7 @@ class Recovery:
         """Say whether a message is the peer's refusal of the ResendRequest that is being waited for.
 
         One that does not say what it refuses is remembered: should nothing come, it was that. What a peer
-        refuses for its header it may well still have.
+        refuses for its header, or for the moment, it may well still have.
         """
         if self._core.state is not State.RECOVERING or message.header.msg_type not in {
             REJECT,
@@ -207,7 +209,10 @@ class Recovery:
         }:
             return False
         fields: Any = message
-        if getattr(message, "session_reject_reason", None) in ABOUT_THE_HEADER:
+        if (
+            getattr(message, "session_reject_reason", None) in ABOUT_THE_HEADER
+            or getattr(message, "business_reject_reason", None) in FOR_THE_MOMENT
+        ):
             return False
         if fields.ref_seq_num is None and fields.ref_msg_type in {None, RESEND_REQUEST}:
             self._suspected = True
