@@ -181,7 +181,8 @@ class Trader:
                 if orders:
                     continue
                 self._cells[1] = Doing.WAITING
-                self._tell(IDLE)
+                if self._cells[0] == Stage.ESTABLISHED:
+                    self._tell(IDLE)
                 event = client.receive(LONG)
             self._take(client, event)
 
