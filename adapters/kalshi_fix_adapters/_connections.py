@@ -207,20 +207,24 @@ class Connections:
             self._subscribe()
         self._deliver()
 
-    def timeout(self) -> float | None:
-        """Return the seconds until something is due: `tick`, or `next_attempt`; None for never."""
-        if self._phase is Phase.WAITING:
-            return None if self._queue.paused else self._left(self._retries.due)
-        if self._pump is None:
-            return None
-        due = self._pump.timeout()
-        if self._subscribe_at is None:
-            return due
-        again = self._left(self._subscribe_at)
-        return again if due is None else min(due, again)
+    def due(self) -> float | None:
+        """Return the moment at which something is due, in seconds of the monotonic clock: `tick`, or
+        `next_attempt`; None for never. A moment that has passed means now.
 
-    def _left(self, moment: float) -> float:
-        return max(0.0, moment - self._clocks().monotonic)
+        Whoever has a timer set to an earlier moment may leave it: `tick` is harmless.
+        """
+        pump = self._pump
+        if pump is not None:
+            due, again = pump.due(), self._subscribe_at
+            return due if again is None else again if due is None else min(due, again)
+        if self._phase is Phase.WAITING and not self._queue.paused:
+            return self._retries.due
+        return None
+
+    def timeout(self) -> float | None:
+        """Return the seconds until something is due; None for never."""
+        due = self.due()
+        return None if due is None else max(0.0, due - self._clocks().monotonic)
 
     @property
     def finished(self) -> bool:

@@ -117,10 +117,10 @@ class Pump:
             self.session.handle_timer(now)
             self._collect()
 
-    def timeout(self) -> float | None:
-        """Return the seconds until `tick` has something to do, or `finished` may change; None for never."""
-        due = self.session.next_deadline() if self._close_by is None else self._close_by
-        return None if due is None else max(0.0, due - self._clocks().monotonic)
+    def due(self) -> float | None:
+        """Return the moment (monotonic) at which `tick` has something to do, or `finished` may change; None
+        for never."""
+        return self.session.next_deadline() if self._close_by is None else self._close_by
 
     def events(self) -> list[Event]:
         """Return what has happened since the last call."""

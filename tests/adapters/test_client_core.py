@@ -563,6 +563,41 @@ def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: 
     assert stage.core.over
 
 
+# --- when something is due
+
+
+def test_a_moment_for_a_timer_through_a_clients_life() -> None:
+    stage = Stage(plan(reconnect=ReconnectPolicy(), session={"heart_bt_int": 30}))
+    core, clock = stage.core, stage.clock
+    assert core.due() is None
+    core.begin()
+    assert core.due() == clock.monotonic
+    core.next_attempt()
+    assert core.due() is None
+    stage.accept()
+    assert core.due() == clock.monotonic + 10
+    stage.run()
+    assert core.due() == clock.monotonic + 30
+    clock.advance(4)
+    assert core.timeout() == 26
+    core.send(order())
+    assert core.due() == clock.monotonic + 30
+    clock.advance(31)
+    assert core.timeout() == 0
+    due = core.due()
+    assert due is not None
+    assert due < clock.monotonic
+    core.tick()
+    due = core.due()
+    assert due is not None
+    assert due > clock.monotonic
+    stage.run()
+    stage.cut()
+    assert core.due() == clock.monotonic + 0.5
+    core.logout()
+    assert core.due() is None
+
+
 # --- time that cures
 
 
