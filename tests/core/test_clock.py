@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 
+import attrs
 import pytest
+from attrs.exceptions import FrozenInstanceError
 
 from kalshi_fix_sansio.clock import Instant
 
@@ -23,3 +26,16 @@ def test_a_naive_wall_clock_is_refused() -> None:
 def test_another_time_zone_is_the_same_moment() -> None:
     east = timezone(timedelta(hours=2))
     assert Instant(0, datetime(2026, 8, 21, 2, tzinfo=east)) == Instant(0, datetime(2026, 8, 21, tzinfo=UTC))
+
+
+def test_it_cannot_be_changed() -> None:
+    moment = datetime(2026, 8, 21, 1, 2, 3, tzinfo=UTC)
+    instant = Instant(1.5, moment)
+    with pytest.raises(FrozenInstanceError):
+        instant.monotonic = 2.5  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del instant.utc
+    assert hash(instant) == hash(Instant(monotonic=1.5, utc=moment))
+    assert attrs.evolve(instant, monotonic=2.5) == Instant(2.5, moment)
+    assert pickle.loads(pickle.dumps(instant)) == instant
+    assert repr(instant) == f"Instant(monotonic=1.5, utc={moment!r})"
