@@ -34,7 +34,9 @@ import random as system_random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kalshi_fix_adapters._connections import Attempt, Connections, Phase
+from kalshi_fix_adapters._attempts import Attempt, Phase
+from kalshi_fix_adapters._connections import Connections
+from kalshi_fix_adapters._event_queue import OWN
 from kalshi_fix_adapters._pump import LINGER, Pump, read_clocks
 from kalshi_fix_adapters._watch import Watch
 from kalshi_fix_adapters.connection_events import ClientEvent, Disconnected
@@ -86,7 +88,7 @@ class ClientCore(Connections):
             StoreError: the store cannot be used.
             ConfigurationError: the wire log cannot be written.
         """
-        if self._phase is not Phase.OVER:
+        if not self.over:
             raise LocalProtocolError("the client is open already; use one client for each connection")
         self.close(clean=False)
         watch = Watch(self.plan.name, self.plan.observer, self.plan.wire_log)
@@ -97,7 +99,7 @@ class ClientCore(Connections):
             raise
         self._start(watch)
         self._begun, self._failure, self._taken = True, None, False
-        self._phase = Phase.WAITING
+        self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
         """The user has left: confirm what was taken last if that was `clean`, and what comes next up to the
@@ -127,40 +129,36 @@ class ClientCore(Connections):
         """
         pump = self._leave()
         if pump is not None:
+            now = self._clocks()
             if pump.session.is_established:
-                pump.logout(text)
+                pump.logout(text, now)
             elif pump.logged_on_at is None:
-                pump.abort("left before the logon was complete")
-        self._deliver()
+                pump.abort("left before the logon was complete", now)
+            self._deliver(pump, now)
         self._wake()
 
     def abort(self, text: str) -> None:
         """End at once: a Logout if logged on, no wait for an answer, no more attempts."""
         pump = self._leave()
         if pump is not None:
-            pump.abort(text)
-        self._deliver()
+            now = self._clocks()
+            pump.abort(text, now)
+            self._deliver(pump, now)
         self._wake()
 
     def _leave(self) -> Pump | None:
-        self._leaving = True
-        self._give_up_waiting()
+        self._attempts.leave()
         return self._pump
 
     def stop_reconnecting(self) -> None:
         """Keep the present connection, but make no other; one that is waited for is given up."""
-        self._stopped = True
-        self._give_up_waiting()
+        self._attempts.stop()
         self._wake()
-
-    def _give_up_waiting(self) -> None:
-        if self._phase is Phase.WAITING:
-            self._phase = Phase.OVER
 
     def failure(self, error: BaseException) -> None:
         """Take note that the adapter itself has failed: the client is over, and `take` and `send` say so."""
         self._failure = error
-        self._phase = Phase.OVER
+        self._attempts.phase = Phase.OVER
         self._pump = None
         self._watch.disconnected(self._clocks())
 
@@ -175,10 +173,12 @@ class ClientCore(Connections):
         """
         pump = self._sendable()
         try:
-            number = pump.send(message, header_fields)
+            number = pump.send(message, self._clocks(), header_fields)
         finally:
-            self._look_at(pump)
-        self._watch.sent(message, self._clocks())
+            if pump.session.wants_close:
+                self._look_at(pump)
+        if self._watch.follows_orders:
+            self._watch.sent(message, self._clocks())
         if self._subscriptions is not None:
             self._subscriptions.sent(message, number)
         return number
@@ -189,12 +189,13 @@ class ClientCore(Connections):
         Raises:
             NotConnectedError: the client is not logged on.
         """
-        pump = self._sendable()
+        pump, now = self._sendable(), self._clocks()
         try:
-            test_req_id = pump.test_request()
+            test_req_id = pump.test_request(now)
         finally:
-            self._look_at(pump)
-        self._watch.tested(test_req_id, self._clocks())
+            if pump.session.wants_close:
+                self._look_at(pump)
+        self._watch.tested(test_req_id, now)
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
@@ -204,7 +205,8 @@ class ClientCore(Connections):
     @property
     def congested(self) -> bool:
         """Whether a sender had better wait because the venue does not read what was sent before."""
-        return self._pump is not None and self._pump.can_send and self._pump.congested
+        pump = self._pump
+        return pump is not None and pump.congested and pump.can_send
 
     def take(self) -> ClientEvent | None:
         """Confirm the event taken before, and return the next one; None if there is none now.
@@ -212,14 +214,17 @@ class ClientCore(Connections):
         Raises:
             SessionClosedError: the client has failed by itself, and nothing waits any more.
         """
-        self._confirm()
-        found = self._queue.take()
-        if found is None:
+        if self._taken:
+            self._confirm()
+        queue = self._queue
+        event = queue.take()
+        if event is None:
             if self._failure is not None:
                 raise self.closed_error()
             return None
-        event, self._taken = found
-        self._watch_queue()
+        self._taken = event.__class__ not in OWN
+        if queue.paused:
+            self._watch_queue()
         return event
 
     def message_of(self, event: ClientEvent) -> Message | None:
@@ -244,7 +249,7 @@ class ClientCore(Connections):
     @property
     def ended_as_wanted(self) -> bool:
         """Whether the client is over because the user left it, with a completed Logout handshake."""
-        return self.over and self._leaving and self._ended is not None and self._ended.clean
+        return self.over and self.leaving and self._ended is not None and self._ended.clean
 
     def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
         """Return what to raise when nothing more comes, or nothing can be sent: it says why."""
@@ -255,28 +260,31 @@ class ClientCore(Connections):
             error = kind("the client is not open; use it as a context manager, or call open()")
         elif not self.over:
             error = kind("the client is not logged on, so nothing was sent; wait for LoggedOn", self._ended)
-        elif self._error is not None:
-            error = kind(f"the client gave up: {self._error}; open it again", self._ended)
-            error.__cause__ = self._error
+        elif self.error is not None:
+            error = kind(f"the client gave up: {self.error}; open it again", self._ended)
+            error.__cause__ = self.error
         else:
             why = "it was left" if self._ended is None else self._ended.text
             error = kind(f"the session is over ({why}); open the client again", self._ended)
         return error
 
     def _sendable(self) -> Pump:
-        if self._pump is None or not self._pump.can_send:
+        pump = self._pump
+        if pump is None or not pump.can_send:
             raise self.closed_error(NotConnectedError)
-        return self._pump
+        return pump
 
     def _confirm(self) -> None:
-        if self._taken:
-            self._taken = False
-            self._numbers.confirm()
-            if self._pump is not None and self._pump.session.wants_close:
-                self._look_at(self._pump)
+        """The event that was taken last has been taken care of, if that was one of the session's."""
+        if not self._taken:
+            return
+        self._taken = False
+        self._numbers.confirm()
+        pump = self._pump
+        if pump is not None and pump.session.wants_close:
+            self._look_at(pump)
 
     def _look_at(self, pump: Pump) -> None:
         """Take what the user's side made the session tell: a store that fails ends it."""
-        self._deliver()
-        if pump.session.wants_close:
-            self._wake()
+        self._deliver(pump, self._clocks())
+        self._wake()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final, get_args
 
 from kalshi_fix_adapters.connection_events import (
     ClientEvent,
@@ -24,7 +25,9 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 
-OF_THE_SESSION_LAYER = (
+OWN: Final = frozenset(get_args(ConnectionEvent))
+"""The client's own events, by class; all others are the session's."""
+OF_THE_SESSION_LAYER: Final = (
     LoggedOn,
     GapDetected,
     GapClosed,
@@ -45,8 +48,7 @@ class EventQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._events: deque[tuple[ClientEvent, bool]] = deque()
-        """Each with whether it counts."""
+        self._events: deque[ClientEvent] = deque()
         self.waiting = 0
         """How many that count are in it."""
         self.paused = False
@@ -57,34 +59,42 @@ class EventQueue:
 
     def put(self, event: Event) -> None:
         """Add an event of the session."""
-        self._events.append((event, True))
+        self._events.append(event)
         self.waiting += 1
 
     def tell(self, event: ConnectionEvent) -> None:
         """Add an event of the client's own; the queue stays bounded when nobody takes them."""
         events = self._events
         crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_OWN
-        if crowded and isinstance(events[-1][0], ConnectFailed) and isinstance(events[-2][0], Connecting):
+        if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
             events.pop()
-        events.append((event, False))
+        events.append(event)
 
-    def take(self) -> tuple[ClientEvent, bool] | None:
-        """Remove the next event; return it and whether it counts."""
+    def take(self) -> ClientEvent | None:
+        """Remove the next event and return it."""
         if not self._events:
             return None
-        event, counts = self._events.popleft()
-        self.waiting -= counts
-        return event, counts
+        event = self._events.popleft()
+        if event.__class__ not in OWN:
+            self.waiting -= 1
+        return event
 
     def harmless(self) -> int:
         """Return how many events of the session stand before the first that somebody has to take care of."""
         found = 0
-        for event, counts in self._events:
-            if counts and not isinstance(event, OF_THE_SESSION_LAYER):
+        for event in self._events:
+            if event.__class__ in OWN:
+                continue
+            if not isinstance(event, OF_THE_SESSION_LAYER):
                 break
-            found += counts
+            found += 1
         return found
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `judge` may have something to say; it never has where this is false."""
+        return self.paused or self.waiting >= self._limit
 
     def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
         """Decide whether to read on: not from the limit on, and again from half of it.
@@ -97,5 +107,5 @@ class EventQueue:
             return None
         self.paused = paused
         event = ReadingPaused(self.waiting) if paused else ReadingResumed()
-        self._events.appendleft((event, False))
+        self._events.appendleft(event)
         return event

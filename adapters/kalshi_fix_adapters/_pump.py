@@ -1,4 +1,4 @@
-"""One connection as far as no event loop changes it: a session, the clocks, the bytes on their way out."""
+"""One connection as far as no event loop changes it: a session, and the bytes on their way out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import Event, HeartbeatReceived, LoggedOn, SessionEnded
 from kalshi_fix_sansio.session import Session
+from kalshi_fix_sansio.session.states import State
 
 OnWire = Callable[[Literal["sent", "received"], bytes, Instant], object]
 """Is told of all bytes as they pass, signatures included; it must be quick and must not raise."""
@@ -29,57 +30,63 @@ def read_clocks() -> Instant:
     return Instant(time.monotonic(), datetime.now(UTC))
 
 
-def _nothing(*_: object) -> None:
-    pass
-
-
 class Pump:
-    """Feeds one session and holds what it wants written."""
+    """Feeds one session and holds what it wants written.
+
+    `now` is the moment of the call, which the caller has read once for all that follows from it. After every
+    input the caller takes the session's `events`, tells `note` of all but those that merely bring a message,
+    and then `moved_to` of a new state. `send`, `test_request` and `wrote` bring none unless the session ends
+    by them, which `session.wants_close` shows.
+    """
 
     def __init__(
-        self,
-        session: Session,
-        *,
-        clocks: Callable[[], Instant] = read_clocks,
-        on_wire: OnWire = _nothing,
+        self, session: Session, *, clocks: Callable[[], Instant] = read_clocks, on_wire: OnWire | None = None
     ) -> None:
         self.session = session
+        self.state = State.DISCONNECTED
+        """The session's, as last noted."""
+        self.can_send = False
+        """Whether a message can be sent now."""
         self.logged_on_at: float | None = None
         """When the logon was complete, monotonic."""
+        self.output = bytearray()
+        """What waits to be written, oldest first."""
+        self.holds_back = False
+        """Whether the session has more to say once some of that is written."""
         self._clocks = clocks
         self._on_wire = on_wire
-        self._output = bytearray()
         self._mute = False
         """Whether the transport takes nothing any more."""
+        self._due: float | None = None
+        self._due_is_known = False
         self._close_by: float | None = None
         self._tests: dict[str, float] = {}
         """When each TestRequest left, by TestReqID."""
         self._answers: dict[str, float] = {}
 
-    def connect(self) -> None:
+    def connect(self, now: Instant) -> None:
         """The transport is up."""
-        self.session.connect(self._clocks())
+        self.session.connect(now)
         self._collect()
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes, now: Instant) -> None:
         """Take what was read; nothing means the end of the transport."""
-        now = self._clocks()
         if data:
-            self._on_wire("received", data, now)
+            if self._on_wire is not None:
+                self._on_wire("received", data, now)
             self.session.receive_data(data, now)
         else:
             self.session.receive_eof(now)
         self._collect()
 
-    def send(self, message: Message, header_fields: Mapping[str, Any] | None = None) -> int:
+    def send(self, message: Message, now: Instant, header_fields: Mapping[str, Any] | None = None) -> int:
         """Queue a message; return its MsgSeqNum. Raises as `Session.send` does."""
-        number = self.session.send(message, self._clocks(), header_fields=header_fields)
+        number = self.session.send(message, now, header_fields=header_fields)
         self._collect()
         return number
 
-    def test_request(self) -> str:
+    def test_request(self, now: Instant) -> str:
         """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
-        now = self._clocks()
         test_req_id = self.session.test_request(now)
         for known in (self._tests, self._answers):
             if len(known) >= MAX_TESTS:
@@ -92,27 +99,27 @@ class Pump:
         """Return the seconds that a TestRequest took, once; None before its answer came."""
         return self._answers.pop(test_req_id, None)
 
-    def logout(self, text: str | None = None) -> None:
+    def logout(self, text: str | None, now: Instant) -> None:
         """Begin the Logout handshake."""
-        self.session.logout(self._clocks(), text)
+        self.session.logout(now, text)
         self._collect()
 
-    def abort(self, text: str) -> None:
+    def abort(self, text: str, now: Instant) -> None:
         """End at once."""
-        self.session.abort(self._clocks(), text)
+        self.session.abort(now, text)
         self._collect()
 
-    def pause_reading(self, paused: bool) -> None:
+    def pause_reading(self, paused: bool, now: Instant) -> None:
         """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
         if paused:
             self.session.pause_reading()
         else:
-            self.session.resume_reading(self._clocks())
+            self.session.resume_reading(now)
+        self._due_is_known = False
 
-    def tick(self) -> None:
+    def tick(self, now: Instant) -> None:
         """Do what is due."""
         due = self.session.next_deadline()
-        now = self._clocks()
         if due is not None and due <= now.monotonic:
             self.session.handle_timer(now)
             self._collect()
@@ -120,47 +127,46 @@ class Pump:
     def due(self) -> float | None:
         """Return the moment (monotonic) at which `tick` has something to do, or `finished` may change; None
         for never."""
-        return self.session.next_deadline() if self._close_by is None else self._close_by
+        if self._close_by is not None:
+            return self._close_by
+        if not self._due_is_known:
+            self._due = self.session.next_deadline()
+            self._due_is_known = True
+        return self._due
 
-    def events(self) -> list[Event]:
-        """Return what has happened since the last call."""
-        events = self.session.events()
-        for event in events:
-            if isinstance(event, HeartbeatReceived):
-                begun = self._tests.pop(event.test_req_id, None)
-                if begun is not None:
-                    self._answers[event.test_req_id] = self._clocks().monotonic - begun
-            elif isinstance(event, LoggedOn) and self.logged_on_at is None:
-                self.logged_on_at = self._clocks().monotonic
-            elif isinstance(event, SessionEnded):
-                self._close_by = self._clocks().monotonic + LINGER
-        return events
+    def note(self, event: Event, now: Instant) -> None:
+        """Take note of an event of the session."""
+        if isinstance(event, HeartbeatReceived):
+            begun = self._tests.pop(event.test_req_id, None)
+            if begun is not None:
+                self._answers[event.test_req_id] = now.monotonic - begun
+        elif isinstance(event, LoggedOn) and self.logged_on_at is None:
+            self.logged_on_at = now.monotonic
+        elif isinstance(event, SessionEnded):
+            self._close_by = now.monotonic + LINGER
 
-    @property
-    def output(self) -> bytearray:
-        """What waits to be written, oldest first."""
-        return self._output
+    def moved_to(self, state: State) -> None:
+        """Take note of the session's state."""
+        self.state = state
+        self.can_send = self.session.is_established and not self._mute
 
     @property
     def congested(self) -> bool:
         """Whether a sender of messages had better wait until more is written."""
-        return len(self._output) >= HIGH_WATER
+        return len(self.output) >= HIGH_WATER
 
     def wrote(self, size: int) -> None:
         """Note that the transport took the first `size` bytes of `output`."""
-        del self._output[:size]
-        self._collect()
+        del self.output[:size]
+        if self.holds_back:
+            self._collect()
 
     def fail_writing(self) -> None:
         """Note that the transport takes nothing any more; what the peer said before may still be read."""
         self._mute = True
-        self._output.clear()
+        self.can_send = False
+        self.output.clear()
         self._collect()
-
-    @property
-    def can_send(self) -> bool:
-        """Whether a message can be sent now."""
-        return self.session.is_established and not self._mute
 
     @property
     def finished(self) -> bool:
@@ -168,12 +174,17 @@ class Pump:
         or has had time enough."""
         if not self.session.wants_close:
             return False
-        return not self._output or (self._close_by is not None and self._clocks().monotonic >= self._close_by)
+        return not self.output or (self._close_by is not None and self._clocks().monotonic >= self._close_by)
 
     def _collect(self) -> None:
-        if self.congested:
+        self._due_is_known = False
+        output = self.output
+        self.holds_back = len(output) >= HIGH_WATER
+        if self.holds_back:
             return
         data = self.session.data_to_send()
         if data and not self._mute:
-            self._on_wire("sent", data, self._clocks())
-            self._output += data
+            if self._on_wire is not None:
+                # What had to be durable first may have taken a while.
+                self._on_wire("sent", data, self._clocks())
+            output += data

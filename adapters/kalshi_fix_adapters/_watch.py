@@ -2,12 +2,13 @@
 
 A client's core has one `Watch` and tells it what happens:
 
-    watch.event(event, now)             each event that is put into the queue
+    watch.event(event, now)             each event that is put into the queue; of messages without problems
+                                        only if watch.follows_messages
     watch.tcp_connected(now)            between TCP and TLS; may be left out
     watch.connected(where, now, secured=True)
-    watch.wire(direction, data, now)    bytes, as they are handed over
+    watch.on_wire(direction, data, now) bytes, as they are handed over, if that is not None
     watch.state(session.state, now)     after each input of the session
-    watch.sent(message, now)            after `Session.send`
+    watch.sent(message, now)            after `Session.send`, if watch.follows_orders
     watch.tested(test_req_id, now)      after `Session.test_request`
     watch.disconnected(now)
     watch.close()                       at the end of the client, whatever its end
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from kalshi_fix_adapters._journal import DEBUG, WIRE, Journal
+from kalshi_fix_adapters._pump import OnWire
 from kalshi_fix_adapters._timings import Timings
 from kalshi_fix_adapters._transcript import Transcript
 from kalshi_fix_adapters.connection_events import ClientEvent, Connecting
@@ -56,6 +58,9 @@ class Watch:
         """
         observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
         self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
+        self.follows_orders = self.follows_messages = False
+        """Whether `sent`, and `event` for a message without problems, have something to do."""
+        self._note_hooks()
         self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
         self._journal = Journal(name)
@@ -91,6 +96,12 @@ class Watch:
             # Asked once a connection: what begins in the middle of a message could show half a signature.
             self._transcript = Transcript()
 
+    @property
+    def on_wire(self) -> OnWire | None:
+        """What is to be told of the bytes of the present connection; None if nobody looks at them."""
+        looks = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
+        return self.wire if looks else None
+
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Bytes pass."""
         if self._hooks["on_wire"]:
@@ -114,7 +125,7 @@ class Watch:
 
     def sent(self, message: Message, now: Instant) -> None:
         """The session has taken a message of the user."""
-        if self._hooks["on_timing"]:
+        if self.follows_orders:
             self._timings.sent(message, now.monotonic)
 
     def tested(self, test_req_id: str, now: Instant) -> None:
@@ -160,7 +171,12 @@ class Watch:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is not the session's
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
+                self._note_hooks()
                 self._journal.failed(f"the observer's {type(observer).__name__}.{hook}", error)
+
+    def _note_hooks(self) -> None:
+        self.follows_orders = bool(self._hooks["on_timing"])
+        self.follows_messages = self.follows_orders or bool(self._hooks["on_event"])
 
 
 def _is_overridden(observer: Observer, hook: str) -> bool:
