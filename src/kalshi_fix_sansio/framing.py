@@ -35,8 +35,6 @@ CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 _ADLER_BLOCK: Final = 256
 ADLER_ASCII_BLOCK: Final = 512
 """How many ASCII bytes Adler-32 can add up at once."""
-MAX_HEADS: Final = 4096
-"""The longest body whose head is remembered."""
 
 
 @attrs.frozen
@@ -82,22 +80,6 @@ def encode_frame(begin_string: str, body: bytes) -> bytes:
     """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
     return message + CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
-
-
-class Heads(dict[int, bytes]):
-    """What stands in front of MsgType: BeginString and BodyLength, by the length of the body."""
-
-    __slots__ = ("_begin_string",)
-
-    def __init__(self, begin_string: str) -> None:
-        super().__init__()
-        self._begin_string = begin_string.encode("latin-1")
-
-    def __missing__(self, size: int) -> bytes:
-        head = b"8=%b\x019=%d\x01" % (self._begin_string, size)
-        if size <= MAX_HEADS:
-            self[size] = head
-        return head
 
 
 def is_frame(data: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS
 from kalshi_fix_sansio.codec.encoder import check_unknown, encode_block
 from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.forms import FormCache
@@ -31,6 +32,7 @@ class Codec:
         self._shapes = ShapeCache(self._plans)
         self._body_plans: dict[type[Message], BlockPlan] = {}
         self._forms = FormCache(dialect)
+        self._latest_forms = self._forms.latest
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -104,6 +106,14 @@ class Codec:
         """
         if header is None:
             header = message.header
+        try:
+            data = self._latest_forms[message.__class__](message, header)
+        except COMPOSER_ERRORS:
+            data = None
+        return self._encode_otherwise(message, header) if data is None else data
+
+    def _encode_otherwise(self, message: Message, header: Any) -> bytes:
+        """Encode what does not have the form that its class had the last time, or not plainly."""
         data = self._forms.encode(message, header)
         if data is None:
             data = self._encode_carefully(message, header)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache, partial
 from itertools import takewhile
 from typing import Any, Final
 from zlib import adler32
@@ -22,7 +23,7 @@ import attrs
 
 from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
 from kalshi_fix_sansio.codec.plans import always_required
-from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, CHECK_SUM_FIELDS, Heads, byte_sum
+from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, CHECK_SUM_FIELDS, encode_frame
 from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember, Kind, Member, MessageLayout
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
@@ -47,6 +48,8 @@ MAX_DECIMALS: Final = 2048
 """Texts of decimals that are remembered as sound."""
 
 _SOUND_DECIMAL: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+# Adler-32 starts from 1 by itself, and to start it from 0 takes longer: the table is shifted by one instead.
+_CHECK_SUMS: Final = CHECK_SUM_FIELDS[-1:] + CHECK_SUM_FIELDS[:-1]
 _MILLISECONDS: Final = tuple(f"{number:03d}" for number in range(1000))
 _UNSIGNED: Final = frozenset((Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
 _FUNCTIONS: Final = {Kind.UTCDATEONLY: "date_only", Kind.UTCTIMEONLY: "time_only"}
@@ -77,6 +80,14 @@ def second_of(moment: datetime) -> Second:
     return begin, moment.replace(microsecond=999_999), format_utctimestamp(begin)[:-3]
 
 
+@cache
+def heads(begin_string: str) -> tuple[bytes, ...]:
+    """Return what stands in front of MsgType, by the length of the body, while Adler-32 adds up all of it."""
+    first = f"8={begin_string}\x019="
+    longest = ADLER_ASCII_BLOCK - len(f"{first}{ADLER_ASCII_BLOCK}\x01")
+    return tuple(f"{first}{size}\x01".encode("latin-1") for size in range(longest + 1))
+
+
 def optional_members(layout: MessageLayout, dialect: Dialect) -> Iterator[tuple[str, Member]]:
     """Yield what a message may go without, with `h` or `m` for where it is."""
     for block, members in (("h", dialect.header.members), ("m", layout.body.members)):
@@ -98,7 +109,8 @@ def form_of(layout: MessageLayout, dialect: Dialect, message: Any, header: Any) 
 def composer(layout: MessageLayout, dialect: Dialect, present: Present) -> Compose:
     """Make the function for one form of a message; costs about a millisecond."""
     writer = _Writer()
-    writer.names["heads"] = Heads(dialect.begin_string)
+    writer.names["heads"] = heads(dialect.begin_string)
+    writer.names["frame"] = partial(encode_frame, dialect.begin_string)
     source = writer.form(layout, dialect, present)
     exec(compile(source, f"<compose {layout.name}>", "exec"), writer.names)  # noqa: S102 - from the layout alone
     function: Compose = writer.names["compose"]
@@ -122,6 +134,9 @@ class _Writer:
     """Writes the source; `names` is what it refers to."""
 
     functions: str = ""
+    cells: list[str] = attrs.field(factory=list)
+    """Names whose values the functions set anew: what was written last, with what it was made of. Each holds
+    a tuple, which threads can only see as a whole."""
     names: dict[str, Any] = attrs.field(
         factory=lambda: {
             "Decimal": Decimal,
@@ -135,8 +150,7 @@ class _Writer:
             "data": format_data,
             "text_of": format_string,
             "adler32": adler32,
-            "byte_sum": byte_sum,
-            "check_sums": CHECK_SUM_FIELDS,
+            "check_sums": _CHECK_SUMS,
         }
     )
 
@@ -156,7 +170,7 @@ class _Writer:
         loads, lines, pieces = (
             [],
             self._route(layout, names),
-            ["{route}" if names else f"35={layout.msg_type}"],
+            ["{names}" if names else f"35={layout.msg_type}"],
         )
         for block, member in written[len(names) :]:
             name = f"{block}{member.tag}"
@@ -172,26 +186,27 @@ class _Writer:
             *lines,
             f'text = f"{"".join(pieces)}\\x01"',
             "if not text.isascii() or '\\0' in text: return None",
-            "message = heads[len(text)] + text.encode()",
-            f"if len(message) > {ADLER_ASCII_BLOCK}: return message + check_sums[byte_sum(message) & 255]",
-            "return message + check_sums[adler32(message, 0) & 255]",
+            "size = len(text)",
+            f"if size >= {len(self.names['heads'])}: return frame(text.encode())",
+            "message = heads[size] + text.encode()",
+            "return message + check_sums[adler32(message) & 255]",
         ]
-        return self.functions + _define("compose", "m, h", body)
+        return self.functions + _define("compose", "m, h", body, self.cells)
 
     def _route(self, layout: MessageLayout, names: Sequence[Member]) -> list[str]:
         """Write how the names at the header's beginning become text, which hardly ever differs."""
         if not names:
             return []
-        self.names["routes"] = [(*(None for _ in names), "")]
+        self._cell("route", (*(None for _ in names), ""))
         loads = "".join(f"h{member.tag}, " for member in names)
         values = "".join(f"h.{member.attribute}, " for member in names)
         same = " and ".join(f"h.{member.attribute} is h{member.tag}" for member in names)
         made = "".join(f"\\x01{member.tag}={{text_of(h.{member.attribute})}}" for member in names)
         return [
-            f"{loads}route = routes[0]",
+            f"{loads}names = route",
             f"if not ({same}):",
-            f'    route = f"35={layout.msg_type}{made}"',
-            f"    routes[0] = ({values}route)",
+            f'    names = f"35={layout.msg_type}{made}"',
+            f"    route = ({values}names)",
         ]
 
     def _value(self, member: Member, name: str) -> _Value:
@@ -199,8 +214,10 @@ class _Writer:
             return self._group(member, name)
         kind, tag = member.field.kind, f"\\x01{member.tag}="
         if kind is Kind.BOOLEAN:
-            table = self._table(member.tag, {flag: format_value(kind, flag) for flag in (True, False)})
-            return _Value(f"{{{table}[{name}]}}", (f"{name}.__class__ is not bool",))
+            for answer, flag in (("yes", True), ("no", False)):
+                self.names[f"{answer}{member.tag}"] = f"\x01{member.tag}={format_value(kind, flag)}"
+            piece = f"{{yes{member.tag} if {name} else no{member.tag}}}"
+            return _Value(piece, (f"{name}.__class__ is not bool",))
         if member.field.codes is not None:
             return self._code(member, name)
         if kind in {Kind.STRING, Kind.CHAR}:
@@ -232,14 +249,13 @@ class _Writer:
         return _Value(f"{{{table}[{name}]}}", (f"{name}.__class__ is not {table}_class",))
 
     def _timestamp(self, tag: str, name: str) -> _Value:
-        cell = f"second{len(self.names)}"
-        self.names[cell] = [NO_SECOND]
+        cell = self._cell(f"second{len(self.names)}", NO_SECOND)
         return _Value(
             f"{tag}{{{name}s}}{{milliseconds[{name}.microsecond // 1000]}}",
             (f"{name}.__class__ is not datetime", f"{name}.tzinfo is not UTC"),
             (
-                f"begin, end, {name}s = {cell}[0]",
-                f"if not begin <= {name} <= end: begin, end, {name}s = {cell}[0] = second_of({name})",
+                f"begin, end, {name}s = {cell}",
+                f"if not begin <= {name} <= end: begin, end, {name}s = {cell} = second_of({name})",
             ),
         )
 
@@ -253,6 +269,7 @@ class _Writer:
     def _entry(self, member: GroupMember) -> str:
         """Write a function for the entries of a group, whatever is set in each; return its name."""
         lines, pieces = [], []
+        before = len(self.cells)
         for inner in member.entry.members:
             name = f"e{inner.tag}"
             value = self._value(inner, name)
@@ -270,12 +287,18 @@ class _Writer:
         function = f"entry{len(self.names)}"
         self.names[f"{function}_class"] = member.entry.cls
         first = f"if e.__class__ is not {function}_class or e.unknown: return None"
-        self.functions += _define(function, "e", [first, *lines, f'return f"{"".join(pieces)}"'])
+        lines = [first, *lines, f'return f"{"".join(pieces)}"']
+        self.functions += _define(function, "e", lines, self.cells[before:])
         return function
 
     def _table(self, tag: int, texts: dict[Any, str]) -> str:
         name = f"field{tag}"
         self.names[name] = {value: f"\x01{tag}={text}" for value, text in texts.items()}
+        return name
+
+    def _cell(self, name: str, value: tuple[Any, ...]) -> str:
+        self.names[name] = value
+        self.cells.append(name)
         return name
 
 
@@ -290,5 +313,6 @@ def _is_name(pair: tuple[str, Member]) -> bool:
     )
 
 
-def _define(name: str, parameters: str, lines: Sequence[str]) -> str:
-    return f"def {name}({parameters}):\n" + "".join(f"    {line}\n" for line in lines)
+def _define(name: str, parameters: str, lines: Sequence[str], cells: Sequence[str]) -> str:
+    held = [f"global {', '.join(cells)}"] if cells else []
+    return f"def {name}({parameters}):\n" + "".join(f"    {line}\n" for line in (*held, *lines))

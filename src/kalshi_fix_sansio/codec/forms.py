@@ -31,10 +31,12 @@ class Form:
 class FormCache:
     """Encodes messages of known forms, and gets to know forms from messages that were written carefully."""
 
-    __slots__ = ("_compilations", "_dialect", "_forms", "_sightings", "_writings")
+    __slots__ = ("_compilations", "_dialect", "_forms", "_sightings", "_writings", "latest")
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self.latest: dict[type[Message], Compose] = {}
+        """By class, the code of the form that was used last: the one to try first."""
         self._forms: dict[type[Message], tuple[Form, ...]] = {}
         """By class, the one used last in front."""
         self._sightings: set[tuple[type[Message], Present]] = set()
@@ -42,20 +44,18 @@ class FormCache:
         self._compilations = 0
 
     def encode(self, message: Message, header: Any) -> bytes | None:
-        """Return the message on the wire if its form is known and its values are plain; None says nothing."""
+        """Return the message on the wire if its form is another known one than the latest, and its values are
+        plain; None says nothing."""
         cls = message.__class__
-        forms = self._forms.get(cls)
-        if forms is None:
-            return None
-        try:
-            for form in forms:
+        forms = self._forms.get(cls, ())
+        for form in forms[1:]:
+            try:
                 found = form.compose(message, header)
-                if found is not None:
-                    if form is not forms[0]:
-                        self._forms[cls] = (form, *(other for other in forms if other is not form))
-                    return found
-        except COMPOSER_ERRORS:
-            pass
+            except COMPOSER_ERRORS:
+                continue
+            if found is not None:
+                self._keep(cls, (form, *(other for other in forms if other is not form)))
+                return found
         return None
 
     def learn(self, message: Message, header: Any) -> None:
@@ -84,4 +84,8 @@ class FormCache:
             return
         self._compilations += 1
         made = Form(present, composer(layout, self._dialect, present))
-        self._forms[cls] = (made, *forms)[:MAX_FORMS]
+        self._keep(cls, (made, *forms)[:MAX_FORMS])
+
+    def _keep(self, cls: type[Message], forms: tuple[Form, ...]) -> None:
+        self._forms[cls] = forms
+        self.latest[cls] = forms[0].compose
