@@ -37,6 +37,9 @@ class State(Enum):
     CLOSED = "closed"
     """Over; the transport is to be closed once everything is sent."""
 
+    # There is one of each, and Enum's own hash is not made in C.
+    __hash__ = object.__hash__
+
 
 class Source(Enum):
     """Who brings an input about."""
@@ -72,6 +75,8 @@ class Input(Enum):
     RESEND_OVERDUE = "a resend that never comes"
     SILENCE = "a TestRequest without answer"
     STORE_FAILED = "a store that fails"
+
+    __hash__ = object.__hash__
 
     @property
     def source(self) -> Source:
@@ -192,3 +197,5 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
 """state -> input -> next state. The machine changes its state nowhere else than by looking here."""
 
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
+SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
+"""Where the user may send messages."""

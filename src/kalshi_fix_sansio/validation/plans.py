@@ -1,17 +1,9 @@
-"""Whether a message is what its layout allows on one product and session type, from one side.
-
-The session asks before anything is sent, so that a message which the other side would refuse raises in the
-caller's face; a strict receiving side asks the same of what came in. The rules are the dialect's: where a
-message may be sent at all, what is required, optional or forbidden there, conditions between fields, bounds
-of groups, limits of values.
-
-What a layout says is worked out once for each product, session type and side, then kept.
-"""
+"""What a layout demands in one place, worked out, and asked rule by rule: this names every problem."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import attrs
 
@@ -23,7 +15,6 @@ from kalshi_fix_sansio.layout import (
     FieldMember,
     GroupMember,
     Member,
-    MessageLayout,
     OneOf,
     Presence,
     Sender,
@@ -32,99 +23,91 @@ from kalshi_fix_sansio.limits import LimitCheck, limit_check
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.scalars import FORMATTERS
 
-_MAX_PLANS: Final = 1024
-"""How many worked-out layouts are kept: far more than a dialect has, for all its sessions."""
 
+@attrs.frozen(eq=False)
+class Term:
+    """Part of a condition: what one member must be like for it to hold."""
 
-def validate(
-    message: Any, layout: MessageLayout, *, product: str, session: str, sender: Sender
-) -> tuple[Problem, ...]:
-    """Return everything that is wrong with a message to be sent by this side; empty if it may go.
-
-    Args:
-        message: an instance of the layout's class.
-        layout: the message's layout.
-        product: which of the dialect's products is spoken.
-        session: the session type's name, such as KalshiNR.
-        sender: which side sends the message.
-    """
-    allowed, plan = _lookup(layout, _plan_message, product, session, sender)
-    problems = plan.problems(message, "")
-    if not allowed:
-        where = f"{session} ({product})" if product else session
-        text = f"{layout.name} ({layout.msg_type}) may not be sent by the {sender.value} on {where}"
-        problems.insert(0, Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type))
-    return tuple(problems)
-
-
-def validate_block(
-    block: Any, layout: BlockLayout, *, product: str, session: str, sender: Sender
-) -> tuple[Problem, ...]:
-    """Return everything that is wrong with one block: a body, a header, a trailer or a group entry."""
-    return tuple(_lookup(layout, _plan, product, session, sender).problems(block, ""))
+    attribute: str
+    member: Member
+    formatter: Callable[[Any], str] | None
+    """None for a group."""
+    values: tuple[str, ...] | None
+    """The wire values that satisfy it, as in `layout.Condition`."""
 
 
 @attrs.frozen(eq=False)
-class _Test:
-    """One condition, ready to be asked: attribute, formatter (None for a group), accepted wire values."""
+class Test:
+    """One condition, ready to be asked."""
 
-    terms: tuple[tuple[str, Callable[[Any], str] | None, tuple[str, ...] | None], ...]
+    terms: tuple[Term, ...]
     words: str
+    """The condition, for people."""
 
     def holds(self, block: Any) -> bool:
-        for attribute, formatter, values in self.terms:
-            value = getattr(block, attribute)
+        """Say whether the block is as the condition wants it."""
+        for term in self.terms:
+            value = getattr(block, term.attribute)
             present = not _is_absent(value)
-            if present != (values is not None):
+            if present != (term.values is not None):
                 return False
-            if values and formatter is not None and formatter(value) not in values:
+            if term.values and term.formatter is not None and term.formatter(value) not in term.values:
                 return False
         return True
 
 
 @attrs.frozen(eq=False)
-class _Conditional:
+class Conditional:
+    """A member that is required or forbidden when any of these holds."""
+
     member: Member
-    required_when: tuple[_Test, ...]
-    forbidden_when: tuple[_Test, ...]
+    required_when: tuple[Test, ...]
+    forbidden_when: tuple[Test, ...]
 
 
 @attrs.frozen(eq=False)
-class _Limited:
+class Limited:
+    """A field whose value has limits beyond its lexical form."""
+
     field: FieldLayout
     formatter: Callable[[Any], str]
     limit: LimitCheck
 
 
 @attrs.frozen(eq=False)
-class _Group:
+class Group:
+    """A group that may stand here, with what its entries must satisfy."""
+
     member: GroupMember
     required: bool
-    entry: _Plan
+    entry: Plan
 
 
 @attrs.frozen(eq=False)
-class _Choice:
+class Choice:
+    """Members of which one is to be there."""
+
     members: tuple[Member, ...]
     attributes: tuple[str, ...]
     rule: OneOf
 
     @property
     def words(self) -> str:
+        """The members, for people."""
         return ", ".join(_label(member) for member in self.members)
 
 
 @attrs.frozen(eq=False)
-class _Plan:
+class Plan:
     """What has to be asked of a block, and nothing else."""
 
     required: tuple[tuple[str, FieldMember], ...]
     """With the attribute in front, as in all that follow: looking that up costs more than the check."""
     forbidden: tuple[tuple[str, Member], ...]
-    limited: tuple[tuple[str, _Limited], ...]
-    conditional: tuple[tuple[str, _Conditional], ...]
-    groups: tuple[tuple[str, _Group], ...]
-    choices: tuple[_Choice, ...]
+    limited: tuple[tuple[str, Limited], ...]
+    conditional: tuple[tuple[str, Conditional], ...]
+    groups: tuple[tuple[str, Group], ...]
+    choices: tuple[Choice, ...]
 
     def problems(self, block: Any, where: str) -> list[Problem]:
         """Return what is wrong, layout rules first; `where` says which entry it is, for people."""
@@ -151,26 +134,6 @@ class _Plan:
         return problems
 
 
-_kept: Final[dict[tuple[int, str, str, bool], tuple[object, Any]]] = {}
-_L = TypeVar("_L", BlockLayout, MessageLayout)
-_P = TypeVar("_P")
-
-
-def _lookup(
-    layout: _L, plan: Callable[[_L, str, str, Sender], _P], product: str, session: str, sender: Sender
-) -> _P:
-    """Return the plan of a layout, worked out when first needed."""
-    key = (id(layout), product, session, sender is Sender.CLIENT)
-    kept = _kept.get(key)
-    if kept is None:
-        if len(_kept) >= _MAX_PLANS:
-            _kept.clear()
-        # The layout is kept beside its plan, so that no other layout can come to have its id.
-        kept = _kept[key] = (layout, plan(layout, product, session, sender))
-    found: _P = kept[1]
-    return found
-
-
 def _is_absent(value: object) -> bool:
     return value is None or (isinstance(value, list) and not value)
 
@@ -187,7 +150,7 @@ def _unwanted(member: Member, text: str) -> Problem:
     return Problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{_label(member)} {text}", member.tag)
 
 
-def _check_limit(problems: list[Problem], limited: _Limited, value: Any, where: str) -> None:
+def _check_limit(problems: list[Problem], limited: Limited, value: Any, where: str) -> None:
     field = limited.field
     try:
         wire = limited.formatter(value)
@@ -204,7 +167,7 @@ def _check_limit(problems: list[Problem], limited: _Limited, value: Any, where: 
 
 
 def _check_conditions(
-    problems: list[Problem], conditional: _Conditional, block: Any, value: object, where: str
+    problems: list[Problem], conditional: Conditional, block: Any, value: object, where: str
 ) -> None:
     member = conditional.member
     absent = _is_absent(value)
@@ -217,7 +180,7 @@ def _check_conditions(
             return
 
 
-def _check_choice(problems: list[Problem], choice: _Choice, block: Any, where: str) -> None:
+def _check_choice(problems: list[Problem], choice: Choice, block: Any, where: str) -> None:
     present = [at for at, name in enumerate(choice.attributes) if not _is_absent(getattr(block, name))]
     if not present and not choice.rule.optional:
         text = f"one of {choice.words} is required{where}"
@@ -228,7 +191,7 @@ def _check_choice(problems: list[Problem], choice: _Choice, block: Any, where: s
         problems.append(Problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, text, tag))
 
 
-def _check_group(problems: list[Problem], group: _Group, entries: Any, where: str) -> None:
+def _check_group(problems: list[Problem], group: Group, entries: Any, where: str) -> None:
     member = group.member
     if not entries:
         if group.required and member.minimum:
@@ -252,17 +215,14 @@ def _check_group(problems: list[Problem], group: _Group, entries: Any, where: st
 # --- working out a layout ----------------------------------------------------------------------------
 
 
-def _plan_message(layout: MessageLayout, product: str, session: str, sender: Sender) -> tuple[bool, _Plan]:
-    return layout.allowed(product, session, sender), _plan(layout.body, product, session, sender)
-
-
-def _plan(layout: BlockLayout, product: str, session: str, sender: Sender) -> _Plan:
+def plan_of(layout: BlockLayout, product: str, session: str, sender: Sender) -> Plan:
+    """Work out what a block must satisfy in this place."""
     by_name = {member.name: member for member in layout.members}
     required: list[tuple[str, FieldMember]] = []
     forbidden: list[tuple[str, Member]] = []
-    limited: list[tuple[str, _Limited]] = []
-    conditional: list[tuple[str, _Conditional]] = []
-    groups: list[tuple[str, _Group]] = []
+    limited: list[tuple[str, Limited]] = []
+    conditional: list[tuple[str, Conditional]] = []
+    groups: list[tuple[str, Group]] = []
     for member in layout.members:
         attribute = member.attribute
         presence = _presence(member, product, session, sender)
@@ -272,24 +232,24 @@ def _plan(layout: BlockLayout, product: str, session: str, sender: Sender) -> _P
         if member.required_when or member.forbidden_when:
             required_when = tuple(_test(condition, by_name) for condition in member.required_when)
             forbidden_when = tuple(_test(condition, by_name) for condition in member.forbidden_when)
-            conditional.append((attribute, _Conditional(member, required_when, forbidden_when)))
+            conditional.append((attribute, Conditional(member, required_when, forbidden_when)))
         must = presence is Presence.REQUIRED
         if isinstance(member, GroupMember):
-            entry = _plan(member.entry, product, session, sender)
-            groups.append((attribute, _Group(member, must, entry)))
+            entry = plan_of(member.entry, product, session, sender)
+            groups.append((attribute, Group(member, must, entry)))
             continue
         if must:
             required.append((attribute, member))
         field = member.field
         limit = limit_check(field)
         if limit is not None:
-            limited.append((attribute, _Limited(field, FORMATTERS[field.kind], limit)))
+            limited.append((attribute, Limited(field, FORMATTERS[field.kind], limit)))
     choices = [
-        _Choice(tuple(by_name[n] for n in rule.names), tuple(by_name[n].attribute for n in rule.names), rule)
+        Choice(tuple(by_name[n] for n in rule.names), tuple(by_name[n].attribute for n in rule.names), rule)
         for rule in layout.one_of
         if rule.scope.matches(product, session, sender)
     ]
-    return _Plan(
+    return Plan(
         tuple(required), tuple(forbidden), tuple(limited), tuple(conditional), tuple(groups), tuple(choices)
     )
 
@@ -302,15 +262,15 @@ def _presence(member: Member, product: str, session: str, sender: Sender) -> Pre
     return presence
 
 
-def _test(condition: Condition, by_name: dict[str, Member]) -> _Test:
+def _test(condition: Condition, by_name: dict[str, Member]) -> Test:
     terms = []
     words = []
     for name, values in condition.terms:
         member = by_name[name]
         formatter = FORMATTERS[member.field.kind] if isinstance(member, FieldMember) else None
-        terms.append((member.attribute, formatter, values))
+        terms.append(Term(member.attribute, member, formatter, values))
         if values is None:
             words.append(f"{_label(member)} is absent")
         else:
             words.append(f"{_label(member)} is {' or '.join(values) if values else 'present'}")
-    return _Test(tuple(terms), " and ".join(words))
+    return Test(tuple(terms), " and ".join(words))

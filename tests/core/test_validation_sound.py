@@ -1,0 +1,249 @@
+"""The code that tells sound messages says what the rules say, whatever a message holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.errors import EncodeError
+from kalshi_fix_sansio.layout import (
+    BlockLayout,
+    Condition,
+    FieldLayout,
+    FieldMember,
+    GroupMember,
+    Kind,
+    MessageLayout,
+    OneOf,
+    Presence,
+    Sender,
+)
+from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
+from kalshi_fix_sansio.validation import checker
+from kalshi_fix_sansio.validation.plans import Plan, plan_of
+from kalshi_fix_sansio.validation.sound import sound_check
+from tests.core import tiny_dialect
+from tests.samples import value_of
+from tests.strategies import values
+
+
+class Digits(StrEnum):
+    """Equal to code values of any dialect, and none of them."""
+
+    ONE = "1"
+    TWO = "2"
+    SIX = "6"
+
+
+class Numbers(IntEnum):
+    """Equal to numbers."""
+
+    ONE = 1
+
+
+class Listed(list[Any]):
+    """A list by another name."""
+
+
+class Text(str):
+    """A string by another name."""
+
+
+ODD: tuple[Any, ...] = (
+    *(None, [], Listed(), (), "", " ", "x", "é", "a\x01b", "a\0b", "1", "2", "6", "F", "Y", "a" * 65),
+    *(Text("a"), b"", b"x", 0, 1, 2, 63, 64, 73, -1, 10**MAX_INT_DIGITS, 10**MAX_INT_DIGITS - 1, -(10**18)),
+    *(True, False, Digits.ONE, Digits.TWO, Digits.SIX, Numbers.ONE, Decimal(1), Decimal("NaN")),
+    *(Decimal(100), 1.5, datetime(2026, 8, 1, tzinfo=UTC)),
+)
+
+
+@st.composite
+def blocks(draw: st.DrawFn, layout: BlockLayout, depth: int = 0) -> Any:
+    """An instance with anything in its attributes, mostly what may be there."""
+    block = object.__new__(layout.cls)
+    for member in layout.members:
+        setattr(block, member.attribute, draw(_anything(member, depth)))
+    return block
+
+
+def _anything(member: FieldMember | GroupMember, depth: int) -> st.SearchStrategy[Any]:
+    odd = st.sampled_from(ODD)
+    if isinstance(member, FieldMember):
+        field = member.field
+        codes = [] if field.codes is None else list(field.codes)
+        plain = values(field) | st.just(value_of(field)) | st.sampled_from([None, *codes])
+        return plain | plain | plain | odd
+    if depth > 2:
+        return st.just([])
+    entries = blocks(member.entry, depth + 1)
+    lists = st.lists(entries | entries | entries | odd, max_size=(member.maximum or 2) + 1)
+    return st.just([]) | lists | lists.map(Listed) | lists.map(tuple) | odd
+
+
+def places() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
+    tiny = [("swap", "OE"), ("spot", "OE"), ("swap", "DC")]
+    venue = [(p, name) for name, kind in DIALECT.session_types.items() for p in kind.products]
+    for dialect, where in ((tiny_dialect.DIALECT, tiny), (DIALECT, venue)):
+        for layout in dialect.messages.values():
+            for name, session in where:
+                for sender in Sender:
+                    yield layout, name, session, sender
+
+
+def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
+    try:
+        return tuple(check(message))
+    except (EncodeError, TypeError) as error:  # of a condition, or of a limit, that asks for a strange value
+        return f"{type(error).__name__}: {error}"
+
+
+PLACES = list(places())
+
+
+@given(st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))))
+def test_whatever_a_message_holds_both_say_the_same(drawn: tuple[Any, Any]) -> None:
+    (layout, name, session, sender), message = drawn
+    plan = plan_of(layout.body, name, session, sender)
+    expected = outcome(lambda message: plan.problems(message, ""), message)
+    assert outcome(sound_check(plan, layout.name), message) == expected
+
+
+# The rules of a dialect are few: here is each kind of rule by itself, on each kind of field, with any value.
+
+CODES = {Kind.CHAR: tiny_dialect.OrdType, Kind.INT: tiny_dialect.Role}
+LIMITS: list[dict[str, Any]] = [
+    {"minimum": 1},
+    {"maximum": 63},
+    {"minimum": -5, "maximum": 5},
+    {"minimum": -(10**20), "maximum": 10**20},
+    {"max_length": 2},
+    {"pattern": "[0-9a-z]*"},
+    {"pattern": "(?s:.*)", "max_length": 3},
+    {"minimum": 1, "max_length": 1},
+]
+TERMS: list[tuple[str, ...] | None] = [None, (), ("1",), ("2", "6"), ("Y",), ("N", "x"), ("3",)]
+PARTY = tiny_dialect.Party(party_id="p")
+SOME: tuple[Any, ...] = (
+    None,
+    [],
+    Listed(),
+    (),
+    "1",
+    False,
+    [PARTY],
+    Listed([PARTY]),
+    (PARTY,),
+    [PARTY, PARTY],
+    [PARTY] * 3,
+)
+NO_LIMIT: dict[str, Any] = {}
+
+
+def fields(attribute: str, limits: list[dict[str, Any]]) -> Iterator[FieldLayout]:
+    """One field of each kind, with and without codes, with each of the limits."""
+    tag = {"side": 54, "text": 58}[attribute]
+    for kind in Kind:
+        for codes in {None, CODES.get(kind)}:
+            for open_codes in (True, False):
+                for limit in limits:
+                    yield tiny_dialect.field(
+                        tag, attribute.title(), attribute, kind, codes=codes, open_codes=open_codes, **limit
+                    )
+
+
+def group(**settings: Any) -> GroupMember:
+    return GroupMember(tiny_dialect.FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), **settings)
+
+
+def agree(
+    members: tuple[FieldMember | GroupMember, ...], pools: dict[str, tuple[Any, ...]], *one_of: OneOf
+) -> int:
+    """Compare both on all combinations of values; return how many of them are sound."""
+    layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
+    plan = plan_of(layout, "", "", Sender.CLIENT)
+    check, sound = sound_check(plan, "Any"), 0
+    made = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
+    for drawn in product(*pools.values()):
+        for attribute, value in zip(pools, drawn, strict=True):
+            setattr(made, attribute, value)
+        said = outcome(check, made)
+        assert said == outcome(lambda message: plan.problems(message, ""), made), (drawn, members, one_of)
+        sound += said == ()
+    return sound
+
+
+@pytest.mark.parametrize("presence", Presence)
+def test_presence_and_limits_of_fields(presence: Presence) -> None:
+    limited = fields("text", [NO_LIMIT, *LIMITS])
+    assert sum(agree((FieldMember(field, presence),), {"text": ODD}) for field in limited)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+@pytest.mark.parametrize("when", ["required_when", "forbidden_when"])
+def test_conditions(when: str, terms: tuple[str, ...] | None) -> None:
+    for field in fields("side", [NO_LIMIT]):
+        rule: dict[str, Any] = {when: (Condition((("Side", terms),)),)}
+        asked, text = FieldMember(field), tiny_dialect.FIELDS[58]
+        agree((asked, FieldMember(text, **rule)), {"side": ODD, "text": SOME})
+        agree((asked, group(**rule)), {"side": ODD, "party_ids": SOME})
+    rule = {when: (Condition((("NoPartyIDs", terms),)), Condition((("Symbol", ()), ("Side", None))))}
+    members = (group(), FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[54]))
+    pools = {"party_ids": SOME, "symbol": SOME, "side": SOME, "text": SOME}
+    assert agree((*members, FieldMember(tiny_dialect.FIELDS[58], **rule)), pools)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+@pytest.mark.parametrize("at_least", [False, True])
+def test_choices(optional: bool, at_least: bool) -> None:
+    members = (FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[58]), group())
+    rule = OneOf(("Symbol", "NoPartyIDs", "Text"), optional=optional, at_least=at_least)
+    assert agree(members, {"symbol": SOME, "text": SOME, "party_ids": SOME}, rule)
+
+
+@pytest.mark.parametrize("presence", Presence)
+@pytest.mark.parametrize("least", [0, 1, 2])
+@pytest.mark.parametrize("most", [None, 2])
+def test_groups(presence: Presence, least: int, most: int | None) -> None:
+    class Another(tiny_dialect.Party):
+        """Of a class of its own."""
+
+    unfit, other = tiny_dialect.Party(party_id="p"), Another(party_id="p")
+    unfit.party_id = None  # type: ignore[assignment]
+    lists = [[unfit], [PARTY, unfit], [other], [other, PARTY], [None], [PARTY, {}]]
+    agree((group(presence=presence, minimum=least, maximum=most),), {"party_ids": (*SOME, *lists)})
+
+
+class Unwanted(AssertionError):
+    """The rules were asked."""
+
+
+def test_an_order_as_it_comes_does_not_need_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = checker(tiny_dialect.ORDER, product="swap", session="OE", sender=Sender.CLIENT)
+
+    def refuse(*_: object) -> list[Problem]:
+        raise Unwanted
+
+    monkeypatch.setattr(Plan, "problems", refuse)
+    made = tiny_dialect.Order(
+        cl_ord_id="abc-1", order_qty=1, ord_type="2", price="0.5", side="1", symbol="K", text="hello"
+    )
+    assert check(made) == ()
+    made.price, made.ord_type = None, tiny_dialect.OrdType.MARKET
+    assert check(made) == ()
+    made.party_ids = [tiny_dialect.Party(party_id="p", party_role=3)]
+    assert check(made) == ()
+    made.party_ids, made.alloc_account = [], 63
+    assert check(made) == ()
+    made.cl_ord_id = "ABC"
+    with pytest.raises(Unwanted):
+        check(made)
