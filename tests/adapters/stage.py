@@ -85,6 +85,7 @@ class Stage:
 
     def _step(self) -> bool:
         core = self.core
+        self._nothing_is_overlooked()
         attempt = core.next_attempt()
         if attempt is not None:
             self.attempts.append((self.clock.monotonic - self._begin, attempt))
@@ -105,6 +106,19 @@ class Stage:
             core.disconnected()
             return True
         return moved
+
+    def _nothing_is_overlooked(self) -> None:
+        """What the core remembers of its session is what the session says now."""
+        pump = self.core._pump
+        if pump is None:
+            return
+        session = pump.session
+        assert session.events() == []
+        assert pump.state is session.state
+        assert pump.can_send in (session.is_established, False)
+        assert pump.holds_back or session.data_to_send() == b""
+        if not session.wants_close:
+            assert pump.due() == session.next_deadline()
 
     def accept(self) -> None:
         """The transport of an attempt comes up."""

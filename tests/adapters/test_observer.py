@@ -270,6 +270,15 @@ def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
     assert "the signature" not in told.message
 
 
+def test_for_observers_that_are_switched_off_nothing_is_done(clock: Clock) -> None:
+    watch = Watch("KalshiNR", Raising())
+    assert (watch.follows_messages, watch.follows_orders) == (True, False)
+    assert watch.on_wire is not None
+    watch.wire("sent", b"", clock.now)
+    assert not watch.follows_messages
+    assert watch.on_wire is None
+
+
 def test_the_hooks_of_an_observer_do_nothing_by_themselves(clock: Clock) -> None:
     observer = Observer()
     observer.on_wire("sent", b"", clock.now)

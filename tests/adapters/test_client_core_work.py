@@ -1,0 +1,235 @@
+"""What a client's core does for each message, and what it need not do: clocks, observers, bytes in pieces."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters._pump import HIGH_WATER
+from kalshi_fix_adapters._watch import Watch
+from kalshi_fix_adapters.observer import Observer, OrderTiming
+from kalshi_fix_sansio import Reject
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    LoggedOn,
+    MessageReceived,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.stage import Stage, only, opened, plan, report
+from tests.helpers import Clock, order, raw
+
+# --- the clocks
+
+
+class Counting(Clock):
+    reads = 0
+
+    @property
+    def now(self) -> Instant:
+        self.reads += 1
+        return super().now
+
+
+def test_no_call_reads_the_clocks_twice() -> None:
+    stage = opened()
+    assert stage.venue is not None
+    stage.clock = clock = Counting(stage.clock.monotonic, stage.clock.utc)
+    core = stage.core
+
+    def reads(act: Any) -> int:
+        before = clock.reads
+        act()
+        return clock.reads - before
+
+    assert reads(lambda: core.send(order())) == 1
+    assert reads(lambda: core.wrote(len(core.output))) == 0
+    assert reads(core.tick) == 1
+    stage.venue.send(report("a"), clock.now)
+    data = stage.venue.data_to_send()
+    assert reads(lambda: core.receive(data)) == 1
+    assert reads(core.take) == 0
+    assert reads(core.take) == 0
+    assert reads(core.due) == 0
+    assert reads(lambda: (core.finished, core.wants_read, core.congested, core.is_logged_on)) == 0
+
+
+# --- who looks on
+
+
+def test_an_order_is_timed_from_send_to_report() -> None:
+    timings: list[OrderTiming] = []
+
+    class Latencies(Observer):
+        def on_timing(self, timing: Any, now: Instant) -> None:
+            timings.append(timing)
+
+    stage = opened(plan(observer=Latencies()))
+    timings.clear()
+    stage.core.send(order("a"))
+    stage.clock.advance(0.25)
+    stage.run()
+    stage.clock.advance(0.5)
+    stage.say(report("a"))
+    stage.clock.advance(1)
+    assert stage.ids() == ["a"]
+    assert timings == [OrderTiming(0.75, "a", "NewOrderSingle", report("a"))]
+
+
+def test_an_observer_of_events_alone_is_told_of_messages() -> None:
+    told: list[Any] = []
+
+    class Events(Observer):
+        def on_event(self, event: Any, now: Instant) -> None:
+            told.append((event, now))
+
+    stage = opened(plan(observer=Events()))
+    told.clear()
+    stage.say(report("a"))
+    assert told == [(MessageReceived(report("a")), stage.clock.now)]
+
+
+def test_an_observer_of_bytes_is_told_of_all_of_them() -> None:
+    passed: dict[str, bytes] = {"sent": b"", "received": b""}
+
+    class Wire(Observer):
+        def on_wire(self, direction: Any, data: bytes, now: Instant) -> None:
+            passed[direction] += data
+
+    stage = opened(plan(observer=Wire()))
+    stage.core.send(order("a"))
+    stage.say(report("b"))
+    assert [passed["sent"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=D\x01")] == [1, 1]
+    assert [passed["received"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=8\x01")] == [1, 1]
+
+
+def test_bytes_are_of_no_interest_unless_somebody_looks_at_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Watch, "wire", lambda *_: pytest.fail("nobody looks"))
+    stage = opened(plan(observer=Observer()))
+    stage.say(report("a"))
+    monkeypatch.undo()
+    with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.wire"):
+        stage.cut()
+        stage.advance(1)
+    assert "|35=A|" in caplog.text
+
+
+def test_a_message_with_problems_is_logged_even_if_nobody_looks_on(caplog: pytest.LogCaptureFixture) -> None:
+    stage = opened(plan(session={"strict": False}))
+    assert stage.venue is not None
+    stage.venue.send(report("a"), stage.clock.now)
+    [body] = re.findall(b"\\x01(35=.*\\x01)10=", stage.venue.data_to_send())
+    with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.session"):
+        stage.core.receive(raw(body.replace(b"\x0138=1\x01", b"\x0138=x\x01").decode()))
+    (event,) = stage.take()
+    assert isinstance(event, MessageReceived)
+    assert event.message.problems
+    assert "ExecutionReport with problems" in caplog.text
+
+
+# --- the bytes
+
+
+def test_written_in_pieces_everything_arrives_once() -> None:
+    stage = opened()
+    core, venue = stage.core, stage.venue
+    assert venue is not None
+    sent = 0
+    while len(core.output) < HIGH_WATER:
+        core.send(order(f"o{sent}"))
+        sent += 1
+    for _ in range(100):
+        core.send(order(f"o{sent}"))
+        sent += 1
+    while core.output:
+        piece = bytes(core.output[:1000])
+        venue.receive_data(piece, stage.clock.now)
+        core.wrote(len(piece))
+    arrived = [event.message.cl_ord_id for event in venue.events() if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
+    assert arrived == [f"o{number}" for number in range(sent)]
+
+
+class Failing(MemoryStore):
+    broken = False
+
+    def commit(self) -> None:
+        if self.broken:
+            raise StoreError("the disk is full")
+
+
+def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
+    store = Failing()
+    stage = opened(plan("KalshiRT", store=store))
+    while not stage.core.congested:
+        stage.core.send(order())
+    stage.core.send(order("held-back"))
+    store.broken = True
+    stage.core.wrote(len(stage.core.output))
+    assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
+    assert not stage.core.is_logged_on
+    assert stage.core.finished
+
+
+# --- deadlines
+
+
+def test_reading_again_moves_a_deadline_closer() -> None:
+    stage = opened(plan("KalshiRT", queue_limit=1, session={"heart_bt_int": 60, "resend_timeout": 5.0}))
+    core, venue, clock = stage.core, stage.venue, stage.clock
+    assert venue is not None
+    venue.send(report("lost"), clock.now)
+    venue.data_to_send()
+    venue.send(report("b"), clock.now)
+    core.receive(venue.data_to_send())
+    read = core.wants_read
+    assert core.due() == clock.monotonic + 60
+    clock.advance(20)
+    assert core.due() == clock.monotonic + 40
+    core.take()
+    core.take()
+    assert (read, core.wants_read) == (False, True)
+    assert core.due() == clock.monotonic + 5
+
+
+# --- what follows from events
+
+
+def test_a_reset_within_the_session_begins_no_connection() -> None:
+    stage = opened(plan("KalshiRT"))
+    assert stage.venue is not None
+    stage.venue.reset(stage.clock.now)
+    stage.run()
+    assert only(stage.take(), LoggedOn).reset
+    stage.cut()
+    stage.advance(1)
+    assert [attempt.number for _, attempt in stage.attempts] == [1, 1]
+
+
+def test_what_a_reject_says_is_a_message_too() -> None:
+    stage = opened()
+    assert stage.venue is not None
+    stage.core.send(order())
+    stage.run()
+    refused = Reject(ref_seq_num=2)
+    stage.venue._core.outbound.post(refused, stage.clock.now, keep=False)
+    stage.run()
+    event = only(stage.take(), RejectReceived)
+    assert stage.core.message_of(event) == refused
+
+
+def test_who_takes_nothing_gets_what_says_nothing_of_orders_no_second_time() -> None:
+    stage = Stage(plan("KalshiRT"))
+    stage.open()
+    stage.core.logout()
+    stage.run()
+    assert stage.core._numbers._store.next_incoming == 1
+    stage.core.close(clean=True)
+    assert stage.core._numbers._store.next_incoming == 3
