@@ -6,7 +6,7 @@ An adapter has one task or thread that moves the bytes:
     while not core.over:
         attempt = core.next_attempt()
         if attempt is None:
-            wait until core.next_due(), looking when woken and after core.timeout() seconds
+            wait until core.next_due(), looking when woken and at the moment core.due()
             continue
         try:
             transport = connect to attempt.endpoint by attempt.security within attempt.timeout seconds;
@@ -17,15 +17,18 @@ An adapter has one task or thread that moves the bytes:
         core.connected()
         while not core.finished:
             write core.output, and tell core.wrote(n), or core.write_failed() when that is impossible
-            wait until woken, or it can be read (only while core.wants_read) or written, for at most
-                core.timeout() seconds
-            core.receive(data), b"" at the end of the transport; then or otherwise core.tick()
+            wait until woken, or it can be read (only while core.wants_read) or written, at most until
+                core.due()
+            core.receive(data), b"" at the end of the transport; core.tick() when it is due
         close the transport, in bounded time
         core.disconnected()
 
 After every call here by either side, whoever waits for events, for room to send, for the logon or for the
 end looks again (`take`, `congested`, `is_logged_on`, `over`), and the task is woken. What raises here that is
 no KalshiFixError goes to `failure`. No method blocks, except on a store's disk.
+
+`due` is a moment of `time.monotonic` that mostly moves away with each message: a timer that is set to an
+earlier one may stay, since a tick too early is harmless. `timeout` is the same in seconds from now.
 """
 
 from __future__ import annotations

@@ -176,8 +176,9 @@ class Connections:
         now = self._clocks()
         if due <= now.monotonic:
             pump.tick(now)
-            if self._subscribe_at is not None and self._subscribe_at <= now.monotonic:
-                self._subscribe(now)
+            again, subscriptions = self._subscribe_at, self._subscriptions
+            if subscriptions is not None and again is not None and again <= now.monotonic:
+                self._subscribe(subscriptions, pump, now)
             self._deliver(pump, now)
 
     def due(self) -> float | None:
@@ -203,7 +204,7 @@ class Connections:
     def finished(self) -> bool:
         """Whether the transport is to be closed now."""
         pump = self._pump
-        return pump is None or (pump.session.wants_close and pump.finished)
+        return pump is None or pump.finished
 
     def disconnected(self) -> None:
         """The transport is closed, whoever wanted it."""
@@ -236,7 +237,7 @@ class Connections:
 
     def _deliver(self, pump: Pump, now: Instant) -> None:
         """Take what the session tells, and act on it."""
-        session, queue, watch = pump.session, self._queue, self._watch
+        session, queue, watch, subscriptions = pump.session, self._queue, self._watch, self._subscriptions
         events, state = session.events(), session.state
         moved = state is not pump.state
         if moved:
@@ -246,36 +247,30 @@ class Connections:
             if event.__class__ is not MessageReceived:
                 pump.note(event, now)
                 watch.event(event, now)
-                self._act_on(event, now)
-                continue
-            if watch.follows_messages or event.message.problems:
+                self._act_on(event, pump, now)
+            elif watch.follows_messages or event.message.problems:
                 watch.event(event, now)
-            if self._subscriptions is not None:
-                self._act_on(event, now)
+            if subscriptions is not None and subscriptions.received(event):
+                self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             watch.state(state, now)
         if queue.unsettled:
             self._watch_queue()
 
-    def _act_on(self, event: Event, now: Instant) -> None:
+    def _act_on(self, event: Event, pump: Pump, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self._logged_on = event
             if self._attempts.logged_on():
                 self._numbers.agreed()
                 if self._subscriptions is not None:
                     self._subscriptions.start_connection()
-                    self._subscribe(now)
+                    self._subscribe(self._subscriptions, pump, now)
         elif isinstance(event, SessionEnded):
             self._ended = event
-        if self._subscriptions is not None and self._subscriptions.received(event):
-            self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
 
-    def _subscribe(self, now: Instant) -> None:
+    def _subscribe(self, subscriptions: Subscriptions, pump: Pump, now: Instant) -> None:
         """Ask for every subscription that is alive and that this connection does not know of."""
         self._subscribe_at = None
-        pump, subscriptions = self._pump, self._subscriptions
-        if pump is None or subscriptions is None:
-            return
         for request in subscriptions.requests():
             if pump.can_send and not pump.session.wants_close:
                 number = pump.send(request, now)

@@ -30,6 +30,10 @@ PER_REQUEST = 500
 """Symbols in one request (the venue's limit)."""
 _OFF = SubscriptionRequestType.DISABLE_PREVIOUS
 _ON = SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
+_OF_INTEREST = frozenset(
+    {MarketDataSnapshotFullRefresh.MSG_TYPE, MarketDataRequestReject.MSG_TYPE, SecurityStatus.MSG_TYPE}
+)
+"""What may say something about a subscription; most of what comes does not."""
 
 _Live = dict[str, set[int] | None]
 """By symbol, in the order in which they were asked for: the MsgSeqNums of this connection's requests for it
@@ -105,9 +109,9 @@ class Subscriptions:
     def received(self, event: Event) -> bool:
         """Take note of what came back; say whether `requests` should be sent again a little later, because
         the venue has had too many at once."""
-        if isinstance(event, RejectReceived):
-            return event.ref_seq_num is not None and self._refused(event.ref_seq_num, event.reject)
         if isinstance(event, MessageReceived):
+            if event.message.msg_type not in _OF_INTEREST:
+                return False
             match event.message:
                 case MarketDataSnapshotFullRefresh(symbol=symbol):
                     self._answered(symbol)
@@ -117,6 +121,8 @@ class Subscriptions:
                         self._refused(first.seq_num, event.message)
                 case SecurityStatus(symbol=symbol, security_trading_status=SecurityTradingStatus.SETTLED):
                     self._statuses.pop(symbol, None)
+        elif isinstance(event, RejectReceived):
+            return event.ref_seq_num is not None and self._refused(event.ref_seq_num, event.reject)
         return False
 
     def _answered(self, symbol: str) -> None:

@@ -8,10 +8,12 @@ from typing import TypeVar
 from kalshi_fix_adapters.observer import HeartbeatTiming, LogonTiming, OrderTiming, Timing
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
+from kalshi_fix_sansio.quick import quick
 
 MAX_WAITING = 10_000
 """Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""
 _T = TypeVar("_T")
+_order_timing = quick(OrderTiming)
 
 
 class Timings:
@@ -69,7 +71,7 @@ class Timings:
     def _answered(self, named_in: Message, answer: Message, now: float) -> OrderTiming | None:
         cl_ord_id = getattr(named_in, "cl_ord_id", None)
         found = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
-        return None if found is None else OrderTiming(now - found[0], str(cl_ord_id), found[1], answer)
+        return None if found is None else _order_timing(now - found[0], str(cl_ord_id), found[1], answer)
 
 
 def _remember(waiting: OrderedDict[str, _T], key: str, value: _T) -> None:

@@ -27,7 +27,7 @@ from kalshi_fix_adapters._pump import OnWire
 from kalshi_fix_adapters._timings import Timings
 from kalshi_fix_adapters._transcript import Transcript
 from kalshi_fix_adapters.connection_events import ClientEvent, Connecting
-from kalshi_fix_adapters.observer import Direction, Observer, Timing
+from kalshi_fix_adapters.observer import Direction, Observer
 from kalshi_fix_adapters.wire_log import WireLog, WireLogConnection, borrow, give_back
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -74,12 +74,16 @@ class Watch:
     def event(self, event: ClientEvent, now: Instant) -> None:
         """An event is put into the queue."""
         self._journal.event(event)
-        self._tell("on_event", event, now)
+        if self._hooks["on_event"]:
+            self._tell("on_event", event, now)
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
             self.tested(event.test_req_id, now)
-        self._measured(self._timings.event(event, now.monotonic), now)
+        timing = self._timings.event(event, now.monotonic)
+        if timing is not None:
+            self._journal.timing(timing)
+            self._tell("on_timing", timing, now)
 
     def tcp_connected(self, now: Instant) -> None:
         """TCP is up, TLS not yet."""
@@ -158,11 +162,6 @@ class Watch:
     def _stop_logging(self, error: Exception) -> None:
         self._logged = self._transcript = None
         self._journal.failed("the wire log", error)
-
-    def _measured(self, timing: Timing | None, now: Instant) -> None:
-        if timing is not None:
-            self._journal.timing(timing)
-            self._tell("on_timing", timing, now)
 
     def _tell(self, hook: str, *arguments: object) -> None:
         for observer in self._hooks[hook]:

@@ -19,9 +19,10 @@ from kalshi_fix_sansio import (
     SecurityStatusRequest,
     SubscriptionRequestType,
 )
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 from tests.adapters.stage import Stage, opened, plan
+from tests.helpers import KEY_ID, Peer
 
 SNAPSHOT, ON, OFF = SubscriptionRequestType
 TOO_MANY = BusinessRejectReason.RATE_LIMIT_EXCEEDED
@@ -250,3 +251,14 @@ def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -
     assert "Resubscribed" not in stage.kinds()
     stage.advance(10)
     assert "Resubscribed" in stage.kinds()
+
+
+def test_a_message_of_no_known_type_says_nothing_of_subscriptions() -> None:
+    stage = opened(plan("KalshiMD", session={"logon_fields": {}, "strict": False}))
+    stage.core.send(books("A"))
+    stage.run()
+    stage.core.receive(Peer(stage.clock, "KalshiMD", KEY_ID, next_number=2).message("ZZ", "58=news|"))
+    (event,) = stage.take()
+    assert isinstance(event, MessageReceived)
+    assert isinstance(event.message, UnknownMessage)
+    assert come_back(stage) == [books("A")]
