@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
 
 from kalshi_fix_sansio import _generated as fix
 from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.session import MemoryStore
-from tests.helpers import established, order, wire
+from tests.helpers import CODEC, KEY_ID, START, established, order, wire
 
 
 def test_a_message_leaves_with_the_next_number_and_this_sides_comp_ids() -> None:
@@ -30,6 +32,51 @@ def test_a_message_leaves_with_the_next_number_and_this_sides_comp_ids() -> None
     assert sent.header.sending_time == wired.clock.utc
     assert sent.header.poss_dup_flag is None
     assert wired.session.next_outgoing == 3
+
+
+def test_each_message_has_a_header_of_its_own() -> None:
+    wired = established(Role.INITIATOR)
+    session, clock = wired.session, wired.clock
+    east = timezone(timedelta(hours=5, minutes=30))
+    session.send(order("a1"), clock.now)
+    session.send(order("a2"), clock.advance(1), header_fields={"poss_resend": True})
+    session.send(order("a3"), Instant(clock.monotonic, clock.utc.astimezone(east)))
+    session.test_request(clock.advance(2))
+    session.send(order("a4"), clock.advance(0.5), header_fields={})
+    session.send(order("a5"), Instant(clock.monotonic, clock.utc.astimezone(east)))
+    seconds = [0.0, 1, 1, 3, 3.5, 3.5]
+    heads = [message.header for message in wired.sent()]
+    assert [(head.msg_type, head.msg_seq_num, head.poss_resend) for head in heads] == [
+        ("D", 2, None),
+        ("D", 3, True),
+        ("D", 4, None),
+        ("1", 5, None),
+        ("D", 6, None),
+        ("D", 7, None),
+    ]
+    assert [head.sending_time for head in heads] == [START + timedelta(seconds=each) for each in seconds]
+    assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
+    stored = list(session.store.sent_between(1, 99))
+    assert [(each.seq_num, each.sent_at) for each in stored] == [
+        (head.msg_seq_num, head.sending_time) for head in heads if head.msg_type == "D"
+    ]
+    assert [CODEC.decode(each.frame).header for each in stored] == [
+        head for head in heads if head.msg_type == "D"
+    ]
+
+
+def test_a_value_that_cannot_be_written_spoils_no_later_message() -> None:
+    wired = established(Role.INITIATOR)
+    unfit: Any = order("a1", price="0.5")
+    unfit.price = "half"
+    wired.session.send(order("a0"), wired.clock.now)
+    with pytest.raises(EncodeError, match="Price"):
+        wired.session.send(unfit, wired.clock.advance(1))
+    wired.session.send(order("a2"), wired.clock.advance(1))
+    assert [(m.cl_ord_id, m.header.msg_seq_num, m.header.sending_time) for m in wired.sent()] == [
+        ("a0", 2, START),
+        ("a2", 3, START + timedelta(seconds=2)),
+    ]
 
 
 def test_further_header_fields_can_be_given() -> None:

@@ -93,17 +93,21 @@ class Core:
         return self.ledger.store
 
     def __enter__(self) -> None:
-        """Do something that needs the store."""
+        """Do something that needs the store; where each message passes, `store_failed` is called instead."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        """End the session if the store failed meanwhile; nothing that was not made durable may leave."""
+        """End the session if the store failed meanwhile."""
         if not isinstance(error, StoreError):
             return False
+        self.store_failed(error)
+        return True
+
+    def store_failed(self, error: StoreError) -> None:
+        """End the session because the store failed; nothing that was not made durable may leave."""
         self.ledger.broken = True
         if self.state is not State.CLOSED:
             self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
         self.outbound.buffer.clear()
-        return True
 
     def tell(self, event: Event) -> None:
         """Tell the user something, before its number is counted."""

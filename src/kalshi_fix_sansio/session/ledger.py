@@ -39,13 +39,13 @@ class Ledger:
         "_settling",
         "_stale",
         "_suspect_before",
-        "_unsaved",
         "broken",
         "expected",
         "marks",
         "open",
         "restart_untold",
         "store",
+        "unsaved",
     )
 
     def __init__(self, store: MessageStore) -> None:
@@ -82,7 +82,7 @@ class Ledger:
         """For open requests that the peer asked for again: which number was next when it got them."""
         self._loaded = False
         """Whether the store's requests have been taken up."""
-        self._unsaved = False
+        self.unsaved = False
         """Whether something was recorded that must be durable before anything else leaves."""
         self._stale = False
         """Whether something was recorded that only has to be durable in time."""
@@ -104,23 +104,29 @@ class Ledger:
         self._handed.extend(self.marks)
         self.marks.clear()
 
-    def confirm(self, count: int) -> None:
-        """The user has taken care of the oldest `count` events that were handed out."""
+    def confirm(self, count: int | None) -> None:
+        """The user has taken care of the oldest `count` events that were handed out, or of all of them."""
+        handed = self._handed
+        if count is None:
+            count = len(handed)
         if count:
             self._confirmed += count
-            if count == len(self._handed):
-                self._handed.clear()
+            if count == len(handed):
+                handed.clear()
             else:
                 for _ in range(count):
-                    self._handed.popleft()
-            self._settle_confirmed()
+                    handed.popleft()
+            if self._settling:
+                self._settle_confirmed()
         self._advance()
 
     def _advance(self) -> None:
         if not self._counting or self.broken:
             return
-        waiting = self._handed or self.marks
-        reached = waiting[0] if waiting else self.mark
+        if self._handed:
+            reached = self._handed[0]
+        else:
+            reached = self.marks[0] if self.marks else self._held_at or self.expected
         if reached > self.store.next_incoming:
             self.store.advance_incoming(reached)
             self._stale = True
@@ -143,17 +149,18 @@ class Ledger:
     def take_number(self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None) -> None:
         """Take a number for a message about to leave, with what it asks of the peer."""
         self._refuse_if_broken()
-        self._unsaved = True
+        self.unsaved = True
         self.store.record_sent(seq_num, message)
         if request is not None:
-            self._settled_by.pop(request.request_id, None)
+            if self._settled_by:
+                self._settled_by.pop(request.request_id, None)
             self.store.record_request(request)
             self._open(request)
 
     def reset(self, *, unanswered: bool) -> None:
         """Restart both directions at 1. While the peer has still to agree, what comes has the old numbers."""
         self._refuse_if_broken()
-        self._unsaved = True
+        self.unsaved = True
         self.store.reset(unanswered=unanswered)
         self._void_marks()
         self._counting = not unanswered
@@ -162,7 +169,7 @@ class Ledger:
 
     def reset_answered(self) -> None:
         """The peer has agreed: its next number is 1."""
-        self._unsaved = True
+        self.unsaved = True
         self.store.reset_answered()
         self._void_marks()
         self._counting = True
@@ -177,15 +184,15 @@ class Ledger:
         self.restart_untold = _begins(store)
         self.broken = False
         self._counting = True
-        self._unsaved = self._stale = False
+        self.unsaved = self._stale = False
         self._void_marks()
 
     def save(self, *, leaving: bool) -> None:
         """Commit what must be durable; with `leaving`, when bytes are about to leave, everything."""
-        if self._unsaved or (leaving and self._stale):
+        if self.unsaved or (leaving and self._stale):
             self._refuse_if_broken()
             self.store.commit()
-            self._unsaved = self._stale = False
+            self.unsaved = self._stale = False
 
     def _void_marks(self) -> None:
         self._held_at, self._lost_before = VOID, 0
@@ -271,17 +278,17 @@ class Ledger:
 
     def doubt(self, requests: Iterable[OpenRequest]) -> None:
         """Record that no answer is to be waited for, before anything else leaves."""
-        self._unsaved = True
+        self.unsaved = True
         for request in requests:
             self.store.record_request(attrs.evolve(request, seq_num=0))
 
     def _open(self, request: OpenRequest) -> None:
-        former = self.open.pop(request.request_id, None)
-        if former is not None:
-            self._by_number.pop(former.seq_num, None)
-        self.open[request.request_id] = request
-        if request.seq_num:
-            self._by_number[request.seq_num] = request.request_id
+        requests, request_id, number = self.open, request.request_id, request.seq_num
+        if request_id in requests:
+            self._by_number.pop(requests.pop(request_id).seq_num, None)
+        requests[request_id] = request
+        if number:
+            self._by_number[number] = request_id
 
 
 def _begins(store: MessageStore) -> bool:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.permit import Permit
 from kalshi_fix_sansio.session.receive import Receiver
-from kalshi_fix_sansio.session.states import Input, State
+from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES, Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
 
 STORE_LOST = "nothing was sent: the store failed, and the session is over"
+# A global is found faster than a member of an enum.
+_CLOSED: Final = State.CLOSED
+_LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 
 
 class Session:
@@ -60,6 +63,7 @@ class Session:
             self._core = Core(config, continues._core.ledger)
             self._core.events = continues._core.hand_over()
         self._receiver = Receiver(self._core)
+        self._resender = self._receiver.resender
         self._permit = Permit(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
             Timers.logon_due: self._receiver.handshake.overdue,
@@ -67,8 +71,9 @@ class Session:
             Timers.heartbeat_due: self._receiver.send_heartbeat,
             Timers.silence_due: self._silence,
             Timers.resend_due: self._receiver.recovery.stalled,
-            Timers.page_due: self._receiver.resender.go_on,
+            Timers.page_due: self._resender.go_on,
         }
+        self._most_unsent = 2 * config.max_unsent
 
     @property
     def config(self) -> SessionConfig:
@@ -88,12 +93,12 @@ class Session:
     @property
     def is_established(self) -> bool:
         """Whether the Logon handshake is complete and no Logout has been sent: `send` is possible."""
-        return self._core.is_logged_on
+        return self._core.state in LOGGED_ON_STATES
 
     @property
     def wants_close(self) -> bool:
         """Whether the transport is to be closed as soon as `data_to_send` is written."""
-        return self._core.state is State.CLOSED
+        return self._core.state is _CLOSED
 
     @property
     def next_outgoing(self) -> int:
@@ -155,17 +160,20 @@ class Session:
         Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched.
         """
         core = self._core
-        core.permit(Input.PEER_MESSAGE)
-        if core.state is State.CLOSED:
+        if core.state not in RECEIVING_STATES:
+            core.permit(Input.PEER_MESSAGE)
+        if core.state is _CLOSED:
             return
         if len(core.events) >= core.config.max_events:
             raise LocalProtocolError(f"{len(core.events)} events wait; take events() before receiving more")
         core.framer.feed(data)
-        with core:
+        try:
             self._receiver.drain(now)
-            if core.state is State.LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
+            if core.state is _LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
                 core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
             self._watch_backlog()
+        except StoreError as error:
+            core.store_failed(error)
 
     def receive_eof(self, now: Instant) -> None:  # noqa: ARG002 - the time is part of every input
         """Take note that the transport has ended, by end of file or by error. What was not sent yet is
@@ -206,9 +214,14 @@ class Session:
 
         What earlier calls returned is confirmed by this one, unless `explicit_confirm` is set.
         """
-        core = self._core
-        self.confirm(0 if core.config.explicit_confirm else None)
-        core.ledger.hand_out()
+        core, ledger = self._core, self._core.ledger
+        try:
+            ledger.confirm(0 if core.config.explicit_confirm else None)
+        except StoreError as error:
+            core.store_failed(error)
+        if not core.events:
+            return []
+        ledger.hand_out()
         events, core.events = core.events, []
         return events
 
@@ -220,13 +233,13 @@ class Session:
         events of the session that this one continues come first. Raises LocalProtocolError when fewer events
         wait for it.
         """
-        core, ledger = self._core, self._core.ledger
-        if count is None:
-            count = ledger.unconfirmed
-        elif not 0 <= count <= ledger.unconfirmed:
+        ledger = self._core.ledger
+        if count is not None and not 0 <= count <= ledger.unconfirmed:
             raise LocalProtocolError(f"cannot confirm {count} events: {ledger.unconfirmed} wait for it")
-        with core:
+        try:
             ledger.confirm(count)
+        except StoreError as error:
+            self._core.store_failed(error)
 
     @property
     def unconfirmed(self) -> int:
@@ -240,12 +253,17 @@ class Session:
 
         What they rest on is committed to the store first; if that fails, they do not leave.
         """
-        buffer = self._core.outbound.buffer
-        with self._core:
-            self._core.ledger.save(leaving=bool(buffer))
-        data = bytes(buffer)
-        buffer.clear()
-        self._receiver.resender.written()
+        core, data = self._core, b""
+        buffer = core.outbound.buffer
+        if buffer or core.ledger.unsaved:
+            try:
+                core.ledger.save(leaving=bool(buffer))
+            except StoreError as error:
+                core.store_failed(error)
+            data = bytes(buffer)
+            buffer.clear()
+        if self._resender.job is not None:
+            self._resender.written()
         return data
 
     def send(self, message: Message, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
@@ -259,8 +277,10 @@ class Session:
         """
         core, request_id = self._core, self._permit.check(message, header_fields)
         keep = core.config.session_type.resend
-        with core:
+        try:
             return core.outbound.post(message, now, header_fields, keep=keep, request_id=request_id)
+        except StoreError as error:
+            core.store_failed(error)
         raise LocalProtocolError(STORE_LOST)
 
     def forward(self, frame: bytes, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
@@ -321,7 +341,7 @@ class Session:
     def _watch_backlog(self) -> None:
         """End the session when a peer makes this side answer without ever reading the answers."""
         core = self._core
-        if core.state is not State.CLOSED and len(core.outbound.buffer) > 2 * core.config.max_unsent:
+        if len(core.outbound.buffer) > self._most_unsent and core.state is not _CLOSED:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
 
     # Time
@@ -334,12 +354,16 @@ class Session:
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
         core, state = self._core, self._core.state
-        with core:
-            for rule in RUNNING[state]:
-                due = rule(core.timers)
-                if due is not None and due <= now.monotonic and core.state is state:
-                    self._actions[rule](now)
+        first = core.timers.next_deadline(state)
+        try:
+            if first is not None and first <= now.monotonic:
+                for rule in RUNNING[state]:
+                    due = rule(core.timers)
+                    if due is not None and due <= now.monotonic and core.state is state:
+                        self._actions[rule](now)
             self._watch_backlog()
+        except StoreError as error:
+            core.store_failed(error)
 
     def _probe(self, now: Instant, test_req_id: str | None = None) -> str:
         outbound = self._core.outbound

@@ -6,6 +6,7 @@ A number is taken only once the bytes exist, and the store has taken it before t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from kalshi_fix_sansio.base import Message
@@ -14,12 +15,15 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
 MAX_TEXT = 200
 """Longest Text (58) that the session writes by itself."""
+
+_stored_message, _open_request = quick(StoredMessage), quick(OpenRequest)
 
 
 def plain_text(text: str) -> str:
@@ -35,6 +39,8 @@ class Outbound:
         "_config",
         "_header_class",
         "_ledger",
+        "_max_record",
+        "_own_header",
         "_record",
         "_timers",
         "buffer",
@@ -46,7 +52,11 @@ class Outbound:
         self._codec = codec
         self._timers = timers
         self._header_class = config.dialect.header.cls
+        self._own_header: Any = None
+        """The header of what was sent last: the next message has it too, with its own values. Nobody else
+        sees it."""
         self._record: dict[int, bytes] = {}
+        self._max_record = config.max_sent_record
         self._ledger = ledger
         self.buffer = bytearray()
         self.peer_comp_id = config.target_comp_id
@@ -85,12 +95,24 @@ class Outbound:
 
         A message with a `request_id` is one whose outcome is to become known.
         """
-        seq_num = self._ledger.store.next_outgoing
-        frame = self._codec.encode(message, self.header(message.MSG_TYPE, seq_num, now, fields))
-        stored = StoredMessage(seq_num, now.utc, frame) if keep else None
+        seq_num, msg_type, sending_time = self._ledger.store.next_outgoing, message.MSG_TYPE, now.utc
+        header = self._own_header
+        if (
+            fields
+            or header is None
+            or sending_time.tzinfo is not UTC
+            or header.target_comp_id is not self.peer_comp_id
+        ):
+            header = self.header(msg_type, seq_num, now, fields)
+            if not fields:
+                self._own_header = header
+        else:
+            header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
+        frame = self._codec.encode(message, header)
+        stored = _stored_message(seq_num, sending_time, frame) if keep else None
         request = None
         if request_id is not None:
-            request = OpenRequest(request_id, message.MSG_TYPE, seq_num, now.utc, frame)
+            request = _open_request(request_id, msg_type, seq_num, sending_time, frame)
         self.commit(seq_num, frame, stored, now, request)
         return seq_num
 
@@ -107,8 +129,8 @@ class Outbound:
         """Send the body of a message as it stands under the next number; return the number."""
         seq_num = self._ledger.store.next_outgoing
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
-        stored = StoredMessage(seq_num, now.utc, data) if keep else None
-        request = None if request_id is None else OpenRequest(request_id, msg_type, seq_num, now.utc, data)
+        stored = _stored_message(seq_num, now.utc, data) if keep else None
+        request = None if request_id is None else _open_request(request_id, msg_type, seq_num, now.utc, data)
         self.commit(seq_num, data, stored, now, request)
         return seq_num
 
@@ -123,8 +145,9 @@ class Outbound:
         """Take the number for bytes that exist, and let them go as far as the buffer."""
         self._ledger.take_number(seq_num, stored, request)
         self._record[seq_num] = frame
-        self._record.pop(seq_num - self._config.max_sent_record, None)
-        self.write(frame, now)
+        self._record.pop(seq_num - self._max_record, None)
+        self.buffer += frame
+        self._timers.last_sent = now.monotonic
 
     def write(self, frame: bytes, now: Instant) -> None:
         """Queue bytes as they are."""

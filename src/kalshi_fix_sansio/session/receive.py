@@ -9,7 +9,7 @@ message before it is missing; everything else waits for its turn.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.base import Message, UnknownMessage
@@ -24,6 +24,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.checks import (
     comp_id_problem,
@@ -54,6 +55,8 @@ SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
 """What does not wait for a gap before it to be filled: a Reject may say that it never will be."""
 NOTHING_BUT_LOGON = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """Where nothing has been agreed with the peer yet."""
+_ESTABLISHED: Final = State.ESTABLISHED
+_message_received = quick(MessageReceived)
 _BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -71,6 +74,7 @@ class Receiver:
         "_simple",
         "_start",
         "_strict",
+        "_tolerance",
         "handshake",
         "recovery",
         "resender",
@@ -102,6 +106,8 @@ class Receiver:
         """Classes whose messages need no look at their content before they are delivered."""
         in_turn = (TEST_REQUEST,) if core.config.conduct.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
+        tolerance = core.config.sending_time_tolerance
+        self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
         self._earliest, self._latest = _BEGINNING, _END
         self._answers = AnswerBook(core)
 
@@ -111,10 +117,9 @@ class Receiver:
 
     def drain(self, now: Instant) -> None:
         """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
-        core, take = self._core, self._core.framer.next
-        if core.config.sending_time_tolerance is not None:
-            tolerance = timedelta(seconds=core.config.sending_time_tolerance)
-            self._earliest, self._latest = now.utc - tolerance, now.utc + tolerance
+        core, take, decode = self._core, self._core.framer.next, self._core.codec.decode
+        if self._tolerance is not None:
+            self._earliest, self._latest = now.utc - self._tolerance, now.utc + self._tolerance
         lives = False
         while core.state is not State.LOGON_RECEIVED and core.state is not State.CLOSED:
             found = take()
@@ -136,7 +141,7 @@ class Receiver:
                 message, problems = core.codec.check(found)
                 self._take(message, problems, found, now)
             else:
-                message = core.codec.decode(found)
+                message = decode(found)
                 if not self._deliver_at_once(message, found):
                     self._take(message, (), found, now)
 
@@ -146,7 +151,7 @@ class Receiver:
         core, ledger, header = self._core, self._core.ledger, message.header
         number, sending_time = header.msg_seq_num, header.sending_time
         if (
-            core.state is not State.ESTABLISHED
+            core.state is not _ESTABLISHED
             or message.__class__ not in self._simple
             or number != ledger.expected
             or header.sender_comp_id != core.peer_comp_id
@@ -161,7 +166,7 @@ class Receiver:
             self._answers.note(message)
         ledger.marks.append(number)
         ledger.expected = number + 1
-        core.events.append(MessageReceived(message, False, header.poss_resend is True, frame.data))
+        core.events.append(_message_received(message, False, header.poss_resend is True, frame.data))
         return True
 
     def _mind_garbage(self) -> None:

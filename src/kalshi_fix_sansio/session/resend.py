@@ -42,11 +42,12 @@ class _Job:
 class Resender:
     """Serves one ResendRequest at a time; a second one while the first is under way widens it."""
 
-    __slots__ = ("_core", "_job", "_paused_at")
+    __slots__ = ("_core", "_paused_at", "job")
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._job: _Job | None = None
+        self.job: _Job | None = None
+        """What is being resent, if anything."""
         self._paused_at = 0.0
 
     def serve(self, request: Message, now: Instant) -> None:
@@ -72,11 +73,11 @@ class Resender:
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
         end = min(end, self._core.store.next_outgoing - 1)
-        if self._job is None:
-            self._job = _Job(begin, end, begin, request)
+        if self.job is None:
+            self.job = _Job(begin, end, begin, request)
         else:
-            begin = min(begin, self._job.position)
-            self._job = _Job(begin, max(end, self._job.end), begin, request)
+            begin = min(begin, self.job.position)
+            self.job = _Job(begin, max(end, self.job.end), begin, request)
         self.go_on(now)
 
     def _problem(self, request: Message) -> Problem | None:
@@ -107,7 +108,7 @@ class Resender:
 
     def go_on(self, now: Instant) -> None:
         """Produce the next page, if the ones before are written."""
-        core, job = self._core, self._job
+        core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
         page = min(PAGE, core.config.max_unsent)
@@ -151,12 +152,12 @@ class Resender:
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page is due."""
-        if self._job is not None:
+        if self.job is not None:
             self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
         """Resend nothing more."""
-        self._job = None
+        self.job = None
         self._core.timers.page_at = None
 
     def _fill(self, job: _Job, new_seq_no: int, now: Instant) -> None:

@@ -199,3 +199,7 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
 SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
 """Where the user may send messages."""
+RECEIVING_STATES = frozenset(
+    state for state, row in TRANSITIONS.items() if row[Input.PEER_MESSAGE] is not None
+)
+"""Where bytes from the peer are taken, if only to be ignored."""

@@ -115,8 +115,15 @@ class MemoryStore:
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` for good, and keep the message unless it is None."""
         if message is not None:
-            self._messages[seq_num] = message
-            self.forget_before(message.sent_at - self.max_age)
+            messages = self._messages
+            messages[seq_num] = message
+            oldest = messages.get(self._oldest)
+            if (
+                oldest is None
+                or len(messages) > self._max_messages
+                or message.sent_at - oldest.sent_at > self.max_age
+            ):
+                self.forget_before(message.sent_at - self.max_age)
         self.next_outgoing = seq_num + 1
 
     def forget_before(self, moment: datetime) -> None:
@@ -147,8 +154,10 @@ class MemoryStore:
 
     def record_request(self, request: OpenRequest) -> None:
         """Note a request; one with the same `request_id` is replaced."""
-        self._requests.pop(request.request_id, None)
-        self._requests[request.request_id] = request
+        requests, request_id = self._requests, request.request_id
+        if request_id in requests:
+            del requests[request_id]
+        requests[request_id] = request
 
     def settle_requests(self, request_ids: Iterable[str]) -> None:
         """Forget these requests."""

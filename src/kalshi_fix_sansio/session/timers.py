@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 import attrs
 
@@ -14,6 +15,7 @@ from kalshi_fix_sansio.session.states import State
 
 SILENCE_FACTOR = 1.2
 """HeartBtInt plus "some reasonable transmission time", for which FIX suggests 20 percent."""
+_ESTABLISHED: Final = State.ESTABLISHED
 
 
 @attrs.define
@@ -80,6 +82,17 @@ class Timers:
 
     def next_deadline(self, state: State) -> float | None:
         """When the first of the deadlines that count in this state is due; None if there is none."""
+        if (
+            state is _ESTABLISHED
+            and self.heart_bt_int
+            and self.probed_at is None
+            and self.page_at is None
+            and not self.reading_paused
+        ):
+            # Asked several times for each message, so this says at once what the rules below say.
+            silence = self.last_received + self.heart_bt_int * SILENCE_FACTOR
+            heartbeat = self.last_sent + self.heart_bt_int
+            return heartbeat if heartbeat < silence else silence  # noqa: FURB136 - min() takes five times as long
         return min((due for rule in RUNNING[state] if (due := rule(self)) is not None), default=None)
 
 
