@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import decimal
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio._generated import OrdType, SelfTradePreventionType, Side
 from kalshi_fix_sansio.base import UnknownMessage
-from kalshi_fix_sansio.codec import Codec, composer, forms
-from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS, PLAIN_INT_END, SoundDecimals, heads
+from kalshi_fix_sansio.codec import Codec, forms
+from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS, PLAIN_INT_END, heads
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame
 from kalshi_fix_sansio.layout import GroupMember, MessageLayout
 from tests.core.tiny_dialect import DIALECT, Book, Entry, Logon, Order, Party, Request, header
@@ -183,6 +184,13 @@ def test_any_message_is_written_the_same_fast(layout: MessageLayout, data: st.Da
 # --- what the fast path takes, and what it leaves ------------------------------------------------------
 
 
+def trained_on(message: Any) -> Codec:
+    codec = Codec(DIALECT)
+    for _ in range(2):
+        codec.encode(message, header(message.MSG_TYPE))
+    return codec
+
+
 def taken(message: Any, *, head: Any = None, learnt: Any = None) -> bytes | None:
     """What the fast path alone makes of a message, after it has seen another one of its form."""
     codec = Codec(DIALECT)
@@ -213,6 +221,17 @@ def test_groups_are_taken_with_entries_of_any_form() -> None:
     assert taken(order(party_ids=[Party(party_id="p", unknown=[(9002, b"y")])])) is None
     assert taken(Book(symbol="K"))
     assert taken(Book(symbol="K", md_entries=[Entry(md_entry_type="1", md_entry_px="1")] * 2))
+
+
+def test_decimals_are_written_the_same_in_any_context() -> None:
+    plain = taken(order(order_qty="1.50"))
+    for text in ("1.50", "1E+3", "1E-9", "1E-7", "NaN", "Infinity", "-0E+2", "9" * 19, "9" * 20):
+        message = order()
+        message.order_qty = Decimal(text)
+        with decimal.localcontext(decimal.Context(prec=2, capitals=0)):
+            codec = trained_on(order())
+            assert outcome(codec, message, header("D")) == outcome(codec, message, header("D"), careful=True)
+            assert (fast(codec, message, header("D")) == plain) is (text == "1.50")
 
 
 def test_data_is_taken_with_its_length() -> None:
@@ -320,15 +339,6 @@ def test_values_that_are_not_plain_make_no_second_form() -> None:
     for _ in range(5):
         codec.encode(order(text="é"), header("D"))
     assert len(codec._forms._forms[Order]) == 1
-
-
-def test_decimals_are_remembered_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composer, "MAX_DECIMALS", 2)
-    known = SoundDecimals()
-    assert [known["1"], known["2"], known["3"]] == ["1", "2", "3"]
-    assert dict(known) == {"3": "3"}
-    with pytest.raises(ValueError, match="not a plain decimal"):
-        known["NaN123"]
 
 
 def test_heads_are_ready_for_what_is_added_up_at_once() -> None:

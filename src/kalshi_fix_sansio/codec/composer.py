@@ -10,7 +10,6 @@ one would.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -44,10 +43,7 @@ COMPOSER_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What a function raises of values that it cannot write."""
 PLAIN_INT_END: Final = 10**9
 """Integers from here on go the careful way: below it CPython compares them fast."""
-MAX_DECIMALS: Final = 2048
-"""Texts of decimals that are remembered as sound."""
 
-_SOUND_DECIMAL: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 # Adler-32 starts from 1 by itself, and to start it from 0 takes longer: the table is shifted by one instead.
 _CHECK_SUMS: Final = CHECK_SUM_FIELDS[-1:] + CHECK_SUM_FIELDS[:-1]
 _MILLISECONDS: Final = tuple(f"{number:03d}" for number in range(1000))
@@ -58,20 +54,6 @@ Second = tuple[datetime, datetime, str]
 """The first and the last moment of a second, and its text: messages come many in one second."""
 NO_SECOND: Final[Second] = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
 """A second that no moment lies in."""
-
-
-class SoundDecimals(dict[str, str]):
-    """Texts of decimals that have a FIX form; forgotten all at once when there are too many."""
-
-    __slots__ = ()
-
-    def __missing__(self, text: str) -> str:
-        if len(text) > MAX_DECIMAL_DIGITS or _SOUND_DECIMAL.fullmatch(text) is None:
-            raise ValueError("not a plain decimal")
-        if len(self) >= MAX_DECIMALS:
-            self.clear()
-        self[text] = text
-        return text
 
 
 def second_of(moment: datetime) -> Second:
@@ -142,7 +124,6 @@ class _Writer:
             "Decimal": Decimal,
             "datetime": datetime,
             "UTC": UTC,
-            "decimals": SoundDecimals(),
             "milliseconds": _MILLISECONDS,
             "second_of": second_of,
             "date_only": format_utcdateonly,
@@ -189,7 +170,7 @@ class _Writer:
             "size = len(text)",
             f"if size >= {len(self.names['heads'])}: return frame(text.encode())",
             "message = heads[size] + text.encode()",
-            "return message + check_sums[adler32(message) & 255]",
+            "return message + check_sums[adler32(message) % 256]",
         ]
         return self.functions + _define("compose", "m, h", body, self.cells)
 
@@ -225,7 +206,13 @@ class _Writer:
             guards += [f"len({name}) != 1"] if kind is Kind.CHAR else []
             return _Value(f"{tag}{{{name}}}", tuple(guards))
         if kind is Kind.DECIMAL:
-            return _Value(f"{tag}{{decimals[str({name})]}}", (f"{name}.__class__ is not Decimal",))
+            text = f"{name}s"
+            spelt = f"len({text}) <= {MAX_DECIMAL_DIGITS} and 'E' not in {text} and 'e' not in {text}"
+            return _Value(
+                f"{tag}{{{text}}}",
+                (f"{name}.__class__ is not Decimal", f"not {name}.is_finite()"),
+                (f"{text} = str({name})", f"if not ({spelt}): return None"),
+            )
         if kind is Kind.UTCTIMESTAMP:
             return self._timestamp(tag, name)
         if kind is Kind.DATA:
