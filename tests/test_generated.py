@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
-from datetime import datetime, timedelta, timezone
+import copy
+import inspect
+import pickle
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import attrs
 import pytest
@@ -16,6 +19,7 @@ import kalshi_fix_sansio
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind, Presence
+from kalshi_fix_sansio.scalars import PARSERS, format_value
 from tests.samples import CODEC_TAGS, full, is_required, minimal, value_of
 
 GENERATED = Path(kalshi_fix_sansio.__file__).parent / "_generated"
@@ -113,6 +117,108 @@ def test_classes_are_plain_slots(layout: BlockLayout) -> None:
         made.no_such_field = 1
     with pytest.raises(TypeError):
         layout.cls("positional")
+
+
+@every_block
+def test_a_constructor_takes_every_attribute_by_name_and_says_so(layout: BlockLayout) -> None:
+    parameters = inspect.signature(layout.cls).parameters
+    hints = get_type_hints(layout.cls.__init__)
+    assert set(hints) - {"return"} == set(parameters) == {field.name for field in attrs.fields(layout.cls)}
+    for field in attrs.fields(layout.cls):
+        default = [] if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]
+        given = parameters[field.name].default
+        if default is attrs.NOTHING:
+            assert given is inspect.Parameter.empty
+        elif default == []:
+            assert given == ()
+        else:
+            assert given is default
+
+
+@every_block
+def test_copies_are_equal_and_their_own(layout: BlockLayout) -> None:
+    made = full(layout)
+    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), attrs.evolve(made)):
+        assert other == made
+        for member in layout.members:
+            if isinstance(member, GroupMember):
+                assert getattr(other, member.attribute) is not getattr(made, member.attribute)
+
+
+class Other(StrEnum):
+    """Code values of some other field."""
+
+    ONE = "1"
+    BUY = "buy"
+
+
+class OtherNumber(IntEnum):
+    ONE = 1
+
+
+class Text(str):
+    pass
+
+
+ODD: list[Any] = [
+    *(
+        "",
+        "x",
+        "1",
+        "Y",
+        "a\x01b",
+        "a\0b",
+        "é",
+        "日",
+        "1.50",
+        "1e5",
+        "1_0",
+        "NaN",
+        "+5",
+        "-5",
+        "1" * 19,
+        "1" * 25,
+    ),
+    *(Text("1"), True, False, 0, -1, 1, 10**18 - 1, 10**18, 1.0, 0.5, b"", b"x\x01", bytearray(b"x")),
+    *map(Decimal, ("1", "NaN", "sNaN", "1E+5", "1E+40", "1" * 19, "1" * 40)),
+    *(datetime(2026, 8, 1), datetime(2026, 8, 1, tzinfo=UTC), date(2026, 8, 1), time(1)),  # noqa: DTZ001
+    *([], [None], (), {}, Other.ONE, OtherNumber.ONE, object()),
+]
+
+
+@every_block
+def test_what_a_constructor_takes_can_be_written(layout: BlockLayout) -> None:
+    for member in layout.members:
+        if not isinstance(member, FieldMember):
+            continue
+        for value in ODD * 2:
+            try:
+                held = getattr(with_value(layout, member.attribute, value), member.attribute)
+            except (TypeError, ValueError):
+                continue
+            kind = member.field.kind
+            raw = format_value(kind, held)
+            found = PARSERS[kind](raw)
+            assert found == held or kind is Kind.UTCTIMESTAMP
+            assert not isinstance(held, (Other, OtherNumber)) or member.field.codes is None
+            assert value is not True or kind is Kind.BOOLEAN
+
+
+@every_block
+def test_a_group_takes_entries_from_anything_and_refuses_what_is_none(layout: BlockLayout) -> None:
+    for member in layout.members:
+        if not isinstance(member, GroupMember):
+            continue
+        entry = minimal(member.entry)
+        for given in ([entry], (entry,), iter([entry])):
+            assert getattr(with_value(layout, member.attribute, given), member.attribute) == [entry]
+        held = [entry]
+        assert getattr(with_value(layout, member.attribute, held), member.attribute) is not held
+        first, second = (getattr(minimal(layout), member.attribute) for _ in range(2))
+        assert first is not second
+        for wrong in (None, 0, False, "x", [None]):
+            with pytest.raises(TypeError):
+                with_value(layout, member.attribute, wrong)
 
 
 @every_block

@@ -38,6 +38,8 @@ class CodeSetView:
     plain: str
     accepts: str
     converter: str
+    table: str
+    """The name of its members by their values."""
     to_code: str
     plain_converter: str
     doc: str
@@ -50,8 +52,19 @@ class AttributeView:
 
     name: str
     annotation: str
+    default: str
+    """What follows the annotation in the class."""
+    accepts: str
+    """The annotation of the constructor's argument."""
+    argument_default: str
+    """What follows it."""
     value: str
+    """The expression that the constructor makes of its argument."""
     doc: str
+    deprecation: str | None = None
+    """An expression: what a warning says when it is given, for one that is deprecated."""
+    is_given: str = ""
+    """The expression that tells whether it is."""
 
 
 @attrs.frozen
@@ -66,6 +79,7 @@ class ClassView:
     attributes: tuple[AttributeView, ...]
     deprecation: str | None = None
     """An expression: what a warning says when one is made, for a message that is deprecated."""
+    is_message: bool = False
     list_converter: str | None = None
     """For entries: the name of the function that checks a list of them."""
 
@@ -92,6 +106,7 @@ def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
         plain=plain,
         accepts="int | str" if codeset.integer else "str",
         converter=kinds.codeset_converter(codeset),
+        table=kinds.codeset_table(codeset),
         to_code=f"to_{plain}_code",
         plain_converter="to_int" if codeset.integer else "to_char" if char else "to_str",
         doc=docstring([prose.sentence(codeset.doc), facts], 4),
@@ -135,9 +150,8 @@ def message_view(message: Message, products: tuple[str, ...], imports: Imports) 
         ),
         constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
         attributes=_attribute_views(message.members, products, imports),
-        deprecation=_deprecation(
-            f"{message.name} ({message.msg_type})", message.pedigree, imports, "warn_deprecated"
-        ),
+        deprecation=_deprecation(f"{message.name} ({message.msg_type})", message.pedigree, imports),
+        is_message=True,
     )
 
 
@@ -166,12 +180,12 @@ def block_view(
     return ClassView(name, "Block", docstring([doc], 4), (), _attribute_views(members, products, imports))
 
 
-def _deprecation(what: str, pedigree: Pedigree, imports: Imports, function: str) -> str | None:
+def _deprecation(what: str, pedigree: Pedigree, imports: Imports) -> str | None:
     """Return an expression for what is to be said of a deprecated element; None for one that is not."""
     steps = [change for change in pedigree.changes if change.kind == "deprecated"]
     if not steps:
         return None
-    imports.fixed("kalshi_fix_sansio.support", function)
+    imports.fixed("kalshi_fix_sansio.support", "warn_deprecated")
     return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
 
 
@@ -196,19 +210,19 @@ def _group_attribute(
     member: Member, group: Group, siblings: Mapping[str, Field], products: tuple[str, ...], imports: Imports
 ) -> AttributeView:
     presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings, products)}"
+    name, entry = member.attribute, group.entry_class
+    imports.fixed("kalshi_fix_sansio.support", "EMPTY")
     return AttributeView(
-        name=member.attribute,
-        annotation=f"list[{group.entry_class}]",
-        value=f"attrs.field(factory=list, converter={_warning(member, list_converter(group), imports)})",
+        name=name,
+        annotation=f"list[{entry}]",
+        default=" = attrs.field(factory=list)",
+        accepts=f"Iterable[{entry}]",
+        argument_default=" = ()",
+        value=f"[] if {name} is EMPTY else {list_converter(group)}({name})",
         doc=_attribute_doc(member, presence),
+        deprecation=_deprecation(f"{member.field.name} ({member.field.tag})", member.pedigree, imports),
+        is_given=f"self.{name}",
     )
-
-
-def _warning(member: Member, converter: str, imports: Imports) -> str:
-    """Return a member's converter, one that warns if the member is deprecated."""
-    what = f"{member.field.name} ({member.field.tag})"
-    text = _deprecation(what, member.pedigree, imports, "deprecated")
-    return converter if text is None else f"deprecated({converter}, {text})"
 
 
 def _field_attribute(
@@ -220,19 +234,28 @@ def _field_attribute(
         imports.name(kind.module, kind.annotation)
     elif kind.module:
         imports.fixed(kind.module, kind.annotation)
-    annotation = kinds.annotation_of(field)
-    converter = kinds.converter_of(field)
-    presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, products)
-    if field.tag not in CODEC_TAGS and always_required(member):
-        value = f"attrs.field(converter={_warning(member, converter, imports)})"
-    elif field.tag not in CODEC_TAGS and member.constant is not None:
-        value = f"attrs.field(default={kinds.literal(field, member.constant)}, converter={converter})"
-    else:
-        imports.fixed("attrs.converters", "optional")
+    name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
+    value = f"{kinds.converter_of(field)}({name})"
+    default = ""
+    if field.tag not in CODEC_TAGS and member.constant is not None and not always_required(member):
+        default = f" = {kinds.literal(field, member.constant)}"
+    elif field.tag in CODEC_TAGS or not always_required(member):
+        default = " = None"
         annotation += " | None"
-        converter = _warning(member, f"optional({converter})", imports)
-        value = f"attrs.field(default=None, converter={converter})"
-    return AttributeView(member.attribute, annotation, value, _attribute_doc(member, presence))
+        accepts += " | None"
+        value = f"None if {name} is None else {value}"
+    presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, products)
+    return AttributeView(
+        name=name,
+        annotation=annotation,
+        default=default,
+        accepts=accepts,
+        argument_default=default,
+        value=value,
+        doc=_attribute_doc(member, presence),
+        deprecation=_deprecation(f"{field.name} ({field.tag})", member.pedigree, imports),
+        is_given=f"self.{name} is not None",
+    )
 
 
 def _attribute_doc(member: Member, presence: str) -> str:
@@ -268,6 +291,8 @@ def use_members(
     With `in_groups` that is the module of the entry classes itself.
     """
     imports.module("attrs")
+    imports.fixed("collections.abc", "Iterable")
+    imports.fixed("kalshi_fix_sansio.base", "UnknownField")
     for member in attributes_of(members):
         if member.group:
             if not in_groups:

@@ -13,6 +13,8 @@ class PythonKind:
     """The Python side of one `kalshi_fix_sansio.layout.Kind`."""
 
     annotation: str
+    accepts: str
+    """The annotation of what a constructor takes for it."""
     converter: str
     """The function of `kalshi_fix_sansio.scalars` that a constructor applies."""
     formatter: str
@@ -22,18 +24,18 @@ class PythonKind:
 
 
 KINDS: dict[str, PythonKind] = {
-    "STRING": PythonKind("str", "to_str", "format_string"),
-    "CHAR": PythonKind("str", "to_char", "format_char"),
-    "INT": PythonKind("int", "to_int", "format_int"),
-    "LENGTH": PythonKind("int", "to_seqnum", "format_length"),
-    "SEQNUM": PythonKind("int", "to_seqnum", "format_seqnum"),
-    "NUMINGROUP": PythonKind("int", "to_seqnum", "format_numingroup"),
-    "DECIMAL": PythonKind("Decimal", "to_decimal", "format_decimal", "decimal"),
-    "BOOLEAN": PythonKind("bool", "to_bool", "format_boolean"),
-    "UTCTIMESTAMP": PythonKind("datetime", "to_datetime", "format_utctimestamp", "datetime"),
-    "UTCDATEONLY": PythonKind("date", "to_date", "format_utcdateonly", "datetime"),
-    "UTCTIMEONLY": PythonKind("time", "to_time", "format_utctimeonly", "datetime"),
-    "DATA": PythonKind("bytes", "to_data", "format_data"),
+    "STRING": PythonKind("str", "str", "to_str", "format_string"),
+    "CHAR": PythonKind("str", "str", "to_char", "format_char"),
+    "INT": PythonKind("int", "int | str", "to_int", "format_int"),
+    "LENGTH": PythonKind("int", "int | str", "to_seqnum", "format_length"),
+    "SEQNUM": PythonKind("int", "int | str", "to_seqnum", "format_seqnum"),
+    "NUMINGROUP": PythonKind("int", "int | str", "to_seqnum", "format_numingroup"),
+    "DECIMAL": PythonKind("Decimal", "Decimal | int | str", "to_decimal", "format_decimal", "decimal"),
+    "BOOLEAN": PythonKind("bool", "bool", "to_bool", "format_boolean"),
+    "UTCTIMESTAMP": PythonKind("datetime", "datetime", "to_datetime", "format_utctimestamp", "datetime"),
+    "UTCDATEONLY": PythonKind("date", "date", "to_date", "format_utcdateonly", "datetime"),
+    "UTCTIMEONLY": PythonKind("time", "time", "to_time", "format_utctimeonly", "datetime"),
+    "DATA": PythonKind("bytes", "bytes | str", "to_data", "format_data"),
 }
 
 
@@ -48,6 +50,12 @@ def annotation_of(field: Field) -> str:
     return f"{field.codeset.name} | {plain}" if field.codeset else plain
 
 
+def accepts_of(field: Field) -> str:
+    """Return the annotation of what a constructor takes for this field, without `| None`."""
+    plain = kind_of(field).accepts
+    return f"{field.codeset.name} | {plain}" if field.codeset else plain
+
+
 def converter_of(field: Field) -> str:
     """Return the name of the constructor's converter for this field."""
     return codeset_converter(field.codeset) if field.codeset else kind_of(field).converter
@@ -56,6 +64,11 @@ def converter_of(field: Field) -> str:
 def codeset_converter(codeset: CodeSet) -> str:
     """Return the name of the generated function that turns values into members of this codeset."""
     return f"to_{snake_case(codeset.name)}"
+
+
+def codeset_table(codeset: CodeSet) -> str:
+    """Return the name of the table that this function looks values up in."""
+    return f"_{snake_case(codeset.name).upper()}"
 
 
 def literal(field: Field, value: str) -> str:

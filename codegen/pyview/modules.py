@@ -58,7 +58,8 @@ class _Family:
     def _classes(self) -> ModuleView:
         imports = Imports()
         imports.fixed("typing", "ClassVar")
-        imports.fixed(f"{self.package}.blocks", "FixMessage")
+        imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.fixed("kalshi_fix_sansio.problems", "Problem")
         for message in self.messages:
             classes.use_members(message.members, imports, self.package)
         views = [
@@ -139,7 +140,8 @@ class _Fixed:
         for view in views:
             imports.fixed("enum", view.base)
             imports.name("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.fixed("kalshi_fix_sansio.support", view.to_code)
+            imports.fixed("kalshi_fix_sansio.support", "known", view.to_code)
+            imports.fixed("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
         sources = _files(*(codeset.location for codeset in self.dialect.codesets))
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
@@ -230,7 +232,6 @@ class _Fixed:
         of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
         tags = tags_by_name(self.dialect)
         if groups:
-            of_classes.fixed("collections.abc", "Iterable")
             of_classes.fixed("kalshi_fix_sansio.base", "Block")
             of_classes.fixed("kalshi_fix_sansio.support", "to_entries")
         writer = self._writer(of_layouts, in_groups_module=True)

@@ -27,6 +27,8 @@ MAX_INT_DIGITS: Final = 18
 """Digits an integer may have on the wire: what fits a signed 64-bit number for sure."""
 MAX_DECIMAL_DIGITS: Final = 19
 """Digits a decimal may have on either side of its point, in both directions."""
+MAX_DECIMALS: Final = 2048
+"""Decimals that constructors remember by their text: prices and quantities come again and again."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
 _CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}){0,2})?"
@@ -382,6 +384,8 @@ def to_str(value: str) -> str:
         TypeError: it is not a string.
         ValueError: it is empty, holds SOH or NUL, or characters outside latin-1.
     """
+    if value.__class__ is str and value and value.isascii() and "\x01" not in value and "\0" not in value:
+        return value
     if not isinstance(value, str):
         raise TypeError(f"expected a string, not {type(value).__name__}")
     return format_string(value)
@@ -401,6 +405,8 @@ def to_int(value: int | str) -> int:
         TypeError: it is a bool or neither an int nor a string.
         ValueError: it has more than `MAX_INT_DIGITS` digits, or is text of another form.
     """
+    if value.__class__ is int and -_INT_END < value < _INT_END:
+        return value
     if isinstance(value, str):
         return parse_int(value)
     if not _is_integer(value):
@@ -412,6 +418,8 @@ def to_int(value: int | str) -> int:
 
 def to_seqnum(value: int | str) -> int:
     """Take a number that is zero or more, for SEQNUM, LENGTH and NUMINGROUP fields; raises like `to_int`."""
+    if value.__class__ is int and 0 <= value < _INT_END:
+        return value
     number = to_int(value)
     if number < 0:
         raise ValueError("expected a number that is not negative")
@@ -429,11 +437,13 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
         ValueError: it is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on one side of its
             point, or is text of another form.
     """
-    if isinstance(value, str):
-        return parse_decimal(value)
+    if value.__class__ is str:
+        return _DECIMALS[value]
     if isinstance(value, Decimal):
         format_decimal(value)
         return value
+    if isinstance(value, str):
+        return parse_decimal(value)
     if isinstance(value, float):
         raise TypeError(
             "a float is not exact: give a Decimal, an int or a string, such as Decimal('0.45') or '0.45'"
@@ -441,6 +451,22 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
     if not _is_integer(value):
         raise TypeError(f"expected a Decimal, an int or a string, not {type(value).__name__}")
     return Decimal(to_int(value))
+
+
+class _Decimals(dict[str, Decimal]):
+    """Decimals by their text, read when first asked for, forgotten all at once when there are too many."""
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> Decimal:
+        value = parse_decimal(text)
+        if len(self) >= MAX_DECIMALS:
+            self.clear()
+        self[text] = value
+        return value
+
+
+_DECIMALS: Final = _Decimals()
 
 
 def to_bool(value: bool) -> bool:

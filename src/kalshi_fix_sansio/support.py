@@ -5,17 +5,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from enum import Enum, IntEnum, StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.errors import EncodeError
 
 MAX_TAG = 999_999_999
 """The largest tag that is read or written."""
+EMPTY: Final = ()
+"""What a constructor takes for a group that is not given."""
 
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)
 _E = TypeVar("_E")
-_V = TypeVar("_V")
+_C = TypeVar("_C", bound=Enum)
+
+
+def known(codes: type[_C]) -> dict[Any, _C]:
+    """Return the members of a codeset by their values."""
+    members: dict[Any, Any] = codes._value2member_map_
+    return members
 
 
 def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S | str:
@@ -29,9 +37,7 @@ def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S 
     """
     _refuse_other_codes(codes, value)
     checked = plain(value)
-    known: dict[Any, Any] = codes._value2member_map_
-    found: _S | str = known.get(checked, checked)
-    return found
+    return known(codes).get(checked, checked)
 
 
 def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], int]) -> _I | int:
@@ -43,9 +49,7 @@ def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], 
     """
     _refuse_other_codes(codes, value)
     checked = plain(value)
-    known: dict[Any, Any] = codes._value2member_map_
-    found: _I | int = known.get(checked, checked)
-    return found
+    return known(codes).get(checked, checked)
 
 
 def _refuse_other_codes(codes: type[Enum], value: object) -> None:
@@ -68,23 +72,12 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
     return entries
 
 
-def deprecated(converter: Callable[[Any], _V], text: str) -> Callable[[Any], _V]:
-    """Return a converter that warns, when a value is given, that the venue has deprecated the field.
-
-    Only constructors convert: what is read from the wire does not warn.
-    """
-
-    def convert(value: Any) -> _V:
-        if value is not None and value != []:
-            warnings.warn(text, DeprecationWarning, stacklevel=3)
-        return converter(value)
-
-    return convert
-
-
 def warn_deprecated(text: str) -> None:
-    """Warn whoever makes a message that the venue has deprecated."""
-    warnings.warn(text, DeprecationWarning, stacklevel=4)
+    """Warn whoever calls a constructor that the venue has deprecated the message, or a field that is given.
+
+    Only constructors warn: what is read from the wire does not.
+    """
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
 def format_unknown(fields: Iterable[tuple[int, bytes]]) -> str:

@@ -149,8 +149,10 @@ def test_the_first_field_of_a_type_adds_its_imports(tmp_path: Path) -> None:
     found = changes(before, rendered(copy.spec))
     assert all(removed == [] for removed, _ in found.values())
     assert found["messages/berths.py"][1] == [
-        "first_day: date | None = attrs.field(default=None, converter=optional(to_date))",
+        "first_day: date | None = None",
         '"""FirstDay (5007): First day at the berth. Optional."""',
+        "first_day: date | None = None,",
+        "self.first_day = None if first_day is None else to_date(first_day)",
     ]
 
 

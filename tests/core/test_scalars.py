@@ -326,6 +326,18 @@ def test_a_float_is_refused_with_a_way_out() -> None:
         scalars.to_decimal(0.45)  # type: ignore[arg-type]
 
 
+def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scalars, "MAX_DECIMALS", 2)
+    known = scalars._Decimals()
+    for text in ("1", "1.0", "1.00"):
+        assert str(known[text]) == text
+    assert list(known) == ["1.00"]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="expected a decimal"):
+            known["1e5"]
+    assert list(known) == ["1.00"]
+
+
 def test_the_plain_forms_are_forms() -> None:
     """What the fast path takes for a value is one, on any calendar that has the day."""
     for kind, raw, _ in READS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import to_char, to_int
 from kalshi_fix_sansio.support import (
-    deprecated,
     format_unknown,
     to_entries,
     to_int_code,
@@ -102,11 +102,11 @@ def test_an_unknown_data_field_goes_with_its_length() -> None:
     assert format_unknown(((9000, b"3"), (9001, b"a\x01b"))) == "9000=3\x019001=a\x01b\x01"
 
 
-def test_a_deprecated_field_warns_when_it_is_given_and_only_then() -> None:
-    convert = deprecated(to_int, "Old (1): deprecated.")
-    with pytest.warns(DeprecationWarning, match=r"^Old \(1\): deprecated\.$"):
-        assert convert("7") == 7
-    with pytest.raises(TypeError):
-        convert(None)  # no warning, which would be an error
-    with pytest.warns(DeprecationWarning, match=r"^A message$"):
+def test_what_is_deprecated_warns_whoever_calls_the_constructor() -> None:
+    def constructor() -> None:
         warn_deprecated("A message")
+
+    with pytest.warns(DeprecationWarning, match=r"^A message$") as told:
+        constructor()
+    assert told[0].filename == __file__
+    assert told[0].lineno == inspect.currentframe().f_lineno - 2  # type: ignore[union-attr]

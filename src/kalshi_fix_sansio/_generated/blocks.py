@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     datetime,
 )
 
 import attrs
-from attrs.converters import optional
 
 from kalshi_fix_sansio._generated.codesets import (
     ApplVerID,
     to_appl_ver_id,
 )
-from kalshi_fix_sansio.base import Block, Message
+from kalshi_fix_sansio.base import Block, Message, UnknownField
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_data,
@@ -25,90 +25,144 @@ from kalshi_fix_sansio.scalars import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Header(Block):
     """The standard header of every message of the Kalshi dialect."""
 
-    begin_string: str | None = attrs.field(default=None, converter=optional(to_str))
+    begin_string: str | None = None
     """BeginString (8): Opens every message and names the version of the session layer.
 
     Filled when read; the codec writes it.
     """
-    body_length: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    body_length: int | None = None
     """BodyLength (9): Bytes from the field after this one up to CheckSum.
 
     Filled when read; the codec writes it.
     """
-    msg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    msg_type: str | None = None
     """MsgType (35): Says which message this is. Filled when read; the codec writes it."""
-    sender_comp_id: str = attrs.field(converter=to_str)
+    sender_comp_id: str
     """SenderCompID (49): Who sends the message: the API key from the client, the session's name or Kalshi
     from the gateway.
 
     Required.
     """
-    target_comp_id: str = attrs.field(converter=to_str)
+    target_comp_id: str
     """TargetCompID (56): Whom the message is for: the session's name, such as KalshiNR, from the client, the
     API key from the gateway.
 
     Required.
     """
-    msg_seq_num: int = attrs.field(converter=to_seqnum)
+    msg_seq_num: int
     """MsgSeqNum (34): Number of the message in its direction, counted from 1. Required."""
-    sending_time: datetime = attrs.field(converter=to_datetime)
+    sending_time: datetime
     """SendingTime (52): When the message was sent, in UTC with milliseconds; within 30 seconds of the
     gateway's clock.
 
     Required.
     """
-    poss_dup_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    poss_dup_flag: bool | None = None
     """PossDupFlag (43): Y on a message that is sent again under its old number, because it may not have
     arrived.
 
     Optional. Absent means N.
     """
-    poss_resend: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    poss_resend: bool | None = None
     """PossResend (97): Y on a message whose content may have been sent before under another number.
 
     Optional. Absent means N.
     """
-    orig_sending_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    orig_sending_time: datetime | None = None
     """OrigSendingTime (122): SendingTime of the first transmission of a message that is sent again.
 
     Required when PossDupFlag is Y.
     """
-    sender_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    sender_sub_id: str | None = None
     """SenderSubID (50): Names a person or desk at the sender. Optional."""
-    sender_location_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    sender_location_id: str | None = None
     """SenderLocationID (142): Names the sender's place. Optional."""
-    target_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    target_sub_id: str | None = None
     """TargetSubID (57): Names a person or desk at the receiver. Optional."""
-    target_location_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    target_location_id: str | None = None
     """TargetLocationID (143): Names the receiver's place. Optional."""
-    on_behalf_of_comp_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    on_behalf_of_comp_id: str | None = None
     """OnBehalfOfCompID (115): The firm a message comes from when a third party passes it on. Optional."""
-    deliver_to_comp_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    deliver_to_comp_id: str | None = None
     """DeliverToCompID (128): The firm a message is meant for when a third party passes it on. Optional."""
-    appl_ver_id: ApplVerID | str | None = attrs.field(default=None, converter=optional(to_appl_ver_id))
+    appl_ver_id: ApplVerID | str | None = None
     """ApplVerID (1128): Version of FIX that this one message follows, where it is not the session's default.
 
     Known values: `ApplVerID`. Optional.
     """
-    cstm_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cstm_appl_ver_id: str | None = None
     """CstmApplVerID (1129): A version that the two sides agreed upon privately. Optional."""
 
+    def __init__(
+        self,
+        *,
+        begin_string: str | None = None,
+        body_length: int | str | None = None,
+        msg_type: str | None = None,
+        sender_comp_id: str,
+        target_comp_id: str,
+        msg_seq_num: int | str,
+        sending_time: datetime,
+        poss_dup_flag: bool | None = None,
+        poss_resend: bool | None = None,
+        orig_sending_time: datetime | None = None,
+        sender_sub_id: str | None = None,
+        sender_location_id: str | None = None,
+        target_sub_id: str | None = None,
+        target_location_id: str | None = None,
+        on_behalf_of_comp_id: str | None = None,
+        deliver_to_comp_id: str | None = None,
+        appl_ver_id: ApplVerID | str | None = None,
+        cstm_appl_ver_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.begin_string = None if begin_string is None else to_str(begin_string)
+        self.body_length = None if body_length is None else to_seqnum(body_length)
+        self.msg_type = None if msg_type is None else to_str(msg_type)
+        self.sender_comp_id = to_str(sender_comp_id)
+        self.target_comp_id = to_str(target_comp_id)
+        self.msg_seq_num = to_seqnum(msg_seq_num)
+        self.sending_time = to_datetime(sending_time)
+        self.poss_dup_flag = None if poss_dup_flag is None else to_bool(poss_dup_flag)
+        self.poss_resend = None if poss_resend is None else to_bool(poss_resend)
+        self.orig_sending_time = None if orig_sending_time is None else to_datetime(orig_sending_time)
+        self.sender_sub_id = None if sender_sub_id is None else to_str(sender_sub_id)
+        self.sender_location_id = None if sender_location_id is None else to_str(sender_location_id)
+        self.target_sub_id = None if target_sub_id is None else to_str(target_sub_id)
+        self.target_location_id = None if target_location_id is None else to_str(target_location_id)
+        self.on_behalf_of_comp_id = None if on_behalf_of_comp_id is None else to_str(on_behalf_of_comp_id)
+        self.deliver_to_comp_id = None if deliver_to_comp_id is None else to_str(deliver_to_comp_id)
+        self.appl_ver_id = None if appl_ver_id is None else to_appl_ver_id(appl_ver_id)
+        self.cstm_appl_ver_id = None if cstm_appl_ver_id is None else to_str(cstm_appl_ver_id)
+        self.unknown = tuple(unknown)
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Trailer(Block):
     """The standard trailer of every message of the Kalshi dialect."""
 
-    signature: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    signature: bytes | None = None
     """Signature (89): An electronic signature of the message. Optional. Never shown in a repr."""
-    check_sum: str | None = attrs.field(default=None, converter=optional(to_str))
+    check_sum: str | None = None
     """CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; closes every message.
 
     Matches `[0-9]{3}`. Filled when read; the codec writes it.
     """
+
+    def __init__(
+        self,
+        *,
+        signature: bytes | str | None = None,
+        check_sum: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.signature = None if signature is None else to_data(signature)
+        self.check_sum = None if check_sum is None else to_str(check_sum)
+        self.unknown = tuple(unknown)
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)

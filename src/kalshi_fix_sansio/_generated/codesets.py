@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import to_int_code, to_str_code
+from kalshi_fix_sansio.support import known, to_int_code, to_str_code
 
 
 class AcceptQuoteStatusCode(IntEnum):
@@ -22,8 +23,15 @@ class AcceptQuoteStatusCode(IntEnum):
     """It was not; Text says why."""
 
 
+_ACCEPT_QUOTE_STATUS_CODE: Final = known(AcceptQuoteStatusCode)
+
+
 def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> AcceptQuoteStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is AcceptQuoteStatusCode:
+        return value
+    if value.__class__ is int and (code := _ACCEPT_QUOTE_STATUS_CODE.get(value)) is not None:
+        return code
     return to_int_code(AcceptQuoteStatusCode, value, to_int)
 
 
@@ -36,8 +44,15 @@ class AggressorSide(StrEnum):
     """The seller."""
 
 
+_AGGRESSOR_SIDE: Final = known(AggressorSide)
+
+
 def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is AggressorSide:
+        return value
+    if value.__class__ is str and (code := _AGGRESSOR_SIDE.get(value)) is not None:
+        return code
     return to_str_code(AggressorSide, value, to_char)
 
 
@@ -48,8 +63,15 @@ class ApplVerID(StrEnum):
     """FIX 5.0 Service Pack 2."""
 
 
+_APPL_VER_ID: Final = known(ApplVerID)
+
+
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is ApplVerID:
+        return value
+    if value.__class__ is str and (code := _APPL_VER_ID.get(value)) is not None:
+        return code
     return to_str_code(ApplVerID, value, to_str)
 
 
@@ -74,8 +96,15 @@ class BusinessRejectReason(IntEnum):
     """Too many messages; it was not acted on."""
 
 
+_BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
+
+
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is BusinessRejectReason:
+        return value
+    if value.__class__ is int and (code := _BUSINESS_REJECT_REASON.get(value)) is not None:
+        return code
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
@@ -88,8 +117,15 @@ class CollateralAmountType(StrEnum):
     """What the position pays out."""
 
 
+_COLLATERAL_AMOUNT_TYPE: Final = known(CollateralAmountType)
+
+
 def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAmountType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is CollateralAmountType:
+        return value
+    if value.__class__ is str and (code := _COLLATERAL_AMOUNT_TYPE.get(value)) is not None:
+        return code
     return to_str_code(CollateralAmountType, value, to_str)
 
 
@@ -108,8 +144,15 @@ class CxlRejReason(IntEnum):
     """Something else; Text says what."""
 
 
+_CXL_REJ_REASON: Final = known(CxlRejReason)
+
+
 def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is CxlRejReason:
+        return value
+    if value.__class__ is int and (code := _CXL_REJ_REASON.get(value)) is not None:
+        return code
     return to_int_code(CxlRejReason, value, to_int)
 
 
@@ -122,8 +165,15 @@ class CxlRejResponseTo(StrEnum):
     """A change (G)."""
 
 
+_CXL_REJ_RESPONSE_TO: Final = known(CxlRejResponseTo)
+
+
 def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is CxlRejResponseTo:
+        return value
+    if value.__class__ is str and (code := _CXL_REJ_RESPONSE_TO.get(value)) is not None:
+        return code
     return to_str_code(CxlRejResponseTo, value, to_char)
 
 
@@ -134,8 +184,15 @@ class EncryptMethod(IntEnum):
     """Not by FIX."""
 
 
+_ENCRYPT_METHOD: Final = known(EncryptMethod)
+
+
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is EncryptMethod:
+        return value
+    if value.__class__ is int and (code := _ENCRYPT_METHOD.get(value)) is not None:
+        return code
     return to_int_code(EncryptMethod, value, to_int)
 
 
@@ -152,10 +209,17 @@ class EventResendRejectReason(IntEnum):
     """EndExecID has not happened yet."""
 
 
+_EVENT_RESEND_REJECT_REASON: Final = known(EventResendRejectReason)
+
+
 def to_event_resend_reject_reason(
     value: EventResendRejectReason | int | str,
 ) -> EventResendRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is EventResendRejectReason:
+        return value
+    if value.__class__ is int and (code := _EVENT_RESEND_REJECT_REASON.get(value)) is not None:
+        return code
     return to_int_code(EventResendRejectReason, value, to_int)
 
 
@@ -166,8 +230,15 @@ class ExecInst(StrEnum):
     """Is cancelled rather than take liquidity."""
 
 
+_EXEC_INST: Final = known(ExecInst)
+
+
 def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is ExecInst:
+        return value
+    if value.__class__ is str and (code := _EXEC_INST.get(value)) is not None:
+        return code
     return to_str_code(ExecInst, value, to_str)
 
 
@@ -194,8 +265,15 @@ class ExecType(StrEnum):
     """The order filled, in part or whole."""
 
 
+_EXEC_TYPE: Final = known(ExecType)
+
+
 def to_exec_type(value: ExecType | str) -> ExecType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is ExecType:
+        return value
+    if value.__class__ is str and (code := _EXEC_TYPE.get(value)) is not None:
+        return code
     return to_str_code(ExecType, value, to_char)
 
 
@@ -210,8 +288,15 @@ class MDEntryType(StrEnum):
     """A trade."""
 
 
+_MD_ENTRY_TYPE: Final = known(MDEntryType)
+
+
 def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MDEntryType:
+        return value
+    if value.__class__ is str and (code := _MD_ENTRY_TYPE.get(value)) is not None:
+        return code
     return to_str_code(MDEntryType, value, to_char)
 
 
@@ -224,8 +309,15 @@ class MDReqRejReason(StrEnum):
     """SubscriptionRequestType has no such value."""
 
 
+_MD_REQ_REJ_REASON: Final = known(MDReqRejReason)
+
+
 def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MDReqRejReason:
+        return value
+    if value.__class__ is str and (code := _MD_REQ_REJ_REASON.get(value)) is not None:
+        return code
     return to_str_code(MDReqRejReason, value, to_char)
 
 
@@ -240,8 +332,15 @@ class MDUpdateAction(StrEnum):
     """The level is gone."""
 
 
+_MD_UPDATE_ACTION: Final = known(MDUpdateAction)
+
+
 def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MDUpdateAction:
+        return value
+    if value.__class__ is str and (code := _MD_UPDATE_ACTION.get(value)) is not None:
+        return code
     return to_str_code(MDUpdateAction, value, to_char)
 
 
@@ -256,8 +355,15 @@ class MVEValidationReasonCode(StrEnum):
     """These markets cannot be combined."""
 
 
+_MVE_VALIDATION_REASON_CODE: Final = known(MVEValidationReasonCode)
+
+
 def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEValidationReasonCode | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MVEValidationReasonCode:
+        return value
+    if value.__class__ is str and (code := _MVE_VALIDATION_REASON_CODE.get(value)) is not None:
+        return code
     return to_str_code(MVEValidationReasonCode, value, to_str)
 
 
@@ -272,8 +378,15 @@ class MarketResult(StrEnum):
     """Each side is paid a part."""
 
 
+_MARKET_RESULT: Final = known(MarketResult)
+
+
 def to_market_result(value: MarketResult | str) -> MarketResult | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MarketResult:
+        return value
+    if value.__class__ is str and (code := _MARKET_RESULT.get(value)) is not None:
+        return code
     return to_str_code(MarketResult, value, to_str)
 
 
@@ -284,10 +397,17 @@ class MarketSettlementPartyRole(IntEnum):
     """A customer's account."""
 
 
+_MARKET_SETTLEMENT_PARTY_ROLE: Final = known(MarketSettlementPartyRole)
+
+
 def to_market_settlement_party_role(
     value: MarketSettlementPartyRole | int | str,
 ) -> MarketSettlementPartyRole | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MarketSettlementPartyRole:
+        return value
+    if value.__class__ is int and (code := _MARKET_SETTLEMENT_PARTY_ROLE.get(value)) is not None:
+        return code
     return to_int_code(MarketSettlementPartyRole, value, to_int)
 
 
@@ -298,8 +418,15 @@ class MassCancelRequestType(StrEnum):
     """All orders of this session."""
 
 
+_MASS_CANCEL_REQUEST_TYPE: Final = known(MassCancelRequestType)
+
+
 def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCancelRequestType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MassCancelRequestType:
+        return value
+    if value.__class__ is str and (code := _MASS_CANCEL_REQUEST_TYPE.get(value)) is not None:
+        return code
     return to_str_code(MassCancelRequestType, value, to_char)
 
 
@@ -312,8 +439,15 @@ class MassCancelResponse(StrEnum):
     """The orders are being cancelled; a report follows for each."""
 
 
+_MASS_CANCEL_RESPONSE: Final = known(MassCancelResponse)
+
+
 def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelResponse | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MassCancelResponse:
+        return value
+    if value.__class__ is str and (code := _MASS_CANCEL_RESPONSE.get(value)) is not None:
+        return code
     return to_str_code(MassCancelResponse, value, to_char)
 
 
@@ -324,8 +458,15 @@ class MiscFeeBasis(IntEnum):
     """Money."""
 
 
+_MISC_FEE_BASIS: Final = known(MiscFeeBasis)
+
+
 def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MiscFeeBasis:
+        return value
+    if value.__class__ is int and (code := _MISC_FEE_BASIS.get(value)) is not None:
+        return code
     return to_int_code(MiscFeeBasis, value, to_int)
 
 
@@ -336,8 +477,15 @@ class MiscFeeType(StrEnum):
     """The exchange's fee."""
 
 
+_MISC_FEE_TYPE: Final = known(MiscFeeType)
+
+
 def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MiscFeeType:
+        return value
+    if value.__class__ is str and (code := _MISC_FEE_TYPE.get(value)) is not None:
+        return code
     return to_str_code(MiscFeeType, value, to_char)
 
 
@@ -350,8 +498,15 @@ class MultivariateSelectedSide(StrEnum):
     """The leg's market comes out NO."""
 
 
+_MULTIVARIATE_SELECTED_SIDE: Final = known(MultivariateSelectedSide)
+
+
 def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> MultivariateSelectedSide | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MultivariateSelectedSide:
+        return value
+    if value.__class__ is str and (code := _MULTIVARIATE_SELECTED_SIDE.get(value)) is not None:
+        return code
     return to_str_code(MultivariateSelectedSide, value, to_str)
 
 
@@ -382,8 +537,15 @@ class OrdRejReason(IntEnum):
     """Something else; Text says what."""
 
 
+_ORD_REJ_REASON: Final = known(OrdRejReason)
+
+
 def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrdRejReason:
+        return value
+    if value.__class__ is int and (code := _ORD_REJ_REASON.get(value)) is not None:
+        return code
     return to_int_code(OrdRejReason, value, to_int)
 
 
@@ -412,8 +574,15 @@ class OrdStatus(StrEnum):
     """Open, with a change on its way."""
 
 
+_ORD_STATUS: Final = known(OrdStatus)
+
+
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrdStatus:
+        return value
+    if value.__class__ is str and (code := _ORD_STATUS.get(value)) is not None:
+        return code
     return to_str_code(OrdStatus, value, to_char)
 
 
@@ -424,8 +593,15 @@ class OrdType(StrEnum):
     """Trades at its price or better."""
 
 
+_ORD_TYPE: Final = known(OrdType)
+
+
 def to_ord_type(value: OrdType | str) -> OrdType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrdType:
+        return value
+    if value.__class__ is str and (code := _ORD_TYPE.get(value)) is not None:
+        return code
     return to_str_code(OrdType, value, to_char)
 
 
@@ -444,8 +620,15 @@ class OrderGroupAction(IntEnum):
     """Changes the limit, which may trigger the group at once."""
 
 
+_ORDER_GROUP_ACTION: Final = known(OrderGroupAction)
+
+
 def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupAction | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrderGroupAction:
+        return value
+    if value.__class__ is int and (code := _ORDER_GROUP_ACTION.get(value)) is not None:
+        return code
     return to_int_code(OrderGroupAction, value, to_int)
 
 
@@ -458,8 +641,15 @@ class PartyRole(IntEnum):
     """The maker of a quote."""
 
 
+_PARTY_ROLE: Final = known(PartyRole)
+
+
 def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is PartyRole:
+        return value
+    if value.__class__ is int and (code := _PARTY_ROLE.get(value)) is not None:
+        return code
     return to_int_code(PartyRole, value, to_int)
 
 
@@ -472,8 +662,15 @@ class QuoteCancelStatusCode(IntEnum):
     """It was not; Text says why."""
 
 
+_QUOTE_CANCEL_STATUS_CODE: Final = known(QuoteCancelStatusCode)
+
+
 def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> QuoteCancelStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is QuoteCancelStatusCode:
+        return value
+    if value.__class__ is int and (code := _QUOTE_CANCEL_STATUS_CODE.get(value)) is not None:
+        return code
     return to_int_code(QuoteCancelStatusCode, value, to_int)
 
 
@@ -486,8 +683,15 @@ class QuoteConfirmStatusCode(IntEnum):
     """It was not; Text says why."""
 
 
+_QUOTE_CONFIRM_STATUS_CODE: Final = known(QuoteConfirmStatusCode)
+
+
 def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> QuoteConfirmStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is QuoteConfirmStatusCode:
+        return value
+    if value.__class__ is int and (code := _QUOTE_CONFIRM_STATUS_CODE.get(value)) is not None:
+        return code
     return to_int_code(QuoteConfirmStatusCode, value, to_int)
 
 
@@ -504,10 +708,17 @@ class QuoteRequestRejectReason(IntEnum):
     """Something else, such as a combination that is not valid; Text says what."""
 
 
+_QUOTE_REQUEST_REJECT_REASON: Final = known(QuoteRequestRejectReason)
+
+
 def to_quote_request_reject_reason(
     value: QuoteRequestRejectReason | int | str,
 ) -> QuoteRequestRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is QuoteRequestRejectReason:
+        return value
+    if value.__class__ is int and (code := _QUOTE_REQUEST_REJECT_REASON.get(value)) is not None:
+        return code
     return to_int_code(QuoteRequestRejectReason, value, to_int)
 
 
@@ -520,8 +731,15 @@ class QuoteRequestType(IntEnum):
     """Listed, but not sent so far."""
 
 
+_QUOTE_REQUEST_TYPE: Final = known(QuoteRequestType)
+
+
 def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is QuoteRequestType:
+        return value
+    if value.__class__ is int and (code := _QUOTE_REQUEST_TYPE.get(value)) is not None:
+        return code
     return to_int_code(QuoteRequestType, value, to_int)
 
 
@@ -538,8 +756,15 @@ class QuoteStatus(IntEnum):
     """It was cancelled."""
 
 
+_QUOTE_STATUS: Final = known(QuoteStatus)
+
+
 def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is QuoteStatus:
+        return value
+    if value.__class__ is int and (code := _QUOTE_STATUS.get(value)) is not None:
+        return code
     return to_int_code(QuoteStatus, value, to_int)
 
 
@@ -554,8 +779,15 @@ class RFQCancelStatusCode(IntEnum):
     """The exchange closed it by itself."""
 
 
+_RFQ_CANCEL_STATUS_CODE: Final = known(RFQCancelStatusCode)
+
+
 def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCancelStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is RFQCancelStatusCode:
+        return value
+    if value.__class__ is int and (code := _RFQ_CANCEL_STATUS_CODE.get(value)) is not None:
+        return code
     return to_int_code(RFQCancelStatusCode, value, to_int)
 
 
@@ -572,8 +804,15 @@ class SecurityTradingStatus(IntEnum):
     """The market was settled; the subscription ends."""
 
 
+_SECURITY_TRADING_STATUS: Final = known(SecurityTradingStatus)
+
+
 def to_security_trading_status(value: SecurityTradingStatus | int | str) -> SecurityTradingStatus | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SecurityTradingStatus:
+        return value
+    if value.__class__ is int and (code := _SECURITY_TRADING_STATUS.get(value)) is not None:
+        return code
     return to_int_code(SecurityTradingStatus, value, to_int)
 
 
@@ -591,10 +830,17 @@ class SelfTradePreventionType(IntEnum):
     """The resting order is cancelled, the incoming one goes on."""
 
 
+_SELF_TRADE_PREVENTION_TYPE: Final = known(SelfTradePreventionType)
+
+
 def to_self_trade_prevention_type(
     value: SelfTradePreventionType | int | str,
 ) -> SelfTradePreventionType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SelfTradePreventionType:
+        return value
+    if value.__class__ is int and (code := _SELF_TRADE_PREVENTION_TYPE.get(value)) is not None:
+        return code
     return to_int_code(SelfTradePreventionType, value, to_int)
 
 
@@ -643,8 +889,15 @@ class SessionRejectReason(IntEnum):
     """Something else; Text says what."""
 
 
+_SESSION_REJECT_REASON: Final = known(SessionRejectReason)
+
+
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SessionRejectReason:
+        return value
+    if value.__class__ is int and (code := _SESSION_REJECT_REASON.get(value)) is not None:
+        return code
     return to_int_code(SessionRejectReason, value, to_int)
 
 
@@ -657,8 +910,15 @@ class Side(StrEnum):
     """Sells YES, which is to buy NO at one dollar less the price; on margin an ask."""
 
 
+_SIDE: Final = known(Side)
+
+
 def to_side(value: Side | str) -> Side | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is Side:
+        return value
+    if value.__class__ is str and (code := _SIDE.get(value)) is not None:
+        return code
     return to_str_code(Side, value, to_char)
 
 
@@ -673,8 +933,15 @@ class SubscriptionRequestType(StrEnum):
     """Stop."""
 
 
+_SUBSCRIPTION_REQUEST_TYPE: Final = known(SubscriptionRequestType)
+
+
 def to_subscription_request_type(value: SubscriptionRequestType | str) -> SubscriptionRequestType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SubscriptionRequestType:
+        return value
+    if value.__class__ is str and (code := _SUBSCRIPTION_REQUEST_TYPE.get(value)) is not None:
+        return code
     return to_str_code(SubscriptionRequestType, value, to_char)
 
 
@@ -693,6 +960,13 @@ class TimeInForce(StrEnum):
     """Until ExpireTime; a time in the past makes it immediate-or-cancel."""
 
 
+_TIME_IN_FORCE: Final = known(TimeInForce)
+
+
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is TimeInForce:
+        return value
+    if value.__class__ is str and (code := _TIME_IN_FORCE.get(value)) is not None:
+        return code
     return to_str_code(TimeInForce, value, to_char)

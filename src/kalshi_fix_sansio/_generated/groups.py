@@ -11,7 +11,6 @@ from datetime import (
 from decimal import Decimal
 
 import attrs
-from attrs.converters import optional
 
 from kalshi_fix_sansio._generated.codesets import (
     AggressorSide,
@@ -33,7 +32,7 @@ from kalshi_fix_sansio._generated.codesets import (
     to_multivariate_selected_side,
     to_party_role,
 )
-from kalshi_fix_sansio.base import Block
+from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_date,
@@ -41,23 +40,34 @@ from kalshi_fix_sansio.scalars import (
     to_str,
     to_time,
 )
-from kalshi_fix_sansio.support import to_entries
+from kalshi_fix_sansio.support import EMPTY, to_entries
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Party(Block):
     """An entry of Parties: The party that the message is for or from; one at most.
 
     An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
     """
 
-    party_id: str = attrs.field(converter=to_str)
+    party_id: str
     """PartyID (448): Id of the party. Required."""
-    party_role: PartyRole | int | None = attrs.field(default=None, converter=optional(to_party_role))
+    party_role: PartyRole | int | None = None
     """PartyRole (452): What the party is to the message.
 
     Known values: `PartyRole`. Required from the client. Optional elsewhere.
     """
+
+    def __init__(
+        self,
+        *,
+        party_id: str,
+        party_role: PartyRole | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.party_id = to_str(party_id)
+        self.party_role = None if party_role is None else to_party_role(party_role)
+        self.unknown = tuple(unknown)
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
@@ -65,21 +75,36 @@ def to_party_list(values: Iterable[Party]) -> list[Party]:
     return to_entries(Party, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MiscFee(Block):
     """An entry of MiscFeesGrp: Fees charged.
 
     An entry begins with MiscFeeAmt (137). Source: order-entry, margin order-entry, market-settlement.
     """
 
-    misc_fee_amt: Decimal = attrs.field(converter=to_decimal)
+    misc_fee_amt: Decimal
     """MiscFeeAmt (137): Amount of the fee. In dollars. Required."""
-    misc_fee_curr: str = attrs.field(converter=to_str)
+    misc_fee_curr: str
     """MiscFeeCurr (138): Currency of the fee, USD. Required."""
-    misc_fee_type: MiscFeeType | str = attrs.field(converter=to_misc_fee_type)
+    misc_fee_type: MiscFeeType | str
     """MiscFeeType (139): Kind of fee. Known values: `MiscFeeType`. Required."""
-    misc_fee_basis: MiscFeeBasis | int = attrs.field(converter=to_misc_fee_basis)
+    misc_fee_basis: MiscFeeBasis | int
     """MiscFeeBasis (891): What MiscFeeAmt counts. Known values: `MiscFeeBasis`. Required."""
+
+    def __init__(
+        self,
+        *,
+        misc_fee_amt: Decimal | int | str,
+        misc_fee_curr: str,
+        misc_fee_type: MiscFeeType | str,
+        misc_fee_basis: MiscFeeBasis | int | str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.misc_fee_amt = to_decimal(misc_fee_amt)
+        self.misc_fee_curr = to_str(misc_fee_curr)
+        self.misc_fee_type = to_misc_fee_type(misc_fee_type)
+        self.misc_fee_basis = to_misc_fee_basis(misc_fee_basis)
+        self.unknown = tuple(unknown)
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
@@ -87,7 +112,7 @@ def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
     return to_entries(MiscFee, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class CollateralAmountChange(Block):
     """An entry of CollateralAmountChanges: What changed in the account's money.
 
@@ -95,14 +120,25 @@ class CollateralAmountChange(Block):
     market-settlement.
     """
 
-    collateral_amount_change: Decimal = attrs.field(converter=to_decimal)
+    collateral_amount_change: Decimal
     """CollateralAmountChange (1704): How much the amount changed; negative when it fell.
 
     In dollars. Required. Changed in 1.0.27 (2026-05-28): May carry four decimals for the balance of direct
     members.
     """
-    collateral_amount_type: CollateralAmountType | str = attrs.field(converter=to_collateral_amount_type)
+    collateral_amount_type: CollateralAmountType | str
     """CollateralAmountType (1705): Which amount changed. Known values: `CollateralAmountType`. Required."""
+
+    def __init__(
+        self,
+        *,
+        collateral_amount_change: Decimal | int | str,
+        collateral_amount_type: CollateralAmountType | str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.collateral_amount_change = to_decimal(collateral_amount_change)
+        self.collateral_amount_type = to_collateral_amount_type(collateral_amount_type)
+        self.unknown = tuple(unknown)
 
 
 def to_collateral_amount_change_list(
@@ -112,15 +148,24 @@ def to_collateral_amount_change_list(
     return to_entries(CollateralAmountChange, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDReqSymbol(Block):
     """An entry of MDReqGrp: Markets asked for.
 
     An entry begins with Symbol (55). Source: market-data, margin market-data.
     """
 
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.symbol = to_str(symbol)
+        self.unknown = tuple(unknown)
 
 
 def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
@@ -128,32 +173,49 @@ def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
     return to_entries(MDReqSymbol, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDFullEntry(Block):
     """An entry of MDFullGrp: Levels of the book; none when the book is empty or the market unknown.
 
     An entry begins with MDEntryType (269). Source: market-data, margin market-data.
     """
 
-    md_entry_type: MDEntryType | str = attrs.field(converter=to_md_entry_type)
+    md_entry_type: MDEntryType | str
     """MDEntryType (269): What the entry is about. Known values: `MDEntryType`. Required."""
-    md_entry_px: Decimal = attrs.field(converter=to_decimal)
+    md_entry_px: Decimal
     """MDEntryPx (270): Price of the level or trade, in dollars whatever the Logon says.
 
     In dollars. Required.
     """
-    md_entry_size: Decimal = attrs.field(converter=to_decimal)
+    md_entry_size: Decimal
     """MDEntrySize (271): Size of the level or trade. In contracts. Required."""
-    md_entry_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    md_entry_date: date | None = None
     """MDEntryDate (272): Date of the snapshot or event, in UTC.
 
     Not allowed on margin. Required on prediction. Since 2026-08.
     """
-    md_entry_time: time | None = attrs.field(default=None, converter=optional(to_time))
+    md_entry_time: time | None = None
     """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
 
     Not allowed on margin. Required on prediction. Since 2026-08.
     """
+
+    def __init__(
+        self,
+        *,
+        md_entry_type: MDEntryType | str,
+        md_entry_px: Decimal | int | str,
+        md_entry_size: Decimal | int | str,
+        md_entry_date: date | None = None,
+        md_entry_time: time | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.md_entry_type = to_md_entry_type(md_entry_type)
+        self.md_entry_px = to_decimal(md_entry_px)
+        self.md_entry_size = to_decimal(md_entry_size)
+        self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
+        self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
+        self.unknown = tuple(unknown)
 
 
 def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
@@ -161,43 +223,64 @@ def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
     return to_entries(MDFullEntry, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDIncEntry(Block):
     """An entry of MDIncGrp: Changes of levels, and trades.
 
     An entry begins with MDUpdateAction (279). Source: market-data, margin market-data.
     """
 
-    md_update_action: MDUpdateAction | str = attrs.field(converter=to_md_update_action)
+    md_update_action: MDUpdateAction | str
     """MDUpdateAction (279): What to do with the level. Known values: `MDUpdateAction`. Required."""
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
-    md_entry_type: MDEntryType | str = attrs.field(converter=to_md_entry_type)
+    md_entry_type: MDEntryType | str
     """MDEntryType (269): What the entry is about. Known values: `MDEntryType`. Required."""
-    md_entry_px: Decimal = attrs.field(converter=to_decimal)
+    md_entry_px: Decimal
     """MDEntryPx (270): Price of the level or trade, in dollars whatever the Logon says.
 
     In dollars. Required.
     """
-    md_entry_size: Decimal = attrs.field(converter=to_decimal)
+    md_entry_size: Decimal
     """MDEntrySize (271): Size of the level or trade. In contracts. Required."""
-    md_entry_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    md_entry_date: date | None = None
     """MDEntryDate (272): Date of the snapshot or event, in UTC.
 
     Not allowed on margin. Required on prediction. Since 2026-08.
     """
-    md_entry_time: time | None = attrs.field(default=None, converter=optional(to_time))
+    md_entry_time: time | None = None
     """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
 
     Not allowed on margin. Required on prediction. Since 2026-08.
     """
-    aggressor_side: AggressorSide | str | None = attrs.field(
-        default=None, converter=optional(to_aggressor_side)
-    )
+    aggressor_side: AggressorSide | str | None = None
     """AggressorSide (2446): Side that took liquidity; on trades alone.
 
     Known values: `AggressorSide`. Optional.
     """
+
+    def __init__(
+        self,
+        *,
+        md_update_action: MDUpdateAction | str,
+        symbol: str,
+        md_entry_type: MDEntryType | str,
+        md_entry_px: Decimal | int | str,
+        md_entry_size: Decimal | int | str,
+        md_entry_date: date | None = None,
+        md_entry_time: time | None = None,
+        aggressor_side: AggressorSide | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.md_update_action = to_md_update_action(md_update_action)
+        self.symbol = to_str(symbol)
+        self.md_entry_type = to_md_entry_type(md_entry_type)
+        self.md_entry_px = to_decimal(md_entry_px)
+        self.md_entry_size = to_decimal(md_entry_size)
+        self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
+        self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
+        self.aggressor_side = None if aggressor_side is None else to_aggressor_side(aggressor_side)
+        self.unknown = tuple(unknown)
 
 
 def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
@@ -205,7 +288,7 @@ def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
     return to_entries(MDIncEntry, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketSettlementParty(Block):
     """An entry of MarketSettlementPartyIDs: The parties whose positions were settled, each with its money and
     fees.
@@ -213,29 +296,48 @@ class MarketSettlementParty(Block):
     An entry begins with MarketSettlementPartyID (20109). Source: market-settlement.
     """
 
-    market_settlement_party_id: str = attrs.field(converter=to_str)
+    market_settlement_party_id: str
     """MarketSettlementPartyID (20109): Id of the party whose position was settled. Required."""
-    market_settlement_party_role: MarketSettlementPartyRole | int = attrs.field(
-        converter=to_market_settlement_party_role
-    )
+    market_settlement_party_role: MarketSettlementPartyRole | int
     """MarketSettlementPartyRole (20110): What the party is.
 
     Known values: `MarketSettlementPartyRole`. Required.
     """
-    long_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    long_qty: Decimal | None = None
     """LongQty (704): YES contracts held when the market was settled. In contracts. Optional."""
-    short_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    short_qty: Decimal | None = None
     """ShortQty (705): NO contracts held when the market was settled. In contracts. Optional."""
-    collateral_amount_changes: list[CollateralAmountChange] = attrs.field(
-        factory=list, converter=to_collateral_amount_change_list
-    )
+    collateral_amount_changes: list[CollateralAmountChange] = attrs.field(factory=list)
     """NoCollateralAmountChanges (1703): Money paid. A change of type Payout is net of the fee in MiscFeeAmt,
     which is not to be deducted again.
 
     Optional.
     """
-    misc_fees: list[MiscFee] = attrs.field(factory=list, converter=to_misc_fee_list)
+    misc_fees: list[MiscFee] = attrs.field(factory=list)
     """NoMiscFees (136): The fee of the settlement, zero where there is none. Optional."""
+
+    def __init__(
+        self,
+        *,
+        market_settlement_party_id: str,
+        market_settlement_party_role: MarketSettlementPartyRole | int | str,
+        long_qty: Decimal | int | str | None = None,
+        short_qty: Decimal | int | str | None = None,
+        collateral_amount_changes: Iterable[CollateralAmountChange] = (),
+        misc_fees: Iterable[MiscFee] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.market_settlement_party_id = to_str(market_settlement_party_id)
+        self.market_settlement_party_role = to_market_settlement_party_role(market_settlement_party_role)
+        self.long_qty = None if long_qty is None else to_decimal(long_qty)
+        self.short_qty = None if short_qty is None else to_decimal(short_qty)
+        self.collateral_amount_changes = (
+            []
+            if collateral_amount_changes is EMPTY
+            else to_collateral_amount_change_list(collateral_amount_changes)
+        )
+        self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
+        self.unknown = tuple(unknown)
 
 
 def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> list[MarketSettlementParty]:
@@ -243,7 +345,7 @@ def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> 
     return to_entries(MarketSettlementParty, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestSymbol(Block):
     """An entry of QuoteRequestSymbols: What quotes are asked for: one entry, with a market, or on
     combinations without one.
@@ -252,35 +354,54 @@ class QuoteRequestSymbol(Block):
     CashOrderQty is present, from the client. Source: rfq-messages.
     """
 
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55): Ticker of the market; the creator leaves it out on combinations.
 
     Required from the venue. Optional elsewhere.
     """
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38): Quantity of the order. In contracts. Required from the venue. Optional elsewhere."""
-    cash_order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cash_order_qty: Decimal | None = None
     """CashOrderQty (152): What the trade may cost, in place of a number of contracts.
 
     In dollars. Optional.
     """
-    rest_remainder: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    rest_remainder: bool | None = None
     """RestRemainder (21015): Y lets the rest of a quote stay in the book; outside of the group it would be
     dropped in silence.
 
     Not allowed from the venue. Optional elsewhere. Absent means N.
     """
-    replace_existing: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    replace_existing: bool | None = None
     """ReplaceExisting (21016): Y closes older requests of the same creator, so that at most two stay open
     with this one; outside of the group it would be dropped in silence.
 
     Not allowed from the venue. Optional elsewhere. Absent means N.
     """
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The customer that a clearing member asks for; to makers, the creator's public id.
 
     Exactly 1 entry. Optional.
     """
+
+    def __init__(
+        self,
+        *,
+        symbol: str | None = None,
+        order_qty: Decimal | int | str | None = None,
+        cash_order_qty: Decimal | int | str | None = None,
+        rest_remainder: bool | None = None,
+        replace_existing: bool | None = None,
+        party_ids: Iterable[Party] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
+        self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
+        self.replace_existing = None if replace_existing is None else to_bool(replace_existing)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.unknown = tuple(unknown)
 
 
 def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[QuoteRequestSymbol]:
@@ -288,24 +409,35 @@ def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[Q
     return to_entries(QuoteRequestSymbol, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MultivariateSelectedLeg(Block):
     """An entry of MultivariateSelectedLegs: Legs of a combination.
 
     An entry begins with MultivariateSelectedEventTicker (20182). Source: rfq-messages.
     """
 
-    multivariate_selected_event_ticker: str = attrs.field(converter=to_str)
+    multivariate_selected_event_ticker: str
     """MultivariateSelectedEventTicker (20182): Ticker of the leg's event. Required."""
-    multivariate_selected_market_ticker: str = attrs.field(converter=to_str)
+    multivariate_selected_market_ticker: str
     """MultivariateSelectedMarketTicker (20183): Ticker of the leg's market. Required."""
-    multivariate_selected_side: MultivariateSelectedSide | str = attrs.field(
-        converter=to_multivariate_selected_side
-    )
+    multivariate_selected_side: MultivariateSelectedSide | str
     """MultivariateSelectedSide (20184): Outcome that the leg stands for.
 
     Known values: `MultivariateSelectedSide`. Required.
     """
+
+    def __init__(
+        self,
+        *,
+        multivariate_selected_event_ticker: str,
+        multivariate_selected_market_ticker: str,
+        multivariate_selected_side: MultivariateSelectedSide | str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.multivariate_selected_event_ticker = to_str(multivariate_selected_event_ticker)
+        self.multivariate_selected_market_ticker = to_str(multivariate_selected_market_ticker)
+        self.multivariate_selected_side = to_multivariate_selected_side(multivariate_selected_side)
+        self.unknown = tuple(unknown)
 
 
 def to_multivariate_selected_leg_list(
@@ -315,15 +447,24 @@ def to_multivariate_selected_leg_list(
     return to_entries(MultivariateSelectedLeg, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MVEOffendingLeg(Block):
     """An entry of MVEOffendingLegs: Legs that make a combination invalid, where they are known.
 
     An entry begins with MVEOffendingMarketTicker (20186). Source: rfq-messages.
     """
 
-    mve_offending_market_ticker: str = attrs.field(converter=to_str)
+    mve_offending_market_ticker: str
     """MVEOffendingMarketTicker (20186): Ticker of a market that does not fit the combination. Required."""
+
+    def __init__(
+        self,
+        *,
+        mve_offending_market_ticker: str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.mve_offending_market_ticker = to_str(mve_offending_market_ticker)
+        self.unknown = tuple(unknown)
 
 
 def to_mve_offending_leg_list(values: Iterable[MVEOffendingLeg]) -> list[MVEOffendingLeg]:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     datetime,
 )
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio.base import Block, Message
+from kalshi_fix_sansio.base import Block, Message, UnknownField
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_data,
@@ -20,6 +20,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
     to_appl_ver_id,
@@ -30,98 +31,178 @@ from tests.fix50sp2.dialect.groups import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Header(Block):
     """The standard header of every message of the FIX 5.0 SP2 dialect."""
 
-    begin_string: str | None = attrs.field(default=None, converter=optional(to_str))
+    begin_string: str | None = None
     """BeginString (8): Opens every message and names the version of the session layer.
 
     Filled when read; the codec writes it.
     """
-    body_length: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    body_length: int | None = None
     """BodyLength (9): Bytes from the field after this one up to CheckSum.
 
     Filled when read; the codec writes it.
     """
-    msg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    msg_type: str | None = None
     """MsgType (35): Says which message this is. Filled when read; the codec writes it."""
-    msg_seq_num: int = attrs.field(converter=to_seqnum)
+    msg_seq_num: int
     """MsgSeqNum (34): Number of the message in its direction, counted from 1. Required."""
-    poss_dup_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    poss_dup_flag: bool | None = None
     """PossDupFlag (43): Y on a message that is sent again under its old number, because it may not have
     arrived.
 
     Optional. Absent means N.
     """
-    sender_comp_id: str = attrs.field(converter=to_str)
+    sender_comp_id: str
     """SenderCompID (49): Who sends the message. Required."""
-    sender_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    sender_sub_id: str | None = None
     """SenderSubID (50): Names a person or desk at the sender. Optional."""
-    sending_time: datetime = attrs.field(converter=to_datetime)
+    sending_time: datetime
     """SendingTime (52): When the message was sent. Required."""
-    target_comp_id: str = attrs.field(converter=to_str)
+    target_comp_id: str
     """TargetCompID (56): Whom the message is for. Required."""
-    target_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    target_sub_id: str | None = None
     """TargetSubID (57): Names a person or desk at the receiver. Optional."""
-    secure_data: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    secure_data: bytes | None = None
     """SecureData (91). Optional."""
-    poss_resend: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    poss_resend: bool | None = None
     """PossResend (97): Y on a message whose content may have been sent before under another number.
 
     Optional. Absent means N.
     """
-    on_behalf_of_comp_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    on_behalf_of_comp_id: str | None = None
     """OnBehalfOfCompID (115): The firm a message comes from when a third party passes it on. Optional."""
-    on_behalf_of_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    on_behalf_of_sub_id: str | None = None
     """OnBehalfOfSubID (116). Optional."""
-    orig_sending_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    orig_sending_time: datetime | None = None
     """OrigSendingTime (122): SendingTime of the first transmission of a message that is sent again.
 
     Required when PossDupFlag is Y.
     """
-    deliver_to_comp_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    deliver_to_comp_id: str | None = None
     """DeliverToCompID (128): The firm a message is meant for when a third party passes it on. Optional."""
-    deliver_to_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    deliver_to_sub_id: str | None = None
     """DeliverToSubID (129). Optional."""
-    sender_location_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    sender_location_id: str | None = None
     """SenderLocationID (142): Names the sender's place. Optional."""
-    target_location_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    target_location_id: str | None = None
     """TargetLocationID (143): Names the receiver's place. Optional."""
-    on_behalf_of_location_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    on_behalf_of_location_id: str | None = None
     """OnBehalfOfLocationID (144). Optional."""
-    deliver_to_location_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    deliver_to_location_id: str | None = None
     """DeliverToLocationID (145). Optional."""
-    xml_data: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    xml_data: bytes | None = None
     """XmlData (213). Optional."""
-    message_encoding: str | None = attrs.field(default=None, converter=optional(to_str))
+    message_encoding: str | None = None
     """MessageEncoding (347). Optional."""
-    last_msg_seq_num_processed: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    last_msg_seq_num_processed: int | None = None
     """LastMsgSeqNumProcessed (369). Optional."""
-    hops: list[Hop] = attrs.field(factory=list, converter=to_hop_list)
+    hops: list[Hop] = attrs.field(factory=list)
     """NoHops (627): The firms that passed the message on, the first one first. Optional."""
-    appl_ver_id: ApplVerID | str | None = attrs.field(default=None, converter=optional(to_appl_ver_id))
+    appl_ver_id: ApplVerID | str | None = None
     """ApplVerID (1128): Version of FIX that this one message follows, where it is not the session's default.
 
     Known values: `ApplVerID`. Optional.
     """
-    cstm_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cstm_appl_ver_id: str | None = None
     """CstmApplVerID (1129): A version that the two sides agreed upon privately. Optional."""
-    appl_ext_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    appl_ext_id: int | None = None
     """ApplExtID (1156). Optional."""
 
+    def __init__(
+        self,
+        *,
+        begin_string: str | None = None,
+        body_length: int | str | None = None,
+        msg_type: str | None = None,
+        msg_seq_num: int | str,
+        poss_dup_flag: bool | None = None,
+        sender_comp_id: str,
+        sender_sub_id: str | None = None,
+        sending_time: datetime,
+        target_comp_id: str,
+        target_sub_id: str | None = None,
+        secure_data: bytes | str | None = None,
+        poss_resend: bool | None = None,
+        on_behalf_of_comp_id: str | None = None,
+        on_behalf_of_sub_id: str | None = None,
+        orig_sending_time: datetime | None = None,
+        deliver_to_comp_id: str | None = None,
+        deliver_to_sub_id: str | None = None,
+        sender_location_id: str | None = None,
+        target_location_id: str | None = None,
+        on_behalf_of_location_id: str | None = None,
+        deliver_to_location_id: str | None = None,
+        xml_data: bytes | str | None = None,
+        message_encoding: str | None = None,
+        last_msg_seq_num_processed: int | str | None = None,
+        hops: Iterable[Hop] = (),
+        appl_ver_id: ApplVerID | str | None = None,
+        cstm_appl_ver_id: str | None = None,
+        appl_ext_id: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.begin_string = None if begin_string is None else to_str(begin_string)
+        self.body_length = None if body_length is None else to_seqnum(body_length)
+        self.msg_type = None if msg_type is None else to_str(msg_type)
+        self.msg_seq_num = to_seqnum(msg_seq_num)
+        self.poss_dup_flag = None if poss_dup_flag is None else to_bool(poss_dup_flag)
+        self.sender_comp_id = to_str(sender_comp_id)
+        self.sender_sub_id = None if sender_sub_id is None else to_str(sender_sub_id)
+        self.sending_time = to_datetime(sending_time)
+        self.target_comp_id = to_str(target_comp_id)
+        self.target_sub_id = None if target_sub_id is None else to_str(target_sub_id)
+        self.secure_data = None if secure_data is None else to_data(secure_data)
+        self.poss_resend = None if poss_resend is None else to_bool(poss_resend)
+        self.on_behalf_of_comp_id = None if on_behalf_of_comp_id is None else to_str(on_behalf_of_comp_id)
+        self.on_behalf_of_sub_id = None if on_behalf_of_sub_id is None else to_str(on_behalf_of_sub_id)
+        self.orig_sending_time = None if orig_sending_time is None else to_datetime(orig_sending_time)
+        self.deliver_to_comp_id = None if deliver_to_comp_id is None else to_str(deliver_to_comp_id)
+        self.deliver_to_sub_id = None if deliver_to_sub_id is None else to_str(deliver_to_sub_id)
+        self.sender_location_id = None if sender_location_id is None else to_str(sender_location_id)
+        self.target_location_id = None if target_location_id is None else to_str(target_location_id)
+        self.on_behalf_of_location_id = (
+            None if on_behalf_of_location_id is None else to_str(on_behalf_of_location_id)
+        )
+        self.deliver_to_location_id = (
+            None if deliver_to_location_id is None else to_str(deliver_to_location_id)
+        )
+        self.xml_data = None if xml_data is None else to_data(xml_data)
+        self.message_encoding = None if message_encoding is None else to_str(message_encoding)
+        self.last_msg_seq_num_processed = (
+            None if last_msg_seq_num_processed is None else to_seqnum(last_msg_seq_num_processed)
+        )
+        self.hops = [] if hops is EMPTY else to_hop_list(hops)
+        self.appl_ver_id = None if appl_ver_id is None else to_appl_ver_id(appl_ver_id)
+        self.cstm_appl_ver_id = None if cstm_appl_ver_id is None else to_str(cstm_appl_ver_id)
+        self.appl_ext_id = None if appl_ext_id is None else to_int(appl_ext_id)
+        self.unknown = tuple(unknown)
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Trailer(Block):
     """The standard trailer of every message of the FIX 5.0 SP2 dialect."""
 
-    signature: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    signature: bytes | None = None
     """Signature (89): An electronic signature of the message. Optional. Never shown in a repr."""
-    check_sum: str | None = attrs.field(default=None, converter=optional(to_str))
+    check_sum: str | None = None
     """CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; closes every message.
 
     Matches `[0-9]{3}`. Filled when read; the codec writes it.
     """
+
+    def __init__(
+        self,
+        *,
+        signature: bytes | str | None = None,
+        check_sum: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.signature = None if signature is None else to_data(signature)
+        self.check_sum = None if check_sum is None else to_str(check_sum)
+        self.unknown = tuple(unknown)
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)

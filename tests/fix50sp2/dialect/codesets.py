@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import to_int_code, to_str_code
+from kalshi_fix_sansio.support import known, to_int_code, to_str_code
 
 
 class AcctIDSource(IntEnum):
@@ -31,8 +32,15 @@ class AcctIDSource(IntEnum):
     """Other."""
 
 
+_ACCT_ID_SOURCE: Final = known(AcctIDSource)
+
+
 def to_acct_id_source(value: AcctIDSource | int | str) -> AcctIDSource | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is AcctIDSource:
+        return value
+    if value.__class__ is int and (code := _ACCT_ID_SOURCE.get(value)) is not None:
+        return code
     return to_int_code(AcctIDSource, value, to_int)
 
 
@@ -43,8 +51,15 @@ class ApplVerID(StrEnum):
     """FIX 5.0 Service Pack 2."""
 
 
+_APPL_VER_ID: Final = known(ApplVerID)
+
+
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is ApplVerID:
+        return value
+    if value.__class__ is str and (code := _APPL_VER_ID.get(value)) is not None:
+        return code
     return to_str_code(ApplVerID, value, to_str)
 
 
@@ -59,8 +74,15 @@ class BookingType(IntEnum):
     """Total return swap."""
 
 
+_BOOKING_TYPE: Final = known(BookingType)
+
+
 def to_booking_type(value: BookingType | int | str) -> BookingType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is BookingType:
+        return value
+    if value.__class__ is int and (code := _BOOKING_TYPE.get(value)) is not None:
+        return code
     return to_int_code(BookingType, value, to_int)
 
 
@@ -75,8 +97,15 @@ class BookingUnit(StrEnum):
     """All executions with the same symbol, side and settlement date."""
 
 
+_BOOKING_UNIT: Final = known(BookingUnit)
+
+
 def to_booking_unit(value: BookingUnit | str) -> BookingUnit | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is BookingUnit:
+        return value
+    if value.__class__ is str and (code := _BOOKING_UNIT.get(value)) is not None:
+        return code
     return to_str_code(BookingUnit, value, to_char)
 
 
@@ -106,8 +135,15 @@ class BusinessRejectReason(IntEnum):
     """Invalid price increment."""
 
 
+_BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
+
+
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is BusinessRejectReason:
+        return value
+    if value.__class__ is int and (code := _BUSINESS_REJECT_REASON.get(value)) is not None:
+        return code
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
@@ -122,8 +158,15 @@ class CashMargin(StrEnum):
     """Margin close."""
 
 
+_CASH_MARGIN: Final = known(CashMargin)
+
+
 def to_cash_margin(value: CashMargin | str) -> CashMargin | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is CashMargin:
+        return value
+    if value.__class__ is str and (code := _CASH_MARGIN.get(value)) is not None:
+        return code
     return to_str_code(CashMargin, value, to_char)
 
 
@@ -144,8 +187,15 @@ class CommType(StrEnum):
     """Points per bond or contract."""
 
 
+_COMM_TYPE: Final = known(CommType)
+
+
 def to_comm_type(value: CommType | str) -> CommType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is CommType:
+        return value
+    if value.__class__ is str and (code := _COMM_TYPE.get(value)) is not None:
+        return code
     return to_str_code(CommType, value, to_char)
 
 
@@ -158,8 +208,15 @@ class CoveredOrUncovered(IntEnum):
     """Uncovered."""
 
 
+_COVERED_OR_UNCOVERED: Final = known(CoveredOrUncovered)
+
+
 def to_covered_or_uncovered(value: CoveredOrUncovered | int | str) -> CoveredOrUncovered | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is CoveredOrUncovered:
+        return value
+    if value.__class__ is int and (code := _COVERED_OR_UNCOVERED.get(value)) is not None:
+        return code
     return to_int_code(CoveredOrUncovered, value, to_int)
 
 
@@ -177,8 +234,15 @@ class DayBookingInst(StrEnum):
     """Accumulated."""
 
 
+_DAY_BOOKING_INST: Final = known(DayBookingInst)
+
+
 def to_day_booking_inst(value: DayBookingInst | str) -> DayBookingInst | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is DayBookingInst:
+        return value
+    if value.__class__ is str and (code := _DAY_BOOKING_INST.get(value)) is not None:
+        return code
     return to_str_code(DayBookingInst, value, to_char)
 
 
@@ -193,8 +257,15 @@ class EmailType(StrEnum):
     """Admin reply."""
 
 
+_EMAIL_TYPE: Final = known(EmailType)
+
+
 def to_email_type(value: EmailType | str) -> EmailType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is EmailType:
+        return value
+    if value.__class__ is str and (code := _EMAIL_TYPE.get(value)) is not None:
+        return code
     return to_str_code(EmailType, value, to_char)
 
 
@@ -205,8 +276,15 @@ class EncryptMethod(IntEnum):
     """Not by FIX."""
 
 
+_ENCRYPT_METHOD: Final = known(EncryptMethod)
+
+
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is EncryptMethod:
+        return value
+    if value.__class__ is int and (code := _ENCRYPT_METHOD.get(value)) is not None:
+        return code
     return to_int_code(EncryptMethod, value, to_int)
 
 
@@ -255,8 +333,15 @@ class ExecType(StrEnum):
     """Triggered or activated by the system."""
 
 
+_EXEC_TYPE: Final = known(ExecType)
+
+
 def to_exec_type(value: ExecType | str) -> ExecType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is ExecType:
+        return value
+    if value.__class__ is str and (code := _EXEC_TYPE.get(value)) is not None:
+        return code
     return to_str_code(ExecType, value, to_char)
 
 
@@ -271,8 +356,15 @@ class HandlInst(StrEnum):
     """By hand, best execution."""
 
 
+_HANDL_INST: Final = known(HandlInst)
+
+
 def to_handl_inst(value: HandlInst | str) -> HandlInst | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is HandlInst:
+        return value
+    if value.__class__ is str and (code := _HANDL_INST.get(value)) is not None:
+        return code
     return to_str_code(HandlInst, value, to_char)
 
 
@@ -289,8 +381,15 @@ class LastCapacity(StrEnum):
     """Principal."""
 
 
+_LAST_CAPACITY: Final = known(LastCapacity)
+
+
 def to_last_capacity(value: LastCapacity | str) -> LastCapacity | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is LastCapacity:
+        return value
+    if value.__class__ is str and (code := _LAST_CAPACITY.get(value)) is not None:
+        return code
     return to_str_code(LastCapacity, value, to_char)
 
 
@@ -303,8 +402,15 @@ class MsgDirection(StrEnum):
     """Sent."""
 
 
+_MSG_DIRECTION: Final = known(MsgDirection)
+
+
 def to_msg_direction(value: MsgDirection | str) -> MsgDirection | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MsgDirection:
+        return value
+    if value.__class__ is str and (code := _MSG_DIRECTION.get(value)) is not None:
+        return code
     return to_str_code(MsgDirection, value, to_char)
 
 
@@ -322,8 +428,15 @@ class MultiLegReportingType(StrEnum):
     """Multi leg security."""
 
 
+_MULTI_LEG_REPORTING_TYPE: Final = known(MultiLegReportingType)
+
+
 def to_multi_leg_reporting_type(value: MultiLegReportingType | str) -> MultiLegReportingType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is MultiLegReportingType:
+        return value
+    if value.__class__ is str and (code := _MULTI_LEG_REPORTING_TYPE.get(value)) is not None:
+        return code
     return to_str_code(MultiLegReportingType, value, to_char)
 
 
@@ -362,8 +475,15 @@ class OrdStatus(StrEnum):
     """Pending replace."""
 
 
+_ORD_STATUS: Final = known(OrdStatus)
+
+
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrdStatus:
+        return value
+    if value.__class__ is str and (code := _ORD_STATUS.get(value)) is not None:
+        return code
     return to_str_code(OrdStatus, value, to_char)
 
 
@@ -420,8 +540,15 @@ class OrdType(StrEnum):
     """Counter-order selection."""
 
 
+_ORD_TYPE: Final = known(OrdType)
+
+
 def to_ord_type(value: OrdType | str) -> OrdType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrdType:
+        return value
+    if value.__class__ is str and (code := _ORD_TYPE.get(value)) is not None:
+        return code
     return to_str_code(OrdType, value, to_char)
 
 
@@ -442,8 +569,15 @@ class OrderCapacity(StrEnum):
     """Agent for other member."""
 
 
+_ORDER_CAPACITY: Final = known(OrderCapacity)
+
+
 def to_order_capacity(value: OrderCapacity | str) -> OrderCapacity | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is OrderCapacity:
+        return value
+    if value.__class__ is str and (code := _ORDER_CAPACITY.get(value)) is not None:
+        return code
     return to_str_code(OrderCapacity, value, to_char)
 
 
@@ -464,8 +598,15 @@ class PositionEffect(StrEnum):
     """Default."""
 
 
+_POSITION_EFFECT: Final = known(PositionEffect)
+
+
 def to_position_effect(value: PositionEffect | str) -> PositionEffect | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is PositionEffect:
+        return value
+    if value.__class__ is str and (code := _POSITION_EFFECT.get(value)) is not None:
+        return code
     return to_str_code(PositionEffect, value, to_char)
 
 
@@ -478,8 +619,15 @@ class PreallocMethod(StrEnum):
     """Not pro rata: asked first."""
 
 
+_PREALLOC_METHOD: Final = known(PreallocMethod)
+
+
 def to_prealloc_method(value: PreallocMethod | str) -> PreallocMethod | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is PreallocMethod:
+        return value
+    if value.__class__ is str and (code := _PREALLOC_METHOD.get(value)) is not None:
+        return code
     return to_str_code(PreallocMethod, value, to_char)
 
 
@@ -492,8 +640,15 @@ class PutOrCall(IntEnum):
     """Call."""
 
 
+_PUT_OR_CALL: Final = known(PutOrCall)
+
+
 def to_put_or_call(value: PutOrCall | int | str) -> PutOrCall | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is PutOrCall:
+        return value
+    if value.__class__ is int and (code := _PUT_OR_CALL.get(value)) is not None:
+        return code
     return to_int_code(PutOrCall, value, to_int)
 
 
@@ -508,8 +663,15 @@ class QtyType(IntEnum):
     """Units of measure per time unit."""
 
 
+_QTY_TYPE: Final = known(QtyType)
+
+
 def to_qty_type(value: QtyType | int | str) -> QtyType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is QtyType:
+        return value
+    if value.__class__ is int and (code := _QTY_TYPE.get(value)) is not None:
+        return code
     return to_int_code(QtyType, value, to_int)
 
 
@@ -524,8 +686,15 @@ class RoundingDirection(StrEnum):
     """Round up."""
 
 
+_ROUNDING_DIRECTION: Final = known(RoundingDirection)
+
+
 def to_rounding_direction(value: RoundingDirection | str) -> RoundingDirection | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is RoundingDirection:
+        return value
+    if value.__class__ is str and (code := _ROUNDING_DIRECTION.get(value)) is not None:
+        return code
     return to_str_code(RoundingDirection, value, to_char)
 
 
@@ -542,8 +711,15 @@ class RoutingType(IntEnum):
     """Block list."""
 
 
+_ROUTING_TYPE: Final = known(RoutingType)
+
+
 def to_routing_type(value: RoutingType | int | str) -> RoutingType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is RoutingType:
+        return value
+    if value.__class__ is int and (code := _ROUTING_TYPE.get(value)) is not None:
+        return code
     return to_int_code(RoutingType, value, to_int)
 
 
@@ -596,8 +772,15 @@ class SecurityIDSource(StrEnum):
     """Marketplace assigned identifier."""
 
 
+_SECURITY_ID_SOURCE: Final = known(SecurityIDSource)
+
+
 def to_security_id_source(value: SecurityIDSource | str) -> SecurityIDSource | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SecurityIDSource:
+        return value
+    if value.__class__ is str and (code := _SECURITY_ID_SOURCE.get(value)) is not None:
+        return code
     return to_str_code(SecurityIDSource, value, to_str)
 
 
@@ -621,8 +804,15 @@ class SecurityResponseType(IntEnum):
     """Nothing fits what was asked for."""
 
 
+_SECURITY_RESPONSE_TYPE: Final = known(SecurityResponseType)
+
+
 def to_security_response_type(value: SecurityResponseType | int | str) -> SecurityResponseType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SecurityResponseType:
+        return value
+    if value.__class__ is int and (code := _SECURITY_RESPONSE_TYPE.get(value)) is not None:
+        return code
     return to_int_code(SecurityResponseType, value, to_int)
 
 
@@ -867,8 +1057,15 @@ class SecurityType(StrEnum):
     """FX swap."""
 
 
+_SECURITY_TYPE: Final = known(SecurityType)
+
+
 def to_security_type(value: SecurityType | str) -> SecurityType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SecurityType:
+        return value
+    if value.__class__ is str and (code := _SECURITY_TYPE.get(value)) is not None:
+        return code
     return to_str_code(SecurityType, value, to_str)
 
 
@@ -917,8 +1114,15 @@ class SessionRejectReason(IntEnum):
     """Something else; Text says what."""
 
 
+_SESSION_REJECT_REASON: Final = known(SessionRejectReason)
+
+
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SessionRejectReason:
+        return value
+    if value.__class__ is int and (code := _SESSION_REJECT_REASON.get(value)) is not None:
+        return code
     return to_int_code(SessionRejectReason, value, to_int)
 
 
@@ -945,8 +1149,15 @@ class SessionStatus(IntEnum):
     """The password has expired."""
 
 
+_SESSION_STATUS: Final = known(SessionStatus)
+
+
 def to_session_status(value: SessionStatus | int | str) -> SessionStatus | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SessionStatus:
+        return value
+    if value.__class__ is int and (code := _SESSION_STATUS.get(value)) is not None:
+        return code
     return to_int_code(SessionStatus, value, to_int)
 
 
@@ -962,8 +1173,15 @@ class SettlCurrFxRateCalc(StrEnum):
     """Divide."""
 
 
+_SETTL_CURR_FX_RATE_CALC: Final = known(SettlCurrFxRateCalc)
+
+
 def to_settl_curr_fx_rate_calc(value: SettlCurrFxRateCalc | str) -> SettlCurrFxRateCalc | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SettlCurrFxRateCalc:
+        return value
+    if value.__class__ is str and (code := _SETTL_CURR_FX_RATE_CALC.get(value)) is not None:
+        return code
     return to_str_code(SettlCurrFxRateCalc, value, to_char)
 
 
@@ -976,8 +1194,15 @@ class SettlMethod(StrEnum):
     """By delivery."""
 
 
+_SETTL_METHOD: Final = known(SettlMethod)
+
+
 def to_settl_method(value: SettlMethod | str) -> SettlMethod | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is SettlMethod:
+        return value
+    if value.__class__ is str and (code := _SETTL_METHOD.get(value)) is not None:
+        return code
     return to_str_code(SettlMethod, value, to_char)
 
 
@@ -1018,8 +1243,15 @@ class Side(StrEnum):
     """Borrow."""
 
 
+_SIDE: Final = known(Side)
+
+
 def to_side(value: Side | str) -> Side | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is Side:
+        return value
+    if value.__class__ is str and (code := _SIDE.get(value)) is not None:
+        return code
     return to_str_code(Side, value, to_char)
 
 
@@ -1048,6 +1280,13 @@ class TimeInForce(StrEnum):
     """At crossing."""
 
 
+_TIME_IN_FORCE: Final = known(TimeInForce)
+
+
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is TimeInForce:
+        return value
+    if value.__class__ is str and (code := _TIME_IN_FORCE.get(value)) is not None:
+        return code
     return to_str_code(TimeInForce, value, to_char)

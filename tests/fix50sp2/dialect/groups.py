@@ -13,9 +13,8 @@ from datetime import (
 from decimal import Decimal
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio.base import Block
+from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_char,
@@ -28,7 +27,7 @@ from kalshi_fix_sansio.scalars import (
     to_str,
     to_time,
 )
-from kalshi_fix_sansio.support import to_entries
+from kalshi_fix_sansio.support import EMPTY, to_entries
 from tests.fix50sp2.dialect.codesets import (
     MsgDirection,
     OrdType,
@@ -49,19 +48,32 @@ from tests.fix50sp2.dialect.codesets import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Hop(Block):
     """An entry of HopGrp: The firms that passed the message on, the first one first.
 
     An entry begins with HopCompID (628). Source: FIX 5.0 SP2.
     """
 
-    hop_comp_id: str = attrs.field(converter=to_str)
+    hop_comp_id: str
     """HopCompID (628). Required."""
-    hop_sending_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    hop_sending_time: datetime | None = None
     """HopSendingTime (629). Optional."""
-    hop_ref_id: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    hop_ref_id: int | None = None
     """HopRefID (630). Optional."""
+
+    def __init__(
+        self,
+        *,
+        hop_comp_id: str,
+        hop_sending_time: datetime | None = None,
+        hop_ref_id: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.hop_comp_id = to_str(hop_comp_id)
+        self.hop_sending_time = None if hop_sending_time is None else to_datetime(hop_sending_time)
+        self.hop_ref_id = None if hop_ref_id is None else to_seqnum(hop_ref_id)
+        self.unknown = tuple(unknown)
 
 
 def to_hop_list(values: Iterable[Hop]) -> list[Hop]:
@@ -69,25 +81,44 @@ def to_hop_list(values: Iterable[Hop]) -> list[Hop]:
     return to_entries(Hop, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SupportedMsgType(Block):
     """An entry of MsgTypeGrp: The message types that the session supports.
 
     An entry begins with RefMsgType (372). Source: FIX 5.0 SP2.
     """
 
-    ref_msg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_msg_type: str | None = None
     """RefMsgType (372): MsgType of the message that this one answers. Optional."""
-    msg_direction: MsgDirection | str | None = attrs.field(default=None, converter=optional(to_msg_direction))
+    msg_direction: MsgDirection | str | None = None
     """MsgDirection (385). Known values: `MsgDirection`. Optional."""
-    ref_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_appl_ver_id: str | None = None
     """RefApplVerID (1130). Optional."""
-    ref_appl_ext_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    ref_appl_ext_id: int | None = None
     """RefApplExtID (1406). Optional."""
-    ref_cstm_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_cstm_appl_ver_id: str | None = None
     """RefCstmApplVerID (1131). Optional."""
-    default_ver_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    default_ver_indicator: bool | None = None
     """DefaultVerIndicator (1410). Optional."""
+
+    def __init__(
+        self,
+        *,
+        ref_msg_type: str | None = None,
+        msg_direction: MsgDirection | str | None = None,
+        ref_appl_ver_id: str | None = None,
+        ref_appl_ext_id: int | str | None = None,
+        ref_cstm_appl_ver_id: str | None = None,
+        default_ver_indicator: bool | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
+        self.msg_direction = None if msg_direction is None else to_msg_direction(msg_direction)
+        self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
+        self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
+        self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
+        self.default_ver_indicator = None if default_ver_indicator is None else to_bool(default_ver_indicator)
+        self.unknown = tuple(unknown)
 
 
 def to_supported_msg_type_list(values: Iterable[SupportedMsgType]) -> list[SupportedMsgType]:
@@ -95,17 +126,28 @@ def to_supported_msg_type_list(values: Iterable[SupportedMsgType]) -> list[Suppo
     return to_entries(SupportedMsgType, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class PartySubID(Block):
     """An entry of PtysSubGrp: Further names of a party.
 
     An entry begins with PartySubID (523). Source: FIX 5.0 SP2.
     """
 
-    party_sub_id: str = attrs.field(converter=to_str)
+    party_sub_id: str
     """PartySubID (523). Required."""
-    party_sub_id_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    party_sub_id_type: int | None = None
     """PartySubIDType (803). Optional."""
+
+    def __init__(
+        self,
+        *,
+        party_sub_id: str,
+        party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.party_sub_id = to_str(party_sub_id)
+        self.party_sub_id_type = None if party_sub_id_type is None else to_int(party_sub_id_type)
+        self.unknown = tuple(unknown)
 
 
 def to_party_sub_id_list(values: Iterable[PartySubID]) -> list[PartySubID]:
@@ -113,21 +155,36 @@ def to_party_sub_id_list(values: Iterable[PartySubID]) -> list[PartySubID]:
     return to_entries(PartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Party(Block):
     """An entry of Parties: The parties to a message, each in a role.
 
     An entry begins with PartyID (448). Source: FIX 5.0 SP2.
     """
 
-    party_id: str = attrs.field(converter=to_str)
+    party_id: str
     """PartyID (448). Required."""
-    party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    party_id_source: str | None = None
     """PartyIDSource (447). Optional."""
-    party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    party_role: int | None = None
     """PartyRole (452). Optional."""
-    party_sub_ids: list[PartySubID] = attrs.field(factory=list, converter=to_party_sub_id_list)
+    party_sub_ids: list[PartySubID] = attrs.field(factory=list)
     """NoPartySubIDs (802): Further names of a party. Optional."""
+
+    def __init__(
+        self,
+        *,
+        party_id: str,
+        party_id_source: str | None = None,
+        party_role: int | str | None = None,
+        party_sub_ids: Iterable[PartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.party_id = to_str(party_id)
+        self.party_id_source = None if party_id_source is None else to_char(party_id_source)
+        self.party_role = None if party_role is None else to_int(party_role)
+        self.party_sub_ids = [] if party_sub_ids is EMPTY else to_party_sub_id_list(party_sub_ids)
+        self.unknown = tuple(unknown)
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
@@ -135,17 +192,30 @@ def to_party_list(values: Iterable[Party]) -> list[Party]:
     return to_entries(Party, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NestedPartySubID(Block):
     """An entry of NstdPtysSubGrp: Further names of a nested party.
 
     An entry begins with NestedPartySubID (545). Source: FIX 5.0 SP2.
     """
 
-    nested_party_sub_id: str = attrs.field(converter=to_str)
+    nested_party_sub_id: str
     """NestedPartySubID (545). Required."""
-    nested_party_sub_id_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested_party_sub_id_type: int | None = None
     """NestedPartySubIDType (805). Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested_party_sub_id: str,
+        nested_party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested_party_sub_id = to_str(nested_party_sub_id)
+        self.nested_party_sub_id_type = (
+            None if nested_party_sub_id_type is None else to_int(nested_party_sub_id_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested_party_sub_id_list(values: Iterable[NestedPartySubID]) -> list[NestedPartySubID]:
@@ -153,23 +223,40 @@ def to_nested_party_sub_id_list(values: Iterable[NestedPartySubID]) -> list[Nest
     return to_entries(NestedPartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NestedParty(Block):
     """An entry of NestedParties: The parties of an allocation.
 
     An entry begins with NestedPartyID (524). Source: FIX 5.0 SP2.
     """
 
-    nested_party_id: str = attrs.field(converter=to_str)
+    nested_party_id: str
     """NestedPartyID (524). Required."""
-    nested_party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    nested_party_id_source: str | None = None
     """NestedPartyIDSource (525). Optional."""
-    nested_party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested_party_role: int | None = None
     """NestedPartyRole (538). Optional."""
-    nested_party_sub_ids: list[NestedPartySubID] = attrs.field(
-        factory=list, converter=to_nested_party_sub_id_list
-    )
+    nested_party_sub_ids: list[NestedPartySubID] = attrs.field(factory=list)
     """NoNestedPartySubIDs (804): Further names of a nested party. Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested_party_id: str,
+        nested_party_id_source: str | None = None,
+        nested_party_role: int | str | None = None,
+        nested_party_sub_ids: Iterable[NestedPartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested_party_id = to_str(nested_party_id)
+        self.nested_party_id_source = (
+            None if nested_party_id_source is None else to_char(nested_party_id_source)
+        )
+        self.nested_party_role = None if nested_party_role is None else to_int(nested_party_role)
+        self.nested_party_sub_ids = (
+            [] if nested_party_sub_ids is EMPTY else to_nested_party_sub_id_list(nested_party_sub_ids)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested_party_list(values: Iterable[NestedParty]) -> list[NestedParty]:
@@ -177,25 +264,44 @@ def to_nested_party_list(values: Iterable[NestedParty]) -> list[NestedParty]:
     return to_entries(NestedParty, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class PreAlloc(Block):
     """An entry of PreAllocGrp: The accounts to which the order is allocated beforehand.
 
     An entry begins with AllocAccount (79). Source: FIX 5.0 SP2.
     """
 
-    alloc_account: str = attrs.field(converter=to_str)
+    alloc_account: str
     """AllocAccount (79). Required."""
-    alloc_acct_id_source: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_acct_id_source: int | None = None
     """AllocAcctIDSource (661). Optional."""
-    alloc_settl_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    alloc_settl_currency: str | None = None
     """AllocSettlCurrency (736). Optional."""
-    individual_alloc_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    individual_alloc_id: str | None = None
     """IndividualAllocID (467). Optional."""
-    nested_party_ids: list[NestedParty] = attrs.field(factory=list, converter=to_nested_party_list)
+    nested_party_ids: list[NestedParty] = attrs.field(factory=list)
     """NoNestedPartyIDs (539): The parties of an allocation. Optional."""
-    alloc_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    alloc_qty: Decimal | None = None
     """AllocQty (80). Optional."""
+
+    def __init__(
+        self,
+        *,
+        alloc_account: str,
+        alloc_acct_id_source: int | str | None = None,
+        alloc_settl_currency: str | None = None,
+        individual_alloc_id: str | None = None,
+        nested_party_ids: Iterable[NestedParty] = (),
+        alloc_qty: Decimal | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.alloc_account = to_str(alloc_account)
+        self.alloc_acct_id_source = None if alloc_acct_id_source is None else to_int(alloc_acct_id_source)
+        self.alloc_settl_currency = None if alloc_settl_currency is None else to_str(alloc_settl_currency)
+        self.individual_alloc_id = None if individual_alloc_id is None else to_str(individual_alloc_id)
+        self.nested_party_ids = [] if nested_party_ids is EMPTY else to_nested_party_list(nested_party_ids)
+        self.alloc_qty = None if alloc_qty is None else to_decimal(alloc_qty)
+        self.unknown = tuple(unknown)
 
 
 def to_pre_alloc_list(values: Iterable[PreAlloc]) -> list[PreAlloc]:
@@ -203,17 +309,30 @@ def to_pre_alloc_list(values: Iterable[PreAlloc]) -> list[PreAlloc]:
     return to_entries(PreAlloc, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TradingSession(Block):
     """An entry of TrdgSesGrp: The trading sessions in which the order may trade.
 
     An entry begins with TradingSessionID (336). Source: FIX 5.0 SP2.
     """
 
-    trading_session_id: str = attrs.field(converter=to_str)
+    trading_session_id: str
     """TradingSessionID (336). Required."""
-    trading_session_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trading_session_sub_id: str | None = None
     """TradingSessionSubID (625). Optional."""
+
+    def __init__(
+        self,
+        *,
+        trading_session_id: str,
+        trading_session_sub_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.trading_session_id = to_str(trading_session_id)
+        self.trading_session_sub_id = (
+            None if trading_session_sub_id is None else to_str(trading_session_sub_id)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_trading_session_list(values: Iterable[TradingSession]) -> list[TradingSession]:
@@ -221,17 +340,30 @@ def to_trading_session_list(values: Iterable[TradingSession]) -> list[TradingSes
     return to_entries(TradingSession, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SecurityAltID(Block):
     """An entry of SecAltIDGrp: Other identifiers of the security.
 
     An entry begins with SecurityAltID (455). Source: FIX 5.0 SP2.
     """
 
-    security_alt_id: str = attrs.field(converter=to_str)
+    security_alt_id: str
     """SecurityAltID (455). Required."""
-    security_alt_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_alt_id_source: str | None = None
     """SecurityAltIDSource (456). Optional."""
+
+    def __init__(
+        self,
+        *,
+        security_alt_id: str,
+        security_alt_id_source: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.security_alt_id = to_str(security_alt_id)
+        self.security_alt_id_source = (
+            None if security_alt_id_source is None else to_str(security_alt_id_source)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_security_alt_id_list(values: Iterable[SecurityAltID]) -> list[SecurityAltID]:
@@ -239,23 +371,40 @@ def to_security_alt_id_list(values: Iterable[SecurityAltID]) -> list[SecurityAlt
     return to_entries(SecurityAltID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class InstrumentEvent(Block):
     """An entry of EvntGrp: Events in the life of the instrument.
 
     An entry begins with EventType (865). Source: FIX 5.0 SP2.
     """
 
-    event_type: int = attrs.field(converter=to_int)
+    event_type: int
     """EventType (865). Required."""
-    event_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    event_date: date | None = None
     """EventDate (866). Optional."""
-    event_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    event_time: datetime | None = None
     """EventTime (1145). Optional."""
-    event_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    event_px: Decimal | None = None
     """EventPx (867). Optional."""
-    event_text: str | None = attrs.field(default=None, converter=optional(to_str))
+    event_text: str | None = None
     """EventText (868). Optional."""
+
+    def __init__(
+        self,
+        *,
+        event_type: int | str,
+        event_date: date | None = None,
+        event_time: datetime | None = None,
+        event_px: Decimal | int | str | None = None,
+        event_text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.event_type = to_int(event_type)
+        self.event_date = None if event_date is None else to_date(event_date)
+        self.event_time = None if event_time is None else to_datetime(event_time)
+        self.event_px = None if event_px is None else to_decimal(event_px)
+        self.event_text = None if event_text is None else to_str(event_text)
+        self.unknown = tuple(unknown)
 
 
 def to_instrument_event_list(values: Iterable[InstrumentEvent]) -> list[InstrumentEvent]:
@@ -263,17 +412,30 @@ def to_instrument_event_list(values: Iterable[InstrumentEvent]) -> list[Instrume
     return to_entries(InstrumentEvent, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class InstrumentPartySubID(Block):
     """An entry of InstrumentPtysSubGrp: Further names of a party of the instrument.
 
     An entry begins with InstrumentPartySubID (1053). Source: FIX 5.0 SP2.
     """
 
-    instrument_party_sub_id: str = attrs.field(converter=to_str)
+    instrument_party_sub_id: str
     """InstrumentPartySubID (1053). Required."""
-    instrument_party_sub_id_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    instrument_party_sub_id_type: int | None = None
     """InstrumentPartySubIDType (1054). Optional."""
+
+    def __init__(
+        self,
+        *,
+        instrument_party_sub_id: str,
+        instrument_party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.instrument_party_sub_id = to_str(instrument_party_sub_id)
+        self.instrument_party_sub_id_type = (
+            None if instrument_party_sub_id_type is None else to_int(instrument_party_sub_id_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_instrument_party_sub_id_list(values: Iterable[InstrumentPartySubID]) -> list[InstrumentPartySubID]:
@@ -281,23 +443,42 @@ def to_instrument_party_sub_id_list(values: Iterable[InstrumentPartySubID]) -> l
     return to_entries(InstrumentPartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class InstrumentParty(Block):
     """An entry of InstrumentParties: The parties to the instrument itself, such as its issuer.
 
     An entry begins with InstrumentPartyID (1019). Source: FIX 5.0 SP2.
     """
 
-    instrument_party_id: str = attrs.field(converter=to_str)
+    instrument_party_id: str
     """InstrumentPartyID (1019). Required."""
-    instrument_party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    instrument_party_id_source: str | None = None
     """InstrumentPartyIDSource (1050). Optional."""
-    instrument_party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    instrument_party_role: int | None = None
     """InstrumentPartyRole (1051). Optional."""
-    instrument_party_sub_ids: list[InstrumentPartySubID] = attrs.field(
-        factory=list, converter=to_instrument_party_sub_id_list
-    )
+    instrument_party_sub_ids: list[InstrumentPartySubID] = attrs.field(factory=list)
     """NoInstrumentPartySubIDs (1052): Further names of a party of the instrument. Optional."""
+
+    def __init__(
+        self,
+        *,
+        instrument_party_id: str,
+        instrument_party_id_source: str | None = None,
+        instrument_party_role: int | str | None = None,
+        instrument_party_sub_ids: Iterable[InstrumentPartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.instrument_party_id = to_str(instrument_party_id)
+        self.instrument_party_id_source = (
+            None if instrument_party_id_source is None else to_char(instrument_party_id_source)
+        )
+        self.instrument_party_role = None if instrument_party_role is None else to_int(instrument_party_role)
+        self.instrument_party_sub_ids = (
+            []
+            if instrument_party_sub_ids is EMPTY
+            else to_instrument_party_sub_id_list(instrument_party_sub_ids)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_instrument_party_list(values: Iterable[InstrumentParty]) -> list[InstrumentParty]:
@@ -305,17 +486,30 @@ def to_instrument_party_list(values: Iterable[InstrumentParty]) -> list[Instrume
     return to_entries(InstrumentParty, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ComplexEventTime(Block):
     """An entry of ComplexEventTimes: The times of day between which a complex event counts.
 
     An entry begins with ComplexEventStartTime (1495). Source: FIX 5.0 SP2.
     """
 
-    complex_event_start_time: time = attrs.field(converter=to_time)
+    complex_event_start_time: time
     """ComplexEventStartTime (1495). Required."""
-    complex_event_end_time: time | None = attrs.field(default=None, converter=optional(to_time))
+    complex_event_end_time: time | None = None
     """ComplexEventEndTime (1496). Optional."""
+
+    def __init__(
+        self,
+        *,
+        complex_event_start_time: time,
+        complex_event_end_time: time | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.complex_event_start_time = to_time(complex_event_start_time)
+        self.complex_event_end_time = (
+            None if complex_event_end_time is None else to_time(complex_event_end_time)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_complex_event_time_list(values: Iterable[ComplexEventTime]) -> list[ComplexEventTime]:
@@ -323,21 +517,36 @@ def to_complex_event_time_list(values: Iterable[ComplexEventTime]) -> list[Compl
     return to_entries(ComplexEventTime, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ComplexEventDate(Block):
     """An entry of ComplexEventDates: The dates between which a complex event counts.
 
     An entry begins with ComplexEventStartDate (1492). Source: FIX 5.0 SP2.
     """
 
-    complex_event_start_date: datetime = attrs.field(converter=to_datetime)
+    complex_event_start_date: datetime
     """ComplexEventStartDate (1492). Required."""
-    complex_event_end_date: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    complex_event_end_date: datetime | None = None
     """ComplexEventEndDate (1493). Optional."""
-    complex_event_times: list[ComplexEventTime] = attrs.field(
-        factory=list, converter=to_complex_event_time_list
-    )
+    complex_event_times: list[ComplexEventTime] = attrs.field(factory=list)
     """NoComplexEventTimes (1494): The times of day between which a complex event counts. Optional."""
+
+    def __init__(
+        self,
+        *,
+        complex_event_start_date: datetime,
+        complex_event_end_date: datetime | None = None,
+        complex_event_times: Iterable[ComplexEventTime] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.complex_event_start_date = to_datetime(complex_event_start_date)
+        self.complex_event_end_date = (
+            None if complex_event_end_date is None else to_datetime(complex_event_end_date)
+        )
+        self.complex_event_times = (
+            [] if complex_event_times is EMPTY else to_complex_event_time_list(complex_event_times)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_complex_event_date_list(values: Iterable[ComplexEventDate]) -> list[ComplexEventDate]:
@@ -345,33 +554,68 @@ def to_complex_event_date_list(values: Iterable[ComplexEventDate]) -> list[Compl
     return to_entries(ComplexEventDate, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ComplexEvent(Block):
     """An entry of ComplexEvents: Events that change what a complex option pays.
 
     An entry begins with ComplexEventType (1484). Source: FIX 5.0 SP2.
     """
 
-    complex_event_type: int = attrs.field(converter=to_int)
+    complex_event_type: int
     """ComplexEventType (1484). Required."""
-    complex_opt_payout_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    complex_opt_payout_amount: Decimal | None = None
     """ComplexOptPayoutAmount (1485). Optional."""
-    complex_event_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    complex_event_price: Decimal | None = None
     """ComplexEventPrice (1486). Optional."""
-    complex_event_price_boundary_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    complex_event_price_boundary_method: int | None = None
     """ComplexEventPriceBoundaryMethod (1487). Optional."""
-    complex_event_price_boundary_precision: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    complex_event_price_boundary_precision: Decimal | None = None
     """ComplexEventPriceBoundaryPrecision (1488). Optional."""
-    complex_event_price_time_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    complex_event_price_time_type: int | None = None
     """ComplexEventPriceTimeType (1489). Optional."""
-    complex_event_condition: int | None = attrs.field(default=None, converter=optional(to_int))
+    complex_event_condition: int | None = None
     """ComplexEventCondition (1490). Optional."""
-    complex_event_dates: list[ComplexEventDate] = attrs.field(
-        factory=list, converter=to_complex_event_date_list
-    )
+    complex_event_dates: list[ComplexEventDate] = attrs.field(factory=list)
     """NoComplexEventDates (1491): The dates between which a complex event counts. Optional."""
+
+    def __init__(
+        self,
+        *,
+        complex_event_type: int | str,
+        complex_opt_payout_amount: Decimal | int | str | None = None,
+        complex_event_price: Decimal | int | str | None = None,
+        complex_event_price_boundary_method: int | str | None = None,
+        complex_event_price_boundary_precision: Decimal | int | str | None = None,
+        complex_event_price_time_type: int | str | None = None,
+        complex_event_condition: int | str | None = None,
+        complex_event_dates: Iterable[ComplexEventDate] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.complex_event_type = to_int(complex_event_type)
+        self.complex_opt_payout_amount = (
+            None if complex_opt_payout_amount is None else to_decimal(complex_opt_payout_amount)
+        )
+        self.complex_event_price = None if complex_event_price is None else to_decimal(complex_event_price)
+        self.complex_event_price_boundary_method = (
+            None
+            if complex_event_price_boundary_method is None
+            else to_int(complex_event_price_boundary_method)
+        )
+        self.complex_event_price_boundary_precision = (
+            None
+            if complex_event_price_boundary_precision is None
+            else to_decimal(complex_event_price_boundary_precision)
+        )
+        self.complex_event_price_time_type = (
+            None if complex_event_price_time_type is None else to_int(complex_event_price_time_type)
+        )
+        self.complex_event_condition = (
+            None if complex_event_condition is None else to_int(complex_event_condition)
+        )
+        self.complex_event_dates = (
+            [] if complex_event_dates is EMPTY else to_complex_event_date_list(complex_event_dates)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_complex_event_list(values: Iterable[ComplexEvent]) -> list[ComplexEvent]:
@@ -379,17 +623,30 @@ def to_complex_event_list(values: Iterable[ComplexEvent]) -> list[ComplexEvent]:
     return to_entries(ComplexEvent, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class UnderlyingSecurityAltID(Block):
     """An entry of UndSecAltIDGrp: Other identifiers of an underlying.
 
     An entry begins with UnderlyingSecurityAltID (458). Source: FIX 5.0 SP2.
     """
 
-    underlying_security_alt_id: str = attrs.field(converter=to_str)
+    underlying_security_alt_id: str
     """UnderlyingSecurityAltID (458). Required."""
-    underlying_security_alt_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_alt_id_source: str | None = None
     """UnderlyingSecurityAltIDSource (459). Optional."""
+
+    def __init__(
+        self,
+        *,
+        underlying_security_alt_id: str,
+        underlying_security_alt_id_source: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.underlying_security_alt_id = to_str(underlying_security_alt_id)
+        self.underlying_security_alt_id_source = (
+            None if underlying_security_alt_id_source is None else to_str(underlying_security_alt_id_source)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_underlying_security_alt_id_list(
@@ -399,17 +656,28 @@ def to_underlying_security_alt_id_list(
     return to_entries(UnderlyingSecurityAltID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class UnderlyingStipulation(Block):
     """An entry of UnderlyingStipulations: What is stipulated about an underlying.
 
     An entry begins with UnderlyingStipType (888). Source: FIX 5.0 SP2.
     """
 
-    underlying_stip_type: str = attrs.field(converter=to_str)
+    underlying_stip_type: str
     """UnderlyingStipType (888). Required."""
-    underlying_stip_value: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_stip_value: str | None = None
     """UnderlyingStipValue (889). Optional."""
+
+    def __init__(
+        self,
+        *,
+        underlying_stip_type: str,
+        underlying_stip_value: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.underlying_stip_type = to_str(underlying_stip_type)
+        self.underlying_stip_value = None if underlying_stip_value is None else to_str(underlying_stip_value)
+        self.unknown = tuple(unknown)
 
 
 def to_underlying_stipulation_list(values: Iterable[UnderlyingStipulation]) -> list[UnderlyingStipulation]:
@@ -417,19 +685,32 @@ def to_underlying_stipulation_list(values: Iterable[UnderlyingStipulation]) -> l
     return to_entries(UnderlyingStipulation, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class UnderlyingInstrumentPartySubID(Block):
     """An entry of UndlyInstrumentPtysSubGrp: Further names of a party of an underlying.
 
     An entry begins with UnderlyingInstrumentPartySubID (1063). Source: FIX 5.0 SP2.
     """
 
-    underlying_instrument_party_sub_id: str = attrs.field(converter=to_str)
+    underlying_instrument_party_sub_id: str
     """UnderlyingInstrumentPartySubID (1063). Required."""
-    underlying_instrument_party_sub_id_type: int | None = attrs.field(
-        default=None, converter=optional(to_int)
-    )
+    underlying_instrument_party_sub_id_type: int | None = None
     """UnderlyingInstrumentPartySubIDType (1064). Optional."""
+
+    def __init__(
+        self,
+        *,
+        underlying_instrument_party_sub_id: str,
+        underlying_instrument_party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.underlying_instrument_party_sub_id = to_str(underlying_instrument_party_sub_id)
+        self.underlying_instrument_party_sub_id_type = (
+            None
+            if underlying_instrument_party_sub_id_type is None
+            else to_int(underlying_instrument_party_sub_id_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_underlying_instrument_party_sub_id_list(
@@ -439,23 +720,46 @@ def to_underlying_instrument_party_sub_id_list(
     return to_entries(UnderlyingInstrumentPartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class UnderlyingInstrumentParty(Block):
     """An entry of UndlyInstrumentParties: The parties to an underlying.
 
     An entry begins with UnderlyingInstrumentPartyID (1059). Source: FIX 5.0 SP2.
     """
 
-    underlying_instrument_party_id: str = attrs.field(converter=to_str)
+    underlying_instrument_party_id: str
     """UnderlyingInstrumentPartyID (1059). Required."""
-    underlying_instrument_party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    underlying_instrument_party_id_source: str | None = None
     """UnderlyingInstrumentPartyIDSource (1060). Optional."""
-    underlying_instrument_party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_instrument_party_role: int | None = None
     """UnderlyingInstrumentPartyRole (1061). Optional."""
-    undly_instrument_party_sub_ids: list[UnderlyingInstrumentPartySubID] = attrs.field(
-        factory=list, converter=to_underlying_instrument_party_sub_id_list
-    )
+    undly_instrument_party_sub_ids: list[UnderlyingInstrumentPartySubID] = attrs.field(factory=list)
     """NoUndlyInstrumentPartySubIDs (1062): Further names of a party of an underlying. Optional."""
+
+    def __init__(
+        self,
+        *,
+        underlying_instrument_party_id: str,
+        underlying_instrument_party_id_source: str | None = None,
+        underlying_instrument_party_role: int | str | None = None,
+        undly_instrument_party_sub_ids: Iterable[UnderlyingInstrumentPartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.underlying_instrument_party_id = to_str(underlying_instrument_party_id)
+        self.underlying_instrument_party_id_source = (
+            None
+            if underlying_instrument_party_id_source is None
+            else to_char(underlying_instrument_party_id_source)
+        )
+        self.underlying_instrument_party_role = (
+            None if underlying_instrument_party_role is None else to_int(underlying_instrument_party_role)
+        )
+        self.undly_instrument_party_sub_ids = (
+            []
+            if undly_instrument_party_sub_ids is EMPTY
+            else to_underlying_instrument_party_sub_id_list(undly_instrument_party_sub_ids)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_underlying_instrument_party_list(
@@ -465,167 +769,420 @@ def to_underlying_instrument_party_list(
     return to_entries(UnderlyingInstrumentParty, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Underlying(Block):
     """An entry of UndInstrmtGrp: The instruments that lie under this one.
 
     An entry begins with UnderlyingSymbol (311). Source: FIX 5.0 SP2.
     """
 
-    underlying_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_symbol: str | None = None
     """UnderlyingSymbol (311). Optional."""
-    underlying_symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_symbol_sfx: str | None = None
     """UnderlyingSymbolSfx (312). Optional."""
-    underlying_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_id: str | None = None
     """UnderlyingSecurityID (309). Optional."""
-    underlying_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_id_source: str | None = None
     """UnderlyingSecurityIDSource (305). Optional."""
-    underlying_security_alt_id: list[UnderlyingSecurityAltID] = attrs.field(
-        factory=list, converter=to_underlying_security_alt_id_list
-    )
+    underlying_security_alt_id: list[UnderlyingSecurityAltID] = attrs.field(factory=list)
     """NoUnderlyingSecurityAltID (457): Other identifiers of an underlying. Optional."""
-    underlying_product: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_product: int | None = None
     """UnderlyingProduct (462). Optional."""
-    underlying_cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_cfi_code: str | None = None
     """UnderlyingCFICode (463). Optional."""
-    underlying_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_type: str | None = None
     """UnderlyingSecurityType (310). Optional."""
-    underlying_security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_sub_type: str | None = None
     """UnderlyingSecuritySubType (763). Optional."""
-    underlying_maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_maturity_month_year: str | None = None
     """UnderlyingMaturityMonthYear (313). Optional."""
-    underlying_maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    underlying_maturity_date: date | None = None
     """UnderlyingMaturityDate (542). Optional."""
-    underlying_maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_maturity_time: str | None = None
     """UnderlyingMaturityTime (1213). Optional."""
-    underlying_coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    underlying_coupon_payment_date: date | None = None
     """UnderlyingCouponPaymentDate (241). Optional."""
-    underlying_issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    underlying_issue_date: date | None = None
     """UnderlyingIssueDate (242). Optional."""
-    underlying_repo_collateral_security_type: str | None = attrs.field(
-        default=None, converter=optional(to_str)
-    )
+    underlying_repo_collateral_security_type: str | None = None
     """UnderlyingRepoCollateralSecurityType (243). Optional."""
-    underlying_repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_repurchase_term: int | None = None
     """UnderlyingRepurchaseTerm (244). Optional."""
-    underlying_repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_repurchase_rate: Decimal | None = None
     """UnderlyingRepurchaseRate (245). Optional."""
-    underlying_factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_factor: Decimal | None = None
     """UnderlyingFactor (246). Optional."""
-    underlying_credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_credit_rating: str | None = None
     """UnderlyingCreditRating (256). Optional."""
-    underlying_instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_instr_registry: str | None = None
     """UnderlyingInstrRegistry (595). Optional."""
-    underlying_country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_country_of_issue: str | None = None
     """UnderlyingCountryOfIssue (592). Optional."""
-    underlying_state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_state_or_province_of_issue: str | None = None
     """UnderlyingStateOrProvinceOfIssue (593). Optional."""
-    underlying_locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_locale_of_issue: str | None = None
     """UnderlyingLocaleOfIssue (594). Optional."""
-    underlying_redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    underlying_redemption_date: date | None = None
     """UnderlyingRedemptionDate (247). Optional."""
-    underlying_strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_strike_price: Decimal | None = None
     """UnderlyingStrikePrice (316). Optional."""
-    underlying_strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_strike_currency: str | None = None
     """UnderlyingStrikeCurrency (941). Optional."""
-    underlying_opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    underlying_opt_attribute: str | None = None
     """UnderlyingOptAttribute (317). Optional."""
-    underlying_contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_contract_multiplier: Decimal | None = None
     """UnderlyingContractMultiplier (436). Optional."""
-    underlying_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_unit_of_measure: str | None = None
     """UnderlyingUnitOfMeasure (998). Optional."""
-    underlying_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_unit_of_measure_qty: Decimal | None = None
     """UnderlyingUnitOfMeasureQty (1423). Optional."""
-    underlying_price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_price_unit_of_measure: str | None = None
     """UnderlyingPriceUnitOfMeasure (1424). Optional."""
-    underlying_price_unit_of_measure_qty: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    underlying_price_unit_of_measure_qty: Decimal | None = None
     """UnderlyingPriceUnitOfMeasureQty (1425). Optional."""
-    underlying_time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_time_unit: str | None = None
     """UnderlyingTimeUnit (1000). Optional."""
-    underlying_exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_exercise_style: int | None = None
     """UnderlyingExerciseStyle (1419). Optional."""
-    underlying_coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_coupon_rate: Decimal | None = None
     """UnderlyingCouponRate (435). Optional."""
-    underlying_security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_exchange: str | None = None
     """UnderlyingSecurityExchange (308). Optional."""
-    underlying_issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_issuer: str | None = None
     """UnderlyingIssuer (306). Optional."""
-    encoded_underlying_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_underlying_issuer: bytes | None = None
     """EncodedUnderlyingIssuer (363). Optional."""
-    underlying_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_security_desc: str | None = None
     """UnderlyingSecurityDesc (307). Optional."""
-    encoded_underlying_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_underlying_security_desc: bytes | None = None
     """EncodedUnderlyingSecurityDesc (365). Optional."""
-    underlying_cp_program: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_cp_program: str | None = None
     """UnderlyingCPProgram (877). Optional."""
-    underlying_cp_reg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_cp_reg_type: str | None = None
     """UnderlyingCPRegType (878). Optional."""
-    underlying_allocation_percent: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_allocation_percent: Decimal | None = None
     """UnderlyingAllocationPercent (972). Optional."""
-    underlying_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_currency: str | None = None
     """UnderlyingCurrency (318). Optional."""
-    underlying_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_qty: Decimal | None = None
     """UnderlyingQty (879). Optional."""
-    underlying_settlement_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_settlement_type: int | None = None
     """UnderlyingSettlementType (975). Optional."""
-    underlying_cash_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_cash_amount: Decimal | None = None
     """UnderlyingCashAmount (973). Optional."""
-    underlying_cash_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_cash_type: str | None = None
     """UnderlyingCashType (974). Optional."""
-    underlying_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_px: Decimal | None = None
     """UnderlyingPx (810). Optional."""
-    underlying_dirty_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_dirty_price: Decimal | None = None
     """UnderlyingDirtyPrice (882). Optional."""
-    underlying_end_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_end_price: Decimal | None = None
     """UnderlyingEndPrice (883). Optional."""
-    underlying_start_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_start_value: Decimal | None = None
     """UnderlyingStartValue (884). Optional."""
-    underlying_current_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_current_value: Decimal | None = None
     """UnderlyingCurrentValue (885). Optional."""
-    underlying_end_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_end_value: Decimal | None = None
     """UnderlyingEndValue (886). Optional."""
-    underlying_stips: list[UnderlyingStipulation] = attrs.field(
-        factory=list, converter=to_underlying_stipulation_list
-    )
+    underlying_stips: list[UnderlyingStipulation] = attrs.field(factory=list)
     """NoUnderlyingStips (887): What is stipulated about an underlying. Optional."""
-    underlying_adjusted_quantity: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_adjusted_quantity: Decimal | None = None
     """UnderlyingAdjustedQuantity (1044). Optional."""
-    underlying_fx_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_fx_rate: Decimal | None = None
     """UnderlyingFXRate (1045). Optional."""
-    underlying_fx_rate_calc: str | None = attrs.field(default=None, converter=optional(to_char))
+    underlying_fx_rate_calc: str | None = None
     """UnderlyingFXRateCalc (1046). Optional."""
-    underlying_cap_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_cap_value: Decimal | None = None
     """UnderlyingCapValue (1038). Optional."""
-    undly_instrument_parties: list[UnderlyingInstrumentParty] = attrs.field(
-        factory=list, converter=to_underlying_instrument_party_list
-    )
+    undly_instrument_parties: list[UnderlyingInstrumentParty] = attrs.field(factory=list)
     """NoUndlyInstrumentParties (1058): The parties to an underlying. Optional."""
-    underlying_settl_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_settl_method: str | None = None
     """UnderlyingSettlMethod (1039). Optional."""
-    underlying_put_or_call: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_put_or_call: int | None = None
     """UnderlyingPutOrCall (315). Optional."""
-    underlying_contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_contract_multiplier_unit: int | None = None
     """UnderlyingContractMultiplierUnit (1437). Optional."""
-    underlying_flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_flow_schedule_type: int | None = None
     """UnderlyingFlowScheduleType (1441). Optional."""
-    underlying_restructuring_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_restructuring_type: str | None = None
     """UnderlyingRestructuringType (1453). Optional."""
-    underlying_seniority: str | None = attrs.field(default=None, converter=optional(to_str))
+    underlying_seniority: str | None = None
     """UnderlyingSeniority (1454). Optional."""
-    underlying_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    underlying_notional_percentage_outstanding: Decimal | None = None
     """UnderlyingNotionalPercentageOutstanding (1455). Optional."""
-    underlying_original_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    underlying_original_notional_percentage_outstanding: Decimal | None = None
     """UnderlyingOriginalNotionalPercentageOutstanding (1456). Optional."""
-    underlying_attachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_attachment_point: Decimal | None = None
     """UnderlyingAttachmentPoint (1459). Optional."""
-    underlying_detachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_detachment_point: Decimal | None = None
     """UnderlyingDetachmentPoint (1460). Optional."""
+
+    def __init__(
+        self,
+        *,
+        underlying_symbol: str | None = None,
+        underlying_symbol_sfx: str | None = None,
+        underlying_security_id: str | None = None,
+        underlying_security_id_source: str | None = None,
+        underlying_security_alt_id: Iterable[UnderlyingSecurityAltID] = (),
+        underlying_product: int | str | None = None,
+        underlying_cfi_code: str | None = None,
+        underlying_security_type: str | None = None,
+        underlying_security_sub_type: str | None = None,
+        underlying_maturity_month_year: str | None = None,
+        underlying_maturity_date: date | None = None,
+        underlying_maturity_time: str | None = None,
+        underlying_coupon_payment_date: date | None = None,
+        underlying_issue_date: date | None = None,
+        underlying_repo_collateral_security_type: str | None = None,
+        underlying_repurchase_term: int | str | None = None,
+        underlying_repurchase_rate: Decimal | int | str | None = None,
+        underlying_factor: Decimal | int | str | None = None,
+        underlying_credit_rating: str | None = None,
+        underlying_instr_registry: str | None = None,
+        underlying_country_of_issue: str | None = None,
+        underlying_state_or_province_of_issue: str | None = None,
+        underlying_locale_of_issue: str | None = None,
+        underlying_redemption_date: date | None = None,
+        underlying_strike_price: Decimal | int | str | None = None,
+        underlying_strike_currency: str | None = None,
+        underlying_opt_attribute: str | None = None,
+        underlying_contract_multiplier: Decimal | int | str | None = None,
+        underlying_unit_of_measure: str | None = None,
+        underlying_unit_of_measure_qty: Decimal | int | str | None = None,
+        underlying_price_unit_of_measure: str | None = None,
+        underlying_price_unit_of_measure_qty: Decimal | int | str | None = None,
+        underlying_time_unit: str | None = None,
+        underlying_exercise_style: int | str | None = None,
+        underlying_coupon_rate: Decimal | int | str | None = None,
+        underlying_security_exchange: str | None = None,
+        underlying_issuer: str | None = None,
+        encoded_underlying_issuer: bytes | str | None = None,
+        underlying_security_desc: str | None = None,
+        encoded_underlying_security_desc: bytes | str | None = None,
+        underlying_cp_program: str | None = None,
+        underlying_cp_reg_type: str | None = None,
+        underlying_allocation_percent: Decimal | int | str | None = None,
+        underlying_currency: str | None = None,
+        underlying_qty: Decimal | int | str | None = None,
+        underlying_settlement_type: int | str | None = None,
+        underlying_cash_amount: Decimal | int | str | None = None,
+        underlying_cash_type: str | None = None,
+        underlying_px: Decimal | int | str | None = None,
+        underlying_dirty_price: Decimal | int | str | None = None,
+        underlying_end_price: Decimal | int | str | None = None,
+        underlying_start_value: Decimal | int | str | None = None,
+        underlying_current_value: Decimal | int | str | None = None,
+        underlying_end_value: Decimal | int | str | None = None,
+        underlying_stips: Iterable[UnderlyingStipulation] = (),
+        underlying_adjusted_quantity: Decimal | int | str | None = None,
+        underlying_fx_rate: Decimal | int | str | None = None,
+        underlying_fx_rate_calc: str | None = None,
+        underlying_cap_value: Decimal | int | str | None = None,
+        undly_instrument_parties: Iterable[UnderlyingInstrumentParty] = (),
+        underlying_settl_method: str | None = None,
+        underlying_put_or_call: int | str | None = None,
+        underlying_contract_multiplier_unit: int | str | None = None,
+        underlying_flow_schedule_type: int | str | None = None,
+        underlying_restructuring_type: str | None = None,
+        underlying_seniority: str | None = None,
+        underlying_notional_percentage_outstanding: Decimal | int | str | None = None,
+        underlying_original_notional_percentage_outstanding: Decimal | int | str | None = None,
+        underlying_attachment_point: Decimal | int | str | None = None,
+        underlying_detachment_point: Decimal | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.underlying_symbol = None if underlying_symbol is None else to_str(underlying_symbol)
+        self.underlying_symbol_sfx = None if underlying_symbol_sfx is None else to_str(underlying_symbol_sfx)
+        self.underlying_security_id = (
+            None if underlying_security_id is None else to_str(underlying_security_id)
+        )
+        self.underlying_security_id_source = (
+            None if underlying_security_id_source is None else to_str(underlying_security_id_source)
+        )
+        self.underlying_security_alt_id = (
+            []
+            if underlying_security_alt_id is EMPTY
+            else to_underlying_security_alt_id_list(underlying_security_alt_id)
+        )
+        self.underlying_product = None if underlying_product is None else to_int(underlying_product)
+        self.underlying_cfi_code = None if underlying_cfi_code is None else to_str(underlying_cfi_code)
+        self.underlying_security_type = (
+            None if underlying_security_type is None else to_str(underlying_security_type)
+        )
+        self.underlying_security_sub_type = (
+            None if underlying_security_sub_type is None else to_str(underlying_security_sub_type)
+        )
+        self.underlying_maturity_month_year = (
+            None if underlying_maturity_month_year is None else to_str(underlying_maturity_month_year)
+        )
+        self.underlying_maturity_date = (
+            None if underlying_maturity_date is None else to_date(underlying_maturity_date)
+        )
+        self.underlying_maturity_time = (
+            None if underlying_maturity_time is None else to_str(underlying_maturity_time)
+        )
+        self.underlying_coupon_payment_date = (
+            None if underlying_coupon_payment_date is None else to_date(underlying_coupon_payment_date)
+        )
+        self.underlying_issue_date = None if underlying_issue_date is None else to_date(underlying_issue_date)
+        self.underlying_repo_collateral_security_type = (
+            None
+            if underlying_repo_collateral_security_type is None
+            else to_str(underlying_repo_collateral_security_type)
+        )
+        self.underlying_repurchase_term = (
+            None if underlying_repurchase_term is None else to_int(underlying_repurchase_term)
+        )
+        self.underlying_repurchase_rate = (
+            None if underlying_repurchase_rate is None else to_decimal(underlying_repurchase_rate)
+        )
+        self.underlying_factor = None if underlying_factor is None else to_decimal(underlying_factor)
+        self.underlying_credit_rating = (
+            None if underlying_credit_rating is None else to_str(underlying_credit_rating)
+        )
+        self.underlying_instr_registry = (
+            None if underlying_instr_registry is None else to_str(underlying_instr_registry)
+        )
+        self.underlying_country_of_issue = (
+            None if underlying_country_of_issue is None else to_str(underlying_country_of_issue)
+        )
+        self.underlying_state_or_province_of_issue = (
+            None
+            if underlying_state_or_province_of_issue is None
+            else to_str(underlying_state_or_province_of_issue)
+        )
+        self.underlying_locale_of_issue = (
+            None if underlying_locale_of_issue is None else to_str(underlying_locale_of_issue)
+        )
+        self.underlying_redemption_date = (
+            None if underlying_redemption_date is None else to_date(underlying_redemption_date)
+        )
+        self.underlying_strike_price = (
+            None if underlying_strike_price is None else to_decimal(underlying_strike_price)
+        )
+        self.underlying_strike_currency = (
+            None if underlying_strike_currency is None else to_str(underlying_strike_currency)
+        )
+        self.underlying_opt_attribute = (
+            None if underlying_opt_attribute is None else to_char(underlying_opt_attribute)
+        )
+        self.underlying_contract_multiplier = (
+            None if underlying_contract_multiplier is None else to_decimal(underlying_contract_multiplier)
+        )
+        self.underlying_unit_of_measure = (
+            None if underlying_unit_of_measure is None else to_str(underlying_unit_of_measure)
+        )
+        self.underlying_unit_of_measure_qty = (
+            None if underlying_unit_of_measure_qty is None else to_decimal(underlying_unit_of_measure_qty)
+        )
+        self.underlying_price_unit_of_measure = (
+            None if underlying_price_unit_of_measure is None else to_str(underlying_price_unit_of_measure)
+        )
+        self.underlying_price_unit_of_measure_qty = (
+            None
+            if underlying_price_unit_of_measure_qty is None
+            else to_decimal(underlying_price_unit_of_measure_qty)
+        )
+        self.underlying_time_unit = None if underlying_time_unit is None else to_str(underlying_time_unit)
+        self.underlying_exercise_style = (
+            None if underlying_exercise_style is None else to_int(underlying_exercise_style)
+        )
+        self.underlying_coupon_rate = (
+            None if underlying_coupon_rate is None else to_decimal(underlying_coupon_rate)
+        )
+        self.underlying_security_exchange = (
+            None if underlying_security_exchange is None else to_str(underlying_security_exchange)
+        )
+        self.underlying_issuer = None if underlying_issuer is None else to_str(underlying_issuer)
+        self.encoded_underlying_issuer = (
+            None if encoded_underlying_issuer is None else to_data(encoded_underlying_issuer)
+        )
+        self.underlying_security_desc = (
+            None if underlying_security_desc is None else to_str(underlying_security_desc)
+        )
+        self.encoded_underlying_security_desc = (
+            None if encoded_underlying_security_desc is None else to_data(encoded_underlying_security_desc)
+        )
+        self.underlying_cp_program = None if underlying_cp_program is None else to_str(underlying_cp_program)
+        self.underlying_cp_reg_type = (
+            None if underlying_cp_reg_type is None else to_str(underlying_cp_reg_type)
+        )
+        self.underlying_allocation_percent = (
+            None if underlying_allocation_percent is None else to_decimal(underlying_allocation_percent)
+        )
+        self.underlying_currency = None if underlying_currency is None else to_str(underlying_currency)
+        self.underlying_qty = None if underlying_qty is None else to_decimal(underlying_qty)
+        self.underlying_settlement_type = (
+            None if underlying_settlement_type is None else to_int(underlying_settlement_type)
+        )
+        self.underlying_cash_amount = (
+            None if underlying_cash_amount is None else to_decimal(underlying_cash_amount)
+        )
+        self.underlying_cash_type = None if underlying_cash_type is None else to_str(underlying_cash_type)
+        self.underlying_px = None if underlying_px is None else to_decimal(underlying_px)
+        self.underlying_dirty_price = (
+            None if underlying_dirty_price is None else to_decimal(underlying_dirty_price)
+        )
+        self.underlying_end_price = None if underlying_end_price is None else to_decimal(underlying_end_price)
+        self.underlying_start_value = (
+            None if underlying_start_value is None else to_decimal(underlying_start_value)
+        )
+        self.underlying_current_value = (
+            None if underlying_current_value is None else to_decimal(underlying_current_value)
+        )
+        self.underlying_end_value = None if underlying_end_value is None else to_decimal(underlying_end_value)
+        self.underlying_stips = (
+            [] if underlying_stips is EMPTY else to_underlying_stipulation_list(underlying_stips)
+        )
+        self.underlying_adjusted_quantity = (
+            None if underlying_adjusted_quantity is None else to_decimal(underlying_adjusted_quantity)
+        )
+        self.underlying_fx_rate = None if underlying_fx_rate is None else to_decimal(underlying_fx_rate)
+        self.underlying_fx_rate_calc = (
+            None if underlying_fx_rate_calc is None else to_char(underlying_fx_rate_calc)
+        )
+        self.underlying_cap_value = None if underlying_cap_value is None else to_decimal(underlying_cap_value)
+        self.undly_instrument_parties = (
+            []
+            if undly_instrument_parties is EMPTY
+            else to_underlying_instrument_party_list(undly_instrument_parties)
+        )
+        self.underlying_settl_method = (
+            None if underlying_settl_method is None else to_str(underlying_settl_method)
+        )
+        self.underlying_put_or_call = (
+            None if underlying_put_or_call is None else to_int(underlying_put_or_call)
+        )
+        self.underlying_contract_multiplier_unit = (
+            None
+            if underlying_contract_multiplier_unit is None
+            else to_int(underlying_contract_multiplier_unit)
+        )
+        self.underlying_flow_schedule_type = (
+            None if underlying_flow_schedule_type is None else to_int(underlying_flow_schedule_type)
+        )
+        self.underlying_restructuring_type = (
+            None if underlying_restructuring_type is None else to_str(underlying_restructuring_type)
+        )
+        self.underlying_seniority = None if underlying_seniority is None else to_str(underlying_seniority)
+        self.underlying_notional_percentage_outstanding = (
+            None
+            if underlying_notional_percentage_outstanding is None
+            else to_decimal(underlying_notional_percentage_outstanding)
+        )
+        self.underlying_original_notional_percentage_outstanding = (
+            None
+            if underlying_original_notional_percentage_outstanding is None
+            else to_decimal(underlying_original_notional_percentage_outstanding)
+        )
+        self.underlying_attachment_point = (
+            None if underlying_attachment_point is None else to_decimal(underlying_attachment_point)
+        )
+        self.underlying_detachment_point = (
+            None if underlying_detachment_point is None else to_decimal(underlying_detachment_point)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_underlying_list(values: Iterable[Underlying]) -> list[Underlying]:
@@ -633,17 +1190,28 @@ def to_underlying_list(values: Iterable[Underlying]) -> list[Underlying]:
     return to_entries(Underlying, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Stipulation(Block):
     """An entry of Stipulations: What is stipulated about the security.
 
     An entry begins with StipulationType (233). Source: FIX 5.0 SP2.
     """
 
-    stipulation_type: str = attrs.field(converter=to_str)
+    stipulation_type: str
     """StipulationType (233). Required."""
-    stipulation_value: str | None = attrs.field(default=None, converter=optional(to_str))
+    stipulation_value: str | None = None
     """StipulationValue (234). Optional."""
+
+    def __init__(
+        self,
+        *,
+        stipulation_type: str,
+        stipulation_value: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.stipulation_type = to_str(stipulation_type)
+        self.stipulation_value = None if stipulation_value is None else to_str(stipulation_value)
+        self.unknown = tuple(unknown)
 
 
 def to_stipulation_list(values: Iterable[Stipulation]) -> list[Stipulation]:
@@ -651,19 +1219,36 @@ def to_stipulation_list(values: Iterable[Stipulation]) -> list[Stipulation]:
     return to_entries(Stipulation, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class StrategyParameter(Block):
     """An entry of StrategyParametersGrp: The parameters of the strategy that works the order.
 
     An entry begins with StrategyParameterName (958). Source: FIX 5.0 SP2.
     """
 
-    strategy_parameter_name: str = attrs.field(converter=to_str)
+    strategy_parameter_name: str
     """StrategyParameterName (958). Required."""
-    strategy_parameter_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    strategy_parameter_type: int | None = None
     """StrategyParameterType (959). Optional."""
-    strategy_parameter_value: str | None = attrs.field(default=None, converter=optional(to_str))
+    strategy_parameter_value: str | None = None
     """StrategyParameterValue (960). Optional."""
+
+    def __init__(
+        self,
+        *,
+        strategy_parameter_name: str,
+        strategy_parameter_type: int | str | None = None,
+        strategy_parameter_value: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.strategy_parameter_name = to_str(strategy_parameter_name)
+        self.strategy_parameter_type = (
+            None if strategy_parameter_type is None else to_int(strategy_parameter_type)
+        )
+        self.strategy_parameter_value = (
+            None if strategy_parameter_value is None else to_str(strategy_parameter_value)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_strategy_parameter_list(values: Iterable[StrategyParameter]) -> list[StrategyParameter]:
@@ -671,25 +1256,50 @@ def to_strategy_parameter_list(values: Iterable[StrategyParameter]) -> list[Stra
     return to_entries(StrategyParameter, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TrdRegTimestampEntry(Block):
     """An entry of TrdRegTimestamps: When the order or trade passed the points that a regulator asks about.
 
     An entry begins with TrdRegTimestamp (769). Source: FIX 5.0 SP2.
     """
 
-    trd_reg_timestamp: datetime = attrs.field(converter=to_datetime)
+    trd_reg_timestamp: datetime
     """TrdRegTimestamp (769). Required."""
-    trd_reg_timestamp_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    trd_reg_timestamp_type: int | None = None
     """TrdRegTimestampType (770). Optional."""
-    trd_reg_timestamp_origin: str | None = attrs.field(default=None, converter=optional(to_str))
+    trd_reg_timestamp_origin: str | None = None
     """TrdRegTimestampOrigin (771). Optional."""
-    desk_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    desk_type: str | None = None
     """DeskType (1033). Optional."""
-    desk_type_source: int | None = attrs.field(default=None, converter=optional(to_int))
+    desk_type_source: int | None = None
     """DeskTypeSource (1034). Optional."""
-    desk_order_handling_inst: str | None = attrs.field(default=None, converter=optional(to_str))
+    desk_order_handling_inst: str | None = None
     """DeskOrderHandlingInst (1035). Optional."""
+
+    def __init__(
+        self,
+        *,
+        trd_reg_timestamp: datetime,
+        trd_reg_timestamp_type: int | str | None = None,
+        trd_reg_timestamp_origin: str | None = None,
+        desk_type: str | None = None,
+        desk_type_source: int | str | None = None,
+        desk_order_handling_inst: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.trd_reg_timestamp = to_datetime(trd_reg_timestamp)
+        self.trd_reg_timestamp_type = (
+            None if trd_reg_timestamp_type is None else to_int(trd_reg_timestamp_type)
+        )
+        self.trd_reg_timestamp_origin = (
+            None if trd_reg_timestamp_origin is None else to_str(trd_reg_timestamp_origin)
+        )
+        self.desk_type = None if desk_type is None else to_str(desk_type)
+        self.desk_type_source = None if desk_type_source is None else to_int(desk_type_source)
+        self.desk_order_handling_inst = (
+            None if desk_order_handling_inst is None else to_str(desk_order_handling_inst)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_trd_reg_timestamp_entry_list(values: Iterable[TrdRegTimestampEntry]) -> list[TrdRegTimestampEntry]:
@@ -697,23 +1307,40 @@ def to_trd_reg_timestamp_entry_list(values: Iterable[TrdRegTimestampEntry]) -> l
     return to_entries(TrdRegTimestampEntry, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ContraBroker(Block):
     """An entry of ContraGrp: The brokers on the other side of a trade.
 
     An entry begins with ContraBroker (375). Source: FIX 5.0 SP2.
     """
 
-    contra_broker: str = attrs.field(converter=to_str)
+    contra_broker: str
     """ContraBroker (375). Required."""
-    contra_trader: str | None = attrs.field(default=None, converter=optional(to_str))
+    contra_trader: str | None = None
     """ContraTrader (337). Optional."""
-    contra_trade_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    contra_trade_qty: Decimal | None = None
     """ContraTradeQty (437). Optional."""
-    contra_trade_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    contra_trade_time: datetime | None = None
     """ContraTradeTime (438). Optional."""
-    contra_leg_ref_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    contra_leg_ref_id: str | None = None
     """ContraLegRefID (655). Optional."""
+
+    def __init__(
+        self,
+        *,
+        contra_broker: str,
+        contra_trader: str | None = None,
+        contra_trade_qty: Decimal | int | str | None = None,
+        contra_trade_time: datetime | None = None,
+        contra_leg_ref_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.contra_broker = to_str(contra_broker)
+        self.contra_trader = None if contra_trader is None else to_str(contra_trader)
+        self.contra_trade_qty = None if contra_trade_qty is None else to_decimal(contra_trade_qty)
+        self.contra_trade_time = None if contra_trade_time is None else to_datetime(contra_trade_time)
+        self.contra_leg_ref_id = None if contra_leg_ref_id is None else to_str(contra_leg_ref_id)
+        self.unknown = tuple(unknown)
 
 
 def to_contra_broker_list(values: Iterable[ContraBroker]) -> list[ContraBroker]:
@@ -721,17 +1348,30 @@ def to_contra_broker_list(values: Iterable[ContraBroker]) -> list[ContraBroker]:
     return to_entries(ContraBroker, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Nested4PartySubID(Block):
     """An entry of NstdPtys4SubGrp: Further names of a party of a fill.
 
     An entry begins with Nested4PartySubID (1412). Source: FIX 5.0 SP2.
     """
 
-    nested4_party_sub_id: str = attrs.field(converter=to_str)
+    nested4_party_sub_id: str
     """Nested4PartySubID (1412). Required."""
-    nested4_party_sub_id_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested4_party_sub_id_type: int | None = None
     """Nested4PartySubIDType (1411). Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested4_party_sub_id: str,
+        nested4_party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested4_party_sub_id = to_str(nested4_party_sub_id)
+        self.nested4_party_sub_id_type = (
+            None if nested4_party_sub_id_type is None else to_int(nested4_party_sub_id_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested4_party_sub_id_list(values: Iterable[Nested4PartySubID]) -> list[Nested4PartySubID]:
@@ -739,23 +1379,40 @@ def to_nested4_party_sub_id_list(values: Iterable[Nested4PartySubID]) -> list[Ne
     return to_entries(Nested4PartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NestedParty4(Block):
     """An entry of NestedParties4: The parties of a fill.
 
     An entry begins with Nested4PartyID (1415). Source: FIX 5.0 SP2.
     """
 
-    nested4_party_id: str = attrs.field(converter=to_str)
+    nested4_party_id: str
     """Nested4PartyID (1415). Required."""
-    nested4_party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    nested4_party_id_source: str | None = None
     """Nested4PartyIDSource (1416). Optional."""
-    nested4_party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested4_party_role: int | None = None
     """Nested4PartyRole (1417). Optional."""
-    nested4_party_sub_ids: list[Nested4PartySubID] = attrs.field(
-        factory=list, converter=to_nested4_party_sub_id_list
-    )
+    nested4_party_sub_ids: list[Nested4PartySubID] = attrs.field(factory=list)
     """NoNested4PartySubIDs (1413): Further names of a party of a fill. Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested4_party_id: str,
+        nested4_party_id_source: str | None = None,
+        nested4_party_role: int | str | None = None,
+        nested4_party_sub_ids: Iterable[Nested4PartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested4_party_id = to_str(nested4_party_id)
+        self.nested4_party_id_source = (
+            None if nested4_party_id_source is None else to_char(nested4_party_id_source)
+        )
+        self.nested4_party_role = None if nested4_party_role is None else to_int(nested4_party_role)
+        self.nested4_party_sub_ids = (
+            [] if nested4_party_sub_ids is EMPTY else to_nested4_party_sub_id_list(nested4_party_sub_ids)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested_party4_list(values: Iterable[NestedParty4]) -> list[NestedParty4]:
@@ -763,23 +1420,42 @@ def to_nested_party4_list(values: Iterable[NestedParty4]) -> list[NestedParty4]:
     return to_entries(NestedParty4, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Fill(Block):
     """An entry of FillsGrp: The partial fills that one report sums up.
 
     An entry begins with FillExecID (1363). Source: FIX 5.0 SP2.
     """
 
-    fill_exec_id: str = attrs.field(converter=to_str)
+    fill_exec_id: str
     """FillExecID (1363). Required."""
-    fill_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    fill_px: Decimal | None = None
     """FillPx (1364). Optional."""
-    fill_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    fill_qty: Decimal | None = None
     """FillQty (1365). Optional."""
-    nested4_party_ids: list[NestedParty4] = attrs.field(factory=list, converter=to_nested_party4_list)
+    nested4_party_ids: list[NestedParty4] = attrs.field(factory=list)
     """NoNested4PartyIDs (1414): The parties of a fill. Optional."""
-    fill_liquidity_ind: int | None = attrs.field(default=None, converter=optional(to_int))
+    fill_liquidity_ind: int | None = None
     """FillLiquidityInd (1443). Optional."""
+
+    def __init__(
+        self,
+        *,
+        fill_exec_id: str,
+        fill_px: Decimal | int | str | None = None,
+        fill_qty: Decimal | int | str | None = None,
+        nested4_party_ids: Iterable[NestedParty4] = (),
+        fill_liquidity_ind: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.fill_exec_id = to_str(fill_exec_id)
+        self.fill_px = None if fill_px is None else to_decimal(fill_px)
+        self.fill_qty = None if fill_qty is None else to_decimal(fill_qty)
+        self.nested4_party_ids = (
+            [] if nested4_party_ids is EMPTY else to_nested_party4_list(nested4_party_ids)
+        )
+        self.fill_liquidity_ind = None if fill_liquidity_ind is None else to_int(fill_liquidity_ind)
+        self.unknown = tuple(unknown)
 
 
 def to_fill_list(values: Iterable[Fill]) -> list[Fill]:
@@ -787,19 +1463,32 @@ def to_fill_list(values: Iterable[Fill]) -> list[Fill]:
     return to_entries(Fill, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ContAmt(Block):
     """An entry of ContAmtGrp: Contract amounts, such as charges of a fund.
 
     An entry begins with ContAmtType (519). Source: FIX 5.0 SP2.
     """
 
-    cont_amt_type: int = attrs.field(converter=to_int)
+    cont_amt_type: int
     """ContAmtType (519). Required."""
-    cont_amt_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cont_amt_value: Decimal | None = None
     """ContAmtValue (520). Optional."""
-    cont_amt_curr: str | None = attrs.field(default=None, converter=optional(to_str))
+    cont_amt_curr: str | None = None
     """ContAmtCurr (521). Optional."""
+
+    def __init__(
+        self,
+        *,
+        cont_amt_type: int | str,
+        cont_amt_value: Decimal | int | str | None = None,
+        cont_amt_curr: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.cont_amt_type = to_int(cont_amt_type)
+        self.cont_amt_value = None if cont_amt_value is None else to_decimal(cont_amt_value)
+        self.cont_amt_curr = None if cont_amt_curr is None else to_str(cont_amt_curr)
+        self.unknown = tuple(unknown)
 
 
 def to_cont_amt_list(values: Iterable[ContAmt]) -> list[ContAmt]:
@@ -807,17 +1496,30 @@ def to_cont_amt_list(values: Iterable[ContAmt]) -> list[ContAmt]:
     return to_entries(ContAmt, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LegSecurityAltID(Block):
     """An entry of LegSecAltIDGrp: Other identifiers of a leg.
 
     An entry begins with LegSecurityAltID (605). Source: FIX 5.0 SP2.
     """
 
-    leg_security_alt_id: str = attrs.field(converter=to_str)
+    leg_security_alt_id: str
     """LegSecurityAltID (605). Required."""
-    leg_security_alt_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_alt_id_source: str | None = None
     """LegSecurityAltIDSource (606). Optional."""
+
+    def __init__(
+        self,
+        *,
+        leg_security_alt_id: str,
+        leg_security_alt_id_source: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.leg_security_alt_id = to_str(leg_security_alt_id)
+        self.leg_security_alt_id_source = (
+            None if leg_security_alt_id_source is None else to_str(leg_security_alt_id_source)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_leg_security_alt_id_list(values: Iterable[LegSecurityAltID]) -> list[LegSecurityAltID]:
@@ -825,17 +1527,28 @@ def to_leg_security_alt_id_list(values: Iterable[LegSecurityAltID]) -> list[LegS
     return to_entries(LegSecurityAltID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LegStipulation(Block):
     """An entry of LegStipulations: What is stipulated about a leg.
 
     An entry begins with LegStipulationType (688). Source: FIX 5.0 SP2.
     """
 
-    leg_stipulation_type: str = attrs.field(converter=to_str)
+    leg_stipulation_type: str
     """LegStipulationType (688). Required."""
-    leg_stipulation_value: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_stipulation_value: str | None = None
     """LegStipulationValue (689). Optional."""
+
+    def __init__(
+        self,
+        *,
+        leg_stipulation_type: str,
+        leg_stipulation_value: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.leg_stipulation_type = to_str(leg_stipulation_type)
+        self.leg_stipulation_value = None if leg_stipulation_value is None else to_str(leg_stipulation_value)
+        self.unknown = tuple(unknown)
 
 
 def to_leg_stipulation_list(values: Iterable[LegStipulation]) -> list[LegStipulation]:
@@ -843,17 +1556,30 @@ def to_leg_stipulation_list(values: Iterable[LegStipulation]) -> list[LegStipula
     return to_entries(LegStipulation, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Nested2PartySubID(Block):
     """An entry of NstdPtys2SubGrp: Further names of a party of the allocation of a leg.
 
     An entry begins with Nested2PartySubID (760). Source: FIX 5.0 SP2.
     """
 
-    nested2_party_sub_id: str = attrs.field(converter=to_str)
+    nested2_party_sub_id: str
     """Nested2PartySubID (760). Required."""
-    nested2_party_sub_id_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested2_party_sub_id_type: int | None = None
     """Nested2PartySubIDType (807). Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested2_party_sub_id: str,
+        nested2_party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested2_party_sub_id = to_str(nested2_party_sub_id)
+        self.nested2_party_sub_id_type = (
+            None if nested2_party_sub_id_type is None else to_int(nested2_party_sub_id_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested2_party_sub_id_list(values: Iterable[Nested2PartySubID]) -> list[Nested2PartySubID]:
@@ -861,23 +1587,40 @@ def to_nested2_party_sub_id_list(values: Iterable[Nested2PartySubID]) -> list[Ne
     return to_entries(Nested2PartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NestedParty2(Block):
     """An entry of NestedParties2: The parties of the allocation of a leg.
 
     An entry begins with Nested2PartyID (757). Source: FIX 5.0 SP2.
     """
 
-    nested2_party_id: str = attrs.field(converter=to_str)
+    nested2_party_id: str
     """Nested2PartyID (757). Required."""
-    nested2_party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    nested2_party_id_source: str | None = None
     """Nested2PartyIDSource (758). Optional."""
-    nested2_party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested2_party_role: int | None = None
     """Nested2PartyRole (759). Optional."""
-    nested2_party_sub_ids: list[Nested2PartySubID] = attrs.field(
-        factory=list, converter=to_nested2_party_sub_id_list
-    )
+    nested2_party_sub_ids: list[Nested2PartySubID] = attrs.field(factory=list)
     """NoNested2PartySubIDs (806): Further names of a party of the allocation of a leg. Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested2_party_id: str,
+        nested2_party_id_source: str | None = None,
+        nested2_party_role: int | str | None = None,
+        nested2_party_sub_ids: Iterable[Nested2PartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested2_party_id = to_str(nested2_party_id)
+        self.nested2_party_id_source = (
+            None if nested2_party_id_source is None else to_char(nested2_party_id_source)
+        )
+        self.nested2_party_role = None if nested2_party_role is None else to_int(nested2_party_role)
+        self.nested2_party_sub_ids = (
+            [] if nested2_party_sub_ids is EMPTY else to_nested2_party_sub_id_list(nested2_party_sub_ids)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested_party2_list(values: Iterable[NestedParty2]) -> list[NestedParty2]:
@@ -885,25 +1628,52 @@ def to_nested_party2_list(values: Iterable[NestedParty2]) -> list[NestedParty2]:
     return to_entries(NestedParty2, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LegPreAlloc(Block):
     """An entry of LegPreAllocGrp: The accounts to which a leg is allocated beforehand.
 
     An entry begins with LegAllocAccount (671). Source: FIX 5.0 SP2.
     """
 
-    leg_alloc_account: str = attrs.field(converter=to_str)
+    leg_alloc_account: str
     """LegAllocAccount (671). Required."""
-    leg_individual_alloc_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_individual_alloc_id: str | None = None
     """LegIndividualAllocID (672). Optional."""
-    nested2_party_ids: list[NestedParty2] = attrs.field(factory=list, converter=to_nested_party2_list)
+    nested2_party_ids: list[NestedParty2] = attrs.field(factory=list)
     """NoNested2PartyIDs (756): The parties of the allocation of a leg. Optional."""
-    leg_alloc_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_alloc_qty: Decimal | None = None
     """LegAllocQty (673). Optional."""
-    leg_alloc_acct_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_alloc_acct_id_source: str | None = None
     """LegAllocAcctIDSource (674). Optional."""
-    leg_alloc_settl_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_alloc_settl_currency: str | None = None
     """LegAllocSettlCurrency (1367). Optional."""
+
+    def __init__(
+        self,
+        *,
+        leg_alloc_account: str,
+        leg_individual_alloc_id: str | None = None,
+        nested2_party_ids: Iterable[NestedParty2] = (),
+        leg_alloc_qty: Decimal | int | str | None = None,
+        leg_alloc_acct_id_source: str | None = None,
+        leg_alloc_settl_currency: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.leg_alloc_account = to_str(leg_alloc_account)
+        self.leg_individual_alloc_id = (
+            None if leg_individual_alloc_id is None else to_str(leg_individual_alloc_id)
+        )
+        self.nested2_party_ids = (
+            [] if nested2_party_ids is EMPTY else to_nested_party2_list(nested2_party_ids)
+        )
+        self.leg_alloc_qty = None if leg_alloc_qty is None else to_decimal(leg_alloc_qty)
+        self.leg_alloc_acct_id_source = (
+            None if leg_alloc_acct_id_source is None else to_str(leg_alloc_acct_id_source)
+        )
+        self.leg_alloc_settl_currency = (
+            None if leg_alloc_settl_currency is None else to_str(leg_alloc_settl_currency)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_leg_pre_alloc_list(values: Iterable[LegPreAlloc]) -> list[LegPreAlloc]:
@@ -911,17 +1681,30 @@ def to_leg_pre_alloc_list(values: Iterable[LegPreAlloc]) -> list[LegPreAlloc]:
     return to_entries(LegPreAlloc, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Nested3PartySubID(Block):
     """An entry of NstdPtys3SubGrp: Further names of a party of a leg.
 
     An entry begins with Nested3PartySubID (953). Source: FIX 5.0 SP2.
     """
 
-    nested3_party_sub_id: str = attrs.field(converter=to_str)
+    nested3_party_sub_id: str
     """Nested3PartySubID (953). Required."""
-    nested3_party_sub_id_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested3_party_sub_id_type: int | None = None
     """Nested3PartySubIDType (954). Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested3_party_sub_id: str,
+        nested3_party_sub_id_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested3_party_sub_id = to_str(nested3_party_sub_id)
+        self.nested3_party_sub_id_type = (
+            None if nested3_party_sub_id_type is None else to_int(nested3_party_sub_id_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested3_party_sub_id_list(values: Iterable[Nested3PartySubID]) -> list[Nested3PartySubID]:
@@ -929,23 +1712,40 @@ def to_nested3_party_sub_id_list(values: Iterable[Nested3PartySubID]) -> list[Ne
     return to_entries(Nested3PartySubID, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NestedParty3(Block):
     """An entry of NestedParties3: The parties of a leg.
 
     An entry begins with Nested3PartyID (949). Source: FIX 5.0 SP2.
     """
 
-    nested3_party_id: str = attrs.field(converter=to_str)
+    nested3_party_id: str
     """Nested3PartyID (949). Required."""
-    nested3_party_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    nested3_party_id_source: str | None = None
     """Nested3PartyIDSource (950). Optional."""
-    nested3_party_role: int | None = attrs.field(default=None, converter=optional(to_int))
+    nested3_party_role: int | None = None
     """Nested3PartyRole (951). Optional."""
-    nested3_party_sub_ids: list[Nested3PartySubID] = attrs.field(
-        factory=list, converter=to_nested3_party_sub_id_list
-    )
+    nested3_party_sub_ids: list[Nested3PartySubID] = attrs.field(factory=list)
     """NoNested3PartySubIDs (952): Further names of a party of a leg. Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested3_party_id: str,
+        nested3_party_id_source: str | None = None,
+        nested3_party_role: int | str | None = None,
+        nested3_party_sub_ids: Iterable[Nested3PartySubID] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested3_party_id = to_str(nested3_party_id)
+        self.nested3_party_id_source = (
+            None if nested3_party_id_source is None else to_char(nested3_party_id_source)
+        )
+        self.nested3_party_role = None if nested3_party_role is None else to_int(nested3_party_role)
+        self.nested3_party_sub_ids = (
+            [] if nested3_party_sub_ids is EMPTY else to_nested3_party_sub_id_list(nested3_party_sub_ids)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested_party3_list(values: Iterable[NestedParty3]) -> list[NestedParty3]:
@@ -953,161 +1753,350 @@ def to_nested_party3_list(values: Iterable[NestedParty3]) -> list[NestedParty3]:
     return to_entries(NestedParty3, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LegExecution(Block):
     """An entry of InstrmtLegExecGrp: The legs of a multileg instrument as they were executed.
 
     An entry begins with LegSymbol (600). Source: FIX 5.0 SP2.
     """
 
-    leg_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_symbol: str | None = None
     """LegSymbol (600). Optional."""
-    leg_symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_symbol_sfx: str | None = None
     """LegSymbolSfx (601). Optional."""
-    leg_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_id: str | None = None
     """LegSecurityID (602). Optional."""
-    leg_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_id_source: str | None = None
     """LegSecurityIDSource (603). Optional."""
-    leg_security_alt_id: list[LegSecurityAltID] = attrs.field(
-        factory=list, converter=to_leg_security_alt_id_list
-    )
+    leg_security_alt_id: list[LegSecurityAltID] = attrs.field(factory=list)
     """NoLegSecurityAltID (604): Other identifiers of a leg. Optional."""
-    leg_product: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_product: int | None = None
     """LegProduct (607). Optional."""
-    leg_cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_cfi_code: str | None = None
     """LegCFICode (608). Optional."""
-    leg_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_type: str | None = None
     """LegSecurityType (609). Optional."""
-    leg_security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_sub_type: str | None = None
     """LegSecuritySubType (764). Optional."""
-    leg_maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_maturity_month_year: str | None = None
     """LegMaturityMonthYear (610). Optional."""
-    leg_maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_maturity_date: date | None = None
     """LegMaturityDate (611). Optional."""
-    leg_maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_maturity_time: str | None = None
     """LegMaturityTime (1212). Optional."""
-    leg_coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_coupon_payment_date: date | None = None
     """LegCouponPaymentDate (248). Optional."""
-    leg_issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_issue_date: date | None = None
     """LegIssueDate (249). Optional."""
-    leg_repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_repo_collateral_security_type: str | None = None
     """LegRepoCollateralSecurityType (250). Optional."""
-    leg_repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_repurchase_term: int | None = None
     """LegRepurchaseTerm (251). Optional."""
-    leg_repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_repurchase_rate: Decimal | None = None
     """LegRepurchaseRate (252). Optional."""
-    leg_factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_factor: Decimal | None = None
     """LegFactor (253). Optional."""
-    leg_credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_credit_rating: str | None = None
     """LegCreditRating (257). Optional."""
-    leg_instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_instr_registry: str | None = None
     """LegInstrRegistry (599). Optional."""
-    leg_country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_country_of_issue: str | None = None
     """LegCountryOfIssue (596). Optional."""
-    leg_state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_state_or_province_of_issue: str | None = None
     """LegStateOrProvinceOfIssue (597). Optional."""
-    leg_locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_locale_of_issue: str | None = None
     """LegLocaleOfIssue (598). Optional."""
-    leg_redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_redemption_date: date | None = None
     """LegRedemptionDate (254). Optional."""
-    leg_strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_strike_price: Decimal | None = None
     """LegStrikePrice (612). Optional."""
-    leg_strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_strike_currency: str | None = None
     """LegStrikeCurrency (942). Optional."""
-    leg_opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    leg_opt_attribute: str | None = None
     """LegOptAttribute (613). Optional."""
-    leg_contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_contract_multiplier: Decimal | None = None
     """LegContractMultiplier (614). Optional."""
-    leg_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_unit_of_measure: str | None = None
     """LegUnitOfMeasure (999). Optional."""
-    leg_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_unit_of_measure_qty: Decimal | None = None
     """LegUnitOfMeasureQty (1224). Optional."""
-    leg_price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_price_unit_of_measure: str | None = None
     """LegPriceUnitOfMeasure (1421). Optional."""
-    leg_price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_price_unit_of_measure_qty: Decimal | None = None
     """LegPriceUnitOfMeasureQty (1422). Optional."""
-    leg_time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_time_unit: str | None = None
     """LegTimeUnit (1001). Optional."""
-    leg_exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_exercise_style: int | None = None
     """LegExerciseStyle (1420). Optional."""
-    leg_coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_coupon_rate: Decimal | None = None
     """LegCouponRate (615). Optional."""
-    leg_security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_exchange: str | None = None
     """LegSecurityExchange (616). Optional."""
-    leg_issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_issuer: str | None = None
     """LegIssuer (617). Optional."""
-    encoded_leg_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_leg_issuer: bytes | None = None
     """EncodedLegIssuer (619). Optional."""
-    leg_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_desc: str | None = None
     """LegSecurityDesc (620). Optional."""
-    encoded_leg_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_leg_security_desc: bytes | None = None
     """EncodedLegSecurityDesc (622). Optional."""
-    leg_ratio_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_ratio_qty: Decimal | None = None
     """LegRatioQty (623). Optional."""
-    leg_side: str | None = attrs.field(default=None, converter=optional(to_char))
+    leg_side: str | None = None
     """LegSide (624). Optional."""
-    leg_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_currency: str | None = None
     """LegCurrency (556). Optional."""
-    leg_pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_pool: str | None = None
     """LegPool (740). Optional."""
-    leg_dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_dated_date: date | None = None
     """LegDatedDate (739). Optional."""
-    leg_contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_contract_settl_month: str | None = None
     """LegContractSettlMonth (955). Optional."""
-    leg_interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_interest_accrual_date: date | None = None
     """LegInterestAccrualDate (956). Optional."""
-    leg_put_or_call: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_put_or_call: int | None = None
     """LegPutOrCall (1358). Optional."""
-    leg_option_ratio: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_option_ratio: Decimal | None = None
     """LegOptionRatio (1017). Optional."""
-    leg_contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_contract_multiplier_unit: int | None = None
     """LegContractMultiplierUnit (1436). Optional."""
-    leg_flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_flow_schedule_type: int | None = None
     """LegFlowScheduleType (1440). Optional."""
-    leg_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_qty: Decimal | None = None
     """LegQty (687). Optional."""
-    leg_order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_order_qty: Decimal | None = None
     """LegOrderQty (685). Optional."""
-    leg_swap_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_swap_type: int | None = None
     """LegSwapType (690). Optional."""
-    leg_stipulations: list[LegStipulation] = attrs.field(factory=list, converter=to_leg_stipulation_list)
+    leg_stipulations: list[LegStipulation] = attrs.field(factory=list)
     """NoLegStipulations (683): What is stipulated about a leg. Optional."""
-    leg_alloc_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_alloc_id: str | None = None
     """LegAllocID (1366). Optional."""
-    leg_allocs: list[LegPreAlloc] = attrs.field(factory=list, converter=to_leg_pre_alloc_list)
+    leg_allocs: list[LegPreAlloc] = attrs.field(factory=list)
     """NoLegAllocs (670): The accounts to which a leg is allocated beforehand. Optional."""
-    leg_position_effect: str | None = attrs.field(default=None, converter=optional(to_char))
+    leg_position_effect: str | None = None
     """LegPositionEffect (564). Optional."""
-    leg_covered_or_uncovered: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_covered_or_uncovered: int | None = None
     """LegCoveredOrUncovered (565). Optional."""
-    nested3_party_ids: list[NestedParty3] = attrs.field(factory=list, converter=to_nested_party3_list)
+    nested3_party_ids: list[NestedParty3] = attrs.field(factory=list)
     """NoNested3PartyIDs (948): The parties of a leg. Optional."""
-    leg_ref_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_ref_id: str | None = None
     """LegRefID (654). Optional."""
-    leg_settl_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    leg_settl_type: str | None = None
     """LegSettlType (587). Optional."""
-    leg_settl_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_settl_date: date | None = None
     """LegSettlDate (588). Optional."""
-    leg_last_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_last_px: Decimal | None = None
     """LegLastPx (637). Optional."""
-    leg_settl_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_settl_currency: str | None = None
     """LegSettlCurrency (675). Optional."""
-    leg_last_forward_points: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_last_forward_points: Decimal | None = None
     """LegLastForwardPoints (1073). Optional."""
-    leg_calculated_ccy_last_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_calculated_ccy_last_qty: Decimal | None = None
     """LegCalculatedCcyLastQty (1074). Optional."""
-    leg_gross_trade_amt: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_gross_trade_amt: Decimal | None = None
     """LegGrossTradeAmt (1075). Optional."""
-    leg_volatility: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_volatility: Decimal | None = None
     """LegVolatility (1379). Optional."""
-    leg_dividend_yield: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_dividend_yield: Decimal | None = None
     """LegDividendYield (1381). Optional."""
-    leg_currency_ratio: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_currency_ratio: Decimal | None = None
     """LegCurrencyRatio (1383). Optional."""
-    leg_exec_inst: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_exec_inst: str | None = None
     """LegExecInst (1384). Optional."""
-    leg_last_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_last_qty: Decimal | None = None
     """LegLastQty (1418). Optional."""
+
+    def __init__(
+        self,
+        *,
+        leg_symbol: str | None = None,
+        leg_symbol_sfx: str | None = None,
+        leg_security_id: str | None = None,
+        leg_security_id_source: str | None = None,
+        leg_security_alt_id: Iterable[LegSecurityAltID] = (),
+        leg_product: int | str | None = None,
+        leg_cfi_code: str | None = None,
+        leg_security_type: str | None = None,
+        leg_security_sub_type: str | None = None,
+        leg_maturity_month_year: str | None = None,
+        leg_maturity_date: date | None = None,
+        leg_maturity_time: str | None = None,
+        leg_coupon_payment_date: date | None = None,
+        leg_issue_date: date | None = None,
+        leg_repo_collateral_security_type: str | None = None,
+        leg_repurchase_term: int | str | None = None,
+        leg_repurchase_rate: Decimal | int | str | None = None,
+        leg_factor: Decimal | int | str | None = None,
+        leg_credit_rating: str | None = None,
+        leg_instr_registry: str | None = None,
+        leg_country_of_issue: str | None = None,
+        leg_state_or_province_of_issue: str | None = None,
+        leg_locale_of_issue: str | None = None,
+        leg_redemption_date: date | None = None,
+        leg_strike_price: Decimal | int | str | None = None,
+        leg_strike_currency: str | None = None,
+        leg_opt_attribute: str | None = None,
+        leg_contract_multiplier: Decimal | int | str | None = None,
+        leg_unit_of_measure: str | None = None,
+        leg_unit_of_measure_qty: Decimal | int | str | None = None,
+        leg_price_unit_of_measure: str | None = None,
+        leg_price_unit_of_measure_qty: Decimal | int | str | None = None,
+        leg_time_unit: str | None = None,
+        leg_exercise_style: int | str | None = None,
+        leg_coupon_rate: Decimal | int | str | None = None,
+        leg_security_exchange: str | None = None,
+        leg_issuer: str | None = None,
+        encoded_leg_issuer: bytes | str | None = None,
+        leg_security_desc: str | None = None,
+        encoded_leg_security_desc: bytes | str | None = None,
+        leg_ratio_qty: Decimal | int | str | None = None,
+        leg_side: str | None = None,
+        leg_currency: str | None = None,
+        leg_pool: str | None = None,
+        leg_dated_date: date | None = None,
+        leg_contract_settl_month: str | None = None,
+        leg_interest_accrual_date: date | None = None,
+        leg_put_or_call: int | str | None = None,
+        leg_option_ratio: Decimal | int | str | None = None,
+        leg_contract_multiplier_unit: int | str | None = None,
+        leg_flow_schedule_type: int | str | None = None,
+        leg_qty: Decimal | int | str | None = None,
+        leg_order_qty: Decimal | int | str | None = None,
+        leg_swap_type: int | str | None = None,
+        leg_stipulations: Iterable[LegStipulation] = (),
+        leg_alloc_id: str | None = None,
+        leg_allocs: Iterable[LegPreAlloc] = (),
+        leg_position_effect: str | None = None,
+        leg_covered_or_uncovered: int | str | None = None,
+        nested3_party_ids: Iterable[NestedParty3] = (),
+        leg_ref_id: str | None = None,
+        leg_settl_type: str | None = None,
+        leg_settl_date: date | None = None,
+        leg_last_px: Decimal | int | str | None = None,
+        leg_settl_currency: str | None = None,
+        leg_last_forward_points: Decimal | int | str | None = None,
+        leg_calculated_ccy_last_qty: Decimal | int | str | None = None,
+        leg_gross_trade_amt: Decimal | int | str | None = None,
+        leg_volatility: Decimal | int | str | None = None,
+        leg_dividend_yield: Decimal | int | str | None = None,
+        leg_currency_ratio: Decimal | int | str | None = None,
+        leg_exec_inst: str | None = None,
+        leg_last_qty: Decimal | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.leg_symbol = None if leg_symbol is None else to_str(leg_symbol)
+        self.leg_symbol_sfx = None if leg_symbol_sfx is None else to_str(leg_symbol_sfx)
+        self.leg_security_id = None if leg_security_id is None else to_str(leg_security_id)
+        self.leg_security_id_source = (
+            None if leg_security_id_source is None else to_str(leg_security_id_source)
+        )
+        self.leg_security_alt_id = (
+            [] if leg_security_alt_id is EMPTY else to_leg_security_alt_id_list(leg_security_alt_id)
+        )
+        self.leg_product = None if leg_product is None else to_int(leg_product)
+        self.leg_cfi_code = None if leg_cfi_code is None else to_str(leg_cfi_code)
+        self.leg_security_type = None if leg_security_type is None else to_str(leg_security_type)
+        self.leg_security_sub_type = None if leg_security_sub_type is None else to_str(leg_security_sub_type)
+        self.leg_maturity_month_year = (
+            None if leg_maturity_month_year is None else to_str(leg_maturity_month_year)
+        )
+        self.leg_maturity_date = None if leg_maturity_date is None else to_date(leg_maturity_date)
+        self.leg_maturity_time = None if leg_maturity_time is None else to_str(leg_maturity_time)
+        self.leg_coupon_payment_date = (
+            None if leg_coupon_payment_date is None else to_date(leg_coupon_payment_date)
+        )
+        self.leg_issue_date = None if leg_issue_date is None else to_date(leg_issue_date)
+        self.leg_repo_collateral_security_type = (
+            None if leg_repo_collateral_security_type is None else to_str(leg_repo_collateral_security_type)
+        )
+        self.leg_repurchase_term = None if leg_repurchase_term is None else to_int(leg_repurchase_term)
+        self.leg_repurchase_rate = None if leg_repurchase_rate is None else to_decimal(leg_repurchase_rate)
+        self.leg_factor = None if leg_factor is None else to_decimal(leg_factor)
+        self.leg_credit_rating = None if leg_credit_rating is None else to_str(leg_credit_rating)
+        self.leg_instr_registry = None if leg_instr_registry is None else to_str(leg_instr_registry)
+        self.leg_country_of_issue = None if leg_country_of_issue is None else to_str(leg_country_of_issue)
+        self.leg_state_or_province_of_issue = (
+            None if leg_state_or_province_of_issue is None else to_str(leg_state_or_province_of_issue)
+        )
+        self.leg_locale_of_issue = None if leg_locale_of_issue is None else to_str(leg_locale_of_issue)
+        self.leg_redemption_date = None if leg_redemption_date is None else to_date(leg_redemption_date)
+        self.leg_strike_price = None if leg_strike_price is None else to_decimal(leg_strike_price)
+        self.leg_strike_currency = None if leg_strike_currency is None else to_str(leg_strike_currency)
+        self.leg_opt_attribute = None if leg_opt_attribute is None else to_char(leg_opt_attribute)
+        self.leg_contract_multiplier = (
+            None if leg_contract_multiplier is None else to_decimal(leg_contract_multiplier)
+        )
+        self.leg_unit_of_measure = None if leg_unit_of_measure is None else to_str(leg_unit_of_measure)
+        self.leg_unit_of_measure_qty = (
+            None if leg_unit_of_measure_qty is None else to_decimal(leg_unit_of_measure_qty)
+        )
+        self.leg_price_unit_of_measure = (
+            None if leg_price_unit_of_measure is None else to_str(leg_price_unit_of_measure)
+        )
+        self.leg_price_unit_of_measure_qty = (
+            None if leg_price_unit_of_measure_qty is None else to_decimal(leg_price_unit_of_measure_qty)
+        )
+        self.leg_time_unit = None if leg_time_unit is None else to_str(leg_time_unit)
+        self.leg_exercise_style = None if leg_exercise_style is None else to_int(leg_exercise_style)
+        self.leg_coupon_rate = None if leg_coupon_rate is None else to_decimal(leg_coupon_rate)
+        self.leg_security_exchange = None if leg_security_exchange is None else to_str(leg_security_exchange)
+        self.leg_issuer = None if leg_issuer is None else to_str(leg_issuer)
+        self.encoded_leg_issuer = None if encoded_leg_issuer is None else to_data(encoded_leg_issuer)
+        self.leg_security_desc = None if leg_security_desc is None else to_str(leg_security_desc)
+        self.encoded_leg_security_desc = (
+            None if encoded_leg_security_desc is None else to_data(encoded_leg_security_desc)
+        )
+        self.leg_ratio_qty = None if leg_ratio_qty is None else to_decimal(leg_ratio_qty)
+        self.leg_side = None if leg_side is None else to_char(leg_side)
+        self.leg_currency = None if leg_currency is None else to_str(leg_currency)
+        self.leg_pool = None if leg_pool is None else to_str(leg_pool)
+        self.leg_dated_date = None if leg_dated_date is None else to_date(leg_dated_date)
+        self.leg_contract_settl_month = (
+            None if leg_contract_settl_month is None else to_str(leg_contract_settl_month)
+        )
+        self.leg_interest_accrual_date = (
+            None if leg_interest_accrual_date is None else to_date(leg_interest_accrual_date)
+        )
+        self.leg_put_or_call = None if leg_put_or_call is None else to_int(leg_put_or_call)
+        self.leg_option_ratio = None if leg_option_ratio is None else to_decimal(leg_option_ratio)
+        self.leg_contract_multiplier_unit = (
+            None if leg_contract_multiplier_unit is None else to_int(leg_contract_multiplier_unit)
+        )
+        self.leg_flow_schedule_type = (
+            None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
+        )
+        self.leg_qty = None if leg_qty is None else to_decimal(leg_qty)
+        self.leg_order_qty = None if leg_order_qty is None else to_decimal(leg_order_qty)
+        self.leg_swap_type = None if leg_swap_type is None else to_int(leg_swap_type)
+        self.leg_stipulations = [] if leg_stipulations is EMPTY else to_leg_stipulation_list(leg_stipulations)
+        self.leg_alloc_id = None if leg_alloc_id is None else to_str(leg_alloc_id)
+        self.leg_allocs = [] if leg_allocs is EMPTY else to_leg_pre_alloc_list(leg_allocs)
+        self.leg_position_effect = None if leg_position_effect is None else to_char(leg_position_effect)
+        self.leg_covered_or_uncovered = (
+            None if leg_covered_or_uncovered is None else to_int(leg_covered_or_uncovered)
+        )
+        self.nested3_party_ids = (
+            [] if nested3_party_ids is EMPTY else to_nested_party3_list(nested3_party_ids)
+        )
+        self.leg_ref_id = None if leg_ref_id is None else to_str(leg_ref_id)
+        self.leg_settl_type = None if leg_settl_type is None else to_char(leg_settl_type)
+        self.leg_settl_date = None if leg_settl_date is None else to_date(leg_settl_date)
+        self.leg_last_px = None if leg_last_px is None else to_decimal(leg_last_px)
+        self.leg_settl_currency = None if leg_settl_currency is None else to_str(leg_settl_currency)
+        self.leg_last_forward_points = (
+            None if leg_last_forward_points is None else to_decimal(leg_last_forward_points)
+        )
+        self.leg_calculated_ccy_last_qty = (
+            None if leg_calculated_ccy_last_qty is None else to_decimal(leg_calculated_ccy_last_qty)
+        )
+        self.leg_gross_trade_amt = None if leg_gross_trade_amt is None else to_decimal(leg_gross_trade_amt)
+        self.leg_volatility = None if leg_volatility is None else to_decimal(leg_volatility)
+        self.leg_dividend_yield = None if leg_dividend_yield is None else to_decimal(leg_dividend_yield)
+        self.leg_currency_ratio = None if leg_currency_ratio is None else to_decimal(leg_currency_ratio)
+        self.leg_exec_inst = None if leg_exec_inst is None else to_str(leg_exec_inst)
+        self.leg_last_qty = None if leg_last_qty is None else to_decimal(leg_last_qty)
+        self.unknown = tuple(unknown)
 
 
 def to_leg_execution_list(values: Iterable[LegExecution]) -> list[LegExecution]:
@@ -1115,21 +2104,36 @@ def to_leg_execution_list(values: Iterable[LegExecution]) -> list[LegExecution]:
     return to_entries(LegExecution, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MiscFee(Block):
     """An entry of MiscFeesGrp: Fees beside the commission.
 
     An entry begins with MiscFeeAmt (137). Source: FIX 5.0 SP2.
     """
 
-    misc_fee_amt: Decimal = attrs.field(converter=to_decimal)
+    misc_fee_amt: Decimal
     """MiscFeeAmt (137). Required."""
-    misc_fee_curr: str | None = attrs.field(default=None, converter=optional(to_str))
+    misc_fee_curr: str | None = None
     """MiscFeeCurr (138). Optional."""
-    misc_fee_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    misc_fee_type: str | None = None
     """MiscFeeType (139). Optional."""
-    misc_fee_basis: int | None = attrs.field(default=None, converter=optional(to_int))
+    misc_fee_basis: int | None = None
     """MiscFeeBasis (891). Optional."""
+
+    def __init__(
+        self,
+        *,
+        misc_fee_amt: Decimal | int | str,
+        misc_fee_curr: str | None = None,
+        misc_fee_type: str | None = None,
+        misc_fee_basis: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.misc_fee_amt = to_decimal(misc_fee_amt)
+        self.misc_fee_curr = None if misc_fee_curr is None else to_str(misc_fee_curr)
+        self.misc_fee_type = None if misc_fee_type is None else to_str(misc_fee_type)
+        self.misc_fee_basis = None if misc_fee_basis is None else to_int(misc_fee_basis)
+        self.unknown = tuple(unknown)
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
@@ -1137,19 +2141,32 @@ def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
     return to_entries(MiscFee, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RateSourceEntry(Block):
     """An entry of RateSourceGrp: Where the rate of a currency trade is taken from.
 
     An entry begins with RateSource (1446). Source: FIX 5.0 SP2.
     """
 
-    rate_source: int = attrs.field(converter=to_int)
+    rate_source: int
     """RateSource (1446). Required."""
-    rate_source_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    rate_source_type: int | None = None
     """RateSourceType (1447). Optional."""
-    reference_page: str | None = attrs.field(default=None, converter=optional(to_str))
+    reference_page: str | None = None
     """ReferencePage (1448). Optional."""
+
+    def __init__(
+        self,
+        *,
+        rate_source: int | str,
+        rate_source_type: int | str | None = None,
+        reference_page: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.rate_source = to_int(rate_source)
+        self.rate_source_type = None if rate_source_type is None else to_int(rate_source_type)
+        self.reference_page = None if reference_page is None else to_str(reference_page)
+        self.unknown = tuple(unknown)
 
 
 def to_rate_source_entry_list(values: Iterable[RateSourceEntry]) -> list[RateSourceEntry]:
@@ -1157,17 +2174,28 @@ def to_rate_source_entry_list(values: Iterable[RateSourceEntry]) -> list[RateSou
     return to_entries(RateSourceEntry, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class InstrumentAttribute(Block):
     """An entry of AttrbGrp: Attributes of the instrument.
 
     An entry begins with InstrAttribType (871). Source: FIX 5.0 SP2.
     """
 
-    instr_attrib_type: int = attrs.field(converter=to_int)
+    instr_attrib_type: int
     """InstrAttribType (871). Required."""
-    instr_attrib_value: str | None = attrs.field(default=None, converter=optional(to_str))
+    instr_attrib_value: str | None = None
     """InstrAttribValue (872). Optional."""
+
+    def __init__(
+        self,
+        *,
+        instr_attrib_type: int | str,
+        instr_attrib_value: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.instr_attrib_type = to_int(instr_attrib_type)
+        self.instr_attrib_value = None if instr_attrib_value is None else to_str(instr_attrib_value)
+        self.unknown = tuple(unknown)
 
 
 def to_instrument_attribute_list(values: Iterable[InstrumentAttribute]) -> list[InstrumentAttribute]:
@@ -1175,117 +2203,254 @@ def to_instrument_attribute_list(values: Iterable[InstrumentAttribute]) -> list[
     return to_entries(InstrumentAttribute, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Leg(Block):
     """An entry of InstrmtLegGrp: The legs of a multileg instrument.
 
     An entry begins with LegSymbol (600). Source: FIX 5.0 SP2.
     """
 
-    leg_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_symbol: str | None = None
     """LegSymbol (600). Optional."""
-    leg_symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_symbol_sfx: str | None = None
     """LegSymbolSfx (601). Optional."""
-    leg_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_id: str | None = None
     """LegSecurityID (602). Optional."""
-    leg_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_id_source: str | None = None
     """LegSecurityIDSource (603). Optional."""
-    leg_security_alt_id: list[LegSecurityAltID] = attrs.field(
-        factory=list, converter=to_leg_security_alt_id_list
-    )
+    leg_security_alt_id: list[LegSecurityAltID] = attrs.field(factory=list)
     """NoLegSecurityAltID (604): Other identifiers of a leg. Optional."""
-    leg_product: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_product: int | None = None
     """LegProduct (607). Optional."""
-    leg_cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_cfi_code: str | None = None
     """LegCFICode (608). Optional."""
-    leg_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_type: str | None = None
     """LegSecurityType (609). Optional."""
-    leg_security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_sub_type: str | None = None
     """LegSecuritySubType (764). Optional."""
-    leg_maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_maturity_month_year: str | None = None
     """LegMaturityMonthYear (610). Optional."""
-    leg_maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_maturity_date: date | None = None
     """LegMaturityDate (611). Optional."""
-    leg_maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_maturity_time: str | None = None
     """LegMaturityTime (1212). Optional."""
-    leg_coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_coupon_payment_date: date | None = None
     """LegCouponPaymentDate (248). Optional."""
-    leg_issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_issue_date: date | None = None
     """LegIssueDate (249). Optional."""
-    leg_repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_repo_collateral_security_type: str | None = None
     """LegRepoCollateralSecurityType (250). Optional."""
-    leg_repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_repurchase_term: int | None = None
     """LegRepurchaseTerm (251). Optional."""
-    leg_repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_repurchase_rate: Decimal | None = None
     """LegRepurchaseRate (252). Optional."""
-    leg_factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_factor: Decimal | None = None
     """LegFactor (253). Optional."""
-    leg_credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_credit_rating: str | None = None
     """LegCreditRating (257). Optional."""
-    leg_instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_instr_registry: str | None = None
     """LegInstrRegistry (599). Optional."""
-    leg_country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_country_of_issue: str | None = None
     """LegCountryOfIssue (596). Optional."""
-    leg_state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_state_or_province_of_issue: str | None = None
     """LegStateOrProvinceOfIssue (597). Optional."""
-    leg_locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_locale_of_issue: str | None = None
     """LegLocaleOfIssue (598). Optional."""
-    leg_redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_redemption_date: date | None = None
     """LegRedemptionDate (254). Optional."""
-    leg_strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_strike_price: Decimal | None = None
     """LegStrikePrice (612). Optional."""
-    leg_strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_strike_currency: str | None = None
     """LegStrikeCurrency (942). Optional."""
-    leg_opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    leg_opt_attribute: str | None = None
     """LegOptAttribute (613). Optional."""
-    leg_contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_contract_multiplier: Decimal | None = None
     """LegContractMultiplier (614). Optional."""
-    leg_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_unit_of_measure: str | None = None
     """LegUnitOfMeasure (999). Optional."""
-    leg_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_unit_of_measure_qty: Decimal | None = None
     """LegUnitOfMeasureQty (1224). Optional."""
-    leg_price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_price_unit_of_measure: str | None = None
     """LegPriceUnitOfMeasure (1421). Optional."""
-    leg_price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_price_unit_of_measure_qty: Decimal | None = None
     """LegPriceUnitOfMeasureQty (1422). Optional."""
-    leg_time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_time_unit: str | None = None
     """LegTimeUnit (1001). Optional."""
-    leg_exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_exercise_style: int | None = None
     """LegExerciseStyle (1420). Optional."""
-    leg_coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_coupon_rate: Decimal | None = None
     """LegCouponRate (615). Optional."""
-    leg_security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_exchange: str | None = None
     """LegSecurityExchange (616). Optional."""
-    leg_issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_issuer: str | None = None
     """LegIssuer (617). Optional."""
-    encoded_leg_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_leg_issuer: bytes | None = None
     """EncodedLegIssuer (619). Optional."""
-    leg_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_security_desc: str | None = None
     """LegSecurityDesc (620). Optional."""
-    encoded_leg_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_leg_security_desc: bytes | None = None
     """EncodedLegSecurityDesc (622). Optional."""
-    leg_ratio_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_ratio_qty: Decimal | None = None
     """LegRatioQty (623). Optional."""
-    leg_side: str | None = attrs.field(default=None, converter=optional(to_char))
+    leg_side: str | None = None
     """LegSide (624). Optional."""
-    leg_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_currency: str | None = None
     """LegCurrency (556). Optional."""
-    leg_pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_pool: str | None = None
     """LegPool (740). Optional."""
-    leg_dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_dated_date: date | None = None
     """LegDatedDate (739). Optional."""
-    leg_contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    leg_contract_settl_month: str | None = None
     """LegContractSettlMonth (955). Optional."""
-    leg_interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    leg_interest_accrual_date: date | None = None
     """LegInterestAccrualDate (956). Optional."""
-    leg_put_or_call: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_put_or_call: int | None = None
     """LegPutOrCall (1358). Optional."""
-    leg_option_ratio: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    leg_option_ratio: Decimal | None = None
     """LegOptionRatio (1017). Optional."""
-    leg_contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_contract_multiplier_unit: int | None = None
     """LegContractMultiplierUnit (1436). Optional."""
-    leg_flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    leg_flow_schedule_type: int | None = None
     """LegFlowScheduleType (1440). Optional."""
+
+    def __init__(
+        self,
+        *,
+        leg_symbol: str | None = None,
+        leg_symbol_sfx: str | None = None,
+        leg_security_id: str | None = None,
+        leg_security_id_source: str | None = None,
+        leg_security_alt_id: Iterable[LegSecurityAltID] = (),
+        leg_product: int | str | None = None,
+        leg_cfi_code: str | None = None,
+        leg_security_type: str | None = None,
+        leg_security_sub_type: str | None = None,
+        leg_maturity_month_year: str | None = None,
+        leg_maturity_date: date | None = None,
+        leg_maturity_time: str | None = None,
+        leg_coupon_payment_date: date | None = None,
+        leg_issue_date: date | None = None,
+        leg_repo_collateral_security_type: str | None = None,
+        leg_repurchase_term: int | str | None = None,
+        leg_repurchase_rate: Decimal | int | str | None = None,
+        leg_factor: Decimal | int | str | None = None,
+        leg_credit_rating: str | None = None,
+        leg_instr_registry: str | None = None,
+        leg_country_of_issue: str | None = None,
+        leg_state_or_province_of_issue: str | None = None,
+        leg_locale_of_issue: str | None = None,
+        leg_redemption_date: date | None = None,
+        leg_strike_price: Decimal | int | str | None = None,
+        leg_strike_currency: str | None = None,
+        leg_opt_attribute: str | None = None,
+        leg_contract_multiplier: Decimal | int | str | None = None,
+        leg_unit_of_measure: str | None = None,
+        leg_unit_of_measure_qty: Decimal | int | str | None = None,
+        leg_price_unit_of_measure: str | None = None,
+        leg_price_unit_of_measure_qty: Decimal | int | str | None = None,
+        leg_time_unit: str | None = None,
+        leg_exercise_style: int | str | None = None,
+        leg_coupon_rate: Decimal | int | str | None = None,
+        leg_security_exchange: str | None = None,
+        leg_issuer: str | None = None,
+        encoded_leg_issuer: bytes | str | None = None,
+        leg_security_desc: str | None = None,
+        encoded_leg_security_desc: bytes | str | None = None,
+        leg_ratio_qty: Decimal | int | str | None = None,
+        leg_side: str | None = None,
+        leg_currency: str | None = None,
+        leg_pool: str | None = None,
+        leg_dated_date: date | None = None,
+        leg_contract_settl_month: str | None = None,
+        leg_interest_accrual_date: date | None = None,
+        leg_put_or_call: int | str | None = None,
+        leg_option_ratio: Decimal | int | str | None = None,
+        leg_contract_multiplier_unit: int | str | None = None,
+        leg_flow_schedule_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.leg_symbol = None if leg_symbol is None else to_str(leg_symbol)
+        self.leg_symbol_sfx = None if leg_symbol_sfx is None else to_str(leg_symbol_sfx)
+        self.leg_security_id = None if leg_security_id is None else to_str(leg_security_id)
+        self.leg_security_id_source = (
+            None if leg_security_id_source is None else to_str(leg_security_id_source)
+        )
+        self.leg_security_alt_id = (
+            [] if leg_security_alt_id is EMPTY else to_leg_security_alt_id_list(leg_security_alt_id)
+        )
+        self.leg_product = None if leg_product is None else to_int(leg_product)
+        self.leg_cfi_code = None if leg_cfi_code is None else to_str(leg_cfi_code)
+        self.leg_security_type = None if leg_security_type is None else to_str(leg_security_type)
+        self.leg_security_sub_type = None if leg_security_sub_type is None else to_str(leg_security_sub_type)
+        self.leg_maturity_month_year = (
+            None if leg_maturity_month_year is None else to_str(leg_maturity_month_year)
+        )
+        self.leg_maturity_date = None if leg_maturity_date is None else to_date(leg_maturity_date)
+        self.leg_maturity_time = None if leg_maturity_time is None else to_str(leg_maturity_time)
+        self.leg_coupon_payment_date = (
+            None if leg_coupon_payment_date is None else to_date(leg_coupon_payment_date)
+        )
+        self.leg_issue_date = None if leg_issue_date is None else to_date(leg_issue_date)
+        self.leg_repo_collateral_security_type = (
+            None if leg_repo_collateral_security_type is None else to_str(leg_repo_collateral_security_type)
+        )
+        self.leg_repurchase_term = None if leg_repurchase_term is None else to_int(leg_repurchase_term)
+        self.leg_repurchase_rate = None if leg_repurchase_rate is None else to_decimal(leg_repurchase_rate)
+        self.leg_factor = None if leg_factor is None else to_decimal(leg_factor)
+        self.leg_credit_rating = None if leg_credit_rating is None else to_str(leg_credit_rating)
+        self.leg_instr_registry = None if leg_instr_registry is None else to_str(leg_instr_registry)
+        self.leg_country_of_issue = None if leg_country_of_issue is None else to_str(leg_country_of_issue)
+        self.leg_state_or_province_of_issue = (
+            None if leg_state_or_province_of_issue is None else to_str(leg_state_or_province_of_issue)
+        )
+        self.leg_locale_of_issue = None if leg_locale_of_issue is None else to_str(leg_locale_of_issue)
+        self.leg_redemption_date = None if leg_redemption_date is None else to_date(leg_redemption_date)
+        self.leg_strike_price = None if leg_strike_price is None else to_decimal(leg_strike_price)
+        self.leg_strike_currency = None if leg_strike_currency is None else to_str(leg_strike_currency)
+        self.leg_opt_attribute = None if leg_opt_attribute is None else to_char(leg_opt_attribute)
+        self.leg_contract_multiplier = (
+            None if leg_contract_multiplier is None else to_decimal(leg_contract_multiplier)
+        )
+        self.leg_unit_of_measure = None if leg_unit_of_measure is None else to_str(leg_unit_of_measure)
+        self.leg_unit_of_measure_qty = (
+            None if leg_unit_of_measure_qty is None else to_decimal(leg_unit_of_measure_qty)
+        )
+        self.leg_price_unit_of_measure = (
+            None if leg_price_unit_of_measure is None else to_str(leg_price_unit_of_measure)
+        )
+        self.leg_price_unit_of_measure_qty = (
+            None if leg_price_unit_of_measure_qty is None else to_decimal(leg_price_unit_of_measure_qty)
+        )
+        self.leg_time_unit = None if leg_time_unit is None else to_str(leg_time_unit)
+        self.leg_exercise_style = None if leg_exercise_style is None else to_int(leg_exercise_style)
+        self.leg_coupon_rate = None if leg_coupon_rate is None else to_decimal(leg_coupon_rate)
+        self.leg_security_exchange = None if leg_security_exchange is None else to_str(leg_security_exchange)
+        self.leg_issuer = None if leg_issuer is None else to_str(leg_issuer)
+        self.encoded_leg_issuer = None if encoded_leg_issuer is None else to_data(encoded_leg_issuer)
+        self.leg_security_desc = None if leg_security_desc is None else to_str(leg_security_desc)
+        self.encoded_leg_security_desc = (
+            None if encoded_leg_security_desc is None else to_data(encoded_leg_security_desc)
+        )
+        self.leg_ratio_qty = None if leg_ratio_qty is None else to_decimal(leg_ratio_qty)
+        self.leg_side = None if leg_side is None else to_char(leg_side)
+        self.leg_currency = None if leg_currency is None else to_str(leg_currency)
+        self.leg_pool = None if leg_pool is None else to_str(leg_pool)
+        self.leg_dated_date = None if leg_dated_date is None else to_date(leg_dated_date)
+        self.leg_contract_settl_month = (
+            None if leg_contract_settl_month is None else to_str(leg_contract_settl_month)
+        )
+        self.leg_interest_accrual_date = (
+            None if leg_interest_accrual_date is None else to_date(leg_interest_accrual_date)
+        )
+        self.leg_put_or_call = None if leg_put_or_call is None else to_int(leg_put_or_call)
+        self.leg_option_ratio = None if leg_option_ratio is None else to_decimal(leg_option_ratio)
+        self.leg_contract_multiplier_unit = (
+            None if leg_contract_multiplier_unit is None else to_int(leg_contract_multiplier_unit)
+        )
+        self.leg_flow_schedule_type = (
+            None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_leg_list(values: Iterable[Leg]) -> list[Leg]:
@@ -1293,21 +2458,36 @@ def to_leg_list(values: Iterable[Leg]) -> list[Leg]:
     return to_entries(Leg, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TickRule(Block):
     """An entry of TickRules: Price increments by range of price.
 
     An entry begins with StartTickPriceRange (1206). Source: FIX 5.0 SP2.
     """
 
-    start_tick_price_range: Decimal = attrs.field(converter=to_decimal)
+    start_tick_price_range: Decimal
     """StartTickPriceRange (1206). Required."""
-    end_tick_price_range: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    end_tick_price_range: Decimal | None = None
     """EndTickPriceRange (1207). Optional."""
-    tick_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    tick_increment: Decimal | None = None
     """TickIncrement (1208). Optional."""
-    tick_rule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    tick_rule_type: int | None = None
     """TickRuleType (1209). Optional."""
+
+    def __init__(
+        self,
+        *,
+        start_tick_price_range: Decimal | int | str,
+        end_tick_price_range: Decimal | int | str | None = None,
+        tick_increment: Decimal | int | str | None = None,
+        tick_rule_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.start_tick_price_range = to_decimal(start_tick_price_range)
+        self.end_tick_price_range = None if end_tick_price_range is None else to_decimal(end_tick_price_range)
+        self.tick_increment = None if tick_increment is None else to_decimal(tick_increment)
+        self.tick_rule_type = None if tick_rule_type is None else to_int(tick_rule_type)
+        self.unknown = tuple(unknown)
 
 
 def to_tick_rule_list(values: Iterable[TickRule]) -> list[TickRule]:
@@ -1315,17 +2495,28 @@ def to_tick_rule_list(values: Iterable[TickRule]) -> list[TickRule]:
     return to_entries(TickRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LotTypeRule(Block):
     """An entry of LotTypeRules: The kinds of lot that may be traded.
 
     An entry begins with LotType (1093). Source: FIX 5.0 SP2.
     """
 
-    lot_type: str = attrs.field(converter=to_char)
+    lot_type: str
     """LotType (1093). Required."""
-    min_lot_size: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_lot_size: Decimal | None = None
     """MinLotSize (1231). Optional."""
+
+    def __init__(
+        self,
+        *,
+        lot_type: str,
+        min_lot_size: Decimal | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.lot_type = to_char(lot_type)
+        self.min_lot_size = None if min_lot_size is None else to_decimal(min_lot_size)
+        self.unknown = tuple(unknown)
 
 
 def to_lot_type_rule_list(values: Iterable[LotTypeRule]) -> list[LotTypeRule]:
@@ -1333,15 +2524,24 @@ def to_lot_type_rule_list(values: Iterable[LotTypeRule]) -> list[LotTypeRule]:
     return to_entries(LotTypeRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrdTypeRule(Block):
     """An entry of OrdTypeRules: The kinds of order that a trading session takes.
 
     An entry begins with OrdType (40). Source: FIX 5.0 SP2.
     """
 
-    ord_type: OrdType | str = attrs.field(converter=to_ord_type)
+    ord_type: OrdType | str
     """OrdType (40). Known values: `OrdType`. Required."""
+
+    def __init__(
+        self,
+        *,
+        ord_type: OrdType | str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.ord_type = to_ord_type(ord_type)
+        self.unknown = tuple(unknown)
 
 
 def to_ord_type_rule_list(values: Iterable[OrdTypeRule]) -> list[OrdTypeRule]:
@@ -1349,15 +2549,24 @@ def to_ord_type_rule_list(values: Iterable[OrdTypeRule]) -> list[OrdTypeRule]:
     return to_entries(OrdTypeRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TimeInForceRule(Block):
     """An entry of TimeInForceRules: The times in force that a trading session takes.
 
     An entry begins with TimeInForce (59). Source: FIX 5.0 SP2.
     """
 
-    time_in_force: TimeInForce | str = attrs.field(converter=to_time_in_force)
+    time_in_force: TimeInForce | str
     """TimeInForce (59). Known values: `TimeInForce`. Required."""
+
+    def __init__(
+        self,
+        *,
+        time_in_force: TimeInForce | str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.time_in_force = to_time_in_force(time_in_force)
+        self.unknown = tuple(unknown)
 
 
 def to_time_in_force_rule_list(values: Iterable[TimeInForceRule]) -> list[TimeInForceRule]:
@@ -1365,15 +2574,24 @@ def to_time_in_force_rule_list(values: Iterable[TimeInForceRule]) -> list[TimeIn
     return to_entries(TimeInForceRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ExecInstRule(Block):
     """An entry of ExecInstRules: The execution instructions that a trading session takes.
 
     An entry begins with ExecInstValue (1308). Source: FIX 5.0 SP2.
     """
 
-    exec_inst_value: str = attrs.field(converter=to_char)
+    exec_inst_value: str
     """ExecInstValue (1308). Required."""
+
+    def __init__(
+        self,
+        *,
+        exec_inst_value: str,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.exec_inst_value = to_char(exec_inst_value)
+        self.unknown = tuple(unknown)
 
 
 def to_exec_inst_rule_list(values: Iterable[ExecInstRule]) -> list[ExecInstRule]:
@@ -1381,17 +2599,28 @@ def to_exec_inst_rule_list(values: Iterable[ExecInstRule]) -> list[ExecInstRule]
     return to_entries(ExecInstRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MatchRule(Block):
     """An entry of MatchRules: How orders are matched in a trading session.
 
     An entry begins with MatchAlgorithm (1142). Source: FIX 5.0 SP2.
     """
 
-    match_algorithm: str = attrs.field(converter=to_str)
+    match_algorithm: str
     """MatchAlgorithm (1142). Required."""
-    match_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    match_type: str | None = None
     """MatchType (574). Optional."""
+
+    def __init__(
+        self,
+        *,
+        match_algorithm: str,
+        match_type: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.match_algorithm = to_str(match_algorithm)
+        self.match_type = None if match_type is None else to_str(match_type)
+        self.unknown = tuple(unknown)
 
 
 def to_match_rule_list(values: Iterable[MatchRule]) -> list[MatchRule]:
@@ -1399,19 +2628,32 @@ def to_match_rule_list(values: Iterable[MatchRule]) -> list[MatchRule]:
     return to_entries(MatchRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataFeedType(Block):
     """An entry of MarketDataFeedTypes: The market data that a trading session publishes.
 
     An entry begins with MDFeedType (1022). Source: FIX 5.0 SP2.
     """
 
-    md_feed_type: str = attrs.field(converter=to_str)
+    md_feed_type: str
     """MDFeedType (1022). Required."""
-    market_depth: int | None = attrs.field(default=None, converter=optional(to_int))
+    market_depth: int | None = None
     """MarketDepth (264). Optional."""
-    md_book_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    md_book_type: int | None = None
     """MDBookType (1021). Optional."""
+
+    def __init__(
+        self,
+        *,
+        md_feed_type: str,
+        market_depth: int | str | None = None,
+        md_book_type: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.md_feed_type = to_str(md_feed_type)
+        self.market_depth = None if market_depth is None else to_int(market_depth)
+        self.md_book_type = None if md_book_type is None else to_int(md_book_type)
+        self.unknown = tuple(unknown)
 
 
 def to_market_data_feed_type_list(values: Iterable[MarketDataFeedType]) -> list[MarketDataFeedType]:
@@ -1419,31 +2661,52 @@ def to_market_data_feed_type_list(values: Iterable[MarketDataFeedType]) -> list[
     return to_entries(MarketDataFeedType, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TradingSessionRule(Block):
     """An entry of TradingSessionRulesGrp: The trading sessions of a market segment, with their rules.
 
     An entry begins with TradingSessionID (336). Source: FIX 5.0 SP2.
     """
 
-    trading_session_id: str = attrs.field(converter=to_str)
+    trading_session_id: str
     """TradingSessionID (336). Required."""
-    trading_session_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trading_session_sub_id: str | None = None
     """TradingSessionSubID (625). Optional."""
-    ord_type_rules: list[OrdTypeRule] = attrs.field(factory=list, converter=to_ord_type_rule_list)
+    ord_type_rules: list[OrdTypeRule] = attrs.field(factory=list)
     """NoOrdTypeRules (1237): The kinds of order that a trading session takes. Optional."""
-    time_in_force_rules: list[TimeInForceRule] = attrs.field(
-        factory=list, converter=to_time_in_force_rule_list
-    )
+    time_in_force_rules: list[TimeInForceRule] = attrs.field(factory=list)
     """NoTimeInForceRules (1239): The times in force that a trading session takes. Optional."""
-    exec_inst_rules: list[ExecInstRule] = attrs.field(factory=list, converter=to_exec_inst_rule_list)
+    exec_inst_rules: list[ExecInstRule] = attrs.field(factory=list)
     """NoExecInstRules (1232): The execution instructions that a trading session takes. Optional."""
-    match_rules: list[MatchRule] = attrs.field(factory=list, converter=to_match_rule_list)
+    match_rules: list[MatchRule] = attrs.field(factory=list)
     """NoMatchRules (1235): How orders are matched in a trading session. Optional."""
-    md_feed_types: list[MarketDataFeedType] = attrs.field(
-        factory=list, converter=to_market_data_feed_type_list
-    )
+    md_feed_types: list[MarketDataFeedType] = attrs.field(factory=list)
     """NoMDFeedTypes (1141): The market data that a trading session publishes. Optional."""
+
+    def __init__(
+        self,
+        *,
+        trading_session_id: str,
+        trading_session_sub_id: str | None = None,
+        ord_type_rules: Iterable[OrdTypeRule] = (),
+        time_in_force_rules: Iterable[TimeInForceRule] = (),
+        exec_inst_rules: Iterable[ExecInstRule] = (),
+        match_rules: Iterable[MatchRule] = (),
+        md_feed_types: Iterable[MarketDataFeedType] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.trading_session_id = to_str(trading_session_id)
+        self.trading_session_sub_id = (
+            None if trading_session_sub_id is None else to_str(trading_session_sub_id)
+        )
+        self.ord_type_rules = [] if ord_type_rules is EMPTY else to_ord_type_rule_list(ord_type_rules)
+        self.time_in_force_rules = (
+            [] if time_in_force_rules is EMPTY else to_time_in_force_rule_list(time_in_force_rules)
+        )
+        self.exec_inst_rules = [] if exec_inst_rules is EMPTY else to_exec_inst_rule_list(exec_inst_rules)
+        self.match_rules = [] if match_rules is EMPTY else to_match_rule_list(match_rules)
+        self.md_feed_types = [] if md_feed_types is EMPTY else to_market_data_feed_type_list(md_feed_types)
+        self.unknown = tuple(unknown)
 
 
 def to_trading_session_rule_list(values: Iterable[TradingSessionRule]) -> list[TradingSessionRule]:
@@ -1451,17 +2714,30 @@ def to_trading_session_rule_list(values: Iterable[TradingSessionRule]) -> list[T
     return to_entries(TradingSessionRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NestedInstrumentAttribute(Block):
     """An entry of NestedInstrumentAttribute: Attributes of the instrument in a market segment.
 
     An entry begins with NestedInstrAttribType (1210). Source: FIX 5.0 SP2.
     """
 
-    nested_instr_attrib_type: int = attrs.field(converter=to_int)
+    nested_instr_attrib_type: int
     """NestedInstrAttribType (1210). Required."""
-    nested_instr_attrib_value: str | None = attrs.field(default=None, converter=optional(to_str))
+    nested_instr_attrib_value: str | None = None
     """NestedInstrAttribValue (1211). Optional."""
+
+    def __init__(
+        self,
+        *,
+        nested_instr_attrib_type: int | str,
+        nested_instr_attrib_value: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.nested_instr_attrib_type = to_int(nested_instr_attrib_type)
+        self.nested_instr_attrib_value = (
+            None if nested_instr_attrib_value is None else to_str(nested_instr_attrib_value)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_nested_instrument_attribute_list(
@@ -1471,25 +2747,56 @@ def to_nested_instrument_attribute_list(
     return to_entries(NestedInstrumentAttribute, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MaturityRule(Block):
     """An entry of MaturityRules: The maturities that are listed.
 
     An entry begins with MaturityRuleID (1222). Source: FIX 5.0 SP2.
     """
 
-    maturity_rule_id: str = attrs.field(converter=to_str)
+    maturity_rule_id: str
     """MaturityRuleID (1222). Required."""
-    maturity_month_year_format: int | None = attrs.field(default=None, converter=optional(to_int))
+    maturity_month_year_format: int | None = None
     """MaturityMonthYearFormat (1303). Optional."""
-    maturity_month_year_increment_units: int | None = attrs.field(default=None, converter=optional(to_int))
+    maturity_month_year_increment_units: int | None = None
     """MaturityMonthYearIncrementUnits (1302). Optional."""
-    start_maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    start_maturity_month_year: str | None = None
     """StartMaturityMonthYear (1241). Optional."""
-    end_maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    end_maturity_month_year: str | None = None
     """EndMaturityMonthYear (1226). Optional."""
-    maturity_month_year_increment: int | None = attrs.field(default=None, converter=optional(to_int))
+    maturity_month_year_increment: int | None = None
     """MaturityMonthYearIncrement (1229). Optional."""
+
+    def __init__(
+        self,
+        *,
+        maturity_rule_id: str,
+        maturity_month_year_format: int | str | None = None,
+        maturity_month_year_increment_units: int | str | None = None,
+        start_maturity_month_year: str | None = None,
+        end_maturity_month_year: str | None = None,
+        maturity_month_year_increment: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.maturity_rule_id = to_str(maturity_rule_id)
+        self.maturity_month_year_format = (
+            None if maturity_month_year_format is None else to_int(maturity_month_year_format)
+        )
+        self.maturity_month_year_increment_units = (
+            None
+            if maturity_month_year_increment_units is None
+            else to_int(maturity_month_year_increment_units)
+        )
+        self.start_maturity_month_year = (
+            None if start_maturity_month_year is None else to_str(start_maturity_month_year)
+        )
+        self.end_maturity_month_year = (
+            None if end_maturity_month_year is None else to_str(end_maturity_month_year)
+        )
+        self.maturity_month_year_increment = (
+            None if maturity_month_year_increment is None else to_int(maturity_month_year_increment)
+        )
+        self.unknown = tuple(unknown)
 
 
 def to_maturity_rule_list(values: Iterable[MaturityRule]) -> list[MaturityRule]:
@@ -1497,25 +2804,46 @@ def to_maturity_rule_list(values: Iterable[MaturityRule]) -> list[MaturityRule]:
     return to_entries(MaturityRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class StrikeRule(Block):
     """An entry of StrikeRules: The strike prices that are listed.
 
     An entry begins with StrikeRuleID (1223). Source: FIX 5.0 SP2.
     """
 
-    strike_rule_id: str = attrs.field(converter=to_str)
+    strike_rule_id: str
     """StrikeRuleID (1223). Required."""
-    start_strike_px_range: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    start_strike_px_range: Decimal | None = None
     """StartStrikePxRange (1202). Optional."""
-    end_strike_px_range: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    end_strike_px_range: Decimal | None = None
     """EndStrikePxRange (1203). Optional."""
-    strike_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_increment: Decimal | None = None
     """StrikeIncrement (1204). Optional."""
-    strike_exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_exercise_style: int | None = None
     """StrikeExerciseStyle (1304). Optional."""
-    maturity_rules: list[MaturityRule] = attrs.field(factory=list, converter=to_maturity_rule_list)
+    maturity_rules: list[MaturityRule] = attrs.field(factory=list)
     """NoMaturityRules (1236): The maturities that are listed. Optional."""
+
+    def __init__(
+        self,
+        *,
+        strike_rule_id: str,
+        start_strike_px_range: Decimal | int | str | None = None,
+        end_strike_px_range: Decimal | int | str | None = None,
+        strike_increment: Decimal | int | str | None = None,
+        strike_exercise_style: int | str | None = None,
+        maturity_rules: Iterable[MaturityRule] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.strike_rule_id = to_str(strike_rule_id)
+        self.start_strike_px_range = (
+            None if start_strike_px_range is None else to_decimal(start_strike_px_range)
+        )
+        self.end_strike_px_range = None if end_strike_px_range is None else to_decimal(end_strike_px_range)
+        self.strike_increment = None if strike_increment is None else to_decimal(strike_increment)
+        self.strike_exercise_style = None if strike_exercise_style is None else to_int(strike_exercise_style)
+        self.maturity_rules = [] if maturity_rules is EMPTY else to_maturity_rule_list(maturity_rules)
+        self.unknown = tuple(unknown)
 
 
 def to_strike_rule_list(values: Iterable[StrikeRule]) -> list[StrikeRule]:
@@ -1523,59 +2851,112 @@ def to_strike_rule_list(values: Iterable[StrikeRule]) -> list[StrikeRule]:
     return to_entries(StrikeRule, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketSegment(Block):
     """An entry of MarketSegmentGrp: The market segments in which the instrument trades, with their rules.
 
     An entry begins with MarketID (1301). Source: FIX 5.0 SP2.
     """
 
-    market_id: str = attrs.field(converter=to_str)
+    market_id: str
     """MarketID (1301). Required."""
-    market_segment_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    market_segment_id: str | None = None
     """MarketSegmentID (1300). Optional."""
-    tick_rules: list[TickRule] = attrs.field(factory=list, converter=to_tick_rule_list)
+    tick_rules: list[TickRule] = attrs.field(factory=list)
     """NoTickRules (1205): Price increments by range of price. Optional."""
-    lot_type_rules: list[LotTypeRule] = attrs.field(factory=list, converter=to_lot_type_rule_list)
+    lot_type_rules: list[LotTypeRule] = attrs.field(factory=list)
     """NoLotTypeRules (1234): The kinds of lot that may be traded. Optional."""
-    price_limit_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    price_limit_type: int | None = None
     """PriceLimitType (1306). Optional."""
-    low_limit_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    low_limit_price: Decimal | None = None
     """LowLimitPrice (1148). Optional."""
-    high_limit_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    high_limit_price: Decimal | None = None
     """HighLimitPrice (1149). Optional."""
-    trading_reference_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trading_reference_price: Decimal | None = None
     """TradingReferencePrice (1150). Optional."""
-    expiration_cycle: int | None = attrs.field(default=None, converter=optional(to_int))
+    expiration_cycle: int | None = None
     """ExpirationCycle (827). Optional."""
-    min_trade_vol: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_trade_vol: Decimal | None = None
     """MinTradeVol (562). Optional."""
-    max_trade_vol: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_trade_vol: Decimal | None = None
     """MaxTradeVol (1140). Optional."""
-    max_price_variation: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_price_variation: Decimal | None = None
     """MaxPriceVariation (1143). Optional."""
-    implied_market_indicator: int | None = attrs.field(default=None, converter=optional(to_int))
+    implied_market_indicator: int | None = None
     """ImpliedMarketIndicator (1144). Optional."""
-    trading_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    trading_currency: str | None = None
     """TradingCurrency (1245). Optional."""
-    round_lot: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    round_lot: Decimal | None = None
     """RoundLot (561). Optional."""
-    multileg_model: int | None = attrs.field(default=None, converter=optional(to_int))
+    multileg_model: int | None = None
     """MultilegModel (1377). Optional."""
-    multileg_price_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    multileg_price_method: int | None = None
     """MultilegPriceMethod (1378). Optional."""
-    price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    price_type: int | None = None
     """PriceType (423). Optional."""
-    trading_session_rules: list[TradingSessionRule] = attrs.field(
-        factory=list, converter=to_trading_session_rule_list
-    )
+    trading_session_rules: list[TradingSessionRule] = attrs.field(factory=list)
     """NoTradingSessionRules (1309): The trading sessions of a market segment, with their rules. Optional."""
-    nested_instr_attrib: list[NestedInstrumentAttribute] = attrs.field(
-        factory=list, converter=to_nested_instrument_attribute_list
-    )
+    nested_instr_attrib: list[NestedInstrumentAttribute] = attrs.field(factory=list)
     """NoNestedInstrAttrib (1312): Attributes of the instrument in a market segment. Optional."""
-    strike_rules: list[StrikeRule] = attrs.field(factory=list, converter=to_strike_rule_list)
+    strike_rules: list[StrikeRule] = attrs.field(factory=list)
     """NoStrikeRules (1201): The strike prices that are listed. Optional."""
+
+    def __init__(
+        self,
+        *,
+        market_id: str,
+        market_segment_id: str | None = None,
+        tick_rules: Iterable[TickRule] = (),
+        lot_type_rules: Iterable[LotTypeRule] = (),
+        price_limit_type: int | str | None = None,
+        low_limit_price: Decimal | int | str | None = None,
+        high_limit_price: Decimal | int | str | None = None,
+        trading_reference_price: Decimal | int | str | None = None,
+        expiration_cycle: int | str | None = None,
+        min_trade_vol: Decimal | int | str | None = None,
+        max_trade_vol: Decimal | int | str | None = None,
+        max_price_variation: Decimal | int | str | None = None,
+        implied_market_indicator: int | str | None = None,
+        trading_currency: str | None = None,
+        round_lot: Decimal | int | str | None = None,
+        multileg_model: int | str | None = None,
+        multileg_price_method: int | str | None = None,
+        price_type: int | str | None = None,
+        trading_session_rules: Iterable[TradingSessionRule] = (),
+        nested_instr_attrib: Iterable[NestedInstrumentAttribute] = (),
+        strike_rules: Iterable[StrikeRule] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.market_id = to_str(market_id)
+        self.market_segment_id = None if market_segment_id is None else to_str(market_segment_id)
+        self.tick_rules = [] if tick_rules is EMPTY else to_tick_rule_list(tick_rules)
+        self.lot_type_rules = [] if lot_type_rules is EMPTY else to_lot_type_rule_list(lot_type_rules)
+        self.price_limit_type = None if price_limit_type is None else to_int(price_limit_type)
+        self.low_limit_price = None if low_limit_price is None else to_decimal(low_limit_price)
+        self.high_limit_price = None if high_limit_price is None else to_decimal(high_limit_price)
+        self.trading_reference_price = (
+            None if trading_reference_price is None else to_decimal(trading_reference_price)
+        )
+        self.expiration_cycle = None if expiration_cycle is None else to_int(expiration_cycle)
+        self.min_trade_vol = None if min_trade_vol is None else to_decimal(min_trade_vol)
+        self.max_trade_vol = None if max_trade_vol is None else to_decimal(max_trade_vol)
+        self.max_price_variation = None if max_price_variation is None else to_decimal(max_price_variation)
+        self.implied_market_indicator = (
+            None if implied_market_indicator is None else to_int(implied_market_indicator)
+        )
+        self.trading_currency = None if trading_currency is None else to_str(trading_currency)
+        self.round_lot = None if round_lot is None else to_decimal(round_lot)
+        self.multileg_model = None if multileg_model is None else to_int(multileg_model)
+        self.multileg_price_method = None if multileg_price_method is None else to_int(multileg_price_method)
+        self.price_type = None if price_type is None else to_int(price_type)
+        self.trading_session_rules = (
+            [] if trading_session_rules is EMPTY else to_trading_session_rule_list(trading_session_rules)
+        )
+        self.nested_instr_attrib = (
+            [] if nested_instr_attrib is EMPTY else to_nested_instrument_attribute_list(nested_instr_attrib)
+        )
+        self.strike_rules = [] if strike_rules is EMPTY else to_strike_rule_list(strike_rules)
+        self.unknown = tuple(unknown)
 
 
 def to_market_segment_list(values: Iterable[MarketSegment]) -> list[MarketSegment]:
@@ -1583,17 +2964,28 @@ def to_market_segment_list(values: Iterable[MarketSegment]) -> list[MarketSegmen
     return to_entries(MarketSegment, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Routing(Block):
     """An entry of RoutingGrp: To whom the text is to be passed on.
 
     An entry begins with RoutingType (216). Source: FIX 5.0 SP2.
     """
 
-    routing_type: RoutingType | int = attrs.field(converter=to_routing_type)
+    routing_type: RoutingType | int
     """RoutingType (216). Known values: `RoutingType`. Required."""
-    routing_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    routing_id: str | None = None
     """RoutingID (217). Optional."""
+
+    def __init__(
+        self,
+        *,
+        routing_type: RoutingType | int | str,
+        routing_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.routing_type = to_routing_type(routing_type)
+        self.routing_id = None if routing_id is None else to_str(routing_id)
+        self.unknown = tuple(unknown)
 
 
 def to_routing_list(values: Iterable[Routing]) -> list[Routing]:
@@ -1601,191 +2993,396 @@ def to_routing_list(values: Iterable[Routing]) -> list[Routing]:
     return to_entries(Routing, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RelatedSym(Block):
     """An entry of InstrmtGrp: The instruments that the text is about.
 
     An entry begins with Symbol (55). Source: FIX 5.0 SP2.
     """
 
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55). Optional."""
-    symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol_sfx: str | None = None
     """SymbolSfx (65). Optional."""
-    security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_id: str | None = None
     """SecurityID (48). Optional."""
-    security_id_source: SecurityIDSource | str | None = attrs.field(
-        default=None, converter=optional(to_security_id_source)
-    )
+    security_id_source: SecurityIDSource | str | None = None
     """SecurityIDSource (22). Known values: `SecurityIDSource`. Optional."""
-    security_alt_id: list[SecurityAltID] = attrs.field(factory=list, converter=to_security_alt_id_list)
+    security_alt_id: list[SecurityAltID] = attrs.field(factory=list)
     """NoSecurityAltID (454): Other identifiers of the security. Optional."""
-    product: int | None = attrs.field(default=None, converter=optional(to_int))
+    product: int | None = None
     """Product (460). Optional."""
-    product_complex: str | None = attrs.field(default=None, converter=optional(to_str))
+    product_complex: str | None = None
     """ProductComplex (1227). Optional."""
-    security_group: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_group: str | None = None
     """SecurityGroup (1151). Optional."""
-    cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    cfi_code: str | None = None
     """CFICode (461). Optional."""
-    security_type: SecurityType | str | None = attrs.field(default=None, converter=optional(to_security_type))
+    security_type: SecurityType | str | None = None
     """SecurityType (167). Known values: `SecurityType`. Optional."""
-    security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_sub_type: str | None = None
     """SecuritySubType (762). Optional."""
-    maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_month_year: str | None = None
     """MaturityMonthYear (200). Optional."""
-    maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    maturity_date: date | None = None
     """MaturityDate (541). Optional."""
-    maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_time: str | None = None
     """MaturityTime (1079). Optional."""
-    settle_on_open_flag: str | None = attrs.field(default=None, converter=optional(to_str))
+    settle_on_open_flag: str | None = None
     """SettleOnOpenFlag (966). Optional."""
-    instrmt_assignment_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    instrmt_assignment_method: str | None = None
     """InstrmtAssignmentMethod (1049). Optional."""
-    security_status: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_status: str | None = None
     """SecurityStatus (965). Optional."""
-    coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    coupon_payment_date: date | None = None
     """CouponPaymentDate (224). Optional."""
-    issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    issue_date: date | None = None
     """IssueDate (225). Optional."""
-    repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    repo_collateral_security_type: str | None = None
     """RepoCollateralSecurityType (239). Optional."""
-    repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    repurchase_term: int | None = None
     """RepurchaseTerm (226). Optional."""
-    repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    repurchase_rate: Decimal | None = None
     """RepurchaseRate (227). Optional."""
-    factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    factor: Decimal | None = None
     """Factor (228). Optional."""
-    credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    credit_rating: str | None = None
     """CreditRating (255). Optional."""
-    instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    instr_registry: str | None = None
     """InstrRegistry (543). Optional."""
-    country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    country_of_issue: str | None = None
     """CountryOfIssue (470). Optional."""
-    state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    state_or_province_of_issue: str | None = None
     """StateOrProvinceOfIssue (471). Optional."""
-    locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    locale_of_issue: str | None = None
     """LocaleOfIssue (472). Optional."""
-    redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    redemption_date: date | None = None
     """RedemptionDate (240). Optional."""
-    strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_price: Decimal | None = None
     """StrikePrice (202). Optional."""
-    strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    strike_currency: str | None = None
     """StrikeCurrency (947). Optional."""
-    strike_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_multiplier: Decimal | None = None
     """StrikeMultiplier (967). Optional."""
-    strike_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_value: Decimal | None = None
     """StrikeValue (968). Optional."""
-    opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    opt_attribute: str | None = None
     """OptAttribute (206). Optional."""
-    contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    contract_multiplier: Decimal | None = None
     """ContractMultiplier (231). Optional."""
-    min_price_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment: Decimal | None = None
     """MinPriceIncrement (969). Optional."""
-    min_price_increment_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment_amount: Decimal | None = None
     """MinPriceIncrementAmount (1146). Optional."""
-    unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    unit_of_measure: str | None = None
     """UnitOfMeasure (996). Optional."""
-    unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    unit_of_measure_qty: Decimal | None = None
     """UnitOfMeasureQty (1147). Optional."""
-    price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_unit_of_measure: str | None = None
     """PriceUnitOfMeasure (1191). Optional."""
-    price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_unit_of_measure_qty: Decimal | None = None
     """PriceUnitOfMeasureQty (1192). Optional."""
-    settl_method: SettlMethod | str | None = attrs.field(default=None, converter=optional(to_settl_method))
+    settl_method: SettlMethod | str | None = None
     """SettlMethod (1193). Known values: `SettlMethod`. Optional."""
-    exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    exercise_style: int | None = None
     """ExerciseStyle (1194). Optional."""
-    opt_payout_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    opt_payout_amount: Decimal | None = None
     """OptPayoutAmount (1195). Optional."""
-    price_quote_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_quote_method: str | None = None
     """PriceQuoteMethod (1196). Optional."""
-    valuation_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    valuation_method: str | None = None
     """ValuationMethod (1197). Optional."""
-    list_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    list_method: int | None = None
     """ListMethod (1198). Optional."""
-    cap_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cap_price: Decimal | None = None
     """CapPrice (1199). Optional."""
-    floor_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    floor_price: Decimal | None = None
     """FloorPrice (1200). Optional."""
-    put_or_call: PutOrCall | int | None = attrs.field(default=None, converter=optional(to_put_or_call))
+    put_or_call: PutOrCall | int | None = None
     """PutOrCall (201). Known values: `PutOrCall`. Optional."""
-    flexible_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flexible_indicator: bool | None = None
     """FlexibleIndicator (1244). Optional."""
-    flex_product_eligibility_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flex_product_eligibility_indicator: bool | None = None
     """FlexProductEligibilityIndicator (1242). Optional."""
-    time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    time_unit: str | None = None
     """TimeUnit (997). Optional."""
-    coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    coupon_rate: Decimal | None = None
     """CouponRate (223). Optional."""
-    security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_exchange: str | None = None
     """SecurityExchange (207). Optional."""
-    position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    position_limit: int | None = None
     """PositionLimit (970). Optional."""
-    nt_position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    nt_position_limit: int | None = None
     """NTPositionLimit (971). Optional."""
-    issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    issuer: str | None = None
     """Issuer (106). Optional."""
-    encoded_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_issuer: bytes | None = None
     """EncodedIssuer (349). Optional."""
-    security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_desc: str | None = None
     """SecurityDesc (107). Optional."""
-    encoded_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_security_desc: bytes | None = None
     """EncodedSecurityDesc (351). Optional."""
-    security_xml: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    security_xml: bytes | None = None
     """SecurityXML (1185). Optional."""
-    security_xml_schema: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_xml_schema: str | None = None
     """SecurityXMLSchema (1186). Optional."""
-    pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    pool: str | None = None
     """Pool (691). Optional."""
-    contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    contract_settl_month: str | None = None
     """ContractSettlMonth (667). Optional."""
-    cp_program: int | None = attrs.field(default=None, converter=optional(to_int))
+    cp_program: int | None = None
     """CPProgram (875). Optional."""
-    cp_reg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    cp_reg_type: str | None = None
     """CPRegType (876). Optional."""
-    events: list[InstrumentEvent] = attrs.field(factory=list, converter=to_instrument_event_list)
+    events: list[InstrumentEvent] = attrs.field(factory=list)
     """NoEvents (864): Events in the life of the instrument. Optional."""
-    dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    dated_date: date | None = None
     """DatedDate (873). Optional."""
-    interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    interest_accrual_date: date | None = None
     """InterestAccrualDate (874). Optional."""
-    instrument_parties: list[InstrumentParty] = attrs.field(factory=list, converter=to_instrument_party_list)
+    instrument_parties: list[InstrumentParty] = attrs.field(factory=list)
     """NoInstrumentParties (1018): The parties to the instrument itself, such as its issuer. Optional."""
-    contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    contract_multiplier_unit: int | None = None
     """ContractMultiplierUnit (1435). Optional."""
-    flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    flow_schedule_type: int | None = None
     """FlowScheduleType (1439). Optional."""
-    restructuring_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    restructuring_type: str | None = None
     """RestructuringType (1449). Optional."""
-    seniority: str | None = attrs.field(default=None, converter=optional(to_str))
+    seniority: str | None = None
     """Seniority (1450). Optional."""
-    notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    notional_percentage_outstanding: Decimal | None = None
     """NotionalPercentageOutstanding (1451). Optional."""
-    original_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    original_notional_percentage_outstanding: Decimal | None = None
     """OriginalNotionalPercentageOutstanding (1452). Optional."""
-    attachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    attachment_point: Decimal | None = None
     """AttachmentPoint (1457). Optional."""
-    detachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    detachment_point: Decimal | None = None
     """DetachmentPoint (1458). Optional."""
-    strike_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_determination_method: int | None = None
     """StrikePriceDeterminationMethod (1478). Optional."""
-    strike_price_boundary_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_boundary_method: int | None = None
     """StrikePriceBoundaryMethod (1479). Optional."""
-    strike_price_boundary_precision: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    strike_price_boundary_precision: Decimal | None = None
     """StrikePriceBoundaryPrecision (1480). Optional."""
-    underlying_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_price_determination_method: int | None = None
     """UnderlyingPriceDeterminationMethod (1481). Optional."""
-    opt_payout_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    opt_payout_type: int | None = None
     """OptPayoutType (1482). Optional."""
-    complex_events: list[ComplexEvent] = attrs.field(factory=list, converter=to_complex_event_list)
+    complex_events: list[ComplexEvent] = attrs.field(factory=list)
     """NoComplexEvents (1483): Events that change what a complex option pays. Optional."""
+
+    def __init__(
+        self,
+        *,
+        symbol: str | None = None,
+        symbol_sfx: str | None = None,
+        security_id: str | None = None,
+        security_id_source: SecurityIDSource | str | None = None,
+        security_alt_id: Iterable[SecurityAltID] = (),
+        product: int | str | None = None,
+        product_complex: str | None = None,
+        security_group: str | None = None,
+        cfi_code: str | None = None,
+        security_type: SecurityType | str | None = None,
+        security_sub_type: str | None = None,
+        maturity_month_year: str | None = None,
+        maturity_date: date | None = None,
+        maturity_time: str | None = None,
+        settle_on_open_flag: str | None = None,
+        instrmt_assignment_method: str | None = None,
+        security_status: str | None = None,
+        coupon_payment_date: date | None = None,
+        issue_date: date | None = None,
+        repo_collateral_security_type: str | None = None,
+        repurchase_term: int | str | None = None,
+        repurchase_rate: Decimal | int | str | None = None,
+        factor: Decimal | int | str | None = None,
+        credit_rating: str | None = None,
+        instr_registry: str | None = None,
+        country_of_issue: str | None = None,
+        state_or_province_of_issue: str | None = None,
+        locale_of_issue: str | None = None,
+        redemption_date: date | None = None,
+        strike_price: Decimal | int | str | None = None,
+        strike_currency: str | None = None,
+        strike_multiplier: Decimal | int | str | None = None,
+        strike_value: Decimal | int | str | None = None,
+        opt_attribute: str | None = None,
+        contract_multiplier: Decimal | int | str | None = None,
+        min_price_increment: Decimal | int | str | None = None,
+        min_price_increment_amount: Decimal | int | str | None = None,
+        unit_of_measure: str | None = None,
+        unit_of_measure_qty: Decimal | int | str | None = None,
+        price_unit_of_measure: str | None = None,
+        price_unit_of_measure_qty: Decimal | int | str | None = None,
+        settl_method: SettlMethod | str | None = None,
+        exercise_style: int | str | None = None,
+        opt_payout_amount: Decimal | int | str | None = None,
+        price_quote_method: str | None = None,
+        valuation_method: str | None = None,
+        list_method: int | str | None = None,
+        cap_price: Decimal | int | str | None = None,
+        floor_price: Decimal | int | str | None = None,
+        put_or_call: PutOrCall | int | str | None = None,
+        flexible_indicator: bool | None = None,
+        flex_product_eligibility_indicator: bool | None = None,
+        time_unit: str | None = None,
+        coupon_rate: Decimal | int | str | None = None,
+        security_exchange: str | None = None,
+        position_limit: int | str | None = None,
+        nt_position_limit: int | str | None = None,
+        issuer: str | None = None,
+        encoded_issuer: bytes | str | None = None,
+        security_desc: str | None = None,
+        encoded_security_desc: bytes | str | None = None,
+        security_xml: bytes | str | None = None,
+        security_xml_schema: str | None = None,
+        pool: str | None = None,
+        contract_settl_month: str | None = None,
+        cp_program: int | str | None = None,
+        cp_reg_type: str | None = None,
+        events: Iterable[InstrumentEvent] = (),
+        dated_date: date | None = None,
+        interest_accrual_date: date | None = None,
+        instrument_parties: Iterable[InstrumentParty] = (),
+        contract_multiplier_unit: int | str | None = None,
+        flow_schedule_type: int | str | None = None,
+        restructuring_type: str | None = None,
+        seniority: str | None = None,
+        notional_percentage_outstanding: Decimal | int | str | None = None,
+        original_notional_percentage_outstanding: Decimal | int | str | None = None,
+        attachment_point: Decimal | int | str | None = None,
+        detachment_point: Decimal | int | str | None = None,
+        strike_price_determination_method: int | str | None = None,
+        strike_price_boundary_method: int | str | None = None,
+        strike_price_boundary_precision: Decimal | int | str | None = None,
+        underlying_price_determination_method: int | str | None = None,
+        opt_payout_type: int | str | None = None,
+        complex_events: Iterable[ComplexEvent] = (),
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+        self.security_id = None if security_id is None else to_str(security_id)
+        self.security_id_source = (
+            None if security_id_source is None else to_security_id_source(security_id_source)
+        )
+        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+        self.product = None if product is None else to_int(product)
+        self.product_complex = None if product_complex is None else to_str(product_complex)
+        self.security_group = None if security_group is None else to_str(security_group)
+        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+        self.security_type = None if security_type is None else to_security_type(security_type)
+        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+        self.instrmt_assignment_method = (
+            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+        )
+        self.security_status = None if security_status is None else to_str(security_status)
+        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+        self.issue_date = None if issue_date is None else to_date(issue_date)
+        self.repo_collateral_security_type = (
+            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+        )
+        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+        self.factor = None if factor is None else to_decimal(factor)
+        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+        self.state_or_province_of_issue = (
+            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+        )
+        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+        self.strike_price = None if strike_price is None else to_decimal(strike_price)
+        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+        self.strike_value = None if strike_value is None else to_decimal(strike_value)
+        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
+        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
+        self.min_price_increment_amount = (
+            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+        )
+        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+        self.price_unit_of_measure_qty = (
+            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+        )
+        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+        self.list_method = None if list_method is None else to_int(list_method)
+        self.cap_price = None if cap_price is None else to_decimal(cap_price)
+        self.floor_price = None if floor_price is None else to_decimal(floor_price)
+        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+        self.flex_product_eligibility_indicator = (
+            None
+            if flex_product_eligibility_indicator is None
+            else to_bool(flex_product_eligibility_indicator)
+        )
+        self.time_unit = None if time_unit is None else to_str(time_unit)
+        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+        self.position_limit = None if position_limit is None else to_int(position_limit)
+        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+        self.issuer = None if issuer is None else to_str(issuer)
+        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+        self.security_desc = None if security_desc is None else to_str(security_desc)
+        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
+        self.security_xml = None if security_xml is None else to_data(security_xml)
+        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+        self.pool = None if pool is None else to_str(pool)
+        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+        self.cp_program = None if cp_program is None else to_int(cp_program)
+        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+        self.events = [] if events is EMPTY else to_instrument_event_list(events)
+        self.dated_date = None if dated_date is None else to_date(dated_date)
+        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
+        self.instrument_parties = (
+            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+        )
+        self.contract_multiplier_unit = (
+            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+        )
+        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+        self.seniority = None if seniority is None else to_str(seniority)
+        self.notional_percentage_outstanding = (
+            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
+        )
+        self.original_notional_percentage_outstanding = (
+            None
+            if original_notional_percentage_outstanding is None
+            else to_decimal(original_notional_percentage_outstanding)
+        )
+        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+        self.strike_price_determination_method = (
+            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
+        )
+        self.strike_price_boundary_method = (
+            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+        )
+        self.strike_price_boundary_precision = (
+            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
+        )
+        self.underlying_price_determination_method = (
+            None
+            if underlying_price_determination_method is None
+            else to_int(underlying_price_determination_method)
+        )
+        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+        self.unknown = tuple(unknown)
 
 
 def to_related_sym_list(values: Iterable[RelatedSym]) -> list[RelatedSym]:
@@ -1793,17 +3390,28 @@ def to_related_sym_list(values: Iterable[RelatedSym]) -> list[RelatedSym]:
     return to_entries(RelatedSym, values)
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class LineOfText(Block):
     """An entry of LinesOfTextGrp: The text, line by line.
 
     An entry begins with Text (58). Source: FIX 5.0 SP2.
     """
 
-    text: str = attrs.field(converter=to_str)
+    text: str
     """Text (58): An explanation for people. Required."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
+
+    def __init__(
+        self,
+        *,
+        text: str,
+        encoded_text: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        self.text = to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.unknown = tuple(unknown)
 
 
 def to_line_of_text_list(values: Iterable[LineOfText]) -> list[LineOfText]:

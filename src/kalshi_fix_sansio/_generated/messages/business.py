@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     BusinessRejectReason,
     to_business_reject_reason,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_int,
     to_seqnum,
@@ -20,7 +22,7 @@ from kalshi_fix_sansio.scalars import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class BusinessMessageReject(FixMessage):
     """BusinessMessageReject (j): Refuses a message that is sound FIX but cannot be served: a rate limit, a
     listener that sends orders, an unknown order group.
@@ -31,18 +33,45 @@ class BusinessMessageReject(FixMessage):
     MSG_TYPE: ClassVar[str] = "j"
     NAME: ClassVar[str] = "BusinessMessageReject"
 
-    ref_seq_num: int = attrs.field(converter=to_seqnum)
+    ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
-    ref_msg_type: str = attrs.field(converter=to_str)
+    ref_msg_type: str
     """RefMsgType (372): MsgType of the message that this one answers. Required."""
-    ref_tag_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    ref_tag_id: int | None = None
     """RefTagID (371): The tag that caused the refusal. Optional."""
-    business_reject_ref_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    business_reject_ref_id: str | None = None
     """BusinessRejectRefID (379): Business id, such as ClOrdID, of the message that is refused. Optional."""
-    business_reject_reason: BusinessRejectReason | int = attrs.field(converter=to_business_reject_reason)
+    business_reject_reason: BusinessRejectReason | int
     """BusinessRejectReason (380): Why the message is refused.
 
     Known values: `BusinessRejectReason`. Required.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
+
+    def __init__(
+        self,
+        *,
+        ref_seq_num: int | str,
+        ref_msg_type: str,
+        ref_tag_id: int | str | None = None,
+        business_reject_ref_id: str | None = None,
+        business_reject_reason: BusinessRejectReason | int | str,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.ref_seq_num = to_seqnum(ref_seq_num)
+        self.ref_msg_type = to_str(ref_msg_type)
+        self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
+        self.business_reject_ref_id = (
+            None if business_reject_ref_id is None else to_str(business_reject_ref_id)
+        )
+        self.business_reject_reason = to_business_reject_reason(business_reject_reason)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     EventResendRejectReason,
     to_event_resend_reject_reason,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_int,
     to_seqnum,
@@ -20,7 +22,7 @@ from kalshi_fix_sansio.scalars import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class EventResendRequest(FixMessage):
     """EventResendRequest (U1): Asks for the execution reports of a range of the last three hours, on one
     shard.
@@ -31,17 +33,34 @@ class EventResendRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "U1"
     NAME: ClassVar[str] = "EventResendRequest"
 
-    begin_exec_id: str = attrs.field(converter=to_str)
+    begin_exec_id: str
     """BeginExecID (21001): ExecID of the first report asked for. Required."""
-    end_exec_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    end_exec_id: str | None = None
     """EndExecID (21002): ExecID of the last report asked for, on the same shard as the first; absent means
     the latest.
 
     Optional.
     """
 
+    def __init__(
+        self,
+        *,
+        begin_exec_id: str,
+        end_exec_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.begin_exec_id = to_str(begin_exec_id)
+        self.end_exec_id = None if end_exec_id is None else to_str(end_exec_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class EventResendComplete(FixMessage):
     """EventResendComplete (U2): Follows the last of the reports asked for.
 
@@ -51,16 +70,33 @@ class EventResendComplete(FixMessage):
     MSG_TYPE: ClassVar[str] = "U2"
     NAME: ClassVar[str] = "EventResendComplete"
 
-    ref_seq_num: int = attrs.field(converter=to_seqnum)
+    ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
-    resend_event_count: int = attrs.field(converter=to_int)
+    resend_event_count: int
     """ResendEventCount (21003): How many reports were sent.
 
     In reports. Required. Changed in 1.0.17 (2025-11-30): Before, the tag was SkipPendingExecReports in Logon.
     """
 
+    def __init__(
+        self,
+        *,
+        ref_seq_num: int | str,
+        resend_event_count: int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.ref_seq_num = to_seqnum(ref_seq_num)
+        self.resend_event_count = to_int(resend_event_count)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class EventResendReject(FixMessage):
     """EventResendReject (U3): Refuses to send past reports.
 
@@ -70,12 +106,27 @@ class EventResendReject(FixMessage):
     MSG_TYPE: ClassVar[str] = "U3"
     NAME: ClassVar[str] = "EventResendReject"
 
-    ref_seq_num: int = attrs.field(converter=to_seqnum)
+    ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
-    event_resend_reject_reason: EventResendRejectReason | int = attrs.field(
-        converter=to_event_resend_reject_reason
-    )
+    event_resend_reject_reason: EventResendRejectReason | int
     """EventResendRejectReason (21004): Why the reports are not sent.
 
     Known values: `EventResendRejectReason`. Required.
     """
+
+    def __init__(
+        self,
+        *,
+        ref_seq_num: int | str,
+        event_resend_reject_reason: EventResendRejectReason | int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.ref_seq_num = to_seqnum(ref_seq_num)
+        self.event_resend_reject_reason = to_event_resend_reject_reason(event_resend_reject_reason)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

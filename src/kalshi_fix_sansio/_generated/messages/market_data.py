@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     MDReqRejReason,
     SecurityTradingStatus,
@@ -25,12 +25,15 @@ from kalshi_fix_sansio._generated.groups import (
     to_md_inc_entry_list,
     to_md_req_symbol_list,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataRequest(FixMessage):
     """MarketDataRequest (V): Asks for books once, subscribes to them, or ends subscriptions.
 
@@ -40,22 +43,37 @@ class MarketDataRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "V"
     NAME: ClassVar[str] = "MarketDataRequest"
 
-    subscription_request_type: SubscriptionRequestType | str = attrs.field(
-        converter=to_subscription_request_type
-    )
+    subscription_request_type: SubscriptionRequestType | str
     """SubscriptionRequestType (263): Whether to send once, to go on sending, or to stop.
 
     Known values: `SubscriptionRequestType`. Required.
     """
-    related_sym: list[MDReqSymbol] = attrs.field(factory=list, converter=to_md_req_symbol_list)
+    related_sym: list[MDReqSymbol] = attrs.field(factory=list)
     """NoRelatedSym (146): Markets to ask for, or whose subscriptions end; none with DisablePrevious ends them
     all.
 
     Required when SubscriptionRequestType is SNAPSHOT or SNAPSHOT_PLUS_UPDATES.
     """
 
+    def __init__(
+        self,
+        *,
+        subscription_request_type: SubscriptionRequestType | str,
+        related_sym: Iterable[MDReqSymbol] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.subscription_request_type = to_subscription_request_type(subscription_request_type)
+        self.related_sym = [] if related_sym is EMPTY else to_md_req_symbol_list(related_sym)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataSnapshotFullRefresh(FixMessage):
     """MarketDataSnapshotFullRefresh (W): The whole book of a market: answers a request, and opens a
     subscription. An unknown market has an empty one.
@@ -66,13 +84,30 @@ class MarketDataSnapshotFullRefresh(FixMessage):
     MSG_TYPE: ClassVar[str] = "W"
     NAME: ClassVar[str] = "MarketDataSnapshotFullRefresh"
 
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
-    md_entries: list[MDFullEntry] = attrs.field(factory=list, converter=to_md_full_entry_list)
+    md_entries: list[MDFullEntry] = attrs.field(factory=list)
     """NoMDEntries (268): Levels of the book; none when the book is empty or the market unknown. Required."""
 
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        md_entries: Iterable[MDFullEntry] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.symbol = to_str(symbol)
+        self.md_entries = [] if md_entries is EMPTY else to_md_full_entry_list(md_entries)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataIncrementalRefresh(FixMessage):
     """MarketDataIncrementalRefresh (X): Changes of books and trades, of one market or several.
 
@@ -82,11 +117,26 @@ class MarketDataIncrementalRefresh(FixMessage):
     MSG_TYPE: ClassVar[str] = "X"
     NAME: ClassVar[str] = "MarketDataIncrementalRefresh"
 
-    md_entries: list[MDIncEntry] = attrs.field(factory=list, converter=to_md_inc_entry_list)
+    md_entries: list[MDIncEntry] = attrs.field(factory=list)
     """NoMDEntries (268): Changes of levels, and trades. Required."""
 
+    def __init__(
+        self,
+        *,
+        md_entries: Iterable[MDIncEntry] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.md_entries = [] if md_entries is EMPTY else to_md_inc_entry_list(md_entries)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataRequestReject(FixMessage):
     """MarketDataRequestReject (Y): Refuses a market data request.
 
@@ -96,15 +146,32 @@ class MarketDataRequestReject(FixMessage):
     MSG_TYPE: ClassVar[str] = "Y"
     NAME: ClassVar[str] = "MarketDataRequestReject"
 
-    md_req_rej_reason: MDReqRejReason | str | None = attrs.field(
-        default=None, converter=optional(to_md_req_rej_reason)
-    )
+    md_req_rej_reason: MDReqRejReason | str | None = None
     """MDReqRejReason (281): Why the request is refused. Known values: `MDReqRejReason`. Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
 
+    def __init__(
+        self,
+        *,
+        md_req_rej_reason: MDReqRejReason | str | None = None,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.md_req_rej_reason = (
+            None if md_req_rej_reason is None else to_md_req_rej_reason(md_req_rej_reason)
+        )
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SecurityStatusRequest(FixMessage):
     """SecurityStatusRequest (e): Subscribes to the trading status of one market, or ends the subscription.
 
@@ -114,18 +181,33 @@ class SecurityStatusRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "e"
     NAME: ClassVar[str] = "SecurityStatusRequest"
 
-    subscription_request_type: SubscriptionRequestType | str = attrs.field(
-        converter=to_subscription_request_type
-    )
+    subscription_request_type: SubscriptionRequestType | str
     """SubscriptionRequestType (263): SnapshotPlusUpdates to subscribe, DisablePrevious to stop.
 
     Known values: `SubscriptionRequestType`. Required.
     """
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
 
+    def __init__(
+        self,
+        *,
+        subscription_request_type: SubscriptionRequestType | str,
+        symbol: str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.subscription_request_type = to_subscription_request_type(subscription_request_type)
+        self.symbol = to_str(symbol)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SecurityStatus(FixMessage):
     """SecurityStatus (f): A change of a market's trading status. The first status is not sent, nor are
     scheduled opens and closes.
@@ -136,10 +218,27 @@ class SecurityStatus(FixMessage):
     MSG_TYPE: ClassVar[str] = "f"
     NAME: ClassVar[str] = "SecurityStatus"
 
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
-    security_trading_status: SecurityTradingStatus | int = attrs.field(converter=to_security_trading_status)
+    security_trading_status: SecurityTradingStatus | int
     """SecurityTradingStatus (326): What became of trading in the market.
 
     Known values: `SecurityTradingStatus`. Required. Since 1.0.29 (2026-05-29).
     """
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        security_trading_status: SecurityTradingStatus | int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.symbol = to_str(symbol)
+        self.security_trading_status = to_security_trading_status(security_trading_status)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     datetime,
 )
@@ -11,9 +12,8 @@ from decimal import Decimal
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     CxlRejReason,
     CxlRejResponseTo,
@@ -48,6 +48,8 @@ from kalshi_fix_sansio._generated.groups import (
     to_misc_fee_list,
     to_party_list,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_datetime,
@@ -55,9 +57,10 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NewOrderSingle(FixMessage):
     """NewOrderSingle (D): Places an order; on prediction it can accept a quote of an RFQ instead.
 
@@ -68,81 +71,134 @@ class NewOrderSingle(FixMessage):
     MSG_TYPE: ClassVar[str] = "D"
     NAME: ClassVar[str] = "NewOrderSingle"
 
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): The client's own id of the order, a UUID as a rule; no open order may have it.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    exec_inst: ExecInst | str | None = attrs.field(default=None, converter=optional(to_exec_inst))
+    exec_inst: ExecInst | str | None = None
     """ExecInst (18): How the order is to be worked.
 
     Known values: `ExecInst`. Optional. Since 1.0.11 (2025-06-12).
     """
-    order_qty: Decimal = attrs.field(converter=to_decimal)
+    order_qty: Decimal
     """OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on margin.
 
     In contracts. Required.
     """
-    ord_type: OrdType | str = attrs.field(converter=to_ord_type)
+    ord_type: OrdType | str
     """OrdType (40): Kind of order. Known values: `OrdType`. Required."""
-    price: Decimal = attrs.field(converter=to_decimal)
+    price: Decimal
     """Price (44): Limit price of one contract. In dollars or cents. Required."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54): Side of the market; on prediction always seen from the YES contract.
 
     Known values: `Side`. Required.
     """
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
-    time_in_force: TimeInForce | str | None = attrs.field(default=None, converter=optional(to_time_in_force))
+    time_in_force: TimeInForce | str | None = None
     """TimeInForce (59): How long the order stays in force. Known values: `TimeInForce`. Optional."""
-    expire_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    expire_time: datetime | None = None
     """ExpireTime (126): When the order expires. Required when TimeInForce is GOOD_TILL_DATE."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
-    secondary_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    secondary_cl_ord_id: str | None = None
     """SecondaryClOrdID (526): Id of the order group that the order joins. Optional."""
-    order_group_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_group_id: str | None = None
     """OrderGroupID (20130): Id of an order group; SecondaryClOrdID is what makes the order join one.
 
     Optional. Since 1.0.13 (2025-08-15).
     """
-    self_trade_prevention_type: SelfTradePreventionType | int | None = attrs.field(
-        default=None, converter=optional(to_self_trade_prevention_type)
-    )
+    self_trade_prevention_type: SelfTradePreventionType | int | None = None
     """SelfTradePreventionType (2964): What happens when the order meets another of the same owner.
 
     Known values: `SelfTradePreventionType`. Optional. Absent means TakerAtCross.
     """
-    cancel_order_on_pause: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    cancel_order_on_pause: bool | None = None
     """CancelOrderOnPause (21006): Y cancels the order when trading or the exchange pauses, N leaves it in the
     book.
 
     Optional. Absent means N.
     """
-    ex_destination: int | None = attrs.field(default=None, converter=optional(to_int))
+    ex_destination: int | None = None
     """ExDestination (100): Index of the exchange shard; absent or -1 leaves it to the symbol.
 
     Not allowed on margin. Optional elsewhere.
     """
-    quote_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    quote_id: str | None = None
     """QuoteID (117): The quote that this order accepts. Not allowed on margin. Optional elsewhere."""
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional elsewhere."""
-    max_execution_cost: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_execution_cost: Decimal | None = None
     """MaxExecutionCost (21009): The most that the order may cost; an order that cannot fill within it is
     cancelled.
 
     In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.16 (2025-11-30).
     """
 
+    def __init__(
+        self,
+        *,
+        cl_ord_id: str,
+        exec_inst: ExecInst | str | None = None,
+        order_qty: Decimal | int | str,
+        ord_type: OrdType | str,
+        price: Decimal | int | str,
+        side: Side | str,
+        symbol: str,
+        time_in_force: TimeInForce | str | None = None,
+        expire_time: datetime | None = None,
+        party_ids: Iterable[Party] = (),
+        alloc_account: int | str | None = None,
+        secondary_cl_ord_id: str | None = None,
+        order_group_id: str | None = None,
+        self_trade_prevention_type: SelfTradePreventionType | int | str | None = None,
+        cancel_order_on_pause: bool | None = None,
+        ex_destination: int | str | None = None,
+        quote_id: str | None = None,
+        rfq_id: str | None = None,
+        max_execution_cost: Decimal | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.exec_inst = None if exec_inst is None else to_exec_inst(exec_inst)
+        self.order_qty = to_decimal(order_qty)
+        self.ord_type = to_ord_type(ord_type)
+        self.price = to_decimal(price)
+        self.side = to_side(side)
+        self.symbol = to_str(symbol)
+        self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
+        self.expire_time = None if expire_time is None else to_datetime(expire_time)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.secondary_cl_ord_id = None if secondary_cl_ord_id is None else to_str(secondary_cl_ord_id)
+        self.order_group_id = None if order_group_id is None else to_str(order_group_id)
+        self.self_trade_prevention_type = (
+            None
+            if self_trade_prevention_type is None
+            else to_self_trade_prevention_type(self_trade_prevention_type)
+        )
+        self.cancel_order_on_pause = None if cancel_order_on_pause is None else to_bool(cancel_order_on_pause)
+        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+        self.quote_id = None if quote_id is None else to_str(quote_id)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.max_execution_cost = None if max_execution_cost is None else to_decimal(max_execution_cost)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
     """OrderCancelReplaceRequest (G): Changes price or quantity of an open order. More quantity loses the
     place in the queue.
@@ -154,43 +210,78 @@ class OrderCancelReplaceRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "G"
     NAME: ClassVar[str] = "OrderCancelReplaceRequest"
 
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): The client's own id of this request; the order has it from then on.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    order_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_id: str | None = None
     """OrderID (37): The exchange's id of the order. Optional."""
-    orig_cl_ord_id: str = attrs.field(converter=to_str)
+    orig_cl_ord_id: str
     """OrigClOrdID (41): ClOrdID of the order to change. Required."""
-    order_qty: Decimal = attrs.field(converter=to_decimal)
+    order_qty: Decimal
     """OrderQty (38): The new total: as much as is filled cancels the order, less is refused.
 
     In contracts. Required.
     """
-    ord_type: OrdType | str = attrs.field(converter=to_ord_type)
+    ord_type: OrdType | str
     """OrdType (40): Kind of order. Known values: `OrdType`. Required."""
-    price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price: Decimal | None = None
     """Price (44): The new price; absent leaves it. In dollars or cents. Optional."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54): As in the order. Known values: `Side`. Required."""
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): As in the order. Required."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
-    ex_destination: int | None = attrs.field(default=None, converter=optional(to_int))
+    ex_destination: int | None = None
     """ExDestination (100): Index of the exchange shard; absent or -1 leaves it to the symbol.
 
     Not allowed on margin. Optional elsewhere.
     """
 
+    def __init__(
+        self,
+        *,
+        cl_ord_id: str,
+        order_id: str | None = None,
+        orig_cl_ord_id: str,
+        order_qty: Decimal | int | str,
+        ord_type: OrdType | str,
+        price: Decimal | int | str | None = None,
+        side: Side | str,
+        symbol: str,
+        party_ids: Iterable[Party] = (),
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.order_id = None if order_id is None else to_str(order_id)
+        self.orig_cl_ord_id = to_str(orig_cl_ord_id)
+        self.order_qty = to_decimal(order_qty)
+        self.ord_type = to_ord_type(ord_type)
+        self.price = None if price is None else to_decimal(price)
+        self.side = to_side(side)
+        self.symbol = to_str(symbol)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelRequest(FixMessage):
     """OrderCancelRequest (F): Cancels what is left of an open order.
 
@@ -201,34 +292,63 @@ class OrderCancelRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "F"
     NAME: ClassVar[str] = "OrderCancelRequest"
 
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): The client's own id of this request.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    order_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_id: str | None = None
     """OrderID (37): The exchange's id of the order. Optional."""
-    orig_cl_ord_id: str = attrs.field(converter=to_str)
+    orig_cl_ord_id: str
     """OrigClOrdID (41): ClOrdID of the order to cancel. Required."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54): As in the order. Known values: `Side`. Required."""
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): As in the order. Required."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
-    ex_destination: int | None = attrs.field(default=None, converter=optional(to_int))
+    ex_destination: int | None = None
     """ExDestination (100): Index of the exchange shard; absent or -1 leaves it to the symbol.
 
     Not allowed on margin. Optional elsewhere.
     """
 
+    def __init__(
+        self,
+        *,
+        cl_ord_id: str,
+        order_id: str | None = None,
+        orig_cl_ord_id: str,
+        side: Side | str,
+        symbol: str,
+        party_ids: Iterable[Party] = (),
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.order_id = None if order_id is None else to_str(order_id)
+        self.orig_cl_ord_id = to_str(orig_cl_ord_id)
+        self.side = to_side(side)
+        self.symbol = to_str(symbol)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderMassCancelRequest(FixMessage):
     """OrderMassCancelRequest (q): Cancels all orders of the session; at most one a second.
 
@@ -238,19 +358,36 @@ class OrderMassCancelRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "q"
     NAME: ClassVar[str] = "OrderMassCancelRequest"
 
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): The client's own id of this request.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    mass_cancel_request_type: MassCancelRequestType | str = attrs.field(converter=to_mass_cancel_request_type)
+    mass_cancel_request_type: MassCancelRequestType | str
     """MassCancelRequestType (530): Which orders to cancel.
 
     Known values: `MassCancelRequestType`. Required.
     """
 
+    def __init__(
+        self,
+        *,
+        cl_ord_id: str,
+        mass_cancel_request_type: MassCancelRequestType | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.mass_cancel_request_type = to_mass_cancel_request_type(mass_cancel_request_type)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ExecutionReport(FixMessage):
     """ExecutionReport (8): Says what became of an order: on the session that sent it, on listeners, and again
     on drop copy.
@@ -265,122 +402,203 @@ class ExecutionReport(FixMessage):
     MSG_TYPE: ClassVar[str] = "8"
     NAME: ClassVar[str] = "ExecutionReport"
 
-    order_id: str = attrs.field(converter=to_str)
+    order_id: str
     """OrderID (37): The exchange's id of the order. Required."""
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): ClOrdID of the last request that changed the order.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    orig_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    orig_cl_ord_id: str | None = None
     """OrigClOrdID (41): The ClOrdID before that, where the order was replaced or cancelled. Optional."""
-    exec_id: str = attrs.field(converter=to_str)
+    exec_id: str
     """ExecID (17): Id of the report, `clock;event` or `clock;event;shard`, in sequence on its shard; `-1;-1`
     on pending reports.
 
     Required.
     """
-    exec_type: ExecType | str = attrs.field(converter=to_exec_type)
+    exec_type: ExecType | str
     """ExecType (150): What happened. Known values: `ExecType`. Required."""
-    ord_status: OrdStatus | str = attrs.field(converter=to_ord_status)
+    ord_status: OrdStatus | str
     """OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54): Side of the market; on prediction always seen from the YES contract.
 
     Known values: `Side`. Required.
     """
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
-    order_qty: Decimal = attrs.field(converter=to_decimal)
+    order_qty: Decimal
     """OrderQty (38): CumQty and LeavesQty together; the quantity first ordered where PreserveOriginalOrderQty
     is Y.
 
     In contracts. Required.
     """
-    leaves_qty: Decimal = attrs.field(converter=to_decimal)
+    leaves_qty: Decimal
     """LeavesQty (151): Quantity still open. In contracts. Required."""
-    cum_qty: Decimal = attrs.field(converter=to_decimal)
+    cum_qty: Decimal
     """CumQty (14): Quantity filled so far. In contracts. Required."""
-    avg_px: Decimal = attrs.field(converter=to_decimal)
+    avg_px: Decimal
     """AvgPx (6): Average price of the fills so far. In dollars or cents. Required."""
-    price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price: Decimal | None = None
     """Price (44): Limit price of one contract. In dollars or cents. Optional."""
-    last_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_px: Decimal | None = None
     """LastPx (31): Price of this fill. In dollars or cents. Required when ExecType is TRADE."""
-    last_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_qty: Decimal | None = None
     """LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE."""
-    last_mkt: str | None = attrs.field(default=None, converter=optional(to_str))
+    last_mkt: str | None = None
     """LastMkt (30): Index of the exchange shard that made the report. Optional."""
-    transact_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    transact_time: datetime | None = None
     """TransactTime (60): When it happened. Required on margin. Optional elsewhere."""
-    expire_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    expire_time: datetime | None = None
     """ExpireTime (126): When the order expires; the end of the day in New York for a day order. Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Reason, such as INSUFFICIENT_BALANCE; more values are to be expected. Optional."""
-    ord_rej_reason: OrdRejReason | int | None = attrs.field(
-        default=None, converter=optional(to_ord_rej_reason)
-    )
+    ord_rej_reason: OrdRejReason | int | None = None
     """OrdRejReason (103): Why the order was rejected; Text says more.
 
     Known values: `OrdRejReason`. Required when ExecType is REJECTED.
     """
-    exec_restatement_reason: int | None = attrs.field(default=None, converter=optional(to_int))
+    exec_restatement_reason: int | None = None
     """ExecRestatementReason (378): Why the exchange changed the order by itself. Optional."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): Repeats the party of the order. Exactly 1 entry. Optional."""
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): The order's subaccount, where it has one. From 0 to 63. Optional."""
-    long_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    long_qty: Decimal | None = None
     """LongQty (704): Long position after the trade, YES contracts on prediction; on Trade alone.
 
     In contracts. Optional.
     """
-    short_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    short_qty: Decimal | None = None
     """ShortQty (705): Short position after the trade, NO contracts on prediction; on Trade alone.
 
     In contracts. Optional.
     """
-    trd_match_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trd_match_id: str | None = None
     """TrdMatchID (880): Id of the trade; on Trade alone. Optional."""
-    aggressor_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    aggressor_indicator: bool | None = None
     """AggressorIndicator (1057): Y when this order took liquidity, N when it rested; on Trade alone.
 
     Optional.
     """
-    misc_fees: list[MiscFee] = attrs.field(factory=list, converter=to_misc_fee_list)
+    misc_fees: list[MiscFee] = attrs.field(factory=list)
     """NoMiscFees (136): Fees of the trade; on Trade alone. Optional."""
-    collateral_amount_changes: list[CollateralAmountChange] = attrs.field(
-        factory=list, converter=to_collateral_amount_change_list
-    )
+    collateral_amount_changes: list[CollateralAmountChange] = attrs.field(factory=list)
     """NoCollateralAmountChanges (1703): What the event changed in the account's money. Optional."""
-    single_market_collateral_return: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    single_market_collateral_return: Decimal | None = None
     """SingleMarketCollateralReturn (21030): Collateral freed because the position in this market shrank; a
     part of the Balance change, not added to it. On Trade alone, where SplitCollateralReturn is Y and it is
     not zero.
 
     In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
     """
-    ranged_market_collateral_return: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    ranged_market_collateral_return: Decimal | None = None
     """RangedMarketCollateralReturn (21031): Collateral freed because positions of a group of markets offset
     each other; a part of the Balance change, not added to it. On Trade alone, where SplitCollateralReturn is
     Y and it is not zero.
 
     In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
     """
-    self_trade_prevention_type: SelfTradePreventionType | int | None = attrs.field(
-        default=None, converter=optional(to_self_trade_prevention_type)
-    )
+    self_trade_prevention_type: SelfTradePreventionType | int | None = None
     """SelfTradePreventionType (2964): What happens when the order meets another of the same owner.
 
     Known values: `SelfTradePreventionType`. Optional.
     """
 
+    def __init__(
+        self,
+        *,
+        order_id: str,
+        cl_ord_id: str,
+        orig_cl_ord_id: str | None = None,
+        exec_id: str,
+        exec_type: ExecType | str,
+        ord_status: OrdStatus | str,
+        side: Side | str,
+        symbol: str,
+        order_qty: Decimal | int | str,
+        leaves_qty: Decimal | int | str,
+        cum_qty: Decimal | int | str,
+        avg_px: Decimal | int | str,
+        price: Decimal | int | str | None = None,
+        last_px: Decimal | int | str | None = None,
+        last_qty: Decimal | int | str | None = None,
+        last_mkt: str | None = None,
+        transact_time: datetime | None = None,
+        expire_time: datetime | None = None,
+        text: str | None = None,
+        ord_rej_reason: OrdRejReason | int | str | None = None,
+        exec_restatement_reason: int | str | None = None,
+        party_ids: Iterable[Party] = (),
+        alloc_account: int | str | None = None,
+        long_qty: Decimal | int | str | None = None,
+        short_qty: Decimal | int | str | None = None,
+        trd_match_id: str | None = None,
+        aggressor_indicator: bool | None = None,
+        misc_fees: Iterable[MiscFee] = (),
+        collateral_amount_changes: Iterable[CollateralAmountChange] = (),
+        single_market_collateral_return: Decimal | int | str | None = None,
+        ranged_market_collateral_return: Decimal | int | str | None = None,
+        self_trade_prevention_type: SelfTradePreventionType | int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.order_id = to_str(order_id)
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
+        self.exec_id = to_str(exec_id)
+        self.exec_type = to_exec_type(exec_type)
+        self.ord_status = to_ord_status(ord_status)
+        self.side = to_side(side)
+        self.symbol = to_str(symbol)
+        self.order_qty = to_decimal(order_qty)
+        self.leaves_qty = to_decimal(leaves_qty)
+        self.cum_qty = to_decimal(cum_qty)
+        self.avg_px = to_decimal(avg_px)
+        self.price = None if price is None else to_decimal(price)
+        self.last_px = None if last_px is None else to_decimal(last_px)
+        self.last_qty = None if last_qty is None else to_decimal(last_qty)
+        self.last_mkt = None if last_mkt is None else to_str(last_mkt)
+        self.transact_time = None if transact_time is None else to_datetime(transact_time)
+        self.expire_time = None if expire_time is None else to_datetime(expire_time)
+        self.text = None if text is None else to_str(text)
+        self.ord_rej_reason = None if ord_rej_reason is None else to_ord_rej_reason(ord_rej_reason)
+        self.exec_restatement_reason = (
+            None if exec_restatement_reason is None else to_int(exec_restatement_reason)
+        )
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.long_qty = None if long_qty is None else to_decimal(long_qty)
+        self.short_qty = None if short_qty is None else to_decimal(short_qty)
+        self.trd_match_id = None if trd_match_id is None else to_str(trd_match_id)
+        self.aggressor_indicator = None if aggressor_indicator is None else to_bool(aggressor_indicator)
+        self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
+        self.collateral_amount_changes = (
+            []
+            if collateral_amount_changes is EMPTY
+            else to_collateral_amount_change_list(collateral_amount_changes)
+        )
+        self.single_market_collateral_return = (
+            None if single_market_collateral_return is None else to_decimal(single_market_collateral_return)
+        )
+        self.ranged_market_collateral_return = (
+            None if ranged_market_collateral_return is None else to_decimal(ranged_market_collateral_return)
+        )
+        self.self_trade_prevention_type = (
+            None
+            if self_trade_prevention_type is None
+            else to_self_trade_prevention_type(self_trade_prevention_type)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReject(FixMessage):
     """OrderCancelReject (9): Refuses a change or a cancel; the order stays as it was.
 
@@ -390,31 +608,56 @@ class OrderCancelReject(FixMessage):
     MSG_TYPE: ClassVar[str] = "9"
     NAME: ClassVar[str] = "OrderCancelReject"
 
-    order_id: str = attrs.field(converter=to_str)
+    order_id: str
     """OrderID (37): The exchange's id of the order. Required."""
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): ClOrdID of the request.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    orig_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    orig_cl_ord_id: str | None = None
     """OrigClOrdID (41): ClOrdID of the order. Optional."""
-    ord_status: OrdStatus | str = attrs.field(converter=to_ord_status)
+    ord_status: OrdStatus | str
     """OrdStatus (39): State of the order after it. Known values: `OrdStatus`. Required."""
-    cxl_rej_response_to: CxlRejResponseTo | str = attrs.field(converter=to_cxl_rej_response_to)
+    cxl_rej_response_to: CxlRejResponseTo | str
     """CxlRejResponseTo (434): Which request was refused. Known values: `CxlRejResponseTo`. Required."""
-    cxl_rej_reason: CxlRejReason | int | None = attrs.field(
-        default=None, converter=optional(to_cxl_rej_reason)
-    )
+    cxl_rej_reason: CxlRejReason | int | None = None
     """CxlRejReason (102): Why the request was refused; Text says more.
 
     Known values: `CxlRejReason`. Optional.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Reason, such as CANNOT_UPDATE_FILLED_ORDER; more values are to be expected. Optional."""
 
+    def __init__(
+        self,
+        *,
+        order_id: str,
+        cl_ord_id: str,
+        orig_cl_ord_id: str | None = None,
+        ord_status: OrdStatus | str,
+        cxl_rej_response_to: CxlRejResponseTo | str,
+        cxl_rej_reason: CxlRejReason | int | str | None = None,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.order_id = to_str(order_id)
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
+        self.ord_status = to_ord_status(ord_status)
+        self.cxl_rej_response_to = to_cxl_rej_response_to(cxl_rej_response_to)
+        self.cxl_rej_reason = None if cxl_rej_reason is None else to_cxl_rej_reason(cxl_rej_reason)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderMassCancelReport(FixMessage):
     """OrderMassCancelReport (r): Answers a mass cancel; an ExecutionReport follows for each order.
 
@@ -424,14 +667,37 @@ class OrderMassCancelReport(FixMessage):
     MSG_TYPE: ClassVar[str] = "r"
     NAME: ClassVar[str] = "OrderMassCancelReport"
 
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11): ClOrdID of the request.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    order_id: str = attrs.field(converter=to_str)
+    order_id: str
     """OrderID (37): Id of the operation. Required."""
-    mass_cancel_response: MassCancelResponse | str = attrs.field(converter=to_mass_cancel_response)
+    mass_cancel_response: MassCancelResponse | str
     """MassCancelResponse (531): What was done. Known values: `MassCancelResponse`. Required."""
-    mass_cancel_reject_reason: int | None = attrs.field(default=None, converter=optional(to_int))
+    mass_cancel_reject_reason: int | None = None
     """MassCancelRejectReason (532): Why the mass cancel was refused, where it was. Optional."""
+
+    def __init__(
+        self,
+        *,
+        cl_ord_id: str,
+        order_id: str,
+        mass_cancel_response: MassCancelResponse | str,
+        mass_cancel_reject_reason: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.order_id = to_str(order_id)
+        self.mass_cancel_response = to_mass_cancel_response(mass_cancel_response)
+        self.mass_cancel_reject_reason = (
+            None if mass_cancel_reject_reason is None else to_int(mass_cancel_reject_reason)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

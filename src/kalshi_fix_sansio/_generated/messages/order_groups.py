@@ -3,23 +3,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     OrderGroupAction,
     to_order_group_action,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupRequest(FixMessage):
     """OrderGroupRequest (UOG): Makes, changes, resets, triggers or deletes an order group. An order joins one
     by SecondaryClOrdID.
@@ -31,37 +33,62 @@ class OrderGroupRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "UOG"
     NAME: ClassVar[str] = "OrderGroupRequest"
 
-    order_group_action: OrderGroupAction | int = attrs.field(converter=to_order_group_action)
+    order_group_action: OrderGroupAction | int
     """OrderGroupAction (20131): What to do with the order group.
 
     Known values: `OrderGroupAction`. Required. Since 1.0.13 (2025-08-15).
     """
-    order_group_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_group_id: str | None = None
     """OrderGroupID (20130): The group to act on; the answer to Create names it first.
 
     Required when OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is
     CREATE. Since 1.0.13 (2025-08-15).
     """
-    order_group_contracts_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    order_group_contracts_limit: int | None = None
     """OrderGroupContractsLimit (20132): Contracts that may fill within any 15 seconds before the group
     triggers.
 
     In contracts. From 1 to 1000000. Required when OrderGroupAction is CREATE or UPDATE. Since 1.0.13
     (2025-08-15).
     """
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): The subaccount that owns the group, or is to own it.
 
     From 0 to 63. Optional. Absent means 0. Since 1.0.21 (2026-04-20).
     """
-    ex_destination: int | None = attrs.field(default=None, converter=optional(to_int))
+    ex_destination: int | None = None
     """ExDestination (100): Index of the exchange shard of the group.
 
     Not allowed on margin. Optional elsewhere. Absent means 0.
     """
 
+    def __init__(
+        self,
+        *,
+        order_group_action: OrderGroupAction | int | str,
+        order_group_id: str | None = None,
+        order_group_contracts_limit: int | str | None = None,
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.order_group_action = to_order_group_action(order_group_action)
+        self.order_group_id = None if order_group_id is None else to_str(order_group_id)
+        self.order_group_contracts_limit = (
+            None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
+        )
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupResponse(FixMessage):
     """OrderGroupResponse (UOH): Says that an order group request was carried out. One that was not is
     answered by BusinessMessageReject, one that is malformed by Reject.
@@ -73,18 +100,39 @@ class OrderGroupResponse(FixMessage):
     MSG_TYPE: ClassVar[str] = "UOH"
     NAME: ClassVar[str] = "OrderGroupResponse"
 
-    order_group_id: str = attrs.field(converter=to_str)
+    order_group_id: str
     """OrderGroupID (20130): Id of the order group, given by the exchange.
 
     Required. Since 1.0.13 (2025-08-15).
     """
-    order_group_contracts_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    order_group_contracts_limit: int | None = None
     """OrderGroupContractsLimit (20132): The limit from now on; after Create and Update alone.
 
     In contracts. From 1 to 1000000. Optional. Since 1.0.21 (2026-04-20).
     """
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): The subaccount that owns the group; 0 is the primary account.
 
     From 0 to 63. Optional. Since 1.0.24 (2026-05-07).
     """
+
+    def __init__(
+        self,
+        *,
+        order_group_id: str,
+        order_group_contracts_limit: int | str | None = None,
+        alloc_account: int | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.order_group_id = to_str(order_group_id)
+        self.order_group_contracts_limit = (
+            None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
+        )
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

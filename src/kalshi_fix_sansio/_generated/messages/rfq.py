@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     AcceptQuoteStatusCode,
     ExecInst,
@@ -42,15 +42,18 @@ from kalshi_fix_sansio._generated.groups import (
     to_party_list,
     to_quote_request_symbol_list,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_decimal,
     to_int,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequest(FixMessage):
     """QuoteRequest (R): Asks for quotes; the venue passes the request on to the makers in a body of its own.
 
@@ -61,38 +64,65 @@ class QuoteRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "R"
     NAME: ClassVar[str] = "QuoteRequest"
 
-    quote_req_id: str = attrs.field(converter=to_str)
+    quote_req_id: str
     """QuoteReqID (131): From the creator its own id of the request, to the makers the exchange's.
 
     Required.
     """
-    related_sym: list[QuoteRequestSymbol] = attrs.field(factory=list, converter=to_quote_request_symbol_list)
+    related_sym: list[QuoteRequestSymbol] = attrs.field(factory=list)
     """NoRelatedSym (146): What quotes are asked for: one entry, with a market, or on combinations without
     one.
 
     Exactly 1 entry. Required.
     """
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): The creator's subaccount, where no party is named.
 
     From 0 to 63. Not allowed from the venue. Optional elsewhere. Absent means 0.
     """
-    multivariate_collection_ticker: str | None = attrs.field(default=None, converter=optional(to_str))
+    multivariate_collection_ticker: str | None = None
     """MultivariateCollectionTicker (20180): Collection that the combination is made from, in place of a
     symbol.
 
     Optional.
     """
-    multivariate_selected_legs: list[MultivariateSelectedLeg] = attrs.field(
-        factory=list, converter=to_multivariate_selected_leg_list
-    )
+    multivariate_selected_legs: list[MultivariateSelectedLeg] = attrs.field(factory=list)
     """NoMultivariateSelectedLegs (20181): Legs of the combination; they go with MultivariateCollectionTicker.
 
     Optional.
     """
 
+    def __init__(
+        self,
+        *,
+        quote_req_id: str,
+        related_sym: Iterable[QuoteRequestSymbol] = (),
+        alloc_account: int | str | None = None,
+        multivariate_collection_ticker: str | None = None,
+        multivariate_selected_legs: Iterable[MultivariateSelectedLeg] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_req_id = to_str(quote_req_id)
+        self.related_sym = [] if related_sym is EMPTY else to_quote_request_symbol_list(related_sym)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.multivariate_collection_ticker = (
+            None if multivariate_collection_ticker is None else to_str(multivariate_collection_ticker)
+        )
+        self.multivariate_selected_legs = (
+            []
+            if multivariate_selected_legs is EMPTY
+            else to_multivariate_selected_leg_list(multivariate_selected_legs)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestAck(FixMessage):
     """QuoteRequestAck (b): Takes the creator's request and gives it the exchange's id.
 
@@ -102,21 +132,46 @@ class QuoteRequestAck(FixMessage):
     MSG_TYPE: ClassVar[str] = "b"
     NAME: ClassVar[str] = "QuoteRequestAck"
 
-    quote_req_id: str = attrs.field(converter=to_str)
+    quote_req_id: str
     """QuoteReqID (131): The creator's own id of the request. Required."""
-    quote_request_type: QuoteRequestType | int = attrs.field(converter=to_quote_request_type)
+    quote_request_type: QuoteRequestType | int
     """QuoteRequestType (303): How the request was made. Known values: `QuoteRequestType`. Required."""
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The exchange's id of the request for quotes. Optional."""
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55): Ticker that was found or made for a combination; absent otherwise. Optional."""
-    ex_destination: int = attrs.field(converter=to_int)
+    ex_destination: int
     """ExDestination (100): Index of the shard that the market is on. Required."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_req_id: str,
+        quote_request_type: QuoteRequestType | int | str,
+        rfq_id: str | None = None,
+        symbol: str | None = None,
+        ex_destination: int | str,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_req_id = to_str(quote_req_id)
+        self.quote_request_type = to_quote_request_type(quote_request_type)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.ex_destination = to_int(ex_destination)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Quote(FixMessage):
     """Quote (S): A maker's quote: from the maker to the exchange, and on from there to the creator. A new one
     for the same request replaces the maker's last. The two prices may not exceed one dollar together.
@@ -128,62 +183,99 @@ class Quote(FixMessage):
     MSG_TYPE: ClassVar[str] = "S"
     NAME: ClassVar[str] = "Quote"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): The maker's id of its quote; to the creator the id to accept it by. Required."""
-    quote_req_id: str = attrs.field(converter=to_str)
+    quote_req_id: str
     """QuoteReqID (131): The exchange's id of the request. Required."""
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market. Required."""
-    bid_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    bid_px: Decimal | None = None
     """BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the creator
     always in dollars.
 
     In dollars or cents. Optional.
     """
-    offer_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    offer_px: Decimal | None = None
     """OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the creator
     always in dollars.
 
     In dollars or cents. Optional.
     """
-    exec_inst: ExecInst | str | None = attrs.field(default=None, converter=optional(to_exec_inst))
+    exec_inst: ExecInst | str | None = None
     """ExecInst (18): How the order is to be worked.
 
     Known values: `ExecInst`. Not allowed from the venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
     """
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): The maker's subaccount.
 
     From 0 to 63. Not allowed from the venue. Optional elsewhere. Absent means 0.
     """
-    rest_remainder: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    rest_remainder: bool | None = None
     """RestRemainder (21015): Y lets the rest of a quote stay in the book after it was executed in part.
 
     Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23 (2026-05-05).
     """
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38): Contracts that the quote is for.
 
     In contracts. Not allowed from the client. Optional elsewhere.
     """
-    bid_size: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    bid_size: Decimal | None = None
     """BidSize (134): Quantity offered on the YES side.
 
     In contracts. Not allowed from the client. Optional elsewhere.
     """
-    offer_size: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    offer_size: Decimal | None = None
     """OfferSize (135): Quantity offered on the NO side.
 
     In contracts. Not allowed from the client. Optional elsewhere.
     """
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The maker, by its public id.
 
     Exactly 1 entry. Not allowed from the client. Optional elsewhere.
     """
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        quote_req_id: str,
+        symbol: str,
+        bid_px: Decimal | int | str | None = None,
+        offer_px: Decimal | int | str | None = None,
+        exec_inst: ExecInst | str | None = None,
+        alloc_account: int | str | None = None,
+        rest_remainder: bool | None = None,
+        order_qty: Decimal | int | str | None = None,
+        bid_size: Decimal | int | str | None = None,
+        offer_size: Decimal | int | str | None = None,
+        party_ids: Iterable[Party] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.quote_req_id = to_str(quote_req_id)
+        self.symbol = to_str(symbol)
+        self.bid_px = None if bid_px is None else to_decimal(bid_px)
+        self.offer_px = None if offer_px is None else to_decimal(offer_px)
+        self.exec_inst = None if exec_inst is None else to_exec_inst(exec_inst)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.bid_size = None if bid_size is None else to_decimal(bid_size)
+        self.offer_size = None if offer_size is None else to_decimal(offer_size)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteStatusReport(FixMessage):
     """QuoteStatusReport (AI): Tells a maker what became of its quote: pending or rejected at first, later
     accepted or cancelled.
@@ -194,38 +286,73 @@ class QuoteStatusReport(FixMessage):
     MSG_TYPE: ClassVar[str] = "AI"
     NAME: ClassVar[str] = "QuoteStatusReport"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): The quote; may be empty on one that was rejected. Required."""
-    quote_req_id: str = attrs.field(converter=to_str)
+    quote_req_id: str
     """QuoteReqID (131): The exchange's id of the request. Required."""
-    quote_status: QuoteStatus | int = attrs.field(converter=to_quote_status)
+    quote_status: QuoteStatus | int
     """QuoteStatus (297): State of the quote.
 
     Known values: `QuoteStatus`. Required. Changed in 1.0.17 (2025-11-30): Before, the tag carried
     QuoteConfirmStatus too.
     """
-    alloc_account: int | None = attrs.field(default=None, converter=optional(to_int))
+    alloc_account: int | None = None
     """AllocAccount (79): The maker's subaccount, where the quote has one. From 0 to 63. Optional."""
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38): Contracts of the request, where it named them. In contracts. Optional."""
-    bid_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    bid_px: Decimal | None = None
     """BidPx (132): Price of the YES side; absent on Rejected. In dollars or cents. Optional."""
-    offer_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    offer_px: Decimal | None = None
     """OfferPx (133): Price of the NO side; absent on Rejected. In dollars or cents. Optional."""
-    bid_size: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    bid_size: Decimal | None = None
     """BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25 (2026-05-08)."""
-    offer_size: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    offer_size: Decimal | None = None
     """OfferSize (135): Quantity offered on the NO side. In contracts. Optional. Since 1.0.25 (2026-05-08)."""
-    side: Side | str | None = attrs.field(default=None, converter=optional(to_side))
+    side: Side | str | None = None
     """Side (54): Side of the quote that was accepted, 1 YES and 2 NO; on Accepted alone.
 
     Known values: `Side`. Optional.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the quote was rejected; on Rejected alone. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        quote_req_id: str,
+        quote_status: QuoteStatus | int | str,
+        alloc_account: int | str | None = None,
+        order_qty: Decimal | int | str | None = None,
+        bid_px: Decimal | int | str | None = None,
+        offer_px: Decimal | int | str | None = None,
+        bid_size: Decimal | int | str | None = None,
+        offer_size: Decimal | int | str | None = None,
+        side: Side | str | None = None,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.quote_req_id = to_str(quote_req_id)
+        self.quote_status = to_quote_status(quote_status)
+        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.bid_px = None if bid_px is None else to_decimal(bid_px)
+        self.offer_px = None if offer_px is None else to_decimal(offer_px)
+        self.bid_size = None if bid_size is None else to_decimal(bid_size)
+        self.offer_size = None if offer_size is None else to_decimal(offer_size)
+        self.side = None if side is None else to_side(side)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteCancel(FixMessage):
     """QuoteCancel (Z): Takes a quote back.
 
@@ -235,13 +362,30 @@ class QuoteCancel(FixMessage):
     MSG_TYPE: ClassVar[str] = "Z"
     NAME: ClassVar[str] = "QuoteCancel"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): Id of the quote. Required."""
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The request that the quote must belong to. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        rfq_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteCancelStatus(FixMessage):
     """QuoteCancelStatus (U9): Answers a QuoteCancel.
 
@@ -251,18 +395,37 @@ class QuoteCancelStatus(FixMessage):
     MSG_TYPE: ClassVar[str] = "U9"
     NAME: ClassVar[str] = "QuoteCancelStatus"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): Id of the quote. Required."""
-    quote_cancel_status: QuoteCancelStatusCode | int = attrs.field(converter=to_quote_cancel_status_code)
+    quote_cancel_status: QuoteCancelStatusCode | int
     """QuoteCancelStatus (298): Whether the quote was cancelled.
 
     Known values: `QuoteCancelStatusCode`. Required.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the quote was not cancelled. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        quote_cancel_status: QuoteCancelStatusCode | int | str,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.quote_cancel_status = to_quote_cancel_status_code(quote_cancel_status)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteConfirm(FixMessage):
     """QuoteConfirm (U7): Confirms a quote that was accepted: within 30 seconds, within 3 on volatile markets
     and combinations.
@@ -273,13 +436,30 @@ class QuoteConfirm(FixMessage):
     MSG_TYPE: ClassVar[str] = "U7"
     NAME: ClassVar[str] = "QuoteConfirm"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): Id of the quote. Required."""
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The request that the quote must belong to. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        rfq_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteConfirmStatus(FixMessage):
     """QuoteConfirmStatus (U8): Answers a QuoteConfirm. The trade follows after 15 seconds, after 1 on
     volatile markets and combinations.
@@ -290,19 +470,38 @@ class QuoteConfirmStatus(FixMessage):
     MSG_TYPE: ClassVar[str] = "U8"
     NAME: ClassVar[str] = "QuoteConfirmStatus"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): Id of the quote. Required."""
-    quote_confirm_status: QuoteConfirmStatusCode | int = attrs.field(converter=to_quote_confirm_status_code)
+    quote_confirm_status: QuoteConfirmStatusCode | int
     """QuoteConfirmStatus (21010): Whether the confirmation was taken.
 
     Known values: `QuoteConfirmStatusCode`. Required. Also read from tag 297, which is never sent. Changed in
     1.0.17 (2025-11-30): Moved here from tag 297, which is deprecated.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the confirmation was not taken. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        quote_confirm_status: QuoteConfirmStatusCode | int | str,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.quote_confirm_status = to_quote_confirm_status_code(quote_confirm_status)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class AcceptQuote(FixMessage):
     """AcceptQuote (UA): Accepts a quote of the creator's own request.
 
@@ -312,33 +511,60 @@ class AcceptQuote(FixMessage):
     MSG_TYPE: ClassVar[str] = "UA"
     NAME: ClassVar[str] = "AcceptQuote"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): Id of the quote. Required."""
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The request that the quote must belong to. Optional."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54): Side that the creator takes: Buy takes the maker's NO quote, Sell its YES quote.
 
     Known values: `Side`. Required.
     """
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38): Contracts to accept, hundredths included. In contracts. Optional."""
-    cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_id: str | None = None
     """ClOrdID (11): The creator's own id of the order that results.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
     """
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
-    prefer_better_quote: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    prefer_better_quote: bool | None = None
     """PreferBetterQuote (21022): Y takes the best quote of the request if it is at least as good as the one
     named.
 
     Optional. Absent means N.
     """
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        rfq_id: str | None = None,
+        side: Side | str,
+        order_qty: Decimal | int | str | None = None,
+        cl_ord_id: str | None = None,
+        party_ids: Iterable[Party] = (),
+        prefer_better_quote: bool | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.side = to_side(side)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.prefer_better_quote = None if prefer_better_quote is None else to_bool(prefer_better_quote)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class AcceptQuoteStatus(FixMessage):
     """AcceptQuoteStatus (UC): Answers an AcceptQuote.
 
@@ -348,29 +574,52 @@ class AcceptQuoteStatus(FixMessage):
     MSG_TYPE: ClassVar[str] = "UC"
     NAME: ClassVar[str] = "AcceptQuoteStatus"
 
-    quote_id: str = attrs.field(converter=to_str)
+    quote_id: str
     """QuoteID (117): Id of the quote. Required."""
-    accept_quote_status: AcceptQuoteStatusCode | int = attrs.field(converter=to_accept_quote_status_code)
+    accept_quote_status: AcceptQuoteStatusCode | int
     """AcceptQuoteStatus (21025): Whether the acceptance was taken.
 
     Known values: `AcceptQuoteStatusCode`. Required.
     """
-    accepted_quote_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    accepted_quote_id: str | None = None
     """AcceptedQuoteId (21024): The quote that was accepted in the end; another than QuoteID where a better
     one was preferred.
 
     Optional.
     """
-    cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_id: str | None = None
     """ClOrdID (11): As in AcceptQuote, where it was there.
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the acceptance was not taken. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_id: str,
+        accept_quote_status: AcceptQuoteStatusCode | int | str,
+        accepted_quote_id: str | None = None,
+        cl_ord_id: str | None = None,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_id = to_str(quote_id)
+        self.accept_quote_status = to_accept_quote_status_code(accept_quote_status)
+        self.accepted_quote_id = None if accepted_quote_id is None else to_str(accepted_quote_id)
+        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancel(FixMessage):
     """RFQCancel (UE): Ends the creator's own request; one of the two ids names it.
 
@@ -381,15 +630,34 @@ class RFQCancel(FixMessage):
     MSG_TYPE: ClassVar[str] = "UE"
     NAME: ClassVar[str] = "RFQCancel"
 
-    quote_req_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    quote_req_id: str | None = None
     """QuoteReqID (131): The creator's own id of the request. Optional."""
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The exchange's id of the request for quotes. Optional."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_req_id: str | None = None,
+        rfq_id: str | None = None,
+        party_ids: Iterable[Party] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_req_id = None if quote_req_id is None else to_str(quote_req_id)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancelStatus(FixMessage):
     """RFQCancelStatus (UB): Answers an RFQCancel, or says that the exchange closed the request by itself.
 
@@ -399,23 +667,44 @@ class RFQCancelStatus(FixMessage):
     MSG_TYPE: ClassVar[str] = "UB"
     NAME: ClassVar[str] = "RFQCancelStatus"
 
-    quote_req_id: str = attrs.field(converter=to_str)
+    quote_req_id: str
     """QuoteReqID (131): The request, by the id that the RFQCancel gave. Required."""
-    rfq_cancel_status: RFQCancelStatusCode | int = attrs.field(converter=to_rfq_cancel_status_code)
+    rfq_cancel_status: RFQCancelStatusCode | int
     """RFQCancelStatus (21013): What became of the request for quotes.
 
     Known values: `RFQCancelStatusCode`. Required.
     """
-    rfq_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    rfq_id: str | None = None
     """RfqId (21023): The exchange's id of the request for quotes.
 
     Required when RFQCancelStatus is EXPIRED.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the request was not cancelled. Optional."""
 
+    def __init__(
+        self,
+        *,
+        quote_req_id: str,
+        rfq_cancel_status: RFQCancelStatusCode | int | str,
+        rfq_id: str | None = None,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_req_id = to_str(quote_req_id)
+        self.rfq_cancel_status = to_rfq_cancel_status_code(rfq_cancel_status)
+        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestReject(FixMessage):
     """QuoteRequestReject (AG): Refuses a request for quotes, or says that it was ended. Makers do not send
     it.
@@ -426,23 +715,48 @@ class QuoteRequestReject(FixMessage):
     MSG_TYPE: ClassVar[str] = "AG"
     NAME: ClassVar[str] = "QuoteRequestReject"
 
-    quote_req_id: str = attrs.field(converter=to_str)
+    quote_req_id: str
     """QuoteReqID (131): Id of the request for quotes. Required."""
-    quote_request_reject_reason: QuoteRequestRejectReason | int = attrs.field(
-        converter=to_quote_request_reject_reason
-    )
+    quote_request_reject_reason: QuoteRequestRejectReason | int
     """QuoteRequestRejectReason (658): Why the request for quotes was refused or ended.
 
     Known values: `QuoteRequestRejectReason`. Required.
     """
-    text: str = attrs.field(converter=to_str)
+    text: str
     """Text (58): An explanation for people. Required."""
-    mve_validation_reason_code: MVEValidationReasonCode | str | None = attrs.field(
-        default=None, converter=optional(to_mve_validation_reason_code)
-    )
+    mve_validation_reason_code: MVEValidationReasonCode | str | None = None
     """MVEValidationReasonCode (20187): Why the combination is not valid; on combinations alone.
 
     Known values: `MVEValidationReasonCode`. Optional.
     """
-    mve_offending_legs: list[MVEOffendingLeg] = attrs.field(factory=list, converter=to_mve_offending_leg_list)
+    mve_offending_legs: list[MVEOffendingLeg] = attrs.field(factory=list)
     """NoMVEOffendingLegs (20185): Legs that make a combination invalid, where they are known. Optional."""
+
+    def __init__(
+        self,
+        *,
+        quote_req_id: str,
+        quote_request_reject_reason: QuoteRequestRejectReason | int | str,
+        text: str,
+        mve_validation_reason_code: MVEValidationReasonCode | str | None = None,
+        mve_offending_legs: Iterable[MVEOffendingLeg] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.quote_req_id = to_str(quote_req_id)
+        self.quote_request_reject_reason = to_quote_request_reject_reason(quote_request_reject_reason)
+        self.text = to_str(text)
+        self.mve_validation_reason_code = (
+            None
+            if mve_validation_reason_code is None
+            else to_mve_validation_reason_code(mve_validation_reason_code)
+        )
+        self.mve_offending_legs = (
+            [] if mve_offending_legs is EMPTY else to_mve_offending_leg_list(mve_offending_legs)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     ApplVerID,
     EncryptMethod,
@@ -18,6 +18,8 @@ from kalshi_fix_sansio._generated.codesets import (
     to_encrypt_method,
     to_session_reject_reason,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_data,
@@ -27,7 +29,7 @@ from kalshi_fix_sansio.scalars import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Logon(FixMessage):
     """Logon (A): Opens a session: the client sends it first, and the other side's Logon completes it.
 
@@ -37,59 +39,59 @@ class Logon(FixMessage):
     MSG_TYPE: ClassVar[str] = "A"
     NAME: ClassVar[str] = "Logon"
 
-    encrypt_method: EncryptMethod | int = attrs.field(default=EncryptMethod.NONE, converter=to_encrypt_method)
+    encrypt_method: EncryptMethod | int = EncryptMethod.NONE
     """EncryptMethod (98): How messages are encrypted; always not at all, for transport security does it.
 
     Known values: `EncryptMethod`. Always NONE.
     """
-    heart_bt_int: int = attrs.field(converter=to_int)
+    heart_bt_int: int
     """HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more than 3 on
     prediction, at least 3 on margin, 30 as a rule.
 
     In seconds. At least 3. Required.
     """
-    raw_data: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    raw_data: bytes | None = None
     """RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or Ed25519.
 
     Required from the client. Optional elsewhere. Never shown in a repr.
     """
-    default_appl_ver_id: ApplVerID | str = attrs.field(default=ApplVerID.FIX50SP2, converter=to_appl_ver_id)
+    default_appl_ver_id: ApplVerID | str = ApplVerID.FIX50SP2
     """DefaultApplVerID (1137): Version of FIX that the session's application messages follow.
 
     Known values: `ApplVerID`. Always FIX50SP2.
     """
-    reset_seq_num_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    reset_seq_num_flag: bool | None = None
     """ResetSeqNumFlag (141): Y starts both directions again at number 1; sessions without resend refuse a
     Logon without it.
 
     Required from the client on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
     N.
     """
-    next_expected_msg_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    next_expected_msg_seq_num: int | None = None
     """NextExpectedMsgSeqNum (789): The number that the sender of this Logon expects next; what comes before
     has arrived.
 
     Optional.
     """
-    max_message_size: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    max_message_size: int | None = None
     """MaxMessageSize (383): The longest message that the sender of this Logon can receive.
 
     In bytes. Optional.
     """
-    test_message_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    test_message_indicator: bool | None = None
     """TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent means N."""
-    username: str | None = attrs.field(default=None, converter=optional(to_str))
+    username: str | None = None
     """Username (553): Name of an account at the other side. Optional."""
-    password: str | None = attrs.field(default=None, converter=optional(to_str))
+    password: str | None = None
     """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
-    cancel_orders_on_disconnect: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    cancel_orders_on_disconnect: bool | None = None
     """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
     however it ends.
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. May not be Y when
     ListenerSession is Y. Absent means N.
     """
-    listener_session: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    listener_session: bool | None = None
     """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
     needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and takes a key of its own (read scope is
     enough).
@@ -97,36 +99,36 @@ class Logon(FixMessage):
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
     1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26): Works on KalshiNR and KalshiRT.
     """
-    receive_settlement_reports: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    receive_settlement_reports: bool | None = None
     """ReceiveSettlementReports (20127): Whether settlement reports are sent on this session.
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
     N; Y on KalshiPT. Since 1.0.12 (2025-06-26).
     """
-    message_retention_period: int | None = attrs.field(default=None, converter=optional(to_int))
+    message_retention_period: int | None = None
     """MessageRetentionPeriod (20200): How long the gateway keeps messages for resending.
 
     In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere.
     Absent means 24.
     """
-    use_dollars: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    use_dollars: bool | None = None
     """UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
 
     Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
     """
-    enable_ioc_cancel_report: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    enable_ioc_cancel_report: bool | None = None
     """EnableIocCancelReport (21007): Y reports the cancelled rest of an immediate-or-cancel order that was
     filled in part.
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
     """
-    preserve_original_order_qty: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    preserve_original_order_qty: bool | None = None
     """PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports at the quantity first ordered.
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
     1.0.15 (2025-11-21).
     """
-    skip_pending_exec_reports: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    skip_pending_exec_reports: bool | None = None
     """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Required when
@@ -134,29 +136,106 @@ class Logon(FixMessage):
     which is never sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003,
     which is deprecated.
     """
-    use_expired_ord_status: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    use_expired_ord_status: bool | None = None
     """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than
     Canceled.
 
     Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Changed in
     1.0.20 (2026-03-01): Covers the expiry of single orders beside the close of a market.
     """
-    always_emit_new_before_trade: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    always_emit_new_before_trade: bool | None = None
     """AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before the first Trade, also where an
     order trades at once.
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
     Absent means N. Since 1.0.22 (2026-04-28).
     """
-    split_collateral_return: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    split_collateral_return: bool | None = None
     """SplitCollateralReturn (21027): Y says on Trade reports what part of the collateral was freed, and why.
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
     Absent means N. Since 1.0.26 (2026-05-18).
     """
 
+    def __init__(
+        self,
+        *,
+        encrypt_method: EncryptMethod | int | str = EncryptMethod.NONE,
+        heart_bt_int: int | str,
+        raw_data: bytes | str | None = None,
+        default_appl_ver_id: ApplVerID | str = ApplVerID.FIX50SP2,
+        reset_seq_num_flag: bool | None = None,
+        next_expected_msg_seq_num: int | str | None = None,
+        max_message_size: int | str | None = None,
+        test_message_indicator: bool | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        cancel_orders_on_disconnect: bool | None = None,
+        listener_session: bool | None = None,
+        receive_settlement_reports: bool | None = None,
+        message_retention_period: int | str | None = None,
+        use_dollars: bool | None = None,
+        enable_ioc_cancel_report: bool | None = None,
+        preserve_original_order_qty: bool | None = None,
+        skip_pending_exec_reports: bool | None = None,
+        use_expired_ord_status: bool | None = None,
+        always_emit_new_before_trade: bool | None = None,
+        split_collateral_return: bool | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.encrypt_method = to_encrypt_method(encrypt_method)
+        self.heart_bt_int = to_int(heart_bt_int)
+        self.raw_data = None if raw_data is None else to_data(raw_data)
+        self.default_appl_ver_id = to_appl_ver_id(default_appl_ver_id)
+        self.reset_seq_num_flag = None if reset_seq_num_flag is None else to_bool(reset_seq_num_flag)
+        self.next_expected_msg_seq_num = (
+            None if next_expected_msg_seq_num is None else to_seqnum(next_expected_msg_seq_num)
+        )
+        self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
+        self.test_message_indicator = (
+            None if test_message_indicator is None else to_bool(test_message_indicator)
+        )
+        self.username = None if username is None else to_str(username)
+        self.password = None if password is None else to_str(password)
+        self.cancel_orders_on_disconnect = (
+            None if cancel_orders_on_disconnect is None else to_bool(cancel_orders_on_disconnect)
+        )
+        self.listener_session = None if listener_session is None else to_bool(listener_session)
+        self.receive_settlement_reports = (
+            None if receive_settlement_reports is None else to_bool(receive_settlement_reports)
+        )
+        self.message_retention_period = (
+            None if message_retention_period is None else to_int(message_retention_period)
+        )
+        self.use_dollars = None if use_dollars is None else to_bool(use_dollars)
+        self.enable_ioc_cancel_report = (
+            None if enable_ioc_cancel_report is None else to_bool(enable_ioc_cancel_report)
+        )
+        self.preserve_original_order_qty = (
+            None if preserve_original_order_qty is None else to_bool(preserve_original_order_qty)
+        )
+        self.skip_pending_exec_reports = (
+            None if skip_pending_exec_reports is None else to_bool(skip_pending_exec_reports)
+        )
+        self.use_expired_ord_status = (
+            None if use_expired_ord_status is None else to_bool(use_expired_ord_status)
+        )
+        self.always_emit_new_before_trade = (
+            None if always_emit_new_before_trade is None else to_bool(always_emit_new_before_trade)
+        )
+        self.split_collateral_return = (
+            None if split_collateral_return is None else to_bool(split_collateral_return)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Heartbeat(FixMessage):
     """Heartbeat (0): Shows that its sender is alive when it has nothing else to send, or answers a
     TestRequest.
@@ -167,14 +246,29 @@ class Heartbeat(FixMessage):
     MSG_TYPE: ClassVar[str] = "0"
     NAME: ClassVar[str] = "Heartbeat"
 
-    test_req_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    test_req_id: str | None = None
     """TestReqID (112): Repeats the TestReqID of the TestRequest that is answered; absent otherwise.
 
     Optional.
     """
 
+    def __init__(
+        self,
+        *,
+        test_req_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.test_req_id = None if test_req_id is None else to_str(test_req_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TestRequest(FixMessage):
     """TestRequest (1): Asks the other side for a Heartbeat, to find out whether it is alive.
 
@@ -184,11 +278,26 @@ class TestRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "1"
     NAME: ClassVar[str] = "TestRequest"
 
-    test_req_id: str = attrs.field(converter=to_str)
+    test_req_id: str
     """TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required."""
 
+    def __init__(
+        self,
+        *,
+        test_req_id: str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.test_req_id = to_str(test_req_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ResendRequest(FixMessage):
     """ResendRequest (2): Asks for messages that were sent before but have not arrived. The venue refuses one
     that begins before what it keeps (MessageRetentionPeriod).
@@ -199,13 +308,30 @@ class ResendRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "2"
     NAME: ClassVar[str] = "ResendRequest"
 
-    begin_seq_no: int = attrs.field(converter=to_seqnum)
+    begin_seq_no: int
     """BeginSeqNo (7): First number of the messages asked for. Required."""
-    end_seq_no: int = attrs.field(converter=to_seqnum)
+    end_seq_no: int
     """EndSeqNo (16): Last number of the messages asked for, included; 0 means all that follow. Required."""
 
+    def __init__(
+        self,
+        *,
+        begin_seq_no: int | str,
+        end_seq_no: int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.begin_seq_no = to_seqnum(begin_seq_no)
+        self.end_seq_no = to_seqnum(end_seq_no)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Reject(FixMessage):
     """Reject (3): Refuses a message that breaks the rules of FIX or of the dialect.
 
@@ -215,24 +341,47 @@ class Reject(FixMessage):
     MSG_TYPE: ClassVar[str] = "3"
     NAME: ClassVar[str] = "Reject"
 
-    ref_seq_num: int = attrs.field(converter=to_seqnum)
+    ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
-    ref_tag_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    ref_tag_id: int | None = None
     """RefTagID (371): The tag that caused the refusal. Optional."""
-    ref_msg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_msg_type: str | None = None
     """RefMsgType (372): MsgType of the message that this one answers. Optional."""
-    session_reject_reason: SessionRejectReason | int | None = attrs.field(
-        default=None, converter=optional(to_session_reject_reason)
-    )
+    session_reject_reason: SessionRejectReason | int | None = None
     """SessionRejectReason (373): What was wrong with the message as a FIX message.
 
     Known values: `SessionRejectReason`. Optional.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
 
+    def __init__(
+        self,
+        *,
+        ref_seq_num: int | str,
+        ref_tag_id: int | str | None = None,
+        ref_msg_type: str | None = None,
+        session_reject_reason: SessionRejectReason | int | str | None = None,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.ref_seq_num = to_seqnum(ref_seq_num)
+        self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
+        self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
+        self.session_reject_reason = (
+            None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
+        )
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SequenceReset(FixMessage):
     """SequenceReset (4): Moves the sender's numbers on: over messages that need not be sent again, or after a
     disaster.
@@ -243,22 +392,54 @@ class SequenceReset(FixMessage):
     MSG_TYPE: ClassVar[str] = "4"
     NAME: ClassVar[str] = "SequenceReset"
 
-    gap_fill_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    gap_fill_flag: bool | None = None
     """GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or absent resets the
     sequence.
 
     Optional. Absent means N.
     """
-    new_seq_no: int = attrs.field(converter=to_seqnum)
+    new_seq_no: int
     """NewSeqNo (36): The number of the next message to come. Required."""
 
+    def __init__(
+        self,
+        *,
+        gap_fill_flag: bool | None = None,
+        new_seq_no: int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
+        self.new_seq_no = to_seqnum(new_seq_no)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Logout(FixMessage):
     """Logout (5): Ends a session, refuses a Logon, or answers the other side's Logout. Source: FIXT 1.1."""
 
     MSG_TYPE: ClassVar[str] = "5"
     NAME: ClassVar[str] = "Logout"
 
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the session ends, or why a Logon is refused. Optional."""
+
+    def __init__(
+        self,
+        *,
+        text: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.text = None if text is None else to_str(text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     date,
 )
@@ -10,9 +11,8 @@ from decimal import Decimal
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
-from kalshi_fix_sansio._generated.blocks import FixMessage
+from kalshi_fix_sansio._generated.blocks import FixMessage, Header, Trailer
 from kalshi_fix_sansio._generated.codesets import (
     MarketResult,
     to_market_result,
@@ -21,6 +21,8 @@ from kalshi_fix_sansio._generated.groups import (
     MarketSettlementParty,
     to_market_settlement_party_list,
 )
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_date,
@@ -28,9 +30,10 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketSettlementReport(FixMessage):
     """MarketSettlementReport (UMS): How a market was settled, and what that meant to each party.
 
@@ -41,34 +44,67 @@ class MarketSettlementReport(FixMessage):
     MSG_TYPE: ClassVar[str] = "UMS"
     NAME: ClassVar[str] = "MarketSettlementReport"
 
-    market_settlement_report_id: str = attrs.field(converter=to_str)
+    market_settlement_report_id: str
     """MarketSettlementReportID (20105): Id of this page of the settlement; each page has another.
 
     Required.
     """
-    symbol: str = attrs.field(converter=to_str)
+    symbol: str
     """Symbol (55): Ticker of the market; ties the pages of a settlement together. Required."""
-    clearing_business_date: date = attrs.field(converter=to_date)
+    clearing_business_date: date
     """ClearingBusinessDate (715): Date on which the settlement cleared. Required."""
-    tot_num_market_settlement_reports: int | None = attrs.field(default=None, converter=optional(to_int))
+    tot_num_market_settlement_reports: int | None = None
     """TotNumMarketSettlementReports (20106): How many reports the settlement has in all.
 
     In reports. Optional.
     """
-    market_result: MarketResult | str = attrs.field(converter=to_market_result)
+    market_result: MarketResult | str
     """MarketResult (20107): How the market was decided. Known values: `MarketResult`. Required."""
-    settlement_price: Decimal = attrs.field(converter=to_decimal)
+    settlement_price: Decimal
     """SettlementPrice (730): What one YES contract was worth, in cents whatever the Logon says.
 
     In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
     """
-    last_fragment: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    last_fragment: bool | None = None
     """LastFragment (893): Y on the last page of a settlement, N on those before it. Optional."""
-    market_settlement_party_ids: list[MarketSettlementParty] = attrs.field(
-        factory=list, converter=to_market_settlement_party_list
-    )
+    market_settlement_party_ids: list[MarketSettlementParty] = attrs.field(factory=list)
     """NoMarketSettlementPartyIDs (20108): The parties whose positions were settled, each with its money and
     fees.
 
     Optional.
     """
+
+    def __init__(
+        self,
+        *,
+        market_settlement_report_id: str,
+        symbol: str,
+        clearing_business_date: date,
+        tot_num_market_settlement_reports: int | str | None = None,
+        market_result: MarketResult | str,
+        settlement_price: Decimal | int | str,
+        last_fragment: bool | None = None,
+        market_settlement_party_ids: Iterable[MarketSettlementParty] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.market_settlement_report_id = to_str(market_settlement_report_id)
+        self.symbol = to_str(symbol)
+        self.clearing_business_date = to_date(clearing_business_date)
+        self.tot_num_market_settlement_reports = (
+            None if tot_num_market_settlement_reports is None else to_int(tot_num_market_settlement_reports)
+        )
+        self.market_result = to_market_result(market_result)
+        self.settlement_price = to_decimal(settlement_price)
+        self.last_fragment = None if last_fragment is None else to_bool(last_fragment)
+        self.market_settlement_party_ids = (
+            []
+            if market_settlement_party_ids is EMPTY
+            else to_market_settlement_party_list(market_settlement_party_ids)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

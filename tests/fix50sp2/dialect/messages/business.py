@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_data,
     to_int,
     to_seqnum,
     to_str,
 )
-from tests.fix50sp2.dialect.blocks import FixMessage
+from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
     BusinessRejectReason,
@@ -24,7 +26,7 @@ from tests.fix50sp2.dialect.codesets import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class BusinessMessageReject(FixMessage):
     """BusinessMessageReject (j): Refuses an application message that is sound as a FIX message.
 
@@ -34,28 +36,63 @@ class BusinessMessageReject(FixMessage):
     MSG_TYPE: ClassVar[str] = "j"
     NAME: ClassVar[str] = "BusinessMessageReject"
 
-    ref_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    ref_seq_num: int | None = None
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Optional."""
-    ref_msg_type: str = attrs.field(converter=to_str)
+    ref_msg_type: str
     """RefMsgType (372): MsgType of the message that this one answers. Required."""
-    ref_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_appl_ver_id: str | None = None
     """RefApplVerID (1130). Optional."""
-    ref_appl_ext_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    ref_appl_ext_id: int | None = None
     """RefApplExtID (1406). Optional."""
-    ref_cstm_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_cstm_appl_ver_id: str | None = None
     """RefCstmApplVerID (1131). Optional."""
-    business_reject_ref_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    business_reject_ref_id: str | None = None
     """BusinessRejectRefID (379). Optional."""
-    business_reject_reason: BusinessRejectReason | int = attrs.field(converter=to_business_reject_reason)
+    business_reject_reason: BusinessRejectReason | int
     """BusinessRejectReason (380). Known values: `BusinessRejectReason`. Required."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
-    default_appl_ver_id: ApplVerID | str | None = attrs.field(
-        default=None, converter=optional(to_appl_ver_id)
-    )
+    default_appl_ver_id: ApplVerID | str | None = None
     """DefaultApplVerID (1137): Version of FIX that the session's application messages follow, said once more.
 
     Known values: `ApplVerID`. Optional.
     """
+
+    def __init__(
+        self,
+        *,
+        ref_seq_num: int | str | None = None,
+        ref_msg_type: str,
+        ref_appl_ver_id: str | None = None,
+        ref_appl_ext_id: int | str | None = None,
+        ref_cstm_appl_ver_id: str | None = None,
+        business_reject_ref_id: str | None = None,
+        business_reject_reason: BusinessRejectReason | int | str,
+        text: str | None = None,
+        encoded_text: bytes | str | None = None,
+        default_appl_ver_id: ApplVerID | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.ref_seq_num = None if ref_seq_num is None else to_seqnum(ref_seq_num)
+        self.ref_msg_type = to_str(ref_msg_type)
+        self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
+        self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
+        self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
+        self.business_reject_ref_id = (
+            None if business_reject_ref_id is None else to_str(business_reject_ref_id)
+        )
+        self.business_reject_reason = to_business_reject_reason(business_reject_reason)
+        self.text = None if text is None else to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.default_appl_ver_id = (
+            None if default_appl_ver_id is None else to_appl_ver_id(default_appl_ver_id)
+        )
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     date,
     datetime,
@@ -13,8 +14,9 @@ from decimal import Decimal
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_char,
@@ -26,7 +28,8 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from tests.fix50sp2.dialect.blocks import FixMessage
+from kalshi_fix_sansio.support import EMPTY
+from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     AcctIDSource,
     BookingType,
@@ -117,776 +120,1602 @@ from tests.fix50sp2.dialect.groups import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NewOrderSingle(FixMessage):
     """NewOrderSingle (D): Places an order. Source: FIX 5.0 SP2."""
 
     MSG_TYPE: ClassVar[str] = "D"
     NAME: ClassVar[str] = "NewOrderSingle"
 
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11). Required."""
-    secondary_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    secondary_cl_ord_id: str | None = None
     """SecondaryClOrdID (526). Optional."""
-    cl_ord_link_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_link_id: str | None = None
     """ClOrdLinkID (583). Optional."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The parties to a message, each in a role. Optional."""
-    trade_origination_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    trade_origination_date: date | None = None
     """TradeOriginationDate (229). Optional."""
-    trade_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    trade_date: date | None = None
     """TradeDate (75). Optional."""
-    account: str | None = attrs.field(default=None, converter=optional(to_str))
+    account: str | None = None
     """Account (1). Optional."""
-    acct_id_source: AcctIDSource | int | None = attrs.field(
-        default=None, converter=optional(to_acct_id_source)
-    )
+    acct_id_source: AcctIDSource | int | None = None
     """AcctIDSource (660). Known values: `AcctIDSource`. Optional."""
-    account_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    account_type: int | None = None
     """AccountType (581). Optional."""
-    day_booking_inst: DayBookingInst | str | None = attrs.field(
-        default=None, converter=optional(to_day_booking_inst)
-    )
+    day_booking_inst: DayBookingInst | str | None = None
     """DayBookingInst (589). Known values: `DayBookingInst`. Optional."""
-    booking_unit: BookingUnit | str | None = attrs.field(default=None, converter=optional(to_booking_unit))
+    booking_unit: BookingUnit | str | None = None
     """BookingUnit (590). Known values: `BookingUnit`. Optional."""
-    prealloc_method: PreallocMethod | str | None = attrs.field(
-        default=None, converter=optional(to_prealloc_method)
-    )
+    prealloc_method: PreallocMethod | str | None = None
     """PreallocMethod (591). Known values: `PreallocMethod`. Optional."""
-    alloc_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    alloc_id: str | None = None
     """AllocID (70). Optional."""
-    allocs: list[PreAlloc] = attrs.field(factory=list, converter=to_pre_alloc_list)
+    allocs: list[PreAlloc] = attrs.field(factory=list)
     """NoAllocs (78): The accounts to which the order is allocated beforehand. Optional."""
-    settl_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    settl_type: str | None = None
     """SettlType (63). Optional."""
-    settl_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    settl_date: date | None = None
     """SettlDate (64). Optional."""
-    cash_margin: CashMargin | str | None = attrs.field(default=None, converter=optional(to_cash_margin))
+    cash_margin: CashMargin | str | None = None
     """CashMargin (544). Known values: `CashMargin`. Optional."""
-    clearing_fee_indicator: str | None = attrs.field(default=None, converter=optional(to_str))
+    clearing_fee_indicator: str | None = None
     """ClearingFeeIndicator (635). Optional."""
-    handl_inst: HandlInst | str | None = attrs.field(default=None, converter=optional(to_handl_inst))
+    handl_inst: HandlInst | str | None = None
     """HandlInst (21). Known values: `HandlInst`. Optional."""
-    exec_inst: str | None = attrs.field(default=None, converter=optional(to_str))
+    exec_inst: str | None = None
     """ExecInst (18). Optional."""
-    min_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_qty: Decimal | None = None
     """MinQty (110). Optional."""
-    match_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    match_increment: Decimal | None = None
     """MatchIncrement (1089). Optional."""
-    max_price_levels: int | None = attrs.field(default=None, converter=optional(to_int))
+    max_price_levels: int | None = None
     """MaxPriceLevels (1090). Optional."""
-    display_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_qty: Decimal | None = None
     """DisplayQty (1138). Optional."""
-    secondary_display_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    secondary_display_qty: Decimal | None = None
     """SecondaryDisplayQty (1082). Optional."""
-    display_when: str | None = attrs.field(default=None, converter=optional(to_char))
+    display_when: str | None = None
     """DisplayWhen (1083). Optional."""
-    display_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    display_method: str | None = None
     """DisplayMethod (1084). Optional."""
-    display_low_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_low_qty: Decimal | None = None
     """DisplayLowQty (1085). Optional."""
-    display_high_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_high_qty: Decimal | None = None
     """DisplayHighQty (1086). Optional."""
-    display_min_incr: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_min_incr: Decimal | None = None
     """DisplayMinIncr (1087). Optional."""
-    refresh_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    refresh_qty: Decimal | None = None
     """RefreshQty (1088). Optional."""
-    max_floor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_floor: Decimal | None = None
     """MaxFloor (111). Optional."""
-    ex_destination: str | None = attrs.field(default=None, converter=optional(to_str))
+    ex_destination: str | None = None
     """ExDestination (100). Optional."""
-    ex_destination_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    ex_destination_id_source: str | None = None
     """ExDestinationIDSource (1133). Optional."""
-    trading_sessions: list[TradingSession] = attrs.field(factory=list, converter=to_trading_session_list)
+    trading_sessions: list[TradingSession] = attrs.field(factory=list)
     """NoTradingSessions (386): The trading sessions in which the order may trade. Optional."""
-    process_code: str | None = attrs.field(default=None, converter=optional(to_char))
+    process_code: str | None = None
     """ProcessCode (81). Optional."""
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55). Optional."""
-    symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol_sfx: str | None = None
     """SymbolSfx (65). Optional."""
-    security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_id: str | None = None
     """SecurityID (48). Optional."""
-    security_id_source: SecurityIDSource | str | None = attrs.field(
-        default=None, converter=optional(to_security_id_source)
-    )
+    security_id_source: SecurityIDSource | str | None = None
     """SecurityIDSource (22). Known values: `SecurityIDSource`. Optional."""
-    security_alt_id: list[SecurityAltID] = attrs.field(factory=list, converter=to_security_alt_id_list)
+    security_alt_id: list[SecurityAltID] = attrs.field(factory=list)
     """NoSecurityAltID (454): Other identifiers of the security. Optional."""
-    product: int | None = attrs.field(default=None, converter=optional(to_int))
+    product: int | None = None
     """Product (460). Optional."""
-    product_complex: str | None = attrs.field(default=None, converter=optional(to_str))
+    product_complex: str | None = None
     """ProductComplex (1227). Optional."""
-    security_group: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_group: str | None = None
     """SecurityGroup (1151). Optional."""
-    cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    cfi_code: str | None = None
     """CFICode (461). Optional."""
-    security_type: SecurityType | str | None = attrs.field(default=None, converter=optional(to_security_type))
+    security_type: SecurityType | str | None = None
     """SecurityType (167). Known values: `SecurityType`. Optional."""
-    security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_sub_type: str | None = None
     """SecuritySubType (762). Optional."""
-    maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_month_year: str | None = None
     """MaturityMonthYear (200). Optional."""
-    maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    maturity_date: date | None = None
     """MaturityDate (541). Optional."""
-    maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_time: str | None = None
     """MaturityTime (1079). Optional."""
-    settle_on_open_flag: str | None = attrs.field(default=None, converter=optional(to_str))
+    settle_on_open_flag: str | None = None
     """SettleOnOpenFlag (966). Optional."""
-    instrmt_assignment_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    instrmt_assignment_method: str | None = None
     """InstrmtAssignmentMethod (1049). Optional."""
-    security_status: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_status: str | None = None
     """SecurityStatus (965). Optional."""
-    coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    coupon_payment_date: date | None = None
     """CouponPaymentDate (224). Optional."""
-    issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    issue_date: date | None = None
     """IssueDate (225). Optional."""
-    repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    repo_collateral_security_type: str | None = None
     """RepoCollateralSecurityType (239). Optional."""
-    repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    repurchase_term: int | None = None
     """RepurchaseTerm (226). Optional."""
-    repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    repurchase_rate: Decimal | None = None
     """RepurchaseRate (227). Optional."""
-    factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    factor: Decimal | None = None
     """Factor (228). Optional."""
-    credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    credit_rating: str | None = None
     """CreditRating (255). Optional."""
-    instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    instr_registry: str | None = None
     """InstrRegistry (543). Optional."""
-    country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    country_of_issue: str | None = None
     """CountryOfIssue (470). Optional."""
-    state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    state_or_province_of_issue: str | None = None
     """StateOrProvinceOfIssue (471). Optional."""
-    locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    locale_of_issue: str | None = None
     """LocaleOfIssue (472). Optional."""
-    redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    redemption_date: date | None = None
     """RedemptionDate (240). Optional."""
-    strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_price: Decimal | None = None
     """StrikePrice (202). Optional."""
-    strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    strike_currency: str | None = None
     """StrikeCurrency (947). Optional."""
-    strike_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_multiplier: Decimal | None = None
     """StrikeMultiplier (967). Optional."""
-    strike_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_value: Decimal | None = None
     """StrikeValue (968). Optional."""
-    opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    opt_attribute: str | None = None
     """OptAttribute (206). Optional."""
-    contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    contract_multiplier: Decimal | None = None
     """ContractMultiplier (231). Optional."""
-    min_price_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment: Decimal | None = None
     """MinPriceIncrement (969). Optional."""
-    min_price_increment_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment_amount: Decimal | None = None
     """MinPriceIncrementAmount (1146). Optional."""
-    unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    unit_of_measure: str | None = None
     """UnitOfMeasure (996). Optional."""
-    unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    unit_of_measure_qty: Decimal | None = None
     """UnitOfMeasureQty (1147). Optional."""
-    price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_unit_of_measure: str | None = None
     """PriceUnitOfMeasure (1191). Optional."""
-    price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_unit_of_measure_qty: Decimal | None = None
     """PriceUnitOfMeasureQty (1192). Optional."""
-    settl_method: SettlMethod | str | None = attrs.field(default=None, converter=optional(to_settl_method))
+    settl_method: SettlMethod | str | None = None
     """SettlMethod (1193). Known values: `SettlMethod`. Optional."""
-    exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    exercise_style: int | None = None
     """ExerciseStyle (1194). Optional."""
-    opt_payout_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    opt_payout_amount: Decimal | None = None
     """OptPayoutAmount (1195). Optional."""
-    price_quote_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_quote_method: str | None = None
     """PriceQuoteMethod (1196). Optional."""
-    valuation_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    valuation_method: str | None = None
     """ValuationMethod (1197). Optional."""
-    list_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    list_method: int | None = None
     """ListMethod (1198). Optional."""
-    cap_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cap_price: Decimal | None = None
     """CapPrice (1199). Optional."""
-    floor_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    floor_price: Decimal | None = None
     """FloorPrice (1200). Optional."""
-    put_or_call: PutOrCall | int | None = attrs.field(default=None, converter=optional(to_put_or_call))
+    put_or_call: PutOrCall | int | None = None
     """PutOrCall (201). Known values: `PutOrCall`. Optional."""
-    flexible_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flexible_indicator: bool | None = None
     """FlexibleIndicator (1244). Optional."""
-    flex_product_eligibility_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flex_product_eligibility_indicator: bool | None = None
     """FlexProductEligibilityIndicator (1242). Optional."""
-    time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    time_unit: str | None = None
     """TimeUnit (997). Optional."""
-    coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    coupon_rate: Decimal | None = None
     """CouponRate (223). Optional."""
-    security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_exchange: str | None = None
     """SecurityExchange (207). Optional."""
-    position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    position_limit: int | None = None
     """PositionLimit (970). Optional."""
-    nt_position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    nt_position_limit: int | None = None
     """NTPositionLimit (971). Optional."""
-    issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    issuer: str | None = None
     """Issuer (106). Optional."""
-    encoded_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_issuer: bytes | None = None
     """EncodedIssuer (349). Optional."""
-    security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_desc: str | None = None
     """SecurityDesc (107). Optional."""
-    encoded_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_security_desc: bytes | None = None
     """EncodedSecurityDesc (351). Optional."""
-    security_xml: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    security_xml: bytes | None = None
     """SecurityXML (1185). Optional."""
-    security_xml_schema: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_xml_schema: str | None = None
     """SecurityXMLSchema (1186). Optional."""
-    pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    pool: str | None = None
     """Pool (691). Optional."""
-    contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    contract_settl_month: str | None = None
     """ContractSettlMonth (667). Optional."""
-    cp_program: int | None = attrs.field(default=None, converter=optional(to_int))
+    cp_program: int | None = None
     """CPProgram (875). Optional."""
-    cp_reg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    cp_reg_type: str | None = None
     """CPRegType (876). Optional."""
-    events: list[InstrumentEvent] = attrs.field(factory=list, converter=to_instrument_event_list)
+    events: list[InstrumentEvent] = attrs.field(factory=list)
     """NoEvents (864): Events in the life of the instrument. Optional."""
-    dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    dated_date: date | None = None
     """DatedDate (873). Optional."""
-    interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    interest_accrual_date: date | None = None
     """InterestAccrualDate (874). Optional."""
-    instrument_parties: list[InstrumentParty] = attrs.field(factory=list, converter=to_instrument_party_list)
+    instrument_parties: list[InstrumentParty] = attrs.field(factory=list)
     """NoInstrumentParties (1018): The parties to the instrument itself, such as its issuer. Optional."""
-    contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    contract_multiplier_unit: int | None = None
     """ContractMultiplierUnit (1435). Optional."""
-    flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    flow_schedule_type: int | None = None
     """FlowScheduleType (1439). Optional."""
-    restructuring_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    restructuring_type: str | None = None
     """RestructuringType (1449). Optional."""
-    seniority: str | None = attrs.field(default=None, converter=optional(to_str))
+    seniority: str | None = None
     """Seniority (1450). Optional."""
-    notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    notional_percentage_outstanding: Decimal | None = None
     """NotionalPercentageOutstanding (1451). Optional."""
-    original_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    original_notional_percentage_outstanding: Decimal | None = None
     """OriginalNotionalPercentageOutstanding (1452). Optional."""
-    attachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    attachment_point: Decimal | None = None
     """AttachmentPoint (1457). Optional."""
-    detachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    detachment_point: Decimal | None = None
     """DetachmentPoint (1458). Optional."""
-    strike_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_determination_method: int | None = None
     """StrikePriceDeterminationMethod (1478). Optional."""
-    strike_price_boundary_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_boundary_method: int | None = None
     """StrikePriceBoundaryMethod (1479). Optional."""
-    strike_price_boundary_precision: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    strike_price_boundary_precision: Decimal | None = None
     """StrikePriceBoundaryPrecision (1480). Optional."""
-    underlying_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_price_determination_method: int | None = None
     """UnderlyingPriceDeterminationMethod (1481). Optional."""
-    opt_payout_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    opt_payout_type: int | None = None
     """OptPayoutType (1482). Optional."""
-    complex_events: list[ComplexEvent] = attrs.field(factory=list, converter=to_complex_event_list)
+    complex_events: list[ComplexEvent] = attrs.field(factory=list)
     """NoComplexEvents (1483): Events that change what a complex option pays. Optional."""
-    agreement_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_desc: str | None = None
     """AgreementDesc (913). Optional."""
-    agreement_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_id: str | None = None
     """AgreementID (914). Optional."""
-    agreement_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    agreement_date: date | None = None
     """AgreementDate (915). Optional."""
-    agreement_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_currency: str | None = None
     """AgreementCurrency (918). Optional."""
-    termination_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    termination_type: int | None = None
     """TerminationType (788). Optional."""
-    start_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    start_date: date | None = None
     """StartDate (916). Optional."""
-    end_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    end_date: date | None = None
     """EndDate (917). Optional."""
-    delivery_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    delivery_type: int | None = None
     """DeliveryType (919). Optional."""
-    margin_ratio: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    margin_ratio: Decimal | None = None
     """MarginRatio (898). Optional."""
-    underlyings: list[Underlying] = attrs.field(factory=list, converter=to_underlying_list)
+    underlyings: list[Underlying] = attrs.field(factory=list)
     """NoUnderlyings (711): The instruments that lie under this one. Optional."""
-    prev_close_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    prev_close_px: Decimal | None = None
     """PrevClosePx (140). Optional."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54). Known values: `Side`. Required."""
-    locate_reqd: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    locate_reqd: bool | None = None
     """LocateReqd (114). Optional."""
-    transact_time: datetime = attrs.field(converter=to_datetime)
+    transact_time: datetime
     """TransactTime (60). Required."""
-    stipulations: list[Stipulation] = attrs.field(factory=list, converter=to_stipulation_list)
+    stipulations: list[Stipulation] = attrs.field(factory=list)
     """NoStipulations (232): What is stipulated about the security. Optional."""
-    qty_type: QtyType | int | None = attrs.field(default=None, converter=optional(to_qty_type))
+    qty_type: QtyType | int | None = None
     """QtyType (854). Known values: `QtyType`. Optional."""
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38). Optional."""
-    cash_order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cash_order_qty: Decimal | None = None
     """CashOrderQty (152). Optional."""
-    order_percent: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_percent: Decimal | None = None
     """OrderPercent (516). Optional."""
-    rounding_direction: RoundingDirection | str | None = attrs.field(
-        default=None, converter=optional(to_rounding_direction)
-    )
+    rounding_direction: RoundingDirection | str | None = None
     """RoundingDirection (468). Known values: `RoundingDirection`. Optional."""
-    rounding_modulus: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    rounding_modulus: Decimal | None = None
     """RoundingModulus (469). Optional."""
-    ord_type: OrdType | str = attrs.field(converter=to_ord_type)
+    ord_type: OrdType | str
     """OrdType (40). Known values: `OrdType`. Required."""
-    price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    price_type: int | None = None
     """PriceType (423). Optional."""
-    price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price: Decimal | None = None
     """Price (44). Optional."""
-    price_protection_scope: str | None = attrs.field(default=None, converter=optional(to_char))
+    price_protection_scope: str | None = None
     """PriceProtectionScope (1092). Optional."""
-    stop_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    stop_px: Decimal | None = None
     """StopPx (99). Optional."""
-    trigger_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_type: str | None = None
     """TriggerType (1100). Optional."""
-    trigger_action: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_action: str | None = None
     """TriggerAction (1101). Optional."""
-    trigger_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trigger_price: Decimal | None = None
     """TriggerPrice (1102). Optional."""
-    trigger_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_symbol: str | None = None
     """TriggerSymbol (1103). Optional."""
-    trigger_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_security_id: str | None = None
     """TriggerSecurityID (1104). Optional."""
-    trigger_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_security_id_source: str | None = None
     """TriggerSecurityIDSource (1105). Optional."""
-    trigger_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_security_desc: str | None = None
     """TriggerSecurityDesc (1106). Optional."""
-    trigger_price_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_price_type: str | None = None
     """TriggerPriceType (1107). Optional."""
-    trigger_price_type_scope: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_price_type_scope: str | None = None
     """TriggerPriceTypeScope (1108). Optional."""
-    trigger_price_direction: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_price_direction: str | None = None
     """TriggerPriceDirection (1109). Optional."""
-    trigger_new_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trigger_new_price: Decimal | None = None
     """TriggerNewPrice (1110). Optional."""
-    trigger_order_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_order_type: str | None = None
     """TriggerOrderType (1111). Optional."""
-    trigger_new_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trigger_new_qty: Decimal | None = None
     """TriggerNewQty (1112). Optional."""
-    trigger_trading_session_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_trading_session_id: str | None = None
     """TriggerTradingSessionID (1113). Optional."""
-    trigger_trading_session_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_trading_session_sub_id: str | None = None
     """TriggerTradingSessionSubID (1114). Optional."""
-    spread: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    spread: Decimal | None = None
     """Spread (218). Optional."""
-    benchmark_curve_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_currency: str | None = None
     """BenchmarkCurveCurrency (220). Optional."""
-    benchmark_curve_name: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_name: str | None = None
     """BenchmarkCurveName (221). Optional."""
-    benchmark_curve_point: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_point: str | None = None
     """BenchmarkCurvePoint (222). Optional."""
-    benchmark_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    benchmark_price: Decimal | None = None
     """BenchmarkPrice (662). Optional."""
-    benchmark_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    benchmark_price_type: int | None = None
     """BenchmarkPriceType (663). Optional."""
-    benchmark_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_security_id: str | None = None
     """BenchmarkSecurityID (699). Optional."""
-    benchmark_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_security_id_source: str | None = None
     """BenchmarkSecurityIDSource (761). Optional."""
-    yield_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    yield_type: str | None = None
     """YieldType (235). Optional."""
-    yield_: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    yield_: Decimal | None = None
     """Yield (236). Optional."""
-    yield_calc_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    yield_calc_date: date | None = None
     """YieldCalcDate (701). Optional."""
-    yield_redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    yield_redemption_date: date | None = None
     """YieldRedemptionDate (696). Optional."""
-    yield_redemption_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    yield_redemption_price: Decimal | None = None
     """YieldRedemptionPrice (697). Optional."""
-    yield_redemption_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    yield_redemption_price_type: int | None = None
     """YieldRedemptionPriceType (698). Optional."""
-    currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    currency: str | None = None
     """Currency (15). Optional."""
-    compliance_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    compliance_id: str | None = None
     """ComplianceID (376). Optional."""
-    solicited_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    solicited_flag: bool | None = None
     """SolicitedFlag (377). Optional."""
-    ioiid: str | None = attrs.field(default=None, converter=optional(to_str))
+    ioiid: str | None = None
     """IOIID (23). Optional."""
-    quote_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    quote_id: str | None = None
     """QuoteID (117). Optional."""
-    time_in_force: TimeInForce | str | None = attrs.field(default=None, converter=optional(to_time_in_force))
+    time_in_force: TimeInForce | str | None = None
     """TimeInForce (59). Known values: `TimeInForce`. Optional."""
-    effective_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    effective_time: datetime | None = None
     """EffectiveTime (168). Optional."""
-    expire_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    expire_date: date | None = None
     """ExpireDate (432). Optional."""
-    expire_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    expire_time: datetime | None = None
     """ExpireTime (126). Optional."""
-    gt_booking_inst: int | None = attrs.field(default=None, converter=optional(to_int))
+    gt_booking_inst: int | None = None
     """GTBookingInst (427). Optional."""
-    commission: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    commission: Decimal | None = None
     """Commission (12). Optional."""
-    comm_type: CommType | str | None = attrs.field(default=None, converter=optional(to_comm_type))
+    comm_type: CommType | str | None = None
     """CommType (13). Known values: `CommType`. Optional."""
-    comm_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    comm_currency: str | None = None
     """CommCurrency (479). Optional."""
-    fund_renew_waiv: str | None = attrs.field(default=None, converter=optional(to_char))
+    fund_renew_waiv: str | None = None
     """FundRenewWaiv (497). Optional."""
-    order_capacity: OrderCapacity | str | None = attrs.field(
-        default=None, converter=optional(to_order_capacity)
-    )
+    order_capacity: OrderCapacity | str | None = None
     """OrderCapacity (528). Known values: `OrderCapacity`. Optional."""
-    order_restrictions: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_restrictions: str | None = None
     """OrderRestrictions (529). Optional."""
-    pre_trade_anonymity: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    pre_trade_anonymity: bool | None = None
     """PreTradeAnonymity (1091). Optional."""
-    cust_order_capacity: int | None = attrs.field(default=None, converter=optional(to_int))
+    cust_order_capacity: int | None = None
     """CustOrderCapacity (582). Optional."""
-    forex_req: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    forex_req: bool | None = None
     """ForexReq (121). Optional."""
-    settl_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    settl_currency: str | None = None
     """SettlCurrency (120). Optional."""
-    booking_type: BookingType | int | None = attrs.field(default=None, converter=optional(to_booking_type))
+    booking_type: BookingType | int | None = None
     """BookingType (775). Known values: `BookingType`. Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
-    settl_date2: date | None = attrs.field(default=None, converter=optional(to_date))
+    settl_date2: date | None = None
     """SettlDate2 (193). Optional."""
-    order_qty2: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty2: Decimal | None = None
     """OrderQty2 (192). Optional."""
-    price2: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price2: Decimal | None = None
     """Price2 (640). Optional."""
-    position_effect: PositionEffect | str | None = attrs.field(
-        default=None, converter=optional(to_position_effect)
-    )
+    position_effect: PositionEffect | str | None = None
     """PositionEffect (77). Known values: `PositionEffect`. Optional."""
-    covered_or_uncovered: CoveredOrUncovered | int | None = attrs.field(
-        default=None, converter=optional(to_covered_or_uncovered)
-    )
+    covered_or_uncovered: CoveredOrUncovered | int | None = None
     """CoveredOrUncovered (203). Known values: `CoveredOrUncovered`. Optional."""
-    max_show: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_show: Decimal | None = None
     """MaxShow (210). Optional."""
-    peg_offset_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    peg_offset_value: Decimal | None = None
     """PegOffsetValue (211). Optional."""
-    peg_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_price_type: int | None = None
     """PegPriceType (1094). Optional."""
-    peg_move_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_move_type: int | None = None
     """PegMoveType (835). Optional."""
-    peg_offset_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_offset_type: int | None = None
     """PegOffsetType (836). Optional."""
-    peg_limit_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_limit_type: int | None = None
     """PegLimitType (837). Optional."""
-    peg_round_direction: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_round_direction: int | None = None
     """PegRoundDirection (838). Optional."""
-    peg_scope: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_scope: int | None = None
     """PegScope (840). Optional."""
-    peg_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_security_id_source: str | None = None
     """PegSecurityIDSource (1096). Optional."""
-    peg_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_security_id: str | None = None
     """PegSecurityID (1097). Optional."""
-    peg_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_symbol: str | None = None
     """PegSymbol (1098). Optional."""
-    peg_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_security_desc: str | None = None
     """PegSecurityDesc (1099). Optional."""
-    discretion_inst: str | None = attrs.field(default=None, converter=optional(to_char))
+    discretion_inst: str | None = None
     """DiscretionInst (388). Optional."""
-    discretion_offset_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    discretion_offset_value: Decimal | None = None
     """DiscretionOffsetValue (389). Optional."""
-    discretion_move_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_move_type: int | None = None
     """DiscretionMoveType (841). Optional."""
-    discretion_offset_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_offset_type: int | None = None
     """DiscretionOffsetType (842). Optional."""
-    discretion_limit_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_limit_type: int | None = None
     """DiscretionLimitType (843). Optional."""
-    discretion_round_direction: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_round_direction: int | None = None
     """DiscretionRoundDirection (844). Optional."""
-    discretion_scope: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_scope: int | None = None
     """DiscretionScope (846). Optional."""
-    target_strategy: int | None = attrs.field(default=None, converter=optional(to_int))
+    target_strategy: int | None = None
     """TargetStrategy (847). Optional."""
-    strategy_parameters: list[StrategyParameter] = attrs.field(
-        factory=list, converter=to_strategy_parameter_list
-    )
+    strategy_parameters: list[StrategyParameter] = attrs.field(factory=list)
     """NoStrategyParameters (957): The parameters of the strategy that works the order. Optional."""
-    target_strategy_parameters: str | None = attrs.field(default=None, converter=optional(to_str))
+    target_strategy_parameters: str | None = None
     """TargetStrategyParameters (848). Optional."""
-    participation_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    participation_rate: Decimal | None = None
     """ParticipationRate (849). Optional."""
-    cancellation_rights: str | None = attrs.field(default=None, converter=optional(to_char))
+    cancellation_rights: str | None = None
     """CancellationRights (480). Optional."""
-    money_laundering_status: str | None = attrs.field(default=None, converter=optional(to_char))
+    money_laundering_status: str | None = None
     """MoneyLaunderingStatus (481). Optional."""
-    regist_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    regist_id: str | None = None
     """RegistID (513). Optional."""
-    designation: str | None = attrs.field(default=None, converter=optional(to_str))
+    designation: str | None = None
     """Designation (494). Optional."""
-    manual_order_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    manual_order_indicator: bool | None = None
     """ManualOrderIndicator (1028). Optional."""
-    cust_directed_order: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    cust_directed_order: bool | None = None
     """CustDirectedOrder (1029). Optional."""
-    received_dept_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    received_dept_id: str | None = None
     """ReceivedDeptID (1030). Optional."""
-    cust_order_handling_inst: str | None = attrs.field(default=None, converter=optional(to_str))
+    cust_order_handling_inst: str | None = None
     """CustOrderHandlingInst (1031). Optional."""
-    order_handling_inst_source: int | None = attrs.field(default=None, converter=optional(to_int))
+    order_handling_inst_source: int | None = None
     """OrderHandlingInstSource (1032). Optional."""
-    trd_reg_timestamps: list[TrdRegTimestampEntry] = attrs.field(
-        factory=list, converter=to_trd_reg_timestamp_entry_list
-    )
+    trd_reg_timestamps: list[TrdRegTimestampEntry] = attrs.field(factory=list)
     """NoTrdRegTimestamps (768): When the order or trade passed the points that a regulator asks about.
 
     Optional.
     """
-    ref_order_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_order_id: str | None = None
     """RefOrderID (1080). Optional."""
-    ref_order_id_source: str | None = attrs.field(default=None, converter=optional(to_char))
+    ref_order_id_source: str | None = None
     """RefOrderIDSource (1081). Optional."""
 
+    def __init__(
+        self,
+        *,
+        cl_ord_id: str,
+        secondary_cl_ord_id: str | None = None,
+        cl_ord_link_id: str | None = None,
+        party_ids: Iterable[Party] = (),
+        trade_origination_date: date | None = None,
+        trade_date: date | None = None,
+        account: str | None = None,
+        acct_id_source: AcctIDSource | int | str | None = None,
+        account_type: int | str | None = None,
+        day_booking_inst: DayBookingInst | str | None = None,
+        booking_unit: BookingUnit | str | None = None,
+        prealloc_method: PreallocMethod | str | None = None,
+        alloc_id: str | None = None,
+        allocs: Iterable[PreAlloc] = (),
+        settl_type: str | None = None,
+        settl_date: date | None = None,
+        cash_margin: CashMargin | str | None = None,
+        clearing_fee_indicator: str | None = None,
+        handl_inst: HandlInst | str | None = None,
+        exec_inst: str | None = None,
+        min_qty: Decimal | int | str | None = None,
+        match_increment: Decimal | int | str | None = None,
+        max_price_levels: int | str | None = None,
+        display_qty: Decimal | int | str | None = None,
+        secondary_display_qty: Decimal | int | str | None = None,
+        display_when: str | None = None,
+        display_method: str | None = None,
+        display_low_qty: Decimal | int | str | None = None,
+        display_high_qty: Decimal | int | str | None = None,
+        display_min_incr: Decimal | int | str | None = None,
+        refresh_qty: Decimal | int | str | None = None,
+        max_floor: Decimal | int | str | None = None,
+        ex_destination: str | None = None,
+        ex_destination_id_source: str | None = None,
+        trading_sessions: Iterable[TradingSession] = (),
+        process_code: str | None = None,
+        symbol: str | None = None,
+        symbol_sfx: str | None = None,
+        security_id: str | None = None,
+        security_id_source: SecurityIDSource | str | None = None,
+        security_alt_id: Iterable[SecurityAltID] = (),
+        product: int | str | None = None,
+        product_complex: str | None = None,
+        security_group: str | None = None,
+        cfi_code: str | None = None,
+        security_type: SecurityType | str | None = None,
+        security_sub_type: str | None = None,
+        maturity_month_year: str | None = None,
+        maturity_date: date | None = None,
+        maturity_time: str | None = None,
+        settle_on_open_flag: str | None = None,
+        instrmt_assignment_method: str | None = None,
+        security_status: str | None = None,
+        coupon_payment_date: date | None = None,
+        issue_date: date | None = None,
+        repo_collateral_security_type: str | None = None,
+        repurchase_term: int | str | None = None,
+        repurchase_rate: Decimal | int | str | None = None,
+        factor: Decimal | int | str | None = None,
+        credit_rating: str | None = None,
+        instr_registry: str | None = None,
+        country_of_issue: str | None = None,
+        state_or_province_of_issue: str | None = None,
+        locale_of_issue: str | None = None,
+        redemption_date: date | None = None,
+        strike_price: Decimal | int | str | None = None,
+        strike_currency: str | None = None,
+        strike_multiplier: Decimal | int | str | None = None,
+        strike_value: Decimal | int | str | None = None,
+        opt_attribute: str | None = None,
+        contract_multiplier: Decimal | int | str | None = None,
+        min_price_increment: Decimal | int | str | None = None,
+        min_price_increment_amount: Decimal | int | str | None = None,
+        unit_of_measure: str | None = None,
+        unit_of_measure_qty: Decimal | int | str | None = None,
+        price_unit_of_measure: str | None = None,
+        price_unit_of_measure_qty: Decimal | int | str | None = None,
+        settl_method: SettlMethod | str | None = None,
+        exercise_style: int | str | None = None,
+        opt_payout_amount: Decimal | int | str | None = None,
+        price_quote_method: str | None = None,
+        valuation_method: str | None = None,
+        list_method: int | str | None = None,
+        cap_price: Decimal | int | str | None = None,
+        floor_price: Decimal | int | str | None = None,
+        put_or_call: PutOrCall | int | str | None = None,
+        flexible_indicator: bool | None = None,
+        flex_product_eligibility_indicator: bool | None = None,
+        time_unit: str | None = None,
+        coupon_rate: Decimal | int | str | None = None,
+        security_exchange: str | None = None,
+        position_limit: int | str | None = None,
+        nt_position_limit: int | str | None = None,
+        issuer: str | None = None,
+        encoded_issuer: bytes | str | None = None,
+        security_desc: str | None = None,
+        encoded_security_desc: bytes | str | None = None,
+        security_xml: bytes | str | None = None,
+        security_xml_schema: str | None = None,
+        pool: str | None = None,
+        contract_settl_month: str | None = None,
+        cp_program: int | str | None = None,
+        cp_reg_type: str | None = None,
+        events: Iterable[InstrumentEvent] = (),
+        dated_date: date | None = None,
+        interest_accrual_date: date | None = None,
+        instrument_parties: Iterable[InstrumentParty] = (),
+        contract_multiplier_unit: int | str | None = None,
+        flow_schedule_type: int | str | None = None,
+        restructuring_type: str | None = None,
+        seniority: str | None = None,
+        notional_percentage_outstanding: Decimal | int | str | None = None,
+        original_notional_percentage_outstanding: Decimal | int | str | None = None,
+        attachment_point: Decimal | int | str | None = None,
+        detachment_point: Decimal | int | str | None = None,
+        strike_price_determination_method: int | str | None = None,
+        strike_price_boundary_method: int | str | None = None,
+        strike_price_boundary_precision: Decimal | int | str | None = None,
+        underlying_price_determination_method: int | str | None = None,
+        opt_payout_type: int | str | None = None,
+        complex_events: Iterable[ComplexEvent] = (),
+        agreement_desc: str | None = None,
+        agreement_id: str | None = None,
+        agreement_date: date | None = None,
+        agreement_currency: str | None = None,
+        termination_type: int | str | None = None,
+        start_date: date | None = None,
+        end_date: date | None = None,
+        delivery_type: int | str | None = None,
+        margin_ratio: Decimal | int | str | None = None,
+        underlyings: Iterable[Underlying] = (),
+        prev_close_px: Decimal | int | str | None = None,
+        side: Side | str,
+        locate_reqd: bool | None = None,
+        transact_time: datetime,
+        stipulations: Iterable[Stipulation] = (),
+        qty_type: QtyType | int | str | None = None,
+        order_qty: Decimal | int | str | None = None,
+        cash_order_qty: Decimal | int | str | None = None,
+        order_percent: Decimal | int | str | None = None,
+        rounding_direction: RoundingDirection | str | None = None,
+        rounding_modulus: Decimal | int | str | None = None,
+        ord_type: OrdType | str,
+        price_type: int | str | None = None,
+        price: Decimal | int | str | None = None,
+        price_protection_scope: str | None = None,
+        stop_px: Decimal | int | str | None = None,
+        trigger_type: str | None = None,
+        trigger_action: str | None = None,
+        trigger_price: Decimal | int | str | None = None,
+        trigger_symbol: str | None = None,
+        trigger_security_id: str | None = None,
+        trigger_security_id_source: str | None = None,
+        trigger_security_desc: str | None = None,
+        trigger_price_type: str | None = None,
+        trigger_price_type_scope: str | None = None,
+        trigger_price_direction: str | None = None,
+        trigger_new_price: Decimal | int | str | None = None,
+        trigger_order_type: str | None = None,
+        trigger_new_qty: Decimal | int | str | None = None,
+        trigger_trading_session_id: str | None = None,
+        trigger_trading_session_sub_id: str | None = None,
+        spread: Decimal | int | str | None = None,
+        benchmark_curve_currency: str | None = None,
+        benchmark_curve_name: str | None = None,
+        benchmark_curve_point: str | None = None,
+        benchmark_price: Decimal | int | str | None = None,
+        benchmark_price_type: int | str | None = None,
+        benchmark_security_id: str | None = None,
+        benchmark_security_id_source: str | None = None,
+        yield_type: str | None = None,
+        yield_: Decimal | int | str | None = None,
+        yield_calc_date: date | None = None,
+        yield_redemption_date: date | None = None,
+        yield_redemption_price: Decimal | int | str | None = None,
+        yield_redemption_price_type: int | str | None = None,
+        currency: str | None = None,
+        compliance_id: str | None = None,
+        solicited_flag: bool | None = None,
+        ioiid: str | None = None,
+        quote_id: str | None = None,
+        time_in_force: TimeInForce | str | None = None,
+        effective_time: datetime | None = None,
+        expire_date: date | None = None,
+        expire_time: datetime | None = None,
+        gt_booking_inst: int | str | None = None,
+        commission: Decimal | int | str | None = None,
+        comm_type: CommType | str | None = None,
+        comm_currency: str | None = None,
+        fund_renew_waiv: str | None = None,
+        order_capacity: OrderCapacity | str | None = None,
+        order_restrictions: str | None = None,
+        pre_trade_anonymity: bool | None = None,
+        cust_order_capacity: int | str | None = None,
+        forex_req: bool | None = None,
+        settl_currency: str | None = None,
+        booking_type: BookingType | int | str | None = None,
+        text: str | None = None,
+        encoded_text: bytes | str | None = None,
+        settl_date2: date | None = None,
+        order_qty2: Decimal | int | str | None = None,
+        price2: Decimal | int | str | None = None,
+        position_effect: PositionEffect | str | None = None,
+        covered_or_uncovered: CoveredOrUncovered | int | str | None = None,
+        max_show: Decimal | int | str | None = None,
+        peg_offset_value: Decimal | int | str | None = None,
+        peg_price_type: int | str | None = None,
+        peg_move_type: int | str | None = None,
+        peg_offset_type: int | str | None = None,
+        peg_limit_type: int | str | None = None,
+        peg_round_direction: int | str | None = None,
+        peg_scope: int | str | None = None,
+        peg_security_id_source: str | None = None,
+        peg_security_id: str | None = None,
+        peg_symbol: str | None = None,
+        peg_security_desc: str | None = None,
+        discretion_inst: str | None = None,
+        discretion_offset_value: Decimal | int | str | None = None,
+        discretion_move_type: int | str | None = None,
+        discretion_offset_type: int | str | None = None,
+        discretion_limit_type: int | str | None = None,
+        discretion_round_direction: int | str | None = None,
+        discretion_scope: int | str | None = None,
+        target_strategy: int | str | None = None,
+        strategy_parameters: Iterable[StrategyParameter] = (),
+        target_strategy_parameters: str | None = None,
+        participation_rate: Decimal | int | str | None = None,
+        cancellation_rights: str | None = None,
+        money_laundering_status: str | None = None,
+        regist_id: str | None = None,
+        designation: str | None = None,
+        manual_order_indicator: bool | None = None,
+        cust_directed_order: bool | None = None,
+        received_dept_id: str | None = None,
+        cust_order_handling_inst: str | None = None,
+        order_handling_inst_source: int | str | None = None,
+        trd_reg_timestamps: Iterable[TrdRegTimestampEntry] = (),
+        ref_order_id: str | None = None,
+        ref_order_id_source: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.secondary_cl_ord_id = None if secondary_cl_ord_id is None else to_str(secondary_cl_ord_id)
+        self.cl_ord_link_id = None if cl_ord_link_id is None else to_str(cl_ord_link_id)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.trade_origination_date = (
+            None if trade_origination_date is None else to_date(trade_origination_date)
+        )
+        self.trade_date = None if trade_date is None else to_date(trade_date)
+        self.account = None if account is None else to_str(account)
+        self.acct_id_source = None if acct_id_source is None else to_acct_id_source(acct_id_source)
+        self.account_type = None if account_type is None else to_int(account_type)
+        self.day_booking_inst = None if day_booking_inst is None else to_day_booking_inst(day_booking_inst)
+        self.booking_unit = None if booking_unit is None else to_booking_unit(booking_unit)
+        self.prealloc_method = None if prealloc_method is None else to_prealloc_method(prealloc_method)
+        self.alloc_id = None if alloc_id is None else to_str(alloc_id)
+        self.allocs = [] if allocs is EMPTY else to_pre_alloc_list(allocs)
+        self.settl_type = None if settl_type is None else to_str(settl_type)
+        self.settl_date = None if settl_date is None else to_date(settl_date)
+        self.cash_margin = None if cash_margin is None else to_cash_margin(cash_margin)
+        self.clearing_fee_indicator = (
+            None if clearing_fee_indicator is None else to_str(clearing_fee_indicator)
+        )
+        self.handl_inst = None if handl_inst is None else to_handl_inst(handl_inst)
+        self.exec_inst = None if exec_inst is None else to_str(exec_inst)
+        self.min_qty = None if min_qty is None else to_decimal(min_qty)
+        self.match_increment = None if match_increment is None else to_decimal(match_increment)
+        self.max_price_levels = None if max_price_levels is None else to_int(max_price_levels)
+        self.display_qty = None if display_qty is None else to_decimal(display_qty)
+        self.secondary_display_qty = (
+            None if secondary_display_qty is None else to_decimal(secondary_display_qty)
+        )
+        self.display_when = None if display_when is None else to_char(display_when)
+        self.display_method = None if display_method is None else to_char(display_method)
+        self.display_low_qty = None if display_low_qty is None else to_decimal(display_low_qty)
+        self.display_high_qty = None if display_high_qty is None else to_decimal(display_high_qty)
+        self.display_min_incr = None if display_min_incr is None else to_decimal(display_min_incr)
+        self.refresh_qty = None if refresh_qty is None else to_decimal(refresh_qty)
+        self.max_floor = None if max_floor is None else to_decimal(max_floor)
+        self.ex_destination = None if ex_destination is None else to_str(ex_destination)
+        self.ex_destination_id_source = (
+            None if ex_destination_id_source is None else to_char(ex_destination_id_source)
+        )
+        self.trading_sessions = [] if trading_sessions is EMPTY else to_trading_session_list(trading_sessions)
+        self.process_code = None if process_code is None else to_char(process_code)
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+        self.security_id = None if security_id is None else to_str(security_id)
+        self.security_id_source = (
+            None if security_id_source is None else to_security_id_source(security_id_source)
+        )
+        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+        self.product = None if product is None else to_int(product)
+        self.product_complex = None if product_complex is None else to_str(product_complex)
+        self.security_group = None if security_group is None else to_str(security_group)
+        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+        self.security_type = None if security_type is None else to_security_type(security_type)
+        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+        self.instrmt_assignment_method = (
+            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+        )
+        self.security_status = None if security_status is None else to_str(security_status)
+        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+        self.issue_date = None if issue_date is None else to_date(issue_date)
+        self.repo_collateral_security_type = (
+            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+        )
+        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+        self.factor = None if factor is None else to_decimal(factor)
+        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+        self.state_or_province_of_issue = (
+            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+        )
+        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+        self.strike_price = None if strike_price is None else to_decimal(strike_price)
+        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+        self.strike_value = None if strike_value is None else to_decimal(strike_value)
+        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
+        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
+        self.min_price_increment_amount = (
+            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+        )
+        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+        self.price_unit_of_measure_qty = (
+            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+        )
+        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+        self.list_method = None if list_method is None else to_int(list_method)
+        self.cap_price = None if cap_price is None else to_decimal(cap_price)
+        self.floor_price = None if floor_price is None else to_decimal(floor_price)
+        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+        self.flex_product_eligibility_indicator = (
+            None
+            if flex_product_eligibility_indicator is None
+            else to_bool(flex_product_eligibility_indicator)
+        )
+        self.time_unit = None if time_unit is None else to_str(time_unit)
+        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+        self.position_limit = None if position_limit is None else to_int(position_limit)
+        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+        self.issuer = None if issuer is None else to_str(issuer)
+        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+        self.security_desc = None if security_desc is None else to_str(security_desc)
+        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
+        self.security_xml = None if security_xml is None else to_data(security_xml)
+        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+        self.pool = None if pool is None else to_str(pool)
+        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+        self.cp_program = None if cp_program is None else to_int(cp_program)
+        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+        self.events = [] if events is EMPTY else to_instrument_event_list(events)
+        self.dated_date = None if dated_date is None else to_date(dated_date)
+        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
+        self.instrument_parties = (
+            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+        )
+        self.contract_multiplier_unit = (
+            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+        )
+        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+        self.seniority = None if seniority is None else to_str(seniority)
+        self.notional_percentage_outstanding = (
+            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
+        )
+        self.original_notional_percentage_outstanding = (
+            None
+            if original_notional_percentage_outstanding is None
+            else to_decimal(original_notional_percentage_outstanding)
+        )
+        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+        self.strike_price_determination_method = (
+            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
+        )
+        self.strike_price_boundary_method = (
+            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+        )
+        self.strike_price_boundary_precision = (
+            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
+        )
+        self.underlying_price_determination_method = (
+            None
+            if underlying_price_determination_method is None
+            else to_int(underlying_price_determination_method)
+        )
+        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+        self.agreement_desc = None if agreement_desc is None else to_str(agreement_desc)
+        self.agreement_id = None if agreement_id is None else to_str(agreement_id)
+        self.agreement_date = None if agreement_date is None else to_date(agreement_date)
+        self.agreement_currency = None if agreement_currency is None else to_str(agreement_currency)
+        self.termination_type = None if termination_type is None else to_int(termination_type)
+        self.start_date = None if start_date is None else to_date(start_date)
+        self.end_date = None if end_date is None else to_date(end_date)
+        self.delivery_type = None if delivery_type is None else to_int(delivery_type)
+        self.margin_ratio = None if margin_ratio is None else to_decimal(margin_ratio)
+        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+        self.prev_close_px = None if prev_close_px is None else to_decimal(prev_close_px)
+        self.side = to_side(side)
+        self.locate_reqd = None if locate_reqd is None else to_bool(locate_reqd)
+        self.transact_time = to_datetime(transact_time)
+        self.stipulations = [] if stipulations is EMPTY else to_stipulation_list(stipulations)
+        self.qty_type = None if qty_type is None else to_qty_type(qty_type)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
+        self.order_percent = None if order_percent is None else to_decimal(order_percent)
+        self.rounding_direction = (
+            None if rounding_direction is None else to_rounding_direction(rounding_direction)
+        )
+        self.rounding_modulus = None if rounding_modulus is None else to_decimal(rounding_modulus)
+        self.ord_type = to_ord_type(ord_type)
+        self.price_type = None if price_type is None else to_int(price_type)
+        self.price = None if price is None else to_decimal(price)
+        self.price_protection_scope = (
+            None if price_protection_scope is None else to_char(price_protection_scope)
+        )
+        self.stop_px = None if stop_px is None else to_decimal(stop_px)
+        self.trigger_type = None if trigger_type is None else to_char(trigger_type)
+        self.trigger_action = None if trigger_action is None else to_char(trigger_action)
+        self.trigger_price = None if trigger_price is None else to_decimal(trigger_price)
+        self.trigger_symbol = None if trigger_symbol is None else to_str(trigger_symbol)
+        self.trigger_security_id = None if trigger_security_id is None else to_str(trigger_security_id)
+        self.trigger_security_id_source = (
+            None if trigger_security_id_source is None else to_str(trigger_security_id_source)
+        )
+        self.trigger_security_desc = None if trigger_security_desc is None else to_str(trigger_security_desc)
+        self.trigger_price_type = None if trigger_price_type is None else to_char(trigger_price_type)
+        self.trigger_price_type_scope = (
+            None if trigger_price_type_scope is None else to_char(trigger_price_type_scope)
+        )
+        self.trigger_price_direction = (
+            None if trigger_price_direction is None else to_char(trigger_price_direction)
+        )
+        self.trigger_new_price = None if trigger_new_price is None else to_decimal(trigger_new_price)
+        self.trigger_order_type = None if trigger_order_type is None else to_char(trigger_order_type)
+        self.trigger_new_qty = None if trigger_new_qty is None else to_decimal(trigger_new_qty)
+        self.trigger_trading_session_id = (
+            None if trigger_trading_session_id is None else to_str(trigger_trading_session_id)
+        )
+        self.trigger_trading_session_sub_id = (
+            None if trigger_trading_session_sub_id is None else to_str(trigger_trading_session_sub_id)
+        )
+        self.spread = None if spread is None else to_decimal(spread)
+        self.benchmark_curve_currency = (
+            None if benchmark_curve_currency is None else to_str(benchmark_curve_currency)
+        )
+        self.benchmark_curve_name = None if benchmark_curve_name is None else to_str(benchmark_curve_name)
+        self.benchmark_curve_point = None if benchmark_curve_point is None else to_str(benchmark_curve_point)
+        self.benchmark_price = None if benchmark_price is None else to_decimal(benchmark_price)
+        self.benchmark_price_type = None if benchmark_price_type is None else to_int(benchmark_price_type)
+        self.benchmark_security_id = None if benchmark_security_id is None else to_str(benchmark_security_id)
+        self.benchmark_security_id_source = (
+            None if benchmark_security_id_source is None else to_str(benchmark_security_id_source)
+        )
+        self.yield_type = None if yield_type is None else to_str(yield_type)
+        self.yield_ = None if yield_ is None else to_decimal(yield_)
+        self.yield_calc_date = None if yield_calc_date is None else to_date(yield_calc_date)
+        self.yield_redemption_date = None if yield_redemption_date is None else to_date(yield_redemption_date)
+        self.yield_redemption_price = (
+            None if yield_redemption_price is None else to_decimal(yield_redemption_price)
+        )
+        self.yield_redemption_price_type = (
+            None if yield_redemption_price_type is None else to_int(yield_redemption_price_type)
+        )
+        self.currency = None if currency is None else to_str(currency)
+        self.compliance_id = None if compliance_id is None else to_str(compliance_id)
+        self.solicited_flag = None if solicited_flag is None else to_bool(solicited_flag)
+        self.ioiid = None if ioiid is None else to_str(ioiid)
+        self.quote_id = None if quote_id is None else to_str(quote_id)
+        self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
+        self.effective_time = None if effective_time is None else to_datetime(effective_time)
+        self.expire_date = None if expire_date is None else to_date(expire_date)
+        self.expire_time = None if expire_time is None else to_datetime(expire_time)
+        self.gt_booking_inst = None if gt_booking_inst is None else to_int(gt_booking_inst)
+        self.commission = None if commission is None else to_decimal(commission)
+        self.comm_type = None if comm_type is None else to_comm_type(comm_type)
+        self.comm_currency = None if comm_currency is None else to_str(comm_currency)
+        self.fund_renew_waiv = None if fund_renew_waiv is None else to_char(fund_renew_waiv)
+        self.order_capacity = None if order_capacity is None else to_order_capacity(order_capacity)
+        self.order_restrictions = None if order_restrictions is None else to_str(order_restrictions)
+        self.pre_trade_anonymity = None if pre_trade_anonymity is None else to_bool(pre_trade_anonymity)
+        self.cust_order_capacity = None if cust_order_capacity is None else to_int(cust_order_capacity)
+        self.forex_req = None if forex_req is None else to_bool(forex_req)
+        self.settl_currency = None if settl_currency is None else to_str(settl_currency)
+        self.booking_type = None if booking_type is None else to_booking_type(booking_type)
+        self.text = None if text is None else to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.settl_date2 = None if settl_date2 is None else to_date(settl_date2)
+        self.order_qty2 = None if order_qty2 is None else to_decimal(order_qty2)
+        self.price2 = None if price2 is None else to_decimal(price2)
+        self.position_effect = None if position_effect is None else to_position_effect(position_effect)
+        self.covered_or_uncovered = (
+            None if covered_or_uncovered is None else to_covered_or_uncovered(covered_or_uncovered)
+        )
+        self.max_show = None if max_show is None else to_decimal(max_show)
+        self.peg_offset_value = None if peg_offset_value is None else to_decimal(peg_offset_value)
+        self.peg_price_type = None if peg_price_type is None else to_int(peg_price_type)
+        self.peg_move_type = None if peg_move_type is None else to_int(peg_move_type)
+        self.peg_offset_type = None if peg_offset_type is None else to_int(peg_offset_type)
+        self.peg_limit_type = None if peg_limit_type is None else to_int(peg_limit_type)
+        self.peg_round_direction = None if peg_round_direction is None else to_int(peg_round_direction)
+        self.peg_scope = None if peg_scope is None else to_int(peg_scope)
+        self.peg_security_id_source = (
+            None if peg_security_id_source is None else to_str(peg_security_id_source)
+        )
+        self.peg_security_id = None if peg_security_id is None else to_str(peg_security_id)
+        self.peg_symbol = None if peg_symbol is None else to_str(peg_symbol)
+        self.peg_security_desc = None if peg_security_desc is None else to_str(peg_security_desc)
+        self.discretion_inst = None if discretion_inst is None else to_char(discretion_inst)
+        self.discretion_offset_value = (
+            None if discretion_offset_value is None else to_decimal(discretion_offset_value)
+        )
+        self.discretion_move_type = None if discretion_move_type is None else to_int(discretion_move_type)
+        self.discretion_offset_type = (
+            None if discretion_offset_type is None else to_int(discretion_offset_type)
+        )
+        self.discretion_limit_type = None if discretion_limit_type is None else to_int(discretion_limit_type)
+        self.discretion_round_direction = (
+            None if discretion_round_direction is None else to_int(discretion_round_direction)
+        )
+        self.discretion_scope = None if discretion_scope is None else to_int(discretion_scope)
+        self.target_strategy = None if target_strategy is None else to_int(target_strategy)
+        self.strategy_parameters = (
+            [] if strategy_parameters is EMPTY else to_strategy_parameter_list(strategy_parameters)
+        )
+        self.target_strategy_parameters = (
+            None if target_strategy_parameters is None else to_str(target_strategy_parameters)
+        )
+        self.participation_rate = None if participation_rate is None else to_decimal(participation_rate)
+        self.cancellation_rights = None if cancellation_rights is None else to_char(cancellation_rights)
+        self.money_laundering_status = (
+            None if money_laundering_status is None else to_char(money_laundering_status)
+        )
+        self.regist_id = None if regist_id is None else to_str(regist_id)
+        self.designation = None if designation is None else to_str(designation)
+        self.manual_order_indicator = (
+            None if manual_order_indicator is None else to_bool(manual_order_indicator)
+        )
+        self.cust_directed_order = None if cust_directed_order is None else to_bool(cust_directed_order)
+        self.received_dept_id = None if received_dept_id is None else to_str(received_dept_id)
+        self.cust_order_handling_inst = (
+            None if cust_order_handling_inst is None else to_str(cust_order_handling_inst)
+        )
+        self.order_handling_inst_source = (
+            None if order_handling_inst_source is None else to_int(order_handling_inst_source)
+        )
+        self.trd_reg_timestamps = (
+            [] if trd_reg_timestamps is EMPTY else to_trd_reg_timestamp_entry_list(trd_reg_timestamps)
+        )
+        self.ref_order_id = None if ref_order_id is None else to_str(ref_order_id)
+        self.ref_order_id_source = None if ref_order_id_source is None else to_char(ref_order_id_source)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelRequest(FixMessage):
     """OrderCancelRequest (F): Asks for what is left of an order to be cancelled. Source: FIX 5.0 SP2."""
 
     MSG_TYPE: ClassVar[str] = "F"
     NAME: ClassVar[str] = "OrderCancelRequest"
 
-    orig_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    orig_cl_ord_id: str | None = None
     """OrigClOrdID (41). Optional."""
-    order_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_id: str | None = None
     """OrderID (37). Optional."""
-    cl_ord_id: str = attrs.field(converter=to_str)
+    cl_ord_id: str
     """ClOrdID (11). Required."""
-    secondary_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    secondary_cl_ord_id: str | None = None
     """SecondaryClOrdID (526). Optional."""
-    cl_ord_link_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_link_id: str | None = None
     """ClOrdLinkID (583). Optional."""
-    list_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    list_id: str | None = None
     """ListID (66). Optional."""
-    orig_ord_mod_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    orig_ord_mod_time: datetime | None = None
     """OrigOrdModTime (586). Optional."""
-    account: str | None = attrs.field(default=None, converter=optional(to_str))
+    account: str | None = None
     """Account (1). Optional."""
-    acct_id_source: AcctIDSource | int | None = attrs.field(
-        default=None, converter=optional(to_acct_id_source)
-    )
+    acct_id_source: AcctIDSource | int | None = None
     """AcctIDSource (660). Known values: `AcctIDSource`. Optional."""
-    account_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    account_type: int | None = None
     """AccountType (581). Optional."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The parties to a message, each in a role. Optional."""
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55). Optional."""
-    symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol_sfx: str | None = None
     """SymbolSfx (65). Optional."""
-    security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_id: str | None = None
     """SecurityID (48). Optional."""
-    security_id_source: SecurityIDSource | str | None = attrs.field(
-        default=None, converter=optional(to_security_id_source)
-    )
+    security_id_source: SecurityIDSource | str | None = None
     """SecurityIDSource (22). Known values: `SecurityIDSource`. Optional."""
-    security_alt_id: list[SecurityAltID] = attrs.field(factory=list, converter=to_security_alt_id_list)
+    security_alt_id: list[SecurityAltID] = attrs.field(factory=list)
     """NoSecurityAltID (454): Other identifiers of the security. Optional."""
-    product: int | None = attrs.field(default=None, converter=optional(to_int))
+    product: int | None = None
     """Product (460). Optional."""
-    product_complex: str | None = attrs.field(default=None, converter=optional(to_str))
+    product_complex: str | None = None
     """ProductComplex (1227). Optional."""
-    security_group: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_group: str | None = None
     """SecurityGroup (1151). Optional."""
-    cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    cfi_code: str | None = None
     """CFICode (461). Optional."""
-    security_type: SecurityType | str | None = attrs.field(default=None, converter=optional(to_security_type))
+    security_type: SecurityType | str | None = None
     """SecurityType (167). Known values: `SecurityType`. Optional."""
-    security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_sub_type: str | None = None
     """SecuritySubType (762). Optional."""
-    maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_month_year: str | None = None
     """MaturityMonthYear (200). Optional."""
-    maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    maturity_date: date | None = None
     """MaturityDate (541). Optional."""
-    maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_time: str | None = None
     """MaturityTime (1079). Optional."""
-    settle_on_open_flag: str | None = attrs.field(default=None, converter=optional(to_str))
+    settle_on_open_flag: str | None = None
     """SettleOnOpenFlag (966). Optional."""
-    instrmt_assignment_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    instrmt_assignment_method: str | None = None
     """InstrmtAssignmentMethod (1049). Optional."""
-    security_status: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_status: str | None = None
     """SecurityStatus (965). Optional."""
-    coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    coupon_payment_date: date | None = None
     """CouponPaymentDate (224). Optional."""
-    issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    issue_date: date | None = None
     """IssueDate (225). Optional."""
-    repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    repo_collateral_security_type: str | None = None
     """RepoCollateralSecurityType (239). Optional."""
-    repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    repurchase_term: int | None = None
     """RepurchaseTerm (226). Optional."""
-    repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    repurchase_rate: Decimal | None = None
     """RepurchaseRate (227). Optional."""
-    factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    factor: Decimal | None = None
     """Factor (228). Optional."""
-    credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    credit_rating: str | None = None
     """CreditRating (255). Optional."""
-    instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    instr_registry: str | None = None
     """InstrRegistry (543). Optional."""
-    country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    country_of_issue: str | None = None
     """CountryOfIssue (470). Optional."""
-    state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    state_or_province_of_issue: str | None = None
     """StateOrProvinceOfIssue (471). Optional."""
-    locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    locale_of_issue: str | None = None
     """LocaleOfIssue (472). Optional."""
-    redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    redemption_date: date | None = None
     """RedemptionDate (240). Optional."""
-    strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_price: Decimal | None = None
     """StrikePrice (202). Optional."""
-    strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    strike_currency: str | None = None
     """StrikeCurrency (947). Optional."""
-    strike_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_multiplier: Decimal | None = None
     """StrikeMultiplier (967). Optional."""
-    strike_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_value: Decimal | None = None
     """StrikeValue (968). Optional."""
-    opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    opt_attribute: str | None = None
     """OptAttribute (206). Optional."""
-    contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    contract_multiplier: Decimal | None = None
     """ContractMultiplier (231). Optional."""
-    min_price_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment: Decimal | None = None
     """MinPriceIncrement (969). Optional."""
-    min_price_increment_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment_amount: Decimal | None = None
     """MinPriceIncrementAmount (1146). Optional."""
-    unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    unit_of_measure: str | None = None
     """UnitOfMeasure (996). Optional."""
-    unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    unit_of_measure_qty: Decimal | None = None
     """UnitOfMeasureQty (1147). Optional."""
-    price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_unit_of_measure: str | None = None
     """PriceUnitOfMeasure (1191). Optional."""
-    price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_unit_of_measure_qty: Decimal | None = None
     """PriceUnitOfMeasureQty (1192). Optional."""
-    settl_method: SettlMethod | str | None = attrs.field(default=None, converter=optional(to_settl_method))
+    settl_method: SettlMethod | str | None = None
     """SettlMethod (1193). Known values: `SettlMethod`. Optional."""
-    exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    exercise_style: int | None = None
     """ExerciseStyle (1194). Optional."""
-    opt_payout_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    opt_payout_amount: Decimal | None = None
     """OptPayoutAmount (1195). Optional."""
-    price_quote_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_quote_method: str | None = None
     """PriceQuoteMethod (1196). Optional."""
-    valuation_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    valuation_method: str | None = None
     """ValuationMethod (1197). Optional."""
-    list_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    list_method: int | None = None
     """ListMethod (1198). Optional."""
-    cap_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cap_price: Decimal | None = None
     """CapPrice (1199). Optional."""
-    floor_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    floor_price: Decimal | None = None
     """FloorPrice (1200). Optional."""
-    put_or_call: PutOrCall | int | None = attrs.field(default=None, converter=optional(to_put_or_call))
+    put_or_call: PutOrCall | int | None = None
     """PutOrCall (201). Known values: `PutOrCall`. Optional."""
-    flexible_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flexible_indicator: bool | None = None
     """FlexibleIndicator (1244). Optional."""
-    flex_product_eligibility_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flex_product_eligibility_indicator: bool | None = None
     """FlexProductEligibilityIndicator (1242). Optional."""
-    time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    time_unit: str | None = None
     """TimeUnit (997). Optional."""
-    coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    coupon_rate: Decimal | None = None
     """CouponRate (223). Optional."""
-    security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_exchange: str | None = None
     """SecurityExchange (207). Optional."""
-    position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    position_limit: int | None = None
     """PositionLimit (970). Optional."""
-    nt_position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    nt_position_limit: int | None = None
     """NTPositionLimit (971). Optional."""
-    issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    issuer: str | None = None
     """Issuer (106). Optional."""
-    encoded_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_issuer: bytes | None = None
     """EncodedIssuer (349). Optional."""
-    security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_desc: str | None = None
     """SecurityDesc (107). Optional."""
-    encoded_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_security_desc: bytes | None = None
     """EncodedSecurityDesc (351). Optional."""
-    security_xml: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    security_xml: bytes | None = None
     """SecurityXML (1185). Optional."""
-    security_xml_schema: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_xml_schema: str | None = None
     """SecurityXMLSchema (1186). Optional."""
-    pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    pool: str | None = None
     """Pool (691). Optional."""
-    contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    contract_settl_month: str | None = None
     """ContractSettlMonth (667). Optional."""
-    cp_program: int | None = attrs.field(default=None, converter=optional(to_int))
+    cp_program: int | None = None
     """CPProgram (875). Optional."""
-    cp_reg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    cp_reg_type: str | None = None
     """CPRegType (876). Optional."""
-    events: list[InstrumentEvent] = attrs.field(factory=list, converter=to_instrument_event_list)
+    events: list[InstrumentEvent] = attrs.field(factory=list)
     """NoEvents (864): Events in the life of the instrument. Optional."""
-    dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    dated_date: date | None = None
     """DatedDate (873). Optional."""
-    interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    interest_accrual_date: date | None = None
     """InterestAccrualDate (874). Optional."""
-    instrument_parties: list[InstrumentParty] = attrs.field(factory=list, converter=to_instrument_party_list)
+    instrument_parties: list[InstrumentParty] = attrs.field(factory=list)
     """NoInstrumentParties (1018): The parties to the instrument itself, such as its issuer. Optional."""
-    contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    contract_multiplier_unit: int | None = None
     """ContractMultiplierUnit (1435). Optional."""
-    flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    flow_schedule_type: int | None = None
     """FlowScheduleType (1439). Optional."""
-    restructuring_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    restructuring_type: str | None = None
     """RestructuringType (1449). Optional."""
-    seniority: str | None = attrs.field(default=None, converter=optional(to_str))
+    seniority: str | None = None
     """Seniority (1450). Optional."""
-    notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    notional_percentage_outstanding: Decimal | None = None
     """NotionalPercentageOutstanding (1451). Optional."""
-    original_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    original_notional_percentage_outstanding: Decimal | None = None
     """OriginalNotionalPercentageOutstanding (1452). Optional."""
-    attachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    attachment_point: Decimal | None = None
     """AttachmentPoint (1457). Optional."""
-    detachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    detachment_point: Decimal | None = None
     """DetachmentPoint (1458). Optional."""
-    strike_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_determination_method: int | None = None
     """StrikePriceDeterminationMethod (1478). Optional."""
-    strike_price_boundary_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_boundary_method: int | None = None
     """StrikePriceBoundaryMethod (1479). Optional."""
-    strike_price_boundary_precision: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    strike_price_boundary_precision: Decimal | None = None
     """StrikePriceBoundaryPrecision (1480). Optional."""
-    underlying_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_price_determination_method: int | None = None
     """UnderlyingPriceDeterminationMethod (1481). Optional."""
-    opt_payout_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    opt_payout_type: int | None = None
     """OptPayoutType (1482). Optional."""
-    complex_events: list[ComplexEvent] = attrs.field(factory=list, converter=to_complex_event_list)
+    complex_events: list[ComplexEvent] = attrs.field(factory=list)
     """NoComplexEvents (1483): Events that change what a complex option pays. Optional."""
-    agreement_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_desc: str | None = None
     """AgreementDesc (913). Optional."""
-    agreement_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_id: str | None = None
     """AgreementID (914). Optional."""
-    agreement_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    agreement_date: date | None = None
     """AgreementDate (915). Optional."""
-    agreement_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_currency: str | None = None
     """AgreementCurrency (918). Optional."""
-    termination_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    termination_type: int | None = None
     """TerminationType (788). Optional."""
-    start_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    start_date: date | None = None
     """StartDate (916). Optional."""
-    end_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    end_date: date | None = None
     """EndDate (917). Optional."""
-    delivery_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    delivery_type: int | None = None
     """DeliveryType (919). Optional."""
-    margin_ratio: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    margin_ratio: Decimal | None = None
     """MarginRatio (898). Optional."""
-    underlyings: list[Underlying] = attrs.field(factory=list, converter=to_underlying_list)
+    underlyings: list[Underlying] = attrs.field(factory=list)
     """NoUnderlyings (711): The instruments that lie under this one. Optional."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54). Known values: `Side`. Required."""
-    transact_time: datetime = attrs.field(converter=to_datetime)
+    transact_time: datetime
     """TransactTime (60). Required."""
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38). Optional."""
-    cash_order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cash_order_qty: Decimal | None = None
     """CashOrderQty (152). Optional."""
-    order_percent: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_percent: Decimal | None = None
     """OrderPercent (516). Optional."""
-    rounding_direction: RoundingDirection | str | None = attrs.field(
-        default=None, converter=optional(to_rounding_direction)
-    )
+    rounding_direction: RoundingDirection | str | None = None
     """RoundingDirection (468). Known values: `RoundingDirection`. Optional."""
-    rounding_modulus: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    rounding_modulus: Decimal | None = None
     """RoundingModulus (469). Optional."""
-    compliance_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    compliance_id: str | None = None
     """ComplianceID (376). Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
 
+    def __init__(
+        self,
+        *,
+        orig_cl_ord_id: str | None = None,
+        order_id: str | None = None,
+        cl_ord_id: str,
+        secondary_cl_ord_id: str | None = None,
+        cl_ord_link_id: str | None = None,
+        list_id: str | None = None,
+        orig_ord_mod_time: datetime | None = None,
+        account: str | None = None,
+        acct_id_source: AcctIDSource | int | str | None = None,
+        account_type: int | str | None = None,
+        party_ids: Iterable[Party] = (),
+        symbol: str | None = None,
+        symbol_sfx: str | None = None,
+        security_id: str | None = None,
+        security_id_source: SecurityIDSource | str | None = None,
+        security_alt_id: Iterable[SecurityAltID] = (),
+        product: int | str | None = None,
+        product_complex: str | None = None,
+        security_group: str | None = None,
+        cfi_code: str | None = None,
+        security_type: SecurityType | str | None = None,
+        security_sub_type: str | None = None,
+        maturity_month_year: str | None = None,
+        maturity_date: date | None = None,
+        maturity_time: str | None = None,
+        settle_on_open_flag: str | None = None,
+        instrmt_assignment_method: str | None = None,
+        security_status: str | None = None,
+        coupon_payment_date: date | None = None,
+        issue_date: date | None = None,
+        repo_collateral_security_type: str | None = None,
+        repurchase_term: int | str | None = None,
+        repurchase_rate: Decimal | int | str | None = None,
+        factor: Decimal | int | str | None = None,
+        credit_rating: str | None = None,
+        instr_registry: str | None = None,
+        country_of_issue: str | None = None,
+        state_or_province_of_issue: str | None = None,
+        locale_of_issue: str | None = None,
+        redemption_date: date | None = None,
+        strike_price: Decimal | int | str | None = None,
+        strike_currency: str | None = None,
+        strike_multiplier: Decimal | int | str | None = None,
+        strike_value: Decimal | int | str | None = None,
+        opt_attribute: str | None = None,
+        contract_multiplier: Decimal | int | str | None = None,
+        min_price_increment: Decimal | int | str | None = None,
+        min_price_increment_amount: Decimal | int | str | None = None,
+        unit_of_measure: str | None = None,
+        unit_of_measure_qty: Decimal | int | str | None = None,
+        price_unit_of_measure: str | None = None,
+        price_unit_of_measure_qty: Decimal | int | str | None = None,
+        settl_method: SettlMethod | str | None = None,
+        exercise_style: int | str | None = None,
+        opt_payout_amount: Decimal | int | str | None = None,
+        price_quote_method: str | None = None,
+        valuation_method: str | None = None,
+        list_method: int | str | None = None,
+        cap_price: Decimal | int | str | None = None,
+        floor_price: Decimal | int | str | None = None,
+        put_or_call: PutOrCall | int | str | None = None,
+        flexible_indicator: bool | None = None,
+        flex_product_eligibility_indicator: bool | None = None,
+        time_unit: str | None = None,
+        coupon_rate: Decimal | int | str | None = None,
+        security_exchange: str | None = None,
+        position_limit: int | str | None = None,
+        nt_position_limit: int | str | None = None,
+        issuer: str | None = None,
+        encoded_issuer: bytes | str | None = None,
+        security_desc: str | None = None,
+        encoded_security_desc: bytes | str | None = None,
+        security_xml: bytes | str | None = None,
+        security_xml_schema: str | None = None,
+        pool: str | None = None,
+        contract_settl_month: str | None = None,
+        cp_program: int | str | None = None,
+        cp_reg_type: str | None = None,
+        events: Iterable[InstrumentEvent] = (),
+        dated_date: date | None = None,
+        interest_accrual_date: date | None = None,
+        instrument_parties: Iterable[InstrumentParty] = (),
+        contract_multiplier_unit: int | str | None = None,
+        flow_schedule_type: int | str | None = None,
+        restructuring_type: str | None = None,
+        seniority: str | None = None,
+        notional_percentage_outstanding: Decimal | int | str | None = None,
+        original_notional_percentage_outstanding: Decimal | int | str | None = None,
+        attachment_point: Decimal | int | str | None = None,
+        detachment_point: Decimal | int | str | None = None,
+        strike_price_determination_method: int | str | None = None,
+        strike_price_boundary_method: int | str | None = None,
+        strike_price_boundary_precision: Decimal | int | str | None = None,
+        underlying_price_determination_method: int | str | None = None,
+        opt_payout_type: int | str | None = None,
+        complex_events: Iterable[ComplexEvent] = (),
+        agreement_desc: str | None = None,
+        agreement_id: str | None = None,
+        agreement_date: date | None = None,
+        agreement_currency: str | None = None,
+        termination_type: int | str | None = None,
+        start_date: date | None = None,
+        end_date: date | None = None,
+        delivery_type: int | str | None = None,
+        margin_ratio: Decimal | int | str | None = None,
+        underlyings: Iterable[Underlying] = (),
+        side: Side | str,
+        transact_time: datetime,
+        order_qty: Decimal | int | str | None = None,
+        cash_order_qty: Decimal | int | str | None = None,
+        order_percent: Decimal | int | str | None = None,
+        rounding_direction: RoundingDirection | str | None = None,
+        rounding_modulus: Decimal | int | str | None = None,
+        compliance_id: str | None = None,
+        text: str | None = None,
+        encoded_text: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
+        self.order_id = None if order_id is None else to_str(order_id)
+        self.cl_ord_id = to_str(cl_ord_id)
+        self.secondary_cl_ord_id = None if secondary_cl_ord_id is None else to_str(secondary_cl_ord_id)
+        self.cl_ord_link_id = None if cl_ord_link_id is None else to_str(cl_ord_link_id)
+        self.list_id = None if list_id is None else to_str(list_id)
+        self.orig_ord_mod_time = None if orig_ord_mod_time is None else to_datetime(orig_ord_mod_time)
+        self.account = None if account is None else to_str(account)
+        self.acct_id_source = None if acct_id_source is None else to_acct_id_source(acct_id_source)
+        self.account_type = None if account_type is None else to_int(account_type)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+        self.security_id = None if security_id is None else to_str(security_id)
+        self.security_id_source = (
+            None if security_id_source is None else to_security_id_source(security_id_source)
+        )
+        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+        self.product = None if product is None else to_int(product)
+        self.product_complex = None if product_complex is None else to_str(product_complex)
+        self.security_group = None if security_group is None else to_str(security_group)
+        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+        self.security_type = None if security_type is None else to_security_type(security_type)
+        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+        self.instrmt_assignment_method = (
+            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+        )
+        self.security_status = None if security_status is None else to_str(security_status)
+        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+        self.issue_date = None if issue_date is None else to_date(issue_date)
+        self.repo_collateral_security_type = (
+            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+        )
+        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+        self.factor = None if factor is None else to_decimal(factor)
+        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+        self.state_or_province_of_issue = (
+            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+        )
+        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+        self.strike_price = None if strike_price is None else to_decimal(strike_price)
+        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+        self.strike_value = None if strike_value is None else to_decimal(strike_value)
+        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
+        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
+        self.min_price_increment_amount = (
+            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+        )
+        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+        self.price_unit_of_measure_qty = (
+            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+        )
+        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+        self.list_method = None if list_method is None else to_int(list_method)
+        self.cap_price = None if cap_price is None else to_decimal(cap_price)
+        self.floor_price = None if floor_price is None else to_decimal(floor_price)
+        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+        self.flex_product_eligibility_indicator = (
+            None
+            if flex_product_eligibility_indicator is None
+            else to_bool(flex_product_eligibility_indicator)
+        )
+        self.time_unit = None if time_unit is None else to_str(time_unit)
+        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+        self.position_limit = None if position_limit is None else to_int(position_limit)
+        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+        self.issuer = None if issuer is None else to_str(issuer)
+        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+        self.security_desc = None if security_desc is None else to_str(security_desc)
+        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
+        self.security_xml = None if security_xml is None else to_data(security_xml)
+        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+        self.pool = None if pool is None else to_str(pool)
+        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+        self.cp_program = None if cp_program is None else to_int(cp_program)
+        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+        self.events = [] if events is EMPTY else to_instrument_event_list(events)
+        self.dated_date = None if dated_date is None else to_date(dated_date)
+        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
+        self.instrument_parties = (
+            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+        )
+        self.contract_multiplier_unit = (
+            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+        )
+        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+        self.seniority = None if seniority is None else to_str(seniority)
+        self.notional_percentage_outstanding = (
+            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
+        )
+        self.original_notional_percentage_outstanding = (
+            None
+            if original_notional_percentage_outstanding is None
+            else to_decimal(original_notional_percentage_outstanding)
+        )
+        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+        self.strike_price_determination_method = (
+            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
+        )
+        self.strike_price_boundary_method = (
+            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+        )
+        self.strike_price_boundary_precision = (
+            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
+        )
+        self.underlying_price_determination_method = (
+            None
+            if underlying_price_determination_method is None
+            else to_int(underlying_price_determination_method)
+        )
+        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+        self.agreement_desc = None if agreement_desc is None else to_str(agreement_desc)
+        self.agreement_id = None if agreement_id is None else to_str(agreement_id)
+        self.agreement_date = None if agreement_date is None else to_date(agreement_date)
+        self.agreement_currency = None if agreement_currency is None else to_str(agreement_currency)
+        self.termination_type = None if termination_type is None else to_int(termination_type)
+        self.start_date = None if start_date is None else to_date(start_date)
+        self.end_date = None if end_date is None else to_date(end_date)
+        self.delivery_type = None if delivery_type is None else to_int(delivery_type)
+        self.margin_ratio = None if margin_ratio is None else to_decimal(margin_ratio)
+        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+        self.side = to_side(side)
+        self.transact_time = to_datetime(transact_time)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
+        self.order_percent = None if order_percent is None else to_decimal(order_percent)
+        self.rounding_direction = (
+            None if rounding_direction is None else to_rounding_direction(rounding_direction)
+        )
+        self.rounding_modulus = None if rounding_modulus is None else to_decimal(rounding_modulus)
+        self.compliance_id = None if compliance_id is None else to_str(compliance_id)
+        self.text = None if text is None else to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ExecutionReport(FixMessage):
     """ExecutionReport (8): Says what has become of an order: accepted, changed, filled, ended.
 
@@ -896,678 +1725,1415 @@ class ExecutionReport(FixMessage):
     MSG_TYPE: ClassVar[str] = "8"
     NAME: ClassVar[str] = "ExecutionReport"
 
-    appl_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    appl_id: str | None = None
     """ApplID (1180). Optional."""
-    appl_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    appl_seq_num: int | None = None
     """ApplSeqNum (1181). Optional."""
-    appl_last_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    appl_last_seq_num: int | None = None
     """ApplLastSeqNum (1350). Optional."""
-    appl_resend_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    appl_resend_flag: bool | None = None
     """ApplResendFlag (1352). Optional."""
-    order_id: str = attrs.field(converter=to_str)
+    order_id: str
     """OrderID (37). Required."""
-    secondary_order_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    secondary_order_id: str | None = None
     """SecondaryOrderID (198). Optional."""
-    secondary_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    secondary_cl_ord_id: str | None = None
     """SecondaryClOrdID (526). Optional."""
-    secondary_exec_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    secondary_exec_id: str | None = None
     """SecondaryExecID (527). Optional."""
-    cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_id: str | None = None
     """ClOrdID (11). Optional."""
-    orig_cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    orig_cl_ord_id: str | None = None
     """OrigClOrdID (41). Optional."""
-    cl_ord_link_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_link_id: str | None = None
     """ClOrdLinkID (583). Optional."""
-    quote_resp_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    quote_resp_id: str | None = None
     """QuoteRespID (693). Optional."""
-    ord_status_req_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ord_status_req_id: str | None = None
     """OrdStatusReqID (790). Optional."""
-    mass_status_req_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    mass_status_req_id: str | None = None
     """MassStatusReqID (584). Optional."""
-    host_cross_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    host_cross_id: str | None = None
     """HostCrossID (961). Optional."""
-    tot_num_reports: int | None = attrs.field(default=None, converter=optional(to_int))
+    tot_num_reports: int | None = None
     """TotNumReports (911). Optional."""
-    last_rpt_requested: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    last_rpt_requested: bool | None = None
     """LastRptRequested (912). Optional."""
-    party_ids: list[Party] = attrs.field(factory=list, converter=to_party_list)
+    party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The parties to a message, each in a role. Optional."""
-    trade_origination_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    trade_origination_date: date | None = None
     """TradeOriginationDate (229). Optional."""
-    contra_brokers: list[ContraBroker] = attrs.field(factory=list, converter=to_contra_broker_list)
+    contra_brokers: list[ContraBroker] = attrs.field(factory=list)
     """NoContraBrokers (382): The brokers on the other side of a trade. Optional."""
-    list_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    list_id: str | None = None
     """ListID (66). Optional."""
-    cross_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cross_id: str | None = None
     """CrossID (548). Optional."""
-    orig_cross_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    orig_cross_id: str | None = None
     """OrigCrossID (551). Optional."""
-    cross_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    cross_type: int | None = None
     """CrossType (549). Optional."""
-    trd_match_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trd_match_id: str | None = None
     """TrdMatchID (880). Optional."""
-    exec_id: str = attrs.field(converter=to_str)
+    exec_id: str
     """ExecID (17). Required."""
-    exec_ref_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    exec_ref_id: str | None = None
     """ExecRefID (19). Optional."""
-    exec_type: ExecType | str = attrs.field(converter=to_exec_type)
+    exec_type: ExecType | str
     """ExecType (150). Known values: `ExecType`. Required."""
-    ord_status: OrdStatus | str = attrs.field(converter=to_ord_status)
+    ord_status: OrdStatus | str
     """OrdStatus (39). Known values: `OrdStatus`. Required."""
-    working_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    working_indicator: bool | None = None
     """WorkingIndicator (636). Optional."""
-    ord_rej_reason: int | None = attrs.field(default=None, converter=optional(to_int))
+    ord_rej_reason: int | None = None
     """OrdRejReason (103). Optional."""
-    exec_restatement_reason: int | None = attrs.field(default=None, converter=optional(to_int))
+    exec_restatement_reason: int | None = None
     """ExecRestatementReason (378). Optional."""
-    account: str | None = attrs.field(default=None, converter=optional(to_str))
+    account: str | None = None
     """Account (1). Optional."""
-    acct_id_source: AcctIDSource | int | None = attrs.field(
-        default=None, converter=optional(to_acct_id_source)
-    )
+    acct_id_source: AcctIDSource | int | None = None
     """AcctIDSource (660). Known values: `AcctIDSource`. Optional."""
-    account_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    account_type: int | None = None
     """AccountType (581). Optional."""
-    day_booking_inst: DayBookingInst | str | None = attrs.field(
-        default=None, converter=optional(to_day_booking_inst)
-    )
+    day_booking_inst: DayBookingInst | str | None = None
     """DayBookingInst (589). Known values: `DayBookingInst`. Optional."""
-    booking_unit: BookingUnit | str | None = attrs.field(default=None, converter=optional(to_booking_unit))
+    booking_unit: BookingUnit | str | None = None
     """BookingUnit (590). Known values: `BookingUnit`. Optional."""
-    prealloc_method: PreallocMethod | str | None = attrs.field(
-        default=None, converter=optional(to_prealloc_method)
-    )
+    prealloc_method: PreallocMethod | str | None = None
     """PreallocMethod (591). Known values: `PreallocMethod`. Optional."""
-    alloc_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    alloc_id: str | None = None
     """AllocID (70). Optional."""
-    allocs: list[PreAlloc] = attrs.field(factory=list, converter=to_pre_alloc_list)
+    allocs: list[PreAlloc] = attrs.field(factory=list)
     """NoAllocs (78): The accounts to which the order is allocated beforehand. Optional."""
-    settl_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    settl_type: str | None = None
     """SettlType (63). Optional."""
-    settl_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    settl_date: date | None = None
     """SettlDate (64). Optional."""
-    match_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    match_type: str | None = None
     """MatchType (574). Optional."""
-    order_category: str | None = attrs.field(default=None, converter=optional(to_char))
+    order_category: str | None = None
     """OrderCategory (1115). Optional."""
-    cash_margin: CashMargin | str | None = attrs.field(default=None, converter=optional(to_cash_margin))
+    cash_margin: CashMargin | str | None = None
     """CashMargin (544). Known values: `CashMargin`. Optional."""
-    clearing_fee_indicator: str | None = attrs.field(default=None, converter=optional(to_str))
+    clearing_fee_indicator: str | None = None
     """ClearingFeeIndicator (635). Optional."""
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55). Optional."""
-    symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol_sfx: str | None = None
     """SymbolSfx (65). Optional."""
-    security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_id: str | None = None
     """SecurityID (48). Optional."""
-    security_id_source: SecurityIDSource | str | None = attrs.field(
-        default=None, converter=optional(to_security_id_source)
-    )
+    security_id_source: SecurityIDSource | str | None = None
     """SecurityIDSource (22). Known values: `SecurityIDSource`. Optional."""
-    security_alt_id: list[SecurityAltID] = attrs.field(factory=list, converter=to_security_alt_id_list)
+    security_alt_id: list[SecurityAltID] = attrs.field(factory=list)
     """NoSecurityAltID (454): Other identifiers of the security. Optional."""
-    product: int | None = attrs.field(default=None, converter=optional(to_int))
+    product: int | None = None
     """Product (460). Optional."""
-    product_complex: str | None = attrs.field(default=None, converter=optional(to_str))
+    product_complex: str | None = None
     """ProductComplex (1227). Optional."""
-    security_group: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_group: str | None = None
     """SecurityGroup (1151). Optional."""
-    cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    cfi_code: str | None = None
     """CFICode (461). Optional."""
-    security_type: SecurityType | str | None = attrs.field(default=None, converter=optional(to_security_type))
+    security_type: SecurityType | str | None = None
     """SecurityType (167). Known values: `SecurityType`. Optional."""
-    security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_sub_type: str | None = None
     """SecuritySubType (762). Optional."""
-    maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_month_year: str | None = None
     """MaturityMonthYear (200). Optional."""
-    maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    maturity_date: date | None = None
     """MaturityDate (541). Optional."""
-    maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_time: str | None = None
     """MaturityTime (1079). Optional."""
-    settle_on_open_flag: str | None = attrs.field(default=None, converter=optional(to_str))
+    settle_on_open_flag: str | None = None
     """SettleOnOpenFlag (966). Optional."""
-    instrmt_assignment_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    instrmt_assignment_method: str | None = None
     """InstrmtAssignmentMethod (1049). Optional."""
-    security_status: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_status: str | None = None
     """SecurityStatus (965). Optional."""
-    coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    coupon_payment_date: date | None = None
     """CouponPaymentDate (224). Optional."""
-    issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    issue_date: date | None = None
     """IssueDate (225). Optional."""
-    repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    repo_collateral_security_type: str | None = None
     """RepoCollateralSecurityType (239). Optional."""
-    repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    repurchase_term: int | None = None
     """RepurchaseTerm (226). Optional."""
-    repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    repurchase_rate: Decimal | None = None
     """RepurchaseRate (227). Optional."""
-    factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    factor: Decimal | None = None
     """Factor (228). Optional."""
-    credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    credit_rating: str | None = None
     """CreditRating (255). Optional."""
-    instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    instr_registry: str | None = None
     """InstrRegistry (543). Optional."""
-    country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    country_of_issue: str | None = None
     """CountryOfIssue (470). Optional."""
-    state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    state_or_province_of_issue: str | None = None
     """StateOrProvinceOfIssue (471). Optional."""
-    locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    locale_of_issue: str | None = None
     """LocaleOfIssue (472). Optional."""
-    redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    redemption_date: date | None = None
     """RedemptionDate (240). Optional."""
-    strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_price: Decimal | None = None
     """StrikePrice (202). Optional."""
-    strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    strike_currency: str | None = None
     """StrikeCurrency (947). Optional."""
-    strike_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_multiplier: Decimal | None = None
     """StrikeMultiplier (967). Optional."""
-    strike_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_value: Decimal | None = None
     """StrikeValue (968). Optional."""
-    opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    opt_attribute: str | None = None
     """OptAttribute (206). Optional."""
-    contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    contract_multiplier: Decimal | None = None
     """ContractMultiplier (231). Optional."""
-    min_price_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment: Decimal | None = None
     """MinPriceIncrement (969). Optional."""
-    min_price_increment_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment_amount: Decimal | None = None
     """MinPriceIncrementAmount (1146). Optional."""
-    unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    unit_of_measure: str | None = None
     """UnitOfMeasure (996). Optional."""
-    unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    unit_of_measure_qty: Decimal | None = None
     """UnitOfMeasureQty (1147). Optional."""
-    price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_unit_of_measure: str | None = None
     """PriceUnitOfMeasure (1191). Optional."""
-    price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_unit_of_measure_qty: Decimal | None = None
     """PriceUnitOfMeasureQty (1192). Optional."""
-    settl_method: SettlMethod | str | None = attrs.field(default=None, converter=optional(to_settl_method))
+    settl_method: SettlMethod | str | None = None
     """SettlMethod (1193). Known values: `SettlMethod`. Optional."""
-    exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    exercise_style: int | None = None
     """ExerciseStyle (1194). Optional."""
-    opt_payout_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    opt_payout_amount: Decimal | None = None
     """OptPayoutAmount (1195). Optional."""
-    price_quote_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_quote_method: str | None = None
     """PriceQuoteMethod (1196). Optional."""
-    valuation_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    valuation_method: str | None = None
     """ValuationMethod (1197). Optional."""
-    list_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    list_method: int | None = None
     """ListMethod (1198). Optional."""
-    cap_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cap_price: Decimal | None = None
     """CapPrice (1199). Optional."""
-    floor_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    floor_price: Decimal | None = None
     """FloorPrice (1200). Optional."""
-    put_or_call: PutOrCall | int | None = attrs.field(default=None, converter=optional(to_put_or_call))
+    put_or_call: PutOrCall | int | None = None
     """PutOrCall (201). Known values: `PutOrCall`. Optional."""
-    flexible_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flexible_indicator: bool | None = None
     """FlexibleIndicator (1244). Optional."""
-    flex_product_eligibility_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flex_product_eligibility_indicator: bool | None = None
     """FlexProductEligibilityIndicator (1242). Optional."""
-    time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    time_unit: str | None = None
     """TimeUnit (997). Optional."""
-    coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    coupon_rate: Decimal | None = None
     """CouponRate (223). Optional."""
-    security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_exchange: str | None = None
     """SecurityExchange (207). Optional."""
-    position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    position_limit: int | None = None
     """PositionLimit (970). Optional."""
-    nt_position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    nt_position_limit: int | None = None
     """NTPositionLimit (971). Optional."""
-    issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    issuer: str | None = None
     """Issuer (106). Optional."""
-    encoded_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_issuer: bytes | None = None
     """EncodedIssuer (349). Optional."""
-    security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_desc: str | None = None
     """SecurityDesc (107). Optional."""
-    encoded_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_security_desc: bytes | None = None
     """EncodedSecurityDesc (351). Optional."""
-    security_xml: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    security_xml: bytes | None = None
     """SecurityXML (1185). Optional."""
-    security_xml_schema: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_xml_schema: str | None = None
     """SecurityXMLSchema (1186). Optional."""
-    pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    pool: str | None = None
     """Pool (691). Optional."""
-    contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    contract_settl_month: str | None = None
     """ContractSettlMonth (667). Optional."""
-    cp_program: int | None = attrs.field(default=None, converter=optional(to_int))
+    cp_program: int | None = None
     """CPProgram (875). Optional."""
-    cp_reg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    cp_reg_type: str | None = None
     """CPRegType (876). Optional."""
-    events: list[InstrumentEvent] = attrs.field(factory=list, converter=to_instrument_event_list)
+    events: list[InstrumentEvent] = attrs.field(factory=list)
     """NoEvents (864): Events in the life of the instrument. Optional."""
-    dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    dated_date: date | None = None
     """DatedDate (873). Optional."""
-    interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    interest_accrual_date: date | None = None
     """InterestAccrualDate (874). Optional."""
-    instrument_parties: list[InstrumentParty] = attrs.field(factory=list, converter=to_instrument_party_list)
+    instrument_parties: list[InstrumentParty] = attrs.field(factory=list)
     """NoInstrumentParties (1018): The parties to the instrument itself, such as its issuer. Optional."""
-    contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    contract_multiplier_unit: int | None = None
     """ContractMultiplierUnit (1435). Optional."""
-    flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    flow_schedule_type: int | None = None
     """FlowScheduleType (1439). Optional."""
-    restructuring_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    restructuring_type: str | None = None
     """RestructuringType (1449). Optional."""
-    seniority: str | None = attrs.field(default=None, converter=optional(to_str))
+    seniority: str | None = None
     """Seniority (1450). Optional."""
-    notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    notional_percentage_outstanding: Decimal | None = None
     """NotionalPercentageOutstanding (1451). Optional."""
-    original_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    original_notional_percentage_outstanding: Decimal | None = None
     """OriginalNotionalPercentageOutstanding (1452). Optional."""
-    attachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    attachment_point: Decimal | None = None
     """AttachmentPoint (1457). Optional."""
-    detachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    detachment_point: Decimal | None = None
     """DetachmentPoint (1458). Optional."""
-    strike_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_determination_method: int | None = None
     """StrikePriceDeterminationMethod (1478). Optional."""
-    strike_price_boundary_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_boundary_method: int | None = None
     """StrikePriceBoundaryMethod (1479). Optional."""
-    strike_price_boundary_precision: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    strike_price_boundary_precision: Decimal | None = None
     """StrikePriceBoundaryPrecision (1480). Optional."""
-    underlying_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_price_determination_method: int | None = None
     """UnderlyingPriceDeterminationMethod (1481). Optional."""
-    opt_payout_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    opt_payout_type: int | None = None
     """OptPayoutType (1482). Optional."""
-    complex_events: list[ComplexEvent] = attrs.field(factory=list, converter=to_complex_event_list)
+    complex_events: list[ComplexEvent] = attrs.field(factory=list)
     """NoComplexEvents (1483): Events that change what a complex option pays. Optional."""
-    agreement_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_desc: str | None = None
     """AgreementDesc (913). Optional."""
-    agreement_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_id: str | None = None
     """AgreementID (914). Optional."""
-    agreement_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    agreement_date: date | None = None
     """AgreementDate (915). Optional."""
-    agreement_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    agreement_currency: str | None = None
     """AgreementCurrency (918). Optional."""
-    termination_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    termination_type: int | None = None
     """TerminationType (788). Optional."""
-    start_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    start_date: date | None = None
     """StartDate (916). Optional."""
-    end_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    end_date: date | None = None
     """EndDate (917). Optional."""
-    delivery_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    delivery_type: int | None = None
     """DeliveryType (919). Optional."""
-    margin_ratio: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    margin_ratio: Decimal | None = None
     """MarginRatio (898). Optional."""
-    underlyings: list[Underlying] = attrs.field(factory=list, converter=to_underlying_list)
+    underlyings: list[Underlying] = attrs.field(factory=list)
     """NoUnderlyings (711): The instruments that lie under this one. Optional."""
-    side: Side | str = attrs.field(converter=to_side)
+    side: Side | str
     """Side (54). Known values: `Side`. Required."""
-    stipulations: list[Stipulation] = attrs.field(factory=list, converter=to_stipulation_list)
+    stipulations: list[Stipulation] = attrs.field(factory=list)
     """NoStipulations (232): What is stipulated about the security. Optional."""
-    qty_type: QtyType | int | None = attrs.field(default=None, converter=optional(to_qty_type))
+    qty_type: QtyType | int | None = None
     """QtyType (854). Known values: `QtyType`. Optional."""
-    order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty: Decimal | None = None
     """OrderQty (38). Optional."""
-    cash_order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cash_order_qty: Decimal | None = None
     """CashOrderQty (152). Optional."""
-    order_percent: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_percent: Decimal | None = None
     """OrderPercent (516). Optional."""
-    rounding_direction: RoundingDirection | str | None = attrs.field(
-        default=None, converter=optional(to_rounding_direction)
-    )
+    rounding_direction: RoundingDirection | str | None = None
     """RoundingDirection (468). Known values: `RoundingDirection`. Optional."""
-    rounding_modulus: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    rounding_modulus: Decimal | None = None
     """RoundingModulus (469). Optional."""
-    lot_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    lot_type: str | None = None
     """LotType (1093). Optional."""
-    ord_type: OrdType | str | None = attrs.field(default=None, converter=optional(to_ord_type))
+    ord_type: OrdType | str | None = None
     """OrdType (40). Known values: `OrdType`. Optional."""
-    price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    price_type: int | None = None
     """PriceType (423). Optional."""
-    price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price: Decimal | None = None
     """Price (44). Optional."""
-    price_protection_scope: str | None = attrs.field(default=None, converter=optional(to_char))
+    price_protection_scope: str | None = None
     """PriceProtectionScope (1092). Optional."""
-    stop_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    stop_px: Decimal | None = None
     """StopPx (99). Optional."""
-    trigger_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_type: str | None = None
     """TriggerType (1100). Optional."""
-    trigger_action: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_action: str | None = None
     """TriggerAction (1101). Optional."""
-    trigger_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trigger_price: Decimal | None = None
     """TriggerPrice (1102). Optional."""
-    trigger_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_symbol: str | None = None
     """TriggerSymbol (1103). Optional."""
-    trigger_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_security_id: str | None = None
     """TriggerSecurityID (1104). Optional."""
-    trigger_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_security_id_source: str | None = None
     """TriggerSecurityIDSource (1105). Optional."""
-    trigger_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_security_desc: str | None = None
     """TriggerSecurityDesc (1106). Optional."""
-    trigger_price_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_price_type: str | None = None
     """TriggerPriceType (1107). Optional."""
-    trigger_price_type_scope: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_price_type_scope: str | None = None
     """TriggerPriceTypeScope (1108). Optional."""
-    trigger_price_direction: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_price_direction: str | None = None
     """TriggerPriceDirection (1109). Optional."""
-    trigger_new_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trigger_new_price: Decimal | None = None
     """TriggerNewPrice (1110). Optional."""
-    trigger_order_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    trigger_order_type: str | None = None
     """TriggerOrderType (1111). Optional."""
-    trigger_new_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    trigger_new_qty: Decimal | None = None
     """TriggerNewQty (1112). Optional."""
-    trigger_trading_session_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_trading_session_id: str | None = None
     """TriggerTradingSessionID (1113). Optional."""
-    trigger_trading_session_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trigger_trading_session_sub_id: str | None = None
     """TriggerTradingSessionSubID (1114). Optional."""
-    peg_offset_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    peg_offset_value: Decimal | None = None
     """PegOffsetValue (211). Optional."""
-    peg_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_price_type: int | None = None
     """PegPriceType (1094). Optional."""
-    peg_move_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_move_type: int | None = None
     """PegMoveType (835). Optional."""
-    peg_offset_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_offset_type: int | None = None
     """PegOffsetType (836). Optional."""
-    peg_limit_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_limit_type: int | None = None
     """PegLimitType (837). Optional."""
-    peg_round_direction: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_round_direction: int | None = None
     """PegRoundDirection (838). Optional."""
-    peg_scope: int | None = attrs.field(default=None, converter=optional(to_int))
+    peg_scope: int | None = None
     """PegScope (840). Optional."""
-    peg_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_security_id_source: str | None = None
     """PegSecurityIDSource (1096). Optional."""
-    peg_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_security_id: str | None = None
     """PegSecurityID (1097). Optional."""
-    peg_symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_symbol: str | None = None
     """PegSymbol (1098). Optional."""
-    peg_security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    peg_security_desc: str | None = None
     """PegSecurityDesc (1099). Optional."""
-    discretion_inst: str | None = attrs.field(default=None, converter=optional(to_char))
+    discretion_inst: str | None = None
     """DiscretionInst (388). Optional."""
-    discretion_offset_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    discretion_offset_value: Decimal | None = None
     """DiscretionOffsetValue (389). Optional."""
-    discretion_move_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_move_type: int | None = None
     """DiscretionMoveType (841). Optional."""
-    discretion_offset_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_offset_type: int | None = None
     """DiscretionOffsetType (842). Optional."""
-    discretion_limit_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_limit_type: int | None = None
     """DiscretionLimitType (843). Optional."""
-    discretion_round_direction: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_round_direction: int | None = None
     """DiscretionRoundDirection (844). Optional."""
-    discretion_scope: int | None = attrs.field(default=None, converter=optional(to_int))
+    discretion_scope: int | None = None
     """DiscretionScope (846). Optional."""
-    pegged_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    pegged_price: Decimal | None = None
     """PeggedPrice (839). Optional."""
-    pegged_ref_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    pegged_ref_price: Decimal | None = None
     """PeggedRefPrice (1095). Optional."""
-    discretion_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    discretion_price: Decimal | None = None
     """DiscretionPrice (845). Optional."""
-    target_strategy: int | None = attrs.field(default=None, converter=optional(to_int))
+    target_strategy: int | None = None
     """TargetStrategy (847). Optional."""
-    strategy_parameters: list[StrategyParameter] = attrs.field(
-        factory=list, converter=to_strategy_parameter_list
-    )
+    strategy_parameters: list[StrategyParameter] = attrs.field(factory=list)
     """NoStrategyParameters (957): The parameters of the strategy that works the order. Optional."""
-    target_strategy_parameters: str | None = attrs.field(default=None, converter=optional(to_str))
+    target_strategy_parameters: str | None = None
     """TargetStrategyParameters (848). Optional."""
-    participation_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    participation_rate: Decimal | None = None
     """ParticipationRate (849). Optional."""
-    target_strategy_performance: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    target_strategy_performance: Decimal | None = None
     """TargetStrategyPerformance (850). Optional."""
-    currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    currency: str | None = None
     """Currency (15). Optional."""
-    compliance_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    compliance_id: str | None = None
     """ComplianceID (376). Optional."""
-    solicited_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    solicited_flag: bool | None = None
     """SolicitedFlag (377). Optional."""
-    time_in_force: TimeInForce | str | None = attrs.field(default=None, converter=optional(to_time_in_force))
+    time_in_force: TimeInForce | str | None = None
     """TimeInForce (59). Known values: `TimeInForce`. Optional."""
-    effective_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    effective_time: datetime | None = None
     """EffectiveTime (168). Optional."""
-    expire_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    expire_date: date | None = None
     """ExpireDate (432). Optional."""
-    expire_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    expire_time: datetime | None = None
     """ExpireTime (126). Optional."""
-    exec_inst: str | None = attrs.field(default=None, converter=optional(to_str))
+    exec_inst: str | None = None
     """ExecInst (18). Optional."""
-    aggressor_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    aggressor_indicator: bool | None = None
     """AggressorIndicator (1057). Optional."""
-    order_capacity: OrderCapacity | str | None = attrs.field(
-        default=None, converter=optional(to_order_capacity)
-    )
+    order_capacity: OrderCapacity | str | None = None
     """OrderCapacity (528). Known values: `OrderCapacity`. Optional."""
-    order_restrictions: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_restrictions: str | None = None
     """OrderRestrictions (529). Optional."""
-    pre_trade_anonymity: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    pre_trade_anonymity: bool | None = None
     """PreTradeAnonymity (1091). Optional."""
-    cust_order_capacity: int | None = attrs.field(default=None, converter=optional(to_int))
+    cust_order_capacity: int | None = None
     """CustOrderCapacity (582). Optional."""
-    last_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_qty: Decimal | None = None
     """LastQty (32). Optional."""
-    calculated_ccy_last_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    calculated_ccy_last_qty: Decimal | None = None
     """CalculatedCcyLastQty (1056). Optional."""
-    last_swap_points: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_swap_points: Decimal | None = None
     """LastSwapPoints (1071). Optional."""
-    underlying_last_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_last_qty: Decimal | None = None
     """UnderlyingLastQty (652). Optional."""
-    last_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_px: Decimal | None = None
     """LastPx (31). Optional."""
-    underlying_last_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    underlying_last_px: Decimal | None = None
     """UnderlyingLastPx (651). Optional."""
-    last_par_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_par_px: Decimal | None = None
     """LastParPx (669). Optional."""
-    last_spot_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_spot_rate: Decimal | None = None
     """LastSpotRate (194). Optional."""
-    last_forward_points: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_forward_points: Decimal | None = None
     """LastForwardPoints (195). Optional."""
-    last_mkt: str | None = attrs.field(default=None, converter=optional(to_str))
+    last_mkt: str | None = None
     """LastMkt (30). Optional."""
-    trading_session_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trading_session_id: str | None = None
     """TradingSessionID (336). Optional."""
-    trading_session_sub_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    trading_session_sub_id: str | None = None
     """TradingSessionSubID (625). Optional."""
-    time_bracket: str | None = attrs.field(default=None, converter=optional(to_str))
+    time_bracket: str | None = None
     """TimeBracket (943). Optional."""
-    last_capacity: LastCapacity | str | None = attrs.field(default=None, converter=optional(to_last_capacity))
+    last_capacity: LastCapacity | str | None = None
     """LastCapacity (29). Known values: `LastCapacity`. Optional."""
-    leaves_qty: Decimal = attrs.field(converter=to_decimal)
+    leaves_qty: Decimal
     """LeavesQty (151). Required."""
-    cum_qty: Decimal = attrs.field(converter=to_decimal)
+    cum_qty: Decimal
     """CumQty (14). Required."""
-    avg_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    avg_px: Decimal | None = None
     """AvgPx (6). Optional."""
-    day_order_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    day_order_qty: Decimal | None = None
     """DayOrderQty (424). Optional."""
-    day_cum_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    day_cum_qty: Decimal | None = None
     """DayCumQty (425). Optional."""
-    day_avg_px: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    day_avg_px: Decimal | None = None
     """DayAvgPx (426). Optional."""
-    tot_no_fills: int | None = attrs.field(default=None, converter=optional(to_int))
+    tot_no_fills: int | None = None
     """TotNoFills (1361). Optional."""
-    last_fragment: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    last_fragment: bool | None = None
     """LastFragment (893). Optional."""
-    fills: list[Fill] = attrs.field(factory=list, converter=to_fill_list)
+    fills: list[Fill] = attrs.field(factory=list)
     """NoFills (1362): The partial fills that one report sums up. Optional."""
-    gt_booking_inst: int | None = attrs.field(default=None, converter=optional(to_int))
+    gt_booking_inst: int | None = None
     """GTBookingInst (427). Optional."""
-    trade_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    trade_date: date | None = None
     """TradeDate (75). Optional."""
-    transact_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    transact_time: datetime | None = None
     """TransactTime (60). Optional."""
-    report_to_exch: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    report_to_exch: bool | None = None
     """ReportToExch (113). Optional."""
-    commission: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    commission: Decimal | None = None
     """Commission (12). Optional."""
-    comm_type: CommType | str | None = attrs.field(default=None, converter=optional(to_comm_type))
+    comm_type: CommType | str | None = None
     """CommType (13). Known values: `CommType`. Optional."""
-    comm_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    comm_currency: str | None = None
     """CommCurrency (479). Optional."""
-    fund_renew_waiv: str | None = attrs.field(default=None, converter=optional(to_char))
+    fund_renew_waiv: str | None = None
     """FundRenewWaiv (497). Optional."""
-    spread: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    spread: Decimal | None = None
     """Spread (218). Optional."""
-    benchmark_curve_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_currency: str | None = None
     """BenchmarkCurveCurrency (220). Optional."""
-    benchmark_curve_name: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_name: str | None = None
     """BenchmarkCurveName (221). Optional."""
-    benchmark_curve_point: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_point: str | None = None
     """BenchmarkCurvePoint (222). Optional."""
-    benchmark_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    benchmark_price: Decimal | None = None
     """BenchmarkPrice (662). Optional."""
-    benchmark_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    benchmark_price_type: int | None = None
     """BenchmarkPriceType (663). Optional."""
-    benchmark_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_security_id: str | None = None
     """BenchmarkSecurityID (699). Optional."""
-    benchmark_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_security_id_source: str | None = None
     """BenchmarkSecurityIDSource (761). Optional."""
-    yield_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    yield_type: str | None = None
     """YieldType (235). Optional."""
-    yield_: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    yield_: Decimal | None = None
     """Yield (236). Optional."""
-    yield_calc_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    yield_calc_date: date | None = None
     """YieldCalcDate (701). Optional."""
-    yield_redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    yield_redemption_date: date | None = None
     """YieldRedemptionDate (696). Optional."""
-    yield_redemption_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    yield_redemption_price: Decimal | None = None
     """YieldRedemptionPrice (697). Optional."""
-    yield_redemption_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    yield_redemption_price_type: int | None = None
     """YieldRedemptionPriceType (698). Optional."""
-    gross_trade_amt: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    gross_trade_amt: Decimal | None = None
     """GrossTradeAmt (381). Optional."""
-    num_days_interest: int | None = attrs.field(default=None, converter=optional(to_int))
+    num_days_interest: int | None = None
     """NumDaysInterest (157). Optional."""
-    ex_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    ex_date: date | None = None
     """ExDate (230). Optional."""
-    accrued_interest_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    accrued_interest_rate: Decimal | None = None
     """AccruedInterestRate (158). Optional."""
-    accrued_interest_amt: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    accrued_interest_amt: Decimal | None = None
     """AccruedInterestAmt (159). Optional."""
-    interest_at_maturity: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    interest_at_maturity: Decimal | None = None
     """InterestAtMaturity (738). Optional."""
-    end_accrued_interest_amt: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    end_accrued_interest_amt: Decimal | None = None
     """EndAccruedInterestAmt (920). Optional."""
-    start_cash: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    start_cash: Decimal | None = None
     """StartCash (921). Optional."""
-    end_cash: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    end_cash: Decimal | None = None
     """EndCash (922). Optional."""
-    traded_flat_switch: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    traded_flat_switch: bool | None = None
     """TradedFlatSwitch (258). Optional."""
-    basis_feature_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    basis_feature_date: date | None = None
     """BasisFeatureDate (259). Optional."""
-    basis_feature_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    basis_feature_price: Decimal | None = None
     """BasisFeaturePrice (260). Optional."""
-    concession: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    concession: Decimal | None = None
     """Concession (238). Optional."""
-    total_takedown: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    total_takedown: Decimal | None = None
     """TotalTakedown (237). Optional."""
-    net_money: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    net_money: Decimal | None = None
     """NetMoney (118). Optional."""
-    settl_curr_amt: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    settl_curr_amt: Decimal | None = None
     """SettlCurrAmt (119). Optional."""
-    settl_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    settl_currency: str | None = None
     """SettlCurrency (120). Optional."""
-    settl_curr_fx_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    settl_curr_fx_rate: Decimal | None = None
     """SettlCurrFxRate (155). Optional."""
-    settl_curr_fx_rate_calc: SettlCurrFxRateCalc | str | None = attrs.field(
-        default=None, converter=optional(to_settl_curr_fx_rate_calc)
-    )
+    settl_curr_fx_rate_calc: SettlCurrFxRateCalc | str | None = None
     """SettlCurrFxRateCalc (156). Known values: `SettlCurrFxRateCalc`. Optional."""
-    handl_inst: HandlInst | str | None = attrs.field(default=None, converter=optional(to_handl_inst))
+    handl_inst: HandlInst | str | None = None
     """HandlInst (21). Known values: `HandlInst`. Optional."""
-    min_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_qty: Decimal | None = None
     """MinQty (110). Optional."""
-    match_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    match_increment: Decimal | None = None
     """MatchIncrement (1089). Optional."""
-    max_price_levels: int | None = attrs.field(default=None, converter=optional(to_int))
+    max_price_levels: int | None = None
     """MaxPriceLevels (1090). Optional."""
-    display_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_qty: Decimal | None = None
     """DisplayQty (1138). Optional."""
-    secondary_display_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    secondary_display_qty: Decimal | None = None
     """SecondaryDisplayQty (1082). Optional."""
-    display_when: str | None = attrs.field(default=None, converter=optional(to_char))
+    display_when: str | None = None
     """DisplayWhen (1083). Optional."""
-    display_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    display_method: str | None = None
     """DisplayMethod (1084). Optional."""
-    display_low_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_low_qty: Decimal | None = None
     """DisplayLowQty (1085). Optional."""
-    display_high_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_high_qty: Decimal | None = None
     """DisplayHighQty (1086). Optional."""
-    display_min_incr: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    display_min_incr: Decimal | None = None
     """DisplayMinIncr (1087). Optional."""
-    refresh_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    refresh_qty: Decimal | None = None
     """RefreshQty (1088). Optional."""
-    max_floor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_floor: Decimal | None = None
     """MaxFloor (111). Optional."""
-    position_effect: PositionEffect | str | None = attrs.field(
-        default=None, converter=optional(to_position_effect)
-    )
+    position_effect: PositionEffect | str | None = None
     """PositionEffect (77). Known values: `PositionEffect`. Optional."""
-    max_show: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    max_show: Decimal | None = None
     """MaxShow (210). Optional."""
-    booking_type: BookingType | int | None = attrs.field(default=None, converter=optional(to_booking_type))
+    booking_type: BookingType | int | None = None
     """BookingType (775). Known values: `BookingType`. Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
-    settl_date2: date | None = attrs.field(default=None, converter=optional(to_date))
+    settl_date2: date | None = None
     """SettlDate2 (193). Optional."""
-    order_qty2: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    order_qty2: Decimal | None = None
     """OrderQty2 (192). Optional."""
-    last_forward_points2: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    last_forward_points2: Decimal | None = None
     """LastForwardPoints2 (641). Optional."""
-    multi_leg_reporting_type: MultiLegReportingType | str | None = attrs.field(
-        default=None, converter=optional(to_multi_leg_reporting_type)
-    )
+    multi_leg_reporting_type: MultiLegReportingType | str | None = None
     """MultiLegReportingType (442). Known values: `MultiLegReportingType`. Optional."""
-    cancellation_rights: str | None = attrs.field(default=None, converter=optional(to_char))
+    cancellation_rights: str | None = None
     """CancellationRights (480). Optional."""
-    money_laundering_status: str | None = attrs.field(default=None, converter=optional(to_char))
+    money_laundering_status: str | None = None
     """MoneyLaunderingStatus (481). Optional."""
-    regist_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    regist_id: str | None = None
     """RegistID (513). Optional."""
-    designation: str | None = attrs.field(default=None, converter=optional(to_str))
+    designation: str | None = None
     """Designation (494). Optional."""
-    trans_bkd_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    trans_bkd_time: datetime | None = None
     """TransBkdTime (483). Optional."""
-    exec_valuation_point: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    exec_valuation_point: datetime | None = None
     """ExecValuationPoint (515). Optional."""
-    exec_price_type: str | None = attrs.field(default=None, converter=optional(to_char))
+    exec_price_type: str | None = None
     """ExecPriceType (484). Optional."""
-    exec_price_adjustment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    exec_price_adjustment: Decimal | None = None
     """ExecPriceAdjustment (485). Optional."""
-    priority_indicator: int | None = attrs.field(default=None, converter=optional(to_int))
+    priority_indicator: int | None = None
     """PriorityIndicator (638). Optional."""
-    price_improvement: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_improvement: Decimal | None = None
     """PriceImprovement (639). Optional."""
-    last_liquidity_ind: int | None = attrs.field(default=None, converter=optional(to_int))
+    last_liquidity_ind: int | None = None
     """LastLiquidityInd (851). Optional."""
-    cont_amts: list[ContAmt] = attrs.field(factory=list, converter=to_cont_amt_list)
+    cont_amts: list[ContAmt] = attrs.field(factory=list)
     """NoContAmts (518): Contract amounts, such as charges of a fund. Optional."""
-    legs: list[LegExecution] = attrs.field(factory=list, converter=to_leg_execution_list)
+    legs: list[LegExecution] = attrs.field(factory=list)
     """NoLegs (555): The legs of a multileg instrument as they were executed. Optional."""
-    copy_msg_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    copy_msg_indicator: bool | None = None
     """CopyMsgIndicator (797). Optional."""
-    misc_fees: list[MiscFee] = attrs.field(factory=list, converter=to_misc_fee_list)
+    misc_fees: list[MiscFee] = attrs.field(factory=list)
     """NoMiscFees (136): Fees beside the commission. Optional."""
-    dividend_yield: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    dividend_yield: Decimal | None = None
     """DividendYield (1380). Optional."""
-    manual_order_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    manual_order_indicator: bool | None = None
     """ManualOrderIndicator (1028). Optional."""
-    cust_directed_order: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    cust_directed_order: bool | None = None
     """CustDirectedOrder (1029). Optional."""
-    received_dept_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    received_dept_id: str | None = None
     """ReceivedDeptID (1030). Optional."""
-    cust_order_handling_inst: str | None = attrs.field(default=None, converter=optional(to_str))
+    cust_order_handling_inst: str | None = None
     """CustOrderHandlingInst (1031). Optional."""
-    order_handling_inst_source: int | None = attrs.field(default=None, converter=optional(to_int))
+    order_handling_inst_source: int | None = None
     """OrderHandlingInstSource (1032). Optional."""
-    trd_reg_timestamps: list[TrdRegTimestampEntry] = attrs.field(
-        factory=list, converter=to_trd_reg_timestamp_entry_list
-    )
+    trd_reg_timestamps: list[TrdRegTimestampEntry] = attrs.field(factory=list)
     """NoTrdRegTimestamps (768): When the order or trade passed the points that a regulator asks about.
 
     Optional.
     """
-    volatility: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    volatility: Decimal | None = None
     """Volatility (1188). Optional."""
-    time_to_expiration: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    time_to_expiration: Decimal | None = None
     """TimeToExpiration (1189). Optional."""
-    risk_free_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    risk_free_rate: Decimal | None = None
     """RiskFreeRate (1190). Optional."""
-    price_delta: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_delta: Decimal | None = None
     """PriceDelta (811). Optional."""
-    rate_sources: list[RateSourceEntry] = attrs.field(factory=list, converter=to_rate_source_entry_list)
+    rate_sources: list[RateSourceEntry] = attrs.field(factory=list)
     """NoRateSources (1445): Where the rate of a currency trade is taken from. Optional."""
+
+    def __init__(
+        self,
+        *,
+        appl_id: str | None = None,
+        appl_seq_num: int | str | None = None,
+        appl_last_seq_num: int | str | None = None,
+        appl_resend_flag: bool | None = None,
+        order_id: str,
+        secondary_order_id: str | None = None,
+        secondary_cl_ord_id: str | None = None,
+        secondary_exec_id: str | None = None,
+        cl_ord_id: str | None = None,
+        orig_cl_ord_id: str | None = None,
+        cl_ord_link_id: str | None = None,
+        quote_resp_id: str | None = None,
+        ord_status_req_id: str | None = None,
+        mass_status_req_id: str | None = None,
+        host_cross_id: str | None = None,
+        tot_num_reports: int | str | None = None,
+        last_rpt_requested: bool | None = None,
+        party_ids: Iterable[Party] = (),
+        trade_origination_date: date | None = None,
+        contra_brokers: Iterable[ContraBroker] = (),
+        list_id: str | None = None,
+        cross_id: str | None = None,
+        orig_cross_id: str | None = None,
+        cross_type: int | str | None = None,
+        trd_match_id: str | None = None,
+        exec_id: str,
+        exec_ref_id: str | None = None,
+        exec_type: ExecType | str,
+        ord_status: OrdStatus | str,
+        working_indicator: bool | None = None,
+        ord_rej_reason: int | str | None = None,
+        exec_restatement_reason: int | str | None = None,
+        account: str | None = None,
+        acct_id_source: AcctIDSource | int | str | None = None,
+        account_type: int | str | None = None,
+        day_booking_inst: DayBookingInst | str | None = None,
+        booking_unit: BookingUnit | str | None = None,
+        prealloc_method: PreallocMethod | str | None = None,
+        alloc_id: str | None = None,
+        allocs: Iterable[PreAlloc] = (),
+        settl_type: str | None = None,
+        settl_date: date | None = None,
+        match_type: str | None = None,
+        order_category: str | None = None,
+        cash_margin: CashMargin | str | None = None,
+        clearing_fee_indicator: str | None = None,
+        symbol: str | None = None,
+        symbol_sfx: str | None = None,
+        security_id: str | None = None,
+        security_id_source: SecurityIDSource | str | None = None,
+        security_alt_id: Iterable[SecurityAltID] = (),
+        product: int | str | None = None,
+        product_complex: str | None = None,
+        security_group: str | None = None,
+        cfi_code: str | None = None,
+        security_type: SecurityType | str | None = None,
+        security_sub_type: str | None = None,
+        maturity_month_year: str | None = None,
+        maturity_date: date | None = None,
+        maturity_time: str | None = None,
+        settle_on_open_flag: str | None = None,
+        instrmt_assignment_method: str | None = None,
+        security_status: str | None = None,
+        coupon_payment_date: date | None = None,
+        issue_date: date | None = None,
+        repo_collateral_security_type: str | None = None,
+        repurchase_term: int | str | None = None,
+        repurchase_rate: Decimal | int | str | None = None,
+        factor: Decimal | int | str | None = None,
+        credit_rating: str | None = None,
+        instr_registry: str | None = None,
+        country_of_issue: str | None = None,
+        state_or_province_of_issue: str | None = None,
+        locale_of_issue: str | None = None,
+        redemption_date: date | None = None,
+        strike_price: Decimal | int | str | None = None,
+        strike_currency: str | None = None,
+        strike_multiplier: Decimal | int | str | None = None,
+        strike_value: Decimal | int | str | None = None,
+        opt_attribute: str | None = None,
+        contract_multiplier: Decimal | int | str | None = None,
+        min_price_increment: Decimal | int | str | None = None,
+        min_price_increment_amount: Decimal | int | str | None = None,
+        unit_of_measure: str | None = None,
+        unit_of_measure_qty: Decimal | int | str | None = None,
+        price_unit_of_measure: str | None = None,
+        price_unit_of_measure_qty: Decimal | int | str | None = None,
+        settl_method: SettlMethod | str | None = None,
+        exercise_style: int | str | None = None,
+        opt_payout_amount: Decimal | int | str | None = None,
+        price_quote_method: str | None = None,
+        valuation_method: str | None = None,
+        list_method: int | str | None = None,
+        cap_price: Decimal | int | str | None = None,
+        floor_price: Decimal | int | str | None = None,
+        put_or_call: PutOrCall | int | str | None = None,
+        flexible_indicator: bool | None = None,
+        flex_product_eligibility_indicator: bool | None = None,
+        time_unit: str | None = None,
+        coupon_rate: Decimal | int | str | None = None,
+        security_exchange: str | None = None,
+        position_limit: int | str | None = None,
+        nt_position_limit: int | str | None = None,
+        issuer: str | None = None,
+        encoded_issuer: bytes | str | None = None,
+        security_desc: str | None = None,
+        encoded_security_desc: bytes | str | None = None,
+        security_xml: bytes | str | None = None,
+        security_xml_schema: str | None = None,
+        pool: str | None = None,
+        contract_settl_month: str | None = None,
+        cp_program: int | str | None = None,
+        cp_reg_type: str | None = None,
+        events: Iterable[InstrumentEvent] = (),
+        dated_date: date | None = None,
+        interest_accrual_date: date | None = None,
+        instrument_parties: Iterable[InstrumentParty] = (),
+        contract_multiplier_unit: int | str | None = None,
+        flow_schedule_type: int | str | None = None,
+        restructuring_type: str | None = None,
+        seniority: str | None = None,
+        notional_percentage_outstanding: Decimal | int | str | None = None,
+        original_notional_percentage_outstanding: Decimal | int | str | None = None,
+        attachment_point: Decimal | int | str | None = None,
+        detachment_point: Decimal | int | str | None = None,
+        strike_price_determination_method: int | str | None = None,
+        strike_price_boundary_method: int | str | None = None,
+        strike_price_boundary_precision: Decimal | int | str | None = None,
+        underlying_price_determination_method: int | str | None = None,
+        opt_payout_type: int | str | None = None,
+        complex_events: Iterable[ComplexEvent] = (),
+        agreement_desc: str | None = None,
+        agreement_id: str | None = None,
+        agreement_date: date | None = None,
+        agreement_currency: str | None = None,
+        termination_type: int | str | None = None,
+        start_date: date | None = None,
+        end_date: date | None = None,
+        delivery_type: int | str | None = None,
+        margin_ratio: Decimal | int | str | None = None,
+        underlyings: Iterable[Underlying] = (),
+        side: Side | str,
+        stipulations: Iterable[Stipulation] = (),
+        qty_type: QtyType | int | str | None = None,
+        order_qty: Decimal | int | str | None = None,
+        cash_order_qty: Decimal | int | str | None = None,
+        order_percent: Decimal | int | str | None = None,
+        rounding_direction: RoundingDirection | str | None = None,
+        rounding_modulus: Decimal | int | str | None = None,
+        lot_type: str | None = None,
+        ord_type: OrdType | str | None = None,
+        price_type: int | str | None = None,
+        price: Decimal | int | str | None = None,
+        price_protection_scope: str | None = None,
+        stop_px: Decimal | int | str | None = None,
+        trigger_type: str | None = None,
+        trigger_action: str | None = None,
+        trigger_price: Decimal | int | str | None = None,
+        trigger_symbol: str | None = None,
+        trigger_security_id: str | None = None,
+        trigger_security_id_source: str | None = None,
+        trigger_security_desc: str | None = None,
+        trigger_price_type: str | None = None,
+        trigger_price_type_scope: str | None = None,
+        trigger_price_direction: str | None = None,
+        trigger_new_price: Decimal | int | str | None = None,
+        trigger_order_type: str | None = None,
+        trigger_new_qty: Decimal | int | str | None = None,
+        trigger_trading_session_id: str | None = None,
+        trigger_trading_session_sub_id: str | None = None,
+        peg_offset_value: Decimal | int | str | None = None,
+        peg_price_type: int | str | None = None,
+        peg_move_type: int | str | None = None,
+        peg_offset_type: int | str | None = None,
+        peg_limit_type: int | str | None = None,
+        peg_round_direction: int | str | None = None,
+        peg_scope: int | str | None = None,
+        peg_security_id_source: str | None = None,
+        peg_security_id: str | None = None,
+        peg_symbol: str | None = None,
+        peg_security_desc: str | None = None,
+        discretion_inst: str | None = None,
+        discretion_offset_value: Decimal | int | str | None = None,
+        discretion_move_type: int | str | None = None,
+        discretion_offset_type: int | str | None = None,
+        discretion_limit_type: int | str | None = None,
+        discretion_round_direction: int | str | None = None,
+        discretion_scope: int | str | None = None,
+        pegged_price: Decimal | int | str | None = None,
+        pegged_ref_price: Decimal | int | str | None = None,
+        discretion_price: Decimal | int | str | None = None,
+        target_strategy: int | str | None = None,
+        strategy_parameters: Iterable[StrategyParameter] = (),
+        target_strategy_parameters: str | None = None,
+        participation_rate: Decimal | int | str | None = None,
+        target_strategy_performance: Decimal | int | str | None = None,
+        currency: str | None = None,
+        compliance_id: str | None = None,
+        solicited_flag: bool | None = None,
+        time_in_force: TimeInForce | str | None = None,
+        effective_time: datetime | None = None,
+        expire_date: date | None = None,
+        expire_time: datetime | None = None,
+        exec_inst: str | None = None,
+        aggressor_indicator: bool | None = None,
+        order_capacity: OrderCapacity | str | None = None,
+        order_restrictions: str | None = None,
+        pre_trade_anonymity: bool | None = None,
+        cust_order_capacity: int | str | None = None,
+        last_qty: Decimal | int | str | None = None,
+        calculated_ccy_last_qty: Decimal | int | str | None = None,
+        last_swap_points: Decimal | int | str | None = None,
+        underlying_last_qty: Decimal | int | str | None = None,
+        last_px: Decimal | int | str | None = None,
+        underlying_last_px: Decimal | int | str | None = None,
+        last_par_px: Decimal | int | str | None = None,
+        last_spot_rate: Decimal | int | str | None = None,
+        last_forward_points: Decimal | int | str | None = None,
+        last_mkt: str | None = None,
+        trading_session_id: str | None = None,
+        trading_session_sub_id: str | None = None,
+        time_bracket: str | None = None,
+        last_capacity: LastCapacity | str | None = None,
+        leaves_qty: Decimal | int | str,
+        cum_qty: Decimal | int | str,
+        avg_px: Decimal | int | str | None = None,
+        day_order_qty: Decimal | int | str | None = None,
+        day_cum_qty: Decimal | int | str | None = None,
+        day_avg_px: Decimal | int | str | None = None,
+        tot_no_fills: int | str | None = None,
+        last_fragment: bool | None = None,
+        fills: Iterable[Fill] = (),
+        gt_booking_inst: int | str | None = None,
+        trade_date: date | None = None,
+        transact_time: datetime | None = None,
+        report_to_exch: bool | None = None,
+        commission: Decimal | int | str | None = None,
+        comm_type: CommType | str | None = None,
+        comm_currency: str | None = None,
+        fund_renew_waiv: str | None = None,
+        spread: Decimal | int | str | None = None,
+        benchmark_curve_currency: str | None = None,
+        benchmark_curve_name: str | None = None,
+        benchmark_curve_point: str | None = None,
+        benchmark_price: Decimal | int | str | None = None,
+        benchmark_price_type: int | str | None = None,
+        benchmark_security_id: str | None = None,
+        benchmark_security_id_source: str | None = None,
+        yield_type: str | None = None,
+        yield_: Decimal | int | str | None = None,
+        yield_calc_date: date | None = None,
+        yield_redemption_date: date | None = None,
+        yield_redemption_price: Decimal | int | str | None = None,
+        yield_redemption_price_type: int | str | None = None,
+        gross_trade_amt: Decimal | int | str | None = None,
+        num_days_interest: int | str | None = None,
+        ex_date: date | None = None,
+        accrued_interest_rate: Decimal | int | str | None = None,
+        accrued_interest_amt: Decimal | int | str | None = None,
+        interest_at_maturity: Decimal | int | str | None = None,
+        end_accrued_interest_amt: Decimal | int | str | None = None,
+        start_cash: Decimal | int | str | None = None,
+        end_cash: Decimal | int | str | None = None,
+        traded_flat_switch: bool | None = None,
+        basis_feature_date: date | None = None,
+        basis_feature_price: Decimal | int | str | None = None,
+        concession: Decimal | int | str | None = None,
+        total_takedown: Decimal | int | str | None = None,
+        net_money: Decimal | int | str | None = None,
+        settl_curr_amt: Decimal | int | str | None = None,
+        settl_currency: str | None = None,
+        settl_curr_fx_rate: Decimal | int | str | None = None,
+        settl_curr_fx_rate_calc: SettlCurrFxRateCalc | str | None = None,
+        handl_inst: HandlInst | str | None = None,
+        min_qty: Decimal | int | str | None = None,
+        match_increment: Decimal | int | str | None = None,
+        max_price_levels: int | str | None = None,
+        display_qty: Decimal | int | str | None = None,
+        secondary_display_qty: Decimal | int | str | None = None,
+        display_when: str | None = None,
+        display_method: str | None = None,
+        display_low_qty: Decimal | int | str | None = None,
+        display_high_qty: Decimal | int | str | None = None,
+        display_min_incr: Decimal | int | str | None = None,
+        refresh_qty: Decimal | int | str | None = None,
+        max_floor: Decimal | int | str | None = None,
+        position_effect: PositionEffect | str | None = None,
+        max_show: Decimal | int | str | None = None,
+        booking_type: BookingType | int | str | None = None,
+        text: str | None = None,
+        encoded_text: bytes | str | None = None,
+        settl_date2: date | None = None,
+        order_qty2: Decimal | int | str | None = None,
+        last_forward_points2: Decimal | int | str | None = None,
+        multi_leg_reporting_type: MultiLegReportingType | str | None = None,
+        cancellation_rights: str | None = None,
+        money_laundering_status: str | None = None,
+        regist_id: str | None = None,
+        designation: str | None = None,
+        trans_bkd_time: datetime | None = None,
+        exec_valuation_point: datetime | None = None,
+        exec_price_type: str | None = None,
+        exec_price_adjustment: Decimal | int | str | None = None,
+        priority_indicator: int | str | None = None,
+        price_improvement: Decimal | int | str | None = None,
+        last_liquidity_ind: int | str | None = None,
+        cont_amts: Iterable[ContAmt] = (),
+        legs: Iterable[LegExecution] = (),
+        copy_msg_indicator: bool | None = None,
+        misc_fees: Iterable[MiscFee] = (),
+        dividend_yield: Decimal | int | str | None = None,
+        manual_order_indicator: bool | None = None,
+        cust_directed_order: bool | None = None,
+        received_dept_id: str | None = None,
+        cust_order_handling_inst: str | None = None,
+        order_handling_inst_source: int | str | None = None,
+        trd_reg_timestamps: Iterable[TrdRegTimestampEntry] = (),
+        volatility: Decimal | int | str | None = None,
+        time_to_expiration: Decimal | int | str | None = None,
+        risk_free_rate: Decimal | int | str | None = None,
+        price_delta: Decimal | int | str | None = None,
+        rate_sources: Iterable[RateSourceEntry] = (),
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.appl_id = None if appl_id is None else to_str(appl_id)
+        self.appl_seq_num = None if appl_seq_num is None else to_seqnum(appl_seq_num)
+        self.appl_last_seq_num = None if appl_last_seq_num is None else to_seqnum(appl_last_seq_num)
+        self.appl_resend_flag = None if appl_resend_flag is None else to_bool(appl_resend_flag)
+        self.order_id = to_str(order_id)
+        self.secondary_order_id = None if secondary_order_id is None else to_str(secondary_order_id)
+        self.secondary_cl_ord_id = None if secondary_cl_ord_id is None else to_str(secondary_cl_ord_id)
+        self.secondary_exec_id = None if secondary_exec_id is None else to_str(secondary_exec_id)
+        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+        self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
+        self.cl_ord_link_id = None if cl_ord_link_id is None else to_str(cl_ord_link_id)
+        self.quote_resp_id = None if quote_resp_id is None else to_str(quote_resp_id)
+        self.ord_status_req_id = None if ord_status_req_id is None else to_str(ord_status_req_id)
+        self.mass_status_req_id = None if mass_status_req_id is None else to_str(mass_status_req_id)
+        self.host_cross_id = None if host_cross_id is None else to_str(host_cross_id)
+        self.tot_num_reports = None if tot_num_reports is None else to_int(tot_num_reports)
+        self.last_rpt_requested = None if last_rpt_requested is None else to_bool(last_rpt_requested)
+        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+        self.trade_origination_date = (
+            None if trade_origination_date is None else to_date(trade_origination_date)
+        )
+        self.contra_brokers = [] if contra_brokers is EMPTY else to_contra_broker_list(contra_brokers)
+        self.list_id = None if list_id is None else to_str(list_id)
+        self.cross_id = None if cross_id is None else to_str(cross_id)
+        self.orig_cross_id = None if orig_cross_id is None else to_str(orig_cross_id)
+        self.cross_type = None if cross_type is None else to_int(cross_type)
+        self.trd_match_id = None if trd_match_id is None else to_str(trd_match_id)
+        self.exec_id = to_str(exec_id)
+        self.exec_ref_id = None if exec_ref_id is None else to_str(exec_ref_id)
+        self.exec_type = to_exec_type(exec_type)
+        self.ord_status = to_ord_status(ord_status)
+        self.working_indicator = None if working_indicator is None else to_bool(working_indicator)
+        self.ord_rej_reason = None if ord_rej_reason is None else to_int(ord_rej_reason)
+        self.exec_restatement_reason = (
+            None if exec_restatement_reason is None else to_int(exec_restatement_reason)
+        )
+        self.account = None if account is None else to_str(account)
+        self.acct_id_source = None if acct_id_source is None else to_acct_id_source(acct_id_source)
+        self.account_type = None if account_type is None else to_int(account_type)
+        self.day_booking_inst = None if day_booking_inst is None else to_day_booking_inst(day_booking_inst)
+        self.booking_unit = None if booking_unit is None else to_booking_unit(booking_unit)
+        self.prealloc_method = None if prealloc_method is None else to_prealloc_method(prealloc_method)
+        self.alloc_id = None if alloc_id is None else to_str(alloc_id)
+        self.allocs = [] if allocs is EMPTY else to_pre_alloc_list(allocs)
+        self.settl_type = None if settl_type is None else to_str(settl_type)
+        self.settl_date = None if settl_date is None else to_date(settl_date)
+        self.match_type = None if match_type is None else to_str(match_type)
+        self.order_category = None if order_category is None else to_char(order_category)
+        self.cash_margin = None if cash_margin is None else to_cash_margin(cash_margin)
+        self.clearing_fee_indicator = (
+            None if clearing_fee_indicator is None else to_str(clearing_fee_indicator)
+        )
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+        self.security_id = None if security_id is None else to_str(security_id)
+        self.security_id_source = (
+            None if security_id_source is None else to_security_id_source(security_id_source)
+        )
+        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+        self.product = None if product is None else to_int(product)
+        self.product_complex = None if product_complex is None else to_str(product_complex)
+        self.security_group = None if security_group is None else to_str(security_group)
+        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+        self.security_type = None if security_type is None else to_security_type(security_type)
+        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+        self.instrmt_assignment_method = (
+            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+        )
+        self.security_status = None if security_status is None else to_str(security_status)
+        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+        self.issue_date = None if issue_date is None else to_date(issue_date)
+        self.repo_collateral_security_type = (
+            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+        )
+        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+        self.factor = None if factor is None else to_decimal(factor)
+        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+        self.state_or_province_of_issue = (
+            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+        )
+        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+        self.strike_price = None if strike_price is None else to_decimal(strike_price)
+        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+        self.strike_value = None if strike_value is None else to_decimal(strike_value)
+        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
+        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
+        self.min_price_increment_amount = (
+            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+        )
+        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+        self.price_unit_of_measure_qty = (
+            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+        )
+        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+        self.list_method = None if list_method is None else to_int(list_method)
+        self.cap_price = None if cap_price is None else to_decimal(cap_price)
+        self.floor_price = None if floor_price is None else to_decimal(floor_price)
+        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+        self.flex_product_eligibility_indicator = (
+            None
+            if flex_product_eligibility_indicator is None
+            else to_bool(flex_product_eligibility_indicator)
+        )
+        self.time_unit = None if time_unit is None else to_str(time_unit)
+        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+        self.position_limit = None if position_limit is None else to_int(position_limit)
+        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+        self.issuer = None if issuer is None else to_str(issuer)
+        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+        self.security_desc = None if security_desc is None else to_str(security_desc)
+        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
+        self.security_xml = None if security_xml is None else to_data(security_xml)
+        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+        self.pool = None if pool is None else to_str(pool)
+        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+        self.cp_program = None if cp_program is None else to_int(cp_program)
+        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+        self.events = [] if events is EMPTY else to_instrument_event_list(events)
+        self.dated_date = None if dated_date is None else to_date(dated_date)
+        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
+        self.instrument_parties = (
+            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+        )
+        self.contract_multiplier_unit = (
+            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+        )
+        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+        self.seniority = None if seniority is None else to_str(seniority)
+        self.notional_percentage_outstanding = (
+            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
+        )
+        self.original_notional_percentage_outstanding = (
+            None
+            if original_notional_percentage_outstanding is None
+            else to_decimal(original_notional_percentage_outstanding)
+        )
+        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+        self.strike_price_determination_method = (
+            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
+        )
+        self.strike_price_boundary_method = (
+            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+        )
+        self.strike_price_boundary_precision = (
+            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
+        )
+        self.underlying_price_determination_method = (
+            None
+            if underlying_price_determination_method is None
+            else to_int(underlying_price_determination_method)
+        )
+        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+        self.agreement_desc = None if agreement_desc is None else to_str(agreement_desc)
+        self.agreement_id = None if agreement_id is None else to_str(agreement_id)
+        self.agreement_date = None if agreement_date is None else to_date(agreement_date)
+        self.agreement_currency = None if agreement_currency is None else to_str(agreement_currency)
+        self.termination_type = None if termination_type is None else to_int(termination_type)
+        self.start_date = None if start_date is None else to_date(start_date)
+        self.end_date = None if end_date is None else to_date(end_date)
+        self.delivery_type = None if delivery_type is None else to_int(delivery_type)
+        self.margin_ratio = None if margin_ratio is None else to_decimal(margin_ratio)
+        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+        self.side = to_side(side)
+        self.stipulations = [] if stipulations is EMPTY else to_stipulation_list(stipulations)
+        self.qty_type = None if qty_type is None else to_qty_type(qty_type)
+        self.order_qty = None if order_qty is None else to_decimal(order_qty)
+        self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
+        self.order_percent = None if order_percent is None else to_decimal(order_percent)
+        self.rounding_direction = (
+            None if rounding_direction is None else to_rounding_direction(rounding_direction)
+        )
+        self.rounding_modulus = None if rounding_modulus is None else to_decimal(rounding_modulus)
+        self.lot_type = None if lot_type is None else to_char(lot_type)
+        self.ord_type = None if ord_type is None else to_ord_type(ord_type)
+        self.price_type = None if price_type is None else to_int(price_type)
+        self.price = None if price is None else to_decimal(price)
+        self.price_protection_scope = (
+            None if price_protection_scope is None else to_char(price_protection_scope)
+        )
+        self.stop_px = None if stop_px is None else to_decimal(stop_px)
+        self.trigger_type = None if trigger_type is None else to_char(trigger_type)
+        self.trigger_action = None if trigger_action is None else to_char(trigger_action)
+        self.trigger_price = None if trigger_price is None else to_decimal(trigger_price)
+        self.trigger_symbol = None if trigger_symbol is None else to_str(trigger_symbol)
+        self.trigger_security_id = None if trigger_security_id is None else to_str(trigger_security_id)
+        self.trigger_security_id_source = (
+            None if trigger_security_id_source is None else to_str(trigger_security_id_source)
+        )
+        self.trigger_security_desc = None if trigger_security_desc is None else to_str(trigger_security_desc)
+        self.trigger_price_type = None if trigger_price_type is None else to_char(trigger_price_type)
+        self.trigger_price_type_scope = (
+            None if trigger_price_type_scope is None else to_char(trigger_price_type_scope)
+        )
+        self.trigger_price_direction = (
+            None if trigger_price_direction is None else to_char(trigger_price_direction)
+        )
+        self.trigger_new_price = None if trigger_new_price is None else to_decimal(trigger_new_price)
+        self.trigger_order_type = None if trigger_order_type is None else to_char(trigger_order_type)
+        self.trigger_new_qty = None if trigger_new_qty is None else to_decimal(trigger_new_qty)
+        self.trigger_trading_session_id = (
+            None if trigger_trading_session_id is None else to_str(trigger_trading_session_id)
+        )
+        self.trigger_trading_session_sub_id = (
+            None if trigger_trading_session_sub_id is None else to_str(trigger_trading_session_sub_id)
+        )
+        self.peg_offset_value = None if peg_offset_value is None else to_decimal(peg_offset_value)
+        self.peg_price_type = None if peg_price_type is None else to_int(peg_price_type)
+        self.peg_move_type = None if peg_move_type is None else to_int(peg_move_type)
+        self.peg_offset_type = None if peg_offset_type is None else to_int(peg_offset_type)
+        self.peg_limit_type = None if peg_limit_type is None else to_int(peg_limit_type)
+        self.peg_round_direction = None if peg_round_direction is None else to_int(peg_round_direction)
+        self.peg_scope = None if peg_scope is None else to_int(peg_scope)
+        self.peg_security_id_source = (
+            None if peg_security_id_source is None else to_str(peg_security_id_source)
+        )
+        self.peg_security_id = None if peg_security_id is None else to_str(peg_security_id)
+        self.peg_symbol = None if peg_symbol is None else to_str(peg_symbol)
+        self.peg_security_desc = None if peg_security_desc is None else to_str(peg_security_desc)
+        self.discretion_inst = None if discretion_inst is None else to_char(discretion_inst)
+        self.discretion_offset_value = (
+            None if discretion_offset_value is None else to_decimal(discretion_offset_value)
+        )
+        self.discretion_move_type = None if discretion_move_type is None else to_int(discretion_move_type)
+        self.discretion_offset_type = (
+            None if discretion_offset_type is None else to_int(discretion_offset_type)
+        )
+        self.discretion_limit_type = None if discretion_limit_type is None else to_int(discretion_limit_type)
+        self.discretion_round_direction = (
+            None if discretion_round_direction is None else to_int(discretion_round_direction)
+        )
+        self.discretion_scope = None if discretion_scope is None else to_int(discretion_scope)
+        self.pegged_price = None if pegged_price is None else to_decimal(pegged_price)
+        self.pegged_ref_price = None if pegged_ref_price is None else to_decimal(pegged_ref_price)
+        self.discretion_price = None if discretion_price is None else to_decimal(discretion_price)
+        self.target_strategy = None if target_strategy is None else to_int(target_strategy)
+        self.strategy_parameters = (
+            [] if strategy_parameters is EMPTY else to_strategy_parameter_list(strategy_parameters)
+        )
+        self.target_strategy_parameters = (
+            None if target_strategy_parameters is None else to_str(target_strategy_parameters)
+        )
+        self.participation_rate = None if participation_rate is None else to_decimal(participation_rate)
+        self.target_strategy_performance = (
+            None if target_strategy_performance is None else to_decimal(target_strategy_performance)
+        )
+        self.currency = None if currency is None else to_str(currency)
+        self.compliance_id = None if compliance_id is None else to_str(compliance_id)
+        self.solicited_flag = None if solicited_flag is None else to_bool(solicited_flag)
+        self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
+        self.effective_time = None if effective_time is None else to_datetime(effective_time)
+        self.expire_date = None if expire_date is None else to_date(expire_date)
+        self.expire_time = None if expire_time is None else to_datetime(expire_time)
+        self.exec_inst = None if exec_inst is None else to_str(exec_inst)
+        self.aggressor_indicator = None if aggressor_indicator is None else to_bool(aggressor_indicator)
+        self.order_capacity = None if order_capacity is None else to_order_capacity(order_capacity)
+        self.order_restrictions = None if order_restrictions is None else to_str(order_restrictions)
+        self.pre_trade_anonymity = None if pre_trade_anonymity is None else to_bool(pre_trade_anonymity)
+        self.cust_order_capacity = None if cust_order_capacity is None else to_int(cust_order_capacity)
+        self.last_qty = None if last_qty is None else to_decimal(last_qty)
+        self.calculated_ccy_last_qty = (
+            None if calculated_ccy_last_qty is None else to_decimal(calculated_ccy_last_qty)
+        )
+        self.last_swap_points = None if last_swap_points is None else to_decimal(last_swap_points)
+        self.underlying_last_qty = None if underlying_last_qty is None else to_decimal(underlying_last_qty)
+        self.last_px = None if last_px is None else to_decimal(last_px)
+        self.underlying_last_px = None if underlying_last_px is None else to_decimal(underlying_last_px)
+        self.last_par_px = None if last_par_px is None else to_decimal(last_par_px)
+        self.last_spot_rate = None if last_spot_rate is None else to_decimal(last_spot_rate)
+        self.last_forward_points = None if last_forward_points is None else to_decimal(last_forward_points)
+        self.last_mkt = None if last_mkt is None else to_str(last_mkt)
+        self.trading_session_id = None if trading_session_id is None else to_str(trading_session_id)
+        self.trading_session_sub_id = (
+            None if trading_session_sub_id is None else to_str(trading_session_sub_id)
+        )
+        self.time_bracket = None if time_bracket is None else to_str(time_bracket)
+        self.last_capacity = None if last_capacity is None else to_last_capacity(last_capacity)
+        self.leaves_qty = to_decimal(leaves_qty)
+        self.cum_qty = to_decimal(cum_qty)
+        self.avg_px = None if avg_px is None else to_decimal(avg_px)
+        self.day_order_qty = None if day_order_qty is None else to_decimal(day_order_qty)
+        self.day_cum_qty = None if day_cum_qty is None else to_decimal(day_cum_qty)
+        self.day_avg_px = None if day_avg_px is None else to_decimal(day_avg_px)
+        self.tot_no_fills = None if tot_no_fills is None else to_int(tot_no_fills)
+        self.last_fragment = None if last_fragment is None else to_bool(last_fragment)
+        self.fills = [] if fills is EMPTY else to_fill_list(fills)
+        self.gt_booking_inst = None if gt_booking_inst is None else to_int(gt_booking_inst)
+        self.trade_date = None if trade_date is None else to_date(trade_date)
+        self.transact_time = None if transact_time is None else to_datetime(transact_time)
+        self.report_to_exch = None if report_to_exch is None else to_bool(report_to_exch)
+        self.commission = None if commission is None else to_decimal(commission)
+        self.comm_type = None if comm_type is None else to_comm_type(comm_type)
+        self.comm_currency = None if comm_currency is None else to_str(comm_currency)
+        self.fund_renew_waiv = None if fund_renew_waiv is None else to_char(fund_renew_waiv)
+        self.spread = None if spread is None else to_decimal(spread)
+        self.benchmark_curve_currency = (
+            None if benchmark_curve_currency is None else to_str(benchmark_curve_currency)
+        )
+        self.benchmark_curve_name = None if benchmark_curve_name is None else to_str(benchmark_curve_name)
+        self.benchmark_curve_point = None if benchmark_curve_point is None else to_str(benchmark_curve_point)
+        self.benchmark_price = None if benchmark_price is None else to_decimal(benchmark_price)
+        self.benchmark_price_type = None if benchmark_price_type is None else to_int(benchmark_price_type)
+        self.benchmark_security_id = None if benchmark_security_id is None else to_str(benchmark_security_id)
+        self.benchmark_security_id_source = (
+            None if benchmark_security_id_source is None else to_str(benchmark_security_id_source)
+        )
+        self.yield_type = None if yield_type is None else to_str(yield_type)
+        self.yield_ = None if yield_ is None else to_decimal(yield_)
+        self.yield_calc_date = None if yield_calc_date is None else to_date(yield_calc_date)
+        self.yield_redemption_date = None if yield_redemption_date is None else to_date(yield_redemption_date)
+        self.yield_redemption_price = (
+            None if yield_redemption_price is None else to_decimal(yield_redemption_price)
+        )
+        self.yield_redemption_price_type = (
+            None if yield_redemption_price_type is None else to_int(yield_redemption_price_type)
+        )
+        self.gross_trade_amt = None if gross_trade_amt is None else to_decimal(gross_trade_amt)
+        self.num_days_interest = None if num_days_interest is None else to_int(num_days_interest)
+        self.ex_date = None if ex_date is None else to_date(ex_date)
+        self.accrued_interest_rate = (
+            None if accrued_interest_rate is None else to_decimal(accrued_interest_rate)
+        )
+        self.accrued_interest_amt = None if accrued_interest_amt is None else to_decimal(accrued_interest_amt)
+        self.interest_at_maturity = None if interest_at_maturity is None else to_decimal(interest_at_maturity)
+        self.end_accrued_interest_amt = (
+            None if end_accrued_interest_amt is None else to_decimal(end_accrued_interest_amt)
+        )
+        self.start_cash = None if start_cash is None else to_decimal(start_cash)
+        self.end_cash = None if end_cash is None else to_decimal(end_cash)
+        self.traded_flat_switch = None if traded_flat_switch is None else to_bool(traded_flat_switch)
+        self.basis_feature_date = None if basis_feature_date is None else to_date(basis_feature_date)
+        self.basis_feature_price = None if basis_feature_price is None else to_decimal(basis_feature_price)
+        self.concession = None if concession is None else to_decimal(concession)
+        self.total_takedown = None if total_takedown is None else to_decimal(total_takedown)
+        self.net_money = None if net_money is None else to_decimal(net_money)
+        self.settl_curr_amt = None if settl_curr_amt is None else to_decimal(settl_curr_amt)
+        self.settl_currency = None if settl_currency is None else to_str(settl_currency)
+        self.settl_curr_fx_rate = None if settl_curr_fx_rate is None else to_decimal(settl_curr_fx_rate)
+        self.settl_curr_fx_rate_calc = (
+            None if settl_curr_fx_rate_calc is None else to_settl_curr_fx_rate_calc(settl_curr_fx_rate_calc)
+        )
+        self.handl_inst = None if handl_inst is None else to_handl_inst(handl_inst)
+        self.min_qty = None if min_qty is None else to_decimal(min_qty)
+        self.match_increment = None if match_increment is None else to_decimal(match_increment)
+        self.max_price_levels = None if max_price_levels is None else to_int(max_price_levels)
+        self.display_qty = None if display_qty is None else to_decimal(display_qty)
+        self.secondary_display_qty = (
+            None if secondary_display_qty is None else to_decimal(secondary_display_qty)
+        )
+        self.display_when = None if display_when is None else to_char(display_when)
+        self.display_method = None if display_method is None else to_char(display_method)
+        self.display_low_qty = None if display_low_qty is None else to_decimal(display_low_qty)
+        self.display_high_qty = None if display_high_qty is None else to_decimal(display_high_qty)
+        self.display_min_incr = None if display_min_incr is None else to_decimal(display_min_incr)
+        self.refresh_qty = None if refresh_qty is None else to_decimal(refresh_qty)
+        self.max_floor = None if max_floor is None else to_decimal(max_floor)
+        self.position_effect = None if position_effect is None else to_position_effect(position_effect)
+        self.max_show = None if max_show is None else to_decimal(max_show)
+        self.booking_type = None if booking_type is None else to_booking_type(booking_type)
+        self.text = None if text is None else to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.settl_date2 = None if settl_date2 is None else to_date(settl_date2)
+        self.order_qty2 = None if order_qty2 is None else to_decimal(order_qty2)
+        self.last_forward_points2 = None if last_forward_points2 is None else to_decimal(last_forward_points2)
+        self.multi_leg_reporting_type = (
+            None
+            if multi_leg_reporting_type is None
+            else to_multi_leg_reporting_type(multi_leg_reporting_type)
+        )
+        self.cancellation_rights = None if cancellation_rights is None else to_char(cancellation_rights)
+        self.money_laundering_status = (
+            None if money_laundering_status is None else to_char(money_laundering_status)
+        )
+        self.regist_id = None if regist_id is None else to_str(regist_id)
+        self.designation = None if designation is None else to_str(designation)
+        self.trans_bkd_time = None if trans_bkd_time is None else to_datetime(trans_bkd_time)
+        self.exec_valuation_point = (
+            None if exec_valuation_point is None else to_datetime(exec_valuation_point)
+        )
+        self.exec_price_type = None if exec_price_type is None else to_char(exec_price_type)
+        self.exec_price_adjustment = (
+            None if exec_price_adjustment is None else to_decimal(exec_price_adjustment)
+        )
+        self.priority_indicator = None if priority_indicator is None else to_int(priority_indicator)
+        self.price_improvement = None if price_improvement is None else to_decimal(price_improvement)
+        self.last_liquidity_ind = None if last_liquidity_ind is None else to_int(last_liquidity_ind)
+        self.cont_amts = [] if cont_amts is EMPTY else to_cont_amt_list(cont_amts)
+        self.legs = [] if legs is EMPTY else to_leg_execution_list(legs)
+        self.copy_msg_indicator = None if copy_msg_indicator is None else to_bool(copy_msg_indicator)
+        self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
+        self.dividend_yield = None if dividend_yield is None else to_decimal(dividend_yield)
+        self.manual_order_indicator = (
+            None if manual_order_indicator is None else to_bool(manual_order_indicator)
+        )
+        self.cust_directed_order = None if cust_directed_order is None else to_bool(cust_directed_order)
+        self.received_dept_id = None if received_dept_id is None else to_str(received_dept_id)
+        self.cust_order_handling_inst = (
+            None if cust_order_handling_inst is None else to_str(cust_order_handling_inst)
+        )
+        self.order_handling_inst_source = (
+            None if order_handling_inst_source is None else to_int(order_handling_inst_source)
+        )
+        self.trd_reg_timestamps = (
+            [] if trd_reg_timestamps is EMPTY else to_trd_reg_timestamp_entry_list(trd_reg_timestamps)
+        )
+        self.volatility = None if volatility is None else to_decimal(volatility)
+        self.time_to_expiration = None if time_to_expiration is None else to_decimal(time_to_expiration)
+        self.risk_free_rate = None if risk_free_rate is None else to_decimal(risk_free_rate)
+        self.price_delta = None if price_delta is None else to_decimal(price_delta)
+        self.rate_sources = [] if rate_sources is EMPTY else to_rate_source_entry_list(rate_sources)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

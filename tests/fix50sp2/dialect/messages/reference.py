@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     date,
     datetime,
@@ -13,8 +14,9 @@ from decimal import Decimal
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_char,
@@ -26,7 +28,8 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from tests.fix50sp2.dialect.blocks import FixMessage
+from kalshi_fix_sansio.support import EMPTY
+from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     PutOrCall,
     SecurityIDSource,
@@ -61,7 +64,7 @@ from tests.fix50sp2.dialect.groups import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SecurityDefinition(FixMessage):
     """SecurityDefinition (d): Describes a security, as an answer to a request or unasked.
 
@@ -71,258 +74,547 @@ class SecurityDefinition(FixMessage):
     MSG_TYPE: ClassVar[str] = "d"
     NAME: ClassVar[str] = "SecurityDefinition"
 
-    appl_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    appl_id: str | None = None
     """ApplID (1180). Optional."""
-    appl_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    appl_seq_num: int | None = None
     """ApplSeqNum (1181). Optional."""
-    appl_last_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    appl_last_seq_num: int | None = None
     """ApplLastSeqNum (1350). Optional."""
-    appl_resend_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    appl_resend_flag: bool | None = None
     """ApplResendFlag (1352). Optional."""
-    security_report_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    security_report_id: int | None = None
     """SecurityReportID (964). Optional."""
-    clearing_business_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    clearing_business_date: date | None = None
     """ClearingBusinessDate (715). Optional."""
-    security_req_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_req_id: str | None = None
     """SecurityReqID (320). Optional."""
-    security_response_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_response_id: str | None = None
     """SecurityResponseID (322). Optional."""
-    security_response_type: SecurityResponseType | int | None = attrs.field(
-        default=None, converter=optional(to_security_response_type)
-    )
+    security_response_type: SecurityResponseType | int | None = None
     """SecurityResponseType (323). Known values: `SecurityResponseType`. Optional."""
-    corporate_action: str | None = attrs.field(default=None, converter=optional(to_str))
+    corporate_action: str | None = None
     """CorporateAction (292). Optional."""
-    symbol: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol: str | None = None
     """Symbol (55). Optional."""
-    symbol_sfx: str | None = attrs.field(default=None, converter=optional(to_str))
+    symbol_sfx: str | None = None
     """SymbolSfx (65). Optional."""
-    security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_id: str | None = None
     """SecurityID (48). Optional."""
-    security_id_source: SecurityIDSource | str | None = attrs.field(
-        default=None, converter=optional(to_security_id_source)
-    )
+    security_id_source: SecurityIDSource | str | None = None
     """SecurityIDSource (22). Known values: `SecurityIDSource`. Optional."""
-    security_alt_id: list[SecurityAltID] = attrs.field(factory=list, converter=to_security_alt_id_list)
+    security_alt_id: list[SecurityAltID] = attrs.field(factory=list)
     """NoSecurityAltID (454): Other identifiers of the security. Optional."""
-    product: int | None = attrs.field(default=None, converter=optional(to_int))
+    product: int | None = None
     """Product (460). Optional."""
-    product_complex: str | None = attrs.field(default=None, converter=optional(to_str))
+    product_complex: str | None = None
     """ProductComplex (1227). Optional."""
-    security_group: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_group: str | None = None
     """SecurityGroup (1151). Optional."""
-    cfi_code: str | None = attrs.field(default=None, converter=optional(to_str))
+    cfi_code: str | None = None
     """CFICode (461). Optional."""
-    security_type: SecurityType | str | None = attrs.field(default=None, converter=optional(to_security_type))
+    security_type: SecurityType | str | None = None
     """SecurityType (167). Known values: `SecurityType`. Optional."""
-    security_sub_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_sub_type: str | None = None
     """SecuritySubType (762). Optional."""
-    maturity_month_year: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_month_year: str | None = None
     """MaturityMonthYear (200). Optional."""
-    maturity_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    maturity_date: date | None = None
     """MaturityDate (541). Optional."""
-    maturity_time: str | None = attrs.field(default=None, converter=optional(to_str))
+    maturity_time: str | None = None
     """MaturityTime (1079). Optional."""
-    settle_on_open_flag: str | None = attrs.field(default=None, converter=optional(to_str))
+    settle_on_open_flag: str | None = None
     """SettleOnOpenFlag (966). Optional."""
-    instrmt_assignment_method: str | None = attrs.field(default=None, converter=optional(to_char))
+    instrmt_assignment_method: str | None = None
     """InstrmtAssignmentMethod (1049). Optional."""
-    security_status: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_status: str | None = None
     """SecurityStatus (965). Optional."""
-    coupon_payment_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    coupon_payment_date: date | None = None
     """CouponPaymentDate (224). Optional."""
-    issue_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    issue_date: date | None = None
     """IssueDate (225). Optional."""
-    repo_collateral_security_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    repo_collateral_security_type: str | None = None
     """RepoCollateralSecurityType (239). Optional."""
-    repurchase_term: int | None = attrs.field(default=None, converter=optional(to_int))
+    repurchase_term: int | None = None
     """RepurchaseTerm (226). Optional."""
-    repurchase_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    repurchase_rate: Decimal | None = None
     """RepurchaseRate (227). Optional."""
-    factor: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    factor: Decimal | None = None
     """Factor (228). Optional."""
-    credit_rating: str | None = attrs.field(default=None, converter=optional(to_str))
+    credit_rating: str | None = None
     """CreditRating (255). Optional."""
-    instr_registry: str | None = attrs.field(default=None, converter=optional(to_str))
+    instr_registry: str | None = None
     """InstrRegistry (543). Optional."""
-    country_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    country_of_issue: str | None = None
     """CountryOfIssue (470). Optional."""
-    state_or_province_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    state_or_province_of_issue: str | None = None
     """StateOrProvinceOfIssue (471). Optional."""
-    locale_of_issue: str | None = attrs.field(default=None, converter=optional(to_str))
+    locale_of_issue: str | None = None
     """LocaleOfIssue (472). Optional."""
-    redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    redemption_date: date | None = None
     """RedemptionDate (240). Optional."""
-    strike_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_price: Decimal | None = None
     """StrikePrice (202). Optional."""
-    strike_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    strike_currency: str | None = None
     """StrikeCurrency (947). Optional."""
-    strike_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_multiplier: Decimal | None = None
     """StrikeMultiplier (967). Optional."""
-    strike_value: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    strike_value: Decimal | None = None
     """StrikeValue (968). Optional."""
-    opt_attribute: str | None = attrs.field(default=None, converter=optional(to_char))
+    opt_attribute: str | None = None
     """OptAttribute (206). Optional."""
-    contract_multiplier: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    contract_multiplier: Decimal | None = None
     """ContractMultiplier (231). Optional."""
-    min_price_increment: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment: Decimal | None = None
     """MinPriceIncrement (969). Optional."""
-    min_price_increment_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    min_price_increment_amount: Decimal | None = None
     """MinPriceIncrementAmount (1146). Optional."""
-    unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    unit_of_measure: str | None = None
     """UnitOfMeasure (996). Optional."""
-    unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    unit_of_measure_qty: Decimal | None = None
     """UnitOfMeasureQty (1147). Optional."""
-    price_unit_of_measure: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_unit_of_measure: str | None = None
     """PriceUnitOfMeasure (1191). Optional."""
-    price_unit_of_measure_qty: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    price_unit_of_measure_qty: Decimal | None = None
     """PriceUnitOfMeasureQty (1192). Optional."""
-    settl_method: SettlMethod | str | None = attrs.field(default=None, converter=optional(to_settl_method))
+    settl_method: SettlMethod | str | None = None
     """SettlMethod (1193). Known values: `SettlMethod`. Optional."""
-    exercise_style: int | None = attrs.field(default=None, converter=optional(to_int))
+    exercise_style: int | None = None
     """ExerciseStyle (1194). Optional."""
-    opt_payout_amount: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    opt_payout_amount: Decimal | None = None
     """OptPayoutAmount (1195). Optional."""
-    price_quote_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    price_quote_method: str | None = None
     """PriceQuoteMethod (1196). Optional."""
-    valuation_method: str | None = attrs.field(default=None, converter=optional(to_str))
+    valuation_method: str | None = None
     """ValuationMethod (1197). Optional."""
-    list_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    list_method: int | None = None
     """ListMethod (1198). Optional."""
-    cap_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    cap_price: Decimal | None = None
     """CapPrice (1199). Optional."""
-    floor_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    floor_price: Decimal | None = None
     """FloorPrice (1200). Optional."""
-    put_or_call: PutOrCall | int | None = attrs.field(default=None, converter=optional(to_put_or_call))
+    put_or_call: PutOrCall | int | None = None
     """PutOrCall (201). Known values: `PutOrCall`. Optional."""
-    flexible_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flexible_indicator: bool | None = None
     """FlexibleIndicator (1244). Optional."""
-    flex_product_eligibility_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    flex_product_eligibility_indicator: bool | None = None
     """FlexProductEligibilityIndicator (1242). Optional."""
-    time_unit: str | None = attrs.field(default=None, converter=optional(to_str))
+    time_unit: str | None = None
     """TimeUnit (997). Optional."""
-    coupon_rate: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    coupon_rate: Decimal | None = None
     """CouponRate (223). Optional."""
-    security_exchange: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_exchange: str | None = None
     """SecurityExchange (207). Optional."""
-    position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    position_limit: int | None = None
     """PositionLimit (970). Optional."""
-    nt_position_limit: int | None = attrs.field(default=None, converter=optional(to_int))
+    nt_position_limit: int | None = None
     """NTPositionLimit (971). Optional."""
-    issuer: str | None = attrs.field(default=None, converter=optional(to_str))
+    issuer: str | None = None
     """Issuer (106). Optional."""
-    encoded_issuer: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_issuer: bytes | None = None
     """EncodedIssuer (349). Optional."""
-    security_desc: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_desc: str | None = None
     """SecurityDesc (107). Optional."""
-    encoded_security_desc: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_security_desc: bytes | None = None
     """EncodedSecurityDesc (351). Optional."""
-    security_xml: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    security_xml: bytes | None = None
     """SecurityXML (1185). Optional."""
-    security_xml_schema: str | None = attrs.field(default=None, converter=optional(to_str))
+    security_xml_schema: str | None = None
     """SecurityXMLSchema (1186). Optional."""
-    pool: str | None = attrs.field(default=None, converter=optional(to_str))
+    pool: str | None = None
     """Pool (691). Optional."""
-    contract_settl_month: str | None = attrs.field(default=None, converter=optional(to_str))
+    contract_settl_month: str | None = None
     """ContractSettlMonth (667). Optional."""
-    cp_program: int | None = attrs.field(default=None, converter=optional(to_int))
+    cp_program: int | None = None
     """CPProgram (875). Optional."""
-    cp_reg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    cp_reg_type: str | None = None
     """CPRegType (876). Optional."""
-    events: list[InstrumentEvent] = attrs.field(factory=list, converter=to_instrument_event_list)
+    events: list[InstrumentEvent] = attrs.field(factory=list)
     """NoEvents (864): Events in the life of the instrument. Optional."""
-    dated_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    dated_date: date | None = None
     """DatedDate (873). Optional."""
-    interest_accrual_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    interest_accrual_date: date | None = None
     """InterestAccrualDate (874). Optional."""
-    instrument_parties: list[InstrumentParty] = attrs.field(factory=list, converter=to_instrument_party_list)
+    instrument_parties: list[InstrumentParty] = attrs.field(factory=list)
     """NoInstrumentParties (1018): The parties to the instrument itself, such as its issuer. Optional."""
-    contract_multiplier_unit: int | None = attrs.field(default=None, converter=optional(to_int))
+    contract_multiplier_unit: int | None = None
     """ContractMultiplierUnit (1435). Optional."""
-    flow_schedule_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    flow_schedule_type: int | None = None
     """FlowScheduleType (1439). Optional."""
-    restructuring_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    restructuring_type: str | None = None
     """RestructuringType (1449). Optional."""
-    seniority: str | None = attrs.field(default=None, converter=optional(to_str))
+    seniority: str | None = None
     """Seniority (1450). Optional."""
-    notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    notional_percentage_outstanding: Decimal | None = None
     """NotionalPercentageOutstanding (1451). Optional."""
-    original_notional_percentage_outstanding: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    original_notional_percentage_outstanding: Decimal | None = None
     """OriginalNotionalPercentageOutstanding (1452). Optional."""
-    attachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    attachment_point: Decimal | None = None
     """AttachmentPoint (1457). Optional."""
-    detachment_point: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    detachment_point: Decimal | None = None
     """DetachmentPoint (1458). Optional."""
-    strike_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_determination_method: int | None = None
     """StrikePriceDeterminationMethod (1478). Optional."""
-    strike_price_boundary_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    strike_price_boundary_method: int | None = None
     """StrikePriceBoundaryMethod (1479). Optional."""
-    strike_price_boundary_precision: Decimal | None = attrs.field(
-        default=None, converter=optional(to_decimal)
-    )
+    strike_price_boundary_precision: Decimal | None = None
     """StrikePriceBoundaryPrecision (1480). Optional."""
-    underlying_price_determination_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    underlying_price_determination_method: int | None = None
     """UnderlyingPriceDeterminationMethod (1481). Optional."""
-    opt_payout_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    opt_payout_type: int | None = None
     """OptPayoutType (1482). Optional."""
-    complex_events: list[ComplexEvent] = attrs.field(factory=list, converter=to_complex_event_list)
+    complex_events: list[ComplexEvent] = attrs.field(factory=list)
     """NoComplexEvents (1483): Events that change what a complex option pays. Optional."""
-    delivery_form: int | None = attrs.field(default=None, converter=optional(to_int))
+    delivery_form: int | None = None
     """DeliveryForm (668). Optional."""
-    pct_at_risk: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    pct_at_risk: Decimal | None = None
     """PctAtRisk (869). Optional."""
-    instr_attrib: list[InstrumentAttribute] = attrs.field(
-        factory=list, converter=to_instrument_attribute_list
-    )
+    instr_attrib: list[InstrumentAttribute] = attrs.field(factory=list)
     """NoInstrAttrib (870): Attributes of the instrument. Optional."""
-    underlyings: list[Underlying] = attrs.field(factory=list, converter=to_underlying_list)
+    underlyings: list[Underlying] = attrs.field(factory=list)
     """NoUnderlyings (711): The instruments that lie under this one. Optional."""
-    currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    currency: str | None = None
     """Currency (15). Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
-    stipulations: list[Stipulation] = attrs.field(factory=list, converter=to_stipulation_list)
+    stipulations: list[Stipulation] = attrs.field(factory=list)
     """NoStipulations (232): What is stipulated about the security. Optional."""
-    legs: list[Leg] = attrs.field(factory=list, converter=to_leg_list)
+    legs: list[Leg] = attrs.field(factory=list)
     """NoLegs (555): The legs of a multileg instrument. Optional."""
-    spread: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    spread: Decimal | None = None
     """Spread (218). Optional."""
-    benchmark_curve_currency: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_currency: str | None = None
     """BenchmarkCurveCurrency (220). Optional."""
-    benchmark_curve_name: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_name: str | None = None
     """BenchmarkCurveName (221). Optional."""
-    benchmark_curve_point: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_curve_point: str | None = None
     """BenchmarkCurvePoint (222). Optional."""
-    benchmark_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    benchmark_price: Decimal | None = None
     """BenchmarkPrice (662). Optional."""
-    benchmark_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    benchmark_price_type: int | None = None
     """BenchmarkPriceType (663). Optional."""
-    benchmark_security_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_security_id: str | None = None
     """BenchmarkSecurityID (699). Optional."""
-    benchmark_security_id_source: str | None = attrs.field(default=None, converter=optional(to_str))
+    benchmark_security_id_source: str | None = None
     """BenchmarkSecurityIDSource (761). Optional."""
-    yield_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    yield_type: str | None = None
     """YieldType (235). Optional."""
-    yield_: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    yield_: Decimal | None = None
     """Yield (236). Optional."""
-    yield_calc_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    yield_calc_date: date | None = None
     """YieldCalcDate (701). Optional."""
-    yield_redemption_date: date | None = attrs.field(default=None, converter=optional(to_date))
+    yield_redemption_date: date | None = None
     """YieldRedemptionDate (696). Optional."""
-    yield_redemption_price: Decimal | None = attrs.field(default=None, converter=optional(to_decimal))
+    yield_redemption_price: Decimal | None = None
     """YieldRedemptionPrice (697). Optional."""
-    yield_redemption_price_type: int | None = attrs.field(default=None, converter=optional(to_int))
+    yield_redemption_price_type: int | None = None
     """YieldRedemptionPriceType (698). Optional."""
-    market_segments: list[MarketSegment] = attrs.field(factory=list, converter=to_market_segment_list)
+    market_segments: list[MarketSegment] = attrs.field(factory=list)
     """NoMarketSegments (1310): The market segments in which the instrument trades, with their rules.
 
     Optional.
     """
-    transact_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    transact_time: datetime | None = None
     """TransactTime (60). Optional."""
+
+    def __init__(
+        self,
+        *,
+        appl_id: str | None = None,
+        appl_seq_num: int | str | None = None,
+        appl_last_seq_num: int | str | None = None,
+        appl_resend_flag: bool | None = None,
+        security_report_id: int | str | None = None,
+        clearing_business_date: date | None = None,
+        security_req_id: str | None = None,
+        security_response_id: str | None = None,
+        security_response_type: SecurityResponseType | int | str | None = None,
+        corporate_action: str | None = None,
+        symbol: str | None = None,
+        symbol_sfx: str | None = None,
+        security_id: str | None = None,
+        security_id_source: SecurityIDSource | str | None = None,
+        security_alt_id: Iterable[SecurityAltID] = (),
+        product: int | str | None = None,
+        product_complex: str | None = None,
+        security_group: str | None = None,
+        cfi_code: str | None = None,
+        security_type: SecurityType | str | None = None,
+        security_sub_type: str | None = None,
+        maturity_month_year: str | None = None,
+        maturity_date: date | None = None,
+        maturity_time: str | None = None,
+        settle_on_open_flag: str | None = None,
+        instrmt_assignment_method: str | None = None,
+        security_status: str | None = None,
+        coupon_payment_date: date | None = None,
+        issue_date: date | None = None,
+        repo_collateral_security_type: str | None = None,
+        repurchase_term: int | str | None = None,
+        repurchase_rate: Decimal | int | str | None = None,
+        factor: Decimal | int | str | None = None,
+        credit_rating: str | None = None,
+        instr_registry: str | None = None,
+        country_of_issue: str | None = None,
+        state_or_province_of_issue: str | None = None,
+        locale_of_issue: str | None = None,
+        redemption_date: date | None = None,
+        strike_price: Decimal | int | str | None = None,
+        strike_currency: str | None = None,
+        strike_multiplier: Decimal | int | str | None = None,
+        strike_value: Decimal | int | str | None = None,
+        opt_attribute: str | None = None,
+        contract_multiplier: Decimal | int | str | None = None,
+        min_price_increment: Decimal | int | str | None = None,
+        min_price_increment_amount: Decimal | int | str | None = None,
+        unit_of_measure: str | None = None,
+        unit_of_measure_qty: Decimal | int | str | None = None,
+        price_unit_of_measure: str | None = None,
+        price_unit_of_measure_qty: Decimal | int | str | None = None,
+        settl_method: SettlMethod | str | None = None,
+        exercise_style: int | str | None = None,
+        opt_payout_amount: Decimal | int | str | None = None,
+        price_quote_method: str | None = None,
+        valuation_method: str | None = None,
+        list_method: int | str | None = None,
+        cap_price: Decimal | int | str | None = None,
+        floor_price: Decimal | int | str | None = None,
+        put_or_call: PutOrCall | int | str | None = None,
+        flexible_indicator: bool | None = None,
+        flex_product_eligibility_indicator: bool | None = None,
+        time_unit: str | None = None,
+        coupon_rate: Decimal | int | str | None = None,
+        security_exchange: str | None = None,
+        position_limit: int | str | None = None,
+        nt_position_limit: int | str | None = None,
+        issuer: str | None = None,
+        encoded_issuer: bytes | str | None = None,
+        security_desc: str | None = None,
+        encoded_security_desc: bytes | str | None = None,
+        security_xml: bytes | str | None = None,
+        security_xml_schema: str | None = None,
+        pool: str | None = None,
+        contract_settl_month: str | None = None,
+        cp_program: int | str | None = None,
+        cp_reg_type: str | None = None,
+        events: Iterable[InstrumentEvent] = (),
+        dated_date: date | None = None,
+        interest_accrual_date: date | None = None,
+        instrument_parties: Iterable[InstrumentParty] = (),
+        contract_multiplier_unit: int | str | None = None,
+        flow_schedule_type: int | str | None = None,
+        restructuring_type: str | None = None,
+        seniority: str | None = None,
+        notional_percentage_outstanding: Decimal | int | str | None = None,
+        original_notional_percentage_outstanding: Decimal | int | str | None = None,
+        attachment_point: Decimal | int | str | None = None,
+        detachment_point: Decimal | int | str | None = None,
+        strike_price_determination_method: int | str | None = None,
+        strike_price_boundary_method: int | str | None = None,
+        strike_price_boundary_precision: Decimal | int | str | None = None,
+        underlying_price_determination_method: int | str | None = None,
+        opt_payout_type: int | str | None = None,
+        complex_events: Iterable[ComplexEvent] = (),
+        delivery_form: int | str | None = None,
+        pct_at_risk: Decimal | int | str | None = None,
+        instr_attrib: Iterable[InstrumentAttribute] = (),
+        underlyings: Iterable[Underlying] = (),
+        currency: str | None = None,
+        text: str | None = None,
+        encoded_text: bytes | str | None = None,
+        stipulations: Iterable[Stipulation] = (),
+        legs: Iterable[Leg] = (),
+        spread: Decimal | int | str | None = None,
+        benchmark_curve_currency: str | None = None,
+        benchmark_curve_name: str | None = None,
+        benchmark_curve_point: str | None = None,
+        benchmark_price: Decimal | int | str | None = None,
+        benchmark_price_type: int | str | None = None,
+        benchmark_security_id: str | None = None,
+        benchmark_security_id_source: str | None = None,
+        yield_type: str | None = None,
+        yield_: Decimal | int | str | None = None,
+        yield_calc_date: date | None = None,
+        yield_redemption_date: date | None = None,
+        yield_redemption_price: Decimal | int | str | None = None,
+        yield_redemption_price_type: int | str | None = None,
+        market_segments: Iterable[MarketSegment] = (),
+        transact_time: datetime | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.appl_id = None if appl_id is None else to_str(appl_id)
+        self.appl_seq_num = None if appl_seq_num is None else to_seqnum(appl_seq_num)
+        self.appl_last_seq_num = None if appl_last_seq_num is None else to_seqnum(appl_last_seq_num)
+        self.appl_resend_flag = None if appl_resend_flag is None else to_bool(appl_resend_flag)
+        self.security_report_id = None if security_report_id is None else to_int(security_report_id)
+        self.clearing_business_date = (
+            None if clearing_business_date is None else to_date(clearing_business_date)
+        )
+        self.security_req_id = None if security_req_id is None else to_str(security_req_id)
+        self.security_response_id = None if security_response_id is None else to_str(security_response_id)
+        self.security_response_type = (
+            None if security_response_type is None else to_security_response_type(security_response_type)
+        )
+        self.corporate_action = None if corporate_action is None else to_str(corporate_action)
+        self.symbol = None if symbol is None else to_str(symbol)
+        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+        self.security_id = None if security_id is None else to_str(security_id)
+        self.security_id_source = (
+            None if security_id_source is None else to_security_id_source(security_id_source)
+        )
+        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+        self.product = None if product is None else to_int(product)
+        self.product_complex = None if product_complex is None else to_str(product_complex)
+        self.security_group = None if security_group is None else to_str(security_group)
+        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+        self.security_type = None if security_type is None else to_security_type(security_type)
+        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+        self.instrmt_assignment_method = (
+            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+        )
+        self.security_status = None if security_status is None else to_str(security_status)
+        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+        self.issue_date = None if issue_date is None else to_date(issue_date)
+        self.repo_collateral_security_type = (
+            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+        )
+        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+        self.factor = None if factor is None else to_decimal(factor)
+        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+        self.state_or_province_of_issue = (
+            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+        )
+        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+        self.strike_price = None if strike_price is None else to_decimal(strike_price)
+        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+        self.strike_value = None if strike_value is None else to_decimal(strike_value)
+        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
+        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
+        self.min_price_increment_amount = (
+            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+        )
+        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+        self.price_unit_of_measure_qty = (
+            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+        )
+        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+        self.list_method = None if list_method is None else to_int(list_method)
+        self.cap_price = None if cap_price is None else to_decimal(cap_price)
+        self.floor_price = None if floor_price is None else to_decimal(floor_price)
+        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+        self.flex_product_eligibility_indicator = (
+            None
+            if flex_product_eligibility_indicator is None
+            else to_bool(flex_product_eligibility_indicator)
+        )
+        self.time_unit = None if time_unit is None else to_str(time_unit)
+        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+        self.position_limit = None if position_limit is None else to_int(position_limit)
+        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+        self.issuer = None if issuer is None else to_str(issuer)
+        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+        self.security_desc = None if security_desc is None else to_str(security_desc)
+        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
+        self.security_xml = None if security_xml is None else to_data(security_xml)
+        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+        self.pool = None if pool is None else to_str(pool)
+        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+        self.cp_program = None if cp_program is None else to_int(cp_program)
+        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+        self.events = [] if events is EMPTY else to_instrument_event_list(events)
+        self.dated_date = None if dated_date is None else to_date(dated_date)
+        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
+        self.instrument_parties = (
+            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+        )
+        self.contract_multiplier_unit = (
+            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+        )
+        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+        self.seniority = None if seniority is None else to_str(seniority)
+        self.notional_percentage_outstanding = (
+            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
+        )
+        self.original_notional_percentage_outstanding = (
+            None
+            if original_notional_percentage_outstanding is None
+            else to_decimal(original_notional_percentage_outstanding)
+        )
+        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+        self.strike_price_determination_method = (
+            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
+        )
+        self.strike_price_boundary_method = (
+            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+        )
+        self.strike_price_boundary_precision = (
+            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
+        )
+        self.underlying_price_determination_method = (
+            None
+            if underlying_price_determination_method is None
+            else to_int(underlying_price_determination_method)
+        )
+        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+        self.delivery_form = None if delivery_form is None else to_int(delivery_form)
+        self.pct_at_risk = None if pct_at_risk is None else to_decimal(pct_at_risk)
+        self.instr_attrib = [] if instr_attrib is EMPTY else to_instrument_attribute_list(instr_attrib)
+        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+        self.currency = None if currency is None else to_str(currency)
+        self.text = None if text is None else to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.stipulations = [] if stipulations is EMPTY else to_stipulation_list(stipulations)
+        self.legs = [] if legs is EMPTY else to_leg_list(legs)
+        self.spread = None if spread is None else to_decimal(spread)
+        self.benchmark_curve_currency = (
+            None if benchmark_curve_currency is None else to_str(benchmark_curve_currency)
+        )
+        self.benchmark_curve_name = None if benchmark_curve_name is None else to_str(benchmark_curve_name)
+        self.benchmark_curve_point = None if benchmark_curve_point is None else to_str(benchmark_curve_point)
+        self.benchmark_price = None if benchmark_price is None else to_decimal(benchmark_price)
+        self.benchmark_price_type = None if benchmark_price_type is None else to_int(benchmark_price_type)
+        self.benchmark_security_id = None if benchmark_security_id is None else to_str(benchmark_security_id)
+        self.benchmark_security_id_source = (
+            None if benchmark_security_id_source is None else to_str(benchmark_security_id_source)
+        )
+        self.yield_type = None if yield_type is None else to_str(yield_type)
+        self.yield_ = None if yield_ is None else to_decimal(yield_)
+        self.yield_calc_date = None if yield_calc_date is None else to_date(yield_calc_date)
+        self.yield_redemption_date = None if yield_redemption_date is None else to_date(yield_redemption_date)
+        self.yield_redemption_price = (
+            None if yield_redemption_price is None else to_decimal(yield_redemption_price)
+        )
+        self.yield_redemption_price_type = (
+            None if yield_redemption_price_type is None else to_int(yield_redemption_price_type)
+        )
+        self.market_segments = [] if market_segments is EMPTY else to_market_segment_list(market_segments)
+        self.transact_time = None if transact_time is None else to_datetime(transact_time)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_bool,
     to_data,
@@ -17,7 +19,8 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from tests.fix50sp2.dialect.blocks import FixMessage
+from kalshi_fix_sansio.support import EMPTY
+from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
     EncryptMethod,
@@ -34,7 +37,7 @@ from tests.fix50sp2.dialect.groups import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Logon(FixMessage):
     """Logon (A): Opens a session: the client sends it first, and the other side's Logon completes it.
 
@@ -44,70 +47,131 @@ class Logon(FixMessage):
     MSG_TYPE: ClassVar[str] = "A"
     NAME: ClassVar[str] = "Logon"
 
-    encrypt_method: EncryptMethod | int = attrs.field(default=EncryptMethod.NONE, converter=to_encrypt_method)
+    encrypt_method: EncryptMethod | int = EncryptMethod.NONE
     """EncryptMethod (98): How messages are encrypted; always not at all, for transport security does it.
 
     Known values: `EncryptMethod`. Always NONE.
     """
-    heart_bt_int: int = attrs.field(converter=to_int)
+    heart_bt_int: int
     """HeartBtInt (108): How long either side may be silent before it sends a Heartbeat.
 
     In seconds. At least 0. Required.
     """
-    raw_data: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    raw_data: bytes | None = None
     """RawData (96): Bytes that the two sides agreed upon, such as a proof of who logs on.
 
     Optional. Never shown in a repr.
     """
-    default_appl_ver_id: ApplVerID | str = attrs.field(default=ApplVerID.FIX50SP2, converter=to_appl_ver_id)
+    default_appl_ver_id: ApplVerID | str = ApplVerID.FIX50SP2
     """DefaultApplVerID (1137): Version of FIX that the session's application messages follow.
 
     Known values: `ApplVerID`. Always FIX50SP2.
     """
-    reset_seq_num_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    reset_seq_num_flag: bool | None = None
     """ResetSeqNumFlag (141): Y starts both directions again at number 1. Optional. Absent means N."""
-    next_expected_msg_seq_num: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    next_expected_msg_seq_num: int | None = None
     """NextExpectedMsgSeqNum (789): The number that the sender of this Logon expects next; what comes before
     has arrived.
 
     Optional.
     """
-    max_message_size: int | None = attrs.field(default=None, converter=optional(to_seqnum))
+    max_message_size: int | None = None
     """MaxMessageSize (383): The longest message that the sender of this Logon can receive.
 
     In bytes. Optional.
     """
-    test_message_indicator: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    test_message_indicator: bool | None = None
     """TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent means N."""
-    username: str | None = attrs.field(default=None, converter=optional(to_str))
+    username: str | None = None
     """Username (553): Name of an account at the other side. Optional."""
-    password: str | None = attrs.field(default=None, converter=optional(to_str))
+    password: str | None = None
     """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
-    new_password: str | None = attrs.field(default=None, converter=optional(to_str))
+    new_password: str | None = None
     """NewPassword (925). Optional. Never shown in a repr."""
-    encrypted_password_method: int | None = attrs.field(default=None, converter=optional(to_int))
+    encrypted_password_method: int | None = None
     """EncryptedPasswordMethod (1400). Optional."""
-    encrypted_password: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encrypted_password: bytes | None = None
     """EncryptedPassword (1402). Optional. Never shown in a repr."""
-    encrypted_new_password: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encrypted_new_password: bytes | None = None
     """EncryptedNewPassword (1404). Optional. Never shown in a repr."""
-    session_status: SessionStatus | int | None = attrs.field(
-        default=None, converter=optional(to_session_status)
-    )
+    session_status: SessionStatus | int | None = None
     """SessionStatus (1409). Known values: `SessionStatus`. Optional."""
-    default_appl_ext_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    default_appl_ext_id: int | None = None
     """DefaultApplExtID (1407). Optional."""
-    default_cstm_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    default_cstm_appl_ver_id: str | None = None
     """DefaultCstmApplVerID (1408). Optional."""
-    msg_types: list[SupportedMsgType] = attrs.field(factory=list, converter=to_supported_msg_type_list)
+    msg_types: list[SupportedMsgType] = attrs.field(factory=list)
     """NoMsgTypes (384): The message types that the session supports. Optional."""
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
 
+    def __init__(
+        self,
+        *,
+        encrypt_method: EncryptMethod | int | str = EncryptMethod.NONE,
+        heart_bt_int: int | str,
+        raw_data: bytes | str | None = None,
+        default_appl_ver_id: ApplVerID | str = ApplVerID.FIX50SP2,
+        reset_seq_num_flag: bool | None = None,
+        next_expected_msg_seq_num: int | str | None = None,
+        max_message_size: int | str | None = None,
+        test_message_indicator: bool | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        new_password: str | None = None,
+        encrypted_password_method: int | str | None = None,
+        encrypted_password: bytes | str | None = None,
+        encrypted_new_password: bytes | str | None = None,
+        session_status: SessionStatus | int | str | None = None,
+        default_appl_ext_id: int | str | None = None,
+        default_cstm_appl_ver_id: str | None = None,
+        msg_types: Iterable[SupportedMsgType] = (),
+        text: str | None = None,
+        encoded_text: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.encrypt_method = to_encrypt_method(encrypt_method)
+        self.heart_bt_int = to_int(heart_bt_int)
+        self.raw_data = None if raw_data is None else to_data(raw_data)
+        self.default_appl_ver_id = to_appl_ver_id(default_appl_ver_id)
+        self.reset_seq_num_flag = None if reset_seq_num_flag is None else to_bool(reset_seq_num_flag)
+        self.next_expected_msg_seq_num = (
+            None if next_expected_msg_seq_num is None else to_seqnum(next_expected_msg_seq_num)
+        )
+        self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
+        self.test_message_indicator = (
+            None if test_message_indicator is None else to_bool(test_message_indicator)
+        )
+        self.username = None if username is None else to_str(username)
+        self.password = None if password is None else to_str(password)
+        self.new_password = None if new_password is None else to_str(new_password)
+        self.encrypted_password_method = (
+            None if encrypted_password_method is None else to_int(encrypted_password_method)
+        )
+        self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
+        self.encrypted_new_password = (
+            None if encrypted_new_password is None else to_data(encrypted_new_password)
+        )
+        self.session_status = None if session_status is None else to_session_status(session_status)
+        self.default_appl_ext_id = None if default_appl_ext_id is None else to_int(default_appl_ext_id)
+        self.default_cstm_appl_ver_id = (
+            None if default_cstm_appl_ver_id is None else to_str(default_cstm_appl_ver_id)
+        )
+        self.msg_types = [] if msg_types is EMPTY else to_supported_msg_type_list(msg_types)
+        self.text = None if text is None else to_str(text)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Heartbeat(FixMessage):
     """Heartbeat (0): Shows that its sender is alive when it has nothing else to send, or answers a
     TestRequest.
@@ -118,14 +182,29 @@ class Heartbeat(FixMessage):
     MSG_TYPE: ClassVar[str] = "0"
     NAME: ClassVar[str] = "Heartbeat"
 
-    test_req_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    test_req_id: str | None = None
     """TestReqID (112): Repeats the TestReqID of the TestRequest that is answered; absent otherwise.
 
     Optional.
     """
 
+    def __init__(
+        self,
+        *,
+        test_req_id: str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.test_req_id = None if test_req_id is None else to_str(test_req_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class TestRequest(FixMessage):
     """TestRequest (1): Asks the other side for a Heartbeat, to find out whether it is alive.
 
@@ -135,56 +214,119 @@ class TestRequest(FixMessage):
     MSG_TYPE: ClassVar[str] = "1"
     NAME: ClassVar[str] = "TestRequest"
 
-    test_req_id: str = attrs.field(converter=to_str)
+    test_req_id: str
     """TestReqID (112): Ties a Heartbeat to the TestRequest that asked for it. Required."""
 
+    def __init__(
+        self,
+        *,
+        test_req_id: str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.test_req_id = to_str(test_req_id)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ResendRequest(FixMessage):
     """ResendRequest (2): Asks for messages that were sent before but have not arrived. Source: FIXT 1.1."""
 
     MSG_TYPE: ClassVar[str] = "2"
     NAME: ClassVar[str] = "ResendRequest"
 
-    begin_seq_no: int = attrs.field(converter=to_seqnum)
+    begin_seq_no: int
     """BeginSeqNo (7): First number of the messages asked for. Required."""
-    end_seq_no: int = attrs.field(converter=to_seqnum)
+    end_seq_no: int
     """EndSeqNo (16): Last number of the messages asked for, included; 0 means all that follow. Required."""
 
+    def __init__(
+        self,
+        *,
+        begin_seq_no: int | str,
+        end_seq_no: int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.begin_seq_no = to_seqnum(begin_seq_no)
+        self.end_seq_no = to_seqnum(end_seq_no)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Reject(FixMessage):
     """Reject (3): Refuses a message that breaks the rules of FIX or of the dialect. Source: FIXT 1.1."""
 
     MSG_TYPE: ClassVar[str] = "3"
     NAME: ClassVar[str] = "Reject"
 
-    ref_seq_num: int = attrs.field(converter=to_seqnum)
+    ref_seq_num: int
     """RefSeqNum (45): MsgSeqNum of the message that this one answers. Required."""
-    ref_tag_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    ref_tag_id: int | None = None
     """RefTagID (371): The tag that caused the refusal. Optional."""
-    ref_msg_type: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_msg_type: str | None = None
     """RefMsgType (372): MsgType of the message that this one answers. Optional."""
-    session_reject_reason: SessionRejectReason | int | None = attrs.field(
-        default=None, converter=optional(to_session_reject_reason)
-    )
+    session_reject_reason: SessionRejectReason | int | None = None
     """SessionRejectReason (373): What was wrong with the message as a FIX message.
 
     Known values: `SessionRejectReason`. Optional.
     """
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): An explanation for people. Optional."""
-    ref_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_appl_ver_id: str | None = None
     """RefApplVerID (1130). Optional."""
-    ref_appl_ext_id: int | None = attrs.field(default=None, converter=optional(to_int))
+    ref_appl_ext_id: int | None = None
     """RefApplExtID (1406). Optional."""
-    ref_cstm_appl_ver_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    ref_cstm_appl_ver_id: str | None = None
     """RefCstmApplVerID (1131). Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
 
+    def __init__(
+        self,
+        *,
+        ref_seq_num: int | str,
+        ref_tag_id: int | str | None = None,
+        ref_msg_type: str | None = None,
+        session_reject_reason: SessionRejectReason | int | str | None = None,
+        text: str | None = None,
+        ref_appl_ver_id: str | None = None,
+        ref_appl_ext_id: int | str | None = None,
+        ref_cstm_appl_ver_id: str | None = None,
+        encoded_text: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.ref_seq_num = to_seqnum(ref_seq_num)
+        self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
+        self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
+        self.session_reject_reason = (
+            None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
+        )
+        self.text = None if text is None else to_str(text)
+        self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
+        self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
+        self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SequenceReset(FixMessage):
     """SequenceReset (4): Moves the sender's numbers on: over messages that need not be sent again, or after a
     disaster.
@@ -195,28 +337,62 @@ class SequenceReset(FixMessage):
     MSG_TYPE: ClassVar[str] = "4"
     NAME: ClassVar[str] = "SequenceReset"
 
-    gap_fill_flag: bool | None = attrs.field(default=None, converter=optional(to_bool))
+    gap_fill_flag: bool | None = None
     """GapFillFlag (123): Y when the numbers skipped held nothing worth sending again; N or absent resets the
     sequence.
 
     Optional. Absent means N.
     """
-    new_seq_no: int = attrs.field(converter=to_seqnum)
+    new_seq_no: int
     """NewSeqNo (36): The number of the next message to come. Required."""
 
+    def __init__(
+        self,
+        *,
+        gap_fill_flag: bool | None = None,
+        new_seq_no: int | str,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
+        self.new_seq_no = to_seqnum(new_seq_no)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Logout(FixMessage):
     """Logout (5): Ends a session, refuses a Logon, or answers the other side's Logout. Source: FIXT 1.1."""
 
     MSG_TYPE: ClassVar[str] = "5"
     NAME: ClassVar[str] = "Logout"
 
-    text: str | None = attrs.field(default=None, converter=optional(to_str))
+    text: str | None = None
     """Text (58): Why the session ends, or why a Logon is refused. Optional."""
-    session_status: SessionStatus | int | None = attrs.field(
-        default=None, converter=optional(to_session_status)
-    )
+    session_status: SessionStatus | int | None = None
     """SessionStatus (1409). Known values: `SessionStatus`. Optional."""
-    encoded_text: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_text: bytes | None = None
     """EncodedText (355). Optional."""
+
+    def __init__(
+        self,
+        *,
+        text: str | None = None,
+        session_status: SessionStatus | int | str | None = None,
+        encoded_text: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.text = None if text is None else to_str(text)
+        self.session_status = None if session_status is None else to_session_status(session_status)
+        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems

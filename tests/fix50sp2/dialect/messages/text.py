@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import (
     datetime,
 )
 from typing import ClassVar
 
 import attrs
-from attrs.converters import optional
 
+from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_data,
     to_datetime,
     to_str,
 )
-from tests.fix50sp2.dialect.blocks import FixMessage
+from kalshi_fix_sansio.support import EMPTY
+from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     EmailType,
     to_email_type,
@@ -36,39 +39,78 @@ from tests.fix50sp2.dialect.groups import (
 )
 
 
-@attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Email(FixMessage):
     """Email (C): Carries text for people. Source: FIX 5.0 SP2."""
 
     MSG_TYPE: ClassVar[str] = "C"
     NAME: ClassVar[str] = "Email"
 
-    email_thread_id: str = attrs.field(converter=to_str)
+    email_thread_id: str
     """EmailThreadID (164). Required."""
-    email_type: EmailType | str = attrs.field(converter=to_email_type)
+    email_type: EmailType | str
     """EmailType (94). Known values: `EmailType`. Required."""
-    orig_time: datetime | None = attrs.field(default=None, converter=optional(to_datetime))
+    orig_time: datetime | None = None
     """OrigTime (42). Optional."""
-    subject: str = attrs.field(converter=to_str)
+    subject: str
     """Subject (147). Required."""
-    encoded_subject: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    encoded_subject: bytes | None = None
     """EncodedSubject (357). Optional."""
-    routing_ids: list[Routing] = attrs.field(factory=list, converter=to_routing_list)
+    routing_ids: list[Routing] = attrs.field(factory=list)
     """NoRoutingIDs (215): To whom the text is to be passed on. Optional."""
-    related_sym: list[RelatedSym] = attrs.field(factory=list, converter=to_related_sym_list)
+    related_sym: list[RelatedSym] = attrs.field(factory=list)
     """NoRelatedSym (146): The instruments that the text is about. Optional."""
-    underlyings: list[Underlying] = attrs.field(factory=list, converter=to_underlying_list)
+    underlyings: list[Underlying] = attrs.field(factory=list)
     """NoUnderlyings (711): The instruments that lie under this one. Optional."""
-    legs: list[Leg] = attrs.field(factory=list, converter=to_leg_list)
+    legs: list[Leg] = attrs.field(factory=list)
     """NoLegs (555): The legs of a multileg instrument. Optional."""
-    order_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    order_id: str | None = None
     """OrderID (37). Optional."""
-    cl_ord_id: str | None = attrs.field(default=None, converter=optional(to_str))
+    cl_ord_id: str | None = None
     """ClOrdID (11). Optional."""
-    lines_of_text: list[LineOfText] = attrs.field(factory=list, converter=to_line_of_text_list)
+    lines_of_text: list[LineOfText] = attrs.field(factory=list)
     """NoLinesOfText (33): The text, line by line. Required."""
-    raw_data: bytes | None = attrs.field(default=None, converter=optional(to_data))
+    raw_data: bytes | None = None
     """RawData (96): Bytes that the two sides agreed upon, such as a proof of who logs on.
 
     Optional. Never shown in a repr.
     """
+
+    def __init__(
+        self,
+        *,
+        email_thread_id: str,
+        email_type: EmailType | str,
+        orig_time: datetime | None = None,
+        subject: str,
+        encoded_subject: bytes | str | None = None,
+        routing_ids: Iterable[Routing] = (),
+        related_sym: Iterable[RelatedSym] = (),
+        underlyings: Iterable[Underlying] = (),
+        legs: Iterable[Leg] = (),
+        order_id: str | None = None,
+        cl_ord_id: str | None = None,
+        lines_of_text: Iterable[LineOfText] = (),
+        raw_data: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+        header: Header | None = None,
+        trailer: Trailer | None = None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        self.email_thread_id = to_str(email_thread_id)
+        self.email_type = to_email_type(email_type)
+        self.orig_time = None if orig_time is None else to_datetime(orig_time)
+        self.subject = to_str(subject)
+        self.encoded_subject = None if encoded_subject is None else to_data(encoded_subject)
+        self.routing_ids = [] if routing_ids is EMPTY else to_routing_list(routing_ids)
+        self.related_sym = [] if related_sym is EMPTY else to_related_sym_list(related_sym)
+        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+        self.legs = [] if legs is EMPTY else to_leg_list(legs)
+        self.order_id = None if order_id is None else to_str(order_id)
+        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+        self.lines_of_text = [] if lines_of_text is EMPTY else to_line_of_text_list(lines_of_text)
+        self.raw_data = None if raw_data is None else to_data(raw_data)
+        self.unknown = tuple(unknown)
+        self.header = header
+        self.trailer = trailer
+        self.problems = problems
