@@ -12,22 +12,45 @@ import contextlib
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter, Attempt, Factories
+from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter, Attempt, Bell, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.errors import KalshiFixError
 
 
+class AnyBell(Bell):
+    """An event that is set once, and replaced."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """Wake all that wait now."""
+        if self._event.statistics().tasks_waiting:
+            self._event.set()
+            self._event = anyio.Event()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it is rung, at most so long."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+            return True
+        return False
+
+
 class Io(AsyncAdapter):
     """Makes the connections of a client in a task group of its context."""
 
+    bell = AnyBell
+    before = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
+    after = staticmethod(anyio.lowlevel.cancel_shielded_checkpoint)
     broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self._bell = anyio.Event()
         self._finished = anyio.Event()
         self._finished.set()
         self._dialling: anyio.CancelScope | None = None
@@ -41,24 +64,10 @@ class Io(AsyncAdapter):
         """Close the task group, in which nothing runs any more."""
         await self._tasks.__aexit__(None, None, None)
 
-    def wake(self) -> None:
-        """Everything that waits looks again; what is being dialled in vain is given up."""
-        self._bell.set()
-        self._bell = anyio.Event()
-        if self._dialling is not None and self.core.leaving:
+    def give_up(self) -> None:
+        """What is being dialled is not wanted any more."""
+        if self._dialling is not None:
             self._dialling.cancel()
-
-    async def rest(self, seconds: float | None) -> bool:
-        """Wait for that, at most so long."""
-        with anyio.move_on_after(seconds):
-            await self._bell.wait()
-            return True
-        return False
-
-    async def checkpoint(self, *, urgent: bool = False) -> None:
-        """Let others run, always."""
-        del urgent
-        await anyio.lowlevel.checkpoint()
 
     async def start(self) -> None:
         """Start the task that makes the connections."""

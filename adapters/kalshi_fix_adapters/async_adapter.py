@@ -15,7 +15,7 @@ from kalshi_fix_adapters._factories import Factories
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.errors import KalshiFixError
 
-__all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Factories"]
+__all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Bell", "Factories"]
 
 CHUNK = 64 * 1024
 """Bytes to read or write at once."""
@@ -24,28 +24,52 @@ GOODBYE = 2.0
 T = TypeVar("T")
 
 
+class Bell(ABC):
+    """Where tasks wait for others. It remembers nothing: who comes after the ring waits for the next one."""
+
+    @abstractmethod
+    def ring(self) -> None:
+        """Wake all that wait now. It is rung often, so it should cost nothing while nobody does."""
+
+    @abstractmethod
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it is rung, at most so long (no time at all if that is negative); say whether it was.
+        Whatever the answer, others have run meanwhile."""
+
+
 class AsyncAdapter(ABC):
     """Moves the bytes of a client in one event loop. All its methods are called in that loop."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core = ClientCore(plan, wake=self.wake)
+        self.users = self.bell()
+        """Rung when there may be something for a user: an event, room to send, the logon, the end."""
+        self.output = self.bell()
+        """Rung when there is something to write."""
+        self.changes = self.bell()
+        """Rung when something else has changed for the tasks of the adapter: something is due sooner, reading
+        is wanted again, all is over."""
+        self._timed: float | None = None
+        """The moment until which `keep_time` waits."""
 
     # What a loop has to give
 
     broken: tuple[type[Exception], ...] = ()
     """What its streams raise when the connection is gone."""
+    bell: type[Bell]
+    """How its tasks wait for each other."""
 
     @abstractmethod
-    def wake(self) -> None:
-        """End every `rest`. If the user is leaving (`core.leaving`), an attempt to connect is given up."""
+    async def before(self) -> None:
+        """A user has called: be cancelled, if that was asked for. Others may run, too."""
+
+    async def after(self) -> None:  # noqa: B027 - some loops have nothing to do here
+        """A user's call has succeeded without waiting: let others run if that is owed to them, but be not
+        cancelled, because the user has to learn what was taken or sent."""
 
     @abstractmethod
-    async def rest(self, seconds: float | None) -> bool:
-        """Wait for the next `wake`, at most so long; say whether it came."""
-
-    @abstractmethod
-    async def checkpoint(self, *, urgent: bool = False) -> None:
-        """Let others run, and be cancelled. An urgent caller has a message to send; it may go on at once."""
+    def give_up(self) -> None:
+        """If a connection is being made, it is not wanted any more."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -55,7 +79,7 @@ class AsyncAdapter(ABC):
     async def finish(self) -> None:
         """Wait until that task has ended, even if this is cancelled; then end it sooner, if possible."""
 
-    async def enter(self) -> None:  # noqa: B027 - most loops have nothing to do here
+    async def enter(self) -> None:  # noqa: B027
         """The client's context is entered."""
 
     async def exit(self) -> None:  # noqa: B027
@@ -68,9 +92,26 @@ class AsyncAdapter(ABC):
 
     def flush(self) -> None:
         """See to it that `core.output` gets written; the user has put something there."""
-        self.wake()
+        self.moved()
 
     # What it can use
+
+    def wake(self) -> None:
+        """Let everything that waits look again; the core calls this when the user has done something."""
+        self.users.ring()
+        self.output.ring()
+        self.changes.ring()
+        if self.core.leaving:
+            self.give_up()
+
+    def moved(self) -> None:
+        """Let those look again whom a call into the core may concern, but the users."""
+        core = self.core
+        if core.output:
+            self.output.ring()
+        due = core.due()
+        if core.finished or (due is not None and (self._timed is None or due < self._timed)):
+            self.changes.ring()
 
     async def run(self) -> None:
         """Make connections for as long as the core wants them."""
@@ -79,14 +120,14 @@ class AsyncAdapter(ABC):
             while not core.over:
                 attempt = core.next_attempt()
                 if attempt is None:
-                    await self.rest(core.timeout())
+                    await self.changes.wait(core.timeout())
                     continue
-                self.wake()
+                self.users.ring()
                 try:
                     await self.connect(attempt)
                 except KalshiFixError as error:
                     core.connect_failed(error)
-                self.wake()
+                self.users.ring()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
         except BaseException as error:
@@ -94,27 +135,28 @@ class AsyncAdapter(ABC):
                 core.failure(error)
             raise
         finally:
-            self.wake()
+            self.users.ring()
 
     async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
         """Hand the core what `receive` returns of at most so many bytes, up to the end of the stream."""
         data: bytes | bytearray = b"-"
         while data:
             if not self.core.wants_read:
-                await self.rest(None)
+                await self.changes.wait(None)
                 continue
             try:
                 data = await receive(CHUNK)
             except self.broken:
                 data = b""
             self.core.receive(bytes(data))
-            self.wake()
+            self.users.ring()
+            self.moved()
 
     async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
         """Write what the core has to say by `send`, for ever."""
         while True:
             if not self.core.output:
-                await self.rest(None)
+                await self.output.wait(None)
                 continue
             chunk = bytes(self.core.output[:CHUNK])
             try:
@@ -123,34 +165,43 @@ class AsyncAdapter(ABC):
                 self.core.write_failed()
             else:
                 self.core.wrote(len(chunk))
-            self.wake()
+            self.users.ring()
+            self.moved()
 
     async def keep_time(self) -> None:
         """Do what is due, until the transport is to be closed."""
-        while not self.core.finished:
-            if not await self.rest(self.core.timeout()):
-                self.core.tick()
-                self.wake()
+        core = self.core
+        while not core.finished:
+            self._timed = core.due()
+            if not await self.changes.wait(core.timeout()):
+                core.tick()
+                self.users.ring()
+                self.moved()
 
     async def wait(
         self,
         ready: Callable[[], T | None],
         timeout: float | None,  # noqa: ASYNC109 - the callers' parameter
-        *,
-        urgent: bool = False,
     ) -> T | None:
-        """Call `ready` now and whenever woken, until it returns something, and return that; None after
-        `timeout` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        await self.checkpoint(urgent=urgent)
-        # From `ready` to the return nothing is awaited: a cancellation must not lose what was taken.
-        while (found := ready()) is None:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
-            if not await self.rest(left):
-                return ready()
-        return found
+        """Call `ready` now and whenever users are woken, until it returns something, and return that; None
+        after `timeout` seconds."""
+        # From `ready` to the return nothing can be cancelled: that would lose what was taken.
+        await self.before()
+        found = ready()
+        if found is not None:
+            await self.after()
+            return found
+        left = timeout
+        end = None if timeout is None else time.monotonic() + timeout
+        while await self.users.wait(left):
+            found = ready()
+            if found is not None:
+                return found
+            if end is not None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return None
+        return ready()
 
 
 def _alone(error: Exception) -> Exception:

@@ -125,13 +125,18 @@ class AsyncClient:
             ClientTimeoutError: the venue has not read in time; nothing was sent.
             NotConnectedError: the client is not logged on; nothing was sent.
         """
-        if not await self._io.wait(lambda: not self._core.congested or None, timeout, urgent=True):
+        io, core = self._io, self._core
+        await io.before()
+        waits = core.congested
+        if waits and not await io.wait(lambda: not core.congested or None, timeout):
             raise ClientTimeoutError(
                 "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
                 "more time"
             )
-        number = self._core.send(message, header_fields)
-        self._io.flush()
+        number = core.send(message, header_fields)
+        io.flush()
+        if not waits:
+            await io.after()
         return number
 
     async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
@@ -175,7 +180,6 @@ class AsyncClient:
         """
         test_req_id = self._core.test_request()
         self._io.flush()
-        self._io.wake()
         seconds = await self._io.wait(lambda: self._answer(test_req_id), timeout)
         if seconds is None:
             raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")

@@ -19,61 +19,145 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Factories
+from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Bell, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.errors import KalshiFixError
 
+SLICE = 0.005
+"""Seconds after which tasks that are served without ever waiting let others run."""
+
+
+class _Timer:
+    """Calls something at a moment of the monotonic clock, or sooner.
+
+    The loop's timer is set anew for an earlier moment only: each message moves the moments to later ones.
+    """
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+        self._handle: asyncio.TimerHandle | None = None
+        self._moment = math.inf
+
+    def set(self, moment: float) -> None:
+        """Call no later than at a moment, once; `act` sees what is due, and sets this again."""
+        if moment < self._moment:
+            self.cancel()
+            self._moment = moment
+            self._handle = asyncio.get_running_loop().call_later(moment - time.monotonic(), self._fire)
+
+    def cancel(self) -> None:
+        """Call no more."""
+        self._moment = math.inf
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _fire(self) -> None:
+        self.cancel()
+        self._act()
+
+
+class _Bell(Bell):
+    """Futures, one for each task that waits, and one timer for all."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[bool], float] = {}
+        """By when each gets its answer at the latest."""
+        self._timer = _Timer(self._expire)
+
+    def ring(self) -> None:
+        """Wake all that wait now."""
+        if self._waiting:
+            for future in self._waiting:
+                if not future.done():
+                    future.set_result(True)
+            self._waiting.clear()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it is rung, at most so long; say whether it was."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = end = math.inf if seconds is None else time.monotonic() + seconds
+        self._timer.set(end)
+        try:
+            return await future
+        finally:
+            self._waiting.pop(future, None)
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for future, end in self._waiting.items():
+            if end > now:
+                self._timer.set(end)
+            elif not future.done():
+                future.set_result(False)
+
+    def close(self) -> None:
+        """Nobody waits any more, or only for what has happened."""
+        self._timer.cancel()
+
 
 class _Io(AsyncAdapter):
     """Makes the connections in a task of its own."""
 
+    bell = _Bell
+    users: _Bell
+    changes: _Bell
+
     def __init__(self, plan: ConnectionPlan) -> None:
-        self._bell = asyncio.Event()
-        """Set once, when there is something to look at; a new one takes its place."""
         self._task: asyncio.Task[None] | None = None
         self._dialling: asyncio.Timeout | None = None
         self._link: _Link | None = None
+        self._look_at = 0.0
+        """The moment from which `before` looks whether the loop has turned."""
+        self._turned = True
         super().__init__(plan)
 
     def wake(self) -> None:
         """Let everything that waits look again."""
-        self.ring()
+        super().wake()
         if self._link is not None:
             asyncio.get_running_loop().call_soon(self._link.step)
-        if self.core.leaving and self._dialling is not None and not self._dialling.expired():
-            self._dialling.reschedule(0)
 
-    def ring(self) -> None:
-        """Let everything that waits look again, but the connection."""
-        self._bell.set()
-        self._bell = asyncio.Event()
+    def give_up(self) -> None:
+        """End the attempt to connect."""
+        if self._dialling is not None and not self._dialling.expired():
+            self._dialling.reschedule(0)
 
     def flush(self) -> None:
         """Write a message that was sent."""
         if self._link is not None:
-            self._link.settle()
+            self._link.flush()
 
-    async def rest(self, seconds: float | None) -> bool:
-        """Wait for the next `wake`, at most so long; say whether it came."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._bell.wait()
-                return True
-        return False
+    async def before(self) -> None:
+        """Let others run, and be cancelled, if the loop has not turned since a call `SLICE` ago or longer.
 
-    async def checkpoint(self, *, urgent: bool = False) -> None:
-        """Let others run, unless there is a message to send: it goes before what waits to be read."""
-        if not urgent:
+        Otherwise go on at once: a turn costs as much as a small message, and a message to be sent goes before
+        what waits to be read.
+        """
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + SLICE
+        if not self._turned:
             await asyncio.sleep(0)
+        else:
+            self._turned = False
+            asyncio.get_running_loop().call_soon(self._note_turn)
+
+    def _note_turn(self) -> None:
+        self._turned = True
 
     async def start(self) -> None:
         """Start the task."""
+        self._forget()
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
     async def finish(self) -> None:
@@ -87,8 +171,15 @@ class _Io(AsyncAdapter):
                 cancelled = error
                 self.core.abort("interrupted")
                 task.cancel()
+        self._forget()
         if cancelled is not None:
             raise cancelled
+
+    def _forget(self) -> None:
+        # Timers that are left would keep all of this alive, and are of no use in another loop.
+        self.users.close()
+        self.changes.close()
+        self._look_at, self._turned = 0.0, True
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
@@ -133,7 +224,7 @@ class _Link(asyncio.Protocol):
     def __init__(self, io: _Io) -> None:
         self._io = io
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = _Timer(lambda: self.step(io.core.tick))
         self._may_write = True
         self._reads = False
         self._lost = asyncio.Event()
@@ -194,41 +285,44 @@ class _Link(asyncio.Protocol):
         try:
             if act is not None:
                 act(*args)
-            self.settle()
+            self._settle()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             self._io.core.failure(error)
             self.finished.set()
-        self._io.ring()
+        self._io.users.ring()
 
-    def settle(self) -> None:
-        """Write what there is to write, read or not, set the timer anew, and see whether all is over."""
+    def flush(self) -> None:
+        """Write what the user has put into the core."""
+        try:
+            self._settle()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._io.core.failure(error)
+            self.finished.set()
+            self._io.users.ring()
+
+    def _settle(self) -> None:
+        # Write what there is to write, read or not, keep time, and see whether all is over.
         core, transport = self._io.core, self._transport
         if transport is None or self.finished.is_set():
             return
         if transport.is_closing():
             core.write_failed()
-        while core.output and self._may_write:
-            chunk = bytes(core.output[:CHUNK])
+        while (output := core.output) and self._may_write:
+            chunk = bytes(output[:CHUNK])
             transport.write(chunk)
             core.wrote(len(chunk))
         if core.wants_read is not self._reads:
             self._reads = core.wants_read
             (transport.resume_reading if self._reads else transport.pause_reading)()
-        self._set_timer(core.timeout())
+        due = core.due()
+        if due is not None:
+            self._timer.set(due)
         if core.finished:
             self.finished.set()
 
-    def _set_timer(self, seconds: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        due = None
-        if seconds is not None:
-            due = asyncio.get_running_loop().call_later(seconds, self.step, self._io.core.tick)
-        self._timer = due
-
     async def close(self) -> None:
         """Write what is left, say goodbye, and wait for that, but not for long."""
-        self._set_timer(None)
+        self._timer.cancel()
         if self._transport is not None:
             self._transport.close()
             with contextlib.suppress(TimeoutError):
@@ -238,7 +332,7 @@ class _Link(asyncio.Protocol):
     def drop(self) -> None:
         """Close at once."""
         self.finished.set()
-        self._set_timer(None)
+        self._timer.cancel()
         if self._transport is not None:
             self._transport.abort()
 

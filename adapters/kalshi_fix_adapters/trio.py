@@ -19,33 +19,95 @@ from __future__ import annotations
 
 import contextlib
 import math
-from socket import SOCK_STREAM
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter, Attempt, Factories
+from kalshi_fix_adapters._trio_wire import SecureWire, Wire
+from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Bell, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
-from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
 
-_Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+class _Bell(Bell):
+    """Tasks that wait, and one timer for all, which is set anew for an earlier moment only."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[trio.lowlevel.Task, float] = {}
+        """By when each gets its answer at the latest, monotonic."""
+        self._late: set[trio.lowlevel.Task] = set()
+        """Whose time is over, and who were not told yet."""
+        self._moment = math.inf
+        """When `keep_time` looks next."""
+        self._timer = trio.CancelScope()
+
+    def ring(self) -> None:
+        """Wake all that wait now."""
+        if self._waiting:
+            for task in self._waiting:
+                trio.lowlevel.reschedule(task)
+            self._waiting.clear()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it is rung, at most so long; say whether it was."""
+        if seconds is not None and seconds <= 0:
+            await trio.lowlevel.checkpoint()
+            return False
+        task = trio.lowlevel.current_task()
+        self._waiting[task] = end = math.inf if seconds is None else time.monotonic() + seconds
+        if end < self._moment:
+            self._set_timer(end)
+
+        def give_up(_: object) -> trio.lowlevel.Abort:
+            del self._waiting[task]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(give_up)
+        if task in self._late:
+            self._late.remove(task)
+            return False
+        return True
+
+    def _set_timer(self, moment: float) -> None:
+        self._moment = moment
+        self._timer.deadline = trio.current_time() + moment - time.monotonic()
+
+    async def keep_time(self) -> None:
+        """Wake those whose time is over, for ever."""
+        while True:
+            self._timer = trio.CancelScope()
+            self._set_timer(min(self._waiting.values(), default=math.inf))
+            with self._timer:
+                await trio.sleep_forever()
+            now = time.monotonic()
+            for task in [task for task, end in self._waiting.items() if end <= now]:
+                del self._waiting[task]
+                self._late.add(task)
+                trio.lowlevel.reschedule(task)
 
 
 class _Io(AsyncAdapter):
     """Makes the connections in a task of the context's nursery."""
 
-    broken = (trio.BrokenResourceError, OSError)
+    bell = _Bell
+    users: _Bell
+    changes: _Bell
+    before = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
+    after = staticmethod(trio.lowlevel.cancel_shielded_checkpoint)
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self._bell = trio.Event()
-        """Set once, when there is something to look at; a new one takes its place."""
         self._nursery: trio.Nursery | None = None
         self._running = trio.CancelScope()
         self._finished = trio.Event()
         self._finished.set()
         self._dialling: trio.CancelScope | None = None
+        self._wire: Wire | None = None
         super().__init__(plan)
 
     async def enter(self) -> None:
@@ -58,24 +120,21 @@ class _Io(AsyncAdapter):
         self._nursery = None
         await self._manager.__aexit__(None, None, None)
 
-    def wake(self) -> None:
-        """Let everything that waits look again."""
-        self._bell.set()
-        self._bell = trio.Event()
-        if self._dialling is not None and self.core.leaving:
+    def give_up(self) -> None:
+        """End the attempt to connect."""
+        if self._dialling is not None:
             self._dialling.cancel()
 
-    async def rest(self, seconds: float | None) -> bool:
-        """Wait for the next `wake`, at most so long; say whether it came."""
-        with trio.move_on_after(math.inf if seconds is None else seconds):
-            await self._bell.wait()
-            return True
-        return False
-
-    async def checkpoint(self, *, urgent: bool = False) -> None:
-        """Be one, as trio wants of everything that is awaited."""
-        del urgent
-        await trio.lowlevel.checkpoint()
+    def flush(self) -> None:
+        """Write what there is to write, as far as that goes without waiting."""
+        core, wire = self.core, self._wire
+        try:
+            if wire is not None:
+                while core.output and not wire.full:
+                    core.wrote(wire.write(bytes(core.output[:CHUNK])))
+        except OSError:
+            core.write_failed()
+        self.moved()
 
     async def start(self) -> None:
         """Start the task that moves the bytes."""
@@ -100,78 +159,121 @@ class _Io(AsyncAdapter):
         # Leaving the context ends this, with a Logout; a cancellation from outside arrives there.
         try:
             with self._running:
-                await self.run()
+                async with trio.open_nursery() as nursery:
+                    for bell in (self.users, self.changes):
+                        nursery.start_soon(bell.keep_time)
+                    await self.run()
+                    nursery.cancel_scope.cancel()
         finally:
             self._finished.set()
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
-        stream = await self._dial(attempt)
-        self.core.connected()
+        wire = await self._dial(attempt)
         try:
+            self._wire = wire
+            self.core.connected()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.read_by, stream.receive_some)
-                nursery.start_soon(self.write_by, stream.send_all)
+                nursery.start_soon(self._read, wire)
+                nursery.start_soon(self._write, wire)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
-            with trio.move_on_after(GOODBYE), contextlib.suppress(*self.broken):
-                await stream.aclose()
+            with trio.move_on_after(GOODBYE), contextlib.suppress(OSError):
+                await wire.say_goodbye()
         finally:
-            try:
-                await trio.aclose_forcefully(stream)
-            finally:
+            self._wire = None
+            wire.close()
+            if not self.core.over:
                 self.core.disconnected()
 
-    async def _dial(self, attempt: Attempt) -> _Stream:
+    async def _read(self, wire: Wire) -> None:
+        core = self.core
+        while True:
+            await (wire.readable() if core.wants_read else self.changes.wait(None))
+            if not core.wants_read:
+                continue
+            data = wire.read()
+            if data:
+                core.receive(data)
+            if wire.ended:
+                core.receive(b"")
+            self.users.ring()
+            self.flush()
+            if wire.ended:
+                return
+
+    async def _write(self, wire: Wire) -> None:
+        # What could not be written at once.
+        while True:
+            if not (wire.full or self.core.output):
+                await self.output.wait(None)
+                continue
+            try:
+                await wire.writable()
+            except OSError:
+                self.core.write_failed()
+            self.flush()
+            self.users.ring()
+
+    async def _dial(self, attempt: Attempt) -> Wire:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
         stage = Stage.RESOLVE
         try:
             with trio.move_on_after(attempt.timeout) as self._dialling:
                 try:
-                    found = await trio.socket.getaddrinfo(dialer.host, dialer.port, type=SOCK_STREAM)
+                    found = await trio.socket.getaddrinfo(dialer.host, dialer.port, type=socket.SOCK_STREAM)
                 except (OSError, UnicodeError):
                     raise dialer.not_resolved() from None
                 stage = Stage.CONNECT
-                stream = await _connect_tcp(dialer, [str(info[4][0]) for info in found], attempt.timeout)
+                raw = await _connect_tcp(dialer, found, attempt.timeout)
                 self.core.tcp_connected()
                 stage = Stage.HANDSHAKE
-                return await _secure(dialer, stream)
+                return await _secure(dialer, raw)
             raise dialer.late(stage)
         finally:
             self._dialling = None
 
 
-async def _connect_tcp(dialer: Dialer, addresses: list[str], seconds: float) -> trio.SocketStream:
+async def _connect_tcp(dialer: Dialer, found: Sequence[Any], seconds: float) -> socket.socket:
     failure: OSError | None = None
-    for address in addresses:
-        dialer.check_address(address)
+    for family, kind, protocol, _, address in found:
+        dialer.check_address(str(address[0]))
+        raw = socket.socket(family, kind, protocol)
         try:
+            raw.setblocking(False)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # An address that leads nowhere leaves time for the others.
-            with trio.fail_after(seconds / len(addresses)):
-                return await trio.open_tcp_stream(address, dialer.port)
+            with trio.fail_after(seconds / len(found)):
+                await trio.socket.from_stdlib_socket(raw).connect(address)
         except trio.TooSlowError:
+            raw.close()
             failure = TimeoutError()
         except OSError as error:
+            raw.close()
             failure = error
+        except BaseException:
+            raw.close()
+            raise
+        else:
+            return raw
     if isinstance(failure, TimeoutError):
         raise dialer.late(Stage.CONNECT)
-    raise dialer.not_connected(failure and failure.__cause__) from None
+    raise dialer.not_connected(failure) from None
 
 
-async def _secure(dialer: Dialer, stream: trio.SocketStream) -> _Stream:
+async def _secure(dialer: Dialer, raw: socket.socket) -> Wire:
     if dialer.context is None:
-        return stream
-    secured = trio.SSLStream(stream, dialer.context, server_hostname=dialer.server_name)
+        return Wire(raw)
+    wire = SecureWire(raw, dialer.context, dialer.server_name)
     try:
-        await secured.do_handshake()
-        dialer.check_certificate(secured.getpeercert(binary_form=True))
-    except trio.BrokenResourceError as error:
-        await trio.aclose_forcefully(stream)
-        raise dialer.not_secured(error) from None
+        dialer.check_certificate(await wire.shake_hands())
+    except OSError as error:
+        wire.close()
+        raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
     except BaseException:
-        await trio.aclose_forcefully(stream)
+        wire.close()
         raise
-    return secured
+    return wire
 
 
 class Client(AsyncClient):
@@ -198,6 +300,6 @@ for _method in (
         AsyncClient.logout,
         AsyncClient.test_request,
     ),
-    *(_Io.run, _Io.wait, _Io.read_by, _Io.write_by, _Io.keep_time),
+    *(_Io.run, _Io.wait, _Io.keep_time, _Io._read, _Io._write, _Bell.keep_time),
 ):
     enable_ki_protection(_method)

@@ -1,0 +1,157 @@
+"""A connection under trio that can be written to without waiting.
+
+trio's own streams are written to by calls that wait, and that spoil the stream when they are cancelled. They
+need a task that does nothing but write, and so two turns of the scheduler for each message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from kalshi_fix_adapters.async_adapter import CHUNK
+
+
+class Wire:
+    """A connected TCP socket. Its waiting methods are for one task each."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        """Take over a socket that does not block."""
+        self._raw: Final = raw
+        self.ended = False
+        """Whether the peer will say nothing more, and all it said was read."""
+        self.full = False
+        """Whether nothing can be written before `writable`."""
+
+    def write(self, data: bytes) -> int:
+        """Write what can be written now; return how many bytes were taken.
+
+        Raises:
+            OSError: the connection is gone.
+        """
+        try:
+            taken = self._raw.send(data)
+        except BlockingIOError:
+            taken = 0
+        self.full = taken < len(data)
+        return taken
+
+    def read(self) -> bytes:
+        """Return what has come; nothing if that is no message yet, or if `ended`."""
+        try:
+            data = self._raw.recv(CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        self.ended = not data
+        return data
+
+    async def readable(self) -> None:
+        """Wait until `read` may have something."""
+        await trio.lowlevel.wait_readable(self._raw)
+
+    async def writable(self) -> None:
+        """Wait until something can be written again."""
+        try:
+            await trio.lowlevel.wait_writable(self._raw)
+        finally:
+            self.full = False
+
+    async def say_goodbye(self) -> None:
+        """End it in the way that the peer can tell from an accident, and wait for the peer's answer."""
+        await trio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """Close it at once."""
+        trio.lowlevel.notify_closing(self._raw)
+        self._raw.close()
+
+
+class SecureWire(Wire):
+    """TLS on a connected socket: what is written is encrypted whole, and the rest of that waits here."""
+
+    def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
+        super().__init__(raw)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: Final = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._left = b""
+        """What is encrypted and not written."""
+
+    async def shake_hands(self) -> bytes | None:
+        """Do the TLS handshake; return the peer's certificate.
+
+        Raises:
+            OSError: it failed.
+        """
+        await self._talk(self._tls.do_handshake)
+        return self._tls.getpeercert(binary_form=True)
+
+    def write(self, data: bytes) -> int:
+        """Write what can be written now; return how many bytes were taken."""
+        if self.full:
+            return 0
+        taken = self._tls.write(data)
+        self._push()
+        return taken
+
+    def read(self) -> bytes:
+        """Return what has come; nothing if that is no message yet, or if `ended`."""
+        encrypted = super().read()
+        if self.ended:
+            self._incoming.write_eof()
+        else:
+            self._incoming.write(encrypted)
+        self.ended = False
+        parts = []
+        try:
+            while part := self._tls.read(CHUNK):
+                parts.append(part)
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except OSError:
+            self.ended = True
+        # What TLS itself has to say; that it could not be written is seen when something else is.
+        with contextlib.suppress(OSError):
+            self._push()
+        return b"".join(parts)
+
+    async def writable(self) -> None:
+        """Wait until something can be written again; write what waits here."""
+        await super().writable()
+        self._push()
+
+    async def say_goodbye(self) -> None:
+        """Tell the peer that nothing more comes, and wait for it to say the same."""
+        await self._talk(self._tls.unwrap)
+
+    def _push(self) -> None:
+        data = self._left + self._outgoing.read()
+        if data:
+            self._left = data[super().write(data) :]
+
+    async def _talk(self, step: Callable[[], object]) -> None:
+        # What TLS says and hears by itself.
+        done = False
+        while not done:
+            try:
+                step()
+                done = True
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                # An alert says to the peer what is wrong.
+                self._push()
+            while self.full:
+                await self.writable()
+            if not done:
+                await self.readable()
+                with contextlib.suppress(BlockingIOError):
+                    encrypted = self._raw.recv(CHUNK)
+                    self._incoming.write(encrypted) if encrypted else self._incoming.write_eof()
