@@ -73,7 +73,7 @@ class Session:
             Timers.resend_due: self._receiver.recovery.stalled,
             Timers.page_due: self._resender.go_on,
         }
-        self._most_unsent = 2 * config.max_unsent
+        self._max_events, self._most_unsent = config.max_events, 2 * config.max_unsent
 
     @property
     def config(self) -> SessionConfig:
@@ -164,14 +164,15 @@ class Session:
             core.permit(Input.PEER_MESSAGE)
         if core.state is _CLOSED:
             return
-        if len(core.events) >= core.config.max_events:
+        if len(core.events) >= self._max_events:
             raise LocalProtocolError(f"{len(core.events)} events wait; take events() before receiving more")
         core.framer.feed(data)
         try:
             self._receiver.drain(now)
             if core.state is _LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
                 core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
-            self._watch_backlog()
+            if len(core.outbound.buffer) > self._most_unsent:
+                self._watch_backlog()
         except StoreError as error:
             core.store_failed(error)
 

@@ -140,7 +140,8 @@ class MemoryStore:
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Everything before this number has been taken care of."""
-        self.next_incoming = max(self.next_incoming, next_incoming)
+        if next_incoming > self.next_incoming:
+            self.next_incoming = next_incoming
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1 and forget every message, but no open request."""
