@@ -32,7 +32,8 @@ CHECK_SUM_SIZE: Final = 7
 """Bytes of the CheckSum field with its SOH."""
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 """CheckSum (10) by its value."""
-_ADLER_BLOCK: Final = 256
+ADLER_BLOCK: Final = 256
+"""How many bytes Adler-32 can add up at once."""
 ADLER_ASCII_BLOCK: Final = 512
 """How many ASCII bytes Adler-32 can add up at once."""
 
@@ -67,7 +68,7 @@ def byte_sum(data: bytes | bytearray) -> int:
     The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at
     most 256 bytes, or of 515 ASCII ones.
     """
-    size = ADLER_ASCII_BLOCK if data.isascii() else _ADLER_BLOCK
+    size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
     if len(data) <= size:
         return adler32(data, 0) & 0xFFFF
     total = 0
@@ -155,10 +156,10 @@ class _Sums:
         """Follow a buffer that lost this many bytes at its front."""
         self.end -= size
         self._base -= size
-        gone = min(-self._base // _ADLER_BLOCK, len(self._totals) - 1)
+        gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
         if gone > 0:
             del self._totals[:gone]
-            self._base += gone * _ADLER_BLOCK
+            self._base += gone * ADLER_BLOCK
 
     def total(self, buffer: bytearray, start: int, end: int) -> int:
         """Return the sum from start to end; `start` never lies before that of an earlier call.
@@ -167,19 +168,19 @@ class _Sums:
         the front of the buffer was cut off from is never among them.
         """
         self.end = max(self.end, end)
-        first = -(-(start - self._base) // _ADLER_BLOCK)
-        last = (end - self._base) // _ADLER_BLOCK
+        first = -(-(start - self._base) // ADLER_BLOCK)
+        last = (end - self._base) // ADLER_BLOCK
         if last < first:
             return byte_sum(buffer[start:end])
         totals = self._totals
         while len(totals) <= last:
-            at = self._base + (len(totals) - 1) * _ADLER_BLOCK
-            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : at + _ADLER_BLOCK]))
+            at = self._base + (len(totals) - 1) * ADLER_BLOCK
+            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : at + ADLER_BLOCK]))
         return (
-            byte_sum(buffer[start : self._base + first * _ADLER_BLOCK])
+            byte_sum(buffer[start : self._base + first * ADLER_BLOCK])
             + totals[last]
             - totals[first]
-            + byte_sum(buffer[self._base + last * _ADLER_BLOCK : end])
+            + byte_sum(buffer[self._base + last * ADLER_BLOCK : end])
         )
 
 

@@ -45,9 +45,11 @@ class Codec:
             DecodeError: the bytes are not one whole message.
         """
         if frame.__class__ is bytes:
-            message = self._shapes.decode_whole(frame)
+            message = self._shapes.decode(frame, framed=False)
+        elif frame.__class__ is Frame:
+            message = self._shapes.decode(frame.data, framed=True)
         else:
-            message = self._shapes.decode(_text(frame))
+            message = None
         if message is None:
             reader = Reader(self._plans, _text(frame))
             message = self._build(reader)

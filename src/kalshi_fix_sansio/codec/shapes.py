@@ -4,59 +4,71 @@ The shape of a message is the sequence of its tags with the counts of its groups
 read a message without finding anything wrong, everything that depends on the shape alone is known: which
 field goes where, that nothing required is missing or repeated, where group entries begin and end. What is
 left depends on the values, and is checked for each message: the regular expression demands exactly these
-tags and the lexical form of each value; the function converts the values straight into their attributes and
-lets ValueError out for days that no calendar has. Whatever does not fit goes the careful way again.
+tags and the lexical form of each value; the function sees to CheckSum, converts the values straight into
+their attributes and lets ValueError out for days that no calendar has. Whatever does not fit goes the
+careful way again.
 
-The entries of long groups are not part of the shape one by one: if they follow the order of the layout, or
-are all alike, one expression and one loop serve any number of them.
+The entries of long groups are not part of the shape one by one: see `runs`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
+from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, Final
+from zlib import adler32
 
 import attrs
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
+from kalshi_fix_sansio.codec.conversions import (
+    CONVERTERS,
+    EXPRESSIONS,
+    NAMES,
+    Decimals,
+    is_repeated,
+    optional,
+)
 from kalshi_fix_sansio.codec.plans import FieldSlot, Slot
 from kalshi_fix_sansio.codec.reader import BEGIN_STRING_TAG, MSG_TYPE_TAG, Reader
-from kalshi_fix_sansio.layout import Kind
-from kalshi_fix_sansio.scalars import LEXICAL_PLAIN
+from kalshi_fix_sansio.codec.runs import RunField, lexical, run_of
+from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, ADLER_BLOCK, CHECK_SUM_FIELDS, byte_sum
 
 MAX_VALUES: Final = 250
 """Fields that a shape may spell out one by one."""
 MAX_SINGLE_ENTRIES: Final = 4
 """Entries of a group that are spelt out one by one; more become a loop where they are regular."""
-MAX_DECIMALS: Final = 2048
-"""Decimals that are remembered by their text: prices and quantities come again and again."""
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
 """Header fields whose values belong to the shape."""
+_MSG_SEQ_NUM_TAG: Final = 34
+_ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
+"""Header fields that have the same values again and again: what the message is, from whom and to whom."""
 
 _BODY_LENGTH: Final = "9=([1-9][0-9]{0,8})\x01"
 _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """What frames a message has a form of its own (see `framing`)."""
+_SUMS: Final = {f"{value:03d}": -1 for value in range(1000)} | {
+    f"{value:03d}": value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+}
+"""The sum of all bytes modulo 256, its own included, by the text of CheckSum; -1 for what is none."""
+_BYTE_SUM: Final = (
+    f"(adler32(data, 0) if len(data) <= {ADLER_BLOCK} or (len(data) <= {ADLER_ASCII_BLOCK} and "
+    "data.isascii()) else byte_sum(data))"
+)
+"""Source of `byte_sum`, which spares a message of usual length the call."""
 
-Build = Callable[[Sequence[str]], Message | None]
-"""Makes the message from the values; None or ValueError if it takes the careful path to tell."""
+Head = tuple[Any, ...]
+"""What stands in front of MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
+Read = Callable[[bytes, int, Head, bool], Message | None]
+"""Makes a message. None or ValueError if it takes the careful path to tell.
 
-
-class Decimals(dict[str, Decimal]):
-    """Decimals by their text, made when first asked for, forgotten all at once when there are too many."""
-
-    __slots__ = ()
-
-    def __missing__(self, text: str) -> Decimal:
-        if len(self) >= MAX_DECIMALS:
-            self.clear()
-        value = self[text] = Decimal(text)
-        return value
+Args: the message; where MsgSeqNum begins in it; what stands in front of that, BodyLength being right; whether
+it is a `Frame`, and CheckSum known to be right as well.
+"""
 
 
 @attrs.frozen(eq=False)
@@ -64,12 +76,13 @@ class Shape:
     """One shape, ready to decode."""
 
     pattern: str
-    whole: bool
-    """Whether what fits is a message of the dialect, but for the values of BodyLength and CheckSum."""
+    match_head: Callable[[str], re.Match[str] | None]
+    """Matches what stands in front of MsgSeqNum."""
+    is_head_common: bool
+    """Whether many messages have the same in front of MsgSeqNum."""
     has_runs: bool
     """Whether it fits groups of any length, and takes longer for it than a shape of one length."""
-    match: Callable[[str], re.Match[str] | None]
-    build: Build
+    read: Read
 
 
 @attrs.define(eq=False)
@@ -84,11 +97,15 @@ class _Target:
     """Expressions of (tag, value)."""
 
     def lines(self) -> Iterator[str]:
-        """Write the assignments, of what is absent too."""
-        plan = self.block.plan
+        """Write how it is made."""
         yield f"{self.name} = new({self.name}_class)"
         for attribute, expression in self.values.items():
             yield f"{self.name}.{attribute} = {expression}"
+        yield from self.lines_of_rest()
+
+    def lines_of_rest(self) -> Iterator[str]:
+        """Write the assignments of what is absent, and of unknown fields."""
+        plan = self.block.plan
         absent = [f"{self.name}.{name} = " for name in plan.fields if name not in self.values]
         if absent:
             yield f"{''.join(absent)}None"
@@ -109,38 +126,51 @@ class ShapeWriter:
         """Work out the shape; `pattern` is empty for a form that no code is made for."""
         self._data_tags = data_tags
         self._parts: list[str] = []
-        self._functions: list[str] = []
         self._lines: list[str] = []
         self._checks: list[str] = []
-        self._start = f"8={re.escape(reader.begin_string)}\x01{_BODY_LENGTH}35="
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
         """How many fields are written: each must stand where the pattern has it."""
         self._data_length: tuple[int, str] = (0, "")
         """Tag and variable of a data field's length, if that was the field before."""
+        self._decimals = decimals
+        self._has_runs = False
+        self._head = (0, 0)
+        """How many parts and values stand in front of MsgSeqNum, once it has come."""
+        self._is_head_common = True
         self._names: dict[str, Any] = {
+            **NAMES,
             "new": object.__new__,
             "decimals": decimals,
-            "timestamp": datetime.fromisoformat,
-            "date": date.fromisoformat,
-            "time": time.fromisoformat,
+            "optional": optional,
+            "repeat": repeat,
+            "sums": _SUMS,
+            "adler32": adler32,
+            "byte_sum": byte_sum,
         }
         try:
             self._write(reader)
-            self.pattern = "".join(self._parts)
         except _NoShapeError:
-            self.pattern = ""
+            self._parts = []
+        self.pattern = "".join(self._parts)
 
     def compile(self) -> Shape:
         """Make the shape; costs some milliseconds."""
-        unpack = f"({''.join(f'{name}, ' for name in self._values)}) = values"
-        body = "".join(f"    {line}\n" for line in (unpack, *self._checks, *self._lines))
-        source = "".join(self._functions) + "def build(values):\n" + body
+        parts, values = self._head
+        self._names["match"] = re.compile("".join(self._parts[parts:])).fullmatch
+        lines = [
+            "found = match(data.decode('latin-1'), at)",
+            "if found is None: return None",
+            f"({''.join(f'{name}, ' for name in self._values[values:])}) = found.groups()",
+            f"({''.join(f'{name}, ' for name in self._values[:values])}) = head",
+            *self._checks,
+            *self._lines,
+        ]
+        source = "def read(data, at, head, framed):\n" + "".join(f"    {line}\n" for line in lines)
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
-        whole = self.pattern.startswith(self._start) and self._parts[-1] == _CHECK_SUM
-        match = re.compile(self.pattern).fullmatch
-        return Shape(self.pattern, whole, bool(self._functions), match, self._names["build"])
+        match_head = re.compile("".join(self._parts[:parts])).fullmatch
+        return Shape(self.pattern, match_head, self._is_head_common, self._has_runs, self._names["read"])
 
     def _write(self, reader: Reader) -> None:
         header, body, trailer = (
@@ -151,10 +181,30 @@ class ShapeWriter:
         items.sort(key=lambda pair: pair[0].position)
         for item, target in items:
             self._item(target, item)
+        self._frame(reader, header)
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
         self._lines.append("return body")
+
+    def _frame(self, reader: Reader, header: _Target) -> None:
+        """Write what sees to BodyLength and CheckSum, where they stand in every frame."""
+        start = [f"8={re.escape(reader.begin_string)}\x01", _BODY_LENGTH]
+        parts = self._parts
+        if (
+            parts[:2] != start
+            or not parts[2].startswith("35=")
+            or parts[-1] != _CHECK_SUM
+            or self._head is None
+        ):
+            raise _NoShapeError
+        # Who calls has made a number of it.
+        header.values = {
+            attribute: "length" if expression == f"int({self._values[0]})" else expression
+            for attribute, expression in header.values.items()
+        }
+        last, self._values[0] = self._values[-1], "length"
+        self._checks.insert(0, f"if not framed and sums[{last}] != {_BYTE_SUM} & 255: return None")
 
     def _target(self, name: str, block: BlockItem) -> _Target:
         self._names[f"{name}_class"] = block.plan.layout.cls
@@ -173,6 +223,11 @@ class ShapeWriter:
 
     def _field(self, target: _Target, item: FieldItem) -> None:
         tag, slot = item.token.tag, item.slot
+        if not self._head[0]:
+            if tag == _MSG_SEQ_NUM_TAG:
+                self._head = (len(self._parts), len(self._values))
+            elif tag not in _ROUTE_TAGS:
+                self._is_head_common = False
         length_tag, length = self._data_length
         self._data_length = (0, "")
         if target.name == "header" and tag in _LITERAL_TAGS and isinstance(slot, FieldSlot):
@@ -187,20 +242,27 @@ class ShapeWriter:
         if slot is None:
             target.unknown.append(f"({tag}, {name}.encode('latin-1'))")
         elif isinstance(slot, FieldSlot):
-            target.values[slot.member.attribute] = self._expression(slot, name)
+            in_entry = target.name.startswith("entry")
+            target.values[slot.member.attribute] = self._expression(slot, name, in_entry=in_entry)
 
     def _capture(self, tag: int, slot: Slot | None) -> str:
-        self._parts.append(_FRAMING.get(tag) or f"{tag}=({_lexical(slot)})\x01")
+        self._parts.append(_FRAMING.get(tag) or f"{tag}=({lexical(slot)})\x01")
         name = f"v{len(self._values)}"
         self._values.append(name)
         return name
 
-    def _expression(self, slot: FieldSlot, name: str) -> str:
+    def _expression(self, slot: FieldSlot, name: str, *, in_entry: bool) -> str:
         if slot.codes is not None:
-            codes = f"codes{len(self._names)}"
-            self._names[codes] = slot.codes
-            return f"{codes}[{name}]"
-        return _EXPRESSIONS[slot.field.kind].format(name)
+            return f"{self._name('codes', slot.codes)}[{name}]"
+        if is_repeated(slot, in_entry=in_entry):
+            return f"decimals[{name}]"
+        return EXPRESSIONS[slot.field.kind].format(name)
+
+    def _name(self, word: str, value: Any) -> str:
+        """Make a value known to the function; return the name that it has there."""
+        name = f"{word}{len(self._names)}"
+        self._names[name] = value
+        return name
 
     # --- groups --------------------------------------------------------------------------------------
 
@@ -209,7 +271,7 @@ class ShapeWriter:
         if group.interrupted:
             raise _NoShapeError
         attribute = group.slot.member.attribute
-        run = _run_of(group, self._data_tags) if len(group.entries) > MAX_SINGLE_ENTRIES else None
+        run = run_of(group, self._data_tags) if len(group.entries) > MAX_SINGLE_ENTRIES else None
         if run is not None:
             target.values[attribute] = self._run(group, run)
             return
@@ -223,125 +285,54 @@ class ShapeWriter:
             names.append(target_of_entry.name)
         target.values[attribute] = f"[{', '.join(names)}]"
 
-    def _run(self, group: GroupItem, fields: list[_RunField]) -> str:
+    def _run(self, group: GroupItem, fields: list[RunField]) -> str:
         """Write a loop over entries; return the variable with the list that it makes."""
         for entry in group.entries:
             for item in entry.items:
                 if item.position != self._position:
                     raise _NoShapeError
                 self._position += 1
+        self._has_runs = True
         count = self._capture(group.slot.field.tag, group.slot)
         plain = "".join(field.pattern(captured=False) for field in fields)
         self._parts.append(f"((?:{plain})+)")
         run = f"v{len(self._values)}"
         self._values.append(run)
-        entries = f"entries{len(self._values)}"
         captured = "".join(field.pattern(captured=True) for field in fields)
-        self._names[f"{entries}_find"] = re.compile(captured).findall
-        target = self._target(f"{entries}_entry", group.entries[0])
-        names = [f"f{number}" for number in range(len(fields))]
-        for name, field in zip(names, fields, strict=True):
+        split = self._name("split", re.compile(captured).split)
+        # What was split: nothing in front of the first entry, its values, nothing behind it, and so on.
+        step = len(fields) + 1
+        texts, entries = f"texts{run}", f"entries{run}"
+        target = self._target(f"entry{run}", group.entries[0])
+        made, sources = [target.name], [entries]
+        for place, field in enumerate(fields, 1):
+            column = f"{texts}[{place}::{step}]"
             if field.slot is None:
-                target.unknown.append(f"({field.tag}, {name}.encode('latin-1'))")
+                made.append(f"u{place}")
+                sources.append(column)
+                target.unknown.append(f"({field.tag}, u{place}.encode('latin-1'))")
             else:
-                expression = self._expression(field.slot, name)
-                target.values[field.slot.member.attribute] = (
-                    f"{expression} if {name} else None" if field.optional else expression
-                )
-        each = names[0] if len(names) == 1 else ", ".join(names)
-        self._functions.append(
-            f"def {entries}_read(text):\n"
-            f"    entries = []\n"
-            f"    for {each} in {entries}_find(text):\n"
-            + "".join(f"        {line}\n" for line in target.lines())
-            + f"        entries.append({target.name})\n"
-            f"    return entries\n"
-        )
+                attribute = field.slot.member.attribute
+                target.values[attribute] = column
+                made.append(f"{target.name}.{attribute}")
+                sources.append(self._column(field, field.slot, column))
         self._checks += [
-            f"{entries} = {entries}_read({run})",
-            f"if len({entries}) != int({count}): return None",
+            f"{texts} = {split}({run})",
+            f"if len({texts}) != int({count}) * {step} + 1: return None",
+            f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
+            f"for {', '.join(made)} in zip({', '.join(sources)}):",
+            *(f"    {line}" for line in target.lines_of_rest()),
         ]
         return entries
 
-
-@attrs.frozen(eq=False)
-class _RunField:
-    """One field of the entries in a run."""
-
-    tag: int
-    slot: FieldSlot | None
-    optional: bool
-
-    def pattern(self, *, captured: bool) -> str:
-        """Return its part of the entry's expression."""
-        lexical = _lexical(self.slot)
-        field = f"{self.tag}={f'({lexical})' if captured else f'(?:{lexical})'}\x01"
-        return f"(?:{field})?" if self.optional else field
-
-
-def _run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[_RunField] | None:
-    """Return the fields that serve every entry of a group, or None if its entries are not regular."""
-    entries = []
-    for entry in group.entries:
-        fields = [item for item in entry.items if isinstance(item, FieldItem)]
-        if len(fields) != len(entry.items) or not all(_is_simple(item, data_tags) for item in fields):
-            return None
-        entries.append(fields)
-    tags = [[item.token.tag for item in fields] for fields in entries]
-    if all(_is_ordered(fields) and fields[0].token.tag == group.opener for fields in entries):
-        return _ordered_run(group, set.intersection(*map(set, tags)))
-    if all(same == tags[0] for same in tags):
-        return [_RunField(item.token.tag, _field_slot(item), False) for item in entries[0]]
-    return None
-
-
-def _ordered_run(group: GroupItem, always: set[int]) -> list[_RunField]:
-    """Return every field that the layout has from the opener on; those not in `always` may be absent."""
-    begin = group.plan.slots[group.opener].index
-    return [
-        _RunField(tag, slot, tag not in always)
-        for tag, slot in group.plan.slots.items()
-        if isinstance(slot, FieldSlot)
-        and not slot.legacy
-        and slot.field.kind is not Kind.DATA
-        and slot.index >= begin
-    ]
-
-
-def _field_slot(item: FieldItem) -> FieldSlot | None:
-    return item.slot if isinstance(item.slot, FieldSlot) else None
-
-
-def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
-    """Say whether the field can stand in a run: not data, nor its length, nor an older tag."""
-    slot = _field_slot(item)
-    if slot is None:
-        return item.slot is None and item.token.tag not in data_tags
-    return not slot.legacy and slot.field.kind is not Kind.DATA
-
-
-def _is_ordered(fields: Sequence[FieldItem]) -> bool:
-    """Say whether all fields are the layout's, in its order."""
-    places = [-1 if item.slot is None else item.slot.index for item in fields]
-    return -1 not in places and places == sorted(places)
-
-
-def _lexical(slot: Slot | None) -> str:
-    return LEXICAL_PLAIN[Kind.STRING] if slot is None else LEXICAL_PLAIN[slot.field.kind]
-
-
-_EXPRESSIONS: Final = {
-    Kind.STRING: "{}",
-    Kind.CHAR: "{}",
-    Kind.INT: "int({})",
-    Kind.LENGTH: "int({})",
-    Kind.SEQNUM: "int({})",
-    Kind.NUMINGROUP: "int({})",
-    Kind.DECIMAL: "decimals[{}]",
-    Kind.BOOLEAN: "{} == 'Y'",
-    Kind.UTCTIMESTAMP: "timestamp({} + 'Z')",
-    Kind.UTCDATEONLY: "date({})",
-    Kind.UTCTIMEONLY: "time({})",
-    Kind.DATA: "{}.encode('latin-1')",
-}
-"""From the text of a value to the value, by kind."""
+    def _column(self, field: RunField, slot: FieldSlot, column: str) -> str:
+        """Return the source of a field's values in all entries."""
+        if slot.codes is not None:
+            convert: Callable[[str], Any] | None = slot.codes.__getitem__
+        elif is_repeated(slot, in_entry=True):
+            convert = self._decimals.__getitem__
+        else:
+            convert = CONVERTERS[slot.field.kind]
+        if field.optional:
+            return f"optional({self._name('convert', convert)}, {column})"
+        return column if convert is None else f"map({self._name('convert', convert)}, {column})"

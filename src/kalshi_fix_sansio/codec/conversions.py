@@ -1,0 +1,103 @@
+"""How the fast path makes values of texts that its expressions have let through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from kalshi_fix_sansio.codec.plans import FieldSlot
+from kalshi_fix_sansio.layout import Kind
+
+MAX_DECIMALS: Final = 2048
+"""Decimals that are remembered by their text."""
+
+_REPEATED: Final = frozenset(("PRICE", "QTY"))
+_REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
+
+
+class Decimals(dict[str, Decimal]):
+    """Decimals by their text, made when first asked for, forgotten all at once when there are too many.
+
+    A hit takes a third of making the Decimal, and gives one whose hash is known; a miss takes three times as
+    long. So this is for what comes again and again.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> Decimal:
+        if len(self) >= MAX_DECIMALS:
+            self.clear()
+        value = self[text] = Decimal(text)
+        return value
+
+
+def is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
+    """Say whether a field's value is worth remembering.
+
+    Prices are: a venue has few. Quantities of orders are as well, but those in group entries add up what
+    many ordered and fees, balances and the like are seldom the same twice.
+    """
+    return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
+
+
+def to_timestamp(text: str) -> datetime:
+    """Return a UTCTimestamp; ValueError for a day that no calendar has."""
+    return datetime.fromisoformat(text + "Z")
+
+
+def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
+    """Convert a field of all entries of a group; None where an entry does not have it."""
+    if all(column):
+        return column if convert is None else map(convert, column)  # type: ignore[arg-type]
+    if convert is None:
+        return column
+    return [None if text is None else convert(text) for text in column]
+
+
+EXPRESSIONS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.STRING: "{}",
+        Kind.CHAR: "{}",
+        Kind.INT: "int({})",
+        Kind.LENGTH: "int({})",
+        Kind.SEQNUM: "int({})",
+        Kind.NUMINGROUP: "int({})",
+        Kind.DECIMAL: "decimal({})",
+        Kind.BOOLEAN: "{} == 'Y'",
+        Kind.UTCTIMESTAMP: "timestamp({} + 'Z')",
+        Kind.UTCDATEONLY: "date({})",
+        Kind.UTCTIMEONLY: "time({})",
+        Kind.DATA: "{}.encode('latin-1')",
+    }
+)
+"""From the text of one value to the value, by kind, as source."""
+
+CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType(
+    {
+        Kind.STRING: None,
+        Kind.CHAR: None,
+        Kind.INT: int,
+        Kind.LENGTH: int,
+        Kind.SEQNUM: int,
+        Kind.NUMINGROUP: int,
+        Kind.DECIMAL: Decimal,
+        Kind.BOOLEAN: "Y".__eq__,
+        Kind.UTCTIMESTAMP: to_timestamp,
+        Kind.UTCDATEONLY: date.fromisoformat,
+        Kind.UTCTIMEONLY: time.fromisoformat,
+    }
+)
+"""The same for a field of all entries of a group, in one go; None: the text itself."""
+
+NAMES: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "decimal": Decimal,
+        "timestamp": datetime.fromisoformat,
+        "date": date.fromisoformat,
+        "time": time.fromisoformat,
+    }
+)
+"""What `EXPRESSIONS` uses."""

@@ -1,0 +1,83 @@
+"""Long groups whose entries are regular: one expression and one loop serve any number of entries.
+
+They are if they are all alike, which is the faster form, or follow the order of the layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from kalshi_fix_sansio.codec.blocks import FieldItem, GroupItem
+from kalshi_fix_sansio.codec.plans import FieldSlot, Slot
+from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.scalars import LEXICAL_PLAIN
+
+
+@attrs.frozen(eq=False)
+class RunField:
+    """One field of the entries in a run."""
+
+    tag: int
+    slot: FieldSlot | None
+    """None if the dialect does not place it here."""
+    optional: bool
+
+    def pattern(self, *, captured: bool) -> str:
+        """Return its part of the entry's expression."""
+        form = lexical(self.slot)
+        field = f"{self.tag}={f'({form})' if captured else f'(?:{form})'}\x01"
+        return f"(?:{field})?" if self.optional else field
+
+
+def lexical(slot: Slot | None) -> str:
+    """Return the expression of a field's values; without a slot, of a field that is not placed."""
+    return LEXICAL_PLAIN[Kind.STRING if slot is None else slot.field.kind]
+
+
+def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | None:
+    """Return the fields that serve every entry of a group, or None if its entries are not regular."""
+    entries = []
+    for entry in group.entries:
+        fields = [item for item in entry.items if isinstance(item, FieldItem)]
+        if len(fields) != len(entry.items) or not all(_is_simple(item, data_tags) for item in fields):
+            return None
+        entries.append(fields)
+    tags = [[item.token.tag for item in fields] for fields in entries]
+    if all(same == tags[0] for same in tags):
+        return [RunField(item.token.tag, _field_slot(item), False) for item in entries[0]]
+    if all(_is_ordered(fields) and fields[0].token.tag == group.opener for fields in entries):
+        return _ordered_run(group, set.intersection(*map(set, tags)))
+    return None
+
+
+def _ordered_run(group: GroupItem, always: set[int]) -> list[RunField]:
+    """Return every field that the layout has from the opener on; those not in `always` may be absent."""
+    begin = group.plan.slots[group.opener].index
+    return [
+        RunField(tag, slot, tag not in always)
+        for tag, slot in group.plan.slots.items()
+        if isinstance(slot, FieldSlot)
+        and not slot.legacy
+        and slot.field.kind is not Kind.DATA
+        and slot.index >= begin
+    ]
+
+
+def _field_slot(item: FieldItem) -> FieldSlot | None:
+    return item.slot if isinstance(item.slot, FieldSlot) else None
+
+
+def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
+    """Say whether the field can stand in a run: not data, nor its length, nor an older tag."""
+    slot = _field_slot(item)
+    if slot is None:
+        return item.slot is None and item.token.tag not in data_tags
+    return not slot.legacy and slot.field.kind is not Kind.DATA
+
+
+def _is_ordered(fields: Sequence[FieldItem]) -> bool:
+    """Say whether all fields are the layout's, in its order."""
+    places = [-1 if item.slot is None else item.slot.index for item in fields]
+    return -1 not in places and places == sorted(places)

@@ -1,0 +1,60 @@
+"""Conversions of the fast path: the values that the careful path's parsers give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.codec.conversions import CONVERTERS, EXPRESSIONS, NAMES, optional
+from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.scalars import PARSERS
+
+PLAIN = {
+    Kind.STRING: ("a", "a=b é"),
+    Kind.CHAR: ("1", "é"),
+    Kind.INT: ("-12", "007"),
+    Kind.LENGTH: ("0", "12"),
+    Kind.SEQNUM: ("0", "12"),
+    Kind.NUMINGROUP: ("0", "12"),
+    Kind.DECIMAL: ("-0.50", "5.", "12"),
+    Kind.BOOLEAN: ("Y", "N"),
+    Kind.UTCTIMESTAMP: ("20260801-23:59:59", "20260801-23:59:59.123", "20260801-00:00:00.123456789"),
+    Kind.UTCDATEONLY: ("20260801", "00010101"),
+    Kind.UTCTIMEONLY: ("23:59:59", "00:00:00.123456"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(kind, text) for kind, texts in PLAIN.items() for text in texts], ids=str
+)
+def test_values_are_those_of_the_parsers(kind: Kind, text: str) -> None:
+    expected = PARSERS[kind](text)
+    convert: Callable[[str], Any] = CONVERTERS[kind] or str
+    source = EXPRESSIONS[kind].format("text")
+    for found in (convert(text), eval(source, {**NAMES, "text": text})):
+        assert (type(found), str(found), found) == (type(expected), str(expected), expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(Kind.UTCTIMESTAMP, "20260230-12:00:00"), (Kind.UTCDATEONLY, "20260230")], ids=str
+)
+def test_days_that_no_calendar_has_are_refused(kind: Kind, text: str) -> None:
+    convert = CONVERTERS[kind]
+    assert convert is not None
+    with pytest.raises(ValueError, match="day"):
+        convert(text)
+
+
+def test_data_is_made_one_by_one() -> None:
+    assert set(EXPRESSIONS) - set(CONVERTERS) == {Kind.DATA}
+    assert eval(EXPRESSIONS[Kind.DATA].format("text"), {"text": "é"}) == b"\xe9"
+
+
+@pytest.mark.parametrize("convert", [None, str])
+@pytest.mark.parametrize("column", [["1", "2"], ["1", None], [None, None]])
+def test_what_an_entry_does_not_have_is_none(
+    convert: Callable[[str], Any] | None, column: list[str | None]
+) -> None:
+    assert list(optional(convert, column)) == column
