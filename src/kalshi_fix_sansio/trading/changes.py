@@ -11,6 +11,8 @@ import attrs
 from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry
 from kalshi_fix_sansio.trading.book import Level, OrderBook, Trade
 
+_new = object.__new__
+
 
 class LevelChange(NamedTuple):
     """What became of one level."""
@@ -87,3 +89,14 @@ class BookUpdate:
     def best_offer(self) -> Level | None:
         """The lowest offer of the book as it is now."""
         return self.book.offers.best
+
+
+def begin_update(book: OrderBook) -> BookUpdate:
+    """Return `BookUpdate(book)`, in half the time of calling the class: one is made for each message."""
+    update = _new(BookUpdate)
+    update.book = book
+    update.snapshot = update.state_changed = update.best_changed = False
+    update.levels = []
+    update.trades = []
+    update.discrepancies = []
+    return update

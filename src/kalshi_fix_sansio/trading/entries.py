@@ -11,13 +11,14 @@ import attrs
 
 from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry, MDUpdateAction
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.trading.book import ZERO, BookSide, BookState, StaleReason, Trade
+from kalshi_fix_sansio.trading.book import ZERO, BookState, StaleReason, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 
 _BOOK_TAGS: Final = frozenset((55, 268, 269, 270, 271, 279))
 """What a book is made of: Symbol, NoMDEntries, MDEntryType, MDEntryPx, MDEntrySize, MDUpdateAction."""
 _NEW, _CHANGE, _DELETE = MDUpdateAction.NEW, MDUpdateAction.CHANGE, MDUpdateAction.DELETE
 _BID, _OFFER, _TRADE = MDEntryType.BID, MDEntryType.OFFER, MDEntryType.TRADE
+_LIVE = BookState.LIVE
 _new_tuple = tuple.__new__
 
 
@@ -79,23 +80,21 @@ class Entries:
             self.report(update, DiscrepancyKind.CROSSED, detail)
 
     def take(self, update: BookUpdate, entry: MDIncEntry) -> None:
-        """Apply an entry of an update."""
-        book, kind = update.book, entry.md_entry_type
-        if kind is _TRADE:
-            self._take_trade(update, entry)
-        elif book.state is not BookState.LIVE:
-            if book.state is BookState.WAITING and not book.awaits_old_updates:
-                detail = "there is no level to change yet"
-                self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
-        elif kind is _BID:
-            self._take_level(update, book.bids, entry)
-        elif kind is _OFFER:
-            self._take_level(update, book.offers, entry)
-        else:
-            self._report_type(update, entry)
+        """Apply an entry of an update.
 
-    def _take_level(self, update: BookUpdate, side: BookSide, entry: MDIncEntry) -> None:
-        book = update.book
+        In one piece, for this is what runs for each change of each level.
+        """
+        book, kind = update.book, entry.md_entry_type
+        if kind is _BID:
+            side = book.bids
+        elif kind is _OFFER:
+            side = book.offers
+        else:
+            self._take_other(update, entry)
+            return
+        if book.state is not _LIVE:
+            self._take_early(update, entry)
+            return
         utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
         if utc_date is not None and utc_time is not None:
             if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):
@@ -118,7 +117,7 @@ class Entries:
             elif action is _NEW and not self._may_replace(update, entry, before):
                 return
             sizes[price] = size
-            if prices[side.top] == price:
+            if not update.best_changed and prices[side.top] == price:
                 update.best_changed = True
         elif action is _DELETE:
             if before is None:
@@ -135,7 +134,23 @@ class Entries:
             self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
             return
         # Half the cost of calling the class, and the place where it counts.
-        update.levels.append(_new_tuple(LevelChange, (entry.md_entry_type, price, before, size)))
+        update.levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
+
+    def _take_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
+        """Take what is no level."""
+        if entry.md_entry_type is _TRADE:
+            self._take_trade(update, entry)
+        elif update.book.state is not _LIVE:
+            self._take_early(update, entry)
+        else:
+            self._report_type(update, entry)
+
+    def _take_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
+        """Take a change of a book that is not live."""
+        book = update.book
+        if book.state is BookState.WAITING and not book.awaits_old_updates:
+            detail = "there is no level to change yet"
+            self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
 
     def _may_add(self, update: BookUpdate, entry: MDIncEntry) -> bool:
         """Say whether a level that is not there may come to be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import (
@@ -28,7 +29,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.trading.book import BookState, OrderBook, StaleReason
-from kalshi_fix_sansio.trading.changes import BookUpdate, DiscrepancyKind
+from kalshi_fix_sansio.trading.changes import BookUpdate, DiscrepancyKind, begin_update
 from kalshi_fix_sansio.trading.entries import Entries, book_problems, is_complete, make_stale
 from kalshi_fix_sansio.trading.requests import Requests
 
@@ -51,7 +52,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     unsubscribed is forgotten.
     """
 
-    __slots__ = ("_books", "_entries", "_forgotten", "_requests")
+    __slots__ = ("_books", "_entries", "_forgotten", "_requests", "_take")
 
     def __init__(self, *, tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
         """Start without books.
@@ -62,6 +63,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         """
         self._books: dict[str, OrderBook] = {}
         self._entries = Entries(tolerated)
+        self._take = self._entries.take
         self._requests = Requests()
         self._forgotten: set[str] = set()
 
@@ -89,10 +91,12 @@ class OrderBooks(Mapping[str, OrderBook]):
         Returns what it did, one update for each book that it did something to. Any other event or message,
         of this library or not, does nothing.
         """
+        if happened.__class__ is MarketDataIncrementalRefresh:
+            return self._take_update(happened)  # most of what comes
         message = happened.message if isinstance(happened, MessageReceived) else happened
-        if isinstance(message, MarketDataIncrementalRefresh):
-            return self._take_update(message)
         match message:
+            case MarketDataIncrementalRefresh():
+                return self._take_update(message)
             case MarketDataSnapshotFullRefresh():
                 return self._take_snapshot(message)
             case MarketDataRequest():
@@ -124,42 +128,62 @@ class OrderBooks(Mapping[str, OrderBook]):
     # --- what the venue sends ----------------------------------------------------------------------
 
     def _take_update(self, message: MarketDataIncrementalRefresh) -> list[BookUpdate]:
-        touched: dict[str, BookUpdate | None] = {}
         entries = message.md_entries
         if message.problems:
-            entries = self._readable(message, touched)
-        take = self._entries.take
-        symbol, update = None, None
-        for entry in entries:
+            touched: dict[str, BookUpdate | None] = {}
+            return self._take_entries(self._readable(message, touched), touched)
+        if not entries:
+            return []
+        # Mostly all entries are of one market, and this is done without what it takes for several.
+        symbol = entries[0].symbol
+        book = self._books.get(symbol)
+        update = self._begin(symbol) if book is None else begin_update(book)
+        rest = iter(entries)
+        for entry in rest:
             if entry.symbol != symbol:
-                symbol = entry.symbol
-                update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
+                return self._take_entries(chain((entry,), rest), {symbol: update})
             if update is not None:
-                take(update, entry)
+                self._take(update, entry)
+        if update is None:
+            return []
+        if (update.levels and not update.best_changed) or self._ends_with_news(update):
+            return [update]
+        return []
+
+    def _take_entries(
+        self, entries: Iterable[MDIncEntry], touched: dict[str, BookUpdate | None]
+    ) -> list[BookUpdate]:
+        """Apply entries of any markets to what their message has done so far."""
+        for entry in entries:
+            symbol = entry.symbol
+            update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
+            if update is not None:
+                self._take(update, entry)
         return self._told(touched)
 
     def _touch(self, symbol: str, touched: dict[str, BookUpdate | None]) -> BookUpdate | None:
+        """Begin the update of a book, once for a message; None for one that was forgotten."""
+        update = touched[symbol] = self._begin(symbol)
+        return update
+
+    def _begin(self, symbol: str) -> BookUpdate | None:
         """Begin the update of a book; None for one that was forgotten."""
         book = self._books.get(symbol)
         if book is None:
             if symbol in self._forgotten:
-                touched[symbol] = None
                 return None
             book = self._books[symbol] = OrderBook(symbol)
-        update = touched[symbol] = BookUpdate(book)
-        return update
+        return begin_update(book)
 
     def _told(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
         """End the updates of a message; return those that have something to tell."""
-        told = []
-        for update in touched.values():
-            if update is None:
-                continue
-            if update.best_changed:
-                self._entries.check_crossed(update)
-            if update.levels or update.trades or update.discrepancies:
-                told.append(update)
-        return told
+        return [update for update in touched.values() if update is not None and self._ends_with_news(update)]
+
+    def _ends_with_news(self, update: BookUpdate) -> bool:
+        """End the update of a book by a message; say whether it has something to tell."""
+        if update.best_changed:
+            self._entries.check_crossed(update)
+        return bool(update.levels or update.trades or update.discrepancies)
 
     def _readable(
         self, message: MarketDataIncrementalRefresh, touched: dict[str, BookUpdate | None]
