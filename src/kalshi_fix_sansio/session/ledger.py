@@ -133,12 +133,13 @@ class Ledger:
 
     def _settle_confirmed(self) -> None:
         """Settle what confirmed events answered, unless the same id was sent again since."""
+        settling, settled_by = self._settling, self._settled_by
         settled: list[str] = []
-        while self._settling and self._settling[0][0] < self._confirmed:
-            event, request_ids = self._settling.popleft()
+        while settling and settling[0][0] < self._confirmed:
+            event, request_ids = settling.popleft()
             for request_id in request_ids:
-                if self._settled_by.get(request_id) == event:
-                    del self._settled_by[request_id]
+                if settled_by.get(request_id) == event:
+                    del settled_by[request_id]
                     settled.append(request_id)
         if settled and not self.broken:
             self.store.settle_requests(settled)
@@ -148,7 +149,8 @@ class Ledger:
 
     def take_number(self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None) -> None:
         """Take a number for a message about to leave, with what it asks of the peer."""
-        self._refuse_if_broken()
+        if self.broken:
+            raise StoreError(FAILED_BEFORE)
         self.unsaved = True
         self.store.record_sent(seq_num, message)
         if request is not None:
@@ -159,7 +161,8 @@ class Ledger:
 
     def reset(self, *, unanswered: bool) -> None:
         """Restart both directions at 1. While the peer has still to agree, what comes has the old numbers."""
-        self._refuse_if_broken()
+        if self.broken:
+            raise StoreError(FAILED_BEFORE)
         self.unsaved = True
         self.store.reset(unanswered=unanswered)
         self._void_marks()
@@ -190,7 +193,8 @@ class Ledger:
     def save(self, *, leaving: bool) -> None:
         """Commit what must be durable; with `leaving`, when bytes are about to leave, everything."""
         if self.unsaved or (leaving and self._stale):
-            self._refuse_if_broken()
+            if self.broken:
+                raise StoreError(FAILED_BEFORE)
             self.store.commit()
             self.unsaved = self._stale = False
 
@@ -198,10 +202,6 @@ class Ledger:
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
         self._handed = deque([VOID] * len(self._handed))
-
-    def _refuse_if_broken(self) -> None:
-        if self.broken:
-            raise StoreError(FAILED_BEFORE)
 
     # What was asked of the peer
 
@@ -242,7 +242,8 @@ class Ledger:
         event = self._confirmed + len(self._handed) + len(self.marks)
         for request_id in request_ids:
             self._by_number.pop(self.open.pop(request_id).seq_num, None)
-            self._sent_again.pop(request_id, None)
+            if self._sent_again:
+                self._sent_again.pop(request_id, None)
             self._settled_by[request_id] = event
         self._settling.append((event, request_ids))
 

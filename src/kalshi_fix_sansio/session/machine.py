@@ -362,7 +362,8 @@ class Session:
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
-            self._watch_backlog()
+            if len(core.outbound.buffer) > self._most_unsent:
+                self._watch_backlog()
         except StoreError as error:
             core.store_failed(error)
 
