@@ -211,7 +211,6 @@ def _group_attribute(
 ) -> AttributeView:
     presence = f"{prose.count_text(group)} {prose.presence_text(member, siblings, products)}"
     name, entry = member.attribute, group.entry_class
-    imports.fixed("kalshi_fix_sansio.support", "EMPTY")
     return AttributeView(
         name=name,
         annotation=f"list[{entry}]",
@@ -293,6 +292,7 @@ def use_members(
     imports.module("attrs")
     imports.fixed("collections.abc", "Iterable")
     imports.fixed("kalshi_fix_sansio.base", "UnknownField")
+    imports.fixed("kalshi_fix_sansio.support", "EMPTY")
     for member in attributes_of(members):
         if member.group:
             if not in_groups:

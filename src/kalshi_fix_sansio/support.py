@@ -12,7 +12,7 @@ from kalshi_fix_sansio.errors import EncodeError
 MAX_TAG = 999_999_999
 """The largest tag that is read or written."""
 EMPTY: Final = ()
-"""What a constructor takes for a group that is not given."""
+"""What a constructor takes for a group, and for unknown fields, that are not given."""
 
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)

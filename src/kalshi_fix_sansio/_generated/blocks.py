@@ -23,6 +23,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -138,7 +139,7 @@ class Header(Block):
         self.deliver_to_comp_id = None if deliver_to_comp_id is None else to_str(deliver_to_comp_id)
         self.appl_ver_id = None if appl_ver_id is None else to_appl_ver_id(appl_ver_id)
         self.cstm_appl_ver_id = None if cstm_appl_ver_id is None else to_str(cstm_appl_ver_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -162,7 +163,7 @@ class Trailer(Block):
     ) -> None:
         self.signature = None if signature is None else to_data(signature)
         self.check_sum = None if check_sum is None else to_str(check_sum)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)

@@ -28,10 +28,13 @@ _ACCEPT_QUOTE_STATUS_CODE: Final = known(AcceptQuoteStatusCode)
 
 def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> AcceptQuoteStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ACCEPT_QUOTE_STATUS_CODE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is AcceptQuoteStatusCode:
         return value
-    if value.__class__ is int and (code := _ACCEPT_QUOTE_STATUS_CODE.get(value)) is not None:
-        return code
     return to_int_code(AcceptQuoteStatusCode, value, to_int)
 
 
@@ -49,10 +52,13 @@ _AGGRESSOR_SIDE: Final = known(AggressorSide)
 
 def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _AGGRESSOR_SIDE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is AggressorSide:
         return value
-    if value.__class__ is str and (code := _AGGRESSOR_SIDE.get(value)) is not None:
-        return code
     return to_str_code(AggressorSide, value, to_char)
 
 
@@ -68,10 +74,13 @@ _APPL_VER_ID: Final = known(ApplVerID)
 
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _APPL_VER_ID[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is ApplVerID:
         return value
-    if value.__class__ is str and (code := _APPL_VER_ID.get(value)) is not None:
-        return code
     return to_str_code(ApplVerID, value, to_str)
 
 
@@ -101,10 +110,13 @@ _BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
 
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _BUSINESS_REJECT_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is BusinessRejectReason:
         return value
-    if value.__class__ is int and (code := _BUSINESS_REJECT_REASON.get(value)) is not None:
-        return code
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
@@ -122,10 +134,13 @@ _COLLATERAL_AMOUNT_TYPE: Final = known(CollateralAmountType)
 
 def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAmountType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _COLLATERAL_AMOUNT_TYPE[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is CollateralAmountType:
         return value
-    if value.__class__ is str and (code := _COLLATERAL_AMOUNT_TYPE.get(value)) is not None:
-        return code
     return to_str_code(CollateralAmountType, value, to_str)
 
 
@@ -149,10 +164,13 @@ _CXL_REJ_REASON: Final = known(CxlRejReason)
 
 def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _CXL_REJ_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is CxlRejReason:
         return value
-    if value.__class__ is int and (code := _CXL_REJ_REASON.get(value)) is not None:
-        return code
     return to_int_code(CxlRejReason, value, to_int)
 
 
@@ -170,10 +188,13 @@ _CXL_REJ_RESPONSE_TO: Final = known(CxlRejResponseTo)
 
 def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _CXL_REJ_RESPONSE_TO[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is CxlRejResponseTo:
         return value
-    if value.__class__ is str and (code := _CXL_REJ_RESPONSE_TO.get(value)) is not None:
-        return code
     return to_str_code(CxlRejResponseTo, value, to_char)
 
 
@@ -189,10 +210,13 @@ _ENCRYPT_METHOD: Final = known(EncryptMethod)
 
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ENCRYPT_METHOD[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is EncryptMethod:
         return value
-    if value.__class__ is int and (code := _ENCRYPT_METHOD.get(value)) is not None:
-        return code
     return to_int_code(EncryptMethod, value, to_int)
 
 
@@ -216,10 +240,13 @@ def to_event_resend_reject_reason(
     value: EventResendRejectReason | int | str,
 ) -> EventResendRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _EVENT_RESEND_REJECT_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is EventResendRejectReason:
         return value
-    if value.__class__ is int and (code := _EVENT_RESEND_REJECT_REASON.get(value)) is not None:
-        return code
     return to_int_code(EventResendRejectReason, value, to_int)
 
 
@@ -235,10 +262,13 @@ _EXEC_INST: Final = known(ExecInst)
 
 def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _EXEC_INST[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is ExecInst:
         return value
-    if value.__class__ is str and (code := _EXEC_INST.get(value)) is not None:
-        return code
     return to_str_code(ExecInst, value, to_str)
 
 
@@ -270,10 +300,13 @@ _EXEC_TYPE: Final = known(ExecType)
 
 def to_exec_type(value: ExecType | str) -> ExecType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _EXEC_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is ExecType:
         return value
-    if value.__class__ is str and (code := _EXEC_TYPE.get(value)) is not None:
-        return code
     return to_str_code(ExecType, value, to_char)
 
 
@@ -293,10 +326,13 @@ _MD_ENTRY_TYPE: Final = known(MDEntryType)
 
 def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MD_ENTRY_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MDEntryType:
         return value
-    if value.__class__ is str and (code := _MD_ENTRY_TYPE.get(value)) is not None:
-        return code
     return to_str_code(MDEntryType, value, to_char)
 
 
@@ -314,10 +350,13 @@ _MD_REQ_REJ_REASON: Final = known(MDReqRejReason)
 
 def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MD_REQ_REJ_REASON[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MDReqRejReason:
         return value
-    if value.__class__ is str and (code := _MD_REQ_REJ_REASON.get(value)) is not None:
-        return code
     return to_str_code(MDReqRejReason, value, to_char)
 
 
@@ -337,10 +376,13 @@ _MD_UPDATE_ACTION: Final = known(MDUpdateAction)
 
 def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MD_UPDATE_ACTION[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MDUpdateAction:
         return value
-    if value.__class__ is str and (code := _MD_UPDATE_ACTION.get(value)) is not None:
-        return code
     return to_str_code(MDUpdateAction, value, to_char)
 
 
@@ -360,10 +402,13 @@ _MVE_VALIDATION_REASON_CODE: Final = known(MVEValidationReasonCode)
 
 def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEValidationReasonCode | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MVE_VALIDATION_REASON_CODE[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is MVEValidationReasonCode:
         return value
-    if value.__class__ is str and (code := _MVE_VALIDATION_REASON_CODE.get(value)) is not None:
-        return code
     return to_str_code(MVEValidationReasonCode, value, to_str)
 
 
@@ -383,10 +428,13 @@ _MARKET_RESULT: Final = known(MarketResult)
 
 def to_market_result(value: MarketResult | str) -> MarketResult | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MARKET_RESULT[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is MarketResult:
         return value
-    if value.__class__ is str and (code := _MARKET_RESULT.get(value)) is not None:
-        return code
     return to_str_code(MarketResult, value, to_str)
 
 
@@ -404,10 +452,13 @@ def to_market_settlement_party_role(
     value: MarketSettlementPartyRole | int | str,
 ) -> MarketSettlementPartyRole | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _MARKET_SETTLEMENT_PARTY_ROLE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is MarketSettlementPartyRole:
         return value
-    if value.__class__ is int and (code := _MARKET_SETTLEMENT_PARTY_ROLE.get(value)) is not None:
-        return code
     return to_int_code(MarketSettlementPartyRole, value, to_int)
 
 
@@ -423,10 +474,13 @@ _MASS_CANCEL_REQUEST_TYPE: Final = known(MassCancelRequestType)
 
 def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCancelRequestType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MASS_CANCEL_REQUEST_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MassCancelRequestType:
         return value
-    if value.__class__ is str and (code := _MASS_CANCEL_REQUEST_TYPE.get(value)) is not None:
-        return code
     return to_str_code(MassCancelRequestType, value, to_char)
 
 
@@ -444,10 +498,13 @@ _MASS_CANCEL_RESPONSE: Final = known(MassCancelResponse)
 
 def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelResponse | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MASS_CANCEL_RESPONSE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MassCancelResponse:
         return value
-    if value.__class__ is str and (code := _MASS_CANCEL_RESPONSE.get(value)) is not None:
-        return code
     return to_str_code(MassCancelResponse, value, to_char)
 
 
@@ -463,10 +520,13 @@ _MISC_FEE_BASIS: Final = known(MiscFeeBasis)
 
 def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _MISC_FEE_BASIS[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is MiscFeeBasis:
         return value
-    if value.__class__ is int and (code := _MISC_FEE_BASIS.get(value)) is not None:
-        return code
     return to_int_code(MiscFeeBasis, value, to_int)
 
 
@@ -482,10 +542,13 @@ _MISC_FEE_TYPE: Final = known(MiscFeeType)
 
 def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MISC_FEE_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MiscFeeType:
         return value
-    if value.__class__ is str and (code := _MISC_FEE_TYPE.get(value)) is not None:
-        return code
     return to_str_code(MiscFeeType, value, to_char)
 
 
@@ -503,10 +566,13 @@ _MULTIVARIATE_SELECTED_SIDE: Final = known(MultivariateSelectedSide)
 
 def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> MultivariateSelectedSide | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MULTIVARIATE_SELECTED_SIDE[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is MultivariateSelectedSide:
         return value
-    if value.__class__ is str and (code := _MULTIVARIATE_SELECTED_SIDE.get(value)) is not None:
-        return code
     return to_str_code(MultivariateSelectedSide, value, to_str)
 
 
@@ -542,10 +608,13 @@ _ORD_REJ_REASON: Final = known(OrdRejReason)
 
 def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ORD_REJ_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is OrdRejReason:
         return value
-    if value.__class__ is int and (code := _ORD_REJ_REASON.get(value)) is not None:
-        return code
     return to_int_code(OrdRejReason, value, to_int)
 
 
@@ -579,10 +648,13 @@ _ORD_STATUS: Final = known(OrdStatus)
 
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _ORD_STATUS[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is OrdStatus:
         return value
-    if value.__class__ is str and (code := _ORD_STATUS.get(value)) is not None:
-        return code
     return to_str_code(OrdStatus, value, to_char)
 
 
@@ -598,10 +670,13 @@ _ORD_TYPE: Final = known(OrdType)
 
 def to_ord_type(value: OrdType | str) -> OrdType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _ORD_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is OrdType:
         return value
-    if value.__class__ is str and (code := _ORD_TYPE.get(value)) is not None:
-        return code
     return to_str_code(OrdType, value, to_char)
 
 
@@ -625,10 +700,13 @@ _ORDER_GROUP_ACTION: Final = known(OrderGroupAction)
 
 def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupAction | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ORDER_GROUP_ACTION[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is OrderGroupAction:
         return value
-    if value.__class__ is int and (code := _ORDER_GROUP_ACTION.get(value)) is not None:
-        return code
     return to_int_code(OrderGroupAction, value, to_int)
 
 
@@ -646,10 +724,13 @@ _PARTY_ROLE: Final = known(PartyRole)
 
 def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _PARTY_ROLE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is PartyRole:
         return value
-    if value.__class__ is int and (code := _PARTY_ROLE.get(value)) is not None:
-        return code
     return to_int_code(PartyRole, value, to_int)
 
 
@@ -667,10 +748,13 @@ _QUOTE_CANCEL_STATUS_CODE: Final = known(QuoteCancelStatusCode)
 
 def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> QuoteCancelStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _QUOTE_CANCEL_STATUS_CODE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is QuoteCancelStatusCode:
         return value
-    if value.__class__ is int and (code := _QUOTE_CANCEL_STATUS_CODE.get(value)) is not None:
-        return code
     return to_int_code(QuoteCancelStatusCode, value, to_int)
 
 
@@ -688,10 +772,13 @@ _QUOTE_CONFIRM_STATUS_CODE: Final = known(QuoteConfirmStatusCode)
 
 def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> QuoteConfirmStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _QUOTE_CONFIRM_STATUS_CODE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is QuoteConfirmStatusCode:
         return value
-    if value.__class__ is int and (code := _QUOTE_CONFIRM_STATUS_CODE.get(value)) is not None:
-        return code
     return to_int_code(QuoteConfirmStatusCode, value, to_int)
 
 
@@ -715,10 +802,13 @@ def to_quote_request_reject_reason(
     value: QuoteRequestRejectReason | int | str,
 ) -> QuoteRequestRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _QUOTE_REQUEST_REJECT_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is QuoteRequestRejectReason:
         return value
-    if value.__class__ is int and (code := _QUOTE_REQUEST_REJECT_REASON.get(value)) is not None:
-        return code
     return to_int_code(QuoteRequestRejectReason, value, to_int)
 
 
@@ -736,10 +826,13 @@ _QUOTE_REQUEST_TYPE: Final = known(QuoteRequestType)
 
 def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _QUOTE_REQUEST_TYPE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is QuoteRequestType:
         return value
-    if value.__class__ is int and (code := _QUOTE_REQUEST_TYPE.get(value)) is not None:
-        return code
     return to_int_code(QuoteRequestType, value, to_int)
 
 
@@ -761,10 +854,13 @@ _QUOTE_STATUS: Final = known(QuoteStatus)
 
 def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _QUOTE_STATUS[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is QuoteStatus:
         return value
-    if value.__class__ is int and (code := _QUOTE_STATUS.get(value)) is not None:
-        return code
     return to_int_code(QuoteStatus, value, to_int)
 
 
@@ -784,10 +880,13 @@ _RFQ_CANCEL_STATUS_CODE: Final = known(RFQCancelStatusCode)
 
 def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCancelStatusCode | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _RFQ_CANCEL_STATUS_CODE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is RFQCancelStatusCode:
         return value
-    if value.__class__ is int and (code := _RFQ_CANCEL_STATUS_CODE.get(value)) is not None:
-        return code
     return to_int_code(RFQCancelStatusCode, value, to_int)
 
 
@@ -809,10 +908,13 @@ _SECURITY_TRADING_STATUS: Final = known(SecurityTradingStatus)
 
 def to_security_trading_status(value: SecurityTradingStatus | int | str) -> SecurityTradingStatus | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _SECURITY_TRADING_STATUS[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is SecurityTradingStatus:
         return value
-    if value.__class__ is int and (code := _SECURITY_TRADING_STATUS.get(value)) is not None:
-        return code
     return to_int_code(SecurityTradingStatus, value, to_int)
 
 
@@ -837,10 +939,13 @@ def to_self_trade_prevention_type(
     value: SelfTradePreventionType | int | str,
 ) -> SelfTradePreventionType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _SELF_TRADE_PREVENTION_TYPE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is SelfTradePreventionType:
         return value
-    if value.__class__ is int and (code := _SELF_TRADE_PREVENTION_TYPE.get(value)) is not None:
-        return code
     return to_int_code(SelfTradePreventionType, value, to_int)
 
 
@@ -894,10 +999,13 @@ _SESSION_REJECT_REASON: Final = known(SessionRejectReason)
 
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _SESSION_REJECT_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is SessionRejectReason:
         return value
-    if value.__class__ is int and (code := _SESSION_REJECT_REASON.get(value)) is not None:
-        return code
     return to_int_code(SessionRejectReason, value, to_int)
 
 
@@ -915,10 +1023,13 @@ _SIDE: Final = known(Side)
 
 def to_side(value: Side | str) -> Side | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SIDE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is Side:
         return value
-    if value.__class__ is str and (code := _SIDE.get(value)) is not None:
-        return code
     return to_str_code(Side, value, to_char)
 
 
@@ -938,10 +1049,13 @@ _SUBSCRIPTION_REQUEST_TYPE: Final = known(SubscriptionRequestType)
 
 def to_subscription_request_type(value: SubscriptionRequestType | str) -> SubscriptionRequestType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SUBSCRIPTION_REQUEST_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is SubscriptionRequestType:
         return value
-    if value.__class__ is str and (code := _SUBSCRIPTION_REQUEST_TYPE.get(value)) is not None:
-        return code
     return to_str_code(SubscriptionRequestType, value, to_char)
 
 
@@ -965,8 +1079,11 @@ _TIME_IN_FORCE: Final = known(TimeInForce)
 
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _TIME_IN_FORCE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is TimeInForce:
         return value
-    if value.__class__ is str and (code := _TIME_IN_FORCE.get(value)) is not None:
-        return code
     return to_str_code(TimeInForce, value, to_char)

@@ -67,7 +67,7 @@ class Party(Block):
     ) -> None:
         self.party_id = to_str(party_id)
         self.party_role = None if party_role is None else to_party_role(party_role)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
@@ -104,7 +104,7 @@ class MiscFee(Block):
         self.misc_fee_curr = to_str(misc_fee_curr)
         self.misc_fee_type = to_misc_fee_type(misc_fee_type)
         self.misc_fee_basis = to_misc_fee_basis(misc_fee_basis)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
@@ -138,7 +138,7 @@ class CollateralAmountChange(Block):
     ) -> None:
         self.collateral_amount_change = to_decimal(collateral_amount_change)
         self.collateral_amount_type = to_collateral_amount_type(collateral_amount_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_collateral_amount_change_list(
@@ -165,7 +165,7 @@ class MDReqSymbol(Block):
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         self.symbol = to_str(symbol)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
@@ -215,7 +215,7 @@ class MDFullEntry(Block):
         self.md_entry_size = to_decimal(md_entry_size)
         self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
         self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
@@ -280,7 +280,7 @@ class MDIncEntry(Block):
         self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
         self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
         self.aggressor_side = None if aggressor_side is None else to_aggressor_side(aggressor_side)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
@@ -337,7 +337,7 @@ class MarketSettlementParty(Block):
             else to_collateral_amount_change_list(collateral_amount_changes)
         )
         self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> list[MarketSettlementParty]:
@@ -401,7 +401,7 @@ class QuoteRequestSymbol(Block):
         self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
         self.replace_existing = None if replace_existing is None else to_bool(replace_existing)
         self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[QuoteRequestSymbol]:
@@ -437,7 +437,7 @@ class MultivariateSelectedLeg(Block):
         self.multivariate_selected_event_ticker = to_str(multivariate_selected_event_ticker)
         self.multivariate_selected_market_ticker = to_str(multivariate_selected_market_ticker)
         self.multivariate_selected_side = to_multivariate_selected_side(multivariate_selected_side)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_multivariate_selected_leg_list(
@@ -464,7 +464,7 @@ class MVEOffendingLeg(Block):
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         self.mve_offending_market_ticker = to_str(mve_offending_market_ticker)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_mve_offending_leg_list(values: Iterable[MVEOffendingLeg]) -> list[MVEOffendingLeg]:

@@ -178,7 +178,7 @@ class Header(Block):
         self.appl_ver_id = None if appl_ver_id is None else to_appl_ver_id(appl_ver_id)
         self.cstm_appl_ver_id = None if cstm_appl_ver_id is None else to_str(cstm_appl_ver_id)
         self.appl_ext_id = None if appl_ext_id is None else to_int(appl_ext_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -202,7 +202,7 @@ class Trailer(Block):
     ) -> None:
         self.signature = None if signature is None else to_data(signature)
         self.check_sum = None if check_sum is None else to_str(check_sum)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)

@@ -37,10 +37,13 @@ _ACCT_ID_SOURCE: Final = known(AcctIDSource)
 
 def to_acct_id_source(value: AcctIDSource | int | str) -> AcctIDSource | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ACCT_ID_SOURCE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is AcctIDSource:
         return value
-    if value.__class__ is int and (code := _ACCT_ID_SOURCE.get(value)) is not None:
-        return code
     return to_int_code(AcctIDSource, value, to_int)
 
 
@@ -56,10 +59,13 @@ _APPL_VER_ID: Final = known(ApplVerID)
 
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _APPL_VER_ID[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is ApplVerID:
         return value
-    if value.__class__ is str and (code := _APPL_VER_ID.get(value)) is not None:
-        return code
     return to_str_code(ApplVerID, value, to_str)
 
 
@@ -79,10 +85,13 @@ _BOOKING_TYPE: Final = known(BookingType)
 
 def to_booking_type(value: BookingType | int | str) -> BookingType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _BOOKING_TYPE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is BookingType:
         return value
-    if value.__class__ is int and (code := _BOOKING_TYPE.get(value)) is not None:
-        return code
     return to_int_code(BookingType, value, to_int)
 
 
@@ -102,10 +111,13 @@ _BOOKING_UNIT: Final = known(BookingUnit)
 
 def to_booking_unit(value: BookingUnit | str) -> BookingUnit | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _BOOKING_UNIT[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is BookingUnit:
         return value
-    if value.__class__ is str and (code := _BOOKING_UNIT.get(value)) is not None:
-        return code
     return to_str_code(BookingUnit, value, to_char)
 
 
@@ -140,10 +152,13 @@ _BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
 
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _BUSINESS_REJECT_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is BusinessRejectReason:
         return value
-    if value.__class__ is int and (code := _BUSINESS_REJECT_REASON.get(value)) is not None:
-        return code
     return to_int_code(BusinessRejectReason, value, to_int)
 
 
@@ -163,10 +178,13 @@ _CASH_MARGIN: Final = known(CashMargin)
 
 def to_cash_margin(value: CashMargin | str) -> CashMargin | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _CASH_MARGIN[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is CashMargin:
         return value
-    if value.__class__ is str and (code := _CASH_MARGIN.get(value)) is not None:
-        return code
     return to_str_code(CashMargin, value, to_char)
 
 
@@ -192,10 +210,13 @@ _COMM_TYPE: Final = known(CommType)
 
 def to_comm_type(value: CommType | str) -> CommType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _COMM_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is CommType:
         return value
-    if value.__class__ is str and (code := _COMM_TYPE.get(value)) is not None:
-        return code
     return to_str_code(CommType, value, to_char)
 
 
@@ -213,10 +234,13 @@ _COVERED_OR_UNCOVERED: Final = known(CoveredOrUncovered)
 
 def to_covered_or_uncovered(value: CoveredOrUncovered | int | str) -> CoveredOrUncovered | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _COVERED_OR_UNCOVERED[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is CoveredOrUncovered:
         return value
-    if value.__class__ is int and (code := _COVERED_OR_UNCOVERED.get(value)) is not None:
-        return code
     return to_int_code(CoveredOrUncovered, value, to_int)
 
 
@@ -239,10 +263,13 @@ _DAY_BOOKING_INST: Final = known(DayBookingInst)
 
 def to_day_booking_inst(value: DayBookingInst | str) -> DayBookingInst | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _DAY_BOOKING_INST[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is DayBookingInst:
         return value
-    if value.__class__ is str and (code := _DAY_BOOKING_INST.get(value)) is not None:
-        return code
     return to_str_code(DayBookingInst, value, to_char)
 
 
@@ -262,10 +289,13 @@ _EMAIL_TYPE: Final = known(EmailType)
 
 def to_email_type(value: EmailType | str) -> EmailType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _EMAIL_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is EmailType:
         return value
-    if value.__class__ is str and (code := _EMAIL_TYPE.get(value)) is not None:
-        return code
     return to_str_code(EmailType, value, to_char)
 
 
@@ -281,10 +311,13 @@ _ENCRYPT_METHOD: Final = known(EncryptMethod)
 
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ENCRYPT_METHOD[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is EncryptMethod:
         return value
-    if value.__class__ is int and (code := _ENCRYPT_METHOD.get(value)) is not None:
-        return code
     return to_int_code(EncryptMethod, value, to_int)
 
 
@@ -338,10 +371,13 @@ _EXEC_TYPE: Final = known(ExecType)
 
 def to_exec_type(value: ExecType | str) -> ExecType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _EXEC_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is ExecType:
         return value
-    if value.__class__ is str and (code := _EXEC_TYPE.get(value)) is not None:
-        return code
     return to_str_code(ExecType, value, to_char)
 
 
@@ -361,10 +397,13 @@ _HANDL_INST: Final = known(HandlInst)
 
 def to_handl_inst(value: HandlInst | str) -> HandlInst | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _HANDL_INST[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is HandlInst:
         return value
-    if value.__class__ is str and (code := _HANDL_INST.get(value)) is not None:
-        return code
     return to_str_code(HandlInst, value, to_char)
 
 
@@ -386,10 +425,13 @@ _LAST_CAPACITY: Final = known(LastCapacity)
 
 def to_last_capacity(value: LastCapacity | str) -> LastCapacity | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _LAST_CAPACITY[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is LastCapacity:
         return value
-    if value.__class__ is str and (code := _LAST_CAPACITY.get(value)) is not None:
-        return code
     return to_str_code(LastCapacity, value, to_char)
 
 
@@ -407,10 +449,13 @@ _MSG_DIRECTION: Final = known(MsgDirection)
 
 def to_msg_direction(value: MsgDirection | str) -> MsgDirection | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MSG_DIRECTION[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MsgDirection:
         return value
-    if value.__class__ is str and (code := _MSG_DIRECTION.get(value)) is not None:
-        return code
     return to_str_code(MsgDirection, value, to_char)
 
 
@@ -433,10 +478,13 @@ _MULTI_LEG_REPORTING_TYPE: Final = known(MultiLegReportingType)
 
 def to_multi_leg_reporting_type(value: MultiLegReportingType | str) -> MultiLegReportingType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _MULTI_LEG_REPORTING_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is MultiLegReportingType:
         return value
-    if value.__class__ is str and (code := _MULTI_LEG_REPORTING_TYPE.get(value)) is not None:
-        return code
     return to_str_code(MultiLegReportingType, value, to_char)
 
 
@@ -480,10 +528,13 @@ _ORD_STATUS: Final = known(OrdStatus)
 
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _ORD_STATUS[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is OrdStatus:
         return value
-    if value.__class__ is str and (code := _ORD_STATUS.get(value)) is not None:
-        return code
     return to_str_code(OrdStatus, value, to_char)
 
 
@@ -545,10 +596,13 @@ _ORD_TYPE: Final = known(OrdType)
 
 def to_ord_type(value: OrdType | str) -> OrdType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _ORD_TYPE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is OrdType:
         return value
-    if value.__class__ is str and (code := _ORD_TYPE.get(value)) is not None:
-        return code
     return to_str_code(OrdType, value, to_char)
 
 
@@ -574,10 +628,13 @@ _ORDER_CAPACITY: Final = known(OrderCapacity)
 
 def to_order_capacity(value: OrderCapacity | str) -> OrderCapacity | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _ORDER_CAPACITY[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is OrderCapacity:
         return value
-    if value.__class__ is str and (code := _ORDER_CAPACITY.get(value)) is not None:
-        return code
     return to_str_code(OrderCapacity, value, to_char)
 
 
@@ -603,10 +660,13 @@ _POSITION_EFFECT: Final = known(PositionEffect)
 
 def to_position_effect(value: PositionEffect | str) -> PositionEffect | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _POSITION_EFFECT[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is PositionEffect:
         return value
-    if value.__class__ is str and (code := _POSITION_EFFECT.get(value)) is not None:
-        return code
     return to_str_code(PositionEffect, value, to_char)
 
 
@@ -624,10 +684,13 @@ _PREALLOC_METHOD: Final = known(PreallocMethod)
 
 def to_prealloc_method(value: PreallocMethod | str) -> PreallocMethod | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _PREALLOC_METHOD[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is PreallocMethod:
         return value
-    if value.__class__ is str and (code := _PREALLOC_METHOD.get(value)) is not None:
-        return code
     return to_str_code(PreallocMethod, value, to_char)
 
 
@@ -645,10 +708,13 @@ _PUT_OR_CALL: Final = known(PutOrCall)
 
 def to_put_or_call(value: PutOrCall | int | str) -> PutOrCall | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _PUT_OR_CALL[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is PutOrCall:
         return value
-    if value.__class__ is int and (code := _PUT_OR_CALL.get(value)) is not None:
-        return code
     return to_int_code(PutOrCall, value, to_int)
 
 
@@ -668,10 +734,13 @@ _QTY_TYPE: Final = known(QtyType)
 
 def to_qty_type(value: QtyType | int | str) -> QtyType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _QTY_TYPE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is QtyType:
         return value
-    if value.__class__ is int and (code := _QTY_TYPE.get(value)) is not None:
-        return code
     return to_int_code(QtyType, value, to_int)
 
 
@@ -691,10 +760,13 @@ _ROUNDING_DIRECTION: Final = known(RoundingDirection)
 
 def to_rounding_direction(value: RoundingDirection | str) -> RoundingDirection | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _ROUNDING_DIRECTION[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is RoundingDirection:
         return value
-    if value.__class__ is str and (code := _ROUNDING_DIRECTION.get(value)) is not None:
-        return code
     return to_str_code(RoundingDirection, value, to_char)
 
 
@@ -716,10 +788,13 @@ _ROUTING_TYPE: Final = known(RoutingType)
 
 def to_routing_type(value: RoutingType | int | str) -> RoutingType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _ROUTING_TYPE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is RoutingType:
         return value
-    if value.__class__ is int and (code := _ROUTING_TYPE.get(value)) is not None:
-        return code
     return to_int_code(RoutingType, value, to_int)
 
 
@@ -777,10 +852,13 @@ _SECURITY_ID_SOURCE: Final = known(SecurityIDSource)
 
 def to_security_id_source(value: SecurityIDSource | str) -> SecurityIDSource | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SECURITY_ID_SOURCE[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is SecurityIDSource:
         return value
-    if value.__class__ is str and (code := _SECURITY_ID_SOURCE.get(value)) is not None:
-        return code
     return to_str_code(SecurityIDSource, value, to_str)
 
 
@@ -809,10 +887,13 @@ _SECURITY_RESPONSE_TYPE: Final = known(SecurityResponseType)
 
 def to_security_response_type(value: SecurityResponseType | int | str) -> SecurityResponseType | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _SECURITY_RESPONSE_TYPE[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is SecurityResponseType:
         return value
-    if value.__class__ is int and (code := _SECURITY_RESPONSE_TYPE.get(value)) is not None:
-        return code
     return to_int_code(SecurityResponseType, value, to_int)
 
 
@@ -1062,10 +1143,13 @@ _SECURITY_TYPE: Final = known(SecurityType)
 
 def to_security_type(value: SecurityType | str) -> SecurityType | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SECURITY_TYPE[value]
+        except KeyError:
+            return to_str(value)
     if value.__class__ is SecurityType:
         return value
-    if value.__class__ is str and (code := _SECURITY_TYPE.get(value)) is not None:
-        return code
     return to_str_code(SecurityType, value, to_str)
 
 
@@ -1119,10 +1203,13 @@ _SESSION_REJECT_REASON: Final = known(SessionRejectReason)
 
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _SESSION_REJECT_REASON[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is SessionRejectReason:
         return value
-    if value.__class__ is int and (code := _SESSION_REJECT_REASON.get(value)) is not None:
-        return code
     return to_int_code(SessionRejectReason, value, to_int)
 
 
@@ -1154,10 +1241,13 @@ _SESSION_STATUS: Final = known(SessionStatus)
 
 def to_session_status(value: SessionStatus | int | str) -> SessionStatus | int:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _SESSION_STATUS[value]
+        except KeyError:
+            return to_int(value)
     if value.__class__ is SessionStatus:
         return value
-    if value.__class__ is int and (code := _SESSION_STATUS.get(value)) is not None:
-        return code
     return to_int_code(SessionStatus, value, to_int)
 
 
@@ -1178,10 +1268,13 @@ _SETTL_CURR_FX_RATE_CALC: Final = known(SettlCurrFxRateCalc)
 
 def to_settl_curr_fx_rate_calc(value: SettlCurrFxRateCalc | str) -> SettlCurrFxRateCalc | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SETTL_CURR_FX_RATE_CALC[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is SettlCurrFxRateCalc:
         return value
-    if value.__class__ is str and (code := _SETTL_CURR_FX_RATE_CALC.get(value)) is not None:
-        return code
     return to_str_code(SettlCurrFxRateCalc, value, to_char)
 
 
@@ -1199,10 +1292,13 @@ _SETTL_METHOD: Final = known(SettlMethod)
 
 def to_settl_method(value: SettlMethod | str) -> SettlMethod | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SETTL_METHOD[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is SettlMethod:
         return value
-    if value.__class__ is str and (code := _SETTL_METHOD.get(value)) is not None:
-        return code
     return to_str_code(SettlMethod, value, to_char)
 
 
@@ -1248,10 +1344,13 @@ _SIDE: Final = known(Side)
 
 def to_side(value: Side | str) -> Side | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _SIDE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is Side:
         return value
-    if value.__class__ is str and (code := _SIDE.get(value)) is not None:
-        return code
     return to_str_code(Side, value, to_char)
 
 
@@ -1285,8 +1384,11 @@ _TIME_IN_FORCE: Final = known(TimeInForce)
 
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is str:
+        try:
+            return _TIME_IN_FORCE[value]
+        except KeyError:
+            return to_char(value)
     if value.__class__ is TimeInForce:
         return value
-    if value.__class__ is str and (code := _TIME_IN_FORCE.get(value)) is not None:
-        return code
     return to_str_code(TimeInForce, value, to_char)

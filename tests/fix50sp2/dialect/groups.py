@@ -73,7 +73,7 @@ class Hop(Block):
         self.hop_comp_id = to_str(hop_comp_id)
         self.hop_sending_time = None if hop_sending_time is None else to_datetime(hop_sending_time)
         self.hop_ref_id = None if hop_ref_id is None else to_seqnum(hop_ref_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_hop_list(values: Iterable[Hop]) -> list[Hop]:
@@ -118,7 +118,7 @@ class SupportedMsgType(Block):
         self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
         self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
         self.default_ver_indicator = None if default_ver_indicator is None else to_bool(default_ver_indicator)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_supported_msg_type_list(values: Iterable[SupportedMsgType]) -> list[SupportedMsgType]:
@@ -147,7 +147,7 @@ class PartySubID(Block):
     ) -> None:
         self.party_sub_id = to_str(party_sub_id)
         self.party_sub_id_type = None if party_sub_id_type is None else to_int(party_sub_id_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_party_sub_id_list(values: Iterable[PartySubID]) -> list[PartySubID]:
@@ -184,7 +184,7 @@ class Party(Block):
         self.party_id_source = None if party_id_source is None else to_char(party_id_source)
         self.party_role = None if party_role is None else to_int(party_role)
         self.party_sub_ids = [] if party_sub_ids is EMPTY else to_party_sub_id_list(party_sub_ids)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
@@ -215,7 +215,7 @@ class NestedPartySubID(Block):
         self.nested_party_sub_id_type = (
             None if nested_party_sub_id_type is None else to_int(nested_party_sub_id_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested_party_sub_id_list(values: Iterable[NestedPartySubID]) -> list[NestedPartySubID]:
@@ -256,7 +256,7 @@ class NestedParty(Block):
         self.nested_party_sub_ids = (
             [] if nested_party_sub_ids is EMPTY else to_nested_party_sub_id_list(nested_party_sub_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested_party_list(values: Iterable[NestedParty]) -> list[NestedParty]:
@@ -301,7 +301,7 @@ class PreAlloc(Block):
         self.individual_alloc_id = None if individual_alloc_id is None else to_str(individual_alloc_id)
         self.nested_party_ids = [] if nested_party_ids is EMPTY else to_nested_party_list(nested_party_ids)
         self.alloc_qty = None if alloc_qty is None else to_decimal(alloc_qty)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_pre_alloc_list(values: Iterable[PreAlloc]) -> list[PreAlloc]:
@@ -332,7 +332,7 @@ class TradingSession(Block):
         self.trading_session_sub_id = (
             None if trading_session_sub_id is None else to_str(trading_session_sub_id)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_trading_session_list(values: Iterable[TradingSession]) -> list[TradingSession]:
@@ -363,7 +363,7 @@ class SecurityAltID(Block):
         self.security_alt_id_source = (
             None if security_alt_id_source is None else to_str(security_alt_id_source)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_security_alt_id_list(values: Iterable[SecurityAltID]) -> list[SecurityAltID]:
@@ -404,7 +404,7 @@ class InstrumentEvent(Block):
         self.event_time = None if event_time is None else to_datetime(event_time)
         self.event_px = None if event_px is None else to_decimal(event_px)
         self.event_text = None if event_text is None else to_str(event_text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_instrument_event_list(values: Iterable[InstrumentEvent]) -> list[InstrumentEvent]:
@@ -435,7 +435,7 @@ class InstrumentPartySubID(Block):
         self.instrument_party_sub_id_type = (
             None if instrument_party_sub_id_type is None else to_int(instrument_party_sub_id_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_instrument_party_sub_id_list(values: Iterable[InstrumentPartySubID]) -> list[InstrumentPartySubID]:
@@ -478,7 +478,7 @@ class InstrumentParty(Block):
             if instrument_party_sub_ids is EMPTY
             else to_instrument_party_sub_id_list(instrument_party_sub_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_instrument_party_list(values: Iterable[InstrumentParty]) -> list[InstrumentParty]:
@@ -509,7 +509,7 @@ class ComplexEventTime(Block):
         self.complex_event_end_time = (
             None if complex_event_end_time is None else to_time(complex_event_end_time)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_complex_event_time_list(values: Iterable[ComplexEventTime]) -> list[ComplexEventTime]:
@@ -546,7 +546,7 @@ class ComplexEventDate(Block):
         self.complex_event_times = (
             [] if complex_event_times is EMPTY else to_complex_event_time_list(complex_event_times)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_complex_event_date_list(values: Iterable[ComplexEventDate]) -> list[ComplexEventDate]:
@@ -615,7 +615,7 @@ class ComplexEvent(Block):
         self.complex_event_dates = (
             [] if complex_event_dates is EMPTY else to_complex_event_date_list(complex_event_dates)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_complex_event_list(values: Iterable[ComplexEvent]) -> list[ComplexEvent]:
@@ -646,7 +646,7 @@ class UnderlyingSecurityAltID(Block):
         self.underlying_security_alt_id_source = (
             None if underlying_security_alt_id_source is None else to_str(underlying_security_alt_id_source)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_underlying_security_alt_id_list(
@@ -677,7 +677,7 @@ class UnderlyingStipulation(Block):
     ) -> None:
         self.underlying_stip_type = to_str(underlying_stip_type)
         self.underlying_stip_value = None if underlying_stip_value is None else to_str(underlying_stip_value)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_underlying_stipulation_list(values: Iterable[UnderlyingStipulation]) -> list[UnderlyingStipulation]:
@@ -710,7 +710,7 @@ class UnderlyingInstrumentPartySubID(Block):
             if underlying_instrument_party_sub_id_type is None
             else to_int(underlying_instrument_party_sub_id_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_underlying_instrument_party_sub_id_list(
@@ -759,7 +759,7 @@ class UnderlyingInstrumentParty(Block):
             if undly_instrument_party_sub_ids is EMPTY
             else to_underlying_instrument_party_sub_id_list(undly_instrument_party_sub_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_underlying_instrument_party_list(
@@ -1182,7 +1182,7 @@ class Underlying(Block):
         self.underlying_detachment_point = (
             None if underlying_detachment_point is None else to_decimal(underlying_detachment_point)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_underlying_list(values: Iterable[Underlying]) -> list[Underlying]:
@@ -1211,7 +1211,7 @@ class Stipulation(Block):
     ) -> None:
         self.stipulation_type = to_str(stipulation_type)
         self.stipulation_value = None if stipulation_value is None else to_str(stipulation_value)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_stipulation_list(values: Iterable[Stipulation]) -> list[Stipulation]:
@@ -1248,7 +1248,7 @@ class StrategyParameter(Block):
         self.strategy_parameter_value = (
             None if strategy_parameter_value is None else to_str(strategy_parameter_value)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_strategy_parameter_list(values: Iterable[StrategyParameter]) -> list[StrategyParameter]:
@@ -1299,7 +1299,7 @@ class TrdRegTimestampEntry(Block):
         self.desk_order_handling_inst = (
             None if desk_order_handling_inst is None else to_str(desk_order_handling_inst)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_trd_reg_timestamp_entry_list(values: Iterable[TrdRegTimestampEntry]) -> list[TrdRegTimestampEntry]:
@@ -1340,7 +1340,7 @@ class ContraBroker(Block):
         self.contra_trade_qty = None if contra_trade_qty is None else to_decimal(contra_trade_qty)
         self.contra_trade_time = None if contra_trade_time is None else to_datetime(contra_trade_time)
         self.contra_leg_ref_id = None if contra_leg_ref_id is None else to_str(contra_leg_ref_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_contra_broker_list(values: Iterable[ContraBroker]) -> list[ContraBroker]:
@@ -1371,7 +1371,7 @@ class Nested4PartySubID(Block):
         self.nested4_party_sub_id_type = (
             None if nested4_party_sub_id_type is None else to_int(nested4_party_sub_id_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested4_party_sub_id_list(values: Iterable[Nested4PartySubID]) -> list[Nested4PartySubID]:
@@ -1412,7 +1412,7 @@ class NestedParty4(Block):
         self.nested4_party_sub_ids = (
             [] if nested4_party_sub_ids is EMPTY else to_nested4_party_sub_id_list(nested4_party_sub_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested_party4_list(values: Iterable[NestedParty4]) -> list[NestedParty4]:
@@ -1455,7 +1455,7 @@ class Fill(Block):
             [] if nested4_party_ids is EMPTY else to_nested_party4_list(nested4_party_ids)
         )
         self.fill_liquidity_ind = None if fill_liquidity_ind is None else to_int(fill_liquidity_ind)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_fill_list(values: Iterable[Fill]) -> list[Fill]:
@@ -1488,7 +1488,7 @@ class ContAmt(Block):
         self.cont_amt_type = to_int(cont_amt_type)
         self.cont_amt_value = None if cont_amt_value is None else to_decimal(cont_amt_value)
         self.cont_amt_curr = None if cont_amt_curr is None else to_str(cont_amt_curr)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_cont_amt_list(values: Iterable[ContAmt]) -> list[ContAmt]:
@@ -1519,7 +1519,7 @@ class LegSecurityAltID(Block):
         self.leg_security_alt_id_source = (
             None if leg_security_alt_id_source is None else to_str(leg_security_alt_id_source)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_leg_security_alt_id_list(values: Iterable[LegSecurityAltID]) -> list[LegSecurityAltID]:
@@ -1548,7 +1548,7 @@ class LegStipulation(Block):
     ) -> None:
         self.leg_stipulation_type = to_str(leg_stipulation_type)
         self.leg_stipulation_value = None if leg_stipulation_value is None else to_str(leg_stipulation_value)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_leg_stipulation_list(values: Iterable[LegStipulation]) -> list[LegStipulation]:
@@ -1579,7 +1579,7 @@ class Nested2PartySubID(Block):
         self.nested2_party_sub_id_type = (
             None if nested2_party_sub_id_type is None else to_int(nested2_party_sub_id_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested2_party_sub_id_list(values: Iterable[Nested2PartySubID]) -> list[Nested2PartySubID]:
@@ -1620,7 +1620,7 @@ class NestedParty2(Block):
         self.nested2_party_sub_ids = (
             [] if nested2_party_sub_ids is EMPTY else to_nested2_party_sub_id_list(nested2_party_sub_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested_party2_list(values: Iterable[NestedParty2]) -> list[NestedParty2]:
@@ -1673,7 +1673,7 @@ class LegPreAlloc(Block):
         self.leg_alloc_settl_currency = (
             None if leg_alloc_settl_currency is None else to_str(leg_alloc_settl_currency)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_leg_pre_alloc_list(values: Iterable[LegPreAlloc]) -> list[LegPreAlloc]:
@@ -1704,7 +1704,7 @@ class Nested3PartySubID(Block):
         self.nested3_party_sub_id_type = (
             None if nested3_party_sub_id_type is None else to_int(nested3_party_sub_id_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested3_party_sub_id_list(values: Iterable[Nested3PartySubID]) -> list[Nested3PartySubID]:
@@ -1745,7 +1745,7 @@ class NestedParty3(Block):
         self.nested3_party_sub_ids = (
             [] if nested3_party_sub_ids is EMPTY else to_nested3_party_sub_id_list(nested3_party_sub_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested_party3_list(values: Iterable[NestedParty3]) -> list[NestedParty3]:
@@ -2096,7 +2096,7 @@ class LegExecution(Block):
         self.leg_currency_ratio = None if leg_currency_ratio is None else to_decimal(leg_currency_ratio)
         self.leg_exec_inst = None if leg_exec_inst is None else to_str(leg_exec_inst)
         self.leg_last_qty = None if leg_last_qty is None else to_decimal(leg_last_qty)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_leg_execution_list(values: Iterable[LegExecution]) -> list[LegExecution]:
@@ -2133,7 +2133,7 @@ class MiscFee(Block):
         self.misc_fee_curr = None if misc_fee_curr is None else to_str(misc_fee_curr)
         self.misc_fee_type = None if misc_fee_type is None else to_str(misc_fee_type)
         self.misc_fee_basis = None if misc_fee_basis is None else to_int(misc_fee_basis)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
@@ -2166,7 +2166,7 @@ class RateSourceEntry(Block):
         self.rate_source = to_int(rate_source)
         self.rate_source_type = None if rate_source_type is None else to_int(rate_source_type)
         self.reference_page = None if reference_page is None else to_str(reference_page)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_rate_source_entry_list(values: Iterable[RateSourceEntry]) -> list[RateSourceEntry]:
@@ -2195,7 +2195,7 @@ class InstrumentAttribute(Block):
     ) -> None:
         self.instr_attrib_type = to_int(instr_attrib_type)
         self.instr_attrib_value = None if instr_attrib_value is None else to_str(instr_attrib_value)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_instrument_attribute_list(values: Iterable[InstrumentAttribute]) -> list[InstrumentAttribute]:
@@ -2450,7 +2450,7 @@ class Leg(Block):
         self.leg_flow_schedule_type = (
             None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_leg_list(values: Iterable[Leg]) -> list[Leg]:
@@ -2487,7 +2487,7 @@ class TickRule(Block):
         self.end_tick_price_range = None if end_tick_price_range is None else to_decimal(end_tick_price_range)
         self.tick_increment = None if tick_increment is None else to_decimal(tick_increment)
         self.tick_rule_type = None if tick_rule_type is None else to_int(tick_rule_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_tick_rule_list(values: Iterable[TickRule]) -> list[TickRule]:
@@ -2516,7 +2516,7 @@ class LotTypeRule(Block):
     ) -> None:
         self.lot_type = to_char(lot_type)
         self.min_lot_size = None if min_lot_size is None else to_decimal(min_lot_size)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_lot_type_rule_list(values: Iterable[LotTypeRule]) -> list[LotTypeRule]:
@@ -2541,7 +2541,7 @@ class OrdTypeRule(Block):
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         self.ord_type = to_ord_type(ord_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_ord_type_rule_list(values: Iterable[OrdTypeRule]) -> list[OrdTypeRule]:
@@ -2566,7 +2566,7 @@ class TimeInForceRule(Block):
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         self.time_in_force = to_time_in_force(time_in_force)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_time_in_force_rule_list(values: Iterable[TimeInForceRule]) -> list[TimeInForceRule]:
@@ -2591,7 +2591,7 @@ class ExecInstRule(Block):
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         self.exec_inst_value = to_char(exec_inst_value)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_exec_inst_rule_list(values: Iterable[ExecInstRule]) -> list[ExecInstRule]:
@@ -2620,7 +2620,7 @@ class MatchRule(Block):
     ) -> None:
         self.match_algorithm = to_str(match_algorithm)
         self.match_type = None if match_type is None else to_str(match_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_match_rule_list(values: Iterable[MatchRule]) -> list[MatchRule]:
@@ -2653,7 +2653,7 @@ class MarketDataFeedType(Block):
         self.md_feed_type = to_str(md_feed_type)
         self.market_depth = None if market_depth is None else to_int(market_depth)
         self.md_book_type = None if md_book_type is None else to_int(md_book_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_market_data_feed_type_list(values: Iterable[MarketDataFeedType]) -> list[MarketDataFeedType]:
@@ -2706,7 +2706,7 @@ class TradingSessionRule(Block):
         self.exec_inst_rules = [] if exec_inst_rules is EMPTY else to_exec_inst_rule_list(exec_inst_rules)
         self.match_rules = [] if match_rules is EMPTY else to_match_rule_list(match_rules)
         self.md_feed_types = [] if md_feed_types is EMPTY else to_market_data_feed_type_list(md_feed_types)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_trading_session_rule_list(values: Iterable[TradingSessionRule]) -> list[TradingSessionRule]:
@@ -2737,7 +2737,7 @@ class NestedInstrumentAttribute(Block):
         self.nested_instr_attrib_value = (
             None if nested_instr_attrib_value is None else to_str(nested_instr_attrib_value)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_nested_instrument_attribute_list(
@@ -2796,7 +2796,7 @@ class MaturityRule(Block):
         self.maturity_month_year_increment = (
             None if maturity_month_year_increment is None else to_int(maturity_month_year_increment)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_maturity_rule_list(values: Iterable[MaturityRule]) -> list[MaturityRule]:
@@ -2843,7 +2843,7 @@ class StrikeRule(Block):
         self.strike_increment = None if strike_increment is None else to_decimal(strike_increment)
         self.strike_exercise_style = None if strike_exercise_style is None else to_int(strike_exercise_style)
         self.maturity_rules = [] if maturity_rules is EMPTY else to_maturity_rule_list(maturity_rules)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_strike_rule_list(values: Iterable[StrikeRule]) -> list[StrikeRule]:
@@ -2956,7 +2956,7 @@ class MarketSegment(Block):
             [] if nested_instr_attrib is EMPTY else to_nested_instrument_attribute_list(nested_instr_attrib)
         )
         self.strike_rules = [] if strike_rules is EMPTY else to_strike_rule_list(strike_rules)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_market_segment_list(values: Iterable[MarketSegment]) -> list[MarketSegment]:
@@ -2985,7 +2985,7 @@ class Routing(Block):
     ) -> None:
         self.routing_type = to_routing_type(routing_type)
         self.routing_id = None if routing_id is None else to_str(routing_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_routing_list(values: Iterable[Routing]) -> list[Routing]:
@@ -3382,7 +3382,7 @@ class RelatedSym(Block):
         )
         self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
         self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_related_sym_list(values: Iterable[RelatedSym]) -> list[RelatedSym]:
@@ -3411,7 +3411,7 @@ class LineOfText(Block):
     ) -> None:
         self.text = to_str(text)
         self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
 
 
 def to_line_of_text_list(values: Iterable[LineOfText]) -> list[LineOfText]:

@@ -20,6 +20,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -71,7 +72,7 @@ class BusinessMessageReject(FixMessage):
         )
         self.business_reject_reason = to_business_reject_reason(business_reject_reason)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

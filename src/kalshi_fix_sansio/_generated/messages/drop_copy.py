@@ -20,6 +20,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -54,7 +55,7 @@ class EventResendRequest(FixMessage):
     ) -> None:
         self.begin_exec_id = to_str(begin_exec_id)
         self.end_exec_id = None if end_exec_id is None else to_str(end_exec_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -90,7 +91,7 @@ class EventResendComplete(FixMessage):
     ) -> None:
         self.ref_seq_num = to_seqnum(ref_seq_num)
         self.resend_event_count = to_int(resend_event_count)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -126,7 +127,7 @@ class EventResendReject(FixMessage):
     ) -> None:
         self.ref_seq_num = to_seqnum(ref_seq_num)
         self.event_resend_reject_reason = to_event_resend_reject_reason(event_resend_reject_reason)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

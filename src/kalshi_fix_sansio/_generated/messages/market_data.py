@@ -67,7 +67,7 @@ class MarketDataRequest(FixMessage):
     ) -> None:
         self.subscription_request_type = to_subscription_request_type(subscription_request_type)
         self.related_sym = [] if related_sym is EMPTY else to_md_req_symbol_list(related_sym)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -101,7 +101,7 @@ class MarketDataSnapshotFullRefresh(FixMessage):
     ) -> None:
         self.symbol = to_str(symbol)
         self.md_entries = [] if md_entries is EMPTY else to_md_full_entry_list(md_entries)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -130,7 +130,7 @@ class MarketDataIncrementalRefresh(FixMessage):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         self.md_entries = [] if md_entries is EMPTY else to_md_inc_entry_list(md_entries)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -165,7 +165,7 @@ class MarketDataRequestReject(FixMessage):
             None if md_req_rej_reason is None else to_md_req_rej_reason(md_req_rej_reason)
         )
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -201,7 +201,7 @@ class SecurityStatusRequest(FixMessage):
     ) -> None:
         self.subscription_request_type = to_subscription_request_type(subscription_request_type)
         self.symbol = to_str(symbol)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -238,7 +238,7 @@ class SecurityStatus(FixMessage):
     ) -> None:
         self.symbol = to_str(symbol)
         self.security_trading_status = to_security_trading_status(security_trading_status)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

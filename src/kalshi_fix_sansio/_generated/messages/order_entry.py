@@ -192,7 +192,7 @@ class NewOrderSingle(FixMessage):
         self.quote_id = None if quote_id is None else to_str(quote_id)
         self.rfq_id = None if rfq_id is None else to_str(rfq_id)
         self.max_execution_cost = None if max_execution_cost is None else to_decimal(max_execution_cost)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -275,7 +275,7 @@ class OrderCancelReplaceRequest(FixMessage):
         self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
         self.alloc_account = None if alloc_account is None else to_int(alloc_account)
         self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -342,7 +342,7 @@ class OrderCancelRequest(FixMessage):
         self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
         self.alloc_account = None if alloc_account is None else to_int(alloc_account)
         self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -381,7 +381,7 @@ class OrderMassCancelRequest(FixMessage):
     ) -> None:
         self.cl_ord_id = to_str(cl_ord_id)
         self.mass_cancel_request_type = to_mass_cancel_request_type(mass_cancel_request_type)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -592,7 +592,7 @@ class ExecutionReport(FixMessage):
             if self_trade_prevention_type is None
             else to_self_trade_prevention_type(self_trade_prevention_type)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -651,7 +651,7 @@ class OrderCancelReject(FixMessage):
         self.cxl_rej_response_to = to_cxl_rej_response_to(cxl_rej_response_to)
         self.cxl_rej_reason = None if cxl_rej_reason is None else to_cxl_rej_reason(cxl_rej_reason)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -697,7 +697,7 @@ class OrderMassCancelReport(FixMessage):
         self.mass_cancel_reject_reason = (
             None if mass_cancel_reject_reason is None else to_int(mass_cancel_reject_reason)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

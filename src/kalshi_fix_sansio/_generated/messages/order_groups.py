@@ -19,6 +19,7 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -82,7 +83,7 @@ class OrderGroupRequest(FixMessage):
         )
         self.alloc_account = None if alloc_account is None else to_int(alloc_account)
         self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -132,7 +133,7 @@ class OrderGroupResponse(FixMessage):
             None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
         )
         self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

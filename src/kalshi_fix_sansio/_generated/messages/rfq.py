@@ -116,7 +116,7 @@ class QuoteRequest(FixMessage):
             if multivariate_selected_legs is EMPTY
             else to_multivariate_selected_leg_list(multivariate_selected_legs)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -165,7 +165,7 @@ class QuoteRequestAck(FixMessage):
         self.symbol = None if symbol is None else to_str(symbol)
         self.ex_destination = to_int(ex_destination)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -269,7 +269,7 @@ class Quote(FixMessage):
         self.bid_size = None if bid_size is None else to_decimal(bid_size)
         self.offer_size = None if offer_size is None else to_decimal(offer_size)
         self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -346,7 +346,7 @@ class QuoteStatusReport(FixMessage):
         self.offer_size = None if offer_size is None else to_decimal(offer_size)
         self.side = None if side is None else to_side(side)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -379,7 +379,7 @@ class QuoteCancel(FixMessage):
     ) -> None:
         self.quote_id = to_str(quote_id)
         self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -419,7 +419,7 @@ class QuoteCancelStatus(FixMessage):
         self.quote_id = to_str(quote_id)
         self.quote_cancel_status = to_quote_cancel_status_code(quote_cancel_status)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -453,7 +453,7 @@ class QuoteConfirm(FixMessage):
     ) -> None:
         self.quote_id = to_str(quote_id)
         self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -495,7 +495,7 @@ class QuoteConfirmStatus(FixMessage):
         self.quote_id = to_str(quote_id)
         self.quote_confirm_status = to_quote_confirm_status_code(quote_confirm_status)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -558,7 +558,7 @@ class AcceptQuote(FixMessage):
         self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
         self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
         self.prefer_better_quote = None if prefer_better_quote is None else to_bool(prefer_better_quote)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -613,7 +613,7 @@ class AcceptQuoteStatus(FixMessage):
         self.accepted_quote_id = None if accepted_quote_id is None else to_str(accepted_quote_id)
         self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -651,7 +651,7 @@ class RFQCancel(FixMessage):
         self.quote_req_id = None if quote_req_id is None else to_str(quote_req_id)
         self.rfq_id = None if rfq_id is None else to_str(rfq_id)
         self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -698,7 +698,7 @@ class RFQCancelStatus(FixMessage):
         self.rfq_cancel_status = to_rfq_cancel_status_code(rfq_cancel_status)
         self.rfq_id = None if rfq_id is None else to_str(rfq_id)
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -756,7 +756,7 @@ class QuoteRequestReject(FixMessage):
         self.mve_offending_legs = (
             [] if mve_offending_legs is EMPTY else to_mve_offending_leg_list(mve_offending_legs)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -27,6 +27,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -229,7 +230,7 @@ class Logon(FixMessage):
         self.split_collateral_return = (
             None if split_collateral_return is None else to_bool(split_collateral_return)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -262,7 +263,7 @@ class Heartbeat(FixMessage):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         self.test_req_id = None if test_req_id is None else to_str(test_req_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -291,7 +292,7 @@ class TestRequest(FixMessage):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         self.test_req_id = to_str(test_req_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -325,7 +326,7 @@ class ResendRequest(FixMessage):
     ) -> None:
         self.begin_seq_no = to_seqnum(begin_seq_no)
         self.end_seq_no = to_seqnum(end_seq_no)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -375,7 +376,7 @@ class Reject(FixMessage):
             None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
         )
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -413,7 +414,7 @@ class SequenceReset(FixMessage):
     ) -> None:
         self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
         self.new_seq_no = to_seqnum(new_seq_no)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -439,7 +440,7 @@ class Logout(FixMessage):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         self.text = None if text is None else to_str(text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -104,7 +104,7 @@ class MarketSettlementReport(FixMessage):
             if market_settlement_party_ids is EMPTY
             else to_market_settlement_party_list(market_settlement_party_ids)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

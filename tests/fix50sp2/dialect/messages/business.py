@@ -17,6 +17,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
+from kalshi_fix_sansio.support import EMPTY
 from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
@@ -92,7 +93,7 @@ class BusinessMessageReject(FixMessage):
         self.default_appl_ver_id = (
             None if default_appl_ver_id is None else to_appl_ver_id(default_appl_ver_id)
         )
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

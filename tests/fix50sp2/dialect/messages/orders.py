@@ -1185,7 +1185,7 @@ class NewOrderSingle(FixMessage):
         )
         self.ref_order_id = None if ref_order_id is None else to_str(ref_order_id)
         self.ref_order_id_source = None if ref_order_id_source is None else to_char(ref_order_id_source)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -1709,7 +1709,7 @@ class OrderCancelRequest(FixMessage):
         self.compliance_id = None if compliance_id is None else to_str(compliance_id)
         self.text = None if text is None else to_str(text)
         self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -3133,7 +3133,7 @@ class ExecutionReport(FixMessage):
         self.risk_free_rate = None if risk_free_rate is None else to_decimal(risk_free_rate)
         self.price_delta = None if price_delta is None else to_decimal(price_delta)
         self.rate_sources = [] if rate_sources is EMPTY else to_rate_source_entry_list(rate_sources)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -614,7 +614,7 @@ class SecurityDefinition(FixMessage):
         )
         self.market_segments = [] if market_segments is EMPTY else to_market_segment_list(market_segments)
         self.transact_time = None if transact_time is None else to_datetime(transact_time)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

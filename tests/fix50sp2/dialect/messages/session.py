@@ -165,7 +165,7 @@ class Logon(FixMessage):
         self.msg_types = [] if msg_types is EMPTY else to_supported_msg_type_list(msg_types)
         self.text = None if text is None else to_str(text)
         self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -198,7 +198,7 @@ class Heartbeat(FixMessage):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         self.test_req_id = None if test_req_id is None else to_str(test_req_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -227,7 +227,7 @@ class TestRequest(FixMessage):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         self.test_req_id = to_str(test_req_id)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -257,7 +257,7 @@ class ResendRequest(FixMessage):
     ) -> None:
         self.begin_seq_no = to_seqnum(begin_seq_no)
         self.end_seq_no = to_seqnum(end_seq_no)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -320,7 +320,7 @@ class Reject(FixMessage):
         self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
         self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
         self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -358,7 +358,7 @@ class SequenceReset(FixMessage):
     ) -> None:
         self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
         self.new_seq_no = to_seqnum(new_seq_no)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -392,7 +392,7 @@ class Logout(FixMessage):
         self.text = None if text is None else to_str(text)
         self.session_status = None if session_status is None else to_session_status(session_status)
         self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems

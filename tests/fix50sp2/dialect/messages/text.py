@@ -110,7 +110,7 @@ class Email(FixMessage):
         self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
         self.lines_of_text = [] if lines_of_text is EMPTY else to_line_of_text_list(lines_of_text)
         self.raw_data = None if raw_data is None else to_data(raw_data)
-        self.unknown = tuple(unknown)
+        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         self.header = header
         self.trailer = trailer
         self.problems = problems
