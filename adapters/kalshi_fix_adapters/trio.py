@@ -291,7 +291,7 @@ market_data = _factories.market_data
 post_trade = _factories.post_trade
 rfq = _factories.rfq
 
-# Ctrl-C may not strike in the middle of a change.
+# Ctrl-C may not strike in the middle of a change, in no adapter that runs on trio.
 for _method in (
     *(
         AsyncClient.__aenter__,
@@ -300,6 +300,7 @@ for _method in (
         AsyncClient.logout,
         AsyncClient.test_request,
     ),
-    *(_Io.run, _Io.wait, _Io.keep_time, _Io._read, _Io._write, _Bell.keep_time),
+    *(_Io.run, _Io.wait, _Io.read_by, _Io.write_by, _Io.keep_time),
+    *(_Io._read, _Io._write, _Bell.keep_time),
 ):
     enable_ki_protection(_method)
