@@ -38,7 +38,8 @@ BENCH_WHEELS := $(dir $(WHEELS))wheels-optimised
 BENCH_RUN = PYTHONPATH=. .venv-bench/bin/python -m benchmarks
 STUNNEL := $(dir $(WHEELS))stunnel
 
-.PHONY: help demo test check lint types imports coverage package matrix generate format interop soak stunnel docs pins clean
+.PHONY: help demo test check lint types imports coverage package matrix generate format interop bench \
+	bench-quick bench-docs soak stunnel docs pins clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,11 +99,14 @@ interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFI
 	@test -n "$$ACCEPTANCE_DEFINITIONS" || .venv-interop/bin/python -m interop.acceptance.fetch $(DEFINITIONS)
 	ACCEPTANCE_DEFINITIONS=$${ACCEPTANCE_DEFINITIONS:-$(DEFINITIONS)} .venv-interop/bin/$(PYTEST) interop
 
-bench: $(BENCH) ## what it costs, beside other engines; writes benchmarks/results.json and the charts of the docs
+bench: $(BENCH) ## what it costs, beside other engines; writes results, charts and what the docs show of them
 	$(BENCH_RUN) $(BENCH_ARGS)
 
-bench-quick: $(BENCH) ## the codec's part of it within a minute, compared with results.json
+bench-quick: $(BENCH) ## the codec's part of it within a minute, compared with what is committed
 	$(BENCH_RUN) --quick
+
+bench-docs: $(DEV) ## charts and pages again, from what make bench measured last
+	PYTHONPATH=. $(BIN)/python -m benchmarks --docs
 
 stunnel: ## stunnel for its tests, from the machine's own distribution, if it is not installed
 	@"$$(tools/find-python)" tools/fetch_stunnel.py $(STUNNEL)
@@ -157,17 +161,25 @@ clean: ## remove everything that was built or installed here
 	echo "setting up .venv-bench with $$($$python --version)"; $$python -m venv --clear .venv-bench
 	@touch $@
 
-%/bench.stamp: %/run.stamp requirements/bench.txt requirements/quickfix.txt
+# What cannot be had is left out and named: the others are measured all the same. The other client for Kalshi says
+# that it wants Python 3.12, and runs on 3.11.
+%/bench.stamp: %/run.stamp requirements/bench.txt requirements/bench-sdk.txt requirements/quickfix.txt
 	@echo "installing requirements/bench.txt into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/bench.txt
+	@$*/bin/python $(PIP_PINNED) requirements/bench-sdk.txt --ignore-requires-python || { \
+		echo "kalshi-sdk could not be installed, and is left out"; \
+		echo "to try again: rm $@"; \
+	}
 	@mkdir -p $(BENCH_WHEELS)
 	@quickfix=$$(sed -n 's/^\(quickfix==[^ ]*\).*/\1/p' requirements/quickfix.txt); \
 	install="$*/bin/python -m pip install -qq --no-index --no-deps --find-links $(BENCH_WHEELS) $$quickfix"; \
 	$$install 2>/dev/null || { \
 		echo "compiling $$quickfix with optimisation, once: this takes about six minutes"; \
 		$*/bin/python -m pip wheel -qq --no-cache-dir --no-build-isolation --no-deps \
-			--require-hashes -r requirements/quickfix.txt --wheel-dir $(BENCH_WHEELS); \
-		$$install; \
+			--require-hashes -r requirements/quickfix.txt --wheel-dir $(BENCH_WHEELS) && $$install; \
+	} || { \
+		echo "QuickFIX could not be compiled (it wants a C++ compiler): it is left out, and case f with it, whose"; \
+		echo "acceptor it is; to try again: rm $@"; \
 	}
 	@touch $@
 

@@ -9,9 +9,13 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[1]
 LEAST_BATCH_SECONDS = 0.01
 """A batch of calls is made long enough for the clock, and short enough to fall between interruptions."""
 
@@ -31,6 +35,11 @@ class Contender:
     """Called before each batch, outside of the time."""
 
 
+def _tuple(values: Iterable[float]) -> tuple[float, ...]:
+    """As JSON has a list instead."""
+    return tuple(values)
+
+
 @attrs.frozen
 class Result:
     """What a contender took, in microseconds for one task."""
@@ -42,7 +51,9 @@ class Result:
     python: str
     machine: str
     unit: str = "us"
-    """What the numbers are, where they are not microseconds: `MiB`, `1/s`, `kB`."""
+    """What the numbers are, where they are not microseconds: `MiB`."""
+    rounds: tuple[float, ...] = attrs.field(default=(), converter=_tuple)
+    """What each round gave, where ratios are taken round by round."""
 
 
 def machine() -> str:
@@ -67,6 +78,17 @@ def result(case: str, engine: str, samples: Sequence[float], unit: str = "us") -
         machine=machine(),
         unit=unit,
     )
+
+
+def over(act: Callable[[T], object], items: Iterable[T]) -> Callable[[], None]:
+    """Return a function that does something with each of several items."""
+    every = list(items)
+
+    def run() -> None:
+        for item in every:
+            act(item)
+
+    return run
 
 
 def measure(contenders: Iterable[Contender], rounds: int = 9) -> list[Result]:

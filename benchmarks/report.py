@@ -1,80 +1,125 @@
-"""Results as a table, as JSON, and as ratios with what was to be reached."""
+"""Results as JSON, as tables for a terminal and for a page, and compared with those of before."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import attrs
 
+from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import Result
-from benchmarks.targets import OURS, TARGETS, by_key
+from benchmarks.profiles import Stage
+from benchmarks.targets import TARGETS, by_key
 
-RESULTS = Path(__file__).parent / "results.json"
+HERE = Path(__file__).parent
+RESULTS, PROFILE = "results.json", "profile.json"
 SLACK = 1.35
 """How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
 use as well moves single ratios by a quarter."""
+SAME, WORSE = "as committed", "WORSE"
 
 
-def load(path: Path = RESULTS) -> list[Result]:
+def load(folder: Path = HERE) -> list[Result]:
     """Read results."""
-    return [Result(**entry) for entry in json.loads(path.read_text())]
+    return [Result(**entry) for entry in json.loads((folder / RESULTS).read_text(encoding="utf-8"))]
 
 
-def save(results: Iterable[Result], path: Path = RESULTS) -> None:
+def load_profile(folder: Path = HERE) -> list[Stage]:
+    """Read stages."""
+    return [Stage(**entry) for entry in json.loads((folder / PROFILE).read_text(encoding="utf-8"))]
+
+
+def save(results: Iterable[Result], folder: Path = HERE) -> None:
     """Write results, those of former runs kept that were not measured again."""
-    former = by_key(load(path)) if path.exists() else {}
-    merged = list((former | by_key(results)).values())
-    lines = ",\n".join(json.dumps(attrs.asdict(_rounded(found))) for found in merged)
-    path.write_text(f"[\n{lines}\n]\n")
+    former = by_key(load(folder)) if (folder / RESULTS).exists() else {}
+    fresh = by_key(results)
+    cases = {case for case, _ in fresh}
+    kept = {key: found for key, found in former.items() if key[0] not in cases}
+    _write(folder / RESULTS, [attrs.asdict(found) for found in (kept | fresh).values()])
 
 
-def _rounded(found: Result) -> Result:
-    return attrs.evolve(found, us_min=round(found.us_min, 3), us_median=round(found.us_median, 3))
+def save_profile(stages: Iterable[Stage], folder: Path = HERE) -> None:
+    """Write stages."""
+    _write(folder / PROFILE, [attrs.asdict(stage) for stage in stages])
+
+
+def _write(path: Path, entries: list[dict[str, object]]) -> None:
+    lines = ",\n".join(json.dumps({key: _rounded(value) for key, value in each.items()}) for each in entries)
+    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_rounded(each) for each in value]
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def by_case(results: Sequence[Result]) -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]:
+    """Yield each case with its rows: engine, best, median, how many times our own time."""
+    keyed = by_key(results)
+    for case, group in groupby(sorted(results, key=lambda each: each.case), lambda each: each.case):
+        rows = []
+        ours = keyed.get((case, OURS))
+        for found in group:
+            times = "" if ours is None or ours is found else f"{found.us_min / ours.us_min:.2f}"
+            best, median = (shown(value, found.unit) for value in (found.us_min, found.us_median))
+            rows.append((found.engine, best, median, times))
+        yield case, rows
 
 
 def table(results: Sequence[Result]) -> list[str]:
-    """Return the lines of a Markdown table, with how many times our own time each takes."""
-    keyed = by_key(results)
+    """Return the lines of a Markdown table."""
     lines = ["| case | engine | best | median | times ours |", "|---|---|---:|---:|---:|"]
-    for found in sorted(results, key=lambda each: each.case):
-        ours = keyed.get((found.case, OURS))
-        times = "" if ours is None or ours is found else f"{found.us_min / ours.us_min:.2f}"
-        best, median = (_shown(value, found.unit) for value in (found.us_min, found.us_median))
-        lines.append(f"| {found.case} | {found.engine} | {best} | {median} | {times} |")
+    for case, rows in by_case(results):
+        lines += [f"| {case} | {' | '.join(row)} |" for row in rows]
     return lines
 
 
-def ratios(results: Sequence[Result]) -> list[str]:
-    """Return the lines of a Markdown table of what was to be reached."""
+def printed(results: Sequence[Result]) -> list[str]:
+    """Return the same for a terminal of 100 columns."""
+    lines = []
+    for case, rows in by_case(results):
+        lines.append(f"{case:43} {'best':>12} {'median':>12} {'times ours':>11}")
+        lines += [f"  {name:41} {best:>12} {median:>12} {times:>11}" for name, best, median, times in rows]
+        lines.append("")
+    return lines
+
+
+def ratios(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
+    """Return what was to be reached: name, found, wanted, whether it was."""
     keyed = by_key(results)
-    lines = ["| ratio | found | wanted | |", "|---|---:|---:|---|"]
+    rows = []
     for target in TARGETS:
         ratio = target.ratio(keyed)
         if ratio is not None:
             mark = "reached" if target.is_reached(ratio) else "not reached"
-            lines.append(f"| {target.name} | {ratio:.2f} | {target.bound} | {mark} |")
-    return lines
+            rows.append((target.name, f"{ratio:.2f}", target.bound, mark))
+    return rows
 
 
-def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[list[str], bool]:
-    """Compare ratios with the committed ones; say also whether none is worse by more than the slack."""
-    now, then, lines, fine = by_key(results), by_key(committed), [], True
+def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[list[str], list[str]]:
+    """Compare ratios with the committed ones; return a line for each, and the names of those that are worse
+    by more than the slack."""
+    now, then, lines, worse = by_key(results), by_key(committed), [], []
     for target in TARGETS:
         found, known = target.ratio(now), target.ratio(then)
         if found is None or known is None:
             continue
-        worse = known / found if target.at_least is not None else found / known
-        mark = "worse" if worse > SLACK else "as committed"
-        fine = fine and worse <= SLACK
-        lines.append(f"{target.name:64} {found:7.2f}   committed {known:7.2f}   {mark}")
-    return lines, fine
+        factor = known / found if target.at_least is not None else found / known
+        if factor > SLACK:
+            worse.append(target.name)
+        mark = WORSE if factor > SLACK else SAME
+        lines.append(f"{target.name:58} {found:7.2f}  committed {known:7.2f}  {mark}")
+    return lines, worse
 
 
-def _shown(value: float, unit: str) -> str:
+def shown(value: float, unit: str = "us") -> str:
+    """Return a number with its unit."""
     if unit != "us":
         return f"{value:,.1f} {unit}"
-    if value >= 100_000:
-        return f"{value / 1000:,.0f} ms"
-    return f"{value:,.2f} µs" if value < 1000 else f"{value:,.0f} µs"
+    if value >= 5000:
+        return f"{value / 1000:,.1f} ms"
+    return f"{value:,.2f} µs" if value < 100 else f"{value:,.0f} µs"

@@ -1,12 +1,14 @@
-"""The messages that are measured: one execution report, one order, market data; as values and as bytes."""
+"""The messages that are measured: execution reports, orders, market data; as values and as bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import blake2b
 from itertools import cycle
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from kalshi_fix_sansio import (
     CollateralAmountChange,
@@ -24,33 +26,64 @@ from kalshi_fix_sansio import (
 
 KEY_ID = "0b3f9c1e-6a37-4a7c-9d1b-2f6f1d1f0c11"
 VENUE = "KalshiNR"
-SYMBOL = "KXHIGHNY-26AUG17-B80"
 NOON = datetime(2026, 8, 17, 16, 0, 0, 123000, tzinfo=UTC)
-ORDER_VALUES: dict[str, Any] = {
-    "cl_ord_id": "5d2c7a60-3f0e-4c56-8f1c-52a1c8c09e01",
-    "symbol": SYMBOL,
-    "side": "1",
-    "ord_type": "2",
-    "order_qty": "10",
-    "price": "0.7525",
-    "time_in_force": "1",
-    "self_trade_prevention_type": 2,
-    "cancel_order_on_pause": True,
-    "secondary_cl_ord_id": "group-1",
-}
-ORDER_FIELDS = (
-    (11, ORDER_VALUES["cl_ord_id"]),
-    (38, "10"),
-    (40, "2"),
-    (44, "0.7525"),
-    (54, "1"),
-    (55, SYMBOL),
-    (59, "1"),
-    (526, "group-1"),
-    (2964, "2"),
-    (21006, "Y"),
-)
-"""The same order as tags and values, in the order in which this library writes them."""
+COUNT = 1000
+"""How many different messages are gone through in turn: more values than anything remembers, and no branch or
+cache of the processor learns them by heart."""
+MARKETS = tuple(f"KXHIGH{city}-26AUG{day}-B80" for city in ("NY", "CH", "MI", "AU") for day in (17, 18))
+SYMBOL = MARKETS[0]
+CENT, FINEST = Decimal("0.01"), Decimal("0.0001")
+Fields = list[tuple[int, str]]
+"""Tags and values, for engines without types."""
+
+
+def identifier(kind: str, number: int) -> str:
+    """Return a name as programs make them, the same in every run."""
+    return str(uuid5(NAMESPACE_OID, f"{kind} {number}"))
+
+
+def cents(number: int) -> Decimal:
+    """Return a price as most markets have it, a whole cent in dollars."""
+    return Decimal(1 + number * 7919 % 99) / 100
+
+
+def contracts(kind: str, number: int, digits: int = 4) -> Decimal:
+    """Return a quantity: each power of ten is as likely as any other, so small ones come again and large ones
+    hardly ever."""
+    chance = int.from_bytes(blake2b(f"{kind} {number}".encode(), digest_size=4).digest(), "big") / 2**32
+    return Decimal(int(10 ** (chance * digits))).quantize(CENT)
+
+
+def order_values(number: int = 0) -> dict[str, Any]:
+    """Return the attributes of an order; `number` makes them differ, but for the kind of order."""
+    return {
+        "cl_ord_id": identifier("order", number),
+        "symbol": MARKETS[number % len(MARKETS)],
+        "side": "12"[number % 2],
+        "ord_type": "2",
+        "order_qty": str(contracts("order", number, 3)),
+        "price": str(cents(number)),
+        "time_in_force": "134"[number % 3],
+        "self_trade_prevention_type": 1 + number % 2,
+        "cancel_order_on_pause": number % 3 > 0,
+        "secondary_cl_ord_id": f"group-{number % 10}",
+    }
+
+
+def order_fields(values: dict[str, Any]) -> Fields:
+    """Return the same order as tags and values, in the order in which this library writes them."""
+    return [
+        (11, values["cl_ord_id"]),
+        (38, values["order_qty"]),
+        (40, values["ord_type"]),
+        (44, values["price"]),
+        (54, values["side"]),
+        (55, values["symbol"]),
+        (59, values["time_in_force"]),
+        (526, values["secondary_cl_ord_id"]),
+        (2964, str(values["self_trade_prevention_type"])),
+        (21006, "Y" if values["cancel_order_on_pause"] else "N"),
+    ]
 
 
 def header(
@@ -67,9 +100,9 @@ def header(
     )
 
 
-def order() -> NewOrderSingle:
-    """Return the order: 18 fields on the wire with those of header and trailer."""
-    return NewOrderSingle(**ORDER_VALUES)
+def order(number: int = 0) -> NewOrderSingle:
+    """Return an order: 18 fields on the wire with those of header and trailer."""
+    return NewOrderSingle(**order_values(number))
 
 
 def moments(count: int = 1000, step: timedelta = timedelta(microseconds=1370)) -> list[datetime]:
@@ -84,40 +117,52 @@ def order_headers() -> Iterator[Header]:
 
 
 def report(number: int = 0) -> ExecutionReport:
-    """Return a fill with a fee and a change of collateral; `number` makes its ids and prices differ."""
-    cents = Decimal(number % 90 + 5) / 100
+    """Return a fill with a fee and a change of collateral; `number` makes its values differ."""
+    quantity, price = contracts("report", number, 3) + 1, cents(number)
+    filled = (quantity * (1 + number % 9) / 10).quantize(CENT)
+    fee = (Decimal("0.07") * price * (1 - price) * filled).quantize(FINEST)
     return ExecutionReport(
-        order_id=f"{number:08x}-6a37-4a7c-9d1b-2f6f1d1f0c11",
+        order_id=identifier("venue", number),
         cl_ord_id=f"c{number:08x}",
-        exec_id=f"1755446400;{number}",
+        exec_id=f"{1755446400 + number // 90};{number}",
         exec_type="F",
         ord_status="1",
-        side="1",
-        symbol=SYMBOL,
-        order_qty="12.00",
-        leaves_qty="7.50",
-        cum_qty="4.50",
-        avg_px="0.7450",
-        price="0.75",
-        last_px=cents,
-        last_qty="4.50",
-        transact_time=NOON + timedelta(milliseconds=number),
+        side="12"[number % 2],
+        symbol=MARKETS[number % len(MARKETS)],
+        order_qty=quantity,
+        leaves_qty=quantity - filled,
+        cum_qty=filled,
+        avg_px=price.quantize(FINEST),
+        price=price.quantize(FINEST),
+        last_px=price.quantize(FINEST),
+        last_qty=filled,
+        transact_time=NOON + timedelta(microseconds=1370 * number),
         trd_match_id=f"match-{number}",
-        aggressor_indicator=False,
-        misc_fees=[MiscFee(misc_fee_amt="0.0123", misc_fee_curr="USD", misc_fee_type="4", misc_fee_basis=0)],
+        aggressor_indicator=number % 2 == 1,
+        misc_fees=[
+            MiscFee(
+                misc_fee_amt=fee,
+                misc_fee_curr="USD",
+                misc_fee_type="4",
+                misc_fee_basis=0,
+            )
+        ],
         collateral_amount_changes=[
-            CollateralAmountChange(collateral_amount_change="-3.3525", collateral_amount_type="BALANCE")
+            CollateralAmountChange(
+                collateral_amount_change=(-price * filled).quantize(FINEST),
+                collateral_amount_type="BALANCE",
+            )
         ],
     )
 
 
 def report_bytes(number: int = 0) -> bytes:
-    """Return the report as it comes: 33 fields, about 400 bytes."""
+    """Return the report as it comes: 33 fields, about 390 bytes."""
     return encode(report(number), header("8", 99 + number, NOON + timedelta(milliseconds=number)))
 
 
-def snapshot_bytes(levels: int, seq_num: int = 2) -> bytes:
-    """Return a snapshot with this many price levels, half of them bids.
+def snapshot_bytes(levels: int, number: int = 0) -> bytes:
+    """Return a snapshot of one of the markets with this many price levels, half of them bids.
 
     Without MDEntryDate and MDEntryTime, which the other Kalshi client cannot read.
     """
@@ -125,28 +170,34 @@ def snapshot_bytes(levels: int, seq_num: int = 2) -> bytes:
         MDFullEntry(
             md_entry_type="0" if n < levels // 2 else "1",
             md_entry_px=Decimal(n + 1) / 100,
-            md_entry_size=Decimal(100 + n),
+            md_entry_size=contracts(f"snapshot {n}", number),
         )
         for n in range(levels)
     ]
-    return _from_market(MarketDataSnapshotFullRefresh(symbol=SYMBOL, md_entries=entries), seq_num)
+    symbol = MARKETS[number % len(MARKETS)]
+    return _from_market(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries), number)
 
 
-def incremental_bytes(count: int, seq_num: int = 3, *, size: int = 50) -> bytes:
-    """Return an incremental that changes this many levels."""
+def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
+    """Return an incremental that gives this many of a book's levels another size.
+
+    Levels are changed and none is new or gone, so that messages can be applied again and again in turn, and
+    because the other Kalshi client knows no new ones.
+    """
+    places = [(number * 7 + n * 11) % levels for n in range(count)]
     entries = [
         MDIncEntry(
             md_update_action="1",
-            symbol=SYMBOL,
-            md_entry_type="0",
-            md_entry_px=Decimal(n + 1) / 100,
-            md_entry_size=Decimal(size + n),
+            symbol=MARKETS[number % len(MARKETS)],
+            md_entry_type="0" if place < levels // 2 else "1",
+            md_entry_px=Decimal(place + 1) / 100,
+            md_entry_size=contracts(f"level {place}", number),
         )
-        for n in range(count)
+        for place in places
     ]
-    return _from_market(MarketDataIncrementalRefresh(md_entries=entries), seq_num)
+    return _from_market(MarketDataIncrementalRefresh(md_entries=entries), number)
 
 
-def _from_market(message: Message, seq_num: int) -> bytes:
-    head = header(message.msg_type, seq_num, NOON + timedelta(milliseconds=seq_num))
+def _from_market(message: Message, number: int) -> bytes:
+    head = header(message.msg_type, 2 + number, NOON + timedelta(milliseconds=number))
     return encode(message, head)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
 from functools import partial
 
 from benchmarks import samples
 from benchmarks.cases.stream import established
-from benchmarks.measure import Contender, Result, measure
+from benchmarks.measure import Contender, Result, measure, over
 from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
     MarketDataSnapshotFullRefresh,
@@ -30,15 +29,17 @@ COUNTS = {
     BOOKS: (1, 10, 100, 1000, 3000, 10_000),
     FLIGHT: (10, 100, 1000, 3000, 10_000),
 }
+_DIFFERENT = 400
+"""Messages that are gone through in turn."""
 _PLAIN_REPORT = 25
 """Fields of the report without its groups."""
 _OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "aggressor_indicator")
 
 
-def by_size() -> list[Result]:
+def by_size(rounds: int = 7) -> list[Result]:
     """Measure everything at each of its sizes; the engine's name is the size."""
     makers: Iterable[Callable[[], Iterator[Contender]]] = (_fields, _entries, _books, _flight)
-    return measure([contender for make in makers for contender in make()], 7)
+    return measure([contender for make in makers for contender in make()], rounds)
 
 
 def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
@@ -48,31 +49,31 @@ def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
 
 def _fields() -> Iterator[Contender]:
     for count in COUNTS[FIELDS]:
-        report = samples.report()
-        report.misc_fees, report.collateral_amount_changes = [], []
-        head = samples.header("8", 2, samples.NOON)
-        report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _PLAIN_REPORT))
-        spare = iter(_OPTIONAL)
-        while encode(report, head).count(b"\x01") > count:
-            setattr(report, next(spare), None)
-        data = encode(report, head)
-        yield _decoding(FIELDS, data.count(b"\x01"), data)
+        yield _decoding(FIELDS, count, [_report_of(count, number) for number in range(_DIFFERENT)])
+
+
+def _report_of(count: int, number: int) -> bytes:
+    """Return a report of so many fields: fewer of its own, or more that are unknown."""
+    report = samples.report(number)
+    report.misc_fees, report.collateral_amount_changes = [], []
+    head = samples.header("8", 2 + number, samples.NOON)
+    report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _PLAIN_REPORT))
+    spare = iter(_OPTIONAL)
+    while encode(report, head).count(b"\x01") > count:
+        setattr(report, next(spare), None)
+    data = encode(report, head)
+    assert data.count(b"\x01") == count
+    return data
 
 
 def _entries() -> Iterator[Contender]:
     for count in COUNTS[ENTRIES]:
-        entries = [
-            MDFullEntry(md_entry_type="0", md_entry_px=Decimal(n + 1) / 10_000, md_entry_size=n + 1)
-            for n in range(count)
-        ]
-        message = MarketDataSnapshotFullRefresh(symbol=samples.SYMBOL, md_entries=entries)
-        yield _decoding(ENTRIES, count, encode(message, samples.header("W", 2, samples.NOON)))
+        numbers = range(max(2, _DIFFERENT * 10 // count))
+        yield _decoding(ENTRIES, count, [samples.snapshot_bytes(count, number) for number in numbers])
 
 
-def _decoding(case: str, count: int, data: bytes) -> Contender:
-    for _ in range(3):
-        CODEC.decode(data)
-    return Contender(case, str(count), lambda: CODEC.decode(data))
+def _decoding(case: str, count: int, wire: list[bytes]) -> Contender:
+    return Contender(case, str(count), over(CODEC.decode, wire), len(wire))
 
 
 def _books() -> Iterator[Contender]:
@@ -82,15 +83,15 @@ def _books() -> Iterator[Contender]:
         for number in range(count):
             level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
             books.apply(MarketDataSnapshotFullRefresh(symbol=f"M{number}", md_entries=[level]))
-        change = MDIncEntry(
-            md_update_action="1",
-            symbol=f"M{count // 2}",
-            md_entry_type="0",
-            md_entry_px="0.45",
-            md_entry_size=2,
-        )
-        message = MarketDataIncrementalRefresh(md_entries=[change])
-        yield Contender(BOOKS, str(count), partial(books.apply, message))
+        messages = [_update(f"M{number * 7919 % count}", number + 1) for number in range(_DIFFERENT)]
+        yield Contender(BOOKS, str(count), over(books.apply, messages), len(messages))
+
+
+def _update(symbol: str, size: int) -> Message:
+    change = MDIncEntry(
+        md_update_action="1", symbol=symbol, md_entry_type="0", md_entry_px="0.45", md_entry_size=size
+    )
+    return MarketDataIncrementalRefresh(md_entries=[change])
 
 
 def _flight() -> Iterator[Contender]:

@@ -9,7 +9,7 @@ from benchmarks import samples
 from benchmarks.canonical import require_equal
 from benchmarks.engines import ours
 from benchmarks.engines.present import engine
-from benchmarks.measure import Contender
+from benchmarks.measure import Contender, over
 from kalshi_fix_sansio.messages import CODEC
 
 LEVELS = 40
@@ -22,42 +22,36 @@ def title(kind: str, end: str) -> str:
     return f"e: {kind} {end}"
 
 
-def wire(kind: str) -> list[bytes]:
-    """Return two messages of a kind whose sizes differ, to be applied in turn."""
+def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
+    """Return messages of a kind, of several markets, to be applied in turn."""
     if kind.startswith("snapshot"):
-        return [samples.snapshot_bytes(LEVELS, 2), samples.snapshot_bytes(LEVELS, 3)]
-    count = int(kind.rpartition(" ")[2])
-    return [samples.incremental_bytes(count, 3, size=size) for size in (50, 70)]
+        return [samples.snapshot_bytes(LEVELS, number) for number in range(count)]
+    entries = int(kind.rpartition(" ")[2])
+    return [samples.incremental_bytes(entries, number, levels=LEVELS) for number in range(count)]
 
 
-def market_data() -> list[Contender]:
-    """Contenders that read market data, and that keep a book of it."""
-    snapshot = samples.snapshot_bytes(LEVELS)
+def market_data(count: int = samples.COUNT) -> list[Contender]:
+    """Contenders that read market data, and that keep books of it."""
+    first = [samples.snapshot_bytes(LEVELS, number) for number in range(len(samples.MARKETS))]
     sdk = engine("kalshi_sdk")
     found = []
     for kind in KINDS:
-        data = wire(kind)
-        books: dict[str, Any] = {ours.NAME: ours.Book(snapshot)}
+        data = wire(kind, count)
+        books: dict[str, Any] = {ours.NAME: ours.Book()}
         decoders: dict[str, Callable[[bytes], object]] = {ours.NAME: CODEC.decode}
         if sdk is not None:
-            books[sdk.NAME] = sdk.Book(snapshot)
-            decoders[sdk.NAME] = lambda whole: sdk.decode_app_message_strict(sdk.codec.decode(whole))
+            books[sdk.NAME], decoders[sdk.NAME] = sdk.Book(), sdk.decode
         for book in books.values():
-            for whole in data * 3:
+            for whole in (*first, *data):
                 book.apply(whole)
-        require_equal("a book", {name: book.levels() for name, book in books.items()})
-        for name, decode in decoders.items():
-            found.append(Contender(title(kind, MESSAGE), name, _both(decode, data), 2))
-        for name, book in books.items():
-            found.append(Contender(title(kind, BOOK), name, _both(book.apply, data), 2))
+        for symbol in samples.MARKETS:
+            require_equal(
+                f"the book of {symbol}", {name: book.levels(symbol) for name, book in books.items()}
+            )
+        found += [
+            Contender(title(kind, MESSAGE), name, over(do, data), count) for name, do in decoders.items()
+        ]
+        found += [
+            Contender(title(kind, BOOK), name, over(book.apply, data), count) for name, book in books.items()
+        ]
     return found
-
-
-def _both(act: Callable[[bytes], object], data: list[bytes]) -> Callable[[], None]:
-    first, second = data
-
-    def run() -> None:
-        act(first)
-        act(second)
-
-    return run

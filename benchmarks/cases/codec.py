@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import samples
 from benchmarks.canonical import canonical, fields, require_equal
 from benchmarks.engines import ours
 from benchmarks.engines.present import engine
-from benchmarks.measure import Contender
+from benchmarks.measure import Contender, over
 from kalshi_fix_sansio import EncodeError, decode_strict
 from kalshi_fix_sansio.messages import CODEC
 
 READ, WRITE, MAKE = "a: report to 20 values", "b: order to bytes", "b: values to order to bytes"
-READ_DICTIONARY = "quickfix, dictionary"
+READ_DICTIONARY, WRITE_READY = "quickfix, dictionary", "quickfix, message ready"
+Act = tuple[Callable[[Any], Any], Sequence[Any]]
+"""What is done, and with which items in turn."""
 
 
-def reading() -> list[Contender]:
-    """Contenders that parse a report and read 20 values of it. They have seen it before, not its bytes only:
-    all shapes are warm."""
-    data = samples.report_bytes()
-    for _ in range(4):
-        ours.read_report(data)
-    readers: dict[str, Any] = {ours.NAME: lambda: ours.read_report(data)}
+def reading(count: int = samples.COUNT) -> list[Contender]:
+    """Contenders that parse reports and read 20 values of each."""
+    wire = [samples.report_bytes(number) for number in range(count)]
+    readers: dict[str, Act] = {ours.NAME: (ours.read_report, wire)}
     if (quickfix := engine("quickfix_engine")) is not None:
-        readers[quickfix.NAME] = lambda: quickfix.read_flat(data)
-        readers[READ_DICTIONARY] = lambda: quickfix.read_with_dictionary(data)
+        readers[quickfix.NAME] = quickfix.read_flat, wire
+        readers[READ_DICTIONARY] = quickfix.read_with_dictionary, wire
     for name in ("kalshi_sdk", "fixcore_engine", "simplefix_engine"):
         if (found := engine(name)) is not None:
-            readers[found.NAME] = partial(found.read_report, data)
+            readers[found.NAME] = found.read_report, wire
     if (msgspec := engine("msgspec_engine")) is not None:
-        readers[msgspec.NAME] = msgspec.report_reader()
-    require_equal("a report", {name: canonical(read()) for name, read in readers.items()})
-    return [Contender(READ, name, read) for name, read in readers.items()]
+        readers[msgspec.NAME] = msgspec.read_report, [msgspec.report_json(number) for number in range(count)]
+    require_equal(
+        "reports",
+        {name: [canonical(read(item)) for item in items] for name, (read, items) in readers.items()},
+    )
+    return [Contender(READ, name, over(*act), count) for name, act in readers.items()]
 
 
-def writing() -> list[Contender]:
-    """Contenders that write an order; the typed ones hold it ready, and those that make it from values."""
-    writers = {(WRITE, ours.NAME): ours.order_writer(), (MAKE, ours.NAME): ours.order_maker()}
+def writing(count: int = samples.COUNT) -> list[Contender]:
+    """Contenders that write orders: those with types hold them ready, or make them from values as well.
+
+    Who has no types makes a message field by field; QuickFIX's can be held ready too.
+    """
+    values = [samples.order_values(number) for number in range(count)]
+    texts = [samples.order_fields(each) for each in values]
+    writers: dict[tuple[str, str], Act] = {
+        (WRITE, ours.NAME): (ours.order_writer(), [samples.order(number) for number in range(count)]),
+        (MAKE, ours.NAME): (ours.order_maker(), values),
+    }
+    if (sdk := engine("kalshi_sdk")) is not None:
+        writers[WRITE, sdk.NAME] = sdk.order_writer(), [sdk.order(each) for each in values]
+        writers[MAKE, sdk.NAME] = sdk.order_maker(), values
     for name in ("quickfix_engine", "fixcore_engine", "simplefix_engine"):
         if (found := engine(name)) is not None:
-            writers[WRITE, found.NAME] = found.order_writer()
-            writers[MAKE, found.NAME] = found.order_writer()
-    if (sdk := engine("kalshi_sdk")) is not None:
-        writers[WRITE, sdk.NAME] = sdk.order_writer()
-        writers[MAKE, sdk.NAME] = sdk.order_writer(anew=True)
-    require_equal("an order", {f"{name}, {case}": fields(run()) for (case, name), run in writers.items()})
-    for run in writers.values():
-        decode_strict(run())
+            writers[WRITE, found.NAME] = found.order_writer(), texts
+            writers[MAKE, found.NAME] = found.order_writer(), texts
+    if (quickfix := engine("quickfix_engine")) is not None:
+        writers[WRITE, WRITE_READY] = quickfix.ready_writer(), [quickfix.ready(each) for each in texts]
+    written = {key: [act(item) for item in items] for key, (act, items) in writers.items()}
+    require_equal(
+        "orders", {f"{name}, {case}": [*map(fields, all_)] for (case, name), all_ in written.items()}
+    )
+    for data in written[WRITE, ours.NAME]:
+        decode_strict(data)
     _require_checks()
-    return [Contender(case, name, run) for (case, name), run in writers.items()]
+    return [Contender(case, name, over(*act), count) for (case, name), act in writers.items()]
 
 
 def _require_checks() -> None:

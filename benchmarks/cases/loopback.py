@@ -7,82 +7,86 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from benchmarks.engines.present import missing
-from benchmarks.measure import Result, result
+from benchmarks.measure import ROOT, Result, result
 
-ROOT = Path(__file__).resolve().parents[2]
 MEDIAN, RATE = "f: order to report", "f: an order of 100 on their way"
 TLS = ", TLS"
 ADAPTERS = ("blocking", "asyncio", "trio")
-BARE = "bare session"
-ROUNDS = 5
+UVLOOP = "asyncio on uvloop"
+BARE, FLOORS = "bare session", ("bare session, asyncio", "bare session, trio")
+SDK, QUICKFIX = "kalshi-sdk", "quickfix"
+ROUNDS = 9
 _WAIT = 60
 
 
-def ours(adapter: str) -> str:
+def ours(client: str) -> str:
     """Name one of our clients."""
-    return f"kalshi-fix-sansio, {adapter}"
+    return f"kalshi-fix-sansio, {client}"
 
 
 def round_trips(rounds: int = ROUNDS) -> list[Result]:
-    """Measure every client in turn, several times; the best and the median of its medians count."""
+    """Measure every client once in each round; each has a fresh process and a fresh acceptor."""
     absent = missing()
     if "quickfix" in absent:
         return []
-    engines = [*ADAPTERS, BARE, "quickfix", *([] if "kalshi.fix" in absent else ["kalshi-sdk"])]
-    runs = [(name, tls) for tls in (False, True) for name in engines if not (tls and name == "quickfix")]
+    peers = [QUICKFIX, *([] if "kalshi.fix" in absent else [SDK])]
+    own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP]), BARE]
+    runs = [(name, False) for name in (*own, *FLOORS, *peers)]
+    runs += [(name, True) for name in (*own, *peers) if name != QUICKFIX]
     found: dict[tuple[str, bool], list[tuple[float, float, float]]] = {run: [] for run in runs}
-    with tempfile.TemporaryDirectory() as folder:
-        key, certificate = _identity(Path(folder))
-        for _ in range(rounds):
-            for name, tls in runs:
-                found[name, tls].append(_run(name, key, certificate if tls else None))
+    with identity() as (key, certificate):
+        for number in range(rounds):
+            # Whoever comes first in one round comes later in the next.
+            for name, tls in runs[number % len(runs) :] + runs[: number % len(runs)]:
+                found[name, tls].append(_figures(run_client(name, key, certificate if tls else None)))
     results = []
-    for (name, tls), samples in found.items():
-        shown = ours(name) if name in (*ADAPTERS, BARE) else name
+    for (name, tls), figures in found.items():
+        shown = name if name in peers else ours(name)
         suffix = TLS if tls else ""
-        medians, late, rates = zip(*samples, strict=True)
+        medians, late, rates = zip(*figures, strict=True)
         results += [
-            result(f"{MEDIAN}{suffix}", shown, medians),
+            attrs.evolve(result(f"{MEDIAN}{suffix}", shown, medians), rounds=medians),
             result(f"{MEDIAN}{suffix}, 99 %", shown, late),
             result(f"{RATE}{suffix}", shown, rates),
         ]
     return results
 
 
-def _run(name: str, key: Path, certificate: Path | None) -> tuple[float, float, float]:
+def _figures(measured: dict[str, Any]) -> tuple[float, float, float]:
     """Return median and 99th percentile in microseconds, and microseconds an order pipelined."""
-    port = _free_port()
-    with _serving("benchmarks.acceptor", str(port)):
-        if certificate is None:
-            return _client(name, port, key)
-        front = _free_port()
-        with _serving("benchmarks.tls_front", str(front), str(port), str(certificate), str(key)):
-            return _client(name, front, key, certificate)
-
-
-def _client(name: str, port: int, key: Path, certificate: Path | None = None) -> tuple[float, float, float]:
-    command = [sys.executable, "-m", "benchmarks.clients", name, str(port), str(key)]
-    command += [] if certificate is None else [str(certificate)]
-    out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, timeout=_WAIT)
-    measured = json.loads(out.stdout)
     seconds = sorted(measured["seconds"])
-    return (
-        statistics.median(seconds) * 1e6,
-        seconds[len(seconds) * 99 // 100] * 1e6,
-        measured["each"] * 1e6,
-    )
+    late = seconds[len(seconds) * 99 // 100]
+    return statistics.median(seconds) * 1e6, late * 1e6, measured["each"] * 1e6
+
+
+def run_client(name: str, key: Path, certificate: Path | None, *options: str) -> dict[str, Any]:
+    """Return what one client measures, over TLS if there is a certificate."""
+    port = _free_port()
+    with _serving("benchmarks.acceptor", str(port)), ExitStack() as stack:
+        if certificate is not None:
+            behind, port = port, _free_port()
+            front = ("benchmarks.tls_front", str(port), str(behind), str(certificate), str(key))
+            stack.enter_context(_serving(*front))
+            options = (*options, "--authority", str(certificate))
+        command = [sys.executable, "-m", "benchmarks.clients", name, str(port), str(key), *options]
+        out = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, timeout=_WAIT).stdout
+    found: dict[str, Any] = json.loads(out)
+    return found
 
 
 @contextmanager
@@ -110,8 +114,14 @@ def _free_port() -> int:
         return port
 
 
+@contextmanager
+def identity() -> Iterator[tuple[Path, Path]]:
+    """Give a throwaway key and a certificate for it, which is its own authority, as files."""
+    with TemporaryDirectory() as folder:
+        yield _identity(Path(folder))
+
+
 def _identity(folder: Path) -> tuple[Path, Path]:
-    """Write a throwaway key and a certificate for it, which is its own authority."""
     private = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
-from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
-from benchmarks import samples
-from benchmarks.cases.stream import CHUNK, established
 from benchmarks.engines.present import missing
-from benchmarks.measure import Result, result
-from kalshi_fix_sansio import encode
-from kalshi_fix_sansio.clock import Instant
+from benchmarks.measure import ROOT, Result, result
 
-ROOT = Path(__file__).resolve().parents[2]
 IMPORT, MEMORY = "g: import", "g: memory after import"
 MILLION, MILLION_TIME = "h: resident memory, a million messages", "h: a message of a million"
-MILLION_START, MILLION_END = "after the first twentieth", "at the end"
+MILLION_START, MILLION_WARM, MILLION_END = "before the first", "after the first twentieth", "at the end"
 GENERATE = "j: codegen --check"
+OURS = ("kalshi-fix-sansio", "kalshi-fix-sansio, asyncio client")
 MODULES = {
     "kalshi-fix-sansio": "kalshi_fix_sansio",
     "kalshi-fix-sansio, asyncio client": "kalshi_fix_adapters.asyncio",
@@ -37,11 +33,6 @@ before, begin = resident(), time.perf_counter()
 import {module}
 print(time.perf_counter() - begin, resident() - before)
 """
-
-
-def resident() -> float:
-    """Return the resident memory of this process in MiB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 
 def importing(rounds: int) -> list[Result]:
@@ -70,32 +61,22 @@ def importing(rounds: int) -> list[Result]:
 
 
 def million(count: int = 1_000_000) -> list[Result]:
-    """Send this many messages through one session, and look at the memory at both ends."""
-    session = established()
-    name = "kalshi-fix-sansio"
-    pending, spent = bytearray(), 0.0
-    sizes: list[float] = []
-    message = samples.report()
-    for number in range(count):
-        moment = samples.NOON + timedelta(microseconds=number)
-        pending += encode(message, samples.header("8", 2 + number, moment))
-        if len(pending) < CHUNK:
-            continue
-        chunk, now = bytes(pending), Instant(number / 1e6, moment)
-        pending.clear()
-        begin = time.perf_counter()
-        session.receive_data(chunk, now)
-        session.events()
-        spent += time.perf_counter() - begin
-        if number >= count // 20 and (not sizes or number >= count * len(sizes) // 20):
-            sizes.append(resident())
-    assert session.next_incoming > count - 20, "messages were lost"
+    """Send this many messages through one session in a fresh process, and look at its memory."""
+    found = run_million(count)
     return [
-        result(MILLION, MILLION_START, sizes[:1], "MiB"),
-        result(MILLION, MILLION_END, sizes[-1:], "MiB"),
-        result(MILLION, "most in between", [max(sizes)], "MiB"),
-        result(MILLION_TIME, name, [spent / count * 1e6]),
+        result(MILLION, MILLION_START, [found["start"]], "MiB"),
+        result(MILLION, MILLION_WARM, [found["warm"]], "MiB"),
+        result(MILLION, MILLION_END, [found["end"]], "MiB"),
+        result(MILLION, "most in between", [found["most"]], "MiB"),
+        result(MILLION_TIME, "kalshi-fix-sansio", [found["us"]]),
     ]
+
+
+def run_million(count: int, *options: str) -> Any:
+    """Return what `python -m benchmarks.million` finds."""
+    tracing = ("-X", "tracemalloc") if "--memory" in options else ()
+    command = [sys.executable, *tracing, "-m", "benchmarks.million", str(count), *options]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
 
 def generating(rounds: int) -> list[Result]:

@@ -18,7 +18,12 @@ from kalshi_fix_sansio.session import MessageStore
 
 STORE = "i: an order sent, its number durable"
 BATCH = 100
-SYNCS: tuple[Literal["full", "normal"], ...] = ("full", "normal")
+Sync = Literal["full", "normal"]
+SYNCS: tuple[Sync, ...] = ("full", "normal")
+NOW = Instant(1.0, samples.NOON + timedelta(seconds=1))
+OWNER = StoreOwner(
+    environment="demo", product="prediction", sender_comp_id=samples.KEY_ID, target_comp_id="KalshiRT"
+)
 
 
 def storing(rounds: int, folder: Path | None = None) -> list[Result]:
@@ -27,27 +32,20 @@ def storing(rounds: int, folder: Path | None = None) -> list[Result]:
         where = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         contenders = [Contender(STORE, "memory", _sender(None), BATCH, max_calls=4)]
         for sync in SYNCS:
-            owner = StoreOwner(
-                environment="demo",
-                product="prediction",
-                sender_comp_id=samples.KEY_ID,
-                target_comp_id="KalshiRT",
-            )
-            store = stack.enter_context(SqliteStore(where / f"{sync}.sqlite3", owner=owner, sync=sync))
+            store = stack.enter_context(SqliteStore(where / f"{sync}.sqlite3", owner=OWNER, sync=sync))
             contenders.append(Contender(STORE, f"sqlite, sync={sync}", _sender(store), BATCH, max_calls=4))
         return measure(contenders, rounds)
 
 
 def _sender(store: MessageStore | None) -> Callable[[], None]:
     session = established(name="KalshiRT", store=store)
-    now = Instant(1.0, samples.NOON + timedelta(seconds=1))
-    ids = iter(range(2**60))
+    numbers = iter(range(2**60))
+    orders = [samples.order(number) for number in range(BATCH)]
 
     def send() -> None:
-        for _ in range(BATCH):
-            order = samples.order()
-            order.cl_ord_id = f"order-{next(ids)}"
-            session.send(order, now)
+        for order in orders:
+            order.cl_ord_id = f"order-{next(numbers)}"
+            session.send(order, NOW)
             assert session.data_to_send()
 
     return send

@@ -20,12 +20,12 @@ def read_report(data: bytes) -> tuple[Any, ...]:
     return tuple([get(tag) for tag in _TAGS])
 
 
-def order_writer() -> Callable[[], bytes]:
-    """Return a function that makes the order field by field and writes it."""
+def order_writer() -> Callable[[samples.Fields], bytes]:
+    """Return a function that makes an order field by field and writes it."""
     times = [sending_time(moment) for moment in samples.moments()]
     numbers = iter(range(1000, 2**60))
 
-    def write() -> bytes:
+    def write(fields: samples.Fields) -> bytes:
         number = next(numbers)
         message = Message()
         put = message.header.set
@@ -35,7 +35,7 @@ def order_writer() -> Callable[[], bytes]:
         put(49, samples.KEY_ID)
         put(52, times[number % 1000])
         put(56, samples.VENUE)
-        for tag, value in samples.ORDER_FIELDS:
+        for tag, value in fields:
             message.set_field(tag, value)
         data: bytes = message.encode()
         return data

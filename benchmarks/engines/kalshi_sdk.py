@@ -44,31 +44,29 @@ def read_report(data: bytes) -> tuple[Any, ...]:
     )
 
 
-def order() -> Any:
-    """Return the order."""
+def order(values: dict[str, Any]) -> Any:
+    """Make an order."""
     return order_entry.NewOrderSingle(
-        cl_ord_id=samples.ORDER_VALUES["cl_ord_id"],
-        symbol=samples.SYMBOL,
-        side=Side("1"),
-        ord_type=OrdType("2"),
-        order_qty="10",
-        price="0.7525",
-        time_in_force=TimeInForce("1"),
-        self_trade_prevention_type=SelfTradePreventionType(2),
-        cancel_order_on_pause=True,
-        secondary_cl_ord_id="group-1",
+        cl_ord_id=values["cl_ord_id"],
+        symbol=values["symbol"],
+        side=Side(values["side"]),
+        ord_type=OrdType(values["ord_type"]),
+        order_qty=values["order_qty"],
+        price=values["price"],
+        time_in_force=TimeInForce(values["time_in_force"]),
+        self_trade_prevention_type=SelfTradePreventionType(values["self_trade_prevention_type"]),
+        cancel_order_on_pause=values["cancel_order_on_pause"],
+        secondary_cl_ord_id=values["secondary_cl_ord_id"],
     )
 
 
-def order_writer(*, anew: bool = False) -> Callable[[], bytes]:
-    """Return a function that encodes the order as its session does; with `anew` made each time."""
-    made = order()
+def order_writer() -> Callable[[Any], bytes]:
+    """Return a function that encodes an order as its session does."""
     times = [sending_time(moment) for moment in samples.moments()]
     numbers = iter(range(1000, 2**60))
 
-    def write() -> bytes:
+    def write(message: Any) -> bytes:
         number = next(numbers)
-        message = order() if anew else made
         header = [
             (35, "D"),
             (49, samples.KEY_ID),
@@ -82,6 +80,12 @@ def order_writer(*, anew: bool = False) -> Callable[[], bytes]:
     return write
 
 
+def order_maker() -> Callable[[dict[str, Any]], bytes]:
+    """Return a function that makes an order from plain values and encodes it."""
+    write = order_writer()
+    return lambda values: write(order(values))
+
+
 def read_stream(chunks: Iterable[bytes]) -> list[Any]:
     """Cut chunks into messages and decode them to typed models."""
     parser, messages = codec.FixParser(), []
@@ -91,18 +95,22 @@ def read_stream(chunks: Iterable[bytes]) -> list[Any]:
     return messages
 
 
-class Book:
-    """An order book fed with bytes."""
+def decode(data: bytes) -> Any:
+    """Decode a message to its typed model."""
+    return decode_app_message_strict(codec.decode(data))
 
-    def __init__(self, snapshot: bytes) -> None:
-        self._book = FixOrderBook()
-        self.apply(snapshot)
+
+class Book:
+    """Order books fed with bytes."""
+
+    def __init__(self) -> None:
+        self._books = FixOrderBook()
 
     def apply(self, data: bytes) -> None:
         """Decode a message and apply it."""
-        self._book.apply(decode_app_message_strict(codec.decode(data)))
+        self._books.apply(decode(data))
 
-    def levels(self) -> dict[str, str]:
-        """Return the bids, price to size."""
-        book = self._book.get(samples.SYMBOL)
-        return {str(level.price): str(level.size) for level in book.bids}
+    def levels(self, symbol: str) -> list[tuple[str, str]]:
+        """Return the bids, then the offers: price and size."""
+        book = self._books.get(symbol)
+        return [(str(level.price), str(level.size)) for side in (book.bids, book.offers) for level in side]

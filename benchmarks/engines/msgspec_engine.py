@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -61,17 +60,17 @@ class Report(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(Report)
 
 
-def report_json() -> bytes:
-    """Return the report as JSON with the same values, decimals as text to be exact."""
-    m = samples.report()
+def report_json(number: int = 0) -> bytes:
+    """Return a report as JSON with the same values, decimals as text to be exact."""
+    m = samples.report(number)
     fee, change = m.misc_fees[0], m.collateral_amount_changes[0]
     assert m.transact_time is not None
     data: bytes = msgspec.json.encode(
         {
-            "seq_num": 99,
+            "seq_num": 99 + number,
             "sender": samples.VENUE,
             "target": samples.KEY_ID,
-            "sending_time": samples.NOON,
+            "sending_time": samples.NOON + timedelta(milliseconds=number),
             "order_id": m.order_id,
             "cl_ord_id": m.cl_ord_id,
             "exec_id": m.exec_id,
@@ -103,33 +102,28 @@ def report_json() -> bytes:
     return data
 
 
-def report_reader() -> Callable[[], tuple[Any, ...]]:
-    """Return a function that decodes the JSON and reads 20 values."""
-    data, decode = report_json(), _DECODER.decode
-
-    def read() -> tuple[Any, ...]:
-        m = decode(data)
-        return (
-            m.order_id,
-            m.cl_ord_id,
-            m.exec_id,
-            m.exec_type,
-            m.ord_status,
-            m.side,
-            m.symbol,
-            m.order_qty,
-            m.leaves_qty,
-            m.cum_qty,
-            m.avg_px,
-            m.price,
-            m.last_px,
-            m.last_qty,
-            m.transact_time,
-            m.trd_match_id,
-            m.aggressor,
-            m.fees[0].amount,
-            m.fees[0].currency,
-            m.changes[0].change,
-        )
-
-    return read
+def read_report(data: bytes) -> tuple[Any, ...]:
+    """Decode a report and read 20 values."""
+    m = _DECODER.decode(data)
+    return (
+        m.order_id,
+        m.cl_ord_id,
+        m.exec_id,
+        m.exec_type,
+        m.ord_status,
+        m.side,
+        m.symbol,
+        m.order_qty,
+        m.leaves_qty,
+        m.cum_qty,
+        m.avg_px,
+        m.price,
+        m.last_px,
+        m.last_qty,
+        m.transact_time,
+        m.trd_match_id,
+        m.aggressor,
+        m.fees[0].amount,
+        m.fees[0].currency,
+        m.changes[0].change,
+    )

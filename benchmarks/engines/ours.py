@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks import samples
-from kalshi_fix_sansio import encode
+from kalshi_fix_sansio import NewOrderSingle, encode
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import OrderBooks
@@ -42,21 +42,21 @@ def read_report(data: bytes) -> tuple[Any, ...]:
     )
 
 
-def order_writer() -> Callable[[], bytes]:
-    """Return a function that encodes the order, each time under another number and time."""
-    order, headers = samples.order(), samples.order_headers()
-    return lambda: encode(order, next(headers))
+def order_writer() -> Callable[[NewOrderSingle], bytes]:
+    """Return a function that encodes an order, each time under another number and time."""
+    headers = samples.order_headers()
+    return lambda order: encode(order, next(headers))
 
 
-def order_maker() -> Callable[[], bytes]:
-    """Return a function that makes the order and its header from plain values, and encodes them."""
+def order_maker() -> Callable[[dict[str, Any]], bytes]:
+    """Return a function that makes an order and its header from plain values, and encodes them."""
     moments = samples.moments()
     numbers = iter(range(1000, 2**60))
 
-    def make() -> bytes:
+    def make(values: dict[str, Any]) -> bytes:
         number = next(numbers)
         header = samples.header("D", number, moments[number % 1000], to_venue=True)
-        return encode(samples.order(), header)
+        return encode(NewOrderSingle(**values), header)
 
     return make
 
@@ -74,21 +74,19 @@ def read_stream(chunks: Iterable[bytes]) -> list[Any]:
 
 
 class Book:
-    """An order book fed with bytes."""
+    """Order books fed with bytes."""
 
-    def __init__(self, snapshot: bytes) -> None:
+    def __init__(self) -> None:
         self._books = OrderBooks()
-        self.apply(snapshot)
 
     def apply(self, data: bytes) -> None:
         """Decode a message and apply it."""
-        message = CODEC.decode(data)
-        self._books.apply(message)
+        self._books.apply(CODEC.decode(data))
 
-    def levels(self) -> dict[str, str]:
-        """Return the bids, price to size."""
-        book = self._books[samples.SYMBOL]
-        return {str(level.price): str(level.size) for level in book.bids}
+    def levels(self, symbol: str) -> list[tuple[str, str]]:
+        """Return the bids, then the offers: price and size."""
+        book = self._books[symbol]
+        return [(str(level.price), str(level.size)) for side in (book.bids, book.offers) for level in side]
 
 
 def sending_time(moment: datetime) -> str:

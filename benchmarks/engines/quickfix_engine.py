@@ -41,12 +41,12 @@ def read_with_dictionary(data: bytes) -> tuple[Any, ...]:
     return (*[get(tag) for tag in _TAGS], fee.getField(137), fee.getField(138), change.getField(1704))
 
 
-def order_writer() -> Callable[[], bytes]:
-    """Return a function that makes the order field by field, as there is no other way, and writes it."""
+def order_writer() -> Callable[[samples.Fields], bytes]:
+    """Return a function that makes an order field by field, as there is no other way, and writes it."""
     times = [sending_time(moment) for moment in samples.moments()]
     numbers = iter(range(1000, 2**60))
 
-    def write() -> bytes:
+    def write(fields: samples.Fields) -> bytes:
         number = next(numbers)
         message = quickfix.Message()
         header = message.getHeader()
@@ -56,8 +56,34 @@ def order_writer() -> Callable[[], bytes]:
         header.setField(49, samples.KEY_ID)
         header.setField(52, times[number % 1000])
         header.setField(56, samples.VENUE)
-        for tag, value in samples.ORDER_FIELDS:
+        for tag, value in fields:
             message.setField(tag, value)
+        text: str = message.toString()
+        return text.encode("latin-1")
+
+    return write
+
+
+def ready(fields: samples.Fields) -> Any:
+    """Make an order of which only number and time are missing."""
+    message = quickfix.Message()
+    for tag, value in ((8, "FIXT.1.1"), (35, "D"), (49, samples.KEY_ID), (56, samples.VENUE)):
+        message.getHeader().setField(tag, value)
+    for tag, value in fields:
+        message.setField(tag, value)
+    return message
+
+
+def ready_writer() -> Callable[[Any], bytes]:
+    """Return a function that numbers and writes an order that was made before."""
+    times = [sending_time(moment) for moment in samples.moments()]
+    numbers = iter(range(1000, 2**60))
+
+    def write(message: Any) -> bytes:
+        number = next(numbers)
+        header = message.getHeader()
+        header.setField(34, str(number))
+        header.setField(52, times[number % 1000])
         text: str = message.toString()
         return text.encode("latin-1")
 

@@ -22,12 +22,12 @@ def read_report(data: bytes) -> tuple[Any, ...]:
     return tuple([get(tag).decode() for tag in _TAGS])
 
 
-def order_writer() -> Callable[[], bytes]:
-    """Return a function that makes the order field by field and writes it."""
+def order_writer() -> Callable[[samples.Fields], bytes]:
+    """Return a function that makes an order field by field and writes it."""
     times = [sending_time(moment) for moment in samples.moments()]
     numbers = iter(range(1000, 2**60))
 
-    def write() -> bytes:
+    def write(fields: samples.Fields) -> bytes:
         number = next(numbers)
         message = simplefix.FixMessage()
         add = message.append_pair
@@ -37,7 +37,7 @@ def order_writer() -> Callable[[], bytes]:
         add(49, samples.KEY_ID)
         add(52, times[number % 1000])
         add(56, samples.VENUE)
-        for tag, value in samples.ORDER_FIELDS:
+        for tag, value in fields:
             add(tag, value)
         data: bytes = message.encode()
         return data

@@ -1,0 +1,34 @@
+"""Runs one client."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+import benchmarks.clients
+from benchmarks.clients import trace
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.clients", description=benchmarks.clients.__doc__
+    )
+    parser.add_argument("engine")
+    parser.add_argument("port", type=int)
+    parser.add_argument("key")
+    parser.add_argument("--authority")
+    parser.add_argument("--stages", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.stages:
+        trace.install()  # before anything else is imported, which may keep what is replaced
+    from benchmarks.clients import bare, ours, peers
+
+    engines = {**ours.ENGINES, **bare.ENGINES, **peers.ENGINES}
+    run = engines[arguments.engine]
+    json.dump(run(arguments.port, arguments.key, arguments.authority), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
