@@ -1,5 +1,7 @@
-"""The benchmarks' pieces, without measuring anything and without the other engines; and that the docs show the
-committed results."""
+"""The benchmarks' pieces, without measuring anything and without the other engines.
+
+Also that the documentation shows the committed results.
+"""
 
 from __future__ import annotations
 
