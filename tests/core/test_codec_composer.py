@@ -18,10 +18,11 @@ from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio._generated import OrdType, SelfTradePreventionType, Side
 from kalshi_fix_sansio.base import UnknownMessage
 from kalshi_fix_sansio.codec import Codec, forms
-from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS, PLAIN_INT_END, heads
+from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS, PLAIN_INT_END, composer, form_of, heads
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame
-from kalshi_fix_sansio.layout import GroupMember, MessageLayout
-from tests.core.tiny_dialect import DIALECT, Book, Entry, Logon, Order, Party, Request, header
+from kalshi_fix_sansio.layout import FieldMember, GroupMember, Kind, MessageLayout
+from kalshi_fix_sansio.scalars import format_utctimestamp
+from tests.core.tiny_dialect import BOOK, DIALECT, Book, Entry, Logon, Order, Party, Request, header
 from tests.samples import full, minimal
 from tests.strategies import headers, messages
 
@@ -252,6 +253,63 @@ def test_the_names_of_another_route_are_written() -> None:
         if name == "ключ":
             head.sender_comp_id = name
         assert outcome(codec, message, head) == outcome(codec, message, head, careful=True)
+
+
+def test_moments_are_written_whatever_was_written_before() -> None:
+    codec, head, message = trained_on(order()), header("D"), order()
+    begin = NOON.replace(microsecond=0)
+    steps = (0, 1, 999, 1000, 123_456, 999_999, 1_000_000, -1, 60_000_000, 86_400_000_000, -86_400_000_000)
+    moments = [begin + timedelta(microseconds=step) for step in steps]
+    # Every moment after every other one.
+    for before in moments:
+        for moment in moments:
+            for head.sending_time in (before, moment):
+                found = fast(codec, message, head)
+                assert found == codec._encode_carefully(message, head)
+                assert found is not None
+
+
+def test_moments_of_entries_and_of_messages_do_not_get_mixed_up() -> None:
+    message, head = full(KALSHI.messages["D"].body), full(KALSHI.header)
+    plain(message), plain(head)
+    codec = trained(message, head)
+    for day in (1, 2):
+        for number, attribute in enumerate(("sending_time", "orig_sending_time")):
+            setattr(head, attribute, NOON + timedelta(days=day, hours=number))
+        message.expire_time = NOON - timedelta(days=day)
+        assert fast(codec, message, head) == codec._encode_carefully(message, head)
+
+
+def test_moments_of_entries_are_written_whatever_was_written_before() -> None:
+    symbol, entries = BOOK.body.members[:2]
+    assert isinstance(entries, GroupMember)
+    moment = FieldMember(attrs.evolve(DIALECT.fields[273], kind=Kind.UTCTIMESTAMP))
+    entry = attrs.evolve(entries.entry, members=(*entries.entry.members[:-1], moment))
+    body = attrs.evolve(BOOK.body, members=(symbol, attrs.evolve(entries, entry=entry)))
+    layout, head = attrs.evolve(BOOK, body=body), header("W")
+    book = Book(symbol="K", md_entries=[Entry(md_entry_type="1", md_entry_px=1) for _ in range(3)])
+    compose = composer(layout, DIALECT, form_of(layout, DIALECT, book, head))
+    for seconds in ((0, 1, 0), (0, 0, 86400), (None, 5, -5)):
+        moments = [None if each is None else NOON + timedelta(seconds=each) for each in seconds]
+        for made, value in zip(book.md_entries, moments, strict=True):
+            made.md_entry_time = value  # type: ignore[assignment]
+        found = compose(book, head)
+        assert found is not None
+        written = [field[4:].decode() for field in found.split(b"\x01") if field.startswith(b"273=")]
+        assert written == [format_utctimestamp(value) for value in moments if value is not None]
+        assert is_frame(found)
+
+
+def test_a_form_that_raises_does_not_hide_another_one() -> None:
+    codec = Codec(DIALECT)
+    first, second = kinds_of_order(2)
+    for message in (first, first, second, second):
+        codec.encode(message, header("D"))
+    for message in (first, second):
+        for value in HOSTILE:
+            message.order_qty = value  # type: ignore[assignment]
+            expected = outcome(codec, message, header("D"), careful=True)
+            assert outcome(codec, message, header("D")) == expected
 
 
 def test_a_request_without_header_and_one_of_unknown_type_go_the_careful_way() -> None:
