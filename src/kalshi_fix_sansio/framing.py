@@ -15,6 +15,7 @@ from zlib import adler32
 import attrs
 
 from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.quick import quick
 
 SOH: Final = b"\x01"
 """The byte that ends every field."""
@@ -48,6 +49,9 @@ class Frame:
     def begin_string(self) -> str:
         """The value of BeginString (8), such as FIXT.1.1."""
         return self.data[2 : self.data.index(SOH)].decode("latin-1")
+
+
+_frame = quick(Frame)
 
 
 @attrs.frozen
@@ -184,6 +188,15 @@ class _Sums:
         )
 
 
+_SUMS_BY_END: Final = {
+    b"\x01" + field: value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+}
+"""The sum of all bytes of a message modulo 256, CheckSum included, by its end from the SOH in front on."""
+_END_SIZE: Final = 1 + CHECK_SUM_SIZE
+MAX_HEADS: Final = 1024
+"""Beginnings of messages that are remembered; then all of them are forgotten."""
+
+
 class Framer:
     """Cuts a stream into messages. Feed it bytes in any portions; take what is whole with `next`.
 
@@ -198,12 +211,14 @@ class Framer:
     __slots__ = (
         "_at",
         "_buffer",
+        "_head_size",
         "_looked_to",
         "_lost",
         "_max_body_length",
         "_next",
         "_reason",
         "_sample",
+        "_sizes",
         "_skip_by_check_sum",
         "_skipped",
         "_start",
@@ -231,6 +246,9 @@ class Framer:
         self._start = b"8=%b\x019=" % begin_string.encode("latin-1")
         self._max_body_length = max_body_length
         self._skip_by_check_sum = skip_by_check_sum
+        self._head_size = len(self._start) + len(f"{max_body_length}\x0135=")
+        self._sizes: dict[bytes, int] = {}
+        """Size of messages by what they begin with, which is enough for BodyLength and MsgType."""
         self._buffer = bytearray()
         self._at = 0
         """Where the message that is looked for begins, or may begin."""
@@ -277,7 +295,29 @@ class Framer:
 
     def next(self) -> Frame | Garbled | None:
         """Return the next message, or what was skipped; None until more is fed."""
-        frame = self._next or self._search()
+        buffer, at = self._buffer, self._at
+        if self._next is not None or self._skipped or self._lost or at < self._sums.end:
+            return self._told(self._next or self._search())
+        if len(buffer) < self._wanted:
+            return None
+        # A message that begins like one before it is as long, and so its end and sum tell all.
+        size = self._sizes.get(bytes(buffer[at : at + self._head_size]))
+        if size is None:
+            return self._told(self._search())
+        end = at + size
+        if end > len(buffer):
+            self._wanted = end
+            return None
+        data = bytes(buffer[at:end])
+        if _SUMS_BY_END.get(data[-_END_SIZE:]) != byte_sum(data) & 0xFF:
+            self._sums.restart(at, end)
+            return self._told(self._search())
+        self._at = end
+        self._wanted = end + 1
+        return _frame(data)
+
+    def _told(self, frame: Frame | None) -> Frame | Garbled | None:
+        """Return what was skipped in front of a message, or the message."""
         if self._skipped and (frame is not None or self._tell):
             self._next = frame
             return self._take_garbage()
@@ -327,7 +367,12 @@ class Framer:
             self._at = end
             self._wanted = end + 1
             self._lost = False
-            return Frame(bytes(buffer[at:end]))
+            data = bytes(buffer[at:end])
+            if data.startswith(self._start):
+                if len(self._sizes) >= MAX_HEADS:
+                    self._sizes.clear()
+                self._sizes[data[: self._head_size]] = end - at
+            return _frame(data)
         return None
 
     def _may_become_head(self, at: int) -> bool:

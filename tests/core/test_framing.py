@@ -258,6 +258,64 @@ def test_every_byte_is_told(stream: bytes) -> None:
     assert all(is_frame(piece.data) for piece in found if isinstance(piece, Frame))
 
 
+class Forgetful(dict[bytes, int]):
+    """Remembers nothing."""
+
+    def __setitem__(self, key: bytes, value: int) -> None:
+        pass
+
+
+LIKE_ONES = [*PIECES, encode_frame("FIXT.1.1", b"35=0\x0134=3\x01"), HEARTBEAT[:20], ORDER[:30], ORDER[20:]]
+
+
+@settings(max_examples=800)
+@given(
+    st.lists(st.sampled_from(LIKE_ONES) | st.binary(max_size=3), max_size=30).map(b"".join),
+    st.integers(1, 60),
+    st.booleans(),
+)
+def test_what_was_remembered_of_messages_changes_nothing(
+    stream: bytes, portion: int, skip_by_check_sum: bool
+) -> None:
+    forgetful, primed = (Framer(skip_by_check_sum=skip_by_check_sum) for _ in range(2))
+    forgetful._sizes = Forgetful()
+    good = HEARTBEAT + ORDER + WITH_SOH + OTHER_VERSION
+    portions = [good, *cut(stream, portion)]
+    assert frames_of(portions, primed) == frames_of(portions, forgetful)
+    for framer in (primed, forgetful):
+        framer.resync()
+    assert frames_of([b"", good], primed) == frames_of([b"", good], forgetful)
+    assert (primed.pending, primed.skipped) == (forgetful.pending, forgetful.skipped)
+
+
+def test_beginnings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kalshi_fix_sansio.framing.MAX_HEADS", 5)
+    framer = Framer()
+    for size in [*range(1, 40), *range(40, 1, -3)]:
+        data = encode_frame("FIXT.1.1", b"35=0\x0158=" + b"x" * size + b"\x01")
+        assert frames_of([data], framer) == [Frame(data)]
+        assert len(framer._sizes) <= 5
+
+
+def test_only_messages_of_the_version_are_remembered() -> None:
+    framer = Framer()
+    versions = ("FIX.4.4", "FIXT.1.1", "FIX" + "T" * 20)
+    data = [encode_frame(version, b"35=0\x0158=abc\x01") for version in versions]
+    assert frames_of(data * 3, framer) == [Frame(each) for each in data * 3]
+    assert len(framer._sizes) == 1
+
+
+def test_a_message_like_one_before_is_not_given_before_its_last_byte() -> None:
+    framer = Framer()
+    framer.feed(ORDER)
+    assert framer.next() == Frame(ORDER)
+    for byte in cut(ORDER, 1)[:-1]:
+        framer.feed(byte)
+        assert framer.next() is None
+    framer.feed(ORDER[-1:] + ORDER)
+    assert [framer.next(), framer.next(), framer.next()] == [Frame(ORDER), Frame(ORDER), None]
+
+
 def nested(total: int) -> bytes:
     """Starts of messages without end, each claiming the same end with a wrong CheckSum."""
     starts = []
@@ -299,6 +357,24 @@ def test_work_is_linear_in_hostile_streams(monkeypatch: pytest.MonkeyPatch) -> N
         added = 0
         frames_of(cut(stream, 4096))
         assert added < 40 * len(stream)
+
+
+def test_work_is_linear_where_broken_messages_begin_like_good_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start claims a long message as there was one before, and a short good one stands behind it."""
+    added = 0
+
+    def counting(data: bytes | bytearray) -> int:
+        nonlocal added
+        added += len(data)
+        return byte_sum(data)
+
+    monkeypatch.setattr("kalshi_fix_sansio.framing.byte_sum", counting)
+    good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
+    head = good[: good.index(b"35=D\x01") + 5]
+    stream = good + (head + HEARTBEAT) * 1000 + good
+    found = [piece for piece in frames_of([stream]) if isinstance(piece, Frame)]
+    assert (found[0].data, found[-1].data, len(found)) == (good, good, 1002)
+    assert added < 10 * len(stream)
 
 
 def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
