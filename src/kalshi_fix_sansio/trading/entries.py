@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -79,62 +79,68 @@ class Entries:
             detail = f"bid {book.bids.prices[-1]}, offer {book.offers.prices[0]}"
             self.report(update, DiscrepancyKind.CROSSED, detail)
 
-    def take(self, update: BookUpdate, entry: MDIncEntry) -> None:
-        """Apply an entry of an update.
+    def take(self, update: BookUpdate, entries: Iterator[MDIncEntry]) -> MDIncEntry | None:
+        """Apply entries of an update up to the first one of another market; return that.
 
         In one piece, for this is what runs for each change of each level.
         """
-        book, kind = update.book, entry.md_entry_type
-        if kind is _BID:
-            side = book.bids
-        elif kind is _OFFER:
-            side = book.offers
-        else:
-            self._take_other(update, entry)
-            return
-        if book.state is not _LIVE:
-            self._take_early(update, entry)
-            return
-        utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
-        if utc_date is not None and utc_time is not None:
-            if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):
-                detail = f"{utc_date} {utc_time} after {book.utc_date} {book.utc_time}"
-                if not self.report(update, DiscrepancyKind.OUT_OF_ORDER, detail, entry):
-                    return
-            book.utc_date, book.utc_time = utc_date, utc_time
-        action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
-        sizes, prices = side.sizes, side.prices
-        before = sizes.get(price)
-        if action is _CHANGE or action is _NEW:
-            if size <= ZERO:
-                self._report_size(update, entry)
-                return
-            if before is None:
-                if not self._may_add(update, entry):
-                    return
-                before = ZERO
-                insort(prices, price)
-            elif action is _NEW and not self._may_replace(update, entry, before):
-                return
-            sizes[price] = size
-            if not update.best_changed and prices[side.top] == price:
-                update.best_changed = True
-        elif action is _DELETE:
-            if before is None:
-                self.report(update, DiscrepancyKind.LEVEL_MISSING, f"nothing to delete at {price}", entry)
-                return
-            size = ZERO
-            del sizes[price]
-            if prices[side.top] == price:
-                update.best_changed = True
-                del prices[side.top]
+        book, told = update.book, update.levels
+        symbol = book.symbol
+        for entry in entries:
+            if entry.symbol != symbol:
+                return entry
+            kind = entry.md_entry_type
+            if kind is _BID:
+                side = book.bids
+            elif kind is _OFFER:
+                side = book.offers
             else:
-                del prices[bisect_left(prices, price)]
-        else:
-            self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
-            return
-        # Half the cost of calling the class, and the place where it counts.
-        update.levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
+                self._take_other(update, entry)
+                continue
+            if book.state is not _LIVE:
+                self._take_early(update, entry)
+                continue
+            utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
+            if utc_date is not None and utc_time is not None:
+                if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):
+                    detail = f"{utc_date} {utc_time} after {book.utc_date} {book.utc_time}"
+                    if not self.report(update, DiscrepancyKind.OUT_OF_ORDER, detail, entry):
+                        continue
+                book.utc_date, book.utc_time = utc_date, utc_time
+            action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
+            sizes, prices = side.sizes, side.prices
+            before = sizes.get(price)
+            if action is _CHANGE or action is _NEW:
+                if size <= ZERO:
+                    self._report_size(update, entry)
+                    continue
+                if before is None:
+                    if not self._may_add(update, entry):
+                        continue
+                    before = ZERO
+                    insort(prices, price)
+                elif action is _NEW and not self._may_replace(update, entry, before):
+                    continue
+                sizes[price] = size
+                if prices[side.top] == price:
+                    update.best_changed = True
+            elif action is _DELETE:
+                if before is None:
+                    self.report(update, DiscrepancyKind.LEVEL_MISSING, f"nothing to delete at {price}", entry)
+                    continue
+                size = ZERO
+                del sizes[price]
+                if prices[side.top] == price:
+                    update.best_changed = True
+                    del prices[side.top]
+                else:
+                    del prices[bisect_left(prices, price)]
+            else:
+                self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
+                continue
+            # Half the cost of calling the class, and the place where it counts.
+            told.append(_new_tuple(LevelChange, (kind, price, before, size)))
+        return None
 
     def _take_other(self, update: BookUpdate, entry: MDIncEntry) -> None:
         """Take what is no level."""

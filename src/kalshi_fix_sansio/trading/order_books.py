@@ -52,7 +52,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     unsubscribed is forgotten.
     """
 
-    __slots__ = ("_books", "_entries", "_forgotten", "_requests", "_take")
+    __slots__ = ("_books", "_entries", "_forgotten", "_requests")
 
     def __init__(self, *, tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
         """Start without books.
@@ -63,7 +63,6 @@ class OrderBooks(Mapping[str, OrderBook]):
         """
         self._books: dict[str, OrderBook] = {}
         self._entries = Entries(tolerated)
-        self._take = self._entries.take
         self._requests = Requests()
         self._forgotten: set[str] = set()
 
@@ -138,14 +137,12 @@ class OrderBooks(Mapping[str, OrderBook]):
         symbol = entries[0].symbol
         book = self._books.get(symbol)
         update = self._begin(symbol) if book is None else begin_update(book)
-        rest = iter(entries)
-        for entry in rest:
-            if entry.symbol != symbol:
-                return self._take_entries(chain((entry,), rest), {symbol: update})
-            if update is not None:
-                self._take(update, entry)
         if update is None:
-            return []
+            return self._take_entries(entries, {symbol: None})
+        rest = iter(entries)
+        other = self._entries.take(update, rest)
+        if other is not None:
+            return self._take_entries(chain((other,), rest), {symbol: update})
         if (update.levels and not update.best_changed) or self._ends_with_news(update):
             return [update]
         return []
@@ -158,7 +155,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             symbol = entry.symbol
             update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
             if update is not None:
-                self._take(update, entry)
+                self._entries.take(update, iter((entry,)))
         return self._told(touched)
 
     def _touch(self, symbol: str, touched: dict[str, BookUpdate | None]) -> BookUpdate | None:
