@@ -45,9 +45,9 @@ class Codec:
             DecodeError: the bytes are not one whole message.
         """
         if frame.__class__ is bytes:
-            message = self._shapes.decode(frame, framed=False)
+            message = self._shapes.decode(frame, False)
         elif frame.__class__ is Frame:
-            message = self._shapes.decode(frame.data, framed=True)
+            message = self._shapes.decode(frame.data, True)
         else:
             message = None
         if message is None:

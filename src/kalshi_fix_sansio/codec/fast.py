@@ -62,7 +62,7 @@ class ShapeCache:
         self._readings = 0
         self._compilations = 0
 
-    def decode(self, data: bytes, *, framed: bool) -> Message | None:
+    def decode(self, data: bytes, framed: bool) -> Message | None:
         """Return the message if its shape is known and all its values are plain; None says nothing.
 
         With `framed` its BodyLength and CheckSum are known to be right; else they must be.
