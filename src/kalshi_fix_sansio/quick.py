@@ -15,6 +15,8 @@ import attrs
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_OWN_CONSTRUCTORS = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
+"""What a class has that does more in its constructor, or has one that attrs did not write."""
 
 
 def quick(cls: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -31,7 +33,7 @@ def quick(cls: Callable[_P, _T]) -> Callable[_P, _T]:
     slots = {name for base in made.__mro__ for name in getattr(base, "__slots__", ())}
     if (
         slots - {"__weakref__"} != {field.name for field in fields}
-        or hasattr(made, "__attrs_post_init__")
+        or any(hasattr(made, name) for name in _OWN_CONSTRUCTORS)
         or any(_takes_more(field) for field in fields)
     ):
         raise TypeError(f"{made.__name__} cannot be made by setting its attributes alone")

@@ -115,6 +115,22 @@ class Concluded:
         """Do more."""
 
 
+@attrs.frozen
+class Begun:
+    number: int
+
+    def __attrs_pre_init__(self) -> None:
+        """Do more."""
+
+
+@attrs.frozen
+class Own:
+    number: int
+
+    def __init__(self, number: int) -> None:
+        object.__setattr__(self, "number", number + 1)
+
+
 @attrs.frozen(slots=False)
 class Loose:
     number: int
@@ -126,7 +142,7 @@ class Cached:
 
 
 @pytest.mark.parametrize(
-    "cls", [Converted, Validated, Fresh, Named, Hidden, Counted, Concluded, Loose, Cached]
+    "cls", [Converted, Validated, Fresh, Named, Hidden, Counted, Begun, Concluded, Own, Loose, Cached]
 )
 def test_a_class_whose_constructor_does_more_is_refused(cls: type[object]) -> None:
     with pytest.raises(TypeError, match="by setting its attributes alone"):

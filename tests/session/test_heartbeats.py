@@ -62,6 +62,20 @@ def test_heartbeats_leave_on_time_while_the_peer_does_not_read(role: Role) -> No
 
 
 @BOTH
+def test_but_not_without_end(role: Role) -> None:
+    wired = established(role, max_unsent=300)
+    told = []
+    for _ in range(20):
+        wired.receive(wired.peer.message("0"))
+        told += wired.wait(30)
+    (ended,) = told
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.text) == (CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
+    assert 600 < ended.unsent < 900
+    assert set(kinds(wired.sent())) == {"Heartbeat"}
+
+
+@BOTH
 def test_a_step_of_the_wall_clock_moves_no_deadline(role: Role) -> None:
     wired = established(role)
     deadline = wired.session.next_deadline()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+import attrs
 import pytest
 
 from kalshi_fix_sansio._generated import OrderCancelReject
@@ -260,7 +261,8 @@ def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
 
 
 @BOTH
-def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role) -> None:
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role, reset: bool) -> None:
     wired = trading(role)
     store = wired.session.store
     assert isinstance(store, FailingStore)
@@ -268,10 +270,12 @@ def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role) -> None
     wired.wait(31)
     assert wired.session.state is State.CLOSED
     store.calls = None
-    wired.session = Session(wired.session.config, continues=wired.session)
+    settings = attrs.evolve(wired.session.config, reset_seq_num=reset)
+    wired.session = Session(settings, continues=wired.session)
     wired.session.connect(wired.clock.now)
     if role is Role.ACCEPTOR:
-        wired.session.receive_data(wired.peer.logon(LOGON), wired.clock.now)
+        logon = wired.peer.logon(LOGON + "141=Y|", 1) if reset else wired.peer.logon(LOGON)
+        wired.session.receive_data(logon, wired.clock.now)
         wired.session.accept_logon(wired.clock.now)
     ended = wired.session.events()[-1]
     assert isinstance(ended, SessionEnded)

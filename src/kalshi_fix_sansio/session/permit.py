@@ -45,11 +45,12 @@ class _Kind:
 class Permit:
     """The rules for messages of the user on one session."""
 
-    __slots__ = ("_core", "_header_fields", "_kinds")
+    __slots__ = ("_core", "_header_fields", "_kinds", "_max_open", "_max_unsent")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._header_fields = frozenset(member.attribute for member in core.config.dialect.header.members)
+        self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._kinds: dict[type[Message], _Kind] = {}
         """By class, of those that were to be sent and that the user may send at all."""
 
@@ -62,7 +63,7 @@ class Permit:
         if core.state not in SENDING_STATES:
             core.permit(Input.SEND)
         kind = self._kinds.get(type(message)) or self._learn(message)
-        if len(core.outbound.buffer) >= core.config.max_unsent:
+        if len(core.outbound.buffer) >= self._max_unsent:
             raise LocalProtocolError(
                 f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
             )
@@ -73,7 +74,7 @@ class Permit:
             raise InvalidMessageError(kind.layout.name, problems)
         if kind.request_id is None:
             return None
-        if len(core.ledger.open) >= core.config.max_open_requests:
+        if len(core.ledger.open) >= self._max_open:
             raise LocalProtocolError(
                 f"{len(core.ledger.open)} requests have no answer yet; wait for some, or raise "
                 "max_open_requests"

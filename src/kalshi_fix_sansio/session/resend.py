@@ -151,9 +151,8 @@ class Resender:
             self._start(request.begin_seq_no, job.end, request, now)
 
     def written(self) -> None:
-        """Everything produced so far is on its way: the next page is due."""
-        if self.job is not None:
-            self._core.timers.page_at = self._paused_at
+        """Everything produced so far is on its way: the next page of the job is due."""
+        self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
         """Resend nothing more."""
