@@ -31,7 +31,7 @@ MAX_DECIMALS: Final = 2048
 """Decimals that constructors remember by their text: prices and quantities come again and again."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
-_CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}){0,2})?"
+_CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}){0,2}+)?+"
 _CALENDAR = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _DIGITS = rf"[0-9]{{1,{MAX_INT_DIGITS}}}"
 _PART = rf"[0-9]{{1,{MAX_DECIMAL_DIGITS}}}"

@@ -40,6 +40,7 @@ class ShapeCache:
     """
 
     __slots__ = (
+        "_at",
         "_compilations",
         "_decimals",
         "_heads",
@@ -55,6 +56,8 @@ class ShapeCache:
         self._length_at = len(f"8={plans.dialect.begin_string}\x019=")
         self._heads: dict[bytes, tuple[int, Read, Head]] = {}
         """Size of the message, function of its shape and the head as that takes it, by the head's bytes."""
+        self._at = 0
+        """Where MsgSeqNum began in the message before: mostly it does so in the next one."""
         self._decimals = Decimals()
         self._shapes: dict[bytes, list[Shape]] = {}
         """By what stands behind `35=`: those without runs first, the one of them found last in front."""
@@ -67,8 +70,11 @@ class ShapeCache:
 
         With `framed` its BodyLength and CheckSum are known to be right; else they must be.
         """
-        at = data.find(_MSG_SEQ_NUM) + 1
+        at = self._at
         known = self._heads.get(data[:at])
+        if known is None:
+            at = self._at = data.find(_MSG_SEQ_NUM) + 1
+            known = self._heads.get(data[:at])
         try:
             if known is not None:
                 size, read, head = known
