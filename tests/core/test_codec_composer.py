@@ -300,7 +300,7 @@ def test_moments_of_entries_are_written_whatever_was_written_before() -> None:
         assert is_frame(found)
 
 
-def test_a_form_that_raises_does_not_hide_another_one() -> None:
+def test_what_cannot_be_written_is_named_whatever_form_came_before() -> None:
     codec = Codec(DIALECT)
     first, second = kinds_of_order(2)
     for message in (first, first, second, second):

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio._generated.codesets import Side, to_side
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.layout import Kind
 from kalshi_fix_sansio.scalars import FORMATTERS, LEXICAL, LEXICAL_PLAIN, PARSERS, format_value
@@ -336,6 +337,24 @@ def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest
         with pytest.raises(ValueError, match="expected a decimal"):
             known["1e5"]
     assert list(known) == ["1.00"]
+
+
+class Posing(str):
+    """Text that passes for another one wherever it is looked up."""
+
+    def __eq__(self, other: object) -> bool:
+        return other == "1"
+
+    def __hash__(self) -> int:
+        return hash("1")
+
+
+def test_what_is_remembered_is_not_found_under_another_text() -> None:
+    assert scalars.to_decimal("1") == 1
+    assert scalars.to_decimal(Posing("2")) == 2
+    with pytest.raises(ValueError, match="expected a decimal"):
+        scalars.to_decimal(Posing("x"))
+    assert to_side(Posing("2")) is Side.SELL
 
 
 def test_the_plain_forms_are_forms() -> None:

@@ -52,7 +52,7 @@ class FormCache:
             try:
                 found = form.compose(message, header)
             except COMPOSER_ERRORS:
-                continue
+                return None  # It is this form, and a value is not plain.
             if found is not None:
                 self._keep(cls, (form, *(other for other in forms if other is not form)))
                 return found
