@@ -144,8 +144,9 @@ class Connections:
         """Note that the transport took the first `size` bytes of `output`."""
         pump = self._pump
         if pump is not None:
+            held_back = pump.holds_back
             pump.wrote(size)
-            if pump.session.wants_close:
+            if held_back and pump.session.wants_close:
                 self._deliver(pump, self._clocks())
 
     def write_failed(self) -> None:

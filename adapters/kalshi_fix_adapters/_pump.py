@@ -57,8 +57,6 @@ class Pump:
         self._on_wire = on_wire
         self._mute = False
         """Whether the transport takes nothing any more."""
-        self._due: float | None = None
-        self._due_is_known = False
         self._close_by: float | None = None
         self._tests: dict[str, float] = {}
         """When each TestRequest left, by TestReqID."""
@@ -115,7 +113,6 @@ class Pump:
             self.session.pause_reading()
         else:
             self.session.resume_reading(now)
-        self._due_is_known = False
 
     def tick(self, now: Instant) -> None:
         """Do what is due."""
@@ -127,12 +124,7 @@ class Pump:
     def due(self) -> float | None:
         """Return the moment (monotonic) at which `tick` has something to do, or `finished` may change; None
         for never."""
-        if self._close_by is not None:
-            return self._close_by
-        if not self._due_is_known:
-            self._due = self.session.next_deadline()
-            self._due_is_known = True
-        return self._due
+        return self.session.next_deadline() if self._close_by is None else self._close_by
 
     def note(self, event: Event, now: Instant) -> None:
         """Take note of an event of the session."""
@@ -177,7 +169,6 @@ class Pump:
         return not self.output or (self._close_by is not None and self._clocks().monotonic >= self._close_by)
 
     def _collect(self) -> None:
-        self._due_is_known = False
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:

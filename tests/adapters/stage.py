@@ -117,8 +117,6 @@ class Stage:
         assert pump.state is session.state
         assert pump.can_send in (session.is_established, False)
         assert pump.holds_back or session.data_to_send() == b""
-        if not session.wants_close:
-            assert pump.due() == session.next_deadline()
 
     def accept(self) -> None:
         """The transport of an attempt comes up."""
