@@ -60,7 +60,26 @@ class Text(str):
 
 
 ODD: tuple[Any, ...] = (
-    *(None, [], Listed(), (), "", " ", "x", "é", "a\x01b", "a\0b", "1", "2", "6", "F", "Y", "a" * 65),
+    *(
+        None,
+        [],
+        Listed(),
+        (),
+        "",
+        " ",
+        "x",
+        "é",
+        "a\x01b",
+        "a\0b",
+        "\x01",
+        "\0",
+        "1",
+        "2",
+        "6",
+        "F",
+        "Y",
+        "a" * 65,
+    ),
     *(Text("a"), b"", b"x", 0, 1, 2, 63, 64, 73, -1, 10**MAX_INT_DIGITS, 10**MAX_INT_DIGITS - 1, -(10**18)),
     *(True, False, Digits.ONE, Digits.TWO, Digits.SIX, Numbers.ONE, Decimal(1), Decimal("NaN")),
     *(Decimal(100), 1.5, datetime(2026, 8, 1, tzinfo=UTC)),

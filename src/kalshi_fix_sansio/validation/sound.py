@@ -1,9 +1,9 @@
 """The fast way to see that a message is sound: for each plan one function, made from its rules.
 
 It looks at each attribute that a rule names, in straight lines, and only ever says that nothing is wrong. Of
-whatever is not plain (a value of another class than its converter makes, a text beyond printable ASCII, a
-condition that may hold) it leaves the judgement to the plan, as it does for anything that is wrong. A message
-that it lets pass is one of which the plan would name no problem.
+whatever is not plain (a value of another class than its converter makes, a text beyond ASCII or with SOH or
+NUL in it, a condition that may hold) it leaves the judgement to the plan, as it does for anything that is
+wrong. A message that it lets pass is one of which the plan would name no problem.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Writer:
         if field.codes is not None and not field.open_codes and not ranged and not formed:
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif field.codes is None and field.kind in _TEXTS and not ranged:
-            guards = ["v.__class__ is not str", "not v", "not v.isascii()", "not v.isprintable()"]
+            guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
             guards += ["len(v) != 1"] if field.kind is Kind.CHAR else []
             guards += [f"len(v) > {field.max_length}"] if field.max_length is not None else []
             if field.pattern is not None:
