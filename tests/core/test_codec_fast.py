@@ -298,6 +298,37 @@ def test_entries_that_are_alike_make_a_run_of_that_form_alone() -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
+@pytest.mark.parametrize(
+    "body",
+    [
+        book(ENTRY, ENTRY, ENTRY, ENTRY, rest=f"58=x|{ENTRY}"),
+        book(ENTRY, f"58=x|{ENTRY}", ENTRY, rest="58=x|"),
+        book(f"1{ENTRY}", ENTRY, ENTRY, rest="58=x|"),
+        book(ENTRY, f"1{ENTRY}", ENTRY, rest="58=x|"),
+        book(f"9001=x|{ENTRY}", ENTRY, ENTRY, rest="58=x|"),
+        book(ENTRY, ENTRY, ENTRY, rest=f"58={ENTRY}"),
+        book(ENTRY, ENTRY, ENTRY, rest="58=x|").replace("55=K|", f"55=K|{ENTRY}"),
+        book(rest="58=x|"),
+        book("269=1|270=0.5", ENTRY, ENTRY, rest="58=x|"),
+    ],
+)
+def test_a_run_stands_in_one_place_alone(body: str) -> None:
+    cache = learnt(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
+    assert taken(cache, book(ENTRY, rest="58=y|"))
+    assert taken(cache, body) is None
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_two_groups_may_be_runs() -> None:
+    parties = "453=3|448=p|448=q|448=r|"
+    cache = learnt(book(ENTRY, ENTRY, ENTRY, rest=parties))
+    found: Any = taken(cache, book(*[ENTRY] * 5, rest="453=1|448=z|"))
+    assert (len(found.md_entries), found.party_ids[0].party_id) == (5, "z")
+    assert taken(cache, book(*[ENTRY] * 5, rest="453=2|448=z|")) is None
+    assert taken(cache, book(*[ENTRY] * 5, rest="448=z|453=1|")) is None
+
+
+@pytest.mark.usefixtures("short_runs")
 def test_a_counter_that_claims_too_much_costs_no_memory() -> None:
     cache = learnt(book(ENTRY, ENTRY, ENTRY))
     assert taken(cache, book(ENTRY, ENTRY, ENTRY).replace("268=3", "268=999999999999999999")) is None

@@ -14,7 +14,7 @@ The entries of long groups are not part of the shape one by one: see `runs`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
 from zlib import adler32
@@ -135,7 +135,10 @@ class ShapeWriter:
         self._data_length: tuple[int, str] = (0, "")
         """Tag and variable of a data field's length, if that was the field before."""
         self._decimals = decimals
-        self._has_runs = False
+        self._cut: tuple[int, int] | None = None
+        """Which part and which value are the first run, where there is one."""
+        self._step = 0
+        """How many texts the first run is split into for each entry."""
         self._head = (0, 0)
         """How many parts and values stand in front of MsgSeqNum, once it has come."""
         self._is_head_common = True
@@ -157,20 +160,33 @@ class ShapeWriter:
 
     def compile(self) -> Shape:
         """Make the shape; costs some milliseconds."""
-        parts, values = self._head
-        self._names["match"] = re.compile("".join(self._parts[parts:])).fullmatch
-        lines = [
-            "found = match(data.decode('latin-1'), at)",
-            "if found is None: return None",
-            f"({''.join(f'{name}, ' for name in self._values[values:])}) = found.groups()",
-            f"({''.join(f'{name}, ' for name in self._values[:values])}) = head",
+        first, first_value = self._head
+        end, end_value = self._cut or (len(self._parts), len(self._values))
+        self._names["match"] = re.compile("".join(self._parts[first:end])).fullmatch
+        found = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
+        if self._cut is None:
+            lines = ["found = match(data.decode('latin-1'), at)", "if found is None: return None"]
+        else:
+            # What entries leave over of the text is what stands in front of the run and behind it, no more.
+            self._names["match_rest"] = re.compile("".join(self._parts[end + 1 :])).fullmatch
+            lines = [
+                "texts = split(data[at:].decode('latin-1'))",
+                "found, rest = match(texts[0]), match_rest(texts[-1])",
+                f"if found is None or rest is None or any(texts[{self._step}:-1:{self._step}]): return None",
+            ]
+            found.append(f"{_unpacked(self._values[end_value + 1 :])} = rest.groups()")
+        lines += [
+            *found,
+            f"{_unpacked(self._values[:first_value])} = head",
             *self._checks,
             *self._lines,
         ]
         source = "def read(data, at, head, framed):\n" + "".join(f"    {line}\n" for line in lines)
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
-        match_head = re.compile("".join(self._parts[:parts])).fullmatch
-        return Shape(self.pattern, match_head, self._is_head_common, self._has_runs, self._names["read"])
+        match_head = re.compile("".join(self._parts[:first])).fullmatch
+        return Shape(
+            self.pattern, match_head, self._is_head_common, self._cut is not None, self._names["read"]
+        )
 
     def _write(self, reader: Reader) -> None:
         header, body, trailer = (
@@ -292,17 +308,22 @@ class ShapeWriter:
                 if item.position != self._position:
                     raise _NoShapeError
                 self._position += 1
-        self._has_runs = True
         count = self._capture(group.slot.field.tag, group.slot)
+        captured = re.compile("".join(field.pattern(captured=True) for field in fields))
+        # Texts are what stands in front of an entry, its values, what stands in front of the next, and so on.
+        step = len(fields) + 1
+        run = f"v{len(self._values)}"
+        if self._cut is None:
+            self._cut, self._step = (len(self._parts), len(self._values)), step
+            self._names["split"] = captured.split
+            texts = "texts"
+        else:
+            texts = f"texts{run}"
+            self._checks.append(f"{texts} = {self._name('split', captured.split)}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
         self._parts.append(f"((?:{plain})+)")
-        run = f"v{len(self._values)}"
         self._values.append(run)
-        captured = "".join(field.pattern(captured=True) for field in fields)
-        split = self._name("split", re.compile(captured).split)
-        # What was split: nothing in front of the first entry, its values, nothing behind it, and so on.
-        step = len(fields) + 1
-        texts, entries = f"texts{run}", f"entries{run}"
+        entries = f"entries{run}"
         target = self._target(f"entry{run}", group.entries[0])
         made, sources = [target.name], [entries]
         for place, field in enumerate(fields, 1):
@@ -317,7 +338,6 @@ class ShapeWriter:
                 made.append(f"{target.name}.{attribute}")
                 sources.append(self._column(field, field.slot, column))
         self._checks += [
-            f"{texts} = {split}({run})",
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
             f"for {', '.join(made)} in zip({', '.join(sources)}):",
@@ -336,3 +356,8 @@ class ShapeWriter:
         if field.optional:
             return f"optional({self._name('convert', convert)}, {column})"
         return column if convert is None else f"map({self._name('convert', convert)}, {column})"
+
+
+def _unpacked(names: Sequence[str]) -> str:
+    """Return what a tuple of values is assigned to."""
+    return f"({''.join(f'{name}, ' for name in names)})"
