@@ -42,12 +42,19 @@ def _decoding(wire: list[bytes]) -> Iterator[Part]:
         at = data.find(b"\x0134=") + 1
         _, read, head = heads[data[:at]]
         calls.append((read, data, at, head))
-    match = calls[0][0].__globals__["match"]
-    texts = [(data.decode("latin-1"), at) for _, data, at, _ in calls]
-    matches = [match(*text) for text in texts]
     count = len(wire)
     yield Part("the function made for the shape", over(lambda call: call[0](*call[1:], False), calls), count)
     yield Part("bytes to text", over(lambda data: data.decode("latin-1"), wire), count, "within")
+    made: dict[str, Any] = calls[0][0].__globals__
+    match, split = made["match"], made.get("split")
+    texts = [(data.decode("latin-1"), at) for _, data, at, _ in calls]
+    if split is not None:
+        rests = [text[at:] for text, at in texts]
+        yield Part(
+            "entries: all tags and lexical forms, the values as strings", over(split, rests), count, "within"
+        )
+        texts = [(split(rest)[0], 0) for rest in rests]
+    matches = [match(*text) for text in texts]
     yield Part(
         "all tags and lexical forms, one expression", over(lambda text: match(*text), texts), count, "within"
     )
