@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 
 import pytest
 import trio
+import trio.testing
 
 import kalshi_fix_adapters.asyncio
 import kalshi_fix_adapters.trio
 from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.errors import ClientTimeoutError
 from kalshi_fix_sansio.errors import LocalProtocolError
+from tests.adapters.conformance.loops import gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import acknowledged, options, order
 
@@ -41,6 +45,105 @@ def test_asyncio_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: s
         assert client.ended.clean
 
     asyncio.run(main(), debug=True)
+
+
+def test_who_is_served_at_once_lets_others_run_on_asyncio(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = 50
+
+    async def turns(seconds: float) -> int:
+        """How often the loop turns while messages are sent and events are taken that are there already."""
+        turned = 0
+
+        def turn() -> None:
+            nonlocal turned
+            turned += 1
+            again.append(loop.call_soon(turn))
+
+        loop = asyncio.get_running_loop()
+        again: list[asyncio.Handle] = []
+        settings = options(sandbox, queue_limit=1000)
+        async with kalshi_fix_adapters.asyncio.order_entry(**settings) as client:
+            for _ in range(many):
+                await client.send(order())
+            await client.test_request(30.0)
+            monkeypatch.setattr(kalshi_fix_adapters.asyncio, "SLICE", seconds)
+            monkeypatch.setattr(client._io, "_look_at", 0.0)
+            turn()
+            for _ in range(many):
+                await client.receive(0)
+            for _ in range(many):
+                await client.send(order())
+            again[-1].cancel()
+        return turned
+
+    assert asyncio.run(turns(1000.0)) == 1
+    assert asyncio.run(turns(0.0)) > many / 2
+
+
+def test_who_is_served_at_once_can_be_cancelled_on_asyncio(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
+            with pytest.raises(TimeoutError):  # noqa: PT012
+                async with asyncio.timeout(0):
+                    for _ in range(100):
+                        await client.send(order())
+        assert client.ended is not None
+        assert client.ended.clean
+
+    monkeypatch.setattr(kalshi_fix_adapters.asyncio, "SLICE", 0.0)
+    asyncio.run(main())
+
+
+def test_an_asyncio_client_that_was_left_is_held_by_no_timer(sandbox: Sandbox) -> None:
+    async def main() -> None:
+        async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
+            await client.receive(3600)
+            await client.test_request(3600)
+        found = weakref.ref(client)
+        del client
+        gc.collect()
+        assert found() is None
+
+    asyncio.run(main())
+
+
+def test_an_asyncio_client_goes_on_in_another_loop(sandbox: Sandbox) -> None:
+    client = kalshi_fix_adapters.asyncio.order_entry(**options(sandbox))
+
+    async def trade() -> None:
+        async with client:
+            placed = order()
+            await client.send(placed)
+            await acknowledged(client, placed.cl_ord_id)
+            with pytest.raises(ClientTimeoutError):
+                await client.receive(0.01)
+
+    for _ in range(2):
+        asyncio.run(trade())
+
+
+def test_every_call_of_trios_client_is_one_checkpoint(sandbox: Sandbox) -> None:
+    async def main() -> None:
+        async with kalshi_fix_adapters.trio.order_entry(**options(sandbox)) as client:
+            with trio.testing.assert_checkpoints():
+                await client.send(order())
+            await client.test_request(30.0)
+            events = client.events(30.0)
+            for take in (client.receive, events.__anext__):
+                task = trio.lowlevel.current_task()
+                before = task._schedule_points
+                with trio.testing.assert_checkpoints():
+                    await take()
+                assert task._schedule_points == before + 1
+            await gather(client.events(0))
+            with trio.testing.assert_checkpoints(), pytest.raises(ClientTimeoutError):
+                await client.receive(0)
+
+    trio.run(main)
 
 
 def test_an_asyncio_loop_that_is_closed_takes_its_clients_along(sandbox: Sandbox) -> None:

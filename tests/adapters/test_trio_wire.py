@@ -1,0 +1,150 @@
+"""The connection that trio's client writes to without waiting, plain and over TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+
+from kalshi_fix_adapters._trio_wire import SecureWire, Wire
+from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_adapters.venue.identities import Authority
+from tests.adapters.peers import Handler, keep_silent, listening
+
+LONG = 30.0
+AUTHORITY = Authority()
+BIG = bytes(range(256)) * 20_000
+Use = Callable[[Any], Awaitable[None]]
+pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+
+
+def run(secure: bool, handler: Handler, use: Use) -> None:
+    """Connect to a peer, and use the connection."""
+
+    async def main(port: int) -> None:
+        raw = socket.create_connection(("127.0.0.1", port))
+        # Little fits into the kernel, so that writing has to stop.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        raw.setblocking(False)
+        context = Tls(ca_data=AUTHORITY.certificate_pem.decode()).context()
+        wire = SecureWire(raw, context, "127.0.0.1") if secure else Wire(raw)
+        try:
+            with trio.fail_after(LONG):
+                if isinstance(wire, SecureWire):
+                    assert await wire.shake_hands()
+                await use(wire)
+        finally:
+            wire.close()
+
+    server = AUTHORITY.issue().ssl_context() if secure else None
+    with listening(handler, server) as port:
+        trio.run(main, port)
+
+
+async def write_all(wire: Wire, data: bytes) -> int:
+    """Write it, as the client does; return how often that had to wait."""
+    waits = 0
+    while data or wire.full:
+        if wire.full:
+            waits += 1
+            await wire.writable()
+        else:
+            data = data[wire.write(data[:65536]) :]
+    return waits
+
+
+def test_all_arrives_however_often_the_wire_is_full(secure: bool) -> None:
+    reads = threading.Event()
+    found = bytearray()
+
+    def read_late(connection: socket.socket) -> None:
+        assert reads.wait(LONG)
+        while len(found) < len(BIG):
+            found.extend(connection.recv(4096))
+        connection.sendall(b"thanks")
+        keep_silent(connection)
+
+    async def use(wire: Wire) -> None:
+        data = BIG
+        while not wire.full:
+            data = data[wire.write(data[:65536]) :]
+        reads.set()
+        assert await write_all(wire, data)
+        said = b""
+        while said != b"thanks":
+            await wire.readable()
+            said += wire.read()
+        assert not wire.ended
+
+    run(secure, read_late, use)
+    assert found == BIG
+
+
+def test_what_came_before_the_end_is_read_with_it(secure: bool) -> None:
+    def say_and_go(connection: socket.socket) -> None:
+        connection.sendall(BIG)
+        with contextlib.suppress(OSError):
+            # Over TLS the end is said and the socket stays open.
+            connection.unwrap() if isinstance(connection, ssl.SSLSocket) else None
+
+    async def use(wire: Wire) -> None:
+        found = bytearray()
+        # Nothing is there twice.
+        while not wire.ended:
+            await wire.readable()
+            found += wire.read()
+        assert found == BIG
+        assert wire.read() == b""
+        with contextlib.suppress(OSError):
+            await wire.say_goodbye()
+
+    run(secure, say_and_go, use)
+
+
+def test_nothing_is_there(secure: bool) -> None:
+    async def use(wire: Wire) -> None:
+        assert wire.read() == b""
+        assert not wire.ended
+
+    run(secure, keep_silent, use)
+
+
+def test_a_connection_that_was_reset(secure: bool) -> None:
+    def reset(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.close()
+
+    async def use(wire: Wire) -> None:
+        while not wire.ended:
+            await wire.readable()
+            assert wire.read() == b""
+        with pytest.raises(OSError):  # noqa: PT011 - which one, the system decides
+            await write_all(wire, BIG)
+
+    run(secure, reset, use)
+
+
+def test_a_goodbye_is_answered(secure: bool) -> None:
+    heard = []
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"welcome")
+        heard.append(connection.recv(10))
+        if isinstance(connection, ssl.SSLSocket):
+            connection.unwrap()
+
+    async def use(wire: Wire) -> None:
+        said = b""
+        while said != b"welcome":
+            await wire.readable()
+            said += wire.read()
+        await wire.say_goodbye()
+
+    run(secure, answer, use)
+    assert heard == [b""]
