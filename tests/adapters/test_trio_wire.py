@@ -19,7 +19,7 @@ from tests.adapters.peers import Handler, keep_silent, listening
 
 LONG = 30.0
 AUTHORITY = Authority()
-BIG = bytes(range(256)) * 20_000
+BIG = bytes(range(256)) * 4_000
 Use = Callable[[Any], Awaitable[None]]
 pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 
