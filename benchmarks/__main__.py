@@ -62,7 +62,7 @@ def main() -> int:
         return _compare(results)
     folder.mkdir(parents=True, exist_ok=True)
     if results:
-        report.save(results, folder)
+        report.save(results, folder, keep=bool(arguments.cases))
     return _write_docs(folder, arguments.into)
 
 

@@ -32,9 +32,9 @@ def load_profile(folder: Path = HERE) -> list[Stage]:
     return [Stage(**entry) for entry in json.loads((folder / PROFILE).read_text(encoding="utf-8"))]
 
 
-def save(results: Iterable[Result], folder: Path = HERE) -> None:
-    """Write results, those of former runs kept that were not measured again."""
-    former = by_key(load(folder)) if (folder / RESULTS).exists() else {}
+def save(results: Iterable[Result], folder: Path = HERE, *, keep: bool) -> None:
+    """Write results; with `keep` those of former runs stay whose case was not measured."""
+    former = by_key(load(folder)) if keep and (folder / RESULTS).exists() else {}
     fresh = by_key(results)
     cases = {case for case, _ in fresh}
     kept = {key: found for key, found in former.items() if key[0] not in cases}

@@ -9,7 +9,9 @@ import json
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -82,9 +84,13 @@ def test_the_cases_agree_and_run() -> None:
         if contender.engine == OURS:
             contender.run()
     chunks = stream.cut(b"".join(stream.numbered(20_000)))
-    read = ours.read_stream(chunks)
-    assert [event.message for event in stream.through_session(chunks)()] == read
+    read = [*chain.from_iterable(ours.read_stream(chunks))]
+    told: list[Any] = [*chain.from_iterable(stream.through_session(chunks))]
+    assert [event.message for event in told] == read
     assert len(read) > 40
+    for contender in stream.streaming(20_000):
+        if contender.engine == OURS:
+            assert contender.run() == contender.per_call
 
 
 def test_every_stage_of_the_codec_runs() -> None:
@@ -97,7 +103,7 @@ def test_every_stage_of_the_codec_runs() -> None:
 
 def test_a_million_is_any_number_of_different_messages() -> None:
     chunks = [chunk for chunk, _ in million.chunks(FEW)]
-    read = ours.read_stream(chunks)
+    read: list[Any] = [*chain.from_iterable(ours.read_stream(chunks))]
     assert len({message.exec_id for message in read}) == FEW
     told = million.run(FEW)
     assert {*told} >= {"start", "warm", "end", "most", "us"}
@@ -263,8 +269,12 @@ def test_the_quick_run_says_what_to_do(
 
 
 def test_results_are_kept_and_those_of_other_cases_stay(tmp_path: Path) -> None:
-    report.save([found("a", "x", 1.23456), found("a", "gone", 1), found("b", "x", 2, (1.0, 2.0))], tmp_path)
-    report.save([found("a", "x", 3)], tmp_path)
+    report.save(
+        [found("a", "x", 1.23456), found("a", "gone", 1), found("b", "x", 2, (1.0, 2.0))],
+        tmp_path,
+        keep=False,
+    )
+    report.save([found("a", "x", 3)], tmp_path, keep=True)
     assert report.load(tmp_path) == [found("b", "x", 2, (1.0, 2.0)), found("a", "x", 3)]
     entry = json.loads((tmp_path / report.RESULTS).read_text())[0]
     assert {*entry} >= {"case", "engine", "us_min", "us_median", "python", "machine"}

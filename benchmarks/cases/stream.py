@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from datetime import timedelta
-from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 from benchmarks import samples
 from benchmarks.canonical import require_equal
 from benchmarks.engines import ours
 from benchmarks.engines.present import engine
 from benchmarks.measure import Contender
-from kalshi_fix_sansio import DIALECT, Logon, encode
+from kalshi_fix_sansio import DIALECT, Logon, Message, encode
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived
+from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import MessageStore, Session
@@ -23,6 +23,7 @@ from kalshi_fix_sansio.session import MessageStore, Session
 STREAM, SESSION = "c: 1 MB stream to messages", "d: the stream through a session"
 FRAMING, DECODING = "c: framing alone", "c: decoding alone"
 CHUNK = 4096
+T = TypeVar("T")
 SIZE = 1_000_000
 
 
@@ -57,21 +58,42 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
     return session
 
 
-def through_session(chunks: list[bytes]) -> Callable[[], list[Any]]:
-    """Return a function that feeds the chunks to a fresh session each time it was prepared."""
+def through_session(chunks: Iterable[bytes]) -> Iterator[list[Event]]:
+    """Feed the chunks to a fresh session; yield the events of each."""
     now = Instant(1.0, samples.NOON + timedelta(seconds=5))
+    session = established()
+    receive, events = session.receive_data, session.events
+    for chunk in chunks:
+        receive(chunk, now)
+        yield events()
+    assert not session.wants_close
 
-    def run() -> list[Any]:
-        session = established()
-        receive, events = session.receive_data, session.events
-        told: list[Any] = []
-        for chunk in chunks:
-            receive(chunk, now)
-            told += events()
-        assert not session.wants_close
-        return told
 
-    return run
+def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
+    """Cut chunks into frames, and nothing more; yield those of each chunk."""
+    framer = Framer()
+    for chunk in chunks:
+        framer.feed(chunk)
+        frames = []
+        while (found := framer.next()) is not None:
+            frames.append(found)
+        yield frames
+
+
+def decode(batches: Iterable[list[Frame]]) -> Iterator[list[Message]]:
+    """Decode frames that were cut out before."""
+    for frames in batches:
+        yield [CODEC.decode(each) for each in frames]
+
+
+def batches(items: Sequence[T], size: int = 10) -> list[list[T]]:
+    """Cut items into as many as a chunk has of them."""
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def used_up(several: Iterable[Sized]) -> int:
+    """Take what comes, chunk by chunk, as a program does that keeps nothing; return how much it was."""
+    return sum(map(len, several))
 
 
 def numbered(size: int = SIZE) -> list[bytes]:
@@ -86,42 +108,40 @@ def numbered(size: int = SIZE) -> list[bytes]:
     return found
 
 
-def streaming() -> list[Contender]:
+def streaming(size: int = SIZE) -> list[Contender]:
     """Contenders for the stream, with what the parts cost by themselves."""
-    wire = numbered()
+    wire = numbered(size)
     chunks, count = cut(b"".join(wire)), len(wire)
-    ours.read_stream(chunks[:4])
-    frames = [Frame(data) for data in wire]
-    decode = CODEC.decode
-
-    def frame_alone() -> None:
-        framer = Framer()
-        for chunk in chunks:
-            framer.feed(chunk)
-            while framer.next() is not None:
-                pass
-
-    def decode_alone() -> None:
-        for frame in frames:
-            decode(frame)
-
-    runs: dict[tuple[str, str], Callable[[], Any]] = {
-        (STREAM, ours.NAME): lambda: ours.read_stream(chunks),
-        (FRAMING, ours.NAME): frame_alone,
-        (DECODING, ours.NAME): decode_alone,
-        (SESSION, ours.NAME): through_session(chunks),
+    frames = batches([Frame(data) for data in wire])
+    runs: dict[tuple[str, str], tuple[Callable[[Any], Iterable[list[Any]]], Sequence[Any]]] = {
+        (STREAM, ours.NAME): (ours.read_stream, chunks),
+        (FRAMING, ours.NAME): (frame, chunks),
+        (DECODING, ours.NAME): (decode, frames),
+        (SESSION, ours.NAME): (through_session, chunks),
     }
     for name in ("kalshi_sdk", "simplefix_engine"):
         if (found := engine(name)) is not None:
-            runs[STREAM, found.NAME] = partial(found.read_stream, chunks)
+            runs[STREAM, found.NAME] = found.read_stream, chunks
     if (quickfix := engine("quickfix_engine")) is not None:
         texts = [data.decode("latin-1") for data in wire]
-        runs[STREAM, f"{quickfix.NAME}, cut already"] = lambda: quickfix.read_stream(texts)
-    told = [event for event in runs[SESSION, ours.NAME]() if isinstance(event, MessageReceived)]
-    read = runs[STREAM, ours.NAME]()
+        runs[STREAM, f"{quickfix.NAME}, cut already"] = quickfix.read_stream, batches(texts)
     require_equal(
         "the stream",
-        {"sent": count} | {name: len(run()) for (case, name), run in runs.items() if case == STREAM},
+        {"sent": count}
+        | {f"{name}, {case}": used_up(act(items)) for (case, name), (act, items) in runs.items()},
     )
-    require_equal("the session", {"stream": read, "session": [event.message for event in told]})
-    return [Contender(case, name, run, count, max_calls=1) for (case, name), run in runs.items()]
+    told = chain.from_iterable(through_session(chunks))
+    read = list(chain.from_iterable(ours.read_stream(chunks)))
+    require_equal(
+        "the session",
+        {"stream": read, "session": [event.message for event in told if isinstance(event, MessageReceived)]},
+    )
+    return [
+        Contender(case, name, using_up(act, items), count, max_calls=1)
+        for (case, name), (act, items) in runs.items()
+    ]
+
+
+def using_up(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:
+    """Return a function that does so with what is read from these items."""
+    return lambda: used_up(act(items))

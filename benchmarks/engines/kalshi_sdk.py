@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kalshi.fix import codec
@@ -86,13 +86,12 @@ def order_maker() -> Callable[[dict[str, Any]], bytes]:
     return lambda values: write(order(values))
 
 
-def read_stream(chunks: Iterable[bytes]) -> list[Any]:
-    """Cut chunks into messages and decode them to typed models."""
-    parser, messages = codec.FixParser(), []
+def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
+    """Cut chunks into messages and decode them to typed models; yield those of each chunk."""
+    parser = codec.FixParser()
     for chunk in chunks:
         parser.append(chunk)
-        messages += [decode_app_message_strict(raw) for raw in parser.messages()]
-    return messages
+        yield [decode_app_message_strict(raw) for raw in parser.messages()]
 
 
 def decode(data: bytes) -> Any:

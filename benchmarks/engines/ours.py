@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from benchmarks import samples
-from kalshi_fix_sansio import NewOrderSingle, encode
+from kalshi_fix_sansio import Message, NewOrderSingle, encode
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import OrderBooks
@@ -61,16 +61,16 @@ def order_maker() -> Callable[[dict[str, Any]], bytes]:
     return make
 
 
-def read_stream(chunks: Iterable[bytes]) -> list[Any]:
-    """Cut chunks into messages and decode them."""
-    framer, messages = Framer(), []
-    decode = CODEC.decode
+def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Message]]:
+    """Cut chunks into messages and decode them; yield those of each chunk."""
+    framer, decode = Framer(), CODEC.decode
     for chunk in chunks:
         framer.feed(chunk)
+        messages = []
         while (found := framer.next()) is not None:
             assert isinstance(found, Frame)
             messages.append(decode(found))
-    return messages
+        yield messages
 
 
 class Book:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ def ready_writer() -> Callable[[Any], bytes]:
     return write
 
 
-def read_stream(messages: Iterable[str]) -> list[Any]:
+def read_stream(batches: Iterable[list[str]]) -> Iterator[list[Any]]:
     """Parse messages that were cut out already: the bindings do not offer QuickFIX's own parser."""
-    return [quickfix.Message(text, True) for text in messages]
+    for texts in batches:
+        yield [quickfix.Message(text, True) for text in texts]

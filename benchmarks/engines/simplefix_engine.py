@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import simplefix
@@ -45,11 +45,12 @@ def order_writer() -> Callable[[samples.Fields], bytes]:
     return write
 
 
-def read_stream(chunks: Iterable[bytes]) -> list[Any]:
-    """Cut chunks into messages."""
-    parser, messages = simplefix.FixParser(), []
+def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
+    """Cut chunks into messages; yield those of each chunk."""
+    parser = simplefix.FixParser()
     for chunk in chunks:
         parser.append_buffer(chunk)
+        messages = []
         while (message := parser.get_message()) is not None:
             messages.append(message)
-    return messages
+        yield messages

@@ -13,7 +13,7 @@ from benchmarks.measure import over
 from benchmarks.profiles import Part, Stage, measured, with_rest
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.messages import CODEC
 
 RESTS = {
@@ -27,10 +27,13 @@ def stages(size: int = stream.SIZE, rounds: int = 9) -> list[Stage]:
     wire = stream.numbered(size)
     chunks = stream.cut(b"".join(wire))
     parts = list(_both(wire, chunks))
-    session = stream.through_session(chunks)
     whole = {
-        stream.STREAM: [Part("all", lambda: ours.read_stream(chunks), len(wire), "whole"), *parts],
-        stream.SESSION: [Part("all", session, len(wire), "whole"), *parts, *_events(wire)],
+        stream.STREAM: [Part("all", stream.using_up(ours.read_stream, chunks), len(wire), "whole"), *parts],
+        stream.SESSION: [
+            Part("all", stream.using_up(stream.through_session, chunks), len(wire), "whole"),
+            *parts,
+            *_events(wire),
+        ],
     }
     found = measured(whole, RESTS, rounds)
     handing = Stage(
@@ -44,15 +47,9 @@ def stages(size: int = stream.SIZE, rounds: int = 9) -> list[Stage]:
 
 
 def _both(wire: list[bytes], chunks: list[bytes]) -> Iterator[Part]:
-    def frame() -> None:
-        framer = Framer()
-        for chunk in chunks:
-            framer.feed(chunk)
-            while framer.next() is not None:
-                pass
-
-    yield Part("framing, BodyLength and CheckSum", frame, len(wire))
-    yield Part("decoding", over(CODEC.decode, [Frame(data) for data in wire]), len(wire))
+    frames = stream.batches([Frame(data) for data in wire])
+    yield Part("framing, BodyLength and CheckSum", stream.using_up(stream.frame, chunks), len(wire))
+    yield Part("decoding", stream.using_up(stream.decode, frames), len(wire))
 
 
 def _events(wire: list[bytes]) -> Iterator[Part]:
