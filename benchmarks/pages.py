@@ -8,6 +8,7 @@ each target that was missed. They take their figures from the results: `{{us | C
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -78,7 +79,12 @@ def explanations(results: Sequence[Result], profile: Sequence[Stage], prose: str
         if misspelt := set(keys) - known:
             raise KeyError(f"{PROSE.name} is about no target: {', '.join(misspelt)}")
         if lost.intersection(keys):
-            yield _FIGURE.sub(lambda found: _figure(found[1], results, profile), text)
+            shown = _FIGURE.sub(lambda found: _figure(found[1], results, profile), text)
+            yield "\n\n".join(_laid_out(paragraph) for paragraph in shown.split("\n\n"))
+
+
+def _laid_out(paragraph: str) -> str:
+    return textwrap.fill(" ".join(paragraph.split()), 130, break_long_words=False, break_on_hyphens=False)
 
 
 def _figure(asked: str, results: Sequence[Result], profile: Sequence[Stage]) -> str:

@@ -19,6 +19,8 @@ RESULTS, PROFILE = "results.json", "profile.json"
 SLACK = 1.35
 """How much worse a ratio may be than the committed one before `make bench-quick` fails: a machine that others
 use as well moves single ratios by a quarter."""
+RATES = ("f: an order of", "i:")
+"""How the cases begin where it matters how many there are in a second."""
 SAME, WORSE = "as committed", "WORSE"
 
 
@@ -65,7 +67,7 @@ def by_case(results: Sequence[Result]) -> Iterator[tuple[str, list[tuple[str, st
         ours = keyed.get((case, OURS))
         for found in group:
             times = "" if ours is None or ours is found else f"{found.us_min / ours.us_min:.2f}"
-            best, median = (shown(value, found.unit) for value in (found.us_min, found.us_median))
+            best, median = (_cell(case, value, found.unit) for value in (found.us_min, found.us_median))
             rows.append((found.engine, best, median, times))
         yield case, rows
 
@@ -82,8 +84,8 @@ def printed(results: Sequence[Result]) -> list[str]:
     """Return the same for a terminal of 100 columns."""
     lines = []
     for case, rows in by_case(results):
-        lines.append(f"{case:43} {'best':>12} {'median':>12} {'times ours':>11}")
-        lines += [f"  {name:41} {best:>12} {median:>12} {times:>11}" for name, best, median, times in rows]
+        lines.append(f"{case:43} {'best':>20} {'median':>20} {'times ours':>11}")
+        lines += [f"  {name:41} {best:>20} {median:>20} {times:>11}" for name, best, median, times in rows]
         lines.append("")
     return lines
 
@@ -122,4 +124,10 @@ def shown(value: float, unit: str = "us") -> str:
         return f"{value:,.1f} {unit}"
     if value >= 5000:
         return f"{value / 1000:,.1f} ms"
-    return f"{value:,.2f} µs" if value < 100 else f"{value:,.0f} µs"
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} µs"
+
+
+def _cell(case: str, value: float, unit: str) -> str:
+    """Return a number with its unit, where a rate is asked for with that too."""
+    text = shown(value, unit)
+    return f"{text}, {1e6 / value:,.0f}/s" if case.startswith(RATES) else text

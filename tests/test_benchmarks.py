@@ -286,9 +286,10 @@ def test_results_are_kept_and_those_of_other_cases_stay(tmp_path: Path) -> None:
 def test_the_table_says_how_many_times_our_time_each_takes() -> None:
     results = [found("a", OURS, 2), found("a", "other", 5), Result("m", "x", 3, 3, "3", "m", "MiB")]
     text = "\n".join(report.table(results))
-    assert "| a | other | 5.00 µs | 10.00 µs | 2.50 |" in text
+    assert "| a | other | 5.00 µs | 10.0 µs | 2.50 |" in text
     assert "| m | x | 3.0 MiB | 3.0 MiB |  |" in text
     assert report.ratios(results) == []
+    assert "| i: x | y | 200 µs, 5,000/s | 400 µs, 2,500/s |  |" in report.table([found("i: x", "y", 200)])
     assert max(map(len, report.printed(report.load()))) <= 100
 
 
