@@ -53,7 +53,7 @@ def round_trips(rounds: int = ROUNDS) -> list[Result]:
         for number in range(rounds):
             # Whoever comes first in one round comes later in the next.
             for name, tls in runs[number % len(runs) :] + runs[: number % len(runs)]:
-                found[name, tls].append(_figures(run_client(name, key, certificate if tls else None)))
+                found[name, tls].append(_figures(_run(name, key, certificate if tls else None)))
     results = []
     for (name, tls), figures in found.items():
         shown = name if name in peers else ours(name)
@@ -65,6 +65,15 @@ def round_trips(rounds: int = ROUNDS) -> list[Result]:
             result(f"{RATE}{suffix}", shown, rates),
         ]
     return results
+
+
+def _run(name: str, key: Path, certificate: Path | None) -> dict[str, Any]:
+    """Run a client, and once more if it fails: one that is unlucky would cost the whole run."""
+    try:
+        return run_client(name, key, certificate)
+    except subprocess.SubprocessError as error:
+        print(f"{name} failed and runs once more: {error}", flush=True)
+        return run_client(name, key, certificate)
 
 
 def _figures(measured: dict[str, Any]) -> tuple[float, float, float]:
