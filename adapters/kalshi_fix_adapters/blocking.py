@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kalshi_fix_adapters._factories import Factories
-from kalshi_fix_adapters._io_thread import End, IoThread, deadline_after
+from kalshi_fix_adapters._user_calls import End, UserCalls, deadline_after
 from kalshi_fix_adapters.connection_events import ClientEvent
 from kalshi_fix_adapters.errors import ClientTimeoutError
 from kalshi_fix_adapters.plan import ConnectionPlan
@@ -42,7 +42,7 @@ class Client:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
-        self._io = IoThread(plan)
+        self._io = UserCalls(plan)
         self._entered = False
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ import pytest
 
 from kalshi_fix_adapters import _io_thread
 from kalshi_fix_adapters._client_core import ClientCore
-from kalshi_fix_adapters._io_thread import IoThread
+from kalshi_fix_adapters._user_calls import UserCalls
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
 from kalshi_fix_adapters.connection_events import ClientEvent, Disconnected, Resubscribed
@@ -220,12 +220,12 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
 ) -> None:
     client = order_entry(**options(sandbox))
     with client:
-        thread = client._io._thread
+        assert client._io._thread is not None
+        thread = client._io._thread._thread
         with monkeypatch.context() as patch:
             patch.setattr(client._io.core, name, _interrupt)
             with pytest.raises(KeyboardInterrupt):
                 CALLS[name](client)
-        assert thread is not None
         thread.join(LONG)
         assert not thread.is_alive()
         for use in (lambda: client.receive(LONG), lambda: list(client.messages(LONG))):
@@ -245,7 +245,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
     with order_entry(**options(sandbox)) as client:
         list(client.events(0))
         with monkeypatch.context() as patch:
-            patch.setattr(client._io._changed, "wait", _interrupt)
+            patch.setattr(client._io._shared._users_sleeper, "sleep", _interrupt)
             for use in (client.receive, client.test_request):
                 with pytest.raises(KeyboardInterrupt):
                     use()
@@ -270,7 +270,7 @@ def test_an_interrupted_logon_leaves_nothing_behind(
 ) -> None:
     before = threading.active_count()
     with monkeypatch.context() as patch:
-        patch.setattr(IoThread, "wait_logged_on", _interrupt)
+        patch.setattr(UserCalls, "wait_logged_on", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             order_entry(**options(sandbox)).open()
     assert threading.active_count() == before
@@ -291,13 +291,20 @@ def test_an_interrupted_wait_for_a_venue_that_never_answers(
 ) -> None:
     before = threading.active_count()
 
-    def interrupt_after_the_logon_was_sent(io: IoThread) -> None:
-        with io._lock:
-            assert io._changed.wait_for(lambda: io._socket is not None and not io.core.output, LONG)
+    sent = threading.Event()
+    wrote = ClientCore.wrote
+
+    def tell_that_the_logon_was_sent(core: ClientCore, size: int) -> None:
+        wrote(core, size)
+        sent.set()
+
+    def interrupt_after_the_logon_was_sent(_: UserCalls) -> None:
+        assert sent.wait(LONG)
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(ClientCore, "wrote", tell_that_the_logon_was_sent)
     with listening(keep_silent) as port:
-        monkeypatch.setattr(IoThread, "wait_logged_on", interrupt_after_the_logon_was_sent)
+        monkeypatch.setattr(UserCalls, "wait_logged_on", interrupt_after_the_logon_was_sent)
         with pytest.raises(KeyboardInterrupt):
             Client(by_hand(sandbox, port)).open()
     assert threading.active_count() == before

@@ -1,0 +1,64 @@
+"""The socket of one connection, plain or with TLS, as a driver of the connection sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+
+CHUNK = 64 * 1024
+"""Bytes read or written at once, at the most."""
+
+
+class Link:
+    """A connected socket. Reading and writing never block; one thread at a time."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        self._socket = connected
+        self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
+        self.number = connected.fileno()
+        self.unread = False
+        """Whether something may be there to be read that cannot be seen by watching the socket: it waits
+        inside the TLS layer, or more was there than one reading takes."""
+        self.read_wants_write = False
+        """Whether the TLS layer has to write before it can read on."""
+
+    def read(self) -> bytes | None:
+        """Return what has come, nothing if the connection is over, None if nothing has come."""
+        self.read_wants_write = False
+        try:
+            data = self._socket.recv(CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.unread = False
+            return None
+        except ssl.SSLWantWriteError:
+            self.unread, self.read_wants_write = False, True
+            return None
+        except OSError:
+            data = b""
+        # A record of TLS is read as a whole, so that what is not pending is seen by watching the socket.
+        self.unread = len(data) == CHUNK or (self._pending is not None and self._pending() > 0)
+        return data
+
+    def write(self, data: bytearray) -> int:
+        """Write some of `data` from its beginning; return how much, 0 if nothing can be written now.
+
+        Raises:
+            OSError: nothing can be written any more.
+        """
+        try:
+            return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return 0
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        with contextlib.suppress(OSError, ValueError):
+            if isinstance(self._socket, ssl.SSLSocket):
+                self._socket.unwrap()  # says goodbye, and does not wait for the answer
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the socket without a word."""
+        self._socket.close()

@@ -1,0 +1,175 @@
+"""Ctrl-C in a thread that uses the blocking client: at every point where Python lets it through.
+
+Whatever it strikes, the client goes on, or says that it does not: no lock stays held, no user keeps a
+connection that it does not drive, no thread is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters import _driving, _link, _sleeper, _user_calls, blocking
+from kalshi_fix_adapters.blocking import Client, order_entry
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
+from kalshi_fix_sansio.events import MessageReceived
+from tests.adapters.test_blocking import LONG, next_of, options, order
+
+FILES = {module.__file__ for module in (_driving, _link, _sleeper, _user_calls, blocking)}
+MOST = 2_000
+"""Points in a call, at the most."""
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt at the `at`th point where CPython looks for signals: when a function of ours
+    begins, and after one of ours has called one that is written in C."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+        self.struck: str | None = None
+        """Where it did."""
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._point)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _point(self, frame: FrameType, event: str, what: Any) -> None:
+        if frame.f_code.co_filename not in FILES or event not in {"call", "c_return"}:
+            return
+        if self._left == 0:
+            self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+        self._left -= 1
+
+
+def assert_let_go(client: Client, struck: str | None = None) -> None:
+    """No thread holds anything of the client."""
+    shared = client._io._shared
+    free: list[bool] = []
+
+    def try_lock() -> None:
+        free.append(shared.lock.acquire(timeout=LONG))
+        if free[0]:
+            shared.lock.release()
+
+    in_a_thread(try_lock)
+    assert free == [True], struck
+    assert shared.claim() is None, struck
+
+
+def in_a_thread(function: Callable[[], object]) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join(LONG)
+    assert not thread.is_alive()
+
+
+def still_works(client: Client) -> bool:
+    """Whether orders and reports go on; if not, every call has to say why."""
+    try:
+        client.test_request(LONG)
+    except NotConnectedError:
+        with pytest.raises(SessionClosedError, match="interrupted halfway"):
+            client.receive(LONG)
+        return False
+    # Which reports of the order before came is not known.
+    client.send(order())
+    next_of(client, MessageReceived)
+    client.test_request(LONG)
+    list(client.events(0))
+    return True
+
+
+def trade(client: Client) -> None:
+    """Send an order, and wait for both reports of it."""
+    client.send(order())
+    for _ in range(2):
+        while not isinstance(client.receive(LONG), MessageReceived):
+            pass
+
+
+CALLS: dict[str, Callable[[Client], object]] = {
+    "trade": trade,
+    "test_request": lambda client: client.test_request(LONG),
+    "receive nothing": lambda client: list(client.events(0)),
+    "is_logged_on": lambda client: client.is_logged_on,
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another user"])
+def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> None:
+    threads = threading.active_count()
+    works = dropped = 0
+    client = order_entry(**options(sandbox))
+    client.open()
+    for at in range(MOST):
+        other = threading.Thread(target=_ask if beside else bool, args=(client,))
+        other.start()
+        interrupter = Interrupter(at)
+        try:
+            with interrupter:
+                CALLS[name](client)
+        except KeyboardInterrupt:
+            assert interrupter.struck is not None
+        other.join(LONG)
+        assert not other.is_alive()
+        assert_let_go(client, interrupter.struck)
+        if still_works(client):
+            works += 1
+        else:
+            dropped += 1
+            client.logout()
+            client.open()
+        if interrupter.struck is None:
+            break
+    client.logout()
+    assert threading.active_count() == threads
+    assert works
+    assert at > 3
+
+
+def test_hundreds_of_signals(sandbox: Sandbox) -> None:
+    draw = random.Random(7)
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    works = dropped = 0
+    client = order_entry(**options(sandbox))
+    client.open()
+    try:
+        for _ in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.000_05, 0.005))
+                while True:
+                    trade(client)
+            except KeyboardInterrupt:
+                pass
+            assert_let_go(client)
+            if still_works(client):
+                works += 1
+            else:
+                dropped += 1
+                client.logout()
+                client.open()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+        client.logout()
+    assert works
+    assert dropped
+
+
+def _ask(client: Client) -> None:
+    with contextlib.suppress(NotConnectedError):
+        client.test_request(LONG)
