@@ -10,6 +10,10 @@ and what you send is written before `send` returns, unless the venue reads too s
 context: leaving that logs out and waits for it, also when your code raises or is cancelled. A second
 cancellation, while the venue's answer is waited for, drops the connection instead.
 
+A call that need not wait does not: an event that is there is taken, and a message is sent, without a turn of
+the loop. Who goes on so for some milliseconds (`SLICE`) has to let others run, and that is where a
+cancellation arrives. Any loop will do that asyncio can run on, uvloop too.
+
 Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
 notices by TCP, and nothing is lost; heartbeats go on. They need the event loop, so code that computes for
 long belongs into a thread (`asyncio.to_thread`), or use the blocking client.

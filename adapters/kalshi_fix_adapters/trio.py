@@ -10,6 +10,9 @@ may be called from all. Leaving the context logs out and waits for that, shielde
 or is cancelled; what you raised goes on as it was, in no group. The wait has bounds: `timeout` for the
 venue's answer, and two seconds each for the last bytes and for the end of TLS.
 
+Every call is a checkpoint, and one only: cancelled, it has done nothing; once something was sent or taken, it
+lets others run and is not cancelled. A message is written before that, unless the venue reads too slowly.
+
 Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
 notices by TCP, and nothing is lost; heartbeats go on. They need the event loop, so code that computes for
 long belongs into a thread (`trio.to_thread`), or use the blocking client.
