@@ -113,7 +113,7 @@ def _calls(entry: Contender) -> int:
     """How many calls a batch takes to be long enough; warms up on the way."""
     number = 1
     while number < entry.max_calls:
-        took = min(_batch(entry, number) for _ in range(3)) * number * entry.per_call / 1e6
+        took = min(_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
         if took >= LEAST_BATCH_SECONDS:
             break
         number = min(number * 4 if took < LEAST_BATCH_SECONDS / 4 else number * 2, entry.max_calls)
