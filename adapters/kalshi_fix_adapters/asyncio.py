@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Bell, Factories
+from kalshi_fix_adapters._asyncio_bell import LoopBell, Timer
+from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
@@ -39,81 +39,12 @@ SLICE = 0.005
 """Seconds after which tasks that are served without ever waiting let others run."""
 
 
-class _Timer:
-    """Calls something at a moment of the monotonic clock, or sooner.
-
-    The loop's timer is set anew for an earlier moment only: each message moves the moments to later ones.
-    """
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self._act = act
-        self._handle: asyncio.TimerHandle | None = None
-        self._moment = math.inf
-
-    def set(self, moment: float) -> None:
-        """Call no later than at a moment, once; `act` sees what is due, and sets this again."""
-        if moment < self._moment:
-            self.cancel()
-            self._moment = moment
-            self._handle = asyncio.get_running_loop().call_later(moment - time.monotonic(), self._fire)
-
-    def cancel(self) -> None:
-        """Call no more."""
-        self._moment = math.inf
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _fire(self) -> None:
-        self.cancel()
-        self._act()
-
-
-class _Bell(Bell):
-    """Futures, one for each task that waits, and one timer for all."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[asyncio.Future[bool], float] = {}
-        """By when each gets its answer at the latest."""
-        self._timer = _Timer(self._expire)
-
-    def ring(self) -> None:
-        """Wake all that wait now."""
-        if self._waiting:
-            for future in self._waiting:
-                if not future.done():
-                    future.set_result(True)
-            self._waiting.clear()
-
-    async def wait(self, seconds: float | None) -> bool:
-        """Wait until it is rung, at most so long; say whether it was."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = end = math.inf if seconds is None else time.monotonic() + seconds
-        self._timer.set(end)
-        try:
-            return await future
-        finally:
-            self._waiting.pop(future, None)
-
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for future, end in self._waiting.items():
-            if end > now:
-                self._timer.set(end)
-            elif not future.done():
-                future.set_result(False)
-
-    def close(self) -> None:
-        """Nobody waits any more, or only for what has happened."""
-        self._timer.cancel()
-
-
 class _Io(AsyncAdapter):
     """Makes the connections in a task of its own."""
 
-    bell = _Bell
-    users: _Bell
-    changes: _Bell
+    bell = LoopBell
+    users: LoopBell
+    changes: LoopBell
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -228,7 +159,7 @@ class _Link(asyncio.BufferedProtocol):
     def __init__(self, io: _Io) -> None:
         self._io = io
         self._transport: asyncio.Transport | None = None
-        self._timer = _Timer(lambda: self.step(io.core.tick))
+        self._timer = Timer(lambda: self.step(io.core.tick))
         self._room = memoryview(bytearray(CHUNK))
         self._may_write = True
         self._reads = False
