@@ -84,13 +84,15 @@ class UserCalls:
             if core.logged_on is None:
                 raise core.error or core.closed_error()
 
-    def send(self, message: Message, header_fields: Mapping[str, Any] | None, deadline: float | None) -> int:
+    def send(self, message: Message, header_fields: Mapping[str, Any] | None, timeout: float | None) -> int:
         """Send a message, after waiting for room if the venue reads too slowly; return its MsgSeqNum."""
         shared, core = self._shared, self.core
+        deadline = None
         while True:
             with shared.lock:
                 if shared.halfway or not core.congested:
                     return self._send(message, header_fields)
+            deadline = deadline_after(timeout) if deadline is None else deadline
             if shared.wait(self._find_room, deadline) is None:
                 raise ClientTimeoutError(
                     "the venue has not read what was sent before, so nothing was sent; try again later, "
@@ -98,8 +100,9 @@ class UserCalls:
                 )
 
     def _send(self, message: Message, header_fields: Mapping[str, Any] | None) -> int:
-        self._refuse_if_interrupted(NotConnectedError)
         shared, core = self._shared, self.core
+        if shared.halfway:
+            self._refuse_if_interrupted(NotConnectedError)
         shared.halfway = True
         try:
             number = core.send(message, header_fields)
@@ -127,8 +130,9 @@ class UserCalls:
         return self._shared.wait(self._find_event, deadline)
 
     def _find_event(self) -> ClientEvent | Literal[End.END] | None:
-        self._refuse_if_interrupted(SessionClosedError)
         shared, core = self._shared, self.core
+        if shared.halfway:
+            self._refuse_if_interrupted(SessionClosedError)
         shared.halfway = True
         try:
             event = core.take()

@@ -5,10 +5,16 @@
         for message in client.messages(timeout=5):
             ...
 
-Each client has one background thread that connects, reads, answers and keeps heartbeats going, so that they
-leave on time while your code computes, sleeps or waits for input. What it costs: the thread, the handover of
-every event from it to yours (some ten microseconds), and that your code must release the interpreter now
-and then, as all but some C extensions do.
+A thread of yours that waits for something (`receive`, `events`, `messages`, `test_request`) reads the
+connection itself, so that an event reaches it without a change of threads. While none does, a background
+thread reads, answers and keeps heartbeats going, so that they leave on time while your code computes, sleeps
+or waits for input; it also connects. What it costs: the thread, which looks fifty times a second while your
+calls come and go and otherwise sleeps, four small sockets to wake one another, and that your code must
+release the interpreter now and then, as all but some C extensions do.
+
+Observers and wire logs are called in whichever thread reads. An interrupt (Ctrl-C) that comes while a call
+waits changes nothing; in the microseconds in which it moves a message in or out, the connection is dropped
+and every later call says so. In a forked child a client is of no use: make another one there.
 
 Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
 notices by TCP, and nothing is lost; heartbeats go on. All methods may be called from several threads.
@@ -126,7 +132,7 @@ class Client:
             form. ClientTimeoutError: the venue has not read in time. NotConnectedError: the client is not
             logged on. Nothing was sent, whichever of them it is.
         """
-        return self._io.send(message, header_fields, deadline_after(timeout))
+        return self._io.send(message, header_fields, timeout)
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
         """Wait for the next event and return it. Asking for it says that you are done with the one before.
