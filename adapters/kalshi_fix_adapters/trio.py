@@ -137,6 +137,9 @@ class _Io(AsyncAdapter):
                     core.wrote(wire.write(bytes(core.output[:CHUNK])))
         except OSError:
             core.write_failed()
+        except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
+            core.failure(error)
+            self.users.ring()
         self.moved()
 
     async def start(self) -> None:
