@@ -8,9 +8,9 @@
     with order_entry(observer=Latencies()) as client:
         ...
 
-Hooks run inside the client, in its thread or event loop and often under its lock: they must be quick, must
-not block and must not call the client. One that raises is logged, and its observer is switched off; the
-session goes on.
+Hooks run inside the client, in its event loop or in whichever thread reads or writes, often under its lock:
+they must be quick, must not block and must not call the client. One that raises is logged, and its observer
+is switched off; the session goes on.
 """
 
 from __future__ import annotations
