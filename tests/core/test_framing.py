@@ -289,7 +289,7 @@ def test_what_was_remembered_of_messages_changes_nothing(
 
 
 def test_beginnings_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_sansio.framing.MAX_HEADS", 5)
+    monkeypatch.setattr("kalshi_fix_sansio.framing.framer.MAX_HEADS", 5)
     framer = Framer()
     for size in [*range(1, 40), *range(40, 1, -3)]:
         data = encode_frame("FIXT.1.1", b"35=0\x0158=" + b"x" * size + b"\x01")
@@ -351,7 +351,8 @@ def test_work_is_linear_in_hostile_streams(monkeypatch: pytest.MonkeyPatch) -> N
         added += len(data)
         return byte_sum(data)
 
-    monkeypatch.setattr("kalshi_fix_sansio.framing.byte_sum", counting)
+    for module in ("framer", "sums"):
+        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
         added = 0
@@ -368,7 +369,8 @@ def test_work_is_linear_where_broken_messages_begin_like_good_ones(monkeypatch: 
         added += len(data)
         return byte_sum(data)
 
-    monkeypatch.setattr("kalshi_fix_sansio.framing.byte_sum", counting)
+    for module in ("framer", "sums"):
+        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
     good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
     head = good[: good.index(b"35=D\x01") + 5]
     stream = good + (head + HEARTBEAT) * 1000 + good

@@ -1,55 +1,31 @@
-"""Framing: from a stream of bytes to whole messages, and from a body to a whole message.
-
-FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9)
-and MsgType (35) in this order, BodyLength counts the bytes from behind its own SOH up to the CheckSum
-field, and CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. What does
-not hold to this is garbled: it is skipped, and nothing that follows it is lost.
-"""
+"""From a stream of bytes to whole messages."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
-from zlib import adler32
 
 import attrs
 
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.framing.frame import (
+    CHECK_SUM,
+    CHECK_SUM_FIELDS,
+    CHECK_SUM_SIZE,
+    HEAD,
+    Frame,
+    byte_sum,
+)
+from kalshi_fix_sansio.framing.sums import Sums
 from kalshi_fix_sansio.quick import quick
 
-SOH: Final = b"\x01"
-"""The byte that ends every field."""
 MAX_SAMPLE: Final = 256
 """How many bytes of skipped garbage are kept for people to look at."""
 
-_HEAD: Final = re.compile(rb"8=(FIX[ -~]{0,20})\x019=([1-9][0-9]{0,8})\x0135=")
 _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
-_CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
 _CHECK_SUM_FIELD_SIZE: Final = 12
-CHECK_SUM_SIZE: Final = 7
-"""Bytes of the CheckSum field with its SOH."""
-CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
-"""CheckSum (10) by its value."""
-ADLER_BLOCK: Final = 256
-"""How many bytes Adler-32 can add up at once."""
-ADLER_ASCII_BLOCK: Final = 512
-"""How many ASCII bytes Adler-32 can add up at once."""
-
-
-@attrs.frozen
-class Frame:
-    """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it."""
-
-    data: bytes = attrs.field(repr=False)
-
-    @property
-    def begin_string(self) -> str:
-        """The value of BeginString (8), such as FIXT.1.1."""
-        return self.data[2 : self.data.index(SOH)].decode("latin-1")
-
 
 _frame = quick(Frame)
 
@@ -64,128 +40,6 @@ class Garbled:
     """The first of the bytes, at most `MAX_SAMPLE`."""
     size: int
     """How many bytes were skipped in all."""
-
-
-def byte_sum(data: bytes | bytearray) -> int:
-    """Return the sum of all bytes, fast.
-
-    The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at
-    most 256 bytes, or of 515 ASCII ones.
-    """
-    size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
-    if len(data) <= size:
-        return adler32(data, 0) & 0xFFFF
-    total = 0
-    for start in range(0, len(data), size):
-        total += adler32(data[start : start + size], 0) & 0xFFFF
-    return total
-
-
-def encode_frame(begin_string: str, body: bytes) -> bytes:
-    """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
-    message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
-    return message + CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
-
-
-def is_frame(data: bytes) -> bool:
-    """Say whether the bytes are exactly one message with a right BodyLength and CheckSum."""
-    head = _HEAD.match(data)
-    if head is None:
-        return False
-    end = len(data) - CHECK_SUM_SIZE
-    check_sum = _CHECK_SUM.fullmatch(data, max(end, 0))
-    return (
-        check_sum is not None
-        and end - head.end(2) - 1 == int(head[2])
-        and data[end - 1] == 1
-        and byte_sum(data[:end]) & 0xFF == int(check_sum[1])
-    )
-
-
-def frame_problems(data: bytes) -> tuple[Problem, ...]:
-    """Say what keeps the bytes from being one whole message: what was found, and what was expected.
-
-    Empty exactly when `is_frame` holds.
-    """
-    fields = data.split(SOH, 3)
-    for place, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
-        if place >= len(fields) - 1 or not fields[place].startswith(b"%d=" % tag):
-            ordinal = ("first", "second", "third")[place]
-            text = f"{name} ({tag}) is not the {ordinal} field"
-            return (Problem(Reason.TAG_OUT_OF_ORDER, text, tag),)
-    problems = []
-    if not re.fullmatch(rb"8=FIX[ -~]{0,20}", fields[0]):
-        problems.append(_wrong(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT))
-    end = len(data) - CHECK_SUM_SIZE
-    check_sum = _CHECK_SUM.fullmatch(data, end)
-    if check_sum is None or data[end - 1] != 1:
-        text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
-        return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
-    length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
-    if fields[1] != b"9=" + length:
-        problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))
-    actual = byte_sum(data[:end]) & 0xFF
-    if int(check_sum[1]) != actual:
-        problems.append(_wrong(10, "CheckSum", check_sum[1], f"{actual:03d}", Reason.VALUE_INCORRECT))
-    return tuple(problems)
-
-
-def _wrong(tag: int, name: str, found: bytes, expected: str, reason: Reason) -> Problem:
-    value = found.decode("latin-1")
-    return Problem(reason, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)
-
-
-class _Sums:
-    """Byte sums over ranges that overlap, each byte added up a bounded number of times.
-
-    Nested starts of messages that all claim the same end would otherwise cost their length each.
-    """
-
-    __slots__ = ("_base", "_totals", "end")
-
-    def __init__(self) -> None:
-        self._base = 0
-        self._totals = [0]
-        """Sum from `_base` to each multiple of the block size after it."""
-        self.end = 0
-        """Up to where the buffer was added up in vain."""
-
-    def restart(self, start: int, end: int) -> None:
-        """Begin a new region whose sum was of no use."""
-        self._base = start
-        self._totals = [0]
-        self.end = end
-
-    def shift(self, size: int) -> None:
-        """Follow a buffer that lost this many bytes at its front."""
-        self.end -= size
-        self._base -= size
-        gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
-        if gone > 0:
-            del self._totals[:gone]
-            self._base += gone * ADLER_BLOCK
-
-    def total(self, buffer: bytearray, start: int, end: int) -> int:
-        """Return the sum from start to end; `start` never lies before that of an earlier call.
-
-        Only differences of `_totals` count, from the first whole block behind `start` on: the block that
-        the front of the buffer was cut off from is never among them.
-        """
-        self.end = max(self.end, end)
-        first = -(-(start - self._base) // ADLER_BLOCK)
-        last = (end - self._base) // ADLER_BLOCK
-        if last < first:
-            return byte_sum(buffer[start:end])
-        totals = self._totals
-        while len(totals) <= last:
-            at = self._base + (len(totals) - 1) * ADLER_BLOCK
-            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : at + ADLER_BLOCK]))
-        return (
-            byte_sum(buffer[start : self._base + first * ADLER_BLOCK])
-            + totals[last]
-            - totals[first]
-            + byte_sum(buffer[self._base + last * ADLER_BLOCK : end])
-        )
 
 
 _SUMS_BY_END: Final = {
@@ -258,7 +112,7 @@ class Framer:
         """Whether this place was reached by skipping, so that only the expected version can begin here."""
         self._looked_to = 0
         """Up to where a CheckSum field was looked for in vain."""
-        self._sums = _Sums()
+        self._sums = Sums()
         self._reason = ""
         self._sample = b""
         self._skipped = 0
@@ -338,7 +192,7 @@ class Framer:
         buffer = self._buffer
         while len(buffer) >= self._wanted:
             at = self._at
-            head = _HEAD.match(buffer, at)
+            head = HEAD.match(buffer, at)
             if head is None or (self._lost and not buffer.startswith(self._start, at)):
                 if self._may_become_head(at):
                     self._wanted = len(buffer) + 1
@@ -354,7 +208,7 @@ class Framer:
             if len(buffer) < end:
                 self._wanted = end
                 continue
-            check_sum = _CHECK_SUM.fullmatch(buffer, sum_end, end)
+            check_sum = CHECK_SUM.fullmatch(buffer, sum_end, end)
             if check_sum is None or buffer[sum_end - 1] != 1:
                 self._give_up_misframed(f"no CheckSum where BodyLength {length} says", sum_end)
                 continue

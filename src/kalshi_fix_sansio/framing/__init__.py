@@ -1,0 +1,40 @@
+"""Framing: from a stream of bytes to whole messages, and from a body to a whole message.
+
+FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9)
+and MsgType (35) in this order, BodyLength counts the bytes from behind its own SOH up to the CheckSum
+field, and CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. What does
+not hold to this is garbled: it is skipped, and nothing that follows it is lost.
+"""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.framing.frame import (
+    ADLER_ASCII_BLOCK,
+    ADLER_BLOCK,
+    CHECK_SUM_FIELDS,
+    CHECK_SUM_SIZE,
+    SOH,
+    Frame,
+    byte_sum,
+    encode_frame,
+    frame_problems,
+    is_frame,
+)
+from kalshi_fix_sansio.framing.framer import MAX_HEADS, MAX_SAMPLE, Framer, Garbled
+
+__all__ = [
+    "ADLER_ASCII_BLOCK",
+    "ADLER_BLOCK",
+    "CHECK_SUM_FIELDS",
+    "CHECK_SUM_SIZE",
+    "MAX_HEADS",
+    "MAX_SAMPLE",
+    "SOH",
+    "Frame",
+    "Framer",
+    "Garbled",
+    "byte_sum",
+    "encode_frame",
+    "frame_problems",
+    "is_frame",
+]

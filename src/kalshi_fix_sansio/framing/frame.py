@@ -1,0 +1,107 @@
+"""Whole messages: what one is, byte for byte, and what is wrong with bytes that are none."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from zlib import adler32
+
+import attrs
+
+from kalshi_fix_sansio.problems import Problem, Reason
+
+SOH: Final = b"\x01"
+"""The byte that ends every field."""
+HEAD: Final = re.compile(rb"8=(FIX[ -~]{0,20})\x019=([1-9][0-9]{0,8})\x0135=")
+"""What every message begins with; BeginString and BodyLength are captured."""
+CHECK_SUM: Final = re.compile(rb"10=([0-9]{3})\x01")
+"""What every message ends with."""
+CHECK_SUM_SIZE: Final = 7
+"""Bytes of the CheckSum field with its SOH."""
+CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
+"""CheckSum (10) by its value."""
+ADLER_BLOCK: Final = 256
+"""How many bytes Adler-32 can add up at once."""
+ADLER_ASCII_BLOCK: Final = 512
+"""How many ASCII bytes Adler-32 can add up at once."""
+
+
+@attrs.frozen
+class Frame:
+    """One whole message whose BodyLength and CheckSum are right, as the `Framer` gives it."""
+
+    data: bytes = attrs.field(repr=False)
+
+    @property
+    def begin_string(self) -> str:
+        """The value of BeginString (8), such as FIXT.1.1."""
+        return self.data[2 : self.data.index(SOH)].decode("latin-1")
+
+
+def byte_sum(data: bytes | bytearray) -> int:
+    """Return the sum of all bytes, fast.
+
+    The low half of Adler-32, started from 0, is the sum modulo 65521: the sum itself over a block of at
+    most 256 bytes, or of 515 ASCII ones.
+    """
+    size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
+    if len(data) <= size:
+        return adler32(data, 0) & 0xFFFF
+    total = 0
+    for start in range(0, len(data), size):
+        total += adler32(data[start : start + size], 0) & 0xFFFF
+    return total
+
+
+def encode_frame(begin_string: str, body: bytes) -> bytes:
+    """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
+    message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
+    return message + CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
+
+
+def is_frame(data: bytes) -> bool:
+    """Say whether the bytes are exactly one message with a right BodyLength and CheckSum."""
+    head = HEAD.match(data)
+    if head is None:
+        return False
+    end = len(data) - CHECK_SUM_SIZE
+    check_sum = CHECK_SUM.fullmatch(data, max(end, 0))
+    return (
+        check_sum is not None
+        and end - head.end(2) - 1 == int(head[2])
+        and data[end - 1] == 1
+        and byte_sum(data[:end]) & 0xFF == int(check_sum[1])
+    )
+
+
+def frame_problems(data: bytes) -> tuple[Problem, ...]:
+    """Say what keeps the bytes from being one whole message: what was found, and what was expected.
+
+    Empty exactly when `is_frame` holds.
+    """
+    fields = data.split(SOH, 3)
+    for place, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
+        if place >= len(fields) - 1 or not fields[place].startswith(b"%d=" % tag):
+            ordinal = ("first", "second", "third")[place]
+            text = f"{name} ({tag}) is not the {ordinal} field"
+            return (Problem(Reason.TAG_OUT_OF_ORDER, text, tag),)
+    problems = []
+    if not re.fullmatch(rb"8=FIX[ -~]{0,20}", fields[0]):
+        problems.append(_wrong(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT))
+    end = len(data) - CHECK_SUM_SIZE
+    check_sum = CHECK_SUM.fullmatch(data, end)
+    if check_sum is None or data[end - 1] != 1:
+        text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
+        return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
+    length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
+    if fields[1] != b"9=" + length:
+        problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))
+    actual = byte_sum(data[:end]) & 0xFF
+    if int(check_sum[1]) != actual:
+        problems.append(_wrong(10, "CheckSum", check_sum[1], f"{actual:03d}", Reason.VALUE_INCORRECT))
+    return tuple(problems)
+
+
+def _wrong(tag: int, name: str, found: bytes, expected: str, reason: Reason) -> Problem:
+    value = found.decode("latin-1")
+    return Problem(reason, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)
