@@ -64,7 +64,7 @@ def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("src/kalshi_fix_sansio/scalars.py", "import socket", "no I/O"),
+        ("src/kalshi_fix_sansio/scalars/forms.py", "import socket", "no I/O"),
         ("src/kalshi_fix_sansio/session/machine.py", "from time import monotonic", "no I/O"),
         ("src/kalshi_fix_sansio/layout.py", "import kalshi_fix_sansio.session.machine", "layers"),
         ("src/kalshi_fix_sansio/session/machine.py", "from kalshi_fix_sansio import messages", "no dialect"),
@@ -99,7 +99,7 @@ def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str
     ],
 )
 def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: str, rule: str) -> None:
-    plant(copy, "src/kalshi_fix_sansio/scalars.py", line)
+    plant(copy, "src/kalshi_fix_sansio/scalars/forms.py", line)
     result = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", "src"],
         cwd=copy,

@@ -18,7 +18,7 @@ from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio._generated.codesets import Side, to_side
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.layout import Kind
-from kalshi_fix_sansio.scalars import FORMATTERS, LEXICAL, LEXICAL_PLAIN, PARSERS, format_value
+from kalshi_fix_sansio.scalars import FORMATTERS, LEXICAL, LEXICAL_PLAIN, PARSERS, converting, format_value
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -328,8 +328,8 @@ def test_a_float_is_refused_with_a_way_out() -> None:
 
 
 def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scalars, "MAX_DECIMALS", 2)
-    known = scalars._Decimals()
+    monkeypatch.setattr(converting, "MAX_DECIMALS", 2)
+    known = converting._Decimals()
     for text in ("1", "1.0", "1.00"):
         assert str(known[text]) == text
     assert list(known) == ["1.00"]

@@ -1,0 +1,113 @@
+"""Scalars: the strict lexical forms of FIX values, and the Python types they become.
+
+For each `layout.Kind` there is a `parse_*` function (wire text to value, raises `ValueError`), a
+`format_*` function (value to wire text, raises `EncodeError`) and a `to_*` converter that the message
+classes use on construction (raises `TypeError` or `ValueError`). The forms are those of FIX 5.0 SP2
+volume 1, "Data types", read strictly: no sign `+`, no exponent, no spaces, no underscores, ASCII
+digits only. Python's own `int`, `Decimal` and `datetime.fromisoformat` accept far more than that.
+
+Wire text is latin-1 text: one character per byte. Error texts never repeat the value, since it may
+be a secret.
+"""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.scalars.converting import (
+    MAX_DECIMALS,
+    to_bool,
+    to_char,
+    to_data,
+    to_decimal,
+    to_int,
+    to_seqnum,
+    to_str,
+)
+from kalshi_fix_sansio.scalars.formatting import (
+    FORMATTERS,
+    format_boolean,
+    format_char,
+    format_data,
+    format_decimal,
+    format_int,
+    format_length,
+    format_numingroup,
+    format_seqnum,
+    format_string,
+    format_utcdateonly,
+    format_utctimeonly,
+    format_utctimestamp,
+    format_value,
+)
+from kalshi_fix_sansio.scalars.forms import (
+    LEXICAL,
+    LEXICAL_PLAIN,
+    MAX_DECIMAL_DIGITS,
+    MAX_INT_DIGITS,
+)
+from kalshi_fix_sansio.scalars.moments import to_date, to_datetime, to_time
+from kalshi_fix_sansio.scalars.parsing import (
+    PARSERS,
+    convert_utcdateonly,
+    convert_utctimeonly,
+    convert_utctimestamp,
+    parse_boolean,
+    parse_char,
+    parse_data,
+    parse_decimal,
+    parse_int,
+    parse_length,
+    parse_numingroup,
+    parse_seqnum,
+    parse_string,
+    parse_utcdateonly,
+    parse_utctimeonly,
+    parse_utctimestamp,
+)
+
+__all__ = [
+    "FORMATTERS",
+    "LEXICAL",
+    "LEXICAL_PLAIN",
+    "MAX_DECIMALS",
+    "MAX_DECIMAL_DIGITS",
+    "MAX_INT_DIGITS",
+    "PARSERS",
+    "convert_utcdateonly",
+    "convert_utctimeonly",
+    "convert_utctimestamp",
+    "format_boolean",
+    "format_char",
+    "format_data",
+    "format_decimal",
+    "format_int",
+    "format_length",
+    "format_numingroup",
+    "format_seqnum",
+    "format_string",
+    "format_utcdateonly",
+    "format_utctimeonly",
+    "format_utctimestamp",
+    "format_value",
+    "parse_boolean",
+    "parse_char",
+    "parse_data",
+    "parse_decimal",
+    "parse_int",
+    "parse_length",
+    "parse_numingroup",
+    "parse_seqnum",
+    "parse_string",
+    "parse_utcdateonly",
+    "parse_utctimeonly",
+    "parse_utctimestamp",
+    "to_bool",
+    "to_char",
+    "to_data",
+    "to_date",
+    "to_datetime",
+    "to_decimal",
+    "to_int",
+    "to_seqnum",
+    "to_str",
+    "to_time",
+]

@@ -1,0 +1,130 @@
+"""What the constructors of messages make of the values that they are given."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.scalars.formatting import format_char, format_decimal, format_string, require_latin_1
+from kalshi_fix_sansio.scalars.forms import EXPECTED, INT_END, is_integer
+from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
+
+MAX_DECIMALS: Final = 2048
+"""Decimals that constructors remember by their text: prices and quantities come again and again."""
+
+
+def to_str(value: str) -> str:
+    """Take a string for a STRING field.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is empty, holds SOH or NUL, or characters outside latin-1.
+    """
+    if value.__class__ is str and value and value.isascii() and "\x01" not in value and "\0" not in value:
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"expected a string, not {type(value).__name__}")
+    return format_string(value)
+
+
+def to_char(value: str) -> str:
+    """Take one character for a CHAR field; raises like `to_str`, and ValueError for more than one."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected a string of one character, not {type(value).__name__}")
+    return format_char(value)
+
+
+def to_int(value: int | str) -> int:
+    """Take an int, or digits as they stand on the wire, for an INT field.
+
+    Raises:
+        TypeError: it is a bool or neither an int nor a string.
+        ValueError: it has more than `MAX_INT_DIGITS` digits, or is text of another form.
+    """
+    if value.__class__ is int and -INT_END < value < INT_END:
+        return value
+    if isinstance(value, str):
+        return parse_int(value)
+    if not is_integer(value):
+        raise TypeError(f"expected an integer, not {type(value).__name__}")
+    if not -INT_END < value < INT_END:
+        raise ValueError(f"expected {EXPECTED[Kind.INT]}")
+    return value
+
+
+def to_seqnum(value: int | str) -> int:
+    """Take a number that is zero or more, for SEQNUM, LENGTH and NUMINGROUP fields; raises like `to_int`."""
+    if value.__class__ is int and 0 <= value < INT_END:
+        return value
+    number = to_int(value)
+    if number < 0:
+        raise ValueError("expected a number that is not negative")
+    return number
+
+
+def to_decimal(value: Decimal | int | str) -> Decimal:
+    """Take an exact number for a PRICE, QTY, AMT, FLOAT or PERCENTAGE field.
+
+    A string must have the form it has on the wire. A finite Decimal with an exponent, such as
+    `Decimal("1E+2")`, is fine: it is sent as `100`.
+
+    Raises:
+        TypeError: it is a float (binary fractions are not exact), a bool or anything else.
+        ValueError: it is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on one side of its
+            point, or is text of another form.
+    """
+    if value.__class__ is str:
+        return _DECIMALS[value]
+    if isinstance(value, Decimal):
+        format_decimal(value)
+        return value
+    if isinstance(value, str):
+        return parse_decimal(value)
+    if isinstance(value, float):
+        raise TypeError(
+            "a float is not exact: give a Decimal, an int or a string, such as Decimal('0.45') or '0.45'"
+        )
+    if not is_integer(value):
+        raise TypeError(f"expected a Decimal, an int or a string, not {type(value).__name__}")
+    return Decimal(to_int(value))
+
+
+class _Decimals(dict[str, Decimal]):
+    """Decimals by their text, read when first asked for, forgotten all at once when there are too many."""
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> Decimal:
+        value = parse_decimal(text)
+        if len(self) >= MAX_DECIMALS:
+            self.clear()
+        self[text] = value
+        return value
+
+
+_DECIMALS: Final = _Decimals()
+
+
+def to_bool(value: bool) -> bool:
+    """Take True or False for a BOOLEAN field; TypeError for anything else."""
+    if value is True or value is False:
+        return value
+    raise TypeError(f"expected True or False, not {type(value).__name__}")
+
+
+def to_data(value: bytes | str) -> bytes:
+    """Take bytes, or latin-1 text, for a DATA field.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is empty, or text outside latin-1.
+    """
+    if isinstance(value, str):
+        require_latin_1(value)
+        value = value.encode("latin-1")
+    if not isinstance(value, bytes):
+        raise TypeError(f"expected bytes, not {type(value).__name__}")
+    if not value:
+        raise ValueError("empty data has no FIX form; leave the field None")
+    return value

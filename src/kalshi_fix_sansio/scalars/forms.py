@@ -1,0 +1,104 @@
+"""The lexical form of each kind, and what is a value of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Final
+
+from kalshi_fix_sansio.layout import Kind
+
+MAX_INT_DIGITS: Final = 18
+"""Digits an integer may have on the wire: what fits a signed 64-bit number for sure."""
+INT_END: Final = 10**MAX_INT_DIGITS
+"""Integers from here on have more digits."""
+MAX_DECIMAL_DIGITS: Final = 19
+"""Digits a decimal may have on either side of its point, in both directions."""
+
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
+_CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}){0,2}+)?+"
+_CALENDAR = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_DIGITS = rf"[0-9]{{1,{MAX_INT_DIGITS}}}"
+_PART = rf"[0-9]{{1,{MAX_DECIMAL_DIGITS}}}"
+_FRACTION = rf"[0-9]{{0,{MAX_DECIMAL_DIGITS}}}"
+
+LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.STRING: r"[^\x01]+",
+        Kind.CHAR: r"[^\x01]",
+        Kind.INT: rf"-?{_DIGITS}",
+        Kind.LENGTH: _DIGITS,
+        Kind.SEQNUM: _DIGITS,
+        Kind.NUMINGROUP: _DIGITS,
+        Kind.DECIMAL: rf"-?(?:{_PART}(?:\.{_FRACTION})?|\.{_PART})",
+        Kind.BOOLEAN: r"[YN]",
+        Kind.UTCTIMESTAMP: rf"{_CALENDAR}-{_CLOCK}",
+        Kind.UTCDATEONLY: _CALENDAR,
+        Kind.UTCTIMEONLY: _CLOCK,
+        Kind.DATA: r"(?s:.+)",
+    }
+)
+"""The lexical form of each kind as a regular expression without capturing groups, to be matched whole."""
+
+LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        **LEXICAL,
+        Kind.STRING: r"[^\x01]++",
+        Kind.INT: rf"-?{_DIGITS}+",
+        Kind.LENGTH: rf"{_DIGITS}+",
+        Kind.SEQNUM: rf"{_DIGITS}+",
+        Kind.NUMINGROUP: rf"{_DIGITS}+",
+        Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
+        Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
+        Kind.UTCDATEONLY: r"[0-9]{8}",
+        Kind.UTCTIMEONLY: _CLOCK_PLAIN,
+        Kind.DATA: r"[^\x01]++",
+    }
+)
+"""Forms that Python's own conversions read rightly or refuse by ValueError.
+
+They leave out what is rare and takes thought: leap seconds, decimals that begin with the point or are very
+long, data with SOH in it. They are meant to stand in front of the SOH that ends the value, and never give
+back a character: that would only make a wrong value take longer to refuse.
+"""
+
+EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.STRING: "a string without SOH",
+        Kind.CHAR: "exactly one character",
+        Kind.INT: f"an integer of at most {MAX_INT_DIGITS} digits",
+        Kind.LENGTH: f"a length: at most {MAX_INT_DIGITS} digits without a sign",
+        Kind.SEQNUM: f"a sequence number: at most {MAX_INT_DIGITS} digits without a sign",
+        Kind.NUMINGROUP: f"a count: at most {MAX_INT_DIGITS} digits without a sign",
+        Kind.DECIMAL: (
+            f"a decimal without exponent, at most {MAX_DECIMAL_DIGITS} digits on either side of its point"
+        ),
+        Kind.BOOLEAN: "Y or N",
+        Kind.UTCTIMESTAMP: "a UTC timestamp: YYYYMMDD-HH:MM:SS with 0, 3, 6 or 9 decimals",
+        Kind.UTCDATEONLY: "a date: YYYYMMDD",
+        Kind.UTCTIMEONLY: "a time: HH:MM:SS with 0, 3, 6 or 9 decimals",
+        Kind.DATA: "data of at least one byte",
+    }
+)
+"""For error texts: what the form of each kind is."""
+
+FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
+"""The same, compiled."""
+
+
+def check(kind: Kind, raw: str) -> None:
+    """Raise ValueError for text that has not the form of its kind."""
+    if FORMS[kind].fullmatch(raw) is None:
+        raise ValueError(f"expected {EXPECTED[kind]}")
+
+
+def is_integer(value: object) -> bool:
+    """Say whether it is an integer, which a bool is not meant to be."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_date(value: object) -> bool:
+    """Say whether it is a date, which a datetime is not meant to be."""
+    return isinstance(value, date) and not isinstance(value, datetime)

@@ -1,0 +1,51 @@
+"""What the constructors of messages make of dates and times."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from kalshi_fix_sansio.scalars.forms import is_date
+
+
+def to_datetime(value: datetime) -> datetime:
+    """Take an aware datetime for a UTCTIMESTAMP field and convert it to UTC.
+
+    Raises:
+        TypeError: it is not a datetime.
+        ValueError: it is naive (nobody can know which moment it means), or has no place in UTC.
+    """
+    if not isinstance(value, datetime):
+        raise TypeError(f"expected a datetime, not {type(value).__name__}")
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise ValueError(
+            "expected a datetime with a time zone, such as datetime(2026, 1, 2, 15, 30, tzinfo=UTC)"
+        )
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the datetime lies outside the years 1 to 9999 in UTC") from None
+
+
+def to_date(value: date) -> date:
+    """Take a date for a UTCDATEONLY or LOCALMKTDATE field; TypeError for a datetime or anything else."""
+    if not is_date(value):
+        raise TypeError(f"expected a date, not {type(value).__name__}")
+    return value
+
+
+def to_time(value: time) -> time:
+    """Take a time of day in UTC for a UTCTIMEONLY field; a naive one is taken to be UTC.
+
+    Raises:
+        TypeError: it is not a time.
+        ValueError: it carries another time zone: without a date it cannot be converted.
+    """
+    if not isinstance(value, time):
+        raise TypeError(f"expected a time, not {type(value).__name__}")
+    if value.tzinfo is None:
+        return value
+    if value.utcoffset() != timedelta(0):
+        raise ValueError("expected a time of day in UTC")
+    return value.replace(tzinfo=None)
