@@ -14,6 +14,7 @@ from typing import Final
 
 import trio
 
+from kalshi_fix_adapters._wire import TlsBytes, send_some
 from kalshi_fix_adapters.async_adapter import CHUNK
 
 
@@ -34,10 +35,7 @@ class Wire:
         Raises:
             OSError: the connection is gone.
         """
-        try:
-            taken = self._raw.send(data)
-        except BlockingIOError:
-            taken = 0
+        taken = send_some(self._raw, data)
         self.full = taken < len(data)
         return taken
 
@@ -78,8 +76,7 @@ class SecureWire(Wire):
 
     def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
         super().__init__(raw)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls: Final = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._tls: Final = TlsBytes(context, server_name)
         self._left = b""
         """What is encrypted and not written."""
 
@@ -89,38 +86,27 @@ class SecureWire(Wire):
         Raises:
             OSError: it failed.
         """
-        await self._talk(self._tls.do_handshake)
-        return self._tls.getpeercert(binary_form=True)
+        await self._talk(self._tls.shake_hands)
+        return self._tls.certificate
 
     def write(self, data: bytes) -> int:
         """Write what can be written now; return how many bytes were taken."""
         if self.full:
             return 0
-        taken = self._tls.write(data)
-        self._push()
-        return taken
+        self._send(self._tls.encrypt(data))
+        return len(data)
 
     def read(self) -> bytes:
         """Return what has come; nothing if that is no message yet, or if `ended`."""
         encrypted = super().read()
-        if self.ended:
-            self._incoming.write_eof()
-        else:
-            self._incoming.write(encrypted)
-        self.ended = False
-        parts = []
-        try:
-            while part := self._tls.read(CHUNK):
-                parts.append(part)
-            self.ended = True
-        except ssl.SSLWantReadError:
-            pass
-        except OSError:
-            self.ended = True
+        if encrypted or self.ended:
+            self._tls.feed(encrypted)
+        data = self._tls.decrypt()
+        self.ended = self._tls.ended
         # What TLS itself has to say; that it could not be written is seen when something else is.
         with contextlib.suppress(OSError):
             self._push()
-        return b"".join(parts)
+        return data
 
     async def writable(self) -> None:
         """Wait until something can be written again; write what waits here."""
@@ -129,29 +115,27 @@ class SecureWire(Wire):
 
     async def say_goodbye(self) -> None:
         """Tell the peer that nothing more comes, and wait for it to say the same."""
-        await self._talk(self._tls.unwrap)
+        await self._talk(self._tls.say_goodbye)
 
     def _push(self) -> None:
-        data = self._left + self._outgoing.read()
+        self._send(self._tls.outgoing())
+
+    def _send(self, encrypted: bytes) -> None:
+        data = self._left + encrypted
         if data:
             self._left = data[super().write(data) :]
 
-    async def _talk(self, step: Callable[[], object]) -> None:
+    async def _talk(self, step: Callable[[], bool]) -> None:
         # What TLS says and hears by itself.
         done = False
         while not done:
             try:
-                step()
-                done = True
-            except ssl.SSLWantReadError:
-                pass
+                done = step()
             finally:
-                # An alert says to the peer what is wrong.
                 self._push()
             while self.full:
                 await self.writable()
             if not done:
                 await self.readable()
                 with contextlib.suppress(BlockingIOError):
-                    encrypted = self._raw.recv(CHUNK)
-                    self._incoming.write(encrypted) if encrypted else self._incoming.write_eof()
+                    self._tls.feed(self._raw.recv(CHUNK))

@@ -22,18 +22,17 @@ long belongs into a thread (`asyncio.to_thread`), or use the blocking client.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-from kalshi_fix_adapters._asyncio_bell import LoopBell, Timer
-from kalshi_fix_adapters.async_adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Factories
+from kalshi_fix_adapters._asyncio_bell import LoopBell
+from kalshi_fix_adapters._asyncio_link import Link
+from kalshi_fix_adapters.async_adapter import AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.async_client import AsyncClient
 from kalshi_fix_adapters.dialer import Dialer, Stage
 from kalshi_fix_adapters.plan import ConnectionPlan
-from kalshi_fix_sansio.errors import KalshiFixError
 
 SLICE = 0.005
 """Seconds after which tasks that are served without ever waiting let others run."""
@@ -49,7 +48,7 @@ class _Io(AsyncAdapter):
     def __init__(self, plan: ConnectionPlan) -> None:
         self._task: asyncio.Task[None] | None = None
         self._dialling: asyncio.Timeout | None = None
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._look_at = 0.0
         """The moment from which `before` looks whether the loop has turned."""
         self._turned = True
@@ -118,12 +117,12 @@ class _Io(AsyncAdapter):
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
-        link = _Link(self)
+        link = Link(self.core, self.users)
         await self._dial(attempt, link)
         self.core.connected()
         self._link = link
         try:
-            link.step()
+            link.begin()
             await link.finished.wait()
             await link.close()
         finally:
@@ -132,7 +131,7 @@ class _Io(AsyncAdapter):
             if not self.core.over:
                 self.core.disconnected()
 
-    async def _dial(self, attempt: Attempt, link: _Link) -> None:
+    async def _dial(self, attempt: Attempt, link: Link) -> None:
         loop = asyncio.get_running_loop()
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
         stage = Stage.RESOLVE
@@ -146,139 +145,11 @@ class _Io(AsyncAdapter):
                 raw = await _connect_tcp(dialer, found, attempt.timeout)
                 self.core.tcp_connected()
                 stage = Stage.HANDSHAKE
-                await link.connect(raw, dialer, attempt.timeout)
+                await link.connect(raw, dialer)
         except TimeoutError:
             raise dialer.late(stage) from None
         finally:
             self._dialling = None
-
-
-class _Link(asyncio.BufferedProtocol):
-    """One connection: carries bytes and time to the core as they come, and writes what it has to say."""
-
-    def __init__(self, io: _Io) -> None:
-        self._io = io
-        self._transport: asyncio.Transport | None = None
-        self._timer = Timer(lambda: self.step(io.core.tick))
-        self._room = memoryview(bytearray(CHUNK))
-        self._may_write = True
-        self._reads = False
-        self._lost = asyncio.Event()
-        self.finished = asyncio.Event()
-        """Set once the core wants the transport closed."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, without reading yet."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.pause_reading()
-        self._transport.set_write_buffer_limits(CHUNK)
-
-    async def connect(self, raw: socket.socket, dialer: Dialer, seconds: float) -> None:
-        """Take over a connected socket: TLS handshake and certificate check."""
-        loop = asyncio.get_running_loop()
-        try:
-            if dialer.context is None:
-                await loop.create_connection(lambda: self, sock=raw)
-            else:
-                transport, _ = await loop.create_connection(
-                    lambda: self,
-                    sock=raw,
-                    ssl=dialer.context,
-                    server_hostname=dialer.server_name,
-                    ssl_handshake_timeout=seconds,
-                )
-                certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-                dialer.check_certificate(certificate)
-        except OSError as error:
-            self.drop()
-            raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """Lend room to read into.
-
-        For the bytes that a plain `asyncio.Protocol` is given, asyncio takes and gives back 256 KiB of memory
-        each time, with the page faults that come of that.
-        """
-        return self._room
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Hand bytes on."""
-        self.step(self._io.core.receive, bytes(self._room[:nbytes]))
-
-    def eof_received(self) -> None:
-        """Say that no more come; asyncio closes the transport."""
-        self.step(self._io.core.receive, b"")
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the session treats all alike
-        """Say that it is over."""
-        self._lost.set()
-        if not self.finished.is_set():
-            self.step(self._io.core.receive, b"")
-
-    def pause_writing(self) -> None:
-        """Leave what is to be written with the core, which paces the session by it."""
-        self._may_write = False
-
-    def resume_writing(self) -> None:
-        """Go on writing."""
-        self._may_write = True
-        self.step()
-
-    def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
-        """Do something to the core and what follows from it, then let the users look."""
-        try:
-            if act is not None:
-                act(*args)
-            self._settle()
-        except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            self._io.core.failure(error)
-            self.finished.set()
-        self._io.users.ring()
-
-    def flush(self) -> None:
-        """Write what the user has put into the core."""
-        try:
-            self._settle()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._io.core.failure(error)
-            self.finished.set()
-            self._io.users.ring()
-
-    def _settle(self) -> None:
-        # Write what there is to write, read or not, keep time, and see whether all is over.
-        core, transport = self._io.core, self._transport
-        if transport is None or self.finished.is_set():
-            return
-        if transport.is_closing():
-            core.write_failed()
-        while (output := core.output) and self._may_write:
-            chunk = bytes(output[:CHUNK])
-            transport.write(chunk)
-            core.wrote(len(chunk))
-        if core.wants_read is not self._reads:
-            self._reads = core.wants_read
-            (transport.resume_reading if self._reads else transport.pause_reading)()
-        due = core.due()
-        if due is not None:
-            self._timer.set(due)
-        if core.finished:
-            self.finished.set()
-
-    async def close(self) -> None:
-        """Write what is left, say goodbye, and wait for that, but not for long."""
-        self._timer.cancel()
-        if self._transport is not None:
-            self._transport.close()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GOODBYE):
-                    await self._lost.wait()
-
-    def drop(self) -> None:
-        """Close at once."""
-        self.finished.set()
-        self._timer.cancel()
-        if self._transport is not None:
-            self._transport.abort()
 
 
 async def _connect_tcp(dialer: Dialer, found: Sequence[Any], seconds: float) -> socket.socket:

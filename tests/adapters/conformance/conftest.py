@@ -24,7 +24,7 @@ def loop(request: pytest.FixtureRequest) -> Loop:
 
 @pytest.fixture(autouse=True)
 def _brief_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_pump.LINGER", "asyncio.GOODBYE", "trio.GOODBYE"):
+    for name in ("_pump.LINGER", "_asyncio_link.GOODBYE", "trio.GOODBYE"):
         monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF)
     monkeypatch.setattr("anyio_client.GOODBYE", BRIEF)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from kalshi_fix_adapters.errors import (
     SessionInterruptedError,
 )
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.tls import Plaintext
 from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -41,7 +45,8 @@ from tests.adapters.conformance.support import (
     report,
 )
 from tests.adapters.conftest import ME
-from tests.adapters.peers import Acceptor, logged_on_peer
+from tests.adapters.peers import Acceptor, listening, logged_on_peer
+from tests.adapters.tls_cases import GOOD, TRUST
 
 SOON = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
 
@@ -209,6 +214,48 @@ def test_what_the_venue_said_before_it_hung_up_is_read(loop: Loop, sandbox: Sand
 
     with logged_on_peer(say_and_go) as port:
         loop.run(lambda: main(port))
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
+    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secure: bool
+) -> None:
+    if loop.name.startswith("anyio"):
+        pytest.skip("what is read after a write that failed, anyio's streams decide: on asyncio nothing")
+    entered, said, written = threading.Event(), threading.Event(), threading.Event()
+
+    def say_and_go(connection: socket.socket) -> None:
+        peer = Acceptor(connection)
+        assert entered.wait(LONG)
+        peer.send(report())
+        said.set()
+        assert written.wait(LONG)
+
+    def breaking(send: Any) -> Any:
+        def break_pipe(self: socket.socket, *args: Any) -> Any:
+            if said.is_set() and self.family is socket.AF_INET and self.getpeername()[1] == port:
+                raise BrokenPipeError
+            return send(self, *args)
+
+        return break_pipe
+
+    for kind in (socket.socket, ssl.SSLSocket):
+        monkeypatch.setattr(kind, "send", breaking(kind.send))
+
+    async def main() -> None:
+        settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
+        async with loop.client("KalshiNR", **settings) as client:
+            # The loop does not turn meanwhile, so that nothing is read before the order is written.
+            entered.set()
+            assert said.wait(LONG)
+            await client.send(order())
+            written.set()
+            events = await gather(client.events(LONG))
+            assert [type(event) for event in events[-3:]] == [MessageReceived, OutcomesUnknown, SessionEnded]
+            assert events[-3].message == report()
+
+    with listening(say_and_go, GOOD.ssl_context() if secure else None) as port:
+        loop.run(main)
 
 
 def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:

@@ -1,0 +1,103 @@
+"""What a socket that does not block takes, and TLS between such a socket and an event loop.
+
+An event loop's own streams close both ways when writing fails, and what the peer had said before is lost.
+Here the socket is written to without them, so that who reads goes on to the end of the stream.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+_RECORD = 16 * 1024
+"""Bytes that TLS has ready at once, at the most."""
+
+
+def send_some(raw: socket.socket, data: bytes) -> int:
+    """Write what can be written now; return how many bytes were taken.
+
+    Raises:
+        OSError: the connection is gone.
+    """
+    try:
+        return raw.send(data)
+    except (BlockingIOError, InterruptedError):
+        return 0
+
+
+class TlsBytes:
+    """The client's side of TLS without a socket: encrypted bytes in and out, by way of memory.
+
+    After every call there may be `outgoing` bytes, also when it has failed: an alert says to the peer what is
+    wrong.
+    """
+
+    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
+        self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
+        self.ended = False
+        """Whether the peer will say nothing more, and all it said was decrypted."""
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The peer's, in DER form, after the handshake."""
+        return self._tls.getpeercert(binary_form=True)
+
+    def feed(self, encrypted: bytes | memoryview) -> None:
+        """Take what was read; nothing means the end of the transport."""
+        if encrypted:
+            self._from_peer.write(encrypted)
+        else:
+            self._from_peer.write_eof()
+
+    def outgoing(self) -> bytes:
+        """Return what is to be written to the transport now."""
+        return self._to_peer.read()
+
+    def shake_hands(self) -> bool:
+        """Go on with the handshake; say whether it is done.
+
+        Raises:
+            OSError: it failed.
+        """
+        return _goes_through(self._tls.do_handshake)
+
+    def say_goodbye(self) -> bool:
+        """Tell the peer that nothing more comes; say whether it has said the same.
+
+        Raises:
+            OSError: it cannot be said, or was not answered.
+        """
+        return _goes_through(self._tls.unwrap)
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Return what is to be written for some data, the whole of it.
+
+        Raises:
+            OSError: TLS is over.
+        """
+        self._tls.write(data)
+        return self._to_peer.read()
+
+    def decrypt(self) -> bytes:
+        """Return what has come; nothing if that is no record yet, or if `ended`."""
+        parts = []
+        try:
+            while part := self._tls.read(_RECORD):
+                parts.append(part)
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except OSError:
+            self.ended = True
+        return b"".join(parts)
+
+
+def _goes_through(step: Callable[[], object]) -> bool:
+    try:
+        step()
+    except ssl.SSLWantReadError:
+        return False
+    return True

@@ -1,0 +1,225 @@
+"""asyncio's connection, whose socket takes little, or nothing any more: plain and over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from kalshi_fix_adapters._asyncio_bell import LoopBell
+from kalshi_fix_adapters._asyncio_link import Link
+from kalshi_fix_adapters._client_core import ClientCore
+from kalshi_fix_adapters.dialer import Dialer
+from kalshi_fix_adapters.tls import Plaintext, Tls
+from kalshi_fix_adapters.venue.identities import Authority
+from tests.adapters.peers import Handler, keep_silent, listening
+
+LONG = 30.0
+HOST = "127.0.0.1"
+AUTHORITY = Authority()
+TRUST = Tls(ca_data=AUTHORITY.certificate_pem.decode())
+BIG = bytes(range(256)) * 4_000
+pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+
+
+class Core:
+    """What a link asks of a client's core."""
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.received: list[bytes] = []
+        self.heard = asyncio.Event()
+        """Set when something was received."""
+        self.heard_end = asyncio.Event()
+        self.failed_writes = 0
+        self.wants_read = True
+        self.finished = False
+
+    def receive(self, data: bytes) -> None:
+        self.received.append(data)
+        self.heard.set()
+        if not data:
+            self.finished = True
+            self.heard_end.set()
+
+    def wrote(self, size: int) -> None:
+        del self.output[:size]
+
+    def write_failed(self) -> None:
+        self.failed_writes += 1
+        self.output.clear()
+
+    def failure(self, error: BaseException) -> None:
+        raise error
+
+    def due(self) -> None:
+        return None
+
+    def tick(self) -> None:
+        pass
+
+
+class Reluctant:
+    """A socket that takes as much as a function says; None for nothing now."""
+
+    def __init__(self, raw: socket.socket, takes: Callable[[], int | None]) -> None:
+        self._raw = raw
+        self._takes = takes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def send(self, data: bytes) -> int:
+        taken = self._takes()
+        if taken is None:
+            raise BlockingIOError
+        return self._raw.send(data[:taken])
+
+
+def run(
+    secure: bool,
+    handler: Handler,
+    use: Callable[[Link, Core, socket.socket], Awaitable[None]],
+    takes: Callable[[], int | None] | None = None,
+) -> None:
+    """Connect to a peer, and use the connection."""
+
+    async def main(port: int) -> None:
+        core = Core()
+        link = Link(cast("ClientCore", core), LoopBell())
+        raw = socket.create_connection((HOST, port))
+        # Little fits into the kernel, so that writing has to stop.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        raw.setblocking(False)
+        try:
+            async with asyncio.timeout(LONG):
+                await link.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), LONG))
+                if takes is not None:
+                    link._raw = cast("socket.socket", Reluctant(raw, takes))
+                await use(link, core, raw)
+                await link.close()
+        finally:
+            link.drop()
+
+    server = AUTHORITY.issue().ssl_context() if secure else None
+    with listening(handler, server) as port:
+        asyncio.run(main(port), debug=True)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "what had waited"])
+@pytest.mark.parametrize("reads", [True, False], ids=["reading", "paused"])
+def test_what_came_before_a_write_that_failed_is_read(secure: bool, waits: bool, reads: bool) -> None:
+    begun, said = threading.Event(), threading.Event()
+
+    def say(connection: socket.socket) -> None:
+        assert begun.wait(LONG)
+        connection.sendall(BIG[:1000])
+        connection.sendall(BIG[1000:3000])
+        said.set()
+        keep_silent(connection)
+        if isinstance(connection, ssl.SSLSocket):
+            with contextlib.suppress(OSError):
+                connection.unwrap()
+
+    async def use(link: Link, core: Core, raw: socket.socket) -> None:
+        core.wants_read = reads
+        link.begin()
+        # Nothing is read meanwhile, because the loop does not turn.
+        begun.set()
+        assert said.wait(LONG)
+        raw.shutdown(socket.SHUT_WR)
+        core.output += b"order"
+        link.flush()
+        assert core.received == []
+        if not waits:
+            assert core.failed_writes == 1
+        core.wants_read = True
+        link.step()
+        await core.heard_end.wait()
+        assert b"".join(core.received) == BIG[:3000]
+        assert core.received.count(b"") == 1
+        assert core.failed_writes
+
+    run(secure, say, use, (lambda: None) if waits else None)
+
+
+@pytest.mark.parametrize(
+    "takes", [(1,), (None,), (None, 1, 5000), (100_000,)], ids=["one", "none", "changing", "all"]
+)
+def test_the_order_of_bytes_is_kept_however_few_are_taken(secure: bool, takes: tuple[int | None]) -> None:
+    reads = threading.Event()
+    found = bytearray()
+
+    def read_late(connection: socket.socket) -> None:
+        assert reads.wait(LONG)
+        while len(found) < len(BIG):
+            found.extend(connection.recv(4096))
+        connection.sendall(b"thanks")
+        keep_silent(connection)
+
+    async def use(link: Link, core: Core, raw: socket.socket) -> None:
+        link.begin()
+        left = BIG
+        while not core.output:
+            core.output += left[:3000]
+            left = left[3000:]
+            link.flush()
+        assert left
+        core.output += left
+        reads.set()
+        await core.heard.wait()
+        assert core.received == [b"thanks"]
+        assert not core.output
+        core.finished = True
+        link.step()
+
+    run(secure, read_late, use, itertools.cycle(takes).__next__)
+    assert found == BIG
+
+
+def test_what_came_with_the_end_of_the_handshake_is_for_the_core(secure: bool) -> None:
+    said = threading.Event()
+
+    def say(connection: socket.socket) -> None:
+        connection.sendall(b"hello")
+        said.set()
+        keep_silent(connection)
+
+    async def use(link: Link, core: Core, raw: socket.socket) -> None:
+        assert said.wait(LONG)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert core.received == []
+        link.begin()
+        await core.heard.wait()
+        assert core.received == [b"hello"]
+
+    run(secure, say, use)
+
+
+def test_a_goodbye_is_answered(secure: bool) -> None:
+    heard = []
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"welcome")
+        heard.append(connection.recv(10))
+        if isinstance(connection, ssl.SSLSocket):
+            connection.unwrap()
+            heard.append(b"goodbye")
+
+    async def use(link: Link, core: Core, raw: socket.socket) -> None:
+        link.begin()
+        await core.heard.wait()
+        core.finished = True
+        link.step()
+        await link.finished.wait()
+
+    run(secure, answer, use)
+    assert heard == ([b"", b"goodbye"] if secure else [b""])
