@@ -141,6 +141,13 @@ def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> 
     assert at > 3
 
 
+def is_coverage_measured() -> bool:
+    """Say whether coverage.py looks on: an interrupt within it leaves its own lock held for ever."""
+    coverage = sys.modules.get("coverage")
+    return coverage is not None and coverage.Coverage.current() is not None
+
+
+@pytest.mark.skipif(is_coverage_measured(), reason="interrupts would strike coverage.py as well")
 def test_hundreds_of_signals(sandbox: Sandbox) -> None:
     draw = random.Random(7)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
