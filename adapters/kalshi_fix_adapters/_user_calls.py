@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from kalshi_fix_adapters._client_core import ClientCore
 from kalshi_fix_adapters._driving import Driving
@@ -18,6 +18,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
 _FORKED = "this process was forked from the one that has the connection; make a client of its own here"
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -100,22 +101,17 @@ class UserCalls:
                 )
 
     def _send(self, message: Message, header_fields: Mapping[str, Any] | None) -> int:
-        shared, core = self._shared, self.core
+        shared = self._shared
         if shared.halfway:
             self._refuse_if_interrupted(NotConnectedError)
-        shared.halfway = True
-        try:
-            number = core.send(message, header_fields)
-            if core.output:
-                shared.write()
-        except Exception:
-            shared.halfway = False
-            raise
-        except BaseException:
-            shared.wake()
-            raise
-        shared.halfway = False
+        number = self._whole(self._send_and_write, message, header_fields)
         shared.rouse()
+        return number
+
+    def _send_and_write(self, message: Message, header_fields: Mapping[str, Any] | None) -> int:
+        number = self.core.send(message, header_fields)
+        if self.core.output:
+            self._shared.write()
         return number
 
     def _find_room(self) -> bool | None:
@@ -133,16 +129,7 @@ class UserCalls:
         shared, core = self._shared, self.core
         if shared.halfway:
             self._refuse_if_interrupted(SessionClosedError)
-        shared.halfway = True
-        try:
-            event = core.take()
-        except Exception:
-            shared.halfway = False
-            raise
-        except BaseException:
-            shared.wake()
-            raise
-        shared.halfway = False
+        event = self._whole(core.take)
         if event is None and core.over:
             return End.END
         return event
@@ -152,7 +139,7 @@ class UserCalls:
         core = self.core
         with self._shared.lock:
             self._refuse_if_interrupted(NotConnectedError)
-            test_req_id = self._whole(core.test_request)
+            test_req_id = self._whole(self._act_and_write, lambda core: core.test_request())
             self._shared.rouse()
 
         def look() -> float | None:
@@ -170,7 +157,7 @@ class UserCalls:
         shared = self._shared
         with shared.lock:
             if not shared.halfway:
-                self._whole(lambda: act(self.core))
+                self._whole(self._act_and_write, act)
             shared.tell()
             shared.wake()
 
@@ -190,13 +177,17 @@ class UserCalls:
         """Wait for the connection to be closed and the thread to be over; say whether it is."""
         return self._thread is None or self._thread.join(timeout)
 
-    def _whole(self, change: Callable[[], T]) -> T:
-        """Change the core and write what comes of it; an interrupt in the middle ends the client."""
+    def _act_and_write(self, act: Callable[[ClientCore], T]) -> T:
+        result = act(self.core)
+        self._shared.write()
+        return result
+
+    def _whole(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Change the core; an interrupt in the middle ends the client."""
         shared = self._shared
         shared.halfway = True
         try:
-            result = change()
-            shared.write()
+            result = change(*args, **kwargs)
         except Exception:
             shared.halfway = False
             raise
