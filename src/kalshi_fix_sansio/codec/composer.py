@@ -26,6 +26,7 @@ from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, CHECK_SUM_FIELDS, encod
 from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember, Kind, Member, MessageLayout
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
+    THREE_DIGITS,
     format_data,
     format_string,
     format_utcdateonly,
@@ -46,7 +47,6 @@ PLAIN_INT_END: Final = 10**9
 
 # Adler-32 starts from 1 by itself, and to start it from 0 takes longer: the table is shifted by one instead.
 _CHECK_SUMS: Final = CHECK_SUM_FIELDS[-1:] + CHECK_SUM_FIELDS[:-1]
-_MILLISECONDS: Final = tuple(f"{number:03d}" for number in range(1000))
 _UNSIGNED: Final = frozenset((Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
 _FUNCTIONS: Final = {Kind.UTCDATEONLY: "date_only", Kind.UTCTIMEONLY: "time_only"}
 
@@ -124,7 +124,7 @@ class _Writer:
             "Decimal": Decimal,
             "datetime": datetime,
             "UTC": UTC,
-            "milliseconds": _MILLISECONDS,
+            "milliseconds": THREE_DIGITS,
             "second_of": second_of,
             "date_only": format_utcdateonly,
             "time_only": format_utctimeonly,

@@ -34,7 +34,7 @@ from kalshi_fix_sansio.codec.conversions import (
 from kalshi_fix_sansio.codec.plans import FieldSlot, Slot
 from kalshi_fix_sansio.codec.reader import BEGIN_STRING_TAG, MSG_TYPE_TAG, Reader
 from kalshi_fix_sansio.codec.runs import RunField, lexical, run_of
-from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, ADLER_BLOCK, CHECK_SUM_FIELDS, byte_sum
+from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, ADLER_BLOCK, SUMS_WITH_CHECK_SUM, byte_sum
 
 MAX_VALUES: Final = 250
 """Fields that a shape may spell out one by one."""
@@ -52,7 +52,7 @@ _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """What frames a message has a form of its own (see `framing`)."""
 _SUMS: Final = {f"{value:03d}": -1 for value in range(1000)} | {
-    f"{value:03d}": value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+    f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)
 }
 """The sum of all bytes modulo 256, its own included, by the text of CheckSum; -1 for what is none."""
 _BYTE_SUM: Final = (

@@ -53,6 +53,12 @@ def byte_sum(data: bytes | bytearray) -> int:
     return total
 
 
+SUMS_WITH_CHECK_SUM: Final = tuple(
+    value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+)
+"""The sum of all bytes of a message modulo 256, its own included, by the value of CheckSum."""
+
+
 def encode_frame(begin_string: str, body: bytes) -> bytes:
     """Put BeginString and BodyLength before a body (from `35=` to its last SOH) and CheckSum after it."""
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)

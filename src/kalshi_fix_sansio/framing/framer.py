@@ -12,6 +12,7 @@ from kalshi_fix_sansio.framing.frame import (
     CHECK_SUM_FIELDS,
     CHECK_SUM_SIZE,
     HEAD,
+    SUMS_WITH_CHECK_SUM,
     Frame,
     byte_sum,
 )
@@ -43,7 +44,7 @@ class Garbled:
 
 
 _SUMS_BY_END: Final = {
-    b"\x01" + field: value + byte_sum(field) & 0xFF for value, field in enumerate(CHECK_SUM_FIELDS)
+    b"\x01" + field: total for field, total in zip(CHECK_SUM_FIELDS, SUMS_WITH_CHECK_SUM, strict=True)
 }
 """The sum of all bytes of a message modulo 256, CheckSum included, by its end from the SOH in front on."""
 _END_SIZE: Final = 1 + CHECK_SUM_SIZE

@@ -24,6 +24,7 @@ from kalshi_fix_sansio.scalars.converting import (
 )
 from kalshi_fix_sansio.scalars.formatting import (
     FORMATTERS,
+    THREE_DIGITS,
     format_boolean,
     format_char,
     format_data,
@@ -72,6 +73,7 @@ __all__ = [
     "MAX_DECIMAL_DIGITS",
     "MAX_INT_DIGITS",
     "PARSERS",
+    "THREE_DIGITS",
     "convert_utcdateonly",
     "convert_utctimeonly",
     "convert_utctimestamp",

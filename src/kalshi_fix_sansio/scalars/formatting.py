@@ -16,7 +16,8 @@ from kalshi_fix_sansio.scalars.moments import to_datetime, to_time
 
 # Looking digits up costs a fraction of formatting them, and every message carries its time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
-_THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
+THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
+"""The milliseconds of a time, as text."""
 
 
 def format_string(value: str) -> str:
@@ -127,7 +128,7 @@ def format_utctimestamp(value: datetime) -> str:
     return (
         f"{_TWO_DIGITS[century]}{_TWO_DIGITS[year]}{_TWO_DIGITS[value.month]}{_TWO_DIGITS[value.day]}"
         f"-{_TWO_DIGITS[value.hour]}:{_TWO_DIGITS[value.minute]}:{_TWO_DIGITS[value.second]}"
-        f".{_THREE_DIGITS[value.microsecond // 1000]}"
+        f".{THREE_DIGITS[value.microsecond // 1000]}"
     )
 
 
