@@ -246,6 +246,16 @@ class Link(asyncio.BufferedProtocol):
 
     def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
         """Do something to the core and what follows from it, then let the users look."""
+        self._do(act, *args)
+        self._users.ring()
+
+    def flush(self) -> None:
+        """Write what the user has put into the core."""
+        if not self._do(None):
+            self._users.ring()
+
+    def _do(self, act: Callable[..., object] | None, *args: object) -> bool:
+        # Say whether it went well.
         try:
             if act is not None:
                 act(*args)
@@ -253,16 +263,8 @@ class Link(asyncio.BufferedProtocol):
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             self._core.failure(error)
             self.finished.set()
-        self._users.ring()
-
-    def flush(self) -> None:
-        """Write what the user has put into the core."""
-        try:
-            self._settle()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._core.failure(error)
-            self.finished.set()
-            self._users.ring()
+            return False
+        return True
 
     def _settle(self) -> None:
         # Write what there is to write, read or not, keep time, and see whether all is over.
