@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,8 +12,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec import Codec, conversions, fast, shapes
-from kalshi_fix_sansio.codec.conversions import Decimals
+from kalshi_fix_sansio.codec import Codec, fast, shapes
 from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.plans import Plans
 from kalshi_fix_sansio.codec.reader import Reader
@@ -20,6 +20,7 @@ from kalshi_fix_sansio.codec.shapes import ShapeWriter
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.scalars import Decimals, converting
 from tests.core.tiny_dialect import DIALECT, frame
 from tests.core.wire import HEAD, SOUND, Fields, damaged, dump, fields_of, joined
 from tests.samples import full, minimal
@@ -379,7 +380,7 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
 def test_groups_that_other_fields_run_through_get_no_code(body: str) -> None:
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
-    assert ShapeWriter(Reader(PLANS, text(whole)), PLANS.data_tags, Decimals()).pattern == ""
+    assert ShapeWriter(Reader(PLANS, text(whole)), PLANS.data_tags, Decimals(Decimal)).pattern == ""
     assert taken(learnt(body), body) is None
 
 
@@ -595,8 +596,8 @@ def test_messages_with_problems_and_of_unknown_type_are_never_learnt(monkeypatch
 
 
 def test_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversions, "MAX_DECIMALS", 3)
-    decimals = Decimals()
+    monkeypatch.setattr(converting, "MAX_DECIMALS", 3)
+    decimals = Decimals(Decimal)
     assert decimals["0.50"] is decimals["0.50"]
     assert [str(decimals[value]) for value in ("1", "2", "3", "0.50")] == ["1", "2", "3", "0.50"]
     assert len(decimals) <= 3

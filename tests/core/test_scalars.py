@@ -329,7 +329,7 @@ def test_a_float_is_refused_with_a_way_out() -> None:
 
 def test_decimals_are_remembered_by_their_text_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(converting, "MAX_DECIMALS", 2)
-    known = converting._Decimals()
+    known = converting.Decimals(scalars.parse_decimal)
     for text in ("1", "1.0", "1.00"):
         assert str(known[text]) == text
     assert list(known) == ["1.00"]

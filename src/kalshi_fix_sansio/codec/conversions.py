@@ -11,27 +11,8 @@ from typing import Any, Final
 from kalshi_fix_sansio.codec.plans import FieldSlot
 from kalshi_fix_sansio.layout import Kind
 
-MAX_DECIMALS: Final = 2048
-"""Decimals that are remembered by their text."""
-
 _REPEATED: Final = frozenset(("PRICE", "QTY"))
 _REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
-
-
-class Decimals(dict[str, Decimal]):
-    """Decimals by their text, made when first asked for, forgotten all at once when there are too many.
-
-    A hit takes a third of making the Decimal, and gives one whose hash is known; a miss takes three times as
-    long. So this is for what comes again and again.
-    """
-
-    __slots__ = ()
-
-    def __missing__(self, text: str) -> Decimal:
-        if len(self) >= MAX_DECIMALS:
-            self.clear()
-        value = self[text] = Decimal(text)
-        return value
 
 
 def is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:

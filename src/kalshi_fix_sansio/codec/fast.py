@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec.conversions import Decimals
 from kalshi_fix_sansio.codec.plans import Plans
 from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.codec.shapes import Head, Read, Shape, ShapeWriter
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
+from kalshi_fix_sansio.scalars import Decimals
 
 KEY_SIZE: Final = 2
 """How many characters from MsgType on shapes are found by: most have one, and its SOH."""
@@ -58,7 +59,7 @@ class ShapeCache:
         """Size of the message, function of its shape and the head as that takes it, by the head's bytes."""
         self._at = 0
         """Where MsgSeqNum began in the message before: mostly it does so in the next one."""
-        self._decimals = Decimals()
+        self._decimals = Decimals(Decimal)
         self._shapes: dict[bytes, list[Shape]] = {}
         """By what stands behind `35=`: those without runs first, the one of them found last in front."""
         self._sightings: set[int] = set()

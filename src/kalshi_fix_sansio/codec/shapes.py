@@ -27,7 +27,6 @@ from kalshi_fix_sansio.codec.conversions import (
     CONVERTERS,
     EXPRESSIONS,
     NAMES,
-    Decimals,
     is_repeated,
     optional,
 )
@@ -35,6 +34,7 @@ from kalshi_fix_sansio.codec.plans import FieldSlot, Slot
 from kalshi_fix_sansio.codec.reader import BEGIN_STRING_TAG, MSG_TYPE_TAG, Reader
 from kalshi_fix_sansio.codec.runs import RunField, lexical, run_of
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, ADLER_BLOCK, SUMS_WITH_CHECK_SUM, byte_sum
+from kalshi_fix_sansio.scalars import Decimals
 
 MAX_VALUES: Final = 250
 """Fields that a shape may spell out one by one."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from kalshi_fix_sansio.scalars.converting import (
     MAX_DECIMALS,
+    Decimals,
     to_bool,
     to_char,
     to_data,
@@ -74,6 +75,7 @@ __all__ = [
     "MAX_INT_DIGITS",
     "PARSERS",
     "THREE_DIGITS",
+    "Decimals",
     "convert_utcdateonly",
     "convert_utctimeonly",
     "convert_utctimestamp",

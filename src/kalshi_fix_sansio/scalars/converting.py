@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
@@ -11,7 +12,7 @@ from kalshi_fix_sansio.scalars.forms import EXPECTED, INT_END, is_integer
 from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
 
 MAX_DECIMALS: Final = 2048
-"""Decimals that constructors remember by their text: prices and quantities come again and again."""
+"""Decimals that are remembered by their text: prices and quantities come again and again."""
 
 
 def to_str(value: str) -> str:
@@ -90,20 +91,29 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
     return Decimal(to_int(value))
 
 
-class _Decimals(dict[str, Decimal]):
-    """Decimals by their text, read when first asked for, forgotten all at once when there are too many."""
+class Decimals(dict[str, Decimal]):
+    """Decimals by their text, read when first asked for, forgotten all at once when there are too many.
 
-    __slots__ = ()
+    A hit takes a third of making the Decimal, and gives one whose hash is known; a miss takes three times as
+    long. So this is for what comes again and again.
+    """
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[str], Decimal]) -> None:
+        """Start empty; `read` makes a Decimal of a text, or raises."""
+        super().__init__()
+        self._read = read
 
     def __missing__(self, text: str) -> Decimal:
-        value = parse_decimal(text)
+        value = self._read(text)
         if len(self) >= MAX_DECIMALS:
             self.clear()
         self[text] = value
         return value
 
 
-_DECIMALS: Final = _Decimals()
+_DECIMALS: Final = Decimals(parse_decimal)
 
 
 def to_bool(value: bool) -> bool:
