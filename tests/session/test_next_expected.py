@@ -21,8 +21,8 @@ from kalshi_fix_sansio.events import (
     ResendServed,
     SessionEnded,
 )
-from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import Pair, config, kinds, of_type, order, pair, wire
+from kalshi_fix_sansio.session import MemoryStore, Session, State
+from tests.helpers import Pair, config, kinds, messages, of_type, order, pair, wire
 
 OFFER: dict[str, Any] = {"offer_next_expected": True}
 
@@ -124,6 +124,26 @@ def test_a_peer_that_offers_but_does_not_resend_is_asked() -> None:
     wired.wait(2)
     (request,) = [m for m in wired.sent() if m.NAME == "ResendRequest"]
     assert (request.begin_seq_no, request.end_seq_no) == (1, 3)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3])
+def test_what_waits_for_the_user_is_not_offered_as_missing(taken: int) -> None:
+    """The store is behind what has come, as long as the user has not confirmed it: it is here, and would come
+    twice."""
+    both = pair(client=OFFER | {"explicit_confirm": True})
+    both.connect()
+    both.client.confirm()
+    for number in range(3):
+        both.venue.send(report(number), both.clock.now)
+    both.settle()
+    assert numbers(both.client_events) == [(2, False), (3, False), (4, False)]
+    both.client.confirm(taken)
+    assert both.client.store.next_incoming == 2 + taken
+    both.client.receive_eof(both.clock.now)
+    again = Session(both.client.config, continues=both.client)
+    again.connect(both.clock.now)
+    (logon,) = messages(again.data_to_send())
+    assert logon.next_expected_msg_seq_num == 5
 
 
 def test_an_acceptor_that_makes_no_offer_is_asked_at_once() -> None:

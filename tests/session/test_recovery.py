@@ -222,6 +222,23 @@ def test_progress_gives_a_resend_new_time_and_asks_only_for_what_is_left(role: R
 
 
 @BOTH
+def test_progress_gives_a_resend_all_its_attempts_again(role: Role) -> None:
+    """`resend_attempts` counts requests without any progress between them, however slow the resend is."""
+    wired = established(role, resend_timeout=20, resend_attempts=2)
+    wired.receive(news(wired, 7))
+    assert asked(wired) == [(2, 6)]
+    for number in range(2, 6):
+        wired.wait(20)
+        assert asked(wired) == [(number, 6)]
+        wired.receive(wired.peer.message("0", "", 6 + number), news(wired, number, again=True))
+    wired.wait(20)
+    assert asked(wired) == [(6, 6)]
+    wired.wait(20)
+    (logout,) = [message for message in wired.sent() if message.NAME == "Logout"]
+    assert logout.text == "the resend of messages 6 to 6 did not come"
+
+
+@BOTH
 def test_a_gap_on_a_session_without_resend_ends_in_a_logout_that_says_why(role: Role) -> None:
     wired = established(role, "KalshiNR")
     events = wired.receive(news(wired, 5), news(wired, 6), wired.peer.message("1", "112=x|", 7))
