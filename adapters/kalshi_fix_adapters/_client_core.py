@@ -42,13 +42,13 @@ from kalshi_fix_adapters._connections import Connections
 from kalshi_fix_adapters._event_queue import OWN
 from kalshi_fix_adapters._pump import LINGER, Pump, read_clocks
 from kalshi_fix_adapters._watch import Watch
-from kalshi_fix_adapters.connection_events import ClientEvent, Disconnected
-from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError, SessionInterruptedError
+from kalshi_fix_adapters.connection_events import ClientEvent
+from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.iteration import message_or_error
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import MessageReceived, RejectReceived
 
 __all__ = ["LINGER", "Attempt", "ClientCore"]
 
@@ -117,7 +117,7 @@ class ClientCore(Connections):
         try:
             if clean:
                 self._confirm()
-                # A user who only sends takes nothing; session messages need not come again for that.
+                # A user who only sends takes nothing; what says nothing of messages need not come again.
                 for _ in range(self._queue.harmless()):
                     self._numbers.confirm()
             self._taken = False
@@ -235,19 +235,12 @@ class ClientCore(Connections):
 
         Raises:
             SessionInterruptedError: the event is the loss of the connection.
+            ReconcileError: or one of its kinds: it tells of loss or doubt.
         """
-        match event:
-            case MessageReceived():
-                return event.message
-            case RejectReceived():
-                return event.reject
-            case Disconnected():
-                raise SessionInterruptedError(
-                    f"the connection was lost ({event.ended.text}); the client connects again in "
-                    f"{event.retry_in:.1f} s, iterate again to go on",
-                    event.ended,
-                )
-        return None
+        found = message_or_error(event)
+        if isinstance(found, AdapterError):
+            raise found
+        return found
 
     @property
     def ended_as_wanted(self) -> bool:

@@ -13,31 +13,11 @@ from kalshi_fix_adapters.connection_events import (
     ReadingPaused,
     ReadingResumed,
 )
-from kalshi_fix_sansio.events import (
-    Event,
-    GapClosed,
-    GapDetected,
-    HeartbeatReceived,
-    LoggedOn,
-    LogoutReceived,
-    PeerSilent,
-    ResendServed,
-    SessionEnded,
-)
+from kalshi_fix_adapters.iteration import message_or_error
+from kalshi_fix_sansio.events import Event
 
 OWN: Final = frozenset(get_args(ConnectionEvent))
 """The client's own events, by class; all others are the session's."""
-OF_THE_SESSION_LAYER: Final = (
-    LoggedOn,
-    GapDetected,
-    GapClosed,
-    ResendServed,
-    HeartbeatReceived,
-    PeerSilent,
-    LogoutReceived,
-    SessionEnded,
-)
-"""Events that say nothing about messages of the application."""
 MAX_OWN = 1_000
 """Events of the client's own that may wait before failed attempts are told by the last of them alone."""
 
@@ -86,7 +66,7 @@ class EventQueue:
         for event in self._events:
             if event.__class__ in OWN:
                 continue
-            if not isinstance(event, OF_THE_SESSION_LAYER):
+            if message_or_error(event) is not None:
                 break
             found += 1
         return found

@@ -162,11 +162,15 @@ class Client:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
 
         Stops when none comes for `timeout` seconds, and after `logout`. `events` tells more, such as
-        what a reject answers.
+        what a reject answers. What it tells of loss or doubt is raised here; to go on after that, iterate
+        again, which says that you have taken care of it.
 
         Raises:
-            SessionInterruptedError: the connection was lost; the client connects again, iterate again to go
-                on.
+            SessionInterruptedError: the connection was lost; the client connects again.
+            OutcomesUnknownError: nobody knows what became of requests of yours; it names them.
+            MessagesLostError: messages of the venue will not come.
+            MessageRejectedError: a message of the venue could not be accepted.
+            GarbledReceivedError: bytes came that are no message.
             SessionClosedError: the client is over for another reason than your logout.
         """
         core = self._io.core

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
-from kalshi_fix_sansio.events import SessionEnded
+from kalshi_fix_sansio.events import (
+    GapDetected,
+    GarbledReceived,
+    MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.problems import Problem
+
+_MAX_SHOWN: Final = 10
+"""Ids and problems that a text names; the attributes have all of them."""
 
 
 class AdapterError(KalshiFixError):
@@ -72,3 +88,97 @@ class NotConnectedError(SessionClosedError):
 
 class SessionInterruptedError(SessionClosedError):
     """The connection was lost, and the client is connecting again; go on iterating to go on."""
+
+
+class ReconcileError(AdapterError):
+    """Something was lost or is in doubt: look it up elsewhere, by drop copy or REST.
+
+    `messages` raises it where `events` tells the same as an event. The client goes on; so does whoever
+    iterates again, which says that the matter was taken care of.
+    """
+
+
+class OutcomesUnknownError(ReconcileError):
+    """The outcome of requests that were sent cannot be learnt from this session."""
+
+    def __init__(self, event: OutcomesUnknown) -> None:
+        self.event = event
+        names = [each.request_id or f"MsgSeqNum {each.seq_num}" for each in event.requests]
+        super().__init__(
+            f"{len(names)} outcomes are unknown ({event.why.value}): {_some(names)}; look them up by drop "
+            "copy or REST, then iterate again"
+        )
+
+    @property
+    def requests(self) -> tuple[OpenRequest, ...]:
+        """What was sent, oldest first."""
+        return self.event.requests
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """What the requests are known by: ClOrdIDs, for orders."""
+        return self.event.request_ids
+
+    @property
+    def why(self) -> Uncertainty:
+        """Why nothing more is known."""
+        return self.event.why
+
+
+class MessagesLostError(ReconcileError):
+    """Messages of the venue will not come: it has them no more (MessagesLost), has skipped them without
+    saying what they were (SequenceSkipped), or they are missing where nothing is sent again (GapDetected)."""
+
+    def __init__(self, event: MessagesLost | SequenceSkipped | GapDetected) -> None:
+        self.event = event
+        super().__init__(
+            f"the venue's messages {event.begin} to {event.end} are lost; look up by drop copy or REST what "
+            "they may have said, then iterate again"
+        )
+
+    @property
+    def begin(self) -> int:
+        """MsgSeqNum of the first."""
+        return self.event.begin
+
+    @property
+    def end(self) -> int:
+        """MsgSeqNum of the last."""
+        return self.event.end
+
+
+class MessageRejectedError(ReconcileError):
+    """A message of the venue broke the rules, so that it was refused and not delivered."""
+
+    def __init__(self, event: MessageRejected) -> None:
+        self.event = event
+        name = "a message" if event.message is None else event.message.NAME
+        super().__init__(
+            f"{name} of the venue was refused ({_some([str(each) for each in event.problems])}); look up by "
+            "drop copy or REST what it said, then iterate again"
+        )
+
+    @property
+    def message(self) -> Message | None:
+        """The message, as far as it could be read."""
+        return self.event.message
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was wrong with it."""
+        return self.event.problems
+
+
+class GarbledReceivedError(ReconcileError):
+    """Bytes that are no FIX message were skipped. If one was meant, its number is missing: it comes again, or
+    MessagesLostError follows, unless the session ends before that is noticed."""
+
+    def __init__(self, event: GarbledReceived) -> None:
+        self.event = event
+        super().__init__(
+            f"{event.size} bytes that are no FIX message were skipped ({event.reason}); iterate again"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_MAX_SHOWN]) + (", ..." if len(names) > _MAX_SHOWN else "")

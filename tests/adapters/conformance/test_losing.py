@@ -17,6 +17,7 @@ from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Dis
 from kalshi_fix_adapters.errors import (
     LogonRefusedError,
     NotConnectedError,
+    OutcomesUnknownError,
     SessionClosedError,
     SessionInterruptedError,
 )
@@ -388,6 +389,67 @@ def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how:
 
     with Sandbox((ME,)) as sandbox:
         loop.run(lambda: main(sandbox))
+
+
+# --- loss and doubt, for those who iterate over messages
+
+
+def test_those_who_iterate_over_messages_are_told_what_is_uncertain(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay) -> None:
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+            relay.swallow("client")
+            lost = order()
+            await client.send(lost)
+            await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
+            relay.swallow()
+            relay.cut()
+            with pytest.raises(OutcomesUnknownError) as caught:
+                await gather(client.messages(LONG))
+            assert caught.value.request_ids == (lost.cl_ord_id,)
+            assert caught.value.why is Uncertainty.CONNECTION_ENDED
+            with pytest.raises(SessionInterruptedError):
+                await gather(client.messages(LONG))
+            await event_of(client, LoggedOn)
+            await trade(client)
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, goes_on: bool
+) -> None:
+    async def main(relay: Relay) -> None:
+        settings = options(sandbox, port=relay.port, store=tmp_path)
+        lost = order()
+        with contextlib.suppress(OutcomesUnknownError):
+            # A process that dies here has heard of nothing.
+            async with loop.client("KalshiNR", **settings) as client:
+                relay.swallow("client")
+                await client.send(lost)
+                await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
+                relay.cut()
+                relay.swallow()
+                await gather(client.messages(LONG))
+        with contextlib.suppress(OutcomesUnknownError):
+            async with loop.client("KalshiNR", **settings) as client:
+                with pytest.raises(OutcomesUnknownError) as caught:
+                    await gather(client.messages(LONG))
+                assert caught.value.request_ids == (lost.cl_ord_id,)
+                assert caught.value.why is Uncertainty.RESTARTED
+                if not goes_on:
+                    raise caught.value
+                assert await gather(client.messages(0)) == []
+        async with loop.client("KalshiNR", **settings) as client:
+            if goes_on:
+                assert await gather(client.messages(0)) == []
+            else:
+                with pytest.raises(OutcomesUnknownError):
+                    await gather(client.messages(LONG))
+
+    with relay_to(sandbox) as relay:
+        loop.run(lambda: main(relay))
 
 
 # --- a client that fails by itself

@@ -1,0 +1,219 @@
+"""What somebody who iterates over messages gets for each event."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from kalshi_fix_adapters.connection_events import (
+    ClientEvent,
+    ConnectFailed,
+    Connecting,
+    Disconnected,
+    GaveUp,
+    ReadingPaused,
+    ReadingResumed,
+    Resubscribed,
+)
+from kalshi_fix_adapters.errors import (
+    AdapterError,
+    GarbledReceivedError,
+    MessageRejectedError,
+    MessagesLostError,
+    OutcomesUnknownError,
+    ReconcileError,
+    SessionInterruptedError,
+)
+from kalshi_fix_adapters.iteration import message_or_error
+from kalshi_fix_adapters.settings import Endpoint
+from kalshi_fix_sansio import Logon, MarketDataRequest, NewOrderSingle, Reject
+from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    GarbledReceived,
+    HeartbeatReceived,
+    LoggedOn,
+    LogonRequested,
+    LogoutReceived,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
+    PeerSilent,
+    RejectReceived,
+    ResendServed,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.problems import Problem, Reason
+from tests.adapters.stage import Stage, only, opened, plan, report
+from tests.helpers import START, order
+
+LOGON = Logon(encrypt_method=0, heart_bt_int=30)
+REJECT = Reject(ref_seq_num=2)
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "the connection ended", clean=False)
+REFUSED = MessageRejected(report("a"), (Problem(Reason.VALUE_INCORRECT, "Side is 9", 54, "9"),))
+UNKNOWN = OutcomesUnknown(
+    (OpenRequest("a1", "D", 2, START, b""), OpenRequest("", "UOG", 7, START, b"")), Uncertainty.RESTARTED
+)
+MESSAGES: list[tuple[ClientEvent, Any]] = [
+    (MessageReceived(report("a")), report("a")),
+    (RejectReceived(REJECT, 2, None), REJECT),
+]
+RAISED: list[tuple[ClientEvent, type[AdapterError]]] = [
+    (UNKNOWN, OutcomesUnknownError),
+    (MessagesLost(3, 5), MessagesLostError),
+    (SequenceSkipped(3, 5, gap_fill=False), MessagesLostError),
+    (GapDetected(3, 5, recoverable=False), MessagesLostError),
+    (REFUSED, MessageRejectedError),
+    (GarbledReceived("CheckSum is 001", b"8=", 300), GarbledReceivedError),
+    (Disconnected(ENDED, 0.5), SessionInterruptedError),
+]
+QUIET: list[ClientEvent] = [
+    LogonRequested(LOGON, LogonToSign("", "", 1, "", "")),
+    LoggedOn(LOGON, 30, reset=True),
+    GapDetected(3, 5, recoverable=True),
+    GapClosed(6),
+    SequenceSkipped(3, 5, gap_fill=True),
+    ResendServed(3, 5, 1),
+    PeerSilent("1"),
+    HeartbeatReceived("1"),
+    LogoutReceived("good night"),
+    ENDED,
+    Connecting(Endpoint("venue.example", 1), 1),
+    ConnectFailed(KalshiFixError("no"), 0.5),
+    Resubscribed(MarketDataRequest(subscription_request_type="1"), 2),
+    GaveUp(KalshiFixError("no"), "no"),
+    ReadingPaused(10),
+    ReadingResumed(),
+]
+
+
+def test_every_kind_of_event_is_decided_about() -> None:
+    decided = [type(event) for event, _ in [*MESSAGES, *RAISED]] + [type(event) for event in QUIET]
+    assert set(decided) == set(get_args(ClientEvent))
+
+
+@pytest.mark.parametrize(("event", "message"), MESSAGES)
+def test_messages_are_handed_out(event: ClientEvent, message: object) -> None:
+    assert message_or_error(event) == message
+
+
+@pytest.mark.parametrize(("event", "kind"), RAISED)
+def test_loss_and_doubt_are_raised(event: ClientEvent, kind: type[AdapterError]) -> None:
+    error = message_or_error(event)
+    assert type(error) is kind
+    assert "iterate again" in str(error)
+    if isinstance(error, ReconcileError):
+        assert vars(error)["event"] is event
+
+
+@pytest.mark.parametrize("event", QUIET)
+def test_nothing_is_said_of_the_rest(event: ClientEvent) -> None:
+    assert message_or_error(event) is None
+
+
+def test_errors_have_the_identifiers() -> None:
+    unknown = OutcomesUnknownError(UNKNOWN)
+    assert unknown.requests == UNKNOWN.requests
+    assert unknown.request_ids == UNKNOWN.request_ids
+    assert unknown.why is Uncertainty.RESTARTED
+    assert str(unknown).startswith("2 outcomes are unknown (sent before the process started, and")
+    assert ": a1, MsgSeqNum 7; look them up" in str(unknown)
+    lost = MessagesLostError(MessagesLost(3, 5))
+    assert (lost.begin, lost.end) == (3, 5)
+    assert "messages 3 to 5 are lost" in str(lost)
+    refused = MessageRejectedError(REFUSED)
+    assert (refused.message, refused.problems) == (REFUSED.message, REFUSED.problems)
+    assert "ExecutionReport of the venue was refused (Side is 9" in str(refused)
+    assert str(MessageRejectedError(MessageRejected(None, ()))).startswith("a message of the venue was")
+    assert "300 bytes" in str(GarbledReceivedError(GarbledReceived("CheckSum is 001", b"secret", 300)))
+
+
+def test_a_text_names_ten_of_many() -> None:
+    requests = tuple(OpenRequest(f"o{number}", "D", number, START, b"") for number in range(1, 12))
+    error = OutcomesUnknownError(OutcomesUnknown(requests, Uncertainty.RESET))
+    assert "o10, ...; look" in str(error)
+    assert len(error.request_ids) == 11
+
+
+# --- with a client
+
+
+def iterate(stage: Stage) -> list[Any]:
+    """What `messages` gives until nothing waits: messages, and the errors that it raises."""
+    found: list[Any] = []
+    while len(stage.core._queue):
+        event = stage.core.take()
+        assert event is not None
+        try:
+            message = stage.core.message_of(event)
+        except AdapterError as error:
+            found.append(error)
+        else:
+            found += [] if message is None else [message]
+    return found
+
+
+def test_messages_that_the_venue_has_forgotten_are_named() -> None:
+    stage = opened(plan("KalshiRT"))
+    stage.mute = True
+    stage.say(*[report(f"f{number}") for number in range(5)])
+    assert stage.venue is not None
+    stage.venue.data_to_send()
+    stage.mute = False
+    for number in range(2, 5):
+        del stage.venue_store._messages[number]
+    stage.venue_store.oldest_kept = stage.venue_store._oldest = 5
+    stage.cut()
+    stage.advance(1)
+    found = [each for each in iterate(stage) if not isinstance(each, Reject)]
+    interrupted, lost, *rest = found
+    assert isinstance(interrupted, SessionInterruptedError)
+    assert isinstance(lost, MessagesLostError)
+    assert (lost.begin, lost.end) == (2, 4)
+    assert [each.cl_ord_id for each in rest] == ["f3", "f4"]
+
+
+def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for() -> None:
+    stage = opened()
+    stage.core.send(order("a1"))
+    stage.core.send(order("a2"))
+    stage.run()
+    stage.cut()
+    store = stage.core._numbers._store
+    while not isinstance(event := stage.core.take(), OutcomesUnknown):
+        assert event is not None
+    with pytest.raises(OutcomesUnknownError) as caught:
+        stage.core.message_of(event)
+    assert caught.value.request_ids == ("a1", "a2")
+    assert [each.request_id for each in store.open_requests()] == ["a1", "a2"]
+    stage.core.take()
+    assert store.open_requests() == ()
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_who_never_looked_is_told_again(clean: bool) -> None:
+    stage = opened()
+    stage.core.send(order("a1"))
+    stage.run()
+    stage.cut()
+    store = stage.core._numbers._store
+    stage.core.logout()
+    stage.core.close(clean=clean)
+    assert [each.request_id for each in store.open_requests()] == ["a1"]
+
+
+def test_a_message_that_was_refused_is_named() -> None:
+    stage = opened(plan(session={"strict": True}))
+    assert stage.venue is not None
+    stage.venue._core.outbound.post(order("not for a client"), stage.clock.now, keep=False)
+    stage.run()
+    (error,) = iterate(stage)
+    assert isinstance(error, MessageRejectedError)
+    assert only([error.message], NewOrderSingle).cl_ord_id == "not for a client"
