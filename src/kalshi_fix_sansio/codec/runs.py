@@ -25,9 +25,14 @@ class RunField:
     optional: bool
 
     def pattern(self, *, captured: bool) -> str:
-        """Return its part of the entry's expression."""
+        """Return its part of the entry's expression.
+
+        It begins with the SOH of the field before, and does not end with its own. So entries are looked for
+        only where a field begins: with `448=` alone, every `448=` inside a long text would be one more
+        beginning from which the text is read to its end.
+        """
         form = lexical(self.slot)
-        field = f"{self.tag}={f'({form})' if captured else f'(?:{form})'}\x01"
+        field = f"\x01{self.tag}={f'({form})' if captured else f'(?:{form})'}"
         return f"(?:{field})?" if self.optional else field
 
 

@@ -47,7 +47,7 @@ _MSG_SEQ_NUM_TAG: Final = 34
 _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
 """Header fields that have the same values again and again: what the message is, from whom and to whom."""
 
-_BODY_LENGTH: Final = "9=([1-9][0-9]{0,8})\x01"
+_BODY_LENGTH: Final = "9=([1-9][0-9]{0,8}+)\x01"
 _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """What frames a message has a form of its own (see `framing`)."""
@@ -139,6 +139,8 @@ class ShapeWriter:
         """Which part and which value are the first run, where there is one."""
         self._step = 0
         """How many texts the first run is split into for each entry."""
+        self._splits: dict[str, str] = {}
+        """Expression of an entry by the name that the function has for splitting by it."""
         self._head = (0, 0)
         """How many parts and values stand in front of MsgSeqNum, once it has come."""
         self._is_head_common = True
@@ -162,21 +164,28 @@ class ShapeWriter:
         """Make the shape; costs some milliseconds."""
         first, first_value = self._head
         end, end_value = self._cut or (len(self._parts), len(self._values))
-        self._names["match"] = re.compile("".join(self._parts[first:end])).fullmatch
-        found = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
+        front = "".join(self._parts[first:end])
+        values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
         if self._cut is None:
+            self._names["match"] = re.compile(front).fullmatch
             lines = ["found = match(data.decode('latin-1'), at)", "if found is None: return None"]
         else:
-            # What entries leave over of the text is what stands in front of the run and behind it, no more.
-            self._names["match_rest"] = re.compile("".join(self._parts[end + 1 :])).fullmatch
+            self._names["match"] = re.compile(front).match
+            self._names["match_rest"] = re.compile("\x01" + "".join(self._parts[end + 1 :])).fullmatch
+            # Nothing may be left over between the counter, the entries, and what stands behind them.
             lines = [
-                "texts = split(data[at:].decode('latin-1'))",
-                "found, rest = match(texts[0]), match_rest(texts[-1])",
-                f"if found is None or rest is None or any(texts[{self._step}:-1:{self._step}]): return None",
+                "text = data.decode('latin-1')",
+                "found = match(text, at)",
+                "if found is None: return None",
+                "texts = split(text[found.end():])",
+                "rest = match_rest(texts[-1])",
+                f"if rest is None or any(texts[:-1:{self._step}]): return None",
             ]
-            found.append(f"{_unpacked(self._values[end_value + 1 :])} = rest.groups()")
+            values.append(f"{_unpacked(self._values[end_value + 1 :])} = rest.groups()")
+        for name, entry in self._splits.items():
+            self._names[name] = re.compile(entry).split
         lines += [
-            *found,
+            *values,
             f"{_unpacked(self._values[:first_value])} = head",
             *self._checks,
             *self._lines,
@@ -211,7 +220,8 @@ class ShapeWriter:
             parts[:2] != start
             or not parts[2].startswith("35=")
             or parts[-1] != _CHECK_SUM
-            or self._head is None
+            or not self._head[0]
+            or (self._cut is not None and self._cut[0] < self._head[0])
         ):
             raise _NoShapeError
         # Who calls has made a number of it.
@@ -309,19 +319,25 @@ class ShapeWriter:
                     raise _NoShapeError
                 self._position += 1
         count = self._capture(group.slot.field.tag, group.slot)
-        captured = re.compile("".join(field.pattern(captured=True) for field in fields))
+        # Fields of a run begin with the SOH of the field before: see `RunField.pattern`.
+        self._parts[-1] = self._parts[-1].removesuffix("\x01")
+        captured = "".join(field.pattern(captured=True) for field in fields)
         # Texts are what stands in front of an entry, its values, what stands in front of the next, and so on.
         step = len(fields) + 1
         run = f"v{len(self._values)}"
         if self._cut is None:
             self._cut, self._step = (len(self._parts), len(self._values)), step
-            self._names["split"] = captured.split
+            self._splits["split"] = captured
             texts = "texts"
         else:
             texts = f"texts{run}"
-            self._checks.append(f"{texts} = {self._name('split', captured.split)}({run})")
+            split = f"split{run}"
+            self._splits[split] = captured
+            self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
-        self._parts.append(f"((?:{plain})+)")
+        # What stands behind a run has none of its tags, or it would be in its last entry. So a run gives its
+        # entries back without reading them again.
+        self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
         target = self._target(f"entry{run}", group.entries[0])

@@ -18,7 +18,7 @@ MAX_DECIMAL_DIGITS: Final = 19
 """Digits a decimal may have on either side of its point, in both directions."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
-_CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}){0,2}+)?+"
+_CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?"
 _CALENDAR = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _DIGITS = rf"[0-9]{{1,{MAX_INT_DIGITS}}}"
 _PART = rf"[0-9]{{1,{MAX_DECIMAL_DIGITS}}}"
@@ -61,7 +61,8 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
 
 They leave out what is rare and takes thought: leap seconds, decimals that begin with the point or are very
 long, data with SOH in it. They are meant to stand in front of the SOH that ends the value, and never give
-back a character: that would only make a wrong value take longer to refuse.
+back a character: that would only make a wrong value take longer to refuse. Only repetitions of single
+characters are possessive: those of more went wrong before CPython 3.11.5.
 """
 
 EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(

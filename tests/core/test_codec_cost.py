@@ -1,0 +1,116 @@
+"""What decoding costs at most: no bytes, and nothing that came before, make it more than linear.
+
+The expressions of the fast path are made at run time, and how the engine runs them cannot be counted from
+outside. So their structure is checked, for the shapes of every message.
+"""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio._generated import DIALECT as KALSHI
+from kalshi_fix_sansio.codec import Codec, shapes
+from kalshi_fix_sansio.framing import Frame, encode_frame
+from tests.core.expressions import first_literals, steps_back
+from tests.core.tiny_dialect import DIALECT
+from tests.core.wire import HEAD, SOUND, dump, fields_of, joined
+from tests.samples import full, minimal
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every expression that shapes compile."""
+    found: list[str] = []
+
+    def compile_and_note(pattern: str) -> re.Pattern[str]:
+        found.append(pattern)
+        return re.compile(pattern)
+
+    monkeypatch.setattr(shapes, "re", SimpleNamespace(compile=compile_and_note, escape=re.escape))
+    return found
+
+
+def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give code to the shapes of all sample messages, groups as runs where they can be."""
+    monkeypatch.setattr(shapes, "MAX_SINGLE_ENTRIES", 0)
+    tiny, kalshi = Codec(DIALECT), Codec(KALSHI)
+    for _ in range(2):
+        for body in SOUND:
+            tiny.decode(joined(fields_of(body)))
+        for layout in KALSHI.messages.values():
+            for message in (minimal(layout.body), full(layout.body)):
+                head = full(KALSHI.header)
+                head.unknown = ()
+                kalshi.decode(kalshi.encode(message, head))
+
+
+def test_no_expression_steps_back(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    learn_all(monkeypatch)
+    assert len(compiled) > 100
+    assert [steps_back(pattern) for pattern in compiled if steps_back(pattern)] == []
+
+
+def test_the_check_of_structure_finds_what_steps_back() -> None:
+    assert steps_back("a=([^\x01]+)\x01")
+    assert steps_back("(?:a+)?")
+    assert steps_back("(?:ab?)+")
+    assert steps_back("(?:a|b*)")
+    assert steps_back("a(?=b)")
+    assert not steps_back("(?:\x01a=([^\x01]++)(?:\x01b=[0-9]{3})?)+\x01")
+
+
+def test_entries_are_looked_for_only_where_a_field_begins(
+    compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits: list[str] = []
+    compile_shape = shapes.ShapeWriter.compile
+
+    def noting(writer: shapes.ShapeWriter) -> shapes.Shape:
+        splits.extend(writer._splits.values())
+        return compile_shape(writer)
+
+    monkeypatch.setattr(shapes.ShapeWriter, "compile", noting)
+    learn_all(monkeypatch)
+    assert splits
+    for pattern in splits:
+        assert pattern in compiled
+        assert re.fullmatch("\x01[1-9][0-9]*=", first_literals(pattern))
+
+
+REPORT = (
+    "35=8|34=7|52=20261002-14:30:05.123|49=v|56=m|"
+    "6=0.66|11=c|14=60.00|17=4;7;1|37=o|38=100.00|39=1|54=1|55=H|"
+)
+PARTIES = "".join(f"448=a{n}|452=24|" for n in range(5))
+
+
+@pytest.mark.parametrize(
+    "place", ["58={}|150=F|151=40.00|453=5|" + PARTIES, "150=F|151=40.00|453=5|" + PARTIES + "58={}|"]
+)
+def test_an_opener_again_and_again_in_a_text_is_text(place: str) -> None:
+    codec = Codec(KALSHI)
+
+    def report(text: str) -> bytes:
+        body = (REPORT + place.format(text)).replace("|", "\x01")
+        return encode_frame("FIXT.1.1", body.encode("latin-1"))
+
+    for _ in range(2):
+        codec.decode(report("x"))
+    hostile = report("448=" * 16000)
+    found: Any = codec._shapes.decode(hostile, False)
+    assert found is not None
+    assert found.text == "448=" * 16000
+    assert dump(found) == dump(Codec(KALSHI).decode(Frame(hostile)))
+
+
+def test_a_run_in_front_of_the_number_gets_no_code() -> None:
+    hops = "627=5|" + "628=x|" * 5
+    whole = joined(fields_of(f"35=D|{hops}{HEAD}11=a|38=1|"))
+    codec = Codec(DIALECT)
+    for _ in range(3):
+        assert codec.decode(whole).problems == ()
+    assert not codec._shapes._shapes
