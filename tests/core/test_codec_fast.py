@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -448,6 +449,22 @@ def test_heads_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
         assert len(codec._shapes._heads) <= 7
 
 
+@pytest.mark.parametrize("size", [fast.MAX_HEAD_SIZE, fast.MAX_HEAD_SIZE + 1, 250_000])
+def test_long_heads_are_not_remembered(size: int) -> None:
+    codec = Codec(DIALECT)
+    body = order("58=x|")
+    usual = joined(fields_of(body)).index(b"34=")
+    for filler in ("a" * (size - usual + 1), "b" * (size - usual + 1)):
+        # BodyLength grows by digits as well.
+        long = body.replace("49=a", f"49={filler}")
+        grown = joined(fields_of(long)).index(b"34=") - size
+        long = long.replace(filler, filler[grown:])
+        assert joined(fields_of(long)).index(b"34=") == size
+        for _ in range(4):
+            assert sent(long, codec).header.sender_comp_id == filler[grown:]
+    assert [len(head) for head in codec._shapes._heads] == ([size] * 2 if size <= fast.MAX_HEAD_SIZE else [])
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -535,14 +552,16 @@ def shapes_of_orders() -> Iterator[str]:
 
 
 class Counted:
-    """Counts the shapes that are given code."""
+    """Counts the shapes that are given code, and the values in them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
+        self.values = 0
         compile_shape = ShapeWriter.compile
 
         def counting(writer: ShapeWriter) -> shapes.Shape:
             self.count += 1
+            self.values += writer.size
             return compile_shape(writer)
 
         monkeypatch.setattr(ShapeWriter, "compile", counting)
@@ -560,15 +579,71 @@ def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytes
 
 def test_ever_new_shapes_that_come_twice_cost_a_bounded_share(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
-    monkeypatch.setattr(fast, "FREE_COMPILATIONS", 5)
-    monkeypatch.setattr(fast, "READINGS_PER_COMPILATION", 20)
+    monkeypatch.setattr(fast, "FREE_COMPILATIONS", 100)
+    monkeypatch.setattr(fast, "READINGS_PER_COMPILATION", 10)
     monkeypatch.setattr(fast, "MAX_SHAPES_PER_TYPE", 3)
     codec = Codec(DIALECT)
+    fields = 0
     for _, body in zip(range(100), shapes_of_orders(), strict=False):
         for _ in range(2):
-            codec.decode(joined(fields_of(body)))
-    assert 5 < compiled.count <= 5 + 200 // 20
+            whole = joined(fields_of(body))
+            codec.decode(whole)
+            fields += whole.count(b"\x01")
+    assert compiled.values > 100
+    assert compiled.values + compiled.count * fast.COMPILATION_BASE <= 100 + fields // 10 + 30
     assert len(codec._shapes._shapes[b"D\x01"]) == 3
+
+
+def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "MAX_PATTERN_SIZE", 2000)
+    cache = ShapeCache(PLANS)
+    most = 0
+    for number, body in zip(range(60), shapes_of_orders(), strict=False):
+        other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
+        for _ in range(2):
+            cache.learn(Reader(PLANS, text(joined(fields_of(other)))))
+        kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
+        assert kept == cache._pattern_size
+        most = max(most, kept)
+        assert taken(cache, other)
+    assert 1000 < most <= 2000
+
+
+def test_a_large_message_is_tried_with_few_shapes_and_those_of_any_length() -> None:
+    tried: list[int] = []
+
+    def noted(shape: shapes.Shape, number: int) -> shapes.Shape:
+        def read(data: bytes, at: int, head: shapes.Head, framed: bool) -> Message | None:
+            tried.append(number)
+            return shape.read(data, at, head, framed)
+
+        return attrs.evolve(shape, read=read)
+
+    levels = [f"269=1|270=0.40|{number}=x|" for number in range(9001, 9009)]
+    cache = learnt(*(book(*[level] * 5) for level in levels), book(levels[0]), book("269=1|270=0.40|"))
+    kept = cache._shapes[b"W\x01"]
+    assert [shape.has_runs for shape in kept] == [False] * 2 + [True] * 8
+    kept[:] = [noted(shape, number) for number, shape in enumerate(kept)]
+    assert cache.decode(joined(fields_of(book("269=1|270=0.40|9099=x|"))), framed=True) is None
+    assert tried == list(range(10))
+    tried.clear()
+    assert cache.decode(joined(fields_of(book(*["269=1|270=0.40|9099=x|"] * 300))), framed=True) is None
+    assert tried == [2, 3, 4]
+    tried.clear()
+    assert cache.decode(joined(fields_of(book(*[levels[-1]] * 300))), framed=True) is not None
+    assert tried == [2]
+
+
+def test_the_shape_of_any_length_used_last_is_tried_first() -> None:
+    one, two = "269=1|270=0.40|271=5|", "269=1|270=0.40|9001=x|"
+    cache = learnt(book(*[one] * 5), book(*[two] * 5), book(one))
+    for count, level in enumerate((one, two, one), 6):
+        found = book(*[level] * count)
+        assert taken(cache, found)
+        single, first, _ = cache._shapes[b"W\x01"]
+        assert [single.has_runs, first.has_runs] == [False, True]
+        tags = {tag for tag in ("271=", "9001=") if tag in first.pattern}
+        assert tags == {"271=" if level is one else "9001="}
 
 
 def test_the_shape_not_used_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

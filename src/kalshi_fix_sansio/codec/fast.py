@@ -18,14 +18,26 @@ MAX_SHAPES_PER_TYPE: Final = 12
 """Shapes of one MsgType that are kept; the one not used for longest goes."""
 MAX_SIGHTINGS: Final = 1024
 """Shapes seen once that are remembered; then all of them are forgotten."""
-FREE_COMPILATIONS: Final = 128
-"""Shapes that get code as soon as they are seen twice."""
+MAX_PATTERN_SIZE: Final = 256 * 1024
+"""Characters of the patterns of all shapes that are kept; then all of them are forgotten. A shape takes up to
+some twenty bytes for each."""
+FREE_COMPILATIONS: Final = 4096
+"""Values in shapes that get code as soon as they are seen twice: about 150 shapes of usual length."""
 READINGS_PER_COMPILATION: Final = 50
-"""Beyond that, how many messages must have gone the careful way for each further shape: a peer that sends
-ever new shapes cannot make this side compile more than it reads."""
+"""Beyond that, how many fields must have been read carefully for each further value of a shape. Compiling one
+takes as long as reading about ten: a peer that sends ever new shapes cannot make this side compile more than
+it reads."""
+COMPILATION_BASE: Final = 20
+"""How many values more the code of any shape costs."""
+LARGE_MESSAGE: Final = 4096
+"""Bytes beyond which a message is tried only with shapes that fit any number of entries."""
+MAX_LARGE_TRIES: Final = 3
+"""How many of these it is tried with. Each may read the message to its end in vain."""
 
 MAX_HEADS: Final = 1024
 """Beginnings of messages that are remembered; then all of them are forgotten."""
+MAX_HEAD_SIZE: Final = 256
+"""Bytes of a beginning that is remembered."""
 
 _MSG_TYPE: Final = b"\x0135="
 _MSG_SEQ_NUM: Final = b"\x0134="
@@ -46,6 +58,7 @@ class ShapeCache:
         "_decimals",
         "_heads",
         "_length_at",
+        "_pattern_size",
         "_plans",
         "_readings",
         "_shapes",
@@ -61,10 +74,14 @@ class ShapeCache:
         """Where MsgSeqNum began in the message before: mostly it does so in the next one."""
         self._decimals = Decimals(Decimal)
         self._shapes: dict[bytes, list[Shape]] = {}
-        """By what stands behind `35=`: those without runs first, the one of them found last in front."""
+        """By what stands behind `35=`: those without runs first, of each kind the one found last in front."""
+        self._pattern_size = 0
+        """Characters of the patterns in `_shapes`."""
         self._sightings: set[int] = set()
         self._readings = 0
+        """Fields read carefully, in messages without problems."""
         self._compilations = 0
+        """Values that code was made for."""
 
     def decode(self, data: bytes, framed: bool) -> Message | None:
         """Return the message if its shape is known and all its values are plain; None says nothing.
@@ -92,6 +109,8 @@ class ShapeCache:
         key = data.find(_MSG_TYPE) + len(_MSG_TYPE)
         shapes = self._shapes.get(data[key : key + KEY_SIZE], _NO_SHAPES)
         text = data[:at].decode("latin-1")
+        if len(data) > LARGE_MESSAGE:
+            shapes = [shape for shape in shapes if shape.has_runs][:MAX_LARGE_TRIES]
         for shape in shapes:
             found = shape.match_head(text)
             if found is None:
@@ -103,23 +122,25 @@ class ShapeCache:
             head = (length, *others)
             message = shape.read(data, at, head, framed)
             if message is not None:
-                self._remember(data, at, head, shape, shapes)
+                self._remember(data, at, head, shape, key)
                 return message
         return None
 
-    def _remember(self, data: bytes, at: int, head: Head, shape: Shape, shapes: list[Shape]) -> None:
-        """Note the shape of a message for the next one with this head, and put it in front."""
-        if shape.is_head_common:
+    def _remember(self, data: bytes, at: int, head: Head, shape: Shape, key: int) -> None:
+        """Note the shape of a message for the next one with this head, and put it in front of its kind."""
+        if shape.is_head_common and at <= MAX_HEAD_SIZE:
             if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
             self._heads[data[:at]] = (len(data), shape.read, head)
-        # One with runs would stand in the way of faster ones.
-        if shape is not shapes[0] and not shape.has_runs:
-            shapes[:] = [shape, *(other for other in shapes if other is not shape)]
+        shapes = self._shapes[data[key : key + KEY_SIZE]]
+        place = _first_place(shapes, shape)
+        if shapes[place] is not shape:
+            shapes.remove(shape)
+            shapes.insert(place, shape)
 
     def learn(self, reader: Reader) -> None:
         """Note the shape of a message, which must have no problems; make code when it comes again."""
-        self._readings += 1
+        self._readings += len(reader.tokens)
         msg_type = reader.msg_type
         if reader.layout is None or msg_type is None:
             return
@@ -132,17 +153,31 @@ class ShapeCache:
                 self._sightings.clear()
             self._sightings.add(key)
             return
-        shapes = self._shapes.setdefault(f"{msg_type}\x01".encode("latin-1")[:KEY_SIZE], [])
+        place = f"{msg_type}\x01".encode("latin-1")[:KEY_SIZE]
+        shapes = self._shapes.get(place, [])
         if any(shape.pattern == writer.pattern for shape in shapes):
             return
-        if self._compilations >= FREE_COMPILATIONS + self._readings // READINGS_PER_COMPILATION:
+        if self._compilations > FREE_COMPILATIONS + self._readings // READINGS_PER_COMPILATION:
             return
-        self._compilations += 1
+        self._compilations += COMPILATION_BASE + writer.size
         # Which shapes are in use shows anew.
         self._heads.clear()
         shape = writer.compile()
-        shapes.insert(len(shapes) if shape.has_runs else 0, shape)
+        self._pattern_size += len(shape.pattern)
+        if self._pattern_size > MAX_PATTERN_SIZE:
+            self._shapes.clear()
+            shapes.clear()
+            self._pattern_size = len(shape.pattern)
+        self._shapes[place] = shapes
+        shapes.insert(_first_place(shapes, shape), shape)
         if len(shapes) > MAX_SHAPES_PER_TYPE:
             # One with runs fits so much that it is the last to go.
             single = [kept for kept in shapes if not kept.has_runs]
-            shapes.remove(single[-1] if single else shapes[0])
+            gone = (single or shapes)[-1]
+            shapes.remove(gone)
+            self._pattern_size -= len(gone.pattern)
+
+
+def _first_place(shapes: list[Shape], shape: Shape) -> int:
+    """Return where the one used last stands: those with runs would stand in the way of faster ones."""
+    return sum(not other.has_runs for other in shapes) if shape.has_runs else 0

@@ -159,6 +159,8 @@ class ShapeWriter:
         except _NoShapeError:
             self._parts = []
         self.pattern = "".join(self._parts)
+        self.size = len(self._values)
+        """How many values the pattern captures."""
 
     def compile(self) -> Shape:
         """Make the shape; costs some milliseconds."""
