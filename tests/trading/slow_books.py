@@ -117,7 +117,8 @@ class SlowBooks:
             late = book.newest is not None and entry.stamp < book.newest
             if late and not self._misfit(book, told, "OUT_OF_ORDER"):
                 return
-            book.newest = entry.stamp
+            if not late:
+                book.newest = entry.stamp
         found = [row for row in book.rows if row[:2] == (entry.kind, entry.price)]
         if entry.action not in ("0", "1", "2"):
             self._misfit(book, told, "UNKNOWN_ACTION")

@@ -345,11 +345,24 @@ def test_updates_that_go_back_in_time_are_told(before: float, after: float, out_
     apply(books, update("change bid 6 at 0.40", at=before))
     told = apply(books, update("change bid 7 at 0.40", at=after))
     assert kinds(told) == ["OUT_OF_ORDER"] * out_of_order
-    tolerant = OrderBooks(tolerated=frozenset({DiscrepancyKind.OUT_OF_ORDER}))
-    tolerant.apply(FULL)
-    apply(tolerant, update("change bid 6 at 0.40", at=before))
-    assert len(apply(tolerant, update("change bid 7 at 0.40", at=after)).levels) == 1
-    assert shown(tolerant[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
+    assert books[A].is_live
+    assert shown(books[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
+    particular = OrderBooks(tolerated=frozenset())
+    particular.apply(FULL)
+    apply(particular, update("change bid 6 at 0.40", at=before))
+    assert len(apply(particular, update("change bid 7 at 0.40", at=after)).levels) == (not out_of_order)
+    assert particular[A].is_live is not out_of_order
+
+
+def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_time_at_the_newest() -> None:
+    books = full()
+    apply(books, update("change bid 6 at 0.40", at=1.0))
+    newest = books[A].updated
+    told = apply(books, update("change offer 4 at 0.41", at=0.999))
+    assert kinds(told) == ["OUT_OF_ORDER"]
+    assert [change.size for change in told.levels] == [d("4")]
+    assert books[A].is_live
+    assert books[A].updated == newest
 
 
 def test_a_snapshot_is_dated_by_another_clock() -> None:

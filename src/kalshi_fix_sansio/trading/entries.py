@@ -106,7 +106,8 @@ class Entries:
                     detail = f"{utc_date} {utc_time} after {book.utc_date} {book.utc_time}"
                     if not self.report(update, DiscrepancyKind.OUT_OF_ORDER, detail, entry):
                         continue
-                book.utc_date, book.utc_time = utc_date, utc_time
+                else:
+                    book.utc_date, book.utc_time = utc_date, utc_time
             action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
             sizes, prices = side.sizes, side.prices
             before = sizes.get(price)

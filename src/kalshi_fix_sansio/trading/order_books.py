@@ -33,8 +33,9 @@ from kalshi_fix_sansio.trading.changes import BookUpdate, DiscrepancyKind, begin
 from kalshi_fix_sansio.trading.entries import Entries, book_problems, is_complete, make_stale
 from kalshi_fix_sansio.trading.requests import Requests
 
-TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE,))
-"""What leaves a book live unless told otherwise: a venue adds kinds of entries without notice."""
+TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
+"""What leaves a book live unless told otherwise: a venue adds kinds of entries without notice, and its clocks
+may disagree by a millisecond where MsgSeqNum has shown that nothing is missing."""
 _RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
 """Fields that leave no doubt which market their entry is of, if they alone are wrong."""
