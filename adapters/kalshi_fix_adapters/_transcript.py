@@ -21,13 +21,9 @@ STALL: Final = 60.0
 """Seconds after which a message whose rest does not come is given up, so that what follows it is shown."""
 HIDDEN: Final = b"***"
 
-_MORE_SECRETS: Final = {925: None, 1402: 1401, 1404: 1403}
-"""NewPassword, EncryptedPassword and EncryptedNewPassword of FIX 5.0 SP2's Logon, which a user may send as
-unknown fields; each with the tag of its length."""
-_SECRETS: Final = frozenset(tag for tag, field in DIALECT.fields.items() if field.secret) | set(_MORE_SECRETS)
+_SECRETS: Final = frozenset(tag for tag, field in DIALECT.fields.items() if field.secret)
 _DATA_TAGS: Final = {
-    **{length: tag for tag, length in _MORE_SECRETS.items() if length is not None},
-    **{field.length_tag: field.tag for field in DIALECT.fields.values() if field.length_tag is not None},
+    field.length_tag: field.tag for field in DIALECT.fields.values() if field.length_tag is not None
 }
 _DATA_SECRETS: Final = _SECRETS & (
     set(_DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}

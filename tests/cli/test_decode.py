@@ -170,6 +170,21 @@ def test_groups_are_indented() -> None:
     assert inner.endswith("100.00 dollars")
 
 
+@pytest.mark.parametrize("full", [True, False], ids=["text", "json"])
+def test_no_secret_field_of_a_logon_is_shown(full: bool) -> None:
+    members = DIALECT.messages["A"].body.members
+    secrets = [each.field for each in members if isinstance(each, FieldMember) and each.field.secret]
+    assert {field.name for field in secrets} >= {"RawData", "Password", "NewPassword", "EncryptedPassword"}
+    body = "".join(
+        f"{field.length_tag}=9|{field.tag}=topsecret|" if field.length_tag else f"{field.tag}=topsecret|"
+        for field in secrets
+    )
+    log = message(body.encode(), HEAD.replace(b"35=D", b"35=A"))
+    output = run(*([] if full else ["--json"]), "-", log=log).stdout
+    assert "topsecret" not in output
+    assert output.count("<hidden>") == len(secrets)
+
+
 def test_secrets_are_not_shown() -> None:
     for output in (run(str(LOG)).stdout, run("--json", str(LOG)).stdout):
         assert "bm90IGEg" not in output

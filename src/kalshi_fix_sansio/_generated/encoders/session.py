@@ -51,6 +51,22 @@ def encode_logon(message: Logon) -> str:
         text += f"553={format_string(message.username)}\x01"
     if message.password is not None:
         text += f"554={format_string(message.password)}\x01"
+    if message.new_password is not None:
+        text += f"925={format_string(message.new_password)}\x01"
+    if message.encrypted_password_method is not None:
+        text += f"1400={format_int(message.encrypted_password_method)}\x01"
+    if message.encrypted_password is not None:
+        encrypted_password = format_data(message.encrypted_password)
+        text += (
+            f"1401={len(encrypted_password)}\x01"  # EncryptedPasswordLen
+            f"1402={encrypted_password}\x01"  # EncryptedPassword
+        )
+    if message.encrypted_new_password is not None:
+        encrypted_new_password = format_data(message.encrypted_new_password)
+        text += (
+            f"1403={len(encrypted_new_password)}\x01"  # EncryptedNewPasswordLen
+            f"1404={encrypted_new_password}\x01"  # EncryptedNewPassword
+        )
     if message.cancel_orders_on_disconnect is not None:
         text += f"8013={format_boolean(message.cancel_orders_on_disconnect)}\x01"
     if message.listener_session is not None:

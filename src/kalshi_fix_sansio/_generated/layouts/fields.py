@@ -508,6 +508,9 @@ MISC_FEE_BASIS = FieldLayout(
 LAST_FRAGMENT = FieldLayout(
     tag=893, name="LastFragment", attribute="last_fragment", kind=Kind.BOOLEAN, fix_type="BOOLEAN"
 )
+NEW_PASSWORD = FieldLayout(
+    tag=925, name="NewPassword", attribute="new_password", kind=Kind.STRING, fix_type="STRING", secret=True
+)
 AGGRESSOR_INDICATOR = FieldLayout(
     tag=1057,
     name="AggressorIndicator",
@@ -528,6 +531,45 @@ DEFAULT_APPL_VER_ID = FieldLayout(
     kind=Kind.STRING,
     fix_type="STRING",
     codes=ApplVerID,
+)
+ENCRYPTED_PASSWORD_METHOD = FieldLayout(
+    tag=1400,
+    name="EncryptedPasswordMethod",
+    attribute="encrypted_password_method",
+    kind=Kind.INT,
+    fix_type="INT",
+)
+ENCRYPTED_PASSWORD_LEN = FieldLayout(
+    tag=1401,
+    name="EncryptedPasswordLen",
+    attribute="encrypted_password_len",
+    kind=Kind.LENGTH,
+    fix_type="LENGTH",
+)
+ENCRYPTED_PASSWORD = FieldLayout(
+    tag=1402,
+    name="EncryptedPassword",
+    attribute="encrypted_password",
+    kind=Kind.DATA,
+    fix_type="DATA",
+    length_tag=1401,
+    secret=True,
+)
+ENCRYPTED_NEW_PASSWORD_LEN = FieldLayout(
+    tag=1403,
+    name="EncryptedNewPasswordLen",
+    attribute="encrypted_new_password_len",
+    kind=Kind.LENGTH,
+    fix_type="LENGTH",
+)
+ENCRYPTED_NEW_PASSWORD = FieldLayout(
+    tag=1404,
+    name="EncryptedNewPassword",
+    attribute="encrypted_new_password",
+    kind=Kind.DATA,
+    fix_type="DATA",
+    length_tag=1403,
+    secret=True,
 )
 NO_COLLATERAL_AMOUNT_CHANGES = FieldLayout(
     tag=1703,
@@ -971,10 +1013,16 @@ FIELDS: Mapping[int, FieldLayout] = MappingProxyType(
             TRD_MATCH_ID,
             MISC_FEE_BASIS,
             LAST_FRAGMENT,
+            NEW_PASSWORD,
             AGGRESSOR_INDICATOR,
             APPL_VER_ID,
             CSTM_APPL_VER_ID,
             DEFAULT_APPL_VER_ID,
+            ENCRYPTED_PASSWORD_METHOD,
+            ENCRYPTED_PASSWORD_LEN,
+            ENCRYPTED_PASSWORD,
+            ENCRYPTED_NEW_PASSWORD_LEN,
+            ENCRYPTED_NEW_PASSWORD,
             NO_COLLATERAL_AMOUNT_CHANGES,
             COLLATERAL_AMOUNT_CHANGE,
             COLLATERAL_AMOUNT_TYPE,

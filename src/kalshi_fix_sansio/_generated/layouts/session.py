@@ -67,6 +67,10 @@ LOGON = MessageLayout(
             FieldMember(fields.TEST_MESSAGE_INDICATOR),  # 464
             FieldMember(fields.USERNAME),  # 553
             FieldMember(fields.PASSWORD),  # 554
+            FieldMember(fields.NEW_PASSWORD),  # 925
+            FieldMember(fields.ENCRYPTED_PASSWORD_METHOD),  # 1400
+            FieldMember(fields.ENCRYPTED_PASSWORD),  # 1402
+            FieldMember(fields.ENCRYPTED_NEW_PASSWORD),  # 1404
             FieldMember(
                 fields.CANCEL_ORDERS_ON_DISCONNECT,
                 rules=(

@@ -85,6 +85,20 @@ class Logon(FixMessage):
     """Username (553): Name of an account at the other side. Optional."""
     password: str | None = None
     """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
+    new_password: str | None = None
+    """NewPassword (925): Password that the account is to have from now on.
+
+    Optional. Never shown in a repr.
+    """
+    encrypted_password_method: int | None = None
+    """EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted, as the two sides agreed.
+
+    Optional.
+    """
+    encrypted_password: bytes | None = None
+    """EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a repr."""
+    encrypted_new_password: bytes | None = None
+    """EncryptedNewPassword (1404): The new password, encrypted. Optional. Never shown in a repr."""
     cancel_orders_on_disconnect: bool | None = None
     """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
     however it ends.
@@ -171,6 +185,10 @@ class Logon(FixMessage):
         test_message_indicator: bool | None = None,
         username: str | None = None,
         password: str | None = None,
+        new_password: str | None = None,
+        encrypted_password_method: int | str | None = None,
+        encrypted_password: bytes | str | None = None,
+        encrypted_new_password: bytes | str | None = None,
         cancel_orders_on_disconnect: bool | None = None,
         listener_session: bool | None = None,
         receive_settlement_reports: bool | None = None,
@@ -201,6 +219,14 @@ class Logon(FixMessage):
         )
         self.username = None if username is None else to_str(username)
         self.password = None if password is None else to_str(password)
+        self.new_password = None if new_password is None else to_str(new_password)
+        self.encrypted_password_method = (
+            None if encrypted_password_method is None else to_int(encrypted_password_method)
+        )
+        self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
+        self.encrypted_new_password = (
+            None if encrypted_new_password is None else to_data(encrypted_new_password)
+        )
         self.cancel_orders_on_disconnect = (
             None if cancel_orders_on_disconnect is None else to_bool(cancel_orders_on_disconnect)
         )

@@ -87,13 +87,19 @@ class Logon(FixMessage):
     password: str | None = None
     """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
     new_password: str | None = None
-    """NewPassword (925). Optional. Never shown in a repr."""
+    """NewPassword (925): Password that the account is to have from now on.
+
+    Optional. Never shown in a repr.
+    """
     encrypted_password_method: int | None = None
-    """EncryptedPasswordMethod (1400). Optional."""
+    """EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted, as the two sides agreed.
+
+    Optional.
+    """
     encrypted_password: bytes | None = None
-    """EncryptedPassword (1402). Optional. Never shown in a repr."""
+    """EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a repr."""
     encrypted_new_password: bytes | None = None
-    """EncryptedNewPassword (1404). Optional. Never shown in a repr."""
+    """EncryptedNewPassword (1404): The new password, encrypted. Optional. Never shown in a repr."""
     session_status: SessionStatus | int | None = None
     """SessionStatus (1409). Known values: `SessionStatus`. Optional."""
     default_appl_ext_id: int | None = None
