@@ -8,12 +8,14 @@ from typing import Any, Literal, TypedDict, get_args
 
 import attrs
 
+from kalshi_fix_adapters.key_text import shown
 from kalshi_fix_adapters.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.settings import Endpoint, find_credentials, find_endpoint, find_security
-from kalshi_fix_adapters.tls import Security
+from kalshi_fix_adapters.tls import Plaintext, Security, Tls
 from kalshi_fix_adapters.wire_log import WireLog
 from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio._generated.sessions import Environment, Product
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
@@ -62,9 +64,9 @@ class Options(TypedDict, total=False):
     """The keyword arguments of every client. What is left out comes from its `config`, then from the
     environment's variables, then from the defaults."""
 
-    product: str
+    product: Product
     """`prediction` (default) or `margin`."""
-    environment: str
+    environment: Environment
     """`demo` (default) or `production`."""
     key_id: str | None
     """Id of the API key, a UUID. Default: KALSHI_KEY_ID (or KALSHI_PERPS_KEY_ID for margin)."""
@@ -120,19 +122,28 @@ def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -
         raise ConfigurationError(f"sync must be {' or '.join(get_args(Sync))}, not {value!r}")
 
 
+def _known_security(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    del instance, attribute
+    # An SSLContext that verifies nothing, or False, must not pass for "as it is by default".
+    if not (value is None or isinstance(value, Tls | Plaintext)):
+        raise ConfigurationError(
+            f"tls must be a Tls, a Plaintext or None, not {type(value).__name__}; see kalshi_fix_adapters.tls"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class ClientConfig:
     """The same settings as `Options`, as a value that several clients can share; they are described there."""
 
-    product: str = "prediction"
-    environment: str = "demo"
+    product: Product = "prediction"
+    environment: Environment = "demo"
     key_id: str | None = None
     private_key: Signer | str | bytes | None = attrs.field(default=None, repr=False)
-    private_key_path: str | Path | None = None
+    private_key_path: str | Path | None = attrs.field(default=None, repr=shown)
     passphrase: str | None = attrs.field(default=None, repr=False)
     host: str | None = None
     port: int | None = None
-    tls: Security | None = None
+    tls: Security | None = attrs.field(default=None, validator=_known_security)
     heart_bt_int: int = 30
     logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
     timeout: float = attrs.field(default=10.0, validator=_positive)
@@ -183,7 +194,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     endpoint = find_endpoint(
         config.product, config.environment, session_type, host=config.host, port=config.port
     )
-    security = config.tls or find_security(config.product, config.environment)
+    security = config.tls if config.tls is not None else find_security(config.product, config.environment)
     credentials = find_credentials(
         config.product,
         key_id=config.key_id,

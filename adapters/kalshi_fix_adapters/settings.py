@@ -12,19 +12,24 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
 A key goes only where it belongs: each product reads its own variables, the environment is Kalshi's demo
-unless production is named in the call, and production does not mix with the overrides above.
+unless production is named in the call, and production does not mix with the overrides above. Where
+`..._FIX_ENDPOINTS` is set, it has to name every session type that is used: none goes to Kalshi by oversight.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import stat
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from kalshi_fix_adapters.key_text import looks_like_key, shown
 from kalshi_fix_adapters.tls import Security, Tls
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
@@ -33,6 +38,20 @@ from kalshi_fix_sansio.signing import Signer, load_private_key
 
 PRODUCTION = "production"
 DEMO = "demo"
+MAX_KEY_FILE = 64 * 1024
+"""Bytes of a private key's file; the largest keys take a few thousand."""
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\]")
+"""A host's name or address."""
+
+_PORT = re.compile("[0-9]{1,5}")
+
+
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None and not looks_like_key(text)
+
+
+class KeyFileWarning(UserWarning):
+    """Other users of this machine may read or replace the file of a private key."""
 
 
 @attrs.frozen
@@ -56,10 +75,9 @@ class Endpoint:
 
 
 def _prefix(product: str) -> str:
-    try:
-        return PRODUCTS[product]
-    except KeyError:
-        raise ConfigurationError(f"there is no product {product!r}; choose {' or '.join(PRODUCTS)}") from None
+    if product not in PRODUCTS:
+        raise ConfigurationError(f"there is no product {shown(product)}; choose {' or '.join(PRODUCTS)}")
+    return PRODUCTS[product]
 
 
 def find_credentials(
@@ -116,16 +134,36 @@ def find_credentials(
 
 
 def _load_key_file(path: Path, passphrase: str | None) -> Signer:
-    try:
-        pem = path.expanduser().read_bytes()
-    except OSError as error:
+    if looks_like_key(str(path)):
         raise KeyFileError(
-            f"the private key file {path} cannot be read ({error.strerror}); give the path of the PEM file"
-        ) from None
+            "the path of the private key file is the text of a key (not shown); give the file's path, or the "
+            "text as private_key (..._PRIVATE_KEY in the environment)"
+        )
+    pem, mode, problem = b"", 0, ""
+    try:
+        with path.expanduser().open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            pem = file.read(MAX_KEY_FILE + 1)
+    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+        problem = getattr(error, "strerror", None) or type(error).__name__
+    if problem:
+        # Outside of the handler: what it caught names the path once more.
+        raise KeyFileError(
+            f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
+        )
+    if len(pem) > MAX_KEY_FILE:
+        raise KeyFileError(f"{shown(path)} is too large for a private key; give the path of the PEM file")
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        warnings.warn(
+            f"other users may read or change the private key file {shown(path)} (mode "
+            f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(shown(path))}",
+            KeyFileWarning,
+            stacklevel=2,
+        )
     try:
         return load_private_key(pem, passphrase)
     except KeyFileError as error:
-        raise KeyFileError(f"{path}: {error}") from None
+        raise KeyFileError(f"{shown(path)}: {error}") from None
 
 
 def find_endpoint(
@@ -145,7 +183,7 @@ def find_endpoint(
     prefix = _prefix(product)
     if environment not in ENVIRONMENTS:
         raise ConfigurationError(
-            f"there is no environment {environment!r}; choose one of {', '.join(ENVIRONMENTS)}"
+            f"there is no environment {shown(environment)}; choose one of {', '.join(ENVIRONMENTS)}"
         )
     if product not in session_type.products:
         raise ConfigurationError(
@@ -153,9 +191,17 @@ def find_endpoint(
         )
     default_port = session_type.port
     if host is None:
-        overridden = _overrides(f"{prefix}_FIX_ENDPOINTS", environment, environ).get(session_type.name)
-        host = None if overridden is None else overridden.host
-        default_port = default_port if overridden is None else overridden.port
+        name = f"{prefix}_FIX_ENDPOINTS"
+        endpoints = _overrides(name, environment, environ)
+        if endpoints:
+            if session_type.name not in endpoints:
+                raise ConfigurationError(
+                    f"{name} has no address of {session_type.name}, only of {', '.join(endpoints)}; add "
+                    f"{session_type.name}=HOST:PORT, or unset it to connect to Kalshi's own hosts"
+                )
+            host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port
+    elif not _is_host(host):
+        raise ConfigurationError(f"host is {shown(host)}, which is no host's name or address")
     if host is None and session_type.host_role is not None:
         host = ENDPOINTS.get((environment, product, session_type.host_role))
     port = port or default_port
@@ -170,7 +216,10 @@ def find_security(product: str, environment: str, *, environ: Mapping[str, str] 
     Raises:
         ConfigurationError: production was named, and the environment sets a CA of its own.
     """
-    path = _override(f"{_prefix(product)}_FIX_CA_FILE", environment, environ)
+    name = f"{_prefix(product)}_FIX_CA_FILE"
+    path = _override(name, environment, environ)
+    if path is not None and looks_like_key(path):
+        raise ConfigurationError(f"{name} is PEM text (not shown); give the path of the file with the CA")
     return Tls() if path is None else Tls(ca_file=path)
 
 
@@ -190,9 +239,9 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
             continue
         session, _, address = item.strip().partition("=")
         host, _, port = address.rpartition(":")
-        if session not in SESSION_TYPES or not host or not (port.isascii() and port.isdigit()):
+        if session not in SESSION_TYPES or not _is_host(host) or not _PORT.fullmatch(port):
             raise ConfigurationError(
-                f"{name} has {item.strip()!r}; write SESSION=HOST:PORT, such as KalshiNR=127.0.0.1:8228"
+                f"{name} has {shown(item.strip())}; write SESSION=HOST:PORT, such as KalshiNR=127.0.0.1:8228"
             )
         found[session] = Endpoint(host.strip("[]"), int(port))
     return found

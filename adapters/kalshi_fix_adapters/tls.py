@@ -14,6 +14,7 @@ from pathlib import Path
 
 import attrs
 
+from kalshi_fix_adapters.key_text import looks_like_key, shown
 from kalshi_fix_sansio.errors import ConfigurationError
 
 
@@ -30,6 +31,10 @@ def _fingerprint(value: str | None) -> str | None:
 
 
 def _path(value: str | Path | None) -> Path | None:
+    if value is not None and looks_like_key(str(value)):
+        raise ConfigurationError(
+            "ca_file or pinned_file is PEM text (not shown); give the file's path, or a CA's text as ca_data"
+        )
     return None if value is None else Path(value)
 
 
@@ -72,9 +77,11 @@ class Tls:
                 cafile=None if self.ca_file is None else str(self.ca_file), cadata=self.ca_data
             )
         except FileNotFoundError:
-            raise ConfigurationError(f"the CA file {self.ca_file} does not exist; give its path") from None
+            raise ConfigurationError(
+                f"the CA file {shown(self.ca_file)} does not exist; give its path"
+            ) from None
         except (OSError, ValueError):
-            where = "ca_data" if self.ca_file is None else f"the CA file {self.ca_file}"
+            where = "ca_data" if self.ca_file is None else f"the CA file {shown(self.ca_file)}"
             raise ConfigurationError(
                 f"{where} holds no readable PEM certificate; give one that begins with "
                 "'-----BEGIN CERTIFICATE-----'"
@@ -98,8 +105,8 @@ class Tls:
                 der = ssl.PEM_cert_to_DER_cert(_first_certificate(self.pinned_file.read_text("latin-1")))
             except (OSError, ValueError):
                 raise ConfigurationError(
-                    f"the pinned certificate {self.pinned_file} cannot be read as PEM; save it with: openssl "
-                    "s_client -connect HOST:PORT </dev/null | openssl x509 > FILE"
+                    f"the pinned certificate {shown(self.pinned_file)} cannot be read as PEM; save it with: "
+                    "openssl s_client -connect HOST:PORT </dev/null | openssl x509 > FILE"
                 ) from None
             found.add(hashlib.sha256(der).hexdigest())
         return frozenset(found)

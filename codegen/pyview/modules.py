@@ -152,6 +152,8 @@ class _Fixed:
         imports.fixed("types", "MappingProxyType")
         imports.fixed(LAYOUT, "SessionType")
         dialect = self.dialect
+        if dialect.products or dialect.environments:
+            imports.fixed("typing", "Literal")
         context = {
             "products": [(repr(product.name), repr(product.env_prefix)) for product in dialect.products],
             "environments": [repr(environment) for environment in dialect.environments],

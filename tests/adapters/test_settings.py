@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import ssl
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 from kalshi_fix_adapters._factories import Factories
 from kalshi_fix_adapters.plan import ClientConfig, Options, make_plan, merge
 from kalshi_fix_adapters.settings import (
+    MAX_KEY_FILE,
     Endpoint,
+    KeyFileWarning,
     export_lines,
     find_credentials,
     find_endpoint,
@@ -57,6 +62,7 @@ def test_line_ends_of_a_key_may_be_escaped() -> None:
 def test_a_key_file_with_a_passphrase(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(ENCRYPTED)
+    path.chmod(0o600)
     environ = {
         "KALSHI_PERPS_KEY_ID": KEY_ID,
         "KALSHI_PERPS_PRIVATE_KEY_PATH": str(path),
@@ -114,10 +120,106 @@ def test_what_is_missing_or_wrong_is_said(environ: dict[str, str], error: type[E
     assert "\n" not in str(caught.value)
 
 
+PASTED = {
+    "PEM text": PEM,
+    "its line ends escaped": PEM.replace("\n", "\\n"),
+    "on one line": PEM.replace("\n", " "),
+    "its base64 alone": PEM.splitlines()[1],
+}
+
+
+def everything_told(error: BaseException) -> str:
+    """All that a log with tracebacks may show of an exception, causes included whether shown or not."""
+    told = ""
+    each: BaseException | None = error
+    while each is not None:
+        told += f"{each!r} {each} {vars(each)} " + "".join(traceback.format_exception(each))
+        each = each.__cause__ or each.__context__
+    return told
+
+
+@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
+@pytest.mark.parametrize(
+    "place", ["path", "variable", "endpoints", "host", "ca_file", "ca variable", "product"]
+)
+def test_a_key_pasted_into_another_setting_is_not_repeated(place: str, pasted: str) -> None:
+    def use() -> None:
+        match place:
+            case "path":
+                find_credentials("prediction", key_id=KEY_ID, private_key_path=pasted, environ={})
+            case "variable":
+                environ = {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY_PATH": pasted}
+                find_credentials("prediction", environ=environ)
+            case "endpoints":
+                for item in (pasted, f"KalshiNR={pasted}:8228", f"KalshiNR=host:{pasted}"):
+                    with pytest.raises(ConfigurationError) as found:
+                        find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": item})
+                    assert PEM.splitlines()[1][4:20] not in everything_told(found.value)
+                find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": pasted})
+            case "host":
+                find_endpoint("prediction", "demo", NR, host=pasted, environ={})
+            case "ca_file":
+                Tls(ca_file=pasted)
+            case "ca variable":
+                find_security("prediction", "demo", environ={"KALSHI_FIX_CA_FILE": pasted})
+            case "product":
+                find_credentials(pasted, environ={})
+
+    with pytest.raises(ConfigurationError) as caught:
+        use()
+    assert PEM.splitlines()[1][4:20] not in everything_told(caught.value)
+
+
+def test_a_config_does_not_show_a_key_that_was_given_as_a_path() -> None:
+    assert PEM.splitlines()[1][4:20] not in repr(ClientConfig(private_key_path=PEM))
+    assert "keys/demo.pem" in repr(ClientConfig(private_key_path="keys/demo.pem"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+def test_a_key_file_that_others_may_read_gives_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text(PEM)
+    for mode in (0o600, 0o400):
+        path.chmod(mode)
+        find_credentials("prediction", key_id=KEY_ID, private_key_path=path, environ={})
+    for mode in (0o640, 0o604, 0o620, 0o602):
+        path.chmod(mode)
+        with pytest.warns(KeyFileWarning, match=f"mode {mode:03o}.*chmod 600"):
+            find_credentials("prediction", key_id=KEY_ID, private_key_path=path, environ={})
+
+
+def test_a_file_too_large_for_a_key_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.touch(0o600)
+    path.write_text(PEM + "x" * MAX_KEY_FILE)
+    with pytest.raises(KeyFileError, match="too large for a private key"):
+        find_credentials("prediction", key_id=KEY_ID, private_key_path=path, environ={})
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~nobody-of-this-name/key.pem"])
+def test_a_path_that_no_file_can_have_is_an_error_about_the_path(path: str) -> None:
+    with pytest.raises(KeyFileError):
+        find_credentials("prediction", key_id=KEY_ID, private_key_path=path, environ={})
+
+
+@pytest.mark.parametrize("tls", [False, True, 1, "ca.pem", ssl.create_default_context()])
+def test_tls_of_another_type_is_refused(tls: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"tls must be a Tls, a Plaintext or None"):
+        ClientConfig(tls=tls)
+
+
+def test_endpoints_that_leave_out_a_session_type_send_nobody_to_the_real_host() -> None:
+    environ = {"KALSHI_FIX_ENDPOINTS": "KalshiMD=127.0.0.1:8233"}
+    with pytest.raises(ConfigurationError, match=r"KALSHI_FIX_ENDPOINTS has no address of KalshiNR"):
+        find_endpoint("prediction", "demo", NR, environ=environ)
+    assert find_endpoint("prediction", "demo", NR, host="here", port=1, environ=environ).host == "here"
+
+
 def test_the_file_is_named_when_its_key_is_of_no_use(tmp_path: Path) -> None:
     path = tmp_path / "small.pem"
     small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
     path.write_bytes(small.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
     with pytest.raises(KeyFileError, match=r"small\.pem: .*1024 bits"):
         find_credentials("prediction", key_id=KEY_ID, private_key_path=path)
 
@@ -158,7 +260,6 @@ def test_the_environment_can_point_elsewhere() -> None:
     assert find_endpoint("prediction", "demo", SESSION_TYPES["KalshiMD"], environ=environ) == Endpoint(
         "::1", 99
     )
-    assert find_endpoint("prediction", "demo", PT, environ=environ) == Endpoint("fix.demo.kalshi.co", 8231)
     assert find_endpoint("margin", "demo", NR, environ=environ) == Endpoint("margin-fix.demo.kalshi.co", 8228)
     assert find_security("prediction", "demo", environ=environ) == Tls(ca_file="/ca.pem")
     assert find_security("margin", "demo", environ=environ) == Tls()

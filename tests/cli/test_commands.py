@@ -92,6 +92,7 @@ def test_logon_with_a_wrong_key_file(environ: dict[str, str], tmp_path: Path) ->
     path = tmp_path / "no-key.pem"
     sentence = refused(logon(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
     assert f"{path} cannot be read" in sentence
+    path.touch(0o600)
     path.write_text("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n")
     assert "public key" in refused(logon(environ | {"KALSHI_PRIVATE_KEY_PATH": str(path)}))
     path.write_text("nothing")

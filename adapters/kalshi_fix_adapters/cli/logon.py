@@ -11,6 +11,7 @@ from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.tls import Plaintext, Security, Tls
 from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio._generated.sessions import Environment, Product
 
 
 @click.command()
@@ -26,8 +27,8 @@ from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 @click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step.")
 def logon(
     session: str,
-    product: str,
-    environment: str,
+    product: Product,
+    environment: Environment,
     host: str | None,
     port: int | None,
     ca_file: Path | None,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
 import attrs
@@ -22,8 +22,10 @@ from kalshi_fix_adapters.venue.house import HOUSE, house_orders
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
 from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio._generated.sessions import Product
 
-PREDICTION, MARGIN = "prediction", "margin"
+PREDICTION: Final = "prediction"
+MARGIN: Final = "margin"
 BALANCE = Decimal(10_000)
 """Dollars on each account."""
 
@@ -130,7 +132,7 @@ class Sandbox:
         """What a client must trust."""
         return self._authority.certificate_pem.decode()
 
-    def options(self, owner: str, product: str, session: str, key: int = 0) -> Options:
+    def options(self, owner: str, product: Product, session: str, key: int = 0) -> Options:
         """Return the arguments with which one of an owner's keys connects a client to a session type."""
         chosen = self.keys[owner, product][key]
         return {

@@ -31,6 +31,7 @@ from kalshi_fix_sansio import (
     SubscriptionRequestType,
     TimeInForce,
 )
+from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.codec import Inspection
 
 YOU, OTHER = "you", "them"
@@ -46,7 +47,7 @@ class Listener(Protocol):
     def chapter(self, heading: str, gloss: str) -> None:
         """What happens next, and what to look at."""
 
-    def message(self, product: str, sender: str, receiver: str, message: Inspection) -> None:
+    def message(self, product: Product, sender: str, receiver: str, message: Inspection) -> None:
         """A message that passed."""
 
 
@@ -54,7 +55,7 @@ class Listener(Protocol):
 class Told:
     """A report that somebody got on a product."""
 
-    product: str
+    product: Product
     who: str
     report: ExecutionReport
 
@@ -153,7 +154,7 @@ class Story:
             self._chapter("Log out", "The venue answers each Logout, then the connections close.")
 
     @contextmanager
-    def _logged_on(self, product: str) -> Iterator[tuple[Participant, Participant]]:
+    def _logged_on(self, product: Product) -> Iterator[tuple[Participant, Participant]]:
         """Log on for orders and for books, with a key each, and out at the end."""
         self._chapter(
             f"{product.capitalize()}: log on to KalshiNR for orders and to KalshiMD for books",
@@ -166,7 +167,7 @@ class Story:
                 stack.enter_context(participant.logged_on())
             yield you, books
 
-    def _participant(self, who: str, product: str, session: str, key: int = 0) -> Participant:
+    def _participant(self, who: str, product: Product, session: str, key: int = 0) -> Participant:
         options = self._sandbox.options(who, product, session, key)
         return Participant(
             who, make_plan(session, ClientConfig(**options)), partial(self._listener.message, product)
@@ -183,13 +184,13 @@ class Story:
         if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
             raise StoryError(f"the book of {symbol} is empty, where the house should have rested orders")
 
-    def _place(self, product: str, who: Participant, order: NewOrderSingle) -> str:
+    def _place(self, product: Product, who: Participant, order: NewOrderSingle) -> str:
         """Send an order that must rest; return the venue's id of it."""
         who.send(order)
         self._expect_report(product, who, ExecType.PENDING_NEW)
         return self._expect_report(product, who, ExecType.NEW, leaves_qty=order.order_qty).order_id
 
-    def _hit(self, product: str, order: NewOrderSingle) -> None:
+    def _hit(self, product: Product, order: NewOrderSingle) -> None:
         """Have the other trader come, send an order that must fill at once, and go."""
         other = self._participant(OTHER, product, "KalshiNR")
         with other.logged_on():
@@ -200,7 +201,7 @@ class Story:
             )
 
     def _expect_report(
-        self, product: str, who: Participant, exec_type: ExecType, **wanted: object
+        self, product: Product, who: Participant, exec_type: ExecType, **wanted: object
     ) -> ExecutionReport:
         report = who.expect(ExecutionReport, exec_type=exec_type, **wanted)
         self.told.append(Told(product, who.who, report))

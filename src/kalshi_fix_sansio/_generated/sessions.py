@@ -5,8 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from kalshi_fix_sansio.layout import SessionType
+
+Product = Literal["prediction", "margin"]
+"""A product, by its name."""
+
+Environment = Literal["production", "demo"]
+"""An environment of the venue, by its name."""
 
 PRODUCTS: Mapping[str, str] = MappingProxyType(
     {

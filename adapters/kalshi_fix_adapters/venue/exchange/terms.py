@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum, StrEnum, auto
+from typing import Final
 
 import attrs
 
-PREDICTION = "prediction"
+PREDICTION: Final = "prediction"
 """Event contracts: a price is between 0 and 1 dollar, a contract pays 1 dollar or nothing."""
-MARGIN = "margin"
+MARGIN: Final = "margin"
 """Perpetual futures, margined."""
 
 
