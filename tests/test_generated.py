@@ -311,6 +311,9 @@ def test_a_code_of_another_codeset_is_refused() -> None:
 
 def test_secrets_are_marked() -> None:
     assert {field.name for field in DIALECT.fields.values() if field.secret} == {
+        "EncryptedNewPassword",
+        "EncryptedPassword",
+        "NewPassword",
         "Password",
         "RawData",
         "Signature",
