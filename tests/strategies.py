@@ -100,6 +100,23 @@ def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
     return st.lists(st.tuples(tags, value), max_size=3, unique_by=lambda pair: pair[0]).map(tuple)
 
 
+def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
+    """Fields that are meant to be taken for others: any tag, and data with lengths that may lie."""
+    pairs = [(field.length_tag, field.tag) for field in dialect.fields.values() if field.length_tag]
+    lone = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
+    value = st.sampled_from([b"abc", b"1", b"10", b"a\x0144=1", b"10=000\x01", b"Y"]) | st.binary(min_size=1)
+    length = st.integers(0, 40).map(lambda number: b"%d" % number) | st.sampled_from([b"003", b"-3", b"+3"])
+
+    def pair(tags: tuple[int | None, int], raw: bytes, lie: bytes | None) -> list[tuple[Any, bytes]]:
+        return [(tags[0], b"%d" % len(raw) if lie is None else lie), (tags[1], raw)]
+
+    counted = st.builds(pair, st.sampled_from(pairs), value, st.none() | length)
+    one = st.tuples(lone, value | length).map(lambda field: [field])
+    return st.lists(counted | one, min_size=1, max_size=3).map(
+        lambda runs: tuple(field for run in runs for field in run)
+    )
+
+
 def blocks(
     layout: BlockLayout, dialect: Dialect, *, unknown: bool = True, opens_entry: tuple[int, ...] = ()
 ) -> st.SearchStrategy[Any]:
@@ -154,6 +171,8 @@ def headers(dialect: Dialect) -> st.SearchStrategy[Any]:
     return blocks(dialect.header, dialect, unknown=False)
 
 
-def any_message(dialect: Dialect) -> st.SearchStrategy[Message]:
+def any_message(dialect: Dialect, *, unknown: bool = True) -> st.SearchStrategy[Message]:
     """Instances of any message class of a dialect."""
-    return st.sampled_from(list(dialect.messages.values())).flatmap(lambda layout: messages(layout, dialect))
+    return st.sampled_from(list(dialect.messages.values())).flatmap(
+        lambda layout: messages(layout, dialect, unknown=unknown)
+    )

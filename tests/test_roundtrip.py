@@ -9,11 +9,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio import DIALECT, DecodeError, Header, decode, decode_strict, encode, inspect
+from kalshi_fix_sansio import (
+    DIALECT,
+    DecodeError,
+    EncodeError,
+    Header,
+    decode,
+    decode_strict,
+    encode,
+    inspect,
+)
+from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.framing import Frame, Framer
-from kalshi_fix_sansio.layout import MessageLayout
+from kalshi_fix_sansio.layout import Dialect, MessageLayout
+from tests.fix50sp2.dialect import DIALECT as FIX50SP2
 from tests.samples import full, minimal
-from tests.strategies import any_message, headers, messages, unknown_fields
+from tests.strategies import any_message, headers, hostile_fields, messages, unknown_fields
 
 every_message = pytest.mark.parametrize(
     "layout", DIALECT.messages.values(), ids=[layout.name for layout in DIALECT.messages.values()]
@@ -117,3 +128,31 @@ def test_inspection_shows_every_field(extra: Any, message: Any) -> None:
     shown = {node.tag for node in (*inspection.header, *inspection.body, *inspection.trailer)}
     assert {tag for tag, _ in extra} <= shown
     assert {8, 9, 35, 10} <= shown
+
+
+@pytest.mark.parametrize("dialect", [DIALECT, FIX50SP2], ids=["kalshi", "fix50sp2"])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_hostile_unknown_fields_are_refused_or_come_back(dialect: Dialect, data: st.DataObject) -> None:
+    """No unknown field makes a reader lose another field, or take it for another one."""
+    message = data.draw(any_message(dialect, unknown=False))
+    for block in data.draw(st.permutations(blocks_of(message)))[:3]:
+        block.unknown = data.draw(hostile_fields(dialect))
+    codec, head = Codec(dialect), data.draw(headers(dialect))
+    try:
+        wire = codec.encode(message, head)
+    except EncodeError:
+        return
+    back = codec.decode(wire)
+    assert back == message
+    assert back.problems == ()
+
+
+def blocks_of(block: Any) -> list[Any]:
+    """A block and the entries of its groups."""
+    found = [block]
+    for member in block.LAYOUT.members:
+        value = getattr(block, member.attribute)
+        for entry in value if isinstance(value, list) else ():
+            found += blocks_of(entry)
+    return found

@@ -24,6 +24,7 @@ from tests.core.tiny_dialect import (
     SENT,
     Book,
     Entry,
+    Hop,
     Logon,
     Order,
     Party,
@@ -170,6 +171,45 @@ def order(**values: Any) -> Order:
         (order(unknown=[(354, b"1")]), r"EncodedTextLen \(354\) cannot be sent as an unknown field of Order"),
         (order(unknown=[(34, b"1")]), r"MsgSeqNum \(34\) cannot be sent as an unknown field of Order"),
         (order(unknown=[(10, b"1")]), r"CheckSum \(10\) cannot be sent as an unknown field of Order"),
+        (
+            order(unknown=[(95, b"10"), (96, b"abc")]),
+            r"^RawDataLength \(95\) is '10', but RawData \(96\) has 3 b",
+        ),
+        (order(unknown=[(95, b"+3"), (96, b"abc")]), r"^RawDataLength \(95\) is '\+3', but RawData"),
+        (order(unknown=[(95, b"3" * 19), (96, b"abc")]), r"but RawData \(96\) has 3 bytes"),
+        (order(unknown=[(95, b"3")]), r"^RawDataLength \(95\) is not followed by RawData \(96\)"),
+        (order(unknown=[(95, b"3"), (9001, b"abc")]), r"^RawDataLength \(95\) is not followed by RawData"),
+        (order(unknown=[(95, b"3"), (95, b"3"), (96, b"abc")]), r"^RawDataLength \(95\) is not followed by"),
+        (order(unknown=[(96, b"abc")]), r"^RawData \(96\) is data, but its length does not stand in front"),
+        (
+            order(unknown=[(95, b"3"), (96, b"abc"), (96, b"abc")]),
+            r"^RawData \(96\) is data, but its length does not stand in front",
+        ),
+        (
+            order(party_ids=[Party(party_id="p", unknown=[(95, b"10"), (96, b"abc")])]),
+            r"^RawDataLength \(95\) is '10', but",
+        ),
+        (order(unknown=[(628, b"x")]), r"^HopCompID \(628\) cannot be sent as an unknown field of Order"),
+        (UnknownMessage(msg_type="D"), r"^MsgType \(35\) 'D' is Order: send that message"),
+        (UnknownMessage(msg_type="ZZ\x0144=1"), "cannot hold SOH"),
+        (
+            changed(Logon(), header=changed(header("A"), unknown=((9001, b"x"),))),
+            "^the header cannot have unk",
+        ),
+        (
+            changed(
+                Logon(), header=changed(header("A"), hops=[Hop(hop_comp_id="h", unknown=[(5002, b"Y")])])
+            ),
+            r"^NewFlag \(5002\) cannot be sent as an unknown field of Hop",
+        ),
+        (
+            changed(Logon(unknown=[(9001, b"x")]), header=changed(header("A"), hops=[Hop(hop_comp_id="h")])),
+            "^unknown fields cannot stand right behind a group of the header",
+        ),
+        (
+            changed(UnknownMessage(msg_type="ZZ"), trailer=Trailer(unknown=[(9001, b"x")])),
+            "^the trailer cannot have unknown fields",
+        ),
         (
             UnknownMessage(msg_type="ZZ", unknown=[(52, b"1")]),
             r"SendingTime \(52\) cannot be sent as an unknown",
@@ -318,6 +358,28 @@ def test_another_header_leaves_the_body_as_it_came() -> None:
     head = "|35=D|49=key|56=venue|34=99|52=20260801-12:30:15.123|"
     inner = "11=a|9001=x|38=1.50|nonsense|354=3|355=a|b|44=1e5|"
     assert f"{head}{inner}10=" in shown
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "11=a|95=10|43=N|96=abc|44=0.50|38=1|",
+        # What follows the data in the trailer counted before; CheckSum alone would now.
+        "11=a|38=1|44=0.50|95=10|96=abc|93=2|89=ss|",
+    ],
+)
+def test_a_body_that_would_read_differently_under_another_header_is_refused(fields: str) -> None:
+    whole = frame("D", fields)
+    assert CODEC.decode(whole).price == Decimal("0.50")  # type: ignore[attr-defined]
+    with pytest.raises(EncodeError, match="a length would count fields as data that are none"):
+        CODEC.with_header(whole, header("D"))
+
+
+def test_unknown_data_behind_its_length_is_sent_as_it_came() -> None:
+    """Also with anything in the data, and with a length that has zeros in front."""
+    fields = ((95, b"10"), (96, b"\x0110=000\x01a="), (9001, b"x"), (95, b"003"), (96, b"abc"), (9002, b"y"))
+    message = order(unknown=fields)
+    assert CODEC.decode(CODEC.encode(message)).unknown == fields
 
 
 def test_another_header_is_put_on_whole_messages_only() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import DecodeError, InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.errors import DecodeError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.resend_policy import resend_everything
@@ -52,6 +52,17 @@ def test_what_is_sent_again_is_the_same_byte_for_byte() -> None:
     assert body_of(again) == body_of(first) == BODY
     assert b"\x0143=Y\x01" in again
     assert b"\x01122=20260821-14:03:07.123\x01" in again
+
+
+def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
+    """A field of the header kept RawData away from a length that counts the price as well."""
+    wired = client()
+    hostile = raw(
+        "35=D|34=7|49=x|56=y|52=20260101-00:00:00|11=a|55=K|54=1|40=2|38=1|95=10|43=N|96=abc|44=0.5|59=1|"
+    )
+    with pytest.raises(EncodeError, match="a length would count fields as data"):
+        wired.session.forward(hostile, wired.clock.now)
+    assert (wired.session.next_outgoing, wired.session.data_to_send()) == (2, b"")
 
 
 @BOTH

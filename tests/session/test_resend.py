@@ -69,6 +69,16 @@ def test_application_messages_go_again_and_session_messages_become_gap_fills(rol
 
 
 @BOTH
+def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_back(role: Role) -> None:
+    wired = busy(role, resend_policy=everything)
+    wired.clock.utc = START - timedelta(hours=1)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    fill, *again = wired.sent()
+    assert fill.header.sending_time == fill.header.orig_sending_time == START - timedelta(hours=1)
+    assert [(m.header.sending_time, m.header.orig_sending_time) for m in again] == [(START, START)] * 3
+
+
+@BOTH
 def test_only_what_was_asked_for_is_answered(role: Role) -> None:
     wired = busy(role, resend_policy=everything)
     (event,) = wired.receive(wired.peer.message("2", "7=3|16=3|"))

@@ -6,17 +6,18 @@ from typing import Any
 
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS
-from kalshi_fix_sansio.codec.encoder import check_unknown, encode_block
+from kalshi_fix_sansio.codec.encoder import check_header, check_unknown, encode_block
 from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.forms import FormCache
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, BlockPlan, Plans
-from kalshi_fix_sansio.codec.reader import MSG_TYPE_TAG, Reader
+from kalshi_fix_sansio.codec.reader import CHECK_SUM_TAG, MSG_TYPE_TAG, Reader
 from kalshi_fix_sansio.codec.tokens import Form, Token, tokenize
-from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
+from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import Frame, encode_frame, frame_problems, is_frame
 from kalshi_fix_sansio.layout import Dialect
 from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.scalars import format_string
 
 
 class Codec:
@@ -102,8 +103,8 @@ class Codec:
         all there is around the body. What the dialect requires is not checked here.
 
         Raises:
-            EncodeError: a value has no FIX form, or an unknown field has a tag that a reader would take for
-                another field. The text names the field.
+            EncodeError: a value has no FIX form, or an unknown field would be read as another one, or make a
+                reader lose what follows it. The text names the field.
             LocalProtocolError: the dialect does not have this message.
         """
         if header is None:
@@ -133,6 +134,10 @@ class Codec:
             self._explain(message, header)
             raise
         check_unknown(message, plan, self._plans)
+        if header is not None:
+            check_header(header, message, body, plan, self._plans)
+        if message.trailer is not None and message.trailer.unknown:
+            raise EncodeError("the trailer cannot have unknown fields: a reader takes them for the body's")
         return encode_frame(
             self.dialect.begin_string, f"35={message.msg_type}\x01{head}{body}{tail}".encode("latin-1")
         )
@@ -145,12 +150,20 @@ class Codec:
 
         Raises:
             DecodeError: the bytes are not one whole message.
-            EncodeError: a value of the header has no FIX form.
+            EncodeError: a value of the header has no FIX form; or the body would be read differently without
+                the fields of header and trailer that stood in it, which kept data away from a length.
         """
         text = _text(frame)
         outer = self._plans.outer_tags
         tokens = tokenize(text, self._plans.data_tags)
-        body = "".join(map(_wire, (token for token in tokens if token.tag not in outer)))
+        kept = [token for token in tokens if token.tag not in outer]
+        body = "".join(map(_wire, kept))
+        check_sum = Token(CHECK_SUM_TAG, "000", Form.PLAIN)
+        if tokenize(f"{body}{_wire(check_sum)}", self._plans.data_tags) != [*kept, check_sum]:
+            raise EncodeError(
+                "the body cannot be passed on: without the fields of header and trailer that stand in it, a "
+                "length would count fields as data that are none"
+            )
         msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)
         return encode_frame(
             self.dialect.begin_string,
@@ -163,6 +176,9 @@ class Codec:
             plan = self._body_plans[type(message)] = self._plans.body(layout)
             return plan
         if isinstance(message, UnknownMessage):
+            named = self.dialect.messages.get(format_string(message.msg_type))
+            if named is not None:
+                raise EncodeError(f"MsgType (35) {named.msg_type!r} is {named.name}: send that message")
             return UNKNOWN_BODY
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 

@@ -11,7 +11,7 @@ from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, Plans, Slot, always_required
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind
-from kalshi_fix_sansio.scalars import format_value
+from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
 from kalshi_fix_sansio.support import format_unknown
 
 CODEC_TAGS = frozenset((8, 9, 10, 35))
@@ -76,7 +76,8 @@ def check_unknown(block: Any, plan: BlockPlan, plans: Plans, enclosing: tuple[Bl
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing one, the header or the trailer
-            defines, or holds SOH without being a data field.
+            defines; it holds SOH without being data; data and its length do not stand together, or the length
+            is another.
     """
     if block.unknown:
         _check_fields(block, plan, plans, enclosing)
@@ -88,21 +89,64 @@ def check_unknown(block: Any, plan: BlockPlan, plans: Plans, enclosing: tuple[Bl
                 check_unknown(entry, entry_plan, plans, around)
 
 
+def check_header(header: Any, message: Any, body: str, plan: BlockPlan, plans: Plans) -> None:
+    """Refuse unknown fields in and behind the header that a reader would put somewhere else.
+
+    Raises:
+        EncodeError: the header itself has some, which would be read as the body's; its entries have some that
+            the body defines; or those of the message, with `body` as its text, stand right behind a group of
+            the header, whose last entry would get them.
+    """
+    if header.unknown:
+        raise EncodeError("the header cannot have unknown fields: a reader takes them for the body's")
+    check_unknown(header, plans.header, plans, (plan,))
+    if (
+        message.unknown
+        and any(getattr(header, attribute) for attribute, _ in plans.header.groups)
+        and body.startswith(f"{message.unknown[0][0]}=")
+    ):
+        raise EncodeError("unknown fields cannot stand right behind a group of the header")
+
+
 def _check_fields(block: Block, plan: BlockPlan, plans: Plans, enclosing: tuple[BlockPlan, ...]) -> None:
-    before = 0
+    length: tuple[int, bytes] | None = None
+    """The field before, if it carries the length of data."""
     for tag, value in block.unknown:
         own = plan.slots.get(tag)
-        if own is not None and not _is_superseded(own, block):
-            raise EncodeError(f"{own.field.label} cannot be sent as an unknown field of {plan.layout.name}")
-        for place in (*enclosing, plans.header, plans.trailer):
-            slot = place.slots.get(tag)
-            if slot is not None:
-                raise EncodeError(
-                    f"{slot.field.label} cannot be sent as an unknown field of {plan.layout.name}"
-                )
-        if b"\x01" in value and plans.data_tags.get(before) != tag:
+        if (
+            (own is not None and not _is_superseded(own, block))
+            or tag in plans.outer_tags
+            or any(tag in place.slots for place in enclosing)
+        ):
+            raise EncodeError(
+                f"{_label(tag, plans)} cannot be sent as an unknown field of {plan.layout.name}"
+            )
+        if length is not None:
+            _check_data(length, tag, value, plans)
+        elif tag in plans.length_tags:
+            raise EncodeError(f"{_label(tag, plans)} is data, but its length does not stand in front of it")
+        elif b"\x01" in value:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
-        before = tag
+        length = (tag, value) if tag in plans.data_tags else None
+    if length is not None:
+        _check_data(length, None, b"", plans)
+
+
+def _check_data(length: tuple[int, bytes], tag: int | None, value: bytes, plans: Plans) -> None:
+    """Refuse what follows a length unless it is its data, as long as it says, for a reader goes by that."""
+    data = plans.data_tags[length[0]]
+    if tag != data:
+        raise EncodeError(f"{_label(length[0], plans)} is not followed by {_label(data, plans)}")
+    if not length[1].isdigit() or len(length[1]) > MAX_INT_DIGITS or int(length[1]) != len(value):
+        shown = length[1].decode("latin-1")
+        raise EncodeError(
+            f"{_label(length[0], plans)} is {shown!r}, but {_label(data, plans)} has {len(value)} bytes"
+        )
+
+
+def _label(tag: int, plans: Plans) -> str:
+    known = plans.dialect.fields.get(tag)
+    return f"unknown field {tag}" if known is None else known.label
 
 
 def _is_superseded(slot: Slot, block: Block) -> bool:

@@ -122,6 +122,8 @@ class Plans:
     trailer: BlockPlan = attrs.field(init=False)
     data_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each data field, by the tag of its length field."""
+    length_tags: dict[int, int] = attrs.field(init=False)
+    """The other way round."""
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, also in their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
@@ -137,6 +139,7 @@ class Plans:
             for field in self.dialect.fields.values()
             if field.length_tag is not None
         }
+        self.length_tags = {data: length for length, data in self.data_tags.items()}
 
     @property
     def session_tags(self) -> frozenset[int]:

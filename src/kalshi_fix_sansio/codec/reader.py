@@ -23,7 +23,7 @@ from kalshi_fix_sansio.codec.tokens import NO_TAG, Form, Token, tokenize
 from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
 from kalshi_fix_sansio.problems import Problem, Reason
 
-BEGIN_STRING_TAG, MSG_TYPE_TAG = 8, 35
+BEGIN_STRING_TAG, MSG_TYPE_TAG, CHECK_SUM_TAG = 8, 35, 10
 _HEADER, _BODY, _TRAILER = range(3)
 
 
