@@ -231,6 +231,47 @@ def test_floats_are_refused(layout: BlockLayout) -> None:
 
 
 @every_block
+def test_a_constructor_s_error_names_class_attribute_field_and_value(layout: BlockLayout) -> None:
+    for member in layout.members:
+        with pytest.raises(TypeError) as caught:
+            with_value(layout, member.attribute, frozenset({1}))
+        name = f"{layout.cls.__name__}.{member.attribute}, {member.name} ({member.tag}), cannot be "
+        secret = isinstance(member, FieldMember) and member.field.secret
+        assert str(caught.value).startswith(f"{name}{'what was given' if secret else 'of class frozenset'}: ")
+    with pytest.raises(
+        TypeError, match=f"^{layout.cls.__name__}.unknown cannot be 5: 'int' object is not it"
+    ):
+        with_value(layout, "unknown", 5)
+
+
+@every_block
+def test_the_name_of_a_code_is_explained_where_a_value_is_expected(layout: BlockLayout) -> None:
+    for member in layout.members:
+        if not isinstance(member, FieldMember) or member.field.codes is None:
+            continue
+        codes = member.field.codes
+        for code in codes:
+            if code.name in codes._value2member_map_:
+                continue
+            with pytest.raises(ValueError, match=r" cannot be '") as caught:
+                with_value(layout, member.attribute, code.name)
+            name = f"{codes.__name__}.{code.name}"
+            text = f"that is the name of {name}, whose value is {code.value!r}; known values are "
+            assert text in str(caught.value)
+
+
+def test_a_secret_that_does_not_fit_is_not_repeated() -> None:
+    for wrong in ("hunter2\x01", "hunter2\u20ac"):
+        with pytest.raises(
+            ValueError, match=r"^Logon\.password, Password \(554\), cannot be what was given: "
+        ) as e:
+            with_value(MESSAGES["Logon"], "password", wrong)
+        assert "hunter2" not in str(e.value)
+        assert e.value.__cause__ is None
+        assert e.value.__suppress_context__
+
+
+@every_block
 def test_moments_become_utc_and_naive_ones_are_refused(layout: BlockLayout) -> None:
     for member in fields_of(layout, Kind.UTCTIMESTAMP):
         with pytest.raises(ValueError, match="expected a datetime with a time zone"):

@@ -292,7 +292,7 @@ def use_members(
     imports.module("attrs")
     imports.fixed("collections.abc", "Iterable")
     imports.fixed("kalshi_fix_sansio.base", "UnknownField")
-    imports.fixed("kalshi_fix_sansio.support", "EMPTY")
+    imports.fixed("kalshi_fix_sansio.support", "EMPTY", "constructor_error")
     for member in attributes_of(members):
         if member.group:
             if not in_groups:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, Final, TypeVar
 
@@ -13,6 +15,10 @@ MAX_TAG = 999_999_999
 """The largest tag that is read or written."""
 EMPTY: Final = ()
 """What a constructor takes for a group, and for unknown fields, that are not given."""
+MAX_SHOWN: Final = 60
+"""How much of a value an error text repeats, in characters."""
+MAX_CODES_SHOWN: Final = 20
+"""How many code values an error text lists."""
 
 _S = TypeVar("_S", bound=StrEnum)
 _I = TypeVar("_I", bound=IntEnum)
@@ -33,7 +39,7 @@ def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S 
 
     Raises:
         TypeError: it is a member of another codeset, or no string.
-        ValueError: it does not have the lexical form that `plain` checks.
+        ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _refuse_other_codes(codes, value)
     checked = plain(value)
@@ -45,7 +51,7 @@ def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], 
 
     Raises:
         TypeError: it is a member of another codeset, a bool, or no number.
-        ValueError: it does not have the lexical form that `plain` checks.
+        ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
     _refuse_other_codes(codes, value)
     checked = plain(value)
@@ -57,6 +63,9 @@ def _refuse_other_codes(codes: type[Enum], value: object) -> None:
         raise TypeError(
             f"expected {codes.__name__} or a plain value, not {type(value).__name__}.{value.name}"
         )
+    if value.__class__ is str and value in codes.__members__ and value not in known(codes):
+        member = codes[value]
+        raise ValueError(f"that is the name of {codes.__name__}.{value}, whose value is {member.value!r}")
 
 
 def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
@@ -70,6 +79,52 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
         if not isinstance(value, entry):
             raise TypeError(f"expected a list of {entry.__name__}, not one with {type(value).__name__} in it")
     return entries
+
+
+def constructor_error(
+    block: Any, given: Mapping[str, Any], error: TypeError | ValueError
+) -> TypeError | ValueError:
+    """Return the error of a constructor that could not take one of its arguments, of the same kind.
+
+    It names class, attribute, field, value (unless it is secret) and what would be right. `block` is the
+    instance as far as it got: the first attribute that it lacks is the one; `given` has the arguments.
+    """
+    name, label, secret, codes = "unknown", "", False, None
+    for member in block.LAYOUT.members:
+        if not hasattr(block, member.attribute):
+            field = getattr(member, "field", None)
+            name, label = member.attribute, f", {member.name} ({member.tag}),"
+            if field is not None:
+                secret, codes = field.secret, field.codes
+            break
+    shown = "what was given" if secret else shown_value(given[name])
+    text = f"{type(block).__name__}.{name}{label} cannot be {shown}: {error}"
+    if codes is not None:
+        text += f"; known values are {codes_listed(codes)}"
+    kind = next(kind for kind in (EncodeError, TypeError, ValueError) if isinstance(error, kind))
+    return kind(text)
+
+
+def codes_listed(codes: type[Enum]) -> str:
+    """Return the values of a codeset with their names, for people; of a long one the first."""
+    members = list(codes)
+    listed = [f"{member.value} ({member.name})" for member in members[:MAX_CODES_SHOWN]]
+    more = len(members) - len(listed)
+    return ", ".join([*listed, f"{more} more"] if more else listed)
+
+
+def shown_value(value: object) -> str:
+    """Return a value for an error text, of bounded length; of what no field can be, its class."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, (str, bytes)):
+        return repr(value[:MAX_SHOWN]) + ("..." if len(value) > MAX_SHOWN else "")
+    if isinstance(value, int) and abs(value) >= 10**MAX_SHOWN:
+        return f"an integer of more than {MAX_SHOWN} digits"
+    if value is None or isinstance(value, (int, float, Decimal, date, time)):
+        text = str(value)
+        return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+    return f"of class {type(value).__name__}"
 
 
 def warn_deprecated(text: str) -> None:

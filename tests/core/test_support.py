@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any
 
 import pytest
 
 from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.scalars import to_char, to_int
+from kalshi_fix_sansio.scalars import to_char, to_int, to_str
 from kalshi_fix_sansio.support import (
+    codes_listed,
     format_unknown,
+    shown_value,
     to_entries,
     to_int_code,
     to_str_code,
@@ -29,6 +32,13 @@ class Tone(StrEnum):
 
 class Step(IntEnum):
     ONE = 1
+
+
+class Named(StrEnum):
+    """The name of one member is the value of another."""
+
+    UP = "DOWN"
+    DOWN = "UP"
 
 
 def test_a_known_value_becomes_the_member() -> None:
@@ -60,6 +70,43 @@ def test_the_lexical_form_is_checked() -> None:
         to_int_code(Step, "+1", to_int)
     with pytest.raises(TypeError, match="not bool"):
         to_int_code(Step, True, to_int)
+
+
+def test_the_name_of_a_member_is_not_its_value() -> None:
+    with pytest.raises(ValueError, match=r"name of Light\.RED, whose value is 'r'"):
+        to_str_code(Light, "RED", to_str)
+    with pytest.raises(ValueError, match=r"name of Step\.ONE, whose value is 1"):
+        to_int_code(Step, "ONE", to_int)
+    assert to_str_code(Named, "UP", to_str) is Named.DOWN
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (0.45, "0.45"),
+        (Decimal("1E+99999"), "1E+99999"),
+        (Decimal(10**99), "1" + "0" * 59 + "..."),
+        pytest.param(-(10**5000), "an integer of more than 60 digits", id="huge"),
+        (10**59, "1" + "0" * 59),
+        ("a\x01", r"'a\x01'"),
+        ("a" * 60, "'" + "a" * 60 + "'"),
+        ("a" * 61, "'" + "a" * 60 + "'..."),
+        (b"a" * 10**6, "b'" + "a" * 60 + "'..."),
+        (Light.RED, "Light.RED"),
+        ([1] * 10**6, "of class list"),
+    ],
+)
+def test_an_error_text_repeats_a_bounded_part_of_a_value(value: Any, text: str) -> None:
+    assert shown_value(value) == text
+
+
+def test_an_error_text_lists_a_bounded_number_of_codes() -> None:
+    assert codes_listed(Light) == "r (RED)"
+    many: Any = IntEnum("many", {f"N{number}": number for number in range(23)})  # type: ignore[misc]
+    assert codes_listed(many).startswith("0 (N0), 1 (N1), ")
+    assert codes_listed(many).endswith(", 19 (N19), 3 more")
 
 
 def test_entries_become_a_new_list() -> None:

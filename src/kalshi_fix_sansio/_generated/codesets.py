@@ -32,7 +32,7 @@ def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> Acc
         try:
             return _ACCEPT_QUOTE_STATUS_CODE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(AcceptQuoteStatusCode, value, to_int)
     if value.__class__ is AcceptQuoteStatusCode:
         return value
     return to_int_code(AcceptQuoteStatusCode, value, to_int)
@@ -56,7 +56,7 @@ def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
         try:
             return _AGGRESSOR_SIDE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(AggressorSide, value, to_char)
     if value.__class__ is AggressorSide:
         return value
     return to_str_code(AggressorSide, value, to_char)
@@ -78,7 +78,7 @@ def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
         try:
             return _APPL_VER_ID[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(ApplVerID, value, to_str)
     if value.__class__ is ApplVerID:
         return value
     return to_str_code(ApplVerID, value, to_str)
@@ -114,7 +114,7 @@ def to_business_reject_reason(value: BusinessRejectReason | int | str) -> Busine
         try:
             return _BUSINESS_REJECT_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(BusinessRejectReason, value, to_int)
     if value.__class__ is BusinessRejectReason:
         return value
     return to_int_code(BusinessRejectReason, value, to_int)
@@ -138,7 +138,7 @@ def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAm
         try:
             return _COLLATERAL_AMOUNT_TYPE[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(CollateralAmountType, value, to_str)
     if value.__class__ is CollateralAmountType:
         return value
     return to_str_code(CollateralAmountType, value, to_str)
@@ -168,7 +168,7 @@ def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
         try:
             return _CXL_REJ_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(CxlRejReason, value, to_int)
     if value.__class__ is CxlRejReason:
         return value
     return to_int_code(CxlRejReason, value, to_int)
@@ -192,7 +192,7 @@ def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | 
         try:
             return _CXL_REJ_RESPONSE_TO[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(CxlRejResponseTo, value, to_char)
     if value.__class__ is CxlRejResponseTo:
         return value
     return to_str_code(CxlRejResponseTo, value, to_char)
@@ -214,7 +214,7 @@ def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
         try:
             return _ENCRYPT_METHOD[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(EncryptMethod, value, to_int)
     if value.__class__ is EncryptMethod:
         return value
     return to_int_code(EncryptMethod, value, to_int)
@@ -244,7 +244,7 @@ def to_event_resend_reject_reason(
         try:
             return _EVENT_RESEND_REJECT_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(EventResendRejectReason, value, to_int)
     if value.__class__ is EventResendRejectReason:
         return value
     return to_int_code(EventResendRejectReason, value, to_int)
@@ -266,7 +266,7 @@ def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
         try:
             return _EXEC_INST[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(ExecInst, value, to_str)
     if value.__class__ is ExecInst:
         return value
     return to_str_code(ExecInst, value, to_str)
@@ -304,7 +304,7 @@ def to_exec_type(value: ExecType | str) -> ExecType | str:
         try:
             return _EXEC_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(ExecType, value, to_char)
     if value.__class__ is ExecType:
         return value
     return to_str_code(ExecType, value, to_char)
@@ -330,7 +330,7 @@ def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
         try:
             return _MD_ENTRY_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MDEntryType, value, to_char)
     if value.__class__ is MDEntryType:
         return value
     return to_str_code(MDEntryType, value, to_char)
@@ -354,7 +354,7 @@ def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
         try:
             return _MD_REQ_REJ_REASON[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MDReqRejReason, value, to_char)
     if value.__class__ is MDReqRejReason:
         return value
     return to_str_code(MDReqRejReason, value, to_char)
@@ -380,7 +380,7 @@ def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
         try:
             return _MD_UPDATE_ACTION[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MDUpdateAction, value, to_char)
     if value.__class__ is MDUpdateAction:
         return value
     return to_str_code(MDUpdateAction, value, to_char)
@@ -406,7 +406,7 @@ def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEVa
         try:
             return _MVE_VALIDATION_REASON_CODE[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(MVEValidationReasonCode, value, to_str)
     if value.__class__ is MVEValidationReasonCode:
         return value
     return to_str_code(MVEValidationReasonCode, value, to_str)
@@ -432,7 +432,7 @@ def to_market_result(value: MarketResult | str) -> MarketResult | str:
         try:
             return _MARKET_RESULT[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(MarketResult, value, to_str)
     if value.__class__ is MarketResult:
         return value
     return to_str_code(MarketResult, value, to_str)
@@ -456,7 +456,7 @@ def to_market_settlement_party_role(
         try:
             return _MARKET_SETTLEMENT_PARTY_ROLE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(MarketSettlementPartyRole, value, to_int)
     if value.__class__ is MarketSettlementPartyRole:
         return value
     return to_int_code(MarketSettlementPartyRole, value, to_int)
@@ -478,7 +478,7 @@ def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCance
         try:
             return _MASS_CANCEL_REQUEST_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MassCancelRequestType, value, to_char)
     if value.__class__ is MassCancelRequestType:
         return value
     return to_str_code(MassCancelRequestType, value, to_char)
@@ -502,7 +502,7 @@ def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelRespon
         try:
             return _MASS_CANCEL_RESPONSE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MassCancelResponse, value, to_char)
     if value.__class__ is MassCancelResponse:
         return value
     return to_str_code(MassCancelResponse, value, to_char)
@@ -524,7 +524,7 @@ def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
         try:
             return _MISC_FEE_BASIS[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(MiscFeeBasis, value, to_int)
     if value.__class__ is MiscFeeBasis:
         return value
     return to_int_code(MiscFeeBasis, value, to_int)
@@ -546,7 +546,7 @@ def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
         try:
             return _MISC_FEE_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MiscFeeType, value, to_char)
     if value.__class__ is MiscFeeType:
         return value
     return to_str_code(MiscFeeType, value, to_char)
@@ -570,7 +570,7 @@ def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> Mult
         try:
             return _MULTIVARIATE_SELECTED_SIDE[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(MultivariateSelectedSide, value, to_str)
     if value.__class__ is MultivariateSelectedSide:
         return value
     return to_str_code(MultivariateSelectedSide, value, to_str)
@@ -612,7 +612,7 @@ def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
         try:
             return _ORD_REJ_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(OrdRejReason, value, to_int)
     if value.__class__ is OrdRejReason:
         return value
     return to_int_code(OrdRejReason, value, to_int)
@@ -652,7 +652,7 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
         try:
             return _ORD_STATUS[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(OrdStatus, value, to_char)
     if value.__class__ is OrdStatus:
         return value
     return to_str_code(OrdStatus, value, to_char)
@@ -674,7 +674,7 @@ def to_ord_type(value: OrdType | str) -> OrdType | str:
         try:
             return _ORD_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(OrdType, value, to_char)
     if value.__class__ is OrdType:
         return value
     return to_str_code(OrdType, value, to_char)
@@ -704,7 +704,7 @@ def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupActi
         try:
             return _ORDER_GROUP_ACTION[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(OrderGroupAction, value, to_int)
     if value.__class__ is OrderGroupAction:
         return value
     return to_int_code(OrderGroupAction, value, to_int)
@@ -728,7 +728,7 @@ def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
         try:
             return _PARTY_ROLE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(PartyRole, value, to_int)
     if value.__class__ is PartyRole:
         return value
     return to_int_code(PartyRole, value, to_int)
@@ -752,7 +752,7 @@ def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> Quo
         try:
             return _QUOTE_CANCEL_STATUS_CODE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(QuoteCancelStatusCode, value, to_int)
     if value.__class__ is QuoteCancelStatusCode:
         return value
     return to_int_code(QuoteCancelStatusCode, value, to_int)
@@ -776,7 +776,7 @@ def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> Q
         try:
             return _QUOTE_CONFIRM_STATUS_CODE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(QuoteConfirmStatusCode, value, to_int)
     if value.__class__ is QuoteConfirmStatusCode:
         return value
     return to_int_code(QuoteConfirmStatusCode, value, to_int)
@@ -806,7 +806,7 @@ def to_quote_request_reject_reason(
         try:
             return _QUOTE_REQUEST_REJECT_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(QuoteRequestRejectReason, value, to_int)
     if value.__class__ is QuoteRequestRejectReason:
         return value
     return to_int_code(QuoteRequestRejectReason, value, to_int)
@@ -830,7 +830,7 @@ def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestTy
         try:
             return _QUOTE_REQUEST_TYPE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(QuoteRequestType, value, to_int)
     if value.__class__ is QuoteRequestType:
         return value
     return to_int_code(QuoteRequestType, value, to_int)
@@ -858,7 +858,7 @@ def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
         try:
             return _QUOTE_STATUS[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(QuoteStatus, value, to_int)
     if value.__class__ is QuoteStatus:
         return value
     return to_int_code(QuoteStatus, value, to_int)
@@ -884,7 +884,7 @@ def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCanc
         try:
             return _RFQ_CANCEL_STATUS_CODE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(RFQCancelStatusCode, value, to_int)
     if value.__class__ is RFQCancelStatusCode:
         return value
     return to_int_code(RFQCancelStatusCode, value, to_int)
@@ -912,7 +912,7 @@ def to_security_trading_status(value: SecurityTradingStatus | int | str) -> Secu
         try:
             return _SECURITY_TRADING_STATUS[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(SecurityTradingStatus, value, to_int)
     if value.__class__ is SecurityTradingStatus:
         return value
     return to_int_code(SecurityTradingStatus, value, to_int)
@@ -943,7 +943,7 @@ def to_self_trade_prevention_type(
         try:
             return _SELF_TRADE_PREVENTION_TYPE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(SelfTradePreventionType, value, to_int)
     if value.__class__ is SelfTradePreventionType:
         return value
     return to_int_code(SelfTradePreventionType, value, to_int)
@@ -1003,7 +1003,7 @@ def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionR
         try:
             return _SESSION_REJECT_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(SessionRejectReason, value, to_int)
     if value.__class__ is SessionRejectReason:
         return value
     return to_int_code(SessionRejectReason, value, to_int)
@@ -1027,7 +1027,7 @@ def to_side(value: Side | str) -> Side | str:
         try:
             return _SIDE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(Side, value, to_char)
     if value.__class__ is Side:
         return value
     return to_str_code(Side, value, to_char)
@@ -1053,7 +1053,7 @@ def to_subscription_request_type(value: SubscriptionRequestType | str) -> Subscr
         try:
             return _SUBSCRIPTION_REQUEST_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(SubscriptionRequestType, value, to_char)
     if value.__class__ is SubscriptionRequestType:
         return value
     return to_str_code(SubscriptionRequestType, value, to_char)
@@ -1083,7 +1083,7 @@ def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
         try:
             return _TIME_IN_FORCE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(TimeInForce, value, to_char)
     if value.__class__ is TimeInForce:
         return value
     return to_str_code(TimeInForce, value, to_char)

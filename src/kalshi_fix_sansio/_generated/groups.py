@@ -40,7 +40,7 @@ from kalshi_fix_sansio.scalars import (
     to_str,
     to_time,
 )
-from kalshi_fix_sansio.support import EMPTY, to_entries
+from kalshi_fix_sansio.support import EMPTY, constructor_error, to_entries
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -65,9 +65,12 @@ class Party(Block):
         party_role: PartyRole | int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.party_id = to_str(party_id)
-        self.party_role = None if party_role is None else to_party_role(party_role)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.party_id = to_str(party_id)
+            self.party_role = None if party_role is None else to_party_role(party_role)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
@@ -100,11 +103,14 @@ class MiscFee(Block):
         misc_fee_basis: MiscFeeBasis | int | str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.misc_fee_amt = to_decimal(misc_fee_amt)
-        self.misc_fee_curr = to_str(misc_fee_curr)
-        self.misc_fee_type = to_misc_fee_type(misc_fee_type)
-        self.misc_fee_basis = to_misc_fee_basis(misc_fee_basis)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.misc_fee_amt = to_decimal(misc_fee_amt)
+            self.misc_fee_curr = to_str(misc_fee_curr)
+            self.misc_fee_type = to_misc_fee_type(misc_fee_type)
+            self.misc_fee_basis = to_misc_fee_basis(misc_fee_basis)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
@@ -136,9 +142,12 @@ class CollateralAmountChange(Block):
         collateral_amount_type: CollateralAmountType | str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.collateral_amount_change = to_decimal(collateral_amount_change)
-        self.collateral_amount_type = to_collateral_amount_type(collateral_amount_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.collateral_amount_change = to_decimal(collateral_amount_change)
+            self.collateral_amount_type = to_collateral_amount_type(collateral_amount_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_collateral_amount_change_list(
@@ -164,8 +173,11 @@ class MDReqSymbol(Block):
         symbol: str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.symbol = to_str(symbol)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.symbol = to_str(symbol)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
@@ -210,12 +222,15 @@ class MDFullEntry(Block):
         md_entry_time: time | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.md_entry_type = to_md_entry_type(md_entry_type)
-        self.md_entry_px = to_decimal(md_entry_px)
-        self.md_entry_size = to_decimal(md_entry_size)
-        self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
-        self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.md_entry_type = to_md_entry_type(md_entry_type)
+            self.md_entry_px = to_decimal(md_entry_px)
+            self.md_entry_size = to_decimal(md_entry_size)
+            self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
+            self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
@@ -272,15 +287,18 @@ class MDIncEntry(Block):
         aggressor_side: AggressorSide | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.md_update_action = to_md_update_action(md_update_action)
-        self.symbol = to_str(symbol)
-        self.md_entry_type = to_md_entry_type(md_entry_type)
-        self.md_entry_px = to_decimal(md_entry_px)
-        self.md_entry_size = to_decimal(md_entry_size)
-        self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
-        self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
-        self.aggressor_side = None if aggressor_side is None else to_aggressor_side(aggressor_side)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.md_update_action = to_md_update_action(md_update_action)
+            self.symbol = to_str(symbol)
+            self.md_entry_type = to_md_entry_type(md_entry_type)
+            self.md_entry_px = to_decimal(md_entry_px)
+            self.md_entry_size = to_decimal(md_entry_size)
+            self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
+            self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
+            self.aggressor_side = None if aggressor_side is None else to_aggressor_side(aggressor_side)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
@@ -327,17 +345,20 @@ class MarketSettlementParty(Block):
         misc_fees: Iterable[MiscFee] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.market_settlement_party_id = to_str(market_settlement_party_id)
-        self.market_settlement_party_role = to_market_settlement_party_role(market_settlement_party_role)
-        self.long_qty = None if long_qty is None else to_decimal(long_qty)
-        self.short_qty = None if short_qty is None else to_decimal(short_qty)
-        self.collateral_amount_changes = (
-            []
-            if collateral_amount_changes is EMPTY
-            else to_collateral_amount_change_list(collateral_amount_changes)
-        )
-        self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.market_settlement_party_id = to_str(market_settlement_party_id)
+            self.market_settlement_party_role = to_market_settlement_party_role(market_settlement_party_role)
+            self.long_qty = None if long_qty is None else to_decimal(long_qty)
+            self.short_qty = None if short_qty is None else to_decimal(short_qty)
+            self.collateral_amount_changes = (
+                []
+                if collateral_amount_changes is EMPTY
+                else to_collateral_amount_change_list(collateral_amount_changes)
+            )
+            self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> list[MarketSettlementParty]:
@@ -395,13 +416,16 @@ class QuoteRequestSymbol(Block):
         party_ids: Iterable[Party] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.symbol = None if symbol is None else to_str(symbol)
-        self.order_qty = None if order_qty is None else to_decimal(order_qty)
-        self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
-        self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
-        self.replace_existing = None if replace_existing is None else to_bool(replace_existing)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.symbol = None if symbol is None else to_str(symbol)
+            self.order_qty = None if order_qty is None else to_decimal(order_qty)
+            self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
+            self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
+            self.replace_existing = None if replace_existing is None else to_bool(replace_existing)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[QuoteRequestSymbol]:
@@ -434,10 +458,13 @@ class MultivariateSelectedLeg(Block):
         multivariate_selected_side: MultivariateSelectedSide | str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.multivariate_selected_event_ticker = to_str(multivariate_selected_event_ticker)
-        self.multivariate_selected_market_ticker = to_str(multivariate_selected_market_ticker)
-        self.multivariate_selected_side = to_multivariate_selected_side(multivariate_selected_side)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.multivariate_selected_event_ticker = to_str(multivariate_selected_event_ticker)
+            self.multivariate_selected_market_ticker = to_str(multivariate_selected_market_ticker)
+            self.multivariate_selected_side = to_multivariate_selected_side(multivariate_selected_side)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_multivariate_selected_leg_list(
@@ -463,8 +490,11 @@ class MVEOffendingLeg(Block):
         mve_offending_market_ticker: str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.mve_offending_market_ticker = to_str(mve_offending_market_ticker)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.mve_offending_market_ticker = to_str(mve_offending_market_ticker)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_mve_offending_leg_list(values: Iterable[MVEOffendingLeg]) -> list[MVEOffendingLeg]:

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
     to_appl_ver_id,
@@ -144,41 +144,44 @@ class Header(Block):
         appl_ext_id: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.begin_string = None if begin_string is None else to_str(begin_string)
-        self.body_length = None if body_length is None else to_seqnum(body_length)
-        self.msg_type = None if msg_type is None else to_str(msg_type)
-        self.msg_seq_num = to_seqnum(msg_seq_num)
-        self.poss_dup_flag = None if poss_dup_flag is None else to_bool(poss_dup_flag)
-        self.sender_comp_id = to_str(sender_comp_id)
-        self.sender_sub_id = None if sender_sub_id is None else to_str(sender_sub_id)
-        self.sending_time = to_datetime(sending_time)
-        self.target_comp_id = to_str(target_comp_id)
-        self.target_sub_id = None if target_sub_id is None else to_str(target_sub_id)
-        self.secure_data = None if secure_data is None else to_data(secure_data)
-        self.poss_resend = None if poss_resend is None else to_bool(poss_resend)
-        self.on_behalf_of_comp_id = None if on_behalf_of_comp_id is None else to_str(on_behalf_of_comp_id)
-        self.on_behalf_of_sub_id = None if on_behalf_of_sub_id is None else to_str(on_behalf_of_sub_id)
-        self.orig_sending_time = None if orig_sending_time is None else to_datetime(orig_sending_time)
-        self.deliver_to_comp_id = None if deliver_to_comp_id is None else to_str(deliver_to_comp_id)
-        self.deliver_to_sub_id = None if deliver_to_sub_id is None else to_str(deliver_to_sub_id)
-        self.sender_location_id = None if sender_location_id is None else to_str(sender_location_id)
-        self.target_location_id = None if target_location_id is None else to_str(target_location_id)
-        self.on_behalf_of_location_id = (
-            None if on_behalf_of_location_id is None else to_str(on_behalf_of_location_id)
-        )
-        self.deliver_to_location_id = (
-            None if deliver_to_location_id is None else to_str(deliver_to_location_id)
-        )
-        self.xml_data = None if xml_data is None else to_data(xml_data)
-        self.message_encoding = None if message_encoding is None else to_str(message_encoding)
-        self.last_msg_seq_num_processed = (
-            None if last_msg_seq_num_processed is None else to_seqnum(last_msg_seq_num_processed)
-        )
-        self.hops = [] if hops is EMPTY else to_hop_list(hops)
-        self.appl_ver_id = None if appl_ver_id is None else to_appl_ver_id(appl_ver_id)
-        self.cstm_appl_ver_id = None if cstm_appl_ver_id is None else to_str(cstm_appl_ver_id)
-        self.appl_ext_id = None if appl_ext_id is None else to_int(appl_ext_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.begin_string = None if begin_string is None else to_str(begin_string)
+            self.body_length = None if body_length is None else to_seqnum(body_length)
+            self.msg_type = None if msg_type is None else to_str(msg_type)
+            self.msg_seq_num = to_seqnum(msg_seq_num)
+            self.poss_dup_flag = None if poss_dup_flag is None else to_bool(poss_dup_flag)
+            self.sender_comp_id = to_str(sender_comp_id)
+            self.sender_sub_id = None if sender_sub_id is None else to_str(sender_sub_id)
+            self.sending_time = to_datetime(sending_time)
+            self.target_comp_id = to_str(target_comp_id)
+            self.target_sub_id = None if target_sub_id is None else to_str(target_sub_id)
+            self.secure_data = None if secure_data is None else to_data(secure_data)
+            self.poss_resend = None if poss_resend is None else to_bool(poss_resend)
+            self.on_behalf_of_comp_id = None if on_behalf_of_comp_id is None else to_str(on_behalf_of_comp_id)
+            self.on_behalf_of_sub_id = None if on_behalf_of_sub_id is None else to_str(on_behalf_of_sub_id)
+            self.orig_sending_time = None if orig_sending_time is None else to_datetime(orig_sending_time)
+            self.deliver_to_comp_id = None if deliver_to_comp_id is None else to_str(deliver_to_comp_id)
+            self.deliver_to_sub_id = None if deliver_to_sub_id is None else to_str(deliver_to_sub_id)
+            self.sender_location_id = None if sender_location_id is None else to_str(sender_location_id)
+            self.target_location_id = None if target_location_id is None else to_str(target_location_id)
+            self.on_behalf_of_location_id = (
+                None if on_behalf_of_location_id is None else to_str(on_behalf_of_location_id)
+            )
+            self.deliver_to_location_id = (
+                None if deliver_to_location_id is None else to_str(deliver_to_location_id)
+            )
+            self.xml_data = None if xml_data is None else to_data(xml_data)
+            self.message_encoding = None if message_encoding is None else to_str(message_encoding)
+            self.last_msg_seq_num_processed = (
+                None if last_msg_seq_num_processed is None else to_seqnum(last_msg_seq_num_processed)
+            )
+            self.hops = [] if hops is EMPTY else to_hop_list(hops)
+            self.appl_ver_id = None if appl_ver_id is None else to_appl_ver_id(appl_ver_id)
+            self.cstm_appl_ver_id = None if cstm_appl_ver_id is None else to_str(cstm_appl_ver_id)
+            self.appl_ext_id = None if appl_ext_id is None else to_int(appl_ext_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -200,9 +203,12 @@ class Trailer(Block):
         check_sum: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.signature = None if signature is None else to_data(signature)
-        self.check_sum = None if check_sum is None else to_str(check_sum)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.signature = None if signature is None else to_data(signature)
+            self.check_sum = None if check_sum is None else to_str(check_sum)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)

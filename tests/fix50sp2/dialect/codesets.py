@@ -41,7 +41,7 @@ def to_acct_id_source(value: AcctIDSource | int | str) -> AcctIDSource | int:
         try:
             return _ACCT_ID_SOURCE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(AcctIDSource, value, to_int)
     if value.__class__ is AcctIDSource:
         return value
     return to_int_code(AcctIDSource, value, to_int)
@@ -63,7 +63,7 @@ def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
         try:
             return _APPL_VER_ID[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(ApplVerID, value, to_str)
     if value.__class__ is ApplVerID:
         return value
     return to_str_code(ApplVerID, value, to_str)
@@ -89,7 +89,7 @@ def to_booking_type(value: BookingType | int | str) -> BookingType | int:
         try:
             return _BOOKING_TYPE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(BookingType, value, to_int)
     if value.__class__ is BookingType:
         return value
     return to_int_code(BookingType, value, to_int)
@@ -115,7 +115,7 @@ def to_booking_unit(value: BookingUnit | str) -> BookingUnit | str:
         try:
             return _BOOKING_UNIT[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(BookingUnit, value, to_char)
     if value.__class__ is BookingUnit:
         return value
     return to_str_code(BookingUnit, value, to_char)
@@ -156,7 +156,7 @@ def to_business_reject_reason(value: BusinessRejectReason | int | str) -> Busine
         try:
             return _BUSINESS_REJECT_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(BusinessRejectReason, value, to_int)
     if value.__class__ is BusinessRejectReason:
         return value
     return to_int_code(BusinessRejectReason, value, to_int)
@@ -182,7 +182,7 @@ def to_cash_margin(value: CashMargin | str) -> CashMargin | str:
         try:
             return _CASH_MARGIN[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(CashMargin, value, to_char)
     if value.__class__ is CashMargin:
         return value
     return to_str_code(CashMargin, value, to_char)
@@ -214,7 +214,7 @@ def to_comm_type(value: CommType | str) -> CommType | str:
         try:
             return _COMM_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(CommType, value, to_char)
     if value.__class__ is CommType:
         return value
     return to_str_code(CommType, value, to_char)
@@ -238,7 +238,7 @@ def to_covered_or_uncovered(value: CoveredOrUncovered | int | str) -> CoveredOrU
         try:
             return _COVERED_OR_UNCOVERED[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(CoveredOrUncovered, value, to_int)
     if value.__class__ is CoveredOrUncovered:
         return value
     return to_int_code(CoveredOrUncovered, value, to_int)
@@ -267,7 +267,7 @@ def to_day_booking_inst(value: DayBookingInst | str) -> DayBookingInst | str:
         try:
             return _DAY_BOOKING_INST[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(DayBookingInst, value, to_char)
     if value.__class__ is DayBookingInst:
         return value
     return to_str_code(DayBookingInst, value, to_char)
@@ -293,7 +293,7 @@ def to_email_type(value: EmailType | str) -> EmailType | str:
         try:
             return _EMAIL_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(EmailType, value, to_char)
     if value.__class__ is EmailType:
         return value
     return to_str_code(EmailType, value, to_char)
@@ -315,7 +315,7 @@ def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
         try:
             return _ENCRYPT_METHOD[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(EncryptMethod, value, to_int)
     if value.__class__ is EncryptMethod:
         return value
     return to_int_code(EncryptMethod, value, to_int)
@@ -375,7 +375,7 @@ def to_exec_type(value: ExecType | str) -> ExecType | str:
         try:
             return _EXEC_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(ExecType, value, to_char)
     if value.__class__ is ExecType:
         return value
     return to_str_code(ExecType, value, to_char)
@@ -401,7 +401,7 @@ def to_handl_inst(value: HandlInst | str) -> HandlInst | str:
         try:
             return _HANDL_INST[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(HandlInst, value, to_char)
     if value.__class__ is HandlInst:
         return value
     return to_str_code(HandlInst, value, to_char)
@@ -429,7 +429,7 @@ def to_last_capacity(value: LastCapacity | str) -> LastCapacity | str:
         try:
             return _LAST_CAPACITY[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(LastCapacity, value, to_char)
     if value.__class__ is LastCapacity:
         return value
     return to_str_code(LastCapacity, value, to_char)
@@ -453,7 +453,7 @@ def to_msg_direction(value: MsgDirection | str) -> MsgDirection | str:
         try:
             return _MSG_DIRECTION[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MsgDirection, value, to_char)
     if value.__class__ is MsgDirection:
         return value
     return to_str_code(MsgDirection, value, to_char)
@@ -482,7 +482,7 @@ def to_multi_leg_reporting_type(value: MultiLegReportingType | str) -> MultiLegR
         try:
             return _MULTI_LEG_REPORTING_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(MultiLegReportingType, value, to_char)
     if value.__class__ is MultiLegReportingType:
         return value
     return to_str_code(MultiLegReportingType, value, to_char)
@@ -532,7 +532,7 @@ def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
         try:
             return _ORD_STATUS[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(OrdStatus, value, to_char)
     if value.__class__ is OrdStatus:
         return value
     return to_str_code(OrdStatus, value, to_char)
@@ -600,7 +600,7 @@ def to_ord_type(value: OrdType | str) -> OrdType | str:
         try:
             return _ORD_TYPE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(OrdType, value, to_char)
     if value.__class__ is OrdType:
         return value
     return to_str_code(OrdType, value, to_char)
@@ -632,7 +632,7 @@ def to_order_capacity(value: OrderCapacity | str) -> OrderCapacity | str:
         try:
             return _ORDER_CAPACITY[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(OrderCapacity, value, to_char)
     if value.__class__ is OrderCapacity:
         return value
     return to_str_code(OrderCapacity, value, to_char)
@@ -664,7 +664,7 @@ def to_position_effect(value: PositionEffect | str) -> PositionEffect | str:
         try:
             return _POSITION_EFFECT[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(PositionEffect, value, to_char)
     if value.__class__ is PositionEffect:
         return value
     return to_str_code(PositionEffect, value, to_char)
@@ -688,7 +688,7 @@ def to_prealloc_method(value: PreallocMethod | str) -> PreallocMethod | str:
         try:
             return _PREALLOC_METHOD[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(PreallocMethod, value, to_char)
     if value.__class__ is PreallocMethod:
         return value
     return to_str_code(PreallocMethod, value, to_char)
@@ -712,7 +712,7 @@ def to_put_or_call(value: PutOrCall | int | str) -> PutOrCall | int:
         try:
             return _PUT_OR_CALL[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(PutOrCall, value, to_int)
     if value.__class__ is PutOrCall:
         return value
     return to_int_code(PutOrCall, value, to_int)
@@ -738,7 +738,7 @@ def to_qty_type(value: QtyType | int | str) -> QtyType | int:
         try:
             return _QTY_TYPE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(QtyType, value, to_int)
     if value.__class__ is QtyType:
         return value
     return to_int_code(QtyType, value, to_int)
@@ -764,7 +764,7 @@ def to_rounding_direction(value: RoundingDirection | str) -> RoundingDirection |
         try:
             return _ROUNDING_DIRECTION[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(RoundingDirection, value, to_char)
     if value.__class__ is RoundingDirection:
         return value
     return to_str_code(RoundingDirection, value, to_char)
@@ -792,7 +792,7 @@ def to_routing_type(value: RoutingType | int | str) -> RoutingType | int:
         try:
             return _ROUTING_TYPE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(RoutingType, value, to_int)
     if value.__class__ is RoutingType:
         return value
     return to_int_code(RoutingType, value, to_int)
@@ -856,7 +856,7 @@ def to_security_id_source(value: SecurityIDSource | str) -> SecurityIDSource | s
         try:
             return _SECURITY_ID_SOURCE[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(SecurityIDSource, value, to_str)
     if value.__class__ is SecurityIDSource:
         return value
     return to_str_code(SecurityIDSource, value, to_str)
@@ -891,7 +891,7 @@ def to_security_response_type(value: SecurityResponseType | int | str) -> Securi
         try:
             return _SECURITY_RESPONSE_TYPE[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(SecurityResponseType, value, to_int)
     if value.__class__ is SecurityResponseType:
         return value
     return to_int_code(SecurityResponseType, value, to_int)
@@ -1147,7 +1147,7 @@ def to_security_type(value: SecurityType | str) -> SecurityType | str:
         try:
             return _SECURITY_TYPE[value]
         except KeyError:
-            return to_str(value)
+            return to_str_code(SecurityType, value, to_str)
     if value.__class__ is SecurityType:
         return value
     return to_str_code(SecurityType, value, to_str)
@@ -1207,7 +1207,7 @@ def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionR
         try:
             return _SESSION_REJECT_REASON[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(SessionRejectReason, value, to_int)
     if value.__class__ is SessionRejectReason:
         return value
     return to_int_code(SessionRejectReason, value, to_int)
@@ -1245,7 +1245,7 @@ def to_session_status(value: SessionStatus | int | str) -> SessionStatus | int:
         try:
             return _SESSION_STATUS[value]
         except KeyError:
-            return to_int(value)
+            return to_int_code(SessionStatus, value, to_int)
     if value.__class__ is SessionStatus:
         return value
     return to_int_code(SessionStatus, value, to_int)
@@ -1272,7 +1272,7 @@ def to_settl_curr_fx_rate_calc(value: SettlCurrFxRateCalc | str) -> SettlCurrFxR
         try:
             return _SETTL_CURR_FX_RATE_CALC[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(SettlCurrFxRateCalc, value, to_char)
     if value.__class__ is SettlCurrFxRateCalc:
         return value
     return to_str_code(SettlCurrFxRateCalc, value, to_char)
@@ -1296,7 +1296,7 @@ def to_settl_method(value: SettlMethod | str) -> SettlMethod | str:
         try:
             return _SETTL_METHOD[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(SettlMethod, value, to_char)
     if value.__class__ is SettlMethod:
         return value
     return to_str_code(SettlMethod, value, to_char)
@@ -1348,7 +1348,7 @@ def to_side(value: Side | str) -> Side | str:
         try:
             return _SIDE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(Side, value, to_char)
     if value.__class__ is Side:
         return value
     return to_str_code(Side, value, to_char)
@@ -1388,7 +1388,7 @@ def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
         try:
             return _TIME_IN_FORCE[value]
         except KeyError:
-            return to_char(value)
+            return to_str_code(TimeInForce, value, to_char)
     if value.__class__ is TimeInForce:
         return value
     return to_str_code(TimeInForce, value, to_char)

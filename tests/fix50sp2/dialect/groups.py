@@ -27,7 +27,7 @@ from kalshi_fix_sansio.scalars import (
     to_str,
     to_time,
 )
-from kalshi_fix_sansio.support import EMPTY, to_entries
+from kalshi_fix_sansio.support import EMPTY, constructor_error, to_entries
 from tests.fix50sp2.dialect.codesets import (
     MsgDirection,
     OrdType,
@@ -70,10 +70,13 @@ class Hop(Block):
         hop_ref_id: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.hop_comp_id = to_str(hop_comp_id)
-        self.hop_sending_time = None if hop_sending_time is None else to_datetime(hop_sending_time)
-        self.hop_ref_id = None if hop_ref_id is None else to_seqnum(hop_ref_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.hop_comp_id = to_str(hop_comp_id)
+            self.hop_sending_time = None if hop_sending_time is None else to_datetime(hop_sending_time)
+            self.hop_ref_id = None if hop_ref_id is None else to_seqnum(hop_ref_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_hop_list(values: Iterable[Hop]) -> list[Hop]:
@@ -112,13 +115,18 @@ class SupportedMsgType(Block):
         default_ver_indicator: bool | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
-        self.msg_direction = None if msg_direction is None else to_msg_direction(msg_direction)
-        self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
-        self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
-        self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
-        self.default_ver_indicator = None if default_ver_indicator is None else to_bool(default_ver_indicator)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
+            self.msg_direction = None if msg_direction is None else to_msg_direction(msg_direction)
+            self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
+            self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
+            self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
+            self.default_ver_indicator = (
+                None if default_ver_indicator is None else to_bool(default_ver_indicator)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_supported_msg_type_list(values: Iterable[SupportedMsgType]) -> list[SupportedMsgType]:
@@ -145,9 +153,12 @@ class PartySubID(Block):
         party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.party_sub_id = to_str(party_sub_id)
-        self.party_sub_id_type = None if party_sub_id_type is None else to_int(party_sub_id_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.party_sub_id = to_str(party_sub_id)
+            self.party_sub_id_type = None if party_sub_id_type is None else to_int(party_sub_id_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_party_sub_id_list(values: Iterable[PartySubID]) -> list[PartySubID]:
@@ -180,11 +191,14 @@ class Party(Block):
         party_sub_ids: Iterable[PartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.party_id = to_str(party_id)
-        self.party_id_source = None if party_id_source is None else to_char(party_id_source)
-        self.party_role = None if party_role is None else to_int(party_role)
-        self.party_sub_ids = [] if party_sub_ids is EMPTY else to_party_sub_id_list(party_sub_ids)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.party_id = to_str(party_id)
+            self.party_id_source = None if party_id_source is None else to_char(party_id_source)
+            self.party_role = None if party_role is None else to_int(party_role)
+            self.party_sub_ids = [] if party_sub_ids is EMPTY else to_party_sub_id_list(party_sub_ids)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
@@ -211,11 +225,14 @@ class NestedPartySubID(Block):
         nested_party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested_party_sub_id = to_str(nested_party_sub_id)
-        self.nested_party_sub_id_type = (
-            None if nested_party_sub_id_type is None else to_int(nested_party_sub_id_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested_party_sub_id = to_str(nested_party_sub_id)
+            self.nested_party_sub_id_type = (
+                None if nested_party_sub_id_type is None else to_int(nested_party_sub_id_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested_party_sub_id_list(values: Iterable[NestedPartySubID]) -> list[NestedPartySubID]:
@@ -248,15 +265,18 @@ class NestedParty(Block):
         nested_party_sub_ids: Iterable[NestedPartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested_party_id = to_str(nested_party_id)
-        self.nested_party_id_source = (
-            None if nested_party_id_source is None else to_char(nested_party_id_source)
-        )
-        self.nested_party_role = None if nested_party_role is None else to_int(nested_party_role)
-        self.nested_party_sub_ids = (
-            [] if nested_party_sub_ids is EMPTY else to_nested_party_sub_id_list(nested_party_sub_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested_party_id = to_str(nested_party_id)
+            self.nested_party_id_source = (
+                None if nested_party_id_source is None else to_char(nested_party_id_source)
+            )
+            self.nested_party_role = None if nested_party_role is None else to_int(nested_party_role)
+            self.nested_party_sub_ids = (
+                [] if nested_party_sub_ids is EMPTY else to_nested_party_sub_id_list(nested_party_sub_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested_party_list(values: Iterable[NestedParty]) -> list[NestedParty]:
@@ -295,13 +315,18 @@ class PreAlloc(Block):
         alloc_qty: Decimal | int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.alloc_account = to_str(alloc_account)
-        self.alloc_acct_id_source = None if alloc_acct_id_source is None else to_int(alloc_acct_id_source)
-        self.alloc_settl_currency = None if alloc_settl_currency is None else to_str(alloc_settl_currency)
-        self.individual_alloc_id = None if individual_alloc_id is None else to_str(individual_alloc_id)
-        self.nested_party_ids = [] if nested_party_ids is EMPTY else to_nested_party_list(nested_party_ids)
-        self.alloc_qty = None if alloc_qty is None else to_decimal(alloc_qty)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.alloc_account = to_str(alloc_account)
+            self.alloc_acct_id_source = None if alloc_acct_id_source is None else to_int(alloc_acct_id_source)
+            self.alloc_settl_currency = None if alloc_settl_currency is None else to_str(alloc_settl_currency)
+            self.individual_alloc_id = None if individual_alloc_id is None else to_str(individual_alloc_id)
+            self.nested_party_ids = (
+                [] if nested_party_ids is EMPTY else to_nested_party_list(nested_party_ids)
+            )
+            self.alloc_qty = None if alloc_qty is None else to_decimal(alloc_qty)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_pre_alloc_list(values: Iterable[PreAlloc]) -> list[PreAlloc]:
@@ -328,11 +353,14 @@ class TradingSession(Block):
         trading_session_sub_id: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.trading_session_id = to_str(trading_session_id)
-        self.trading_session_sub_id = (
-            None if trading_session_sub_id is None else to_str(trading_session_sub_id)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.trading_session_id = to_str(trading_session_id)
+            self.trading_session_sub_id = (
+                None if trading_session_sub_id is None else to_str(trading_session_sub_id)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_trading_session_list(values: Iterable[TradingSession]) -> list[TradingSession]:
@@ -359,11 +387,14 @@ class SecurityAltID(Block):
         security_alt_id_source: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.security_alt_id = to_str(security_alt_id)
-        self.security_alt_id_source = (
-            None if security_alt_id_source is None else to_str(security_alt_id_source)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.security_alt_id = to_str(security_alt_id)
+            self.security_alt_id_source = (
+                None if security_alt_id_source is None else to_str(security_alt_id_source)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_security_alt_id_list(values: Iterable[SecurityAltID]) -> list[SecurityAltID]:
@@ -399,12 +430,15 @@ class InstrumentEvent(Block):
         event_text: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.event_type = to_int(event_type)
-        self.event_date = None if event_date is None else to_date(event_date)
-        self.event_time = None if event_time is None else to_datetime(event_time)
-        self.event_px = None if event_px is None else to_decimal(event_px)
-        self.event_text = None if event_text is None else to_str(event_text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.event_type = to_int(event_type)
+            self.event_date = None if event_date is None else to_date(event_date)
+            self.event_time = None if event_time is None else to_datetime(event_time)
+            self.event_px = None if event_px is None else to_decimal(event_px)
+            self.event_text = None if event_text is None else to_str(event_text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_instrument_event_list(values: Iterable[InstrumentEvent]) -> list[InstrumentEvent]:
@@ -431,11 +465,14 @@ class InstrumentPartySubID(Block):
         instrument_party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.instrument_party_sub_id = to_str(instrument_party_sub_id)
-        self.instrument_party_sub_id_type = (
-            None if instrument_party_sub_id_type is None else to_int(instrument_party_sub_id_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.instrument_party_sub_id = to_str(instrument_party_sub_id)
+            self.instrument_party_sub_id_type = (
+                None if instrument_party_sub_id_type is None else to_int(instrument_party_sub_id_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_instrument_party_sub_id_list(values: Iterable[InstrumentPartySubID]) -> list[InstrumentPartySubID]:
@@ -468,17 +505,22 @@ class InstrumentParty(Block):
         instrument_party_sub_ids: Iterable[InstrumentPartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.instrument_party_id = to_str(instrument_party_id)
-        self.instrument_party_id_source = (
-            None if instrument_party_id_source is None else to_char(instrument_party_id_source)
-        )
-        self.instrument_party_role = None if instrument_party_role is None else to_int(instrument_party_role)
-        self.instrument_party_sub_ids = (
-            []
-            if instrument_party_sub_ids is EMPTY
-            else to_instrument_party_sub_id_list(instrument_party_sub_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.instrument_party_id = to_str(instrument_party_id)
+            self.instrument_party_id_source = (
+                None if instrument_party_id_source is None else to_char(instrument_party_id_source)
+            )
+            self.instrument_party_role = (
+                None if instrument_party_role is None else to_int(instrument_party_role)
+            )
+            self.instrument_party_sub_ids = (
+                []
+                if instrument_party_sub_ids is EMPTY
+                else to_instrument_party_sub_id_list(instrument_party_sub_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_instrument_party_list(values: Iterable[InstrumentParty]) -> list[InstrumentParty]:
@@ -505,11 +547,14 @@ class ComplexEventTime(Block):
         complex_event_end_time: time | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.complex_event_start_time = to_time(complex_event_start_time)
-        self.complex_event_end_time = (
-            None if complex_event_end_time is None else to_time(complex_event_end_time)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.complex_event_start_time = to_time(complex_event_start_time)
+            self.complex_event_end_time = (
+                None if complex_event_end_time is None else to_time(complex_event_end_time)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_complex_event_time_list(values: Iterable[ComplexEventTime]) -> list[ComplexEventTime]:
@@ -539,14 +584,17 @@ class ComplexEventDate(Block):
         complex_event_times: Iterable[ComplexEventTime] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.complex_event_start_date = to_datetime(complex_event_start_date)
-        self.complex_event_end_date = (
-            None if complex_event_end_date is None else to_datetime(complex_event_end_date)
-        )
-        self.complex_event_times = (
-            [] if complex_event_times is EMPTY else to_complex_event_time_list(complex_event_times)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.complex_event_start_date = to_datetime(complex_event_start_date)
+            self.complex_event_end_date = (
+                None if complex_event_end_date is None else to_datetime(complex_event_end_date)
+            )
+            self.complex_event_times = (
+                [] if complex_event_times is EMPTY else to_complex_event_time_list(complex_event_times)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_complex_event_date_list(values: Iterable[ComplexEventDate]) -> list[ComplexEventDate]:
@@ -591,31 +639,36 @@ class ComplexEvent(Block):
         complex_event_dates: Iterable[ComplexEventDate] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.complex_event_type = to_int(complex_event_type)
-        self.complex_opt_payout_amount = (
-            None if complex_opt_payout_amount is None else to_decimal(complex_opt_payout_amount)
-        )
-        self.complex_event_price = None if complex_event_price is None else to_decimal(complex_event_price)
-        self.complex_event_price_boundary_method = (
-            None
-            if complex_event_price_boundary_method is None
-            else to_int(complex_event_price_boundary_method)
-        )
-        self.complex_event_price_boundary_precision = (
-            None
-            if complex_event_price_boundary_precision is None
-            else to_decimal(complex_event_price_boundary_precision)
-        )
-        self.complex_event_price_time_type = (
-            None if complex_event_price_time_type is None else to_int(complex_event_price_time_type)
-        )
-        self.complex_event_condition = (
-            None if complex_event_condition is None else to_int(complex_event_condition)
-        )
-        self.complex_event_dates = (
-            [] if complex_event_dates is EMPTY else to_complex_event_date_list(complex_event_dates)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.complex_event_type = to_int(complex_event_type)
+            self.complex_opt_payout_amount = (
+                None if complex_opt_payout_amount is None else to_decimal(complex_opt_payout_amount)
+            )
+            self.complex_event_price = (
+                None if complex_event_price is None else to_decimal(complex_event_price)
+            )
+            self.complex_event_price_boundary_method = (
+                None
+                if complex_event_price_boundary_method is None
+                else to_int(complex_event_price_boundary_method)
+            )
+            self.complex_event_price_boundary_precision = (
+                None
+                if complex_event_price_boundary_precision is None
+                else to_decimal(complex_event_price_boundary_precision)
+            )
+            self.complex_event_price_time_type = (
+                None if complex_event_price_time_type is None else to_int(complex_event_price_time_type)
+            )
+            self.complex_event_condition = (
+                None if complex_event_condition is None else to_int(complex_event_condition)
+            )
+            self.complex_event_dates = (
+                [] if complex_event_dates is EMPTY else to_complex_event_date_list(complex_event_dates)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_complex_event_list(values: Iterable[ComplexEvent]) -> list[ComplexEvent]:
@@ -642,11 +695,16 @@ class UnderlyingSecurityAltID(Block):
         underlying_security_alt_id_source: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.underlying_security_alt_id = to_str(underlying_security_alt_id)
-        self.underlying_security_alt_id_source = (
-            None if underlying_security_alt_id_source is None else to_str(underlying_security_alt_id_source)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.underlying_security_alt_id = to_str(underlying_security_alt_id)
+            self.underlying_security_alt_id_source = (
+                None
+                if underlying_security_alt_id_source is None
+                else to_str(underlying_security_alt_id_source)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_underlying_security_alt_id_list(
@@ -675,9 +733,14 @@ class UnderlyingStipulation(Block):
         underlying_stip_value: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.underlying_stip_type = to_str(underlying_stip_type)
-        self.underlying_stip_value = None if underlying_stip_value is None else to_str(underlying_stip_value)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.underlying_stip_type = to_str(underlying_stip_type)
+            self.underlying_stip_value = (
+                None if underlying_stip_value is None else to_str(underlying_stip_value)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_underlying_stipulation_list(values: Iterable[UnderlyingStipulation]) -> list[UnderlyingStipulation]:
@@ -704,13 +767,16 @@ class UnderlyingInstrumentPartySubID(Block):
         underlying_instrument_party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.underlying_instrument_party_sub_id = to_str(underlying_instrument_party_sub_id)
-        self.underlying_instrument_party_sub_id_type = (
-            None
-            if underlying_instrument_party_sub_id_type is None
-            else to_int(underlying_instrument_party_sub_id_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.underlying_instrument_party_sub_id = to_str(underlying_instrument_party_sub_id)
+            self.underlying_instrument_party_sub_id_type = (
+                None
+                if underlying_instrument_party_sub_id_type is None
+                else to_int(underlying_instrument_party_sub_id_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_underlying_instrument_party_sub_id_list(
@@ -745,21 +811,24 @@ class UnderlyingInstrumentParty(Block):
         undly_instrument_party_sub_ids: Iterable[UnderlyingInstrumentPartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.underlying_instrument_party_id = to_str(underlying_instrument_party_id)
-        self.underlying_instrument_party_id_source = (
-            None
-            if underlying_instrument_party_id_source is None
-            else to_char(underlying_instrument_party_id_source)
-        )
-        self.underlying_instrument_party_role = (
-            None if underlying_instrument_party_role is None else to_int(underlying_instrument_party_role)
-        )
-        self.undly_instrument_party_sub_ids = (
-            []
-            if undly_instrument_party_sub_ids is EMPTY
-            else to_underlying_instrument_party_sub_id_list(undly_instrument_party_sub_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.underlying_instrument_party_id = to_str(underlying_instrument_party_id)
+            self.underlying_instrument_party_id_source = (
+                None
+                if underlying_instrument_party_id_source is None
+                else to_char(underlying_instrument_party_id_source)
+            )
+            self.underlying_instrument_party_role = (
+                None if underlying_instrument_party_role is None else to_int(underlying_instrument_party_role)
+            )
+            self.undly_instrument_party_sub_ids = (
+                []
+                if undly_instrument_party_sub_ids is EMPTY
+                else to_underlying_instrument_party_sub_id_list(undly_instrument_party_sub_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_underlying_instrument_party_list(
@@ -992,197 +1061,214 @@ class Underlying(Block):
         underlying_detachment_point: Decimal | int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.underlying_symbol = None if underlying_symbol is None else to_str(underlying_symbol)
-        self.underlying_symbol_sfx = None if underlying_symbol_sfx is None else to_str(underlying_symbol_sfx)
-        self.underlying_security_id = (
-            None if underlying_security_id is None else to_str(underlying_security_id)
-        )
-        self.underlying_security_id_source = (
-            None if underlying_security_id_source is None else to_str(underlying_security_id_source)
-        )
-        self.underlying_security_alt_id = (
-            []
-            if underlying_security_alt_id is EMPTY
-            else to_underlying_security_alt_id_list(underlying_security_alt_id)
-        )
-        self.underlying_product = None if underlying_product is None else to_int(underlying_product)
-        self.underlying_cfi_code = None if underlying_cfi_code is None else to_str(underlying_cfi_code)
-        self.underlying_security_type = (
-            None if underlying_security_type is None else to_str(underlying_security_type)
-        )
-        self.underlying_security_sub_type = (
-            None if underlying_security_sub_type is None else to_str(underlying_security_sub_type)
-        )
-        self.underlying_maturity_month_year = (
-            None if underlying_maturity_month_year is None else to_str(underlying_maturity_month_year)
-        )
-        self.underlying_maturity_date = (
-            None if underlying_maturity_date is None else to_date(underlying_maturity_date)
-        )
-        self.underlying_maturity_time = (
-            None if underlying_maturity_time is None else to_str(underlying_maturity_time)
-        )
-        self.underlying_coupon_payment_date = (
-            None if underlying_coupon_payment_date is None else to_date(underlying_coupon_payment_date)
-        )
-        self.underlying_issue_date = None if underlying_issue_date is None else to_date(underlying_issue_date)
-        self.underlying_repo_collateral_security_type = (
-            None
-            if underlying_repo_collateral_security_type is None
-            else to_str(underlying_repo_collateral_security_type)
-        )
-        self.underlying_repurchase_term = (
-            None if underlying_repurchase_term is None else to_int(underlying_repurchase_term)
-        )
-        self.underlying_repurchase_rate = (
-            None if underlying_repurchase_rate is None else to_decimal(underlying_repurchase_rate)
-        )
-        self.underlying_factor = None if underlying_factor is None else to_decimal(underlying_factor)
-        self.underlying_credit_rating = (
-            None if underlying_credit_rating is None else to_str(underlying_credit_rating)
-        )
-        self.underlying_instr_registry = (
-            None if underlying_instr_registry is None else to_str(underlying_instr_registry)
-        )
-        self.underlying_country_of_issue = (
-            None if underlying_country_of_issue is None else to_str(underlying_country_of_issue)
-        )
-        self.underlying_state_or_province_of_issue = (
-            None
-            if underlying_state_or_province_of_issue is None
-            else to_str(underlying_state_or_province_of_issue)
-        )
-        self.underlying_locale_of_issue = (
-            None if underlying_locale_of_issue is None else to_str(underlying_locale_of_issue)
-        )
-        self.underlying_redemption_date = (
-            None if underlying_redemption_date is None else to_date(underlying_redemption_date)
-        )
-        self.underlying_strike_price = (
-            None if underlying_strike_price is None else to_decimal(underlying_strike_price)
-        )
-        self.underlying_strike_currency = (
-            None if underlying_strike_currency is None else to_str(underlying_strike_currency)
-        )
-        self.underlying_opt_attribute = (
-            None if underlying_opt_attribute is None else to_char(underlying_opt_attribute)
-        )
-        self.underlying_contract_multiplier = (
-            None if underlying_contract_multiplier is None else to_decimal(underlying_contract_multiplier)
-        )
-        self.underlying_unit_of_measure = (
-            None if underlying_unit_of_measure is None else to_str(underlying_unit_of_measure)
-        )
-        self.underlying_unit_of_measure_qty = (
-            None if underlying_unit_of_measure_qty is None else to_decimal(underlying_unit_of_measure_qty)
-        )
-        self.underlying_price_unit_of_measure = (
-            None if underlying_price_unit_of_measure is None else to_str(underlying_price_unit_of_measure)
-        )
-        self.underlying_price_unit_of_measure_qty = (
-            None
-            if underlying_price_unit_of_measure_qty is None
-            else to_decimal(underlying_price_unit_of_measure_qty)
-        )
-        self.underlying_time_unit = None if underlying_time_unit is None else to_str(underlying_time_unit)
-        self.underlying_exercise_style = (
-            None if underlying_exercise_style is None else to_int(underlying_exercise_style)
-        )
-        self.underlying_coupon_rate = (
-            None if underlying_coupon_rate is None else to_decimal(underlying_coupon_rate)
-        )
-        self.underlying_security_exchange = (
-            None if underlying_security_exchange is None else to_str(underlying_security_exchange)
-        )
-        self.underlying_issuer = None if underlying_issuer is None else to_str(underlying_issuer)
-        self.encoded_underlying_issuer = (
-            None if encoded_underlying_issuer is None else to_data(encoded_underlying_issuer)
-        )
-        self.underlying_security_desc = (
-            None if underlying_security_desc is None else to_str(underlying_security_desc)
-        )
-        self.encoded_underlying_security_desc = (
-            None if encoded_underlying_security_desc is None else to_data(encoded_underlying_security_desc)
-        )
-        self.underlying_cp_program = None if underlying_cp_program is None else to_str(underlying_cp_program)
-        self.underlying_cp_reg_type = (
-            None if underlying_cp_reg_type is None else to_str(underlying_cp_reg_type)
-        )
-        self.underlying_allocation_percent = (
-            None if underlying_allocation_percent is None else to_decimal(underlying_allocation_percent)
-        )
-        self.underlying_currency = None if underlying_currency is None else to_str(underlying_currency)
-        self.underlying_qty = None if underlying_qty is None else to_decimal(underlying_qty)
-        self.underlying_settlement_type = (
-            None if underlying_settlement_type is None else to_int(underlying_settlement_type)
-        )
-        self.underlying_cash_amount = (
-            None if underlying_cash_amount is None else to_decimal(underlying_cash_amount)
-        )
-        self.underlying_cash_type = None if underlying_cash_type is None else to_str(underlying_cash_type)
-        self.underlying_px = None if underlying_px is None else to_decimal(underlying_px)
-        self.underlying_dirty_price = (
-            None if underlying_dirty_price is None else to_decimal(underlying_dirty_price)
-        )
-        self.underlying_end_price = None if underlying_end_price is None else to_decimal(underlying_end_price)
-        self.underlying_start_value = (
-            None if underlying_start_value is None else to_decimal(underlying_start_value)
-        )
-        self.underlying_current_value = (
-            None if underlying_current_value is None else to_decimal(underlying_current_value)
-        )
-        self.underlying_end_value = None if underlying_end_value is None else to_decimal(underlying_end_value)
-        self.underlying_stips = (
-            [] if underlying_stips is EMPTY else to_underlying_stipulation_list(underlying_stips)
-        )
-        self.underlying_adjusted_quantity = (
-            None if underlying_adjusted_quantity is None else to_decimal(underlying_adjusted_quantity)
-        )
-        self.underlying_fx_rate = None if underlying_fx_rate is None else to_decimal(underlying_fx_rate)
-        self.underlying_fx_rate_calc = (
-            None if underlying_fx_rate_calc is None else to_char(underlying_fx_rate_calc)
-        )
-        self.underlying_cap_value = None if underlying_cap_value is None else to_decimal(underlying_cap_value)
-        self.undly_instrument_parties = (
-            []
-            if undly_instrument_parties is EMPTY
-            else to_underlying_instrument_party_list(undly_instrument_parties)
-        )
-        self.underlying_settl_method = (
-            None if underlying_settl_method is None else to_str(underlying_settl_method)
-        )
-        self.underlying_put_or_call = (
-            None if underlying_put_or_call is None else to_int(underlying_put_or_call)
-        )
-        self.underlying_contract_multiplier_unit = (
-            None
-            if underlying_contract_multiplier_unit is None
-            else to_int(underlying_contract_multiplier_unit)
-        )
-        self.underlying_flow_schedule_type = (
-            None if underlying_flow_schedule_type is None else to_int(underlying_flow_schedule_type)
-        )
-        self.underlying_restructuring_type = (
-            None if underlying_restructuring_type is None else to_str(underlying_restructuring_type)
-        )
-        self.underlying_seniority = None if underlying_seniority is None else to_str(underlying_seniority)
-        self.underlying_notional_percentage_outstanding = (
-            None
-            if underlying_notional_percentage_outstanding is None
-            else to_decimal(underlying_notional_percentage_outstanding)
-        )
-        self.underlying_original_notional_percentage_outstanding = (
-            None
-            if underlying_original_notional_percentage_outstanding is None
-            else to_decimal(underlying_original_notional_percentage_outstanding)
-        )
-        self.underlying_attachment_point = (
-            None if underlying_attachment_point is None else to_decimal(underlying_attachment_point)
-        )
-        self.underlying_detachment_point = (
-            None if underlying_detachment_point is None else to_decimal(underlying_detachment_point)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.underlying_symbol = None if underlying_symbol is None else to_str(underlying_symbol)
+            self.underlying_symbol_sfx = (
+                None if underlying_symbol_sfx is None else to_str(underlying_symbol_sfx)
+            )
+            self.underlying_security_id = (
+                None if underlying_security_id is None else to_str(underlying_security_id)
+            )
+            self.underlying_security_id_source = (
+                None if underlying_security_id_source is None else to_str(underlying_security_id_source)
+            )
+            self.underlying_security_alt_id = (
+                []
+                if underlying_security_alt_id is EMPTY
+                else to_underlying_security_alt_id_list(underlying_security_alt_id)
+            )
+            self.underlying_product = None if underlying_product is None else to_int(underlying_product)
+            self.underlying_cfi_code = None if underlying_cfi_code is None else to_str(underlying_cfi_code)
+            self.underlying_security_type = (
+                None if underlying_security_type is None else to_str(underlying_security_type)
+            )
+            self.underlying_security_sub_type = (
+                None if underlying_security_sub_type is None else to_str(underlying_security_sub_type)
+            )
+            self.underlying_maturity_month_year = (
+                None if underlying_maturity_month_year is None else to_str(underlying_maturity_month_year)
+            )
+            self.underlying_maturity_date = (
+                None if underlying_maturity_date is None else to_date(underlying_maturity_date)
+            )
+            self.underlying_maturity_time = (
+                None if underlying_maturity_time is None else to_str(underlying_maturity_time)
+            )
+            self.underlying_coupon_payment_date = (
+                None if underlying_coupon_payment_date is None else to_date(underlying_coupon_payment_date)
+            )
+            self.underlying_issue_date = (
+                None if underlying_issue_date is None else to_date(underlying_issue_date)
+            )
+            self.underlying_repo_collateral_security_type = (
+                None
+                if underlying_repo_collateral_security_type is None
+                else to_str(underlying_repo_collateral_security_type)
+            )
+            self.underlying_repurchase_term = (
+                None if underlying_repurchase_term is None else to_int(underlying_repurchase_term)
+            )
+            self.underlying_repurchase_rate = (
+                None if underlying_repurchase_rate is None else to_decimal(underlying_repurchase_rate)
+            )
+            self.underlying_factor = None if underlying_factor is None else to_decimal(underlying_factor)
+            self.underlying_credit_rating = (
+                None if underlying_credit_rating is None else to_str(underlying_credit_rating)
+            )
+            self.underlying_instr_registry = (
+                None if underlying_instr_registry is None else to_str(underlying_instr_registry)
+            )
+            self.underlying_country_of_issue = (
+                None if underlying_country_of_issue is None else to_str(underlying_country_of_issue)
+            )
+            self.underlying_state_or_province_of_issue = (
+                None
+                if underlying_state_or_province_of_issue is None
+                else to_str(underlying_state_or_province_of_issue)
+            )
+            self.underlying_locale_of_issue = (
+                None if underlying_locale_of_issue is None else to_str(underlying_locale_of_issue)
+            )
+            self.underlying_redemption_date = (
+                None if underlying_redemption_date is None else to_date(underlying_redemption_date)
+            )
+            self.underlying_strike_price = (
+                None if underlying_strike_price is None else to_decimal(underlying_strike_price)
+            )
+            self.underlying_strike_currency = (
+                None if underlying_strike_currency is None else to_str(underlying_strike_currency)
+            )
+            self.underlying_opt_attribute = (
+                None if underlying_opt_attribute is None else to_char(underlying_opt_attribute)
+            )
+            self.underlying_contract_multiplier = (
+                None if underlying_contract_multiplier is None else to_decimal(underlying_contract_multiplier)
+            )
+            self.underlying_unit_of_measure = (
+                None if underlying_unit_of_measure is None else to_str(underlying_unit_of_measure)
+            )
+            self.underlying_unit_of_measure_qty = (
+                None if underlying_unit_of_measure_qty is None else to_decimal(underlying_unit_of_measure_qty)
+            )
+            self.underlying_price_unit_of_measure = (
+                None if underlying_price_unit_of_measure is None else to_str(underlying_price_unit_of_measure)
+            )
+            self.underlying_price_unit_of_measure_qty = (
+                None
+                if underlying_price_unit_of_measure_qty is None
+                else to_decimal(underlying_price_unit_of_measure_qty)
+            )
+            self.underlying_time_unit = None if underlying_time_unit is None else to_str(underlying_time_unit)
+            self.underlying_exercise_style = (
+                None if underlying_exercise_style is None else to_int(underlying_exercise_style)
+            )
+            self.underlying_coupon_rate = (
+                None if underlying_coupon_rate is None else to_decimal(underlying_coupon_rate)
+            )
+            self.underlying_security_exchange = (
+                None if underlying_security_exchange is None else to_str(underlying_security_exchange)
+            )
+            self.underlying_issuer = None if underlying_issuer is None else to_str(underlying_issuer)
+            self.encoded_underlying_issuer = (
+                None if encoded_underlying_issuer is None else to_data(encoded_underlying_issuer)
+            )
+            self.underlying_security_desc = (
+                None if underlying_security_desc is None else to_str(underlying_security_desc)
+            )
+            self.encoded_underlying_security_desc = (
+                None
+                if encoded_underlying_security_desc is None
+                else to_data(encoded_underlying_security_desc)
+            )
+            self.underlying_cp_program = (
+                None if underlying_cp_program is None else to_str(underlying_cp_program)
+            )
+            self.underlying_cp_reg_type = (
+                None if underlying_cp_reg_type is None else to_str(underlying_cp_reg_type)
+            )
+            self.underlying_allocation_percent = (
+                None if underlying_allocation_percent is None else to_decimal(underlying_allocation_percent)
+            )
+            self.underlying_currency = None if underlying_currency is None else to_str(underlying_currency)
+            self.underlying_qty = None if underlying_qty is None else to_decimal(underlying_qty)
+            self.underlying_settlement_type = (
+                None if underlying_settlement_type is None else to_int(underlying_settlement_type)
+            )
+            self.underlying_cash_amount = (
+                None if underlying_cash_amount is None else to_decimal(underlying_cash_amount)
+            )
+            self.underlying_cash_type = None if underlying_cash_type is None else to_str(underlying_cash_type)
+            self.underlying_px = None if underlying_px is None else to_decimal(underlying_px)
+            self.underlying_dirty_price = (
+                None if underlying_dirty_price is None else to_decimal(underlying_dirty_price)
+            )
+            self.underlying_end_price = (
+                None if underlying_end_price is None else to_decimal(underlying_end_price)
+            )
+            self.underlying_start_value = (
+                None if underlying_start_value is None else to_decimal(underlying_start_value)
+            )
+            self.underlying_current_value = (
+                None if underlying_current_value is None else to_decimal(underlying_current_value)
+            )
+            self.underlying_end_value = (
+                None if underlying_end_value is None else to_decimal(underlying_end_value)
+            )
+            self.underlying_stips = (
+                [] if underlying_stips is EMPTY else to_underlying_stipulation_list(underlying_stips)
+            )
+            self.underlying_adjusted_quantity = (
+                None if underlying_adjusted_quantity is None else to_decimal(underlying_adjusted_quantity)
+            )
+            self.underlying_fx_rate = None if underlying_fx_rate is None else to_decimal(underlying_fx_rate)
+            self.underlying_fx_rate_calc = (
+                None if underlying_fx_rate_calc is None else to_char(underlying_fx_rate_calc)
+            )
+            self.underlying_cap_value = (
+                None if underlying_cap_value is None else to_decimal(underlying_cap_value)
+            )
+            self.undly_instrument_parties = (
+                []
+                if undly_instrument_parties is EMPTY
+                else to_underlying_instrument_party_list(undly_instrument_parties)
+            )
+            self.underlying_settl_method = (
+                None if underlying_settl_method is None else to_str(underlying_settl_method)
+            )
+            self.underlying_put_or_call = (
+                None if underlying_put_or_call is None else to_int(underlying_put_or_call)
+            )
+            self.underlying_contract_multiplier_unit = (
+                None
+                if underlying_contract_multiplier_unit is None
+                else to_int(underlying_contract_multiplier_unit)
+            )
+            self.underlying_flow_schedule_type = (
+                None if underlying_flow_schedule_type is None else to_int(underlying_flow_schedule_type)
+            )
+            self.underlying_restructuring_type = (
+                None if underlying_restructuring_type is None else to_str(underlying_restructuring_type)
+            )
+            self.underlying_seniority = None if underlying_seniority is None else to_str(underlying_seniority)
+            self.underlying_notional_percentage_outstanding = (
+                None
+                if underlying_notional_percentage_outstanding is None
+                else to_decimal(underlying_notional_percentage_outstanding)
+            )
+            self.underlying_original_notional_percentage_outstanding = (
+                None
+                if underlying_original_notional_percentage_outstanding is None
+                else to_decimal(underlying_original_notional_percentage_outstanding)
+            )
+            self.underlying_attachment_point = (
+                None if underlying_attachment_point is None else to_decimal(underlying_attachment_point)
+            )
+            self.underlying_detachment_point = (
+                None if underlying_detachment_point is None else to_decimal(underlying_detachment_point)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_underlying_list(values: Iterable[Underlying]) -> list[Underlying]:
@@ -1209,9 +1295,12 @@ class Stipulation(Block):
         stipulation_value: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.stipulation_type = to_str(stipulation_type)
-        self.stipulation_value = None if stipulation_value is None else to_str(stipulation_value)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.stipulation_type = to_str(stipulation_type)
+            self.stipulation_value = None if stipulation_value is None else to_str(stipulation_value)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_stipulation_list(values: Iterable[Stipulation]) -> list[Stipulation]:
@@ -1241,14 +1330,17 @@ class StrategyParameter(Block):
         strategy_parameter_value: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.strategy_parameter_name = to_str(strategy_parameter_name)
-        self.strategy_parameter_type = (
-            None if strategy_parameter_type is None else to_int(strategy_parameter_type)
-        )
-        self.strategy_parameter_value = (
-            None if strategy_parameter_value is None else to_str(strategy_parameter_value)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.strategy_parameter_name = to_str(strategy_parameter_name)
+            self.strategy_parameter_type = (
+                None if strategy_parameter_type is None else to_int(strategy_parameter_type)
+            )
+            self.strategy_parameter_value = (
+                None if strategy_parameter_value is None else to_str(strategy_parameter_value)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_strategy_parameter_list(values: Iterable[StrategyParameter]) -> list[StrategyParameter]:
@@ -1287,19 +1379,22 @@ class TrdRegTimestampEntry(Block):
         desk_order_handling_inst: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.trd_reg_timestamp = to_datetime(trd_reg_timestamp)
-        self.trd_reg_timestamp_type = (
-            None if trd_reg_timestamp_type is None else to_int(trd_reg_timestamp_type)
-        )
-        self.trd_reg_timestamp_origin = (
-            None if trd_reg_timestamp_origin is None else to_str(trd_reg_timestamp_origin)
-        )
-        self.desk_type = None if desk_type is None else to_str(desk_type)
-        self.desk_type_source = None if desk_type_source is None else to_int(desk_type_source)
-        self.desk_order_handling_inst = (
-            None if desk_order_handling_inst is None else to_str(desk_order_handling_inst)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.trd_reg_timestamp = to_datetime(trd_reg_timestamp)
+            self.trd_reg_timestamp_type = (
+                None if trd_reg_timestamp_type is None else to_int(trd_reg_timestamp_type)
+            )
+            self.trd_reg_timestamp_origin = (
+                None if trd_reg_timestamp_origin is None else to_str(trd_reg_timestamp_origin)
+            )
+            self.desk_type = None if desk_type is None else to_str(desk_type)
+            self.desk_type_source = None if desk_type_source is None else to_int(desk_type_source)
+            self.desk_order_handling_inst = (
+                None if desk_order_handling_inst is None else to_str(desk_order_handling_inst)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_trd_reg_timestamp_entry_list(values: Iterable[TrdRegTimestampEntry]) -> list[TrdRegTimestampEntry]:
@@ -1335,12 +1430,15 @@ class ContraBroker(Block):
         contra_leg_ref_id: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.contra_broker = to_str(contra_broker)
-        self.contra_trader = None if contra_trader is None else to_str(contra_trader)
-        self.contra_trade_qty = None if contra_trade_qty is None else to_decimal(contra_trade_qty)
-        self.contra_trade_time = None if contra_trade_time is None else to_datetime(contra_trade_time)
-        self.contra_leg_ref_id = None if contra_leg_ref_id is None else to_str(contra_leg_ref_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.contra_broker = to_str(contra_broker)
+            self.contra_trader = None if contra_trader is None else to_str(contra_trader)
+            self.contra_trade_qty = None if contra_trade_qty is None else to_decimal(contra_trade_qty)
+            self.contra_trade_time = None if contra_trade_time is None else to_datetime(contra_trade_time)
+            self.contra_leg_ref_id = None if contra_leg_ref_id is None else to_str(contra_leg_ref_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_contra_broker_list(values: Iterable[ContraBroker]) -> list[ContraBroker]:
@@ -1367,11 +1465,14 @@ class Nested4PartySubID(Block):
         nested4_party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested4_party_sub_id = to_str(nested4_party_sub_id)
-        self.nested4_party_sub_id_type = (
-            None if nested4_party_sub_id_type is None else to_int(nested4_party_sub_id_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested4_party_sub_id = to_str(nested4_party_sub_id)
+            self.nested4_party_sub_id_type = (
+                None if nested4_party_sub_id_type is None else to_int(nested4_party_sub_id_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested4_party_sub_id_list(values: Iterable[Nested4PartySubID]) -> list[Nested4PartySubID]:
@@ -1404,15 +1505,18 @@ class NestedParty4(Block):
         nested4_party_sub_ids: Iterable[Nested4PartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested4_party_id = to_str(nested4_party_id)
-        self.nested4_party_id_source = (
-            None if nested4_party_id_source is None else to_char(nested4_party_id_source)
-        )
-        self.nested4_party_role = None if nested4_party_role is None else to_int(nested4_party_role)
-        self.nested4_party_sub_ids = (
-            [] if nested4_party_sub_ids is EMPTY else to_nested4_party_sub_id_list(nested4_party_sub_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested4_party_id = to_str(nested4_party_id)
+            self.nested4_party_id_source = (
+                None if nested4_party_id_source is None else to_char(nested4_party_id_source)
+            )
+            self.nested4_party_role = None if nested4_party_role is None else to_int(nested4_party_role)
+            self.nested4_party_sub_ids = (
+                [] if nested4_party_sub_ids is EMPTY else to_nested4_party_sub_id_list(nested4_party_sub_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested_party4_list(values: Iterable[NestedParty4]) -> list[NestedParty4]:
@@ -1448,14 +1552,17 @@ class Fill(Block):
         fill_liquidity_ind: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.fill_exec_id = to_str(fill_exec_id)
-        self.fill_px = None if fill_px is None else to_decimal(fill_px)
-        self.fill_qty = None if fill_qty is None else to_decimal(fill_qty)
-        self.nested4_party_ids = (
-            [] if nested4_party_ids is EMPTY else to_nested_party4_list(nested4_party_ids)
-        )
-        self.fill_liquidity_ind = None if fill_liquidity_ind is None else to_int(fill_liquidity_ind)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.fill_exec_id = to_str(fill_exec_id)
+            self.fill_px = None if fill_px is None else to_decimal(fill_px)
+            self.fill_qty = None if fill_qty is None else to_decimal(fill_qty)
+            self.nested4_party_ids = (
+                [] if nested4_party_ids is EMPTY else to_nested_party4_list(nested4_party_ids)
+            )
+            self.fill_liquidity_ind = None if fill_liquidity_ind is None else to_int(fill_liquidity_ind)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_fill_list(values: Iterable[Fill]) -> list[Fill]:
@@ -1485,10 +1592,13 @@ class ContAmt(Block):
         cont_amt_curr: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.cont_amt_type = to_int(cont_amt_type)
-        self.cont_amt_value = None if cont_amt_value is None else to_decimal(cont_amt_value)
-        self.cont_amt_curr = None if cont_amt_curr is None else to_str(cont_amt_curr)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.cont_amt_type = to_int(cont_amt_type)
+            self.cont_amt_value = None if cont_amt_value is None else to_decimal(cont_amt_value)
+            self.cont_amt_curr = None if cont_amt_curr is None else to_str(cont_amt_curr)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_cont_amt_list(values: Iterable[ContAmt]) -> list[ContAmt]:
@@ -1515,11 +1625,14 @@ class LegSecurityAltID(Block):
         leg_security_alt_id_source: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.leg_security_alt_id = to_str(leg_security_alt_id)
-        self.leg_security_alt_id_source = (
-            None if leg_security_alt_id_source is None else to_str(leg_security_alt_id_source)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.leg_security_alt_id = to_str(leg_security_alt_id)
+            self.leg_security_alt_id_source = (
+                None if leg_security_alt_id_source is None else to_str(leg_security_alt_id_source)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_leg_security_alt_id_list(values: Iterable[LegSecurityAltID]) -> list[LegSecurityAltID]:
@@ -1546,9 +1659,14 @@ class LegStipulation(Block):
         leg_stipulation_value: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.leg_stipulation_type = to_str(leg_stipulation_type)
-        self.leg_stipulation_value = None if leg_stipulation_value is None else to_str(leg_stipulation_value)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.leg_stipulation_type = to_str(leg_stipulation_type)
+            self.leg_stipulation_value = (
+                None if leg_stipulation_value is None else to_str(leg_stipulation_value)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_leg_stipulation_list(values: Iterable[LegStipulation]) -> list[LegStipulation]:
@@ -1575,11 +1693,14 @@ class Nested2PartySubID(Block):
         nested2_party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested2_party_sub_id = to_str(nested2_party_sub_id)
-        self.nested2_party_sub_id_type = (
-            None if nested2_party_sub_id_type is None else to_int(nested2_party_sub_id_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested2_party_sub_id = to_str(nested2_party_sub_id)
+            self.nested2_party_sub_id_type = (
+                None if nested2_party_sub_id_type is None else to_int(nested2_party_sub_id_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested2_party_sub_id_list(values: Iterable[Nested2PartySubID]) -> list[Nested2PartySubID]:
@@ -1612,15 +1733,18 @@ class NestedParty2(Block):
         nested2_party_sub_ids: Iterable[Nested2PartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested2_party_id = to_str(nested2_party_id)
-        self.nested2_party_id_source = (
-            None if nested2_party_id_source is None else to_char(nested2_party_id_source)
-        )
-        self.nested2_party_role = None if nested2_party_role is None else to_int(nested2_party_role)
-        self.nested2_party_sub_ids = (
-            [] if nested2_party_sub_ids is EMPTY else to_nested2_party_sub_id_list(nested2_party_sub_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested2_party_id = to_str(nested2_party_id)
+            self.nested2_party_id_source = (
+                None if nested2_party_id_source is None else to_char(nested2_party_id_source)
+            )
+            self.nested2_party_role = None if nested2_party_role is None else to_int(nested2_party_role)
+            self.nested2_party_sub_ids = (
+                [] if nested2_party_sub_ids is EMPTY else to_nested2_party_sub_id_list(nested2_party_sub_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested_party2_list(values: Iterable[NestedParty2]) -> list[NestedParty2]:
@@ -1659,21 +1783,24 @@ class LegPreAlloc(Block):
         leg_alloc_settl_currency: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.leg_alloc_account = to_str(leg_alloc_account)
-        self.leg_individual_alloc_id = (
-            None if leg_individual_alloc_id is None else to_str(leg_individual_alloc_id)
-        )
-        self.nested2_party_ids = (
-            [] if nested2_party_ids is EMPTY else to_nested_party2_list(nested2_party_ids)
-        )
-        self.leg_alloc_qty = None if leg_alloc_qty is None else to_decimal(leg_alloc_qty)
-        self.leg_alloc_acct_id_source = (
-            None if leg_alloc_acct_id_source is None else to_str(leg_alloc_acct_id_source)
-        )
-        self.leg_alloc_settl_currency = (
-            None if leg_alloc_settl_currency is None else to_str(leg_alloc_settl_currency)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.leg_alloc_account = to_str(leg_alloc_account)
+            self.leg_individual_alloc_id = (
+                None if leg_individual_alloc_id is None else to_str(leg_individual_alloc_id)
+            )
+            self.nested2_party_ids = (
+                [] if nested2_party_ids is EMPTY else to_nested_party2_list(nested2_party_ids)
+            )
+            self.leg_alloc_qty = None if leg_alloc_qty is None else to_decimal(leg_alloc_qty)
+            self.leg_alloc_acct_id_source = (
+                None if leg_alloc_acct_id_source is None else to_str(leg_alloc_acct_id_source)
+            )
+            self.leg_alloc_settl_currency = (
+                None if leg_alloc_settl_currency is None else to_str(leg_alloc_settl_currency)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_leg_pre_alloc_list(values: Iterable[LegPreAlloc]) -> list[LegPreAlloc]:
@@ -1700,11 +1827,14 @@ class Nested3PartySubID(Block):
         nested3_party_sub_id_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested3_party_sub_id = to_str(nested3_party_sub_id)
-        self.nested3_party_sub_id_type = (
-            None if nested3_party_sub_id_type is None else to_int(nested3_party_sub_id_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested3_party_sub_id = to_str(nested3_party_sub_id)
+            self.nested3_party_sub_id_type = (
+                None if nested3_party_sub_id_type is None else to_int(nested3_party_sub_id_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested3_party_sub_id_list(values: Iterable[Nested3PartySubID]) -> list[Nested3PartySubID]:
@@ -1737,15 +1867,18 @@ class NestedParty3(Block):
         nested3_party_sub_ids: Iterable[Nested3PartySubID] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested3_party_id = to_str(nested3_party_id)
-        self.nested3_party_id_source = (
-            None if nested3_party_id_source is None else to_char(nested3_party_id_source)
-        )
-        self.nested3_party_role = None if nested3_party_role is None else to_int(nested3_party_role)
-        self.nested3_party_sub_ids = (
-            [] if nested3_party_sub_ids is EMPTY else to_nested3_party_sub_id_list(nested3_party_sub_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested3_party_id = to_str(nested3_party_id)
+            self.nested3_party_id_source = (
+                None if nested3_party_id_source is None else to_char(nested3_party_id_source)
+            )
+            self.nested3_party_role = None if nested3_party_role is None else to_int(nested3_party_role)
+            self.nested3_party_sub_ids = (
+                [] if nested3_party_sub_ids is EMPTY else to_nested3_party_sub_id_list(nested3_party_sub_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested_party3_list(values: Iterable[NestedParty3]) -> list[NestedParty3]:
@@ -1985,118 +2118,133 @@ class LegExecution(Block):
         leg_last_qty: Decimal | int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.leg_symbol = None if leg_symbol is None else to_str(leg_symbol)
-        self.leg_symbol_sfx = None if leg_symbol_sfx is None else to_str(leg_symbol_sfx)
-        self.leg_security_id = None if leg_security_id is None else to_str(leg_security_id)
-        self.leg_security_id_source = (
-            None if leg_security_id_source is None else to_str(leg_security_id_source)
-        )
-        self.leg_security_alt_id = (
-            [] if leg_security_alt_id is EMPTY else to_leg_security_alt_id_list(leg_security_alt_id)
-        )
-        self.leg_product = None if leg_product is None else to_int(leg_product)
-        self.leg_cfi_code = None if leg_cfi_code is None else to_str(leg_cfi_code)
-        self.leg_security_type = None if leg_security_type is None else to_str(leg_security_type)
-        self.leg_security_sub_type = None if leg_security_sub_type is None else to_str(leg_security_sub_type)
-        self.leg_maturity_month_year = (
-            None if leg_maturity_month_year is None else to_str(leg_maturity_month_year)
-        )
-        self.leg_maturity_date = None if leg_maturity_date is None else to_date(leg_maturity_date)
-        self.leg_maturity_time = None if leg_maturity_time is None else to_str(leg_maturity_time)
-        self.leg_coupon_payment_date = (
-            None if leg_coupon_payment_date is None else to_date(leg_coupon_payment_date)
-        )
-        self.leg_issue_date = None if leg_issue_date is None else to_date(leg_issue_date)
-        self.leg_repo_collateral_security_type = (
-            None if leg_repo_collateral_security_type is None else to_str(leg_repo_collateral_security_type)
-        )
-        self.leg_repurchase_term = None if leg_repurchase_term is None else to_int(leg_repurchase_term)
-        self.leg_repurchase_rate = None if leg_repurchase_rate is None else to_decimal(leg_repurchase_rate)
-        self.leg_factor = None if leg_factor is None else to_decimal(leg_factor)
-        self.leg_credit_rating = None if leg_credit_rating is None else to_str(leg_credit_rating)
-        self.leg_instr_registry = None if leg_instr_registry is None else to_str(leg_instr_registry)
-        self.leg_country_of_issue = None if leg_country_of_issue is None else to_str(leg_country_of_issue)
-        self.leg_state_or_province_of_issue = (
-            None if leg_state_or_province_of_issue is None else to_str(leg_state_or_province_of_issue)
-        )
-        self.leg_locale_of_issue = None if leg_locale_of_issue is None else to_str(leg_locale_of_issue)
-        self.leg_redemption_date = None if leg_redemption_date is None else to_date(leg_redemption_date)
-        self.leg_strike_price = None if leg_strike_price is None else to_decimal(leg_strike_price)
-        self.leg_strike_currency = None if leg_strike_currency is None else to_str(leg_strike_currency)
-        self.leg_opt_attribute = None if leg_opt_attribute is None else to_char(leg_opt_attribute)
-        self.leg_contract_multiplier = (
-            None if leg_contract_multiplier is None else to_decimal(leg_contract_multiplier)
-        )
-        self.leg_unit_of_measure = None if leg_unit_of_measure is None else to_str(leg_unit_of_measure)
-        self.leg_unit_of_measure_qty = (
-            None if leg_unit_of_measure_qty is None else to_decimal(leg_unit_of_measure_qty)
-        )
-        self.leg_price_unit_of_measure = (
-            None if leg_price_unit_of_measure is None else to_str(leg_price_unit_of_measure)
-        )
-        self.leg_price_unit_of_measure_qty = (
-            None if leg_price_unit_of_measure_qty is None else to_decimal(leg_price_unit_of_measure_qty)
-        )
-        self.leg_time_unit = None if leg_time_unit is None else to_str(leg_time_unit)
-        self.leg_exercise_style = None if leg_exercise_style is None else to_int(leg_exercise_style)
-        self.leg_coupon_rate = None if leg_coupon_rate is None else to_decimal(leg_coupon_rate)
-        self.leg_security_exchange = None if leg_security_exchange is None else to_str(leg_security_exchange)
-        self.leg_issuer = None if leg_issuer is None else to_str(leg_issuer)
-        self.encoded_leg_issuer = None if encoded_leg_issuer is None else to_data(encoded_leg_issuer)
-        self.leg_security_desc = None if leg_security_desc is None else to_str(leg_security_desc)
-        self.encoded_leg_security_desc = (
-            None if encoded_leg_security_desc is None else to_data(encoded_leg_security_desc)
-        )
-        self.leg_ratio_qty = None if leg_ratio_qty is None else to_decimal(leg_ratio_qty)
-        self.leg_side = None if leg_side is None else to_char(leg_side)
-        self.leg_currency = None if leg_currency is None else to_str(leg_currency)
-        self.leg_pool = None if leg_pool is None else to_str(leg_pool)
-        self.leg_dated_date = None if leg_dated_date is None else to_date(leg_dated_date)
-        self.leg_contract_settl_month = (
-            None if leg_contract_settl_month is None else to_str(leg_contract_settl_month)
-        )
-        self.leg_interest_accrual_date = (
-            None if leg_interest_accrual_date is None else to_date(leg_interest_accrual_date)
-        )
-        self.leg_put_or_call = None if leg_put_or_call is None else to_int(leg_put_or_call)
-        self.leg_option_ratio = None if leg_option_ratio is None else to_decimal(leg_option_ratio)
-        self.leg_contract_multiplier_unit = (
-            None if leg_contract_multiplier_unit is None else to_int(leg_contract_multiplier_unit)
-        )
-        self.leg_flow_schedule_type = (
-            None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
-        )
-        self.leg_qty = None if leg_qty is None else to_decimal(leg_qty)
-        self.leg_order_qty = None if leg_order_qty is None else to_decimal(leg_order_qty)
-        self.leg_swap_type = None if leg_swap_type is None else to_int(leg_swap_type)
-        self.leg_stipulations = [] if leg_stipulations is EMPTY else to_leg_stipulation_list(leg_stipulations)
-        self.leg_alloc_id = None if leg_alloc_id is None else to_str(leg_alloc_id)
-        self.leg_allocs = [] if leg_allocs is EMPTY else to_leg_pre_alloc_list(leg_allocs)
-        self.leg_position_effect = None if leg_position_effect is None else to_char(leg_position_effect)
-        self.leg_covered_or_uncovered = (
-            None if leg_covered_or_uncovered is None else to_int(leg_covered_or_uncovered)
-        )
-        self.nested3_party_ids = (
-            [] if nested3_party_ids is EMPTY else to_nested_party3_list(nested3_party_ids)
-        )
-        self.leg_ref_id = None if leg_ref_id is None else to_str(leg_ref_id)
-        self.leg_settl_type = None if leg_settl_type is None else to_char(leg_settl_type)
-        self.leg_settl_date = None if leg_settl_date is None else to_date(leg_settl_date)
-        self.leg_last_px = None if leg_last_px is None else to_decimal(leg_last_px)
-        self.leg_settl_currency = None if leg_settl_currency is None else to_str(leg_settl_currency)
-        self.leg_last_forward_points = (
-            None if leg_last_forward_points is None else to_decimal(leg_last_forward_points)
-        )
-        self.leg_calculated_ccy_last_qty = (
-            None if leg_calculated_ccy_last_qty is None else to_decimal(leg_calculated_ccy_last_qty)
-        )
-        self.leg_gross_trade_amt = None if leg_gross_trade_amt is None else to_decimal(leg_gross_trade_amt)
-        self.leg_volatility = None if leg_volatility is None else to_decimal(leg_volatility)
-        self.leg_dividend_yield = None if leg_dividend_yield is None else to_decimal(leg_dividend_yield)
-        self.leg_currency_ratio = None if leg_currency_ratio is None else to_decimal(leg_currency_ratio)
-        self.leg_exec_inst = None if leg_exec_inst is None else to_str(leg_exec_inst)
-        self.leg_last_qty = None if leg_last_qty is None else to_decimal(leg_last_qty)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.leg_symbol = None if leg_symbol is None else to_str(leg_symbol)
+            self.leg_symbol_sfx = None if leg_symbol_sfx is None else to_str(leg_symbol_sfx)
+            self.leg_security_id = None if leg_security_id is None else to_str(leg_security_id)
+            self.leg_security_id_source = (
+                None if leg_security_id_source is None else to_str(leg_security_id_source)
+            )
+            self.leg_security_alt_id = (
+                [] if leg_security_alt_id is EMPTY else to_leg_security_alt_id_list(leg_security_alt_id)
+            )
+            self.leg_product = None if leg_product is None else to_int(leg_product)
+            self.leg_cfi_code = None if leg_cfi_code is None else to_str(leg_cfi_code)
+            self.leg_security_type = None if leg_security_type is None else to_str(leg_security_type)
+            self.leg_security_sub_type = (
+                None if leg_security_sub_type is None else to_str(leg_security_sub_type)
+            )
+            self.leg_maturity_month_year = (
+                None if leg_maturity_month_year is None else to_str(leg_maturity_month_year)
+            )
+            self.leg_maturity_date = None if leg_maturity_date is None else to_date(leg_maturity_date)
+            self.leg_maturity_time = None if leg_maturity_time is None else to_str(leg_maturity_time)
+            self.leg_coupon_payment_date = (
+                None if leg_coupon_payment_date is None else to_date(leg_coupon_payment_date)
+            )
+            self.leg_issue_date = None if leg_issue_date is None else to_date(leg_issue_date)
+            self.leg_repo_collateral_security_type = (
+                None
+                if leg_repo_collateral_security_type is None
+                else to_str(leg_repo_collateral_security_type)
+            )
+            self.leg_repurchase_term = None if leg_repurchase_term is None else to_int(leg_repurchase_term)
+            self.leg_repurchase_rate = (
+                None if leg_repurchase_rate is None else to_decimal(leg_repurchase_rate)
+            )
+            self.leg_factor = None if leg_factor is None else to_decimal(leg_factor)
+            self.leg_credit_rating = None if leg_credit_rating is None else to_str(leg_credit_rating)
+            self.leg_instr_registry = None if leg_instr_registry is None else to_str(leg_instr_registry)
+            self.leg_country_of_issue = None if leg_country_of_issue is None else to_str(leg_country_of_issue)
+            self.leg_state_or_province_of_issue = (
+                None if leg_state_or_province_of_issue is None else to_str(leg_state_or_province_of_issue)
+            )
+            self.leg_locale_of_issue = None if leg_locale_of_issue is None else to_str(leg_locale_of_issue)
+            self.leg_redemption_date = None if leg_redemption_date is None else to_date(leg_redemption_date)
+            self.leg_strike_price = None if leg_strike_price is None else to_decimal(leg_strike_price)
+            self.leg_strike_currency = None if leg_strike_currency is None else to_str(leg_strike_currency)
+            self.leg_opt_attribute = None if leg_opt_attribute is None else to_char(leg_opt_attribute)
+            self.leg_contract_multiplier = (
+                None if leg_contract_multiplier is None else to_decimal(leg_contract_multiplier)
+            )
+            self.leg_unit_of_measure = None if leg_unit_of_measure is None else to_str(leg_unit_of_measure)
+            self.leg_unit_of_measure_qty = (
+                None if leg_unit_of_measure_qty is None else to_decimal(leg_unit_of_measure_qty)
+            )
+            self.leg_price_unit_of_measure = (
+                None if leg_price_unit_of_measure is None else to_str(leg_price_unit_of_measure)
+            )
+            self.leg_price_unit_of_measure_qty = (
+                None if leg_price_unit_of_measure_qty is None else to_decimal(leg_price_unit_of_measure_qty)
+            )
+            self.leg_time_unit = None if leg_time_unit is None else to_str(leg_time_unit)
+            self.leg_exercise_style = None if leg_exercise_style is None else to_int(leg_exercise_style)
+            self.leg_coupon_rate = None if leg_coupon_rate is None else to_decimal(leg_coupon_rate)
+            self.leg_security_exchange = (
+                None if leg_security_exchange is None else to_str(leg_security_exchange)
+            )
+            self.leg_issuer = None if leg_issuer is None else to_str(leg_issuer)
+            self.encoded_leg_issuer = None if encoded_leg_issuer is None else to_data(encoded_leg_issuer)
+            self.leg_security_desc = None if leg_security_desc is None else to_str(leg_security_desc)
+            self.encoded_leg_security_desc = (
+                None if encoded_leg_security_desc is None else to_data(encoded_leg_security_desc)
+            )
+            self.leg_ratio_qty = None if leg_ratio_qty is None else to_decimal(leg_ratio_qty)
+            self.leg_side = None if leg_side is None else to_char(leg_side)
+            self.leg_currency = None if leg_currency is None else to_str(leg_currency)
+            self.leg_pool = None if leg_pool is None else to_str(leg_pool)
+            self.leg_dated_date = None if leg_dated_date is None else to_date(leg_dated_date)
+            self.leg_contract_settl_month = (
+                None if leg_contract_settl_month is None else to_str(leg_contract_settl_month)
+            )
+            self.leg_interest_accrual_date = (
+                None if leg_interest_accrual_date is None else to_date(leg_interest_accrual_date)
+            )
+            self.leg_put_or_call = None if leg_put_or_call is None else to_int(leg_put_or_call)
+            self.leg_option_ratio = None if leg_option_ratio is None else to_decimal(leg_option_ratio)
+            self.leg_contract_multiplier_unit = (
+                None if leg_contract_multiplier_unit is None else to_int(leg_contract_multiplier_unit)
+            )
+            self.leg_flow_schedule_type = (
+                None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
+            )
+            self.leg_qty = None if leg_qty is None else to_decimal(leg_qty)
+            self.leg_order_qty = None if leg_order_qty is None else to_decimal(leg_order_qty)
+            self.leg_swap_type = None if leg_swap_type is None else to_int(leg_swap_type)
+            self.leg_stipulations = (
+                [] if leg_stipulations is EMPTY else to_leg_stipulation_list(leg_stipulations)
+            )
+            self.leg_alloc_id = None if leg_alloc_id is None else to_str(leg_alloc_id)
+            self.leg_allocs = [] if leg_allocs is EMPTY else to_leg_pre_alloc_list(leg_allocs)
+            self.leg_position_effect = None if leg_position_effect is None else to_char(leg_position_effect)
+            self.leg_covered_or_uncovered = (
+                None if leg_covered_or_uncovered is None else to_int(leg_covered_or_uncovered)
+            )
+            self.nested3_party_ids = (
+                [] if nested3_party_ids is EMPTY else to_nested_party3_list(nested3_party_ids)
+            )
+            self.leg_ref_id = None if leg_ref_id is None else to_str(leg_ref_id)
+            self.leg_settl_type = None if leg_settl_type is None else to_char(leg_settl_type)
+            self.leg_settl_date = None if leg_settl_date is None else to_date(leg_settl_date)
+            self.leg_last_px = None if leg_last_px is None else to_decimal(leg_last_px)
+            self.leg_settl_currency = None if leg_settl_currency is None else to_str(leg_settl_currency)
+            self.leg_last_forward_points = (
+                None if leg_last_forward_points is None else to_decimal(leg_last_forward_points)
+            )
+            self.leg_calculated_ccy_last_qty = (
+                None if leg_calculated_ccy_last_qty is None else to_decimal(leg_calculated_ccy_last_qty)
+            )
+            self.leg_gross_trade_amt = (
+                None if leg_gross_trade_amt is None else to_decimal(leg_gross_trade_amt)
+            )
+            self.leg_volatility = None if leg_volatility is None else to_decimal(leg_volatility)
+            self.leg_dividend_yield = None if leg_dividend_yield is None else to_decimal(leg_dividend_yield)
+            self.leg_currency_ratio = None if leg_currency_ratio is None else to_decimal(leg_currency_ratio)
+            self.leg_exec_inst = None if leg_exec_inst is None else to_str(leg_exec_inst)
+            self.leg_last_qty = None if leg_last_qty is None else to_decimal(leg_last_qty)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_leg_execution_list(values: Iterable[LegExecution]) -> list[LegExecution]:
@@ -2129,11 +2277,14 @@ class MiscFee(Block):
         misc_fee_basis: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.misc_fee_amt = to_decimal(misc_fee_amt)
-        self.misc_fee_curr = None if misc_fee_curr is None else to_str(misc_fee_curr)
-        self.misc_fee_type = None if misc_fee_type is None else to_str(misc_fee_type)
-        self.misc_fee_basis = None if misc_fee_basis is None else to_int(misc_fee_basis)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.misc_fee_amt = to_decimal(misc_fee_amt)
+            self.misc_fee_curr = None if misc_fee_curr is None else to_str(misc_fee_curr)
+            self.misc_fee_type = None if misc_fee_type is None else to_str(misc_fee_type)
+            self.misc_fee_basis = None if misc_fee_basis is None else to_int(misc_fee_basis)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
@@ -2163,10 +2314,13 @@ class RateSourceEntry(Block):
         reference_page: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.rate_source = to_int(rate_source)
-        self.rate_source_type = None if rate_source_type is None else to_int(rate_source_type)
-        self.reference_page = None if reference_page is None else to_str(reference_page)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.rate_source = to_int(rate_source)
+            self.rate_source_type = None if rate_source_type is None else to_int(rate_source_type)
+            self.reference_page = None if reference_page is None else to_str(reference_page)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_rate_source_entry_list(values: Iterable[RateSourceEntry]) -> list[RateSourceEntry]:
@@ -2193,9 +2347,12 @@ class InstrumentAttribute(Block):
         instr_attrib_value: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.instr_attrib_type = to_int(instr_attrib_type)
-        self.instr_attrib_value = None if instr_attrib_value is None else to_str(instr_attrib_value)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.instr_attrib_type = to_int(instr_attrib_type)
+            self.instr_attrib_value = None if instr_attrib_value is None else to_str(instr_attrib_value)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_instrument_attribute_list(values: Iterable[InstrumentAttribute]) -> list[InstrumentAttribute]:
@@ -2369,88 +2526,99 @@ class Leg(Block):
         leg_flow_schedule_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.leg_symbol = None if leg_symbol is None else to_str(leg_symbol)
-        self.leg_symbol_sfx = None if leg_symbol_sfx is None else to_str(leg_symbol_sfx)
-        self.leg_security_id = None if leg_security_id is None else to_str(leg_security_id)
-        self.leg_security_id_source = (
-            None if leg_security_id_source is None else to_str(leg_security_id_source)
-        )
-        self.leg_security_alt_id = (
-            [] if leg_security_alt_id is EMPTY else to_leg_security_alt_id_list(leg_security_alt_id)
-        )
-        self.leg_product = None if leg_product is None else to_int(leg_product)
-        self.leg_cfi_code = None if leg_cfi_code is None else to_str(leg_cfi_code)
-        self.leg_security_type = None if leg_security_type is None else to_str(leg_security_type)
-        self.leg_security_sub_type = None if leg_security_sub_type is None else to_str(leg_security_sub_type)
-        self.leg_maturity_month_year = (
-            None if leg_maturity_month_year is None else to_str(leg_maturity_month_year)
-        )
-        self.leg_maturity_date = None if leg_maturity_date is None else to_date(leg_maturity_date)
-        self.leg_maturity_time = None if leg_maturity_time is None else to_str(leg_maturity_time)
-        self.leg_coupon_payment_date = (
-            None if leg_coupon_payment_date is None else to_date(leg_coupon_payment_date)
-        )
-        self.leg_issue_date = None if leg_issue_date is None else to_date(leg_issue_date)
-        self.leg_repo_collateral_security_type = (
-            None if leg_repo_collateral_security_type is None else to_str(leg_repo_collateral_security_type)
-        )
-        self.leg_repurchase_term = None if leg_repurchase_term is None else to_int(leg_repurchase_term)
-        self.leg_repurchase_rate = None if leg_repurchase_rate is None else to_decimal(leg_repurchase_rate)
-        self.leg_factor = None if leg_factor is None else to_decimal(leg_factor)
-        self.leg_credit_rating = None if leg_credit_rating is None else to_str(leg_credit_rating)
-        self.leg_instr_registry = None if leg_instr_registry is None else to_str(leg_instr_registry)
-        self.leg_country_of_issue = None if leg_country_of_issue is None else to_str(leg_country_of_issue)
-        self.leg_state_or_province_of_issue = (
-            None if leg_state_or_province_of_issue is None else to_str(leg_state_or_province_of_issue)
-        )
-        self.leg_locale_of_issue = None if leg_locale_of_issue is None else to_str(leg_locale_of_issue)
-        self.leg_redemption_date = None if leg_redemption_date is None else to_date(leg_redemption_date)
-        self.leg_strike_price = None if leg_strike_price is None else to_decimal(leg_strike_price)
-        self.leg_strike_currency = None if leg_strike_currency is None else to_str(leg_strike_currency)
-        self.leg_opt_attribute = None if leg_opt_attribute is None else to_char(leg_opt_attribute)
-        self.leg_contract_multiplier = (
-            None if leg_contract_multiplier is None else to_decimal(leg_contract_multiplier)
-        )
-        self.leg_unit_of_measure = None if leg_unit_of_measure is None else to_str(leg_unit_of_measure)
-        self.leg_unit_of_measure_qty = (
-            None if leg_unit_of_measure_qty is None else to_decimal(leg_unit_of_measure_qty)
-        )
-        self.leg_price_unit_of_measure = (
-            None if leg_price_unit_of_measure is None else to_str(leg_price_unit_of_measure)
-        )
-        self.leg_price_unit_of_measure_qty = (
-            None if leg_price_unit_of_measure_qty is None else to_decimal(leg_price_unit_of_measure_qty)
-        )
-        self.leg_time_unit = None if leg_time_unit is None else to_str(leg_time_unit)
-        self.leg_exercise_style = None if leg_exercise_style is None else to_int(leg_exercise_style)
-        self.leg_coupon_rate = None if leg_coupon_rate is None else to_decimal(leg_coupon_rate)
-        self.leg_security_exchange = None if leg_security_exchange is None else to_str(leg_security_exchange)
-        self.leg_issuer = None if leg_issuer is None else to_str(leg_issuer)
-        self.encoded_leg_issuer = None if encoded_leg_issuer is None else to_data(encoded_leg_issuer)
-        self.leg_security_desc = None if leg_security_desc is None else to_str(leg_security_desc)
-        self.encoded_leg_security_desc = (
-            None if encoded_leg_security_desc is None else to_data(encoded_leg_security_desc)
-        )
-        self.leg_ratio_qty = None if leg_ratio_qty is None else to_decimal(leg_ratio_qty)
-        self.leg_side = None if leg_side is None else to_char(leg_side)
-        self.leg_currency = None if leg_currency is None else to_str(leg_currency)
-        self.leg_pool = None if leg_pool is None else to_str(leg_pool)
-        self.leg_dated_date = None if leg_dated_date is None else to_date(leg_dated_date)
-        self.leg_contract_settl_month = (
-            None if leg_contract_settl_month is None else to_str(leg_contract_settl_month)
-        )
-        self.leg_interest_accrual_date = (
-            None if leg_interest_accrual_date is None else to_date(leg_interest_accrual_date)
-        )
-        self.leg_put_or_call = None if leg_put_or_call is None else to_int(leg_put_or_call)
-        self.leg_option_ratio = None if leg_option_ratio is None else to_decimal(leg_option_ratio)
-        self.leg_contract_multiplier_unit = (
-            None if leg_contract_multiplier_unit is None else to_int(leg_contract_multiplier_unit)
-        )
-        self.leg_flow_schedule_type = (
-            None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.leg_symbol = None if leg_symbol is None else to_str(leg_symbol)
+            self.leg_symbol_sfx = None if leg_symbol_sfx is None else to_str(leg_symbol_sfx)
+            self.leg_security_id = None if leg_security_id is None else to_str(leg_security_id)
+            self.leg_security_id_source = (
+                None if leg_security_id_source is None else to_str(leg_security_id_source)
+            )
+            self.leg_security_alt_id = (
+                [] if leg_security_alt_id is EMPTY else to_leg_security_alt_id_list(leg_security_alt_id)
+            )
+            self.leg_product = None if leg_product is None else to_int(leg_product)
+            self.leg_cfi_code = None if leg_cfi_code is None else to_str(leg_cfi_code)
+            self.leg_security_type = None if leg_security_type is None else to_str(leg_security_type)
+            self.leg_security_sub_type = (
+                None if leg_security_sub_type is None else to_str(leg_security_sub_type)
+            )
+            self.leg_maturity_month_year = (
+                None if leg_maturity_month_year is None else to_str(leg_maturity_month_year)
+            )
+            self.leg_maturity_date = None if leg_maturity_date is None else to_date(leg_maturity_date)
+            self.leg_maturity_time = None if leg_maturity_time is None else to_str(leg_maturity_time)
+            self.leg_coupon_payment_date = (
+                None if leg_coupon_payment_date is None else to_date(leg_coupon_payment_date)
+            )
+            self.leg_issue_date = None if leg_issue_date is None else to_date(leg_issue_date)
+            self.leg_repo_collateral_security_type = (
+                None
+                if leg_repo_collateral_security_type is None
+                else to_str(leg_repo_collateral_security_type)
+            )
+            self.leg_repurchase_term = None if leg_repurchase_term is None else to_int(leg_repurchase_term)
+            self.leg_repurchase_rate = (
+                None if leg_repurchase_rate is None else to_decimal(leg_repurchase_rate)
+            )
+            self.leg_factor = None if leg_factor is None else to_decimal(leg_factor)
+            self.leg_credit_rating = None if leg_credit_rating is None else to_str(leg_credit_rating)
+            self.leg_instr_registry = None if leg_instr_registry is None else to_str(leg_instr_registry)
+            self.leg_country_of_issue = None if leg_country_of_issue is None else to_str(leg_country_of_issue)
+            self.leg_state_or_province_of_issue = (
+                None if leg_state_or_province_of_issue is None else to_str(leg_state_or_province_of_issue)
+            )
+            self.leg_locale_of_issue = None if leg_locale_of_issue is None else to_str(leg_locale_of_issue)
+            self.leg_redemption_date = None if leg_redemption_date is None else to_date(leg_redemption_date)
+            self.leg_strike_price = None if leg_strike_price is None else to_decimal(leg_strike_price)
+            self.leg_strike_currency = None if leg_strike_currency is None else to_str(leg_strike_currency)
+            self.leg_opt_attribute = None if leg_opt_attribute is None else to_char(leg_opt_attribute)
+            self.leg_contract_multiplier = (
+                None if leg_contract_multiplier is None else to_decimal(leg_contract_multiplier)
+            )
+            self.leg_unit_of_measure = None if leg_unit_of_measure is None else to_str(leg_unit_of_measure)
+            self.leg_unit_of_measure_qty = (
+                None if leg_unit_of_measure_qty is None else to_decimal(leg_unit_of_measure_qty)
+            )
+            self.leg_price_unit_of_measure = (
+                None if leg_price_unit_of_measure is None else to_str(leg_price_unit_of_measure)
+            )
+            self.leg_price_unit_of_measure_qty = (
+                None if leg_price_unit_of_measure_qty is None else to_decimal(leg_price_unit_of_measure_qty)
+            )
+            self.leg_time_unit = None if leg_time_unit is None else to_str(leg_time_unit)
+            self.leg_exercise_style = None if leg_exercise_style is None else to_int(leg_exercise_style)
+            self.leg_coupon_rate = None if leg_coupon_rate is None else to_decimal(leg_coupon_rate)
+            self.leg_security_exchange = (
+                None if leg_security_exchange is None else to_str(leg_security_exchange)
+            )
+            self.leg_issuer = None if leg_issuer is None else to_str(leg_issuer)
+            self.encoded_leg_issuer = None if encoded_leg_issuer is None else to_data(encoded_leg_issuer)
+            self.leg_security_desc = None if leg_security_desc is None else to_str(leg_security_desc)
+            self.encoded_leg_security_desc = (
+                None if encoded_leg_security_desc is None else to_data(encoded_leg_security_desc)
+            )
+            self.leg_ratio_qty = None if leg_ratio_qty is None else to_decimal(leg_ratio_qty)
+            self.leg_side = None if leg_side is None else to_char(leg_side)
+            self.leg_currency = None if leg_currency is None else to_str(leg_currency)
+            self.leg_pool = None if leg_pool is None else to_str(leg_pool)
+            self.leg_dated_date = None if leg_dated_date is None else to_date(leg_dated_date)
+            self.leg_contract_settl_month = (
+                None if leg_contract_settl_month is None else to_str(leg_contract_settl_month)
+            )
+            self.leg_interest_accrual_date = (
+                None if leg_interest_accrual_date is None else to_date(leg_interest_accrual_date)
+            )
+            self.leg_put_or_call = None if leg_put_or_call is None else to_int(leg_put_or_call)
+            self.leg_option_ratio = None if leg_option_ratio is None else to_decimal(leg_option_ratio)
+            self.leg_contract_multiplier_unit = (
+                None if leg_contract_multiplier_unit is None else to_int(leg_contract_multiplier_unit)
+            )
+            self.leg_flow_schedule_type = (
+                None if leg_flow_schedule_type is None else to_int(leg_flow_schedule_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_leg_list(values: Iterable[Leg]) -> list[Leg]:
@@ -2483,11 +2651,16 @@ class TickRule(Block):
         tick_rule_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.start_tick_price_range = to_decimal(start_tick_price_range)
-        self.end_tick_price_range = None if end_tick_price_range is None else to_decimal(end_tick_price_range)
-        self.tick_increment = None if tick_increment is None else to_decimal(tick_increment)
-        self.tick_rule_type = None if tick_rule_type is None else to_int(tick_rule_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.start_tick_price_range = to_decimal(start_tick_price_range)
+            self.end_tick_price_range = (
+                None if end_tick_price_range is None else to_decimal(end_tick_price_range)
+            )
+            self.tick_increment = None if tick_increment is None else to_decimal(tick_increment)
+            self.tick_rule_type = None if tick_rule_type is None else to_int(tick_rule_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_tick_rule_list(values: Iterable[TickRule]) -> list[TickRule]:
@@ -2514,9 +2687,12 @@ class LotTypeRule(Block):
         min_lot_size: Decimal | int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.lot_type = to_char(lot_type)
-        self.min_lot_size = None if min_lot_size is None else to_decimal(min_lot_size)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.lot_type = to_char(lot_type)
+            self.min_lot_size = None if min_lot_size is None else to_decimal(min_lot_size)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_lot_type_rule_list(values: Iterable[LotTypeRule]) -> list[LotTypeRule]:
@@ -2540,8 +2716,11 @@ class OrdTypeRule(Block):
         ord_type: OrdType | str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.ord_type = to_ord_type(ord_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ord_type = to_ord_type(ord_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_ord_type_rule_list(values: Iterable[OrdTypeRule]) -> list[OrdTypeRule]:
@@ -2565,8 +2744,11 @@ class TimeInForceRule(Block):
         time_in_force: TimeInForce | str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.time_in_force = to_time_in_force(time_in_force)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.time_in_force = to_time_in_force(time_in_force)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_time_in_force_rule_list(values: Iterable[TimeInForceRule]) -> list[TimeInForceRule]:
@@ -2590,8 +2772,11 @@ class ExecInstRule(Block):
         exec_inst_value: str,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.exec_inst_value = to_char(exec_inst_value)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.exec_inst_value = to_char(exec_inst_value)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_exec_inst_rule_list(values: Iterable[ExecInstRule]) -> list[ExecInstRule]:
@@ -2618,9 +2803,12 @@ class MatchRule(Block):
         match_type: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.match_algorithm = to_str(match_algorithm)
-        self.match_type = None if match_type is None else to_str(match_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.match_algorithm = to_str(match_algorithm)
+            self.match_type = None if match_type is None else to_str(match_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_match_rule_list(values: Iterable[MatchRule]) -> list[MatchRule]:
@@ -2650,10 +2838,13 @@ class MarketDataFeedType(Block):
         md_book_type: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.md_feed_type = to_str(md_feed_type)
-        self.market_depth = None if market_depth is None else to_int(market_depth)
-        self.md_book_type = None if md_book_type is None else to_int(md_book_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.md_feed_type = to_str(md_feed_type)
+            self.market_depth = None if market_depth is None else to_int(market_depth)
+            self.md_book_type = None if md_book_type is None else to_int(md_book_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_market_data_feed_type_list(values: Iterable[MarketDataFeedType]) -> list[MarketDataFeedType]:
@@ -2695,18 +2886,23 @@ class TradingSessionRule(Block):
         md_feed_types: Iterable[MarketDataFeedType] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.trading_session_id = to_str(trading_session_id)
-        self.trading_session_sub_id = (
-            None if trading_session_sub_id is None else to_str(trading_session_sub_id)
-        )
-        self.ord_type_rules = [] if ord_type_rules is EMPTY else to_ord_type_rule_list(ord_type_rules)
-        self.time_in_force_rules = (
-            [] if time_in_force_rules is EMPTY else to_time_in_force_rule_list(time_in_force_rules)
-        )
-        self.exec_inst_rules = [] if exec_inst_rules is EMPTY else to_exec_inst_rule_list(exec_inst_rules)
-        self.match_rules = [] if match_rules is EMPTY else to_match_rule_list(match_rules)
-        self.md_feed_types = [] if md_feed_types is EMPTY else to_market_data_feed_type_list(md_feed_types)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.trading_session_id = to_str(trading_session_id)
+            self.trading_session_sub_id = (
+                None if trading_session_sub_id is None else to_str(trading_session_sub_id)
+            )
+            self.ord_type_rules = [] if ord_type_rules is EMPTY else to_ord_type_rule_list(ord_type_rules)
+            self.time_in_force_rules = (
+                [] if time_in_force_rules is EMPTY else to_time_in_force_rule_list(time_in_force_rules)
+            )
+            self.exec_inst_rules = [] if exec_inst_rules is EMPTY else to_exec_inst_rule_list(exec_inst_rules)
+            self.match_rules = [] if match_rules is EMPTY else to_match_rule_list(match_rules)
+            self.md_feed_types = (
+                [] if md_feed_types is EMPTY else to_market_data_feed_type_list(md_feed_types)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_trading_session_rule_list(values: Iterable[TradingSessionRule]) -> list[TradingSessionRule]:
@@ -2733,11 +2929,14 @@ class NestedInstrumentAttribute(Block):
         nested_instr_attrib_value: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.nested_instr_attrib_type = to_int(nested_instr_attrib_type)
-        self.nested_instr_attrib_value = (
-            None if nested_instr_attrib_value is None else to_str(nested_instr_attrib_value)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.nested_instr_attrib_type = to_int(nested_instr_attrib_type)
+            self.nested_instr_attrib_value = (
+                None if nested_instr_attrib_value is None else to_str(nested_instr_attrib_value)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_nested_instrument_attribute_list(
@@ -2778,25 +2977,28 @@ class MaturityRule(Block):
         maturity_month_year_increment: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.maturity_rule_id = to_str(maturity_rule_id)
-        self.maturity_month_year_format = (
-            None if maturity_month_year_format is None else to_int(maturity_month_year_format)
-        )
-        self.maturity_month_year_increment_units = (
-            None
-            if maturity_month_year_increment_units is None
-            else to_int(maturity_month_year_increment_units)
-        )
-        self.start_maturity_month_year = (
-            None if start_maturity_month_year is None else to_str(start_maturity_month_year)
-        )
-        self.end_maturity_month_year = (
-            None if end_maturity_month_year is None else to_str(end_maturity_month_year)
-        )
-        self.maturity_month_year_increment = (
-            None if maturity_month_year_increment is None else to_int(maturity_month_year_increment)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.maturity_rule_id = to_str(maturity_rule_id)
+            self.maturity_month_year_format = (
+                None if maturity_month_year_format is None else to_int(maturity_month_year_format)
+            )
+            self.maturity_month_year_increment_units = (
+                None
+                if maturity_month_year_increment_units is None
+                else to_int(maturity_month_year_increment_units)
+            )
+            self.start_maturity_month_year = (
+                None if start_maturity_month_year is None else to_str(start_maturity_month_year)
+            )
+            self.end_maturity_month_year = (
+                None if end_maturity_month_year is None else to_str(end_maturity_month_year)
+            )
+            self.maturity_month_year_increment = (
+                None if maturity_month_year_increment is None else to_int(maturity_month_year_increment)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_maturity_rule_list(values: Iterable[MaturityRule]) -> list[MaturityRule]:
@@ -2835,15 +3037,22 @@ class StrikeRule(Block):
         maturity_rules: Iterable[MaturityRule] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.strike_rule_id = to_str(strike_rule_id)
-        self.start_strike_px_range = (
-            None if start_strike_px_range is None else to_decimal(start_strike_px_range)
-        )
-        self.end_strike_px_range = None if end_strike_px_range is None else to_decimal(end_strike_px_range)
-        self.strike_increment = None if strike_increment is None else to_decimal(strike_increment)
-        self.strike_exercise_style = None if strike_exercise_style is None else to_int(strike_exercise_style)
-        self.maturity_rules = [] if maturity_rules is EMPTY else to_maturity_rule_list(maturity_rules)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.strike_rule_id = to_str(strike_rule_id)
+            self.start_strike_px_range = (
+                None if start_strike_px_range is None else to_decimal(start_strike_px_range)
+            )
+            self.end_strike_px_range = (
+                None if end_strike_px_range is None else to_decimal(end_strike_px_range)
+            )
+            self.strike_increment = None if strike_increment is None else to_decimal(strike_increment)
+            self.strike_exercise_style = (
+                None if strike_exercise_style is None else to_int(strike_exercise_style)
+            )
+            self.maturity_rules = [] if maturity_rules is EMPTY else to_maturity_rule_list(maturity_rules)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_strike_rule_list(values: Iterable[StrikeRule]) -> list[StrikeRule]:
@@ -2927,36 +3136,45 @@ class MarketSegment(Block):
         strike_rules: Iterable[StrikeRule] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.market_id = to_str(market_id)
-        self.market_segment_id = None if market_segment_id is None else to_str(market_segment_id)
-        self.tick_rules = [] if tick_rules is EMPTY else to_tick_rule_list(tick_rules)
-        self.lot_type_rules = [] if lot_type_rules is EMPTY else to_lot_type_rule_list(lot_type_rules)
-        self.price_limit_type = None if price_limit_type is None else to_int(price_limit_type)
-        self.low_limit_price = None if low_limit_price is None else to_decimal(low_limit_price)
-        self.high_limit_price = None if high_limit_price is None else to_decimal(high_limit_price)
-        self.trading_reference_price = (
-            None if trading_reference_price is None else to_decimal(trading_reference_price)
-        )
-        self.expiration_cycle = None if expiration_cycle is None else to_int(expiration_cycle)
-        self.min_trade_vol = None if min_trade_vol is None else to_decimal(min_trade_vol)
-        self.max_trade_vol = None if max_trade_vol is None else to_decimal(max_trade_vol)
-        self.max_price_variation = None if max_price_variation is None else to_decimal(max_price_variation)
-        self.implied_market_indicator = (
-            None if implied_market_indicator is None else to_int(implied_market_indicator)
-        )
-        self.trading_currency = None if trading_currency is None else to_str(trading_currency)
-        self.round_lot = None if round_lot is None else to_decimal(round_lot)
-        self.multileg_model = None if multileg_model is None else to_int(multileg_model)
-        self.multileg_price_method = None if multileg_price_method is None else to_int(multileg_price_method)
-        self.price_type = None if price_type is None else to_int(price_type)
-        self.trading_session_rules = (
-            [] if trading_session_rules is EMPTY else to_trading_session_rule_list(trading_session_rules)
-        )
-        self.nested_instr_attrib = (
-            [] if nested_instr_attrib is EMPTY else to_nested_instrument_attribute_list(nested_instr_attrib)
-        )
-        self.strike_rules = [] if strike_rules is EMPTY else to_strike_rule_list(strike_rules)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.market_id = to_str(market_id)
+            self.market_segment_id = None if market_segment_id is None else to_str(market_segment_id)
+            self.tick_rules = [] if tick_rules is EMPTY else to_tick_rule_list(tick_rules)
+            self.lot_type_rules = [] if lot_type_rules is EMPTY else to_lot_type_rule_list(lot_type_rules)
+            self.price_limit_type = None if price_limit_type is None else to_int(price_limit_type)
+            self.low_limit_price = None if low_limit_price is None else to_decimal(low_limit_price)
+            self.high_limit_price = None if high_limit_price is None else to_decimal(high_limit_price)
+            self.trading_reference_price = (
+                None if trading_reference_price is None else to_decimal(trading_reference_price)
+            )
+            self.expiration_cycle = None if expiration_cycle is None else to_int(expiration_cycle)
+            self.min_trade_vol = None if min_trade_vol is None else to_decimal(min_trade_vol)
+            self.max_trade_vol = None if max_trade_vol is None else to_decimal(max_trade_vol)
+            self.max_price_variation = (
+                None if max_price_variation is None else to_decimal(max_price_variation)
+            )
+            self.implied_market_indicator = (
+                None if implied_market_indicator is None else to_int(implied_market_indicator)
+            )
+            self.trading_currency = None if trading_currency is None else to_str(trading_currency)
+            self.round_lot = None if round_lot is None else to_decimal(round_lot)
+            self.multileg_model = None if multileg_model is None else to_int(multileg_model)
+            self.multileg_price_method = (
+                None if multileg_price_method is None else to_int(multileg_price_method)
+            )
+            self.price_type = None if price_type is None else to_int(price_type)
+            self.trading_session_rules = (
+                [] if trading_session_rules is EMPTY else to_trading_session_rule_list(trading_session_rules)
+            )
+            self.nested_instr_attrib = (
+                []
+                if nested_instr_attrib is EMPTY
+                else to_nested_instrument_attribute_list(nested_instr_attrib)
+            )
+            self.strike_rules = [] if strike_rules is EMPTY else to_strike_rule_list(strike_rules)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_market_segment_list(values: Iterable[MarketSegment]) -> list[MarketSegment]:
@@ -2983,9 +3201,12 @@ class Routing(Block):
         routing_id: str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.routing_type = to_routing_type(routing_type)
-        self.routing_id = None if routing_id is None else to_str(routing_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.routing_type = to_routing_type(routing_type)
+            self.routing_id = None if routing_id is None else to_str(routing_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_routing_list(values: Iterable[Routing]) -> list[Routing]:
@@ -3261,128 +3482,151 @@ class RelatedSym(Block):
         complex_events: Iterable[ComplexEvent] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.symbol = None if symbol is None else to_str(symbol)
-        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
-        self.security_id = None if security_id is None else to_str(security_id)
-        self.security_id_source = (
-            None if security_id_source is None else to_security_id_source(security_id_source)
-        )
-        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
-        self.product = None if product is None else to_int(product)
-        self.product_complex = None if product_complex is None else to_str(product_complex)
-        self.security_group = None if security_group is None else to_str(security_group)
-        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
-        self.security_type = None if security_type is None else to_security_type(security_type)
-        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
-        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
-        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
-        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
-        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
-        self.instrmt_assignment_method = (
-            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
-        )
-        self.security_status = None if security_status is None else to_str(security_status)
-        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
-        self.issue_date = None if issue_date is None else to_date(issue_date)
-        self.repo_collateral_security_type = (
-            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
-        )
-        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
-        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
-        self.factor = None if factor is None else to_decimal(factor)
-        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
-        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
-        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
-        self.state_or_province_of_issue = (
-            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
-        )
-        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
-        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
-        self.strike_price = None if strike_price is None else to_decimal(strike_price)
-        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
-        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
-        self.strike_value = None if strike_value is None else to_decimal(strike_value)
-        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
-        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
-        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
-        self.min_price_increment_amount = (
-            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
-        )
-        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
-        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
-        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
-        self.price_unit_of_measure_qty = (
-            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
-        )
-        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
-        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
-        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
-        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
-        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
-        self.list_method = None if list_method is None else to_int(list_method)
-        self.cap_price = None if cap_price is None else to_decimal(cap_price)
-        self.floor_price = None if floor_price is None else to_decimal(floor_price)
-        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
-        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
-        self.flex_product_eligibility_indicator = (
-            None
-            if flex_product_eligibility_indicator is None
-            else to_bool(flex_product_eligibility_indicator)
-        )
-        self.time_unit = None if time_unit is None else to_str(time_unit)
-        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
-        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
-        self.position_limit = None if position_limit is None else to_int(position_limit)
-        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
-        self.issuer = None if issuer is None else to_str(issuer)
-        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
-        self.security_desc = None if security_desc is None else to_str(security_desc)
-        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
-        self.security_xml = None if security_xml is None else to_data(security_xml)
-        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
-        self.pool = None if pool is None else to_str(pool)
-        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
-        self.cp_program = None if cp_program is None else to_int(cp_program)
-        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
-        self.events = [] if events is EMPTY else to_instrument_event_list(events)
-        self.dated_date = None if dated_date is None else to_date(dated_date)
-        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
-        self.instrument_parties = (
-            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
-        )
-        self.contract_multiplier_unit = (
-            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
-        )
-        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
-        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
-        self.seniority = None if seniority is None else to_str(seniority)
-        self.notional_percentage_outstanding = (
-            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
-        )
-        self.original_notional_percentage_outstanding = (
-            None
-            if original_notional_percentage_outstanding is None
-            else to_decimal(original_notional_percentage_outstanding)
-        )
-        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
-        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
-        self.strike_price_determination_method = (
-            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
-        )
-        self.strike_price_boundary_method = (
-            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
-        )
-        self.strike_price_boundary_precision = (
-            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
-        )
-        self.underlying_price_determination_method = (
-            None
-            if underlying_price_determination_method is None
-            else to_int(underlying_price_determination_method)
-        )
-        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
-        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.symbol = None if symbol is None else to_str(symbol)
+            self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+            self.security_id = None if security_id is None else to_str(security_id)
+            self.security_id_source = (
+                None if security_id_source is None else to_security_id_source(security_id_source)
+            )
+            self.security_alt_id = (
+                [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+            )
+            self.product = None if product is None else to_int(product)
+            self.product_complex = None if product_complex is None else to_str(product_complex)
+            self.security_group = None if security_group is None else to_str(security_group)
+            self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+            self.security_type = None if security_type is None else to_security_type(security_type)
+            self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+            self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+            self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+            self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+            self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+            self.instrmt_assignment_method = (
+                None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+            )
+            self.security_status = None if security_status is None else to_str(security_status)
+            self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+            self.issue_date = None if issue_date is None else to_date(issue_date)
+            self.repo_collateral_security_type = (
+                None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+            )
+            self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+            self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+            self.factor = None if factor is None else to_decimal(factor)
+            self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+            self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+            self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+            self.state_or_province_of_issue = (
+                None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+            )
+            self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+            self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+            self.strike_price = None if strike_price is None else to_decimal(strike_price)
+            self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+            self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+            self.strike_value = None if strike_value is None else to_decimal(strike_value)
+            self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+            self.contract_multiplier = (
+                None if contract_multiplier is None else to_decimal(contract_multiplier)
+            )
+            self.min_price_increment = (
+                None if min_price_increment is None else to_decimal(min_price_increment)
+            )
+            self.min_price_increment_amount = (
+                None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+            )
+            self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+            self.unit_of_measure_qty = (
+                None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+            )
+            self.price_unit_of_measure = (
+                None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+            )
+            self.price_unit_of_measure_qty = (
+                None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+            )
+            self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+            self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+            self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+            self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+            self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+            self.list_method = None if list_method is None else to_int(list_method)
+            self.cap_price = None if cap_price is None else to_decimal(cap_price)
+            self.floor_price = None if floor_price is None else to_decimal(floor_price)
+            self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+            self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+            self.flex_product_eligibility_indicator = (
+                None
+                if flex_product_eligibility_indicator is None
+                else to_bool(flex_product_eligibility_indicator)
+            )
+            self.time_unit = None if time_unit is None else to_str(time_unit)
+            self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+            self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+            self.position_limit = None if position_limit is None else to_int(position_limit)
+            self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+            self.issuer = None if issuer is None else to_str(issuer)
+            self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+            self.security_desc = None if security_desc is None else to_str(security_desc)
+            self.encoded_security_desc = (
+                None if encoded_security_desc is None else to_data(encoded_security_desc)
+            )
+            self.security_xml = None if security_xml is None else to_data(security_xml)
+            self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+            self.pool = None if pool is None else to_str(pool)
+            self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+            self.cp_program = None if cp_program is None else to_int(cp_program)
+            self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+            self.events = [] if events is EMPTY else to_instrument_event_list(events)
+            self.dated_date = None if dated_date is None else to_date(dated_date)
+            self.interest_accrual_date = (
+                None if interest_accrual_date is None else to_date(interest_accrual_date)
+            )
+            self.instrument_parties = (
+                [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+            )
+            self.contract_multiplier_unit = (
+                None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+            )
+            self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+            self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+            self.seniority = None if seniority is None else to_str(seniority)
+            self.notional_percentage_outstanding = (
+                None
+                if notional_percentage_outstanding is None
+                else to_decimal(notional_percentage_outstanding)
+            )
+            self.original_notional_percentage_outstanding = (
+                None
+                if original_notional_percentage_outstanding is None
+                else to_decimal(original_notional_percentage_outstanding)
+            )
+            self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+            self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+            self.strike_price_determination_method = (
+                None
+                if strike_price_determination_method is None
+                else to_int(strike_price_determination_method)
+            )
+            self.strike_price_boundary_method = (
+                None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+            )
+            self.strike_price_boundary_precision = (
+                None
+                if strike_price_boundary_precision is None
+                else to_decimal(strike_price_boundary_precision)
+            )
+            self.underlying_price_determination_method = (
+                None
+                if underlying_price_determination_method is None
+                else to_int(underlying_price_determination_method)
+            )
+            self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+            self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_related_sym_list(values: Iterable[RelatedSym]) -> list[RelatedSym]:
@@ -3409,9 +3653,12 @@ class LineOfText(Block):
         encoded_text: bytes | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
-        self.text = to_str(text)
-        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.text = to_str(text)
+            self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
 
 
 def to_line_of_text_list(values: Iterable[LineOfText]) -> list[LineOfText]:

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -64,15 +64,18 @@ class BusinessMessageReject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.ref_seq_num = to_seqnum(ref_seq_num)
-        self.ref_msg_type = to_str(ref_msg_type)
-        self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
-        self.business_reject_ref_id = (
-            None if business_reject_ref_id is None else to_str(business_reject_ref_id)
-        )
-        self.business_reject_reason = to_business_reject_reason(business_reject_reason)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_seq_num = to_seqnum(ref_seq_num)
+            self.ref_msg_type = to_str(ref_msg_type)
+            self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
+            self.business_reject_ref_id = (
+                None if business_reject_ref_id is None else to_str(business_reject_ref_id)
+            )
+            self.business_reject_reason = to_business_reject_reason(business_reject_reason)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

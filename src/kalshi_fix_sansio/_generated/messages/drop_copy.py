@@ -20,7 +20,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -53,9 +53,12 @@ class EventResendRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.begin_exec_id = to_str(begin_exec_id)
-        self.end_exec_id = None if end_exec_id is None else to_str(end_exec_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.begin_exec_id = to_str(begin_exec_id)
+            self.end_exec_id = None if end_exec_id is None else to_str(end_exec_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -89,9 +92,12 @@ class EventResendComplete(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.ref_seq_num = to_seqnum(ref_seq_num)
-        self.resend_event_count = to_int(resend_event_count)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_seq_num = to_seqnum(ref_seq_num)
+            self.resend_event_count = to_int(resend_event_count)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -125,9 +131,12 @@ class EventResendReject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.ref_seq_num = to_seqnum(ref_seq_num)
-        self.event_resend_reject_reason = to_event_resend_reject_reason(event_resend_reject_reason)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_seq_num = to_seqnum(ref_seq_num)
+            self.event_resend_reject_reason = to_event_resend_reject_reason(event_resend_reject_reason)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -65,9 +65,12 @@ class MarketDataRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.subscription_request_type = to_subscription_request_type(subscription_request_type)
-        self.related_sym = [] if related_sym is EMPTY else to_md_req_symbol_list(related_sym)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.subscription_request_type = to_subscription_request_type(subscription_request_type)
+            self.related_sym = [] if related_sym is EMPTY else to_md_req_symbol_list(related_sym)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -99,9 +102,12 @@ class MarketDataSnapshotFullRefresh(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.symbol = to_str(symbol)
-        self.md_entries = [] if md_entries is EMPTY else to_md_full_entry_list(md_entries)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.symbol = to_str(symbol)
+            self.md_entries = [] if md_entries is EMPTY else to_md_full_entry_list(md_entries)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -129,8 +135,11 @@ class MarketDataIncrementalRefresh(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.md_entries = [] if md_entries is EMPTY else to_md_inc_entry_list(md_entries)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.md_entries = [] if md_entries is EMPTY else to_md_inc_entry_list(md_entries)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -161,11 +170,14 @@ class MarketDataRequestReject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.md_req_rej_reason = (
-            None if md_req_rej_reason is None else to_md_req_rej_reason(md_req_rej_reason)
-        )
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.md_req_rej_reason = (
+                None if md_req_rej_reason is None else to_md_req_rej_reason(md_req_rej_reason)
+            )
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -199,9 +211,12 @@ class SecurityStatusRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.subscription_request_type = to_subscription_request_type(subscription_request_type)
-        self.symbol = to_str(symbol)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.subscription_request_type = to_subscription_request_type(subscription_request_type)
+            self.symbol = to_str(symbol)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -236,9 +251,12 @@ class SecurityStatus(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.symbol = to_str(symbol)
-        self.security_trading_status = to_security_trading_status(security_trading_status)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.symbol = to_str(symbol)
+            self.security_trading_status = to_security_trading_status(security_trading_status)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

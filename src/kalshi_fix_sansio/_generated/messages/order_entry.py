@@ -57,7 +57,7 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -169,30 +169,35 @@ class NewOrderSingle(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.exec_inst = None if exec_inst is None else to_exec_inst(exec_inst)
-        self.order_qty = to_decimal(order_qty)
-        self.ord_type = to_ord_type(ord_type)
-        self.price = to_decimal(price)
-        self.side = to_side(side)
-        self.symbol = to_str(symbol)
-        self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
-        self.expire_time = None if expire_time is None else to_datetime(expire_time)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.secondary_cl_ord_id = None if secondary_cl_ord_id is None else to_str(secondary_cl_ord_id)
-        self.order_group_id = None if order_group_id is None else to_str(order_group_id)
-        self.self_trade_prevention_type = (
-            None
-            if self_trade_prevention_type is None
-            else to_self_trade_prevention_type(self_trade_prevention_type)
-        )
-        self.cancel_order_on_pause = None if cancel_order_on_pause is None else to_bool(cancel_order_on_pause)
-        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.quote_id = None if quote_id is None else to_str(quote_id)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.max_execution_cost = None if max_execution_cost is None else to_decimal(max_execution_cost)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.exec_inst = None if exec_inst is None else to_exec_inst(exec_inst)
+            self.order_qty = to_decimal(order_qty)
+            self.ord_type = to_ord_type(ord_type)
+            self.price = to_decimal(price)
+            self.side = to_side(side)
+            self.symbol = to_str(symbol)
+            self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
+            self.expire_time = None if expire_time is None else to_datetime(expire_time)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.secondary_cl_ord_id = None if secondary_cl_ord_id is None else to_str(secondary_cl_ord_id)
+            self.order_group_id = None if order_group_id is None else to_str(order_group_id)
+            self.self_trade_prevention_type = (
+                None
+                if self_trade_prevention_type is None
+                else to_self_trade_prevention_type(self_trade_prevention_type)
+            )
+            self.cancel_order_on_pause = (
+                None if cancel_order_on_pause is None else to_bool(cancel_order_on_pause)
+            )
+            self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+            self.quote_id = None if quote_id is None else to_str(quote_id)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.max_execution_cost = None if max_execution_cost is None else to_decimal(max_execution_cost)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -264,18 +269,21 @@ class OrderCancelReplaceRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.order_id = None if order_id is None else to_str(order_id)
-        self.orig_cl_ord_id = to_str(orig_cl_ord_id)
-        self.order_qty = to_decimal(order_qty)
-        self.ord_type = to_ord_type(ord_type)
-        self.price = None if price is None else to_decimal(price)
-        self.side = to_side(side)
-        self.symbol = to_str(symbol)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.order_id = None if order_id is None else to_str(order_id)
+            self.orig_cl_ord_id = to_str(orig_cl_ord_id)
+            self.order_qty = to_decimal(order_qty)
+            self.ord_type = to_ord_type(ord_type)
+            self.price = None if price is None else to_decimal(price)
+            self.side = to_side(side)
+            self.symbol = to_str(symbol)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -334,15 +342,18 @@ class OrderCancelRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.order_id = None if order_id is None else to_str(order_id)
-        self.orig_cl_ord_id = to_str(orig_cl_ord_id)
-        self.side = to_side(side)
-        self.symbol = to_str(symbol)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.order_id = None if order_id is None else to_str(order_id)
+            self.orig_cl_ord_id = to_str(orig_cl_ord_id)
+            self.side = to_side(side)
+            self.symbol = to_str(symbol)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -379,9 +390,12 @@ class OrderMassCancelRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.mass_cancel_request_type = to_mass_cancel_request_type(mass_cancel_request_type)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.mass_cancel_request_type = to_mass_cancel_request_type(mass_cancel_request_type)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -546,53 +560,60 @@ class ExecutionReport(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.order_id = to_str(order_id)
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
-        self.exec_id = to_str(exec_id)
-        self.exec_type = to_exec_type(exec_type)
-        self.ord_status = to_ord_status(ord_status)
-        self.side = to_side(side)
-        self.symbol = to_str(symbol)
-        self.order_qty = to_decimal(order_qty)
-        self.leaves_qty = to_decimal(leaves_qty)
-        self.cum_qty = to_decimal(cum_qty)
-        self.avg_px = to_decimal(avg_px)
-        self.price = None if price is None else to_decimal(price)
-        self.last_px = None if last_px is None else to_decimal(last_px)
-        self.last_qty = None if last_qty is None else to_decimal(last_qty)
-        self.last_mkt = None if last_mkt is None else to_str(last_mkt)
-        self.transact_time = None if transact_time is None else to_datetime(transact_time)
-        self.expire_time = None if expire_time is None else to_datetime(expire_time)
-        self.text = None if text is None else to_str(text)
-        self.ord_rej_reason = None if ord_rej_reason is None else to_ord_rej_reason(ord_rej_reason)
-        self.exec_restatement_reason = (
-            None if exec_restatement_reason is None else to_int(exec_restatement_reason)
-        )
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.long_qty = None if long_qty is None else to_decimal(long_qty)
-        self.short_qty = None if short_qty is None else to_decimal(short_qty)
-        self.trd_match_id = None if trd_match_id is None else to_str(trd_match_id)
-        self.aggressor_indicator = None if aggressor_indicator is None else to_bool(aggressor_indicator)
-        self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
-        self.collateral_amount_changes = (
-            []
-            if collateral_amount_changes is EMPTY
-            else to_collateral_amount_change_list(collateral_amount_changes)
-        )
-        self.single_market_collateral_return = (
-            None if single_market_collateral_return is None else to_decimal(single_market_collateral_return)
-        )
-        self.ranged_market_collateral_return = (
-            None if ranged_market_collateral_return is None else to_decimal(ranged_market_collateral_return)
-        )
-        self.self_trade_prevention_type = (
-            None
-            if self_trade_prevention_type is None
-            else to_self_trade_prevention_type(self_trade_prevention_type)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.order_id = to_str(order_id)
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
+            self.exec_id = to_str(exec_id)
+            self.exec_type = to_exec_type(exec_type)
+            self.ord_status = to_ord_status(ord_status)
+            self.side = to_side(side)
+            self.symbol = to_str(symbol)
+            self.order_qty = to_decimal(order_qty)
+            self.leaves_qty = to_decimal(leaves_qty)
+            self.cum_qty = to_decimal(cum_qty)
+            self.avg_px = to_decimal(avg_px)
+            self.price = None if price is None else to_decimal(price)
+            self.last_px = None if last_px is None else to_decimal(last_px)
+            self.last_qty = None if last_qty is None else to_decimal(last_qty)
+            self.last_mkt = None if last_mkt is None else to_str(last_mkt)
+            self.transact_time = None if transact_time is None else to_datetime(transact_time)
+            self.expire_time = None if expire_time is None else to_datetime(expire_time)
+            self.text = None if text is None else to_str(text)
+            self.ord_rej_reason = None if ord_rej_reason is None else to_ord_rej_reason(ord_rej_reason)
+            self.exec_restatement_reason = (
+                None if exec_restatement_reason is None else to_int(exec_restatement_reason)
+            )
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.long_qty = None if long_qty is None else to_decimal(long_qty)
+            self.short_qty = None if short_qty is None else to_decimal(short_qty)
+            self.trd_match_id = None if trd_match_id is None else to_str(trd_match_id)
+            self.aggressor_indicator = None if aggressor_indicator is None else to_bool(aggressor_indicator)
+            self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
+            self.collateral_amount_changes = (
+                []
+                if collateral_amount_changes is EMPTY
+                else to_collateral_amount_change_list(collateral_amount_changes)
+            )
+            self.single_market_collateral_return = (
+                None
+                if single_market_collateral_return is None
+                else to_decimal(single_market_collateral_return)
+            )
+            self.ranged_market_collateral_return = (
+                None
+                if ranged_market_collateral_return is None
+                else to_decimal(ranged_market_collateral_return)
+            )
+            self.self_trade_prevention_type = (
+                None
+                if self_trade_prevention_type is None
+                else to_self_trade_prevention_type(self_trade_prevention_type)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -644,14 +665,17 @@ class OrderCancelReject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.order_id = to_str(order_id)
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
-        self.ord_status = to_ord_status(ord_status)
-        self.cxl_rej_response_to = to_cxl_rej_response_to(cxl_rej_response_to)
-        self.cxl_rej_reason = None if cxl_rej_reason is None else to_cxl_rej_reason(cxl_rej_reason)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.order_id = to_str(order_id)
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.orig_cl_ord_id = None if orig_cl_ord_id is None else to_str(orig_cl_ord_id)
+            self.ord_status = to_ord_status(ord_status)
+            self.cxl_rej_response_to = to_cxl_rej_response_to(cxl_rej_response_to)
+            self.cxl_rej_reason = None if cxl_rej_reason is None else to_cxl_rej_reason(cxl_rej_reason)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -691,13 +715,16 @@ class OrderMassCancelReport(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.cl_ord_id = to_str(cl_ord_id)
-        self.order_id = to_str(order_id)
-        self.mass_cancel_response = to_mass_cancel_response(mass_cancel_response)
-        self.mass_cancel_reject_reason = (
-            None if mass_cancel_reject_reason is None else to_int(mass_cancel_reject_reason)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.cl_ord_id = to_str(cl_ord_id)
+            self.order_id = to_str(order_id)
+            self.mass_cancel_response = to_mass_cancel_response(mass_cancel_response)
+            self.mass_cancel_reject_reason = (
+                None if mass_cancel_reject_reason is None else to_int(mass_cancel_reject_reason)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -76,14 +76,17 @@ class OrderGroupRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.order_group_action = to_order_group_action(order_group_action)
-        self.order_group_id = None if order_group_id is None else to_str(order_group_id)
-        self.order_group_contracts_limit = (
-            None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
-        )
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.ex_destination = None if ex_destination is None else to_int(ex_destination)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.order_group_action = to_order_group_action(order_group_action)
+            self.order_group_id = None if order_group_id is None else to_str(order_group_id)
+            self.order_group_contracts_limit = (
+                None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
+            )
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.ex_destination = None if ex_destination is None else to_int(ex_destination)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -128,12 +131,15 @@ class OrderGroupResponse(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.order_group_id = to_str(order_group_id)
-        self.order_group_contracts_limit = (
-            None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
-        )
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.order_group_id = to_str(order_group_id)
+            self.order_group_contracts_limit = (
+                None if order_group_contracts_limit is None else to_int(order_group_contracts_limit)
+            )
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -50,7 +50,7 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -105,18 +105,21 @@ class QuoteRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_req_id = to_str(quote_req_id)
-        self.related_sym = [] if related_sym is EMPTY else to_quote_request_symbol_list(related_sym)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.multivariate_collection_ticker = (
-            None if multivariate_collection_ticker is None else to_str(multivariate_collection_ticker)
-        )
-        self.multivariate_selected_legs = (
-            []
-            if multivariate_selected_legs is EMPTY
-            else to_multivariate_selected_leg_list(multivariate_selected_legs)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_req_id = to_str(quote_req_id)
+            self.related_sym = [] if related_sym is EMPTY else to_quote_request_symbol_list(related_sym)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.multivariate_collection_ticker = (
+                None if multivariate_collection_ticker is None else to_str(multivariate_collection_ticker)
+            )
+            self.multivariate_selected_legs = (
+                []
+                if multivariate_selected_legs is EMPTY
+                else to_multivariate_selected_leg_list(multivariate_selected_legs)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -159,13 +162,16 @@ class QuoteRequestAck(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_req_id = to_str(quote_req_id)
-        self.quote_request_type = to_quote_request_type(quote_request_type)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.symbol = None if symbol is None else to_str(symbol)
-        self.ex_destination = to_int(ex_destination)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_req_id = to_str(quote_req_id)
+            self.quote_request_type = to_quote_request_type(quote_request_type)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.symbol = None if symbol is None else to_str(symbol)
+            self.ex_destination = to_int(ex_destination)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -257,19 +263,22 @@ class Quote(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.quote_req_id = to_str(quote_req_id)
-        self.symbol = to_str(symbol)
-        self.bid_px = None if bid_px is None else to_decimal(bid_px)
-        self.offer_px = None if offer_px is None else to_decimal(offer_px)
-        self.exec_inst = None if exec_inst is None else to_exec_inst(exec_inst)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
-        self.order_qty = None if order_qty is None else to_decimal(order_qty)
-        self.bid_size = None if bid_size is None else to_decimal(bid_size)
-        self.offer_size = None if offer_size is None else to_decimal(offer_size)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.quote_req_id = to_str(quote_req_id)
+            self.symbol = to_str(symbol)
+            self.bid_px = None if bid_px is None else to_decimal(bid_px)
+            self.offer_px = None if offer_px is None else to_decimal(offer_px)
+            self.exec_inst = None if exec_inst is None else to_exec_inst(exec_inst)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
+            self.order_qty = None if order_qty is None else to_decimal(order_qty)
+            self.bid_size = None if bid_size is None else to_decimal(bid_size)
+            self.offer_size = None if offer_size is None else to_decimal(offer_size)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -335,18 +344,21 @@ class QuoteStatusReport(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.quote_req_id = to_str(quote_req_id)
-        self.quote_status = to_quote_status(quote_status)
-        self.alloc_account = None if alloc_account is None else to_int(alloc_account)
-        self.order_qty = None if order_qty is None else to_decimal(order_qty)
-        self.bid_px = None if bid_px is None else to_decimal(bid_px)
-        self.offer_px = None if offer_px is None else to_decimal(offer_px)
-        self.bid_size = None if bid_size is None else to_decimal(bid_size)
-        self.offer_size = None if offer_size is None else to_decimal(offer_size)
-        self.side = None if side is None else to_side(side)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.quote_req_id = to_str(quote_req_id)
+            self.quote_status = to_quote_status(quote_status)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
+            self.order_qty = None if order_qty is None else to_decimal(order_qty)
+            self.bid_px = None if bid_px is None else to_decimal(bid_px)
+            self.offer_px = None if offer_px is None else to_decimal(offer_px)
+            self.bid_size = None if bid_size is None else to_decimal(bid_size)
+            self.offer_size = None if offer_size is None else to_decimal(offer_size)
+            self.side = None if side is None else to_side(side)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -377,9 +389,12 @@ class QuoteCancel(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -416,10 +431,13 @@ class QuoteCancelStatus(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.quote_cancel_status = to_quote_cancel_status_code(quote_cancel_status)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.quote_cancel_status = to_quote_cancel_status_code(quote_cancel_status)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -451,9 +469,12 @@ class QuoteConfirm(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -492,10 +513,13 @@ class QuoteConfirmStatus(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.quote_confirm_status = to_quote_confirm_status_code(quote_confirm_status)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.quote_confirm_status = to_quote_confirm_status_code(quote_confirm_status)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -551,14 +575,17 @@ class AcceptQuote(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.side = to_side(side)
-        self.order_qty = None if order_qty is None else to_decimal(order_qty)
-        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.prefer_better_quote = None if prefer_better_quote is None else to_bool(prefer_better_quote)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.side = to_side(side)
+            self.order_qty = None if order_qty is None else to_decimal(order_qty)
+            self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.prefer_better_quote = None if prefer_better_quote is None else to_bool(prefer_better_quote)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -608,12 +635,15 @@ class AcceptQuoteStatus(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_id = to_str(quote_id)
-        self.accept_quote_status = to_accept_quote_status_code(accept_quote_status)
-        self.accepted_quote_id = None if accepted_quote_id is None else to_str(accepted_quote_id)
-        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_id = to_str(quote_id)
+            self.accept_quote_status = to_accept_quote_status_code(accept_quote_status)
+            self.accepted_quote_id = None if accepted_quote_id is None else to_str(accepted_quote_id)
+            self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -648,10 +678,13 @@ class RFQCancel(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_req_id = None if quote_req_id is None else to_str(quote_req_id)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_req_id = None if quote_req_id is None else to_str(quote_req_id)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -694,11 +727,14 @@ class RFQCancelStatus(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_req_id = to_str(quote_req_id)
-        self.rfq_cancel_status = to_rfq_cancel_status_code(rfq_cancel_status)
-        self.rfq_id = None if rfq_id is None else to_str(rfq_id)
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_req_id = to_str(quote_req_id)
+            self.rfq_cancel_status = to_rfq_cancel_status_code(rfq_cancel_status)
+            self.rfq_id = None if rfq_id is None else to_str(rfq_id)
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -745,18 +781,21 @@ class QuoteRequestReject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.quote_req_id = to_str(quote_req_id)
-        self.quote_request_reject_reason = to_quote_request_reject_reason(quote_request_reject_reason)
-        self.text = to_str(text)
-        self.mve_validation_reason_code = (
-            None
-            if mve_validation_reason_code is None
-            else to_mve_validation_reason_code(mve_validation_reason_code)
-        )
-        self.mve_offending_legs = (
-            [] if mve_offending_legs is EMPTY else to_mve_offending_leg_list(mve_offending_legs)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.quote_req_id = to_str(quote_req_id)
+            self.quote_request_reject_reason = to_quote_request_reject_reason(quote_request_reject_reason)
+            self.text = to_str(text)
+            self.mve_validation_reason_code = (
+                None
+                if mve_validation_reason_code is None
+                else to_mve_validation_reason_code(mve_validation_reason_code)
+            )
+            self.mve_offending_legs = (
+                [] if mve_offending_legs is EMPTY else to_mve_offending_leg_list(mve_offending_legs)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

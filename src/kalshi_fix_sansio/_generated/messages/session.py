@@ -27,7 +27,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -205,58 +205,61 @@ class Logon(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.encrypt_method = to_encrypt_method(encrypt_method)
-        self.heart_bt_int = to_int(heart_bt_int)
-        self.raw_data = None if raw_data is None else to_data(raw_data)
-        self.default_appl_ver_id = to_appl_ver_id(default_appl_ver_id)
-        self.reset_seq_num_flag = None if reset_seq_num_flag is None else to_bool(reset_seq_num_flag)
-        self.next_expected_msg_seq_num = (
-            None if next_expected_msg_seq_num is None else to_seqnum(next_expected_msg_seq_num)
-        )
-        self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
-        self.test_message_indicator = (
-            None if test_message_indicator is None else to_bool(test_message_indicator)
-        )
-        self.username = None if username is None else to_str(username)
-        self.password = None if password is None else to_str(password)
-        self.new_password = None if new_password is None else to_str(new_password)
-        self.encrypted_password_method = (
-            None if encrypted_password_method is None else to_int(encrypted_password_method)
-        )
-        self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
-        self.encrypted_new_password = (
-            None if encrypted_new_password is None else to_data(encrypted_new_password)
-        )
-        self.cancel_orders_on_disconnect = (
-            None if cancel_orders_on_disconnect is None else to_bool(cancel_orders_on_disconnect)
-        )
-        self.listener_session = None if listener_session is None else to_bool(listener_session)
-        self.receive_settlement_reports = (
-            None if receive_settlement_reports is None else to_bool(receive_settlement_reports)
-        )
-        self.message_retention_period = (
-            None if message_retention_period is None else to_int(message_retention_period)
-        )
-        self.use_dollars = None if use_dollars is None else to_bool(use_dollars)
-        self.enable_ioc_cancel_report = (
-            None if enable_ioc_cancel_report is None else to_bool(enable_ioc_cancel_report)
-        )
-        self.preserve_original_order_qty = (
-            None if preserve_original_order_qty is None else to_bool(preserve_original_order_qty)
-        )
-        self.skip_pending_exec_reports = (
-            None if skip_pending_exec_reports is None else to_bool(skip_pending_exec_reports)
-        )
-        self.use_expired_ord_status = (
-            None if use_expired_ord_status is None else to_bool(use_expired_ord_status)
-        )
-        self.always_emit_new_before_trade = (
-            None if always_emit_new_before_trade is None else to_bool(always_emit_new_before_trade)
-        )
-        self.split_collateral_return = (
-            None if split_collateral_return is None else to_bool(split_collateral_return)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.encrypt_method = to_encrypt_method(encrypt_method)
+            self.heart_bt_int = to_int(heart_bt_int)
+            self.raw_data = None if raw_data is None else to_data(raw_data)
+            self.default_appl_ver_id = to_appl_ver_id(default_appl_ver_id)
+            self.reset_seq_num_flag = None if reset_seq_num_flag is None else to_bool(reset_seq_num_flag)
+            self.next_expected_msg_seq_num = (
+                None if next_expected_msg_seq_num is None else to_seqnum(next_expected_msg_seq_num)
+            )
+            self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
+            self.test_message_indicator = (
+                None if test_message_indicator is None else to_bool(test_message_indicator)
+            )
+            self.username = None if username is None else to_str(username)
+            self.password = None if password is None else to_str(password)
+            self.new_password = None if new_password is None else to_str(new_password)
+            self.encrypted_password_method = (
+                None if encrypted_password_method is None else to_int(encrypted_password_method)
+            )
+            self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
+            self.encrypted_new_password = (
+                None if encrypted_new_password is None else to_data(encrypted_new_password)
+            )
+            self.cancel_orders_on_disconnect = (
+                None if cancel_orders_on_disconnect is None else to_bool(cancel_orders_on_disconnect)
+            )
+            self.listener_session = None if listener_session is None else to_bool(listener_session)
+            self.receive_settlement_reports = (
+                None if receive_settlement_reports is None else to_bool(receive_settlement_reports)
+            )
+            self.message_retention_period = (
+                None if message_retention_period is None else to_int(message_retention_period)
+            )
+            self.use_dollars = None if use_dollars is None else to_bool(use_dollars)
+            self.enable_ioc_cancel_report = (
+                None if enable_ioc_cancel_report is None else to_bool(enable_ioc_cancel_report)
+            )
+            self.preserve_original_order_qty = (
+                None if preserve_original_order_qty is None else to_bool(preserve_original_order_qty)
+            )
+            self.skip_pending_exec_reports = (
+                None if skip_pending_exec_reports is None else to_bool(skip_pending_exec_reports)
+            )
+            self.use_expired_ord_status = (
+                None if use_expired_ord_status is None else to_bool(use_expired_ord_status)
+            )
+            self.always_emit_new_before_trade = (
+                None if always_emit_new_before_trade is None else to_bool(always_emit_new_before_trade)
+            )
+            self.split_collateral_return = (
+                None if split_collateral_return is None else to_bool(split_collateral_return)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -288,8 +291,11 @@ class Heartbeat(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.test_req_id = None if test_req_id is None else to_str(test_req_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.test_req_id = None if test_req_id is None else to_str(test_req_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -317,8 +323,11 @@ class TestRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.test_req_id = to_str(test_req_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.test_req_id = to_str(test_req_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -350,9 +359,12 @@ class ResendRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.begin_seq_no = to_seqnum(begin_seq_no)
-        self.end_seq_no = to_seqnum(end_seq_no)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.begin_seq_no = to_seqnum(begin_seq_no)
+            self.end_seq_no = to_seqnum(end_seq_no)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -395,14 +407,17 @@ class Reject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.ref_seq_num = to_seqnum(ref_seq_num)
-        self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
-        self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
-        self.session_reject_reason = (
-            None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
-        )
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_seq_num = to_seqnum(ref_seq_num)
+            self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
+            self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
+            self.session_reject_reason = (
+                None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
+            )
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -438,9 +453,12 @@ class SequenceReset(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
-        self.new_seq_no = to_seqnum(new_seq_no)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
+            self.new_seq_no = to_seqnum(new_seq_no)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -465,8 +483,11 @@ class Logout(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.text = None if text is None else to_str(text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.text = None if text is None else to_str(text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -90,21 +90,26 @@ class MarketSettlementReport(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.market_settlement_report_id = to_str(market_settlement_report_id)
-        self.symbol = to_str(symbol)
-        self.clearing_business_date = to_date(clearing_business_date)
-        self.tot_num_market_settlement_reports = (
-            None if tot_num_market_settlement_reports is None else to_int(tot_num_market_settlement_reports)
-        )
-        self.market_result = to_market_result(market_result)
-        self.settlement_price = to_decimal(settlement_price)
-        self.last_fragment = None if last_fragment is None else to_bool(last_fragment)
-        self.market_settlement_party_ids = (
-            []
-            if market_settlement_party_ids is EMPTY
-            else to_market_settlement_party_list(market_settlement_party_ids)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.market_settlement_report_id = to_str(market_settlement_report_id)
+            self.symbol = to_str(symbol)
+            self.clearing_business_date = to_date(clearing_business_date)
+            self.tot_num_market_settlement_reports = (
+                None
+                if tot_num_market_settlement_reports is None
+                else to_int(tot_num_market_settlement_reports)
+            )
+            self.market_result = to_market_result(market_result)
+            self.settlement_price = to_decimal(settlement_price)
+            self.last_fragment = None if last_fragment is None else to_bool(last_fragment)
+            self.market_settlement_party_ids = (
+                []
+                if market_settlement_party_ids is EMPTY
+                else to_market_settlement_party_list(market_settlement_party_ids)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
@@ -79,21 +79,24 @@ class BusinessMessageReject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.ref_seq_num = None if ref_seq_num is None else to_seqnum(ref_seq_num)
-        self.ref_msg_type = to_str(ref_msg_type)
-        self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
-        self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
-        self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
-        self.business_reject_ref_id = (
-            None if business_reject_ref_id is None else to_str(business_reject_ref_id)
-        )
-        self.business_reject_reason = to_business_reject_reason(business_reject_reason)
-        self.text = None if text is None else to_str(text)
-        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.default_appl_ver_id = (
-            None if default_appl_ver_id is None else to_appl_ver_id(default_appl_ver_id)
-        )
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_seq_num = None if ref_seq_num is None else to_seqnum(ref_seq_num)
+            self.ref_msg_type = to_str(ref_msg_type)
+            self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
+            self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
+            self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
+            self.business_reject_ref_id = (
+                None if business_reject_ref_id is None else to_str(business_reject_ref_id)
+            )
+            self.business_reject_reason = to_business_reject_reason(business_reject_reason)
+            self.text = None if text is None else to_str(text)
+            self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+            self.default_appl_ver_id = (
+                None if default_appl_ver_id is None else to_appl_ver_id(default_appl_ver_id)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -28,7 +28,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     PutOrCall,
@@ -446,175 +446,204 @@ class SecurityDefinition(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.appl_id = None if appl_id is None else to_str(appl_id)
-        self.appl_seq_num = None if appl_seq_num is None else to_seqnum(appl_seq_num)
-        self.appl_last_seq_num = None if appl_last_seq_num is None else to_seqnum(appl_last_seq_num)
-        self.appl_resend_flag = None if appl_resend_flag is None else to_bool(appl_resend_flag)
-        self.security_report_id = None if security_report_id is None else to_int(security_report_id)
-        self.clearing_business_date = (
-            None if clearing_business_date is None else to_date(clearing_business_date)
-        )
-        self.security_req_id = None if security_req_id is None else to_str(security_req_id)
-        self.security_response_id = None if security_response_id is None else to_str(security_response_id)
-        self.security_response_type = (
-            None if security_response_type is None else to_security_response_type(security_response_type)
-        )
-        self.corporate_action = None if corporate_action is None else to_str(corporate_action)
-        self.symbol = None if symbol is None else to_str(symbol)
-        self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
-        self.security_id = None if security_id is None else to_str(security_id)
-        self.security_id_source = (
-            None if security_id_source is None else to_security_id_source(security_id_source)
-        )
-        self.security_alt_id = [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
-        self.product = None if product is None else to_int(product)
-        self.product_complex = None if product_complex is None else to_str(product_complex)
-        self.security_group = None if security_group is None else to_str(security_group)
-        self.cfi_code = None if cfi_code is None else to_str(cfi_code)
-        self.security_type = None if security_type is None else to_security_type(security_type)
-        self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
-        self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
-        self.maturity_date = None if maturity_date is None else to_date(maturity_date)
-        self.maturity_time = None if maturity_time is None else to_str(maturity_time)
-        self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
-        self.instrmt_assignment_method = (
-            None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
-        )
-        self.security_status = None if security_status is None else to_str(security_status)
-        self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
-        self.issue_date = None if issue_date is None else to_date(issue_date)
-        self.repo_collateral_security_type = (
-            None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
-        )
-        self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
-        self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
-        self.factor = None if factor is None else to_decimal(factor)
-        self.credit_rating = None if credit_rating is None else to_str(credit_rating)
-        self.instr_registry = None if instr_registry is None else to_str(instr_registry)
-        self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
-        self.state_or_province_of_issue = (
-            None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
-        )
-        self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
-        self.redemption_date = None if redemption_date is None else to_date(redemption_date)
-        self.strike_price = None if strike_price is None else to_decimal(strike_price)
-        self.strike_currency = None if strike_currency is None else to_str(strike_currency)
-        self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
-        self.strike_value = None if strike_value is None else to_decimal(strike_value)
-        self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
-        self.contract_multiplier = None if contract_multiplier is None else to_decimal(contract_multiplier)
-        self.min_price_increment = None if min_price_increment is None else to_decimal(min_price_increment)
-        self.min_price_increment_amount = (
-            None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
-        )
-        self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
-        self.unit_of_measure_qty = None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
-        self.price_unit_of_measure = None if price_unit_of_measure is None else to_str(price_unit_of_measure)
-        self.price_unit_of_measure_qty = (
-            None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
-        )
-        self.settl_method = None if settl_method is None else to_settl_method(settl_method)
-        self.exercise_style = None if exercise_style is None else to_int(exercise_style)
-        self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
-        self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
-        self.valuation_method = None if valuation_method is None else to_str(valuation_method)
-        self.list_method = None if list_method is None else to_int(list_method)
-        self.cap_price = None if cap_price is None else to_decimal(cap_price)
-        self.floor_price = None if floor_price is None else to_decimal(floor_price)
-        self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
-        self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
-        self.flex_product_eligibility_indicator = (
-            None
-            if flex_product_eligibility_indicator is None
-            else to_bool(flex_product_eligibility_indicator)
-        )
-        self.time_unit = None if time_unit is None else to_str(time_unit)
-        self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
-        self.security_exchange = None if security_exchange is None else to_str(security_exchange)
-        self.position_limit = None if position_limit is None else to_int(position_limit)
-        self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
-        self.issuer = None if issuer is None else to_str(issuer)
-        self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
-        self.security_desc = None if security_desc is None else to_str(security_desc)
-        self.encoded_security_desc = None if encoded_security_desc is None else to_data(encoded_security_desc)
-        self.security_xml = None if security_xml is None else to_data(security_xml)
-        self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
-        self.pool = None if pool is None else to_str(pool)
-        self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
-        self.cp_program = None if cp_program is None else to_int(cp_program)
-        self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
-        self.events = [] if events is EMPTY else to_instrument_event_list(events)
-        self.dated_date = None if dated_date is None else to_date(dated_date)
-        self.interest_accrual_date = None if interest_accrual_date is None else to_date(interest_accrual_date)
-        self.instrument_parties = (
-            [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
-        )
-        self.contract_multiplier_unit = (
-            None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
-        )
-        self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
-        self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
-        self.seniority = None if seniority is None else to_str(seniority)
-        self.notional_percentage_outstanding = (
-            None if notional_percentage_outstanding is None else to_decimal(notional_percentage_outstanding)
-        )
-        self.original_notional_percentage_outstanding = (
-            None
-            if original_notional_percentage_outstanding is None
-            else to_decimal(original_notional_percentage_outstanding)
-        )
-        self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
-        self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
-        self.strike_price_determination_method = (
-            None if strike_price_determination_method is None else to_int(strike_price_determination_method)
-        )
-        self.strike_price_boundary_method = (
-            None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
-        )
-        self.strike_price_boundary_precision = (
-            None if strike_price_boundary_precision is None else to_decimal(strike_price_boundary_precision)
-        )
-        self.underlying_price_determination_method = (
-            None
-            if underlying_price_determination_method is None
-            else to_int(underlying_price_determination_method)
-        )
-        self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
-        self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
-        self.delivery_form = None if delivery_form is None else to_int(delivery_form)
-        self.pct_at_risk = None if pct_at_risk is None else to_decimal(pct_at_risk)
-        self.instr_attrib = [] if instr_attrib is EMPTY else to_instrument_attribute_list(instr_attrib)
-        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
-        self.currency = None if currency is None else to_str(currency)
-        self.text = None if text is None else to_str(text)
-        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.stipulations = [] if stipulations is EMPTY else to_stipulation_list(stipulations)
-        self.legs = [] if legs is EMPTY else to_leg_list(legs)
-        self.spread = None if spread is None else to_decimal(spread)
-        self.benchmark_curve_currency = (
-            None if benchmark_curve_currency is None else to_str(benchmark_curve_currency)
-        )
-        self.benchmark_curve_name = None if benchmark_curve_name is None else to_str(benchmark_curve_name)
-        self.benchmark_curve_point = None if benchmark_curve_point is None else to_str(benchmark_curve_point)
-        self.benchmark_price = None if benchmark_price is None else to_decimal(benchmark_price)
-        self.benchmark_price_type = None if benchmark_price_type is None else to_int(benchmark_price_type)
-        self.benchmark_security_id = None if benchmark_security_id is None else to_str(benchmark_security_id)
-        self.benchmark_security_id_source = (
-            None if benchmark_security_id_source is None else to_str(benchmark_security_id_source)
-        )
-        self.yield_type = None if yield_type is None else to_str(yield_type)
-        self.yield_ = None if yield_ is None else to_decimal(yield_)
-        self.yield_calc_date = None if yield_calc_date is None else to_date(yield_calc_date)
-        self.yield_redemption_date = None if yield_redemption_date is None else to_date(yield_redemption_date)
-        self.yield_redemption_price = (
-            None if yield_redemption_price is None else to_decimal(yield_redemption_price)
-        )
-        self.yield_redemption_price_type = (
-            None if yield_redemption_price_type is None else to_int(yield_redemption_price_type)
-        )
-        self.market_segments = [] if market_segments is EMPTY else to_market_segment_list(market_segments)
-        self.transact_time = None if transact_time is None else to_datetime(transact_time)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.appl_id = None if appl_id is None else to_str(appl_id)
+            self.appl_seq_num = None if appl_seq_num is None else to_seqnum(appl_seq_num)
+            self.appl_last_seq_num = None if appl_last_seq_num is None else to_seqnum(appl_last_seq_num)
+            self.appl_resend_flag = None if appl_resend_flag is None else to_bool(appl_resend_flag)
+            self.security_report_id = None if security_report_id is None else to_int(security_report_id)
+            self.clearing_business_date = (
+                None if clearing_business_date is None else to_date(clearing_business_date)
+            )
+            self.security_req_id = None if security_req_id is None else to_str(security_req_id)
+            self.security_response_id = None if security_response_id is None else to_str(security_response_id)
+            self.security_response_type = (
+                None if security_response_type is None else to_security_response_type(security_response_type)
+            )
+            self.corporate_action = None if corporate_action is None else to_str(corporate_action)
+            self.symbol = None if symbol is None else to_str(symbol)
+            self.symbol_sfx = None if symbol_sfx is None else to_str(symbol_sfx)
+            self.security_id = None if security_id is None else to_str(security_id)
+            self.security_id_source = (
+                None if security_id_source is None else to_security_id_source(security_id_source)
+            )
+            self.security_alt_id = (
+                [] if security_alt_id is EMPTY else to_security_alt_id_list(security_alt_id)
+            )
+            self.product = None if product is None else to_int(product)
+            self.product_complex = None if product_complex is None else to_str(product_complex)
+            self.security_group = None if security_group is None else to_str(security_group)
+            self.cfi_code = None if cfi_code is None else to_str(cfi_code)
+            self.security_type = None if security_type is None else to_security_type(security_type)
+            self.security_sub_type = None if security_sub_type is None else to_str(security_sub_type)
+            self.maturity_month_year = None if maturity_month_year is None else to_str(maturity_month_year)
+            self.maturity_date = None if maturity_date is None else to_date(maturity_date)
+            self.maturity_time = None if maturity_time is None else to_str(maturity_time)
+            self.settle_on_open_flag = None if settle_on_open_flag is None else to_str(settle_on_open_flag)
+            self.instrmt_assignment_method = (
+                None if instrmt_assignment_method is None else to_char(instrmt_assignment_method)
+            )
+            self.security_status = None if security_status is None else to_str(security_status)
+            self.coupon_payment_date = None if coupon_payment_date is None else to_date(coupon_payment_date)
+            self.issue_date = None if issue_date is None else to_date(issue_date)
+            self.repo_collateral_security_type = (
+                None if repo_collateral_security_type is None else to_str(repo_collateral_security_type)
+            )
+            self.repurchase_term = None if repurchase_term is None else to_int(repurchase_term)
+            self.repurchase_rate = None if repurchase_rate is None else to_decimal(repurchase_rate)
+            self.factor = None if factor is None else to_decimal(factor)
+            self.credit_rating = None if credit_rating is None else to_str(credit_rating)
+            self.instr_registry = None if instr_registry is None else to_str(instr_registry)
+            self.country_of_issue = None if country_of_issue is None else to_str(country_of_issue)
+            self.state_or_province_of_issue = (
+                None if state_or_province_of_issue is None else to_str(state_or_province_of_issue)
+            )
+            self.locale_of_issue = None if locale_of_issue is None else to_str(locale_of_issue)
+            self.redemption_date = None if redemption_date is None else to_date(redemption_date)
+            self.strike_price = None if strike_price is None else to_decimal(strike_price)
+            self.strike_currency = None if strike_currency is None else to_str(strike_currency)
+            self.strike_multiplier = None if strike_multiplier is None else to_decimal(strike_multiplier)
+            self.strike_value = None if strike_value is None else to_decimal(strike_value)
+            self.opt_attribute = None if opt_attribute is None else to_char(opt_attribute)
+            self.contract_multiplier = (
+                None if contract_multiplier is None else to_decimal(contract_multiplier)
+            )
+            self.min_price_increment = (
+                None if min_price_increment is None else to_decimal(min_price_increment)
+            )
+            self.min_price_increment_amount = (
+                None if min_price_increment_amount is None else to_decimal(min_price_increment_amount)
+            )
+            self.unit_of_measure = None if unit_of_measure is None else to_str(unit_of_measure)
+            self.unit_of_measure_qty = (
+                None if unit_of_measure_qty is None else to_decimal(unit_of_measure_qty)
+            )
+            self.price_unit_of_measure = (
+                None if price_unit_of_measure is None else to_str(price_unit_of_measure)
+            )
+            self.price_unit_of_measure_qty = (
+                None if price_unit_of_measure_qty is None else to_decimal(price_unit_of_measure_qty)
+            )
+            self.settl_method = None if settl_method is None else to_settl_method(settl_method)
+            self.exercise_style = None if exercise_style is None else to_int(exercise_style)
+            self.opt_payout_amount = None if opt_payout_amount is None else to_decimal(opt_payout_amount)
+            self.price_quote_method = None if price_quote_method is None else to_str(price_quote_method)
+            self.valuation_method = None if valuation_method is None else to_str(valuation_method)
+            self.list_method = None if list_method is None else to_int(list_method)
+            self.cap_price = None if cap_price is None else to_decimal(cap_price)
+            self.floor_price = None if floor_price is None else to_decimal(floor_price)
+            self.put_or_call = None if put_or_call is None else to_put_or_call(put_or_call)
+            self.flexible_indicator = None if flexible_indicator is None else to_bool(flexible_indicator)
+            self.flex_product_eligibility_indicator = (
+                None
+                if flex_product_eligibility_indicator is None
+                else to_bool(flex_product_eligibility_indicator)
+            )
+            self.time_unit = None if time_unit is None else to_str(time_unit)
+            self.coupon_rate = None if coupon_rate is None else to_decimal(coupon_rate)
+            self.security_exchange = None if security_exchange is None else to_str(security_exchange)
+            self.position_limit = None if position_limit is None else to_int(position_limit)
+            self.nt_position_limit = None if nt_position_limit is None else to_int(nt_position_limit)
+            self.issuer = None if issuer is None else to_str(issuer)
+            self.encoded_issuer = None if encoded_issuer is None else to_data(encoded_issuer)
+            self.security_desc = None if security_desc is None else to_str(security_desc)
+            self.encoded_security_desc = (
+                None if encoded_security_desc is None else to_data(encoded_security_desc)
+            )
+            self.security_xml = None if security_xml is None else to_data(security_xml)
+            self.security_xml_schema = None if security_xml_schema is None else to_str(security_xml_schema)
+            self.pool = None if pool is None else to_str(pool)
+            self.contract_settl_month = None if contract_settl_month is None else to_str(contract_settl_month)
+            self.cp_program = None if cp_program is None else to_int(cp_program)
+            self.cp_reg_type = None if cp_reg_type is None else to_str(cp_reg_type)
+            self.events = [] if events is EMPTY else to_instrument_event_list(events)
+            self.dated_date = None if dated_date is None else to_date(dated_date)
+            self.interest_accrual_date = (
+                None if interest_accrual_date is None else to_date(interest_accrual_date)
+            )
+            self.instrument_parties = (
+                [] if instrument_parties is EMPTY else to_instrument_party_list(instrument_parties)
+            )
+            self.contract_multiplier_unit = (
+                None if contract_multiplier_unit is None else to_int(contract_multiplier_unit)
+            )
+            self.flow_schedule_type = None if flow_schedule_type is None else to_int(flow_schedule_type)
+            self.restructuring_type = None if restructuring_type is None else to_str(restructuring_type)
+            self.seniority = None if seniority is None else to_str(seniority)
+            self.notional_percentage_outstanding = (
+                None
+                if notional_percentage_outstanding is None
+                else to_decimal(notional_percentage_outstanding)
+            )
+            self.original_notional_percentage_outstanding = (
+                None
+                if original_notional_percentage_outstanding is None
+                else to_decimal(original_notional_percentage_outstanding)
+            )
+            self.attachment_point = None if attachment_point is None else to_decimal(attachment_point)
+            self.detachment_point = None if detachment_point is None else to_decimal(detachment_point)
+            self.strike_price_determination_method = (
+                None
+                if strike_price_determination_method is None
+                else to_int(strike_price_determination_method)
+            )
+            self.strike_price_boundary_method = (
+                None if strike_price_boundary_method is None else to_int(strike_price_boundary_method)
+            )
+            self.strike_price_boundary_precision = (
+                None
+                if strike_price_boundary_precision is None
+                else to_decimal(strike_price_boundary_precision)
+            )
+            self.underlying_price_determination_method = (
+                None
+                if underlying_price_determination_method is None
+                else to_int(underlying_price_determination_method)
+            )
+            self.opt_payout_type = None if opt_payout_type is None else to_int(opt_payout_type)
+            self.complex_events = [] if complex_events is EMPTY else to_complex_event_list(complex_events)
+            self.delivery_form = None if delivery_form is None else to_int(delivery_form)
+            self.pct_at_risk = None if pct_at_risk is None else to_decimal(pct_at_risk)
+            self.instr_attrib = [] if instr_attrib is EMPTY else to_instrument_attribute_list(instr_attrib)
+            self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+            self.currency = None if currency is None else to_str(currency)
+            self.text = None if text is None else to_str(text)
+            self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+            self.stipulations = [] if stipulations is EMPTY else to_stipulation_list(stipulations)
+            self.legs = [] if legs is EMPTY else to_leg_list(legs)
+            self.spread = None if spread is None else to_decimal(spread)
+            self.benchmark_curve_currency = (
+                None if benchmark_curve_currency is None else to_str(benchmark_curve_currency)
+            )
+            self.benchmark_curve_name = None if benchmark_curve_name is None else to_str(benchmark_curve_name)
+            self.benchmark_curve_point = (
+                None if benchmark_curve_point is None else to_str(benchmark_curve_point)
+            )
+            self.benchmark_price = None if benchmark_price is None else to_decimal(benchmark_price)
+            self.benchmark_price_type = None if benchmark_price_type is None else to_int(benchmark_price_type)
+            self.benchmark_security_id = (
+                None if benchmark_security_id is None else to_str(benchmark_security_id)
+            )
+            self.benchmark_security_id_source = (
+                None if benchmark_security_id_source is None else to_str(benchmark_security_id_source)
+            )
+            self.yield_type = None if yield_type is None else to_str(yield_type)
+            self.yield_ = None if yield_ is None else to_decimal(yield_)
+            self.yield_calc_date = None if yield_calc_date is None else to_date(yield_calc_date)
+            self.yield_redemption_date = (
+                None if yield_redemption_date is None else to_date(yield_redemption_date)
+            )
+            self.yield_redemption_price = (
+                None if yield_redemption_price is None else to_decimal(yield_redemption_price)
+            )
+            self.yield_redemption_price_type = (
+                None if yield_redemption_price_type is None else to_int(yield_redemption_price_type)
+            )
+            self.market_segments = [] if market_segments is EMPTY else to_market_segment_list(market_segments)
+            self.transact_time = None if transact_time is None else to_datetime(transact_time)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     ApplVerID,
@@ -141,37 +141,40 @@ class Logon(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.encrypt_method = to_encrypt_method(encrypt_method)
-        self.heart_bt_int = to_int(heart_bt_int)
-        self.raw_data = None if raw_data is None else to_data(raw_data)
-        self.default_appl_ver_id = to_appl_ver_id(default_appl_ver_id)
-        self.reset_seq_num_flag = None if reset_seq_num_flag is None else to_bool(reset_seq_num_flag)
-        self.next_expected_msg_seq_num = (
-            None if next_expected_msg_seq_num is None else to_seqnum(next_expected_msg_seq_num)
-        )
-        self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
-        self.test_message_indicator = (
-            None if test_message_indicator is None else to_bool(test_message_indicator)
-        )
-        self.username = None if username is None else to_str(username)
-        self.password = None if password is None else to_str(password)
-        self.new_password = None if new_password is None else to_str(new_password)
-        self.encrypted_password_method = (
-            None if encrypted_password_method is None else to_int(encrypted_password_method)
-        )
-        self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
-        self.encrypted_new_password = (
-            None if encrypted_new_password is None else to_data(encrypted_new_password)
-        )
-        self.session_status = None if session_status is None else to_session_status(session_status)
-        self.default_appl_ext_id = None if default_appl_ext_id is None else to_int(default_appl_ext_id)
-        self.default_cstm_appl_ver_id = (
-            None if default_cstm_appl_ver_id is None else to_str(default_cstm_appl_ver_id)
-        )
-        self.msg_types = [] if msg_types is EMPTY else to_supported_msg_type_list(msg_types)
-        self.text = None if text is None else to_str(text)
-        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.encrypt_method = to_encrypt_method(encrypt_method)
+            self.heart_bt_int = to_int(heart_bt_int)
+            self.raw_data = None if raw_data is None else to_data(raw_data)
+            self.default_appl_ver_id = to_appl_ver_id(default_appl_ver_id)
+            self.reset_seq_num_flag = None if reset_seq_num_flag is None else to_bool(reset_seq_num_flag)
+            self.next_expected_msg_seq_num = (
+                None if next_expected_msg_seq_num is None else to_seqnum(next_expected_msg_seq_num)
+            )
+            self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
+            self.test_message_indicator = (
+                None if test_message_indicator is None else to_bool(test_message_indicator)
+            )
+            self.username = None if username is None else to_str(username)
+            self.password = None if password is None else to_str(password)
+            self.new_password = None if new_password is None else to_str(new_password)
+            self.encrypted_password_method = (
+                None if encrypted_password_method is None else to_int(encrypted_password_method)
+            )
+            self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
+            self.encrypted_new_password = (
+                None if encrypted_new_password is None else to_data(encrypted_new_password)
+            )
+            self.session_status = None if session_status is None else to_session_status(session_status)
+            self.default_appl_ext_id = None if default_appl_ext_id is None else to_int(default_appl_ext_id)
+            self.default_cstm_appl_ver_id = (
+                None if default_cstm_appl_ver_id is None else to_str(default_cstm_appl_ver_id)
+            )
+            self.msg_types = [] if msg_types is EMPTY else to_supported_msg_type_list(msg_types)
+            self.text = None if text is None else to_str(text)
+            self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -203,8 +206,11 @@ class Heartbeat(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.test_req_id = None if test_req_id is None else to_str(test_req_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.test_req_id = None if test_req_id is None else to_str(test_req_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -232,8 +238,11 @@ class TestRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.test_req_id = to_str(test_req_id)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.test_req_id = to_str(test_req_id)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -261,9 +270,12 @@ class ResendRequest(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.begin_seq_no = to_seqnum(begin_seq_no)
-        self.end_seq_no = to_seqnum(end_seq_no)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.begin_seq_no = to_seqnum(begin_seq_no)
+            self.end_seq_no = to_seqnum(end_seq_no)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -315,18 +327,21 @@ class Reject(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.ref_seq_num = to_seqnum(ref_seq_num)
-        self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
-        self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
-        self.session_reject_reason = (
-            None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
-        )
-        self.text = None if text is None else to_str(text)
-        self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
-        self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
-        self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
-        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.ref_seq_num = to_seqnum(ref_seq_num)
+            self.ref_tag_id = None if ref_tag_id is None else to_int(ref_tag_id)
+            self.ref_msg_type = None if ref_msg_type is None else to_str(ref_msg_type)
+            self.session_reject_reason = (
+                None if session_reject_reason is None else to_session_reject_reason(session_reject_reason)
+            )
+            self.text = None if text is None else to_str(text)
+            self.ref_appl_ver_id = None if ref_appl_ver_id is None else to_str(ref_appl_ver_id)
+            self.ref_appl_ext_id = None if ref_appl_ext_id is None else to_int(ref_appl_ext_id)
+            self.ref_cstm_appl_ver_id = None if ref_cstm_appl_ver_id is None else to_str(ref_cstm_appl_ver_id)
+            self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -362,9 +377,12 @@ class SequenceReset(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
-        self.new_seq_no = to_seqnum(new_seq_no)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.gap_fill_flag = None if gap_fill_flag is None else to_bool(gap_fill_flag)
+            self.new_seq_no = to_seqnum(new_seq_no)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
@@ -395,10 +413,13 @@ class Logout(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.text = None if text is None else to_str(text)
-        self.session_status = None if session_status is None else to_session_status(session_status)
-        self.encoded_text = None if encoded_text is None else to_data(encoded_text)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.text = None if text is None else to_str(text)
+            self.session_status = None if session_status is None else to_session_status(session_status)
+            self.encoded_text = None if encoded_text is None else to_data(encoded_text)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems

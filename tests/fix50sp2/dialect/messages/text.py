@@ -19,7 +19,7 @@ from kalshi_fix_sansio.scalars import (
     to_datetime,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY
+from kalshi_fix_sansio.support import EMPTY, constructor_error
 from tests.fix50sp2.dialect.blocks import FixMessage, Header, Trailer
 from tests.fix50sp2.dialect.codesets import (
     EmailType,
@@ -97,20 +97,23 @@ class Email(FixMessage):
         trailer: Trailer | None = None,
         problems: tuple[Problem, ...] = (),
     ) -> None:
-        self.email_thread_id = to_str(email_thread_id)
-        self.email_type = to_email_type(email_type)
-        self.orig_time = None if orig_time is None else to_datetime(orig_time)
-        self.subject = to_str(subject)
-        self.encoded_subject = None if encoded_subject is None else to_data(encoded_subject)
-        self.routing_ids = [] if routing_ids is EMPTY else to_routing_list(routing_ids)
-        self.related_sym = [] if related_sym is EMPTY else to_related_sym_list(related_sym)
-        self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
-        self.legs = [] if legs is EMPTY else to_leg_list(legs)
-        self.order_id = None if order_id is None else to_str(order_id)
-        self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
-        self.lines_of_text = [] if lines_of_text is EMPTY else to_line_of_text_list(lines_of_text)
-        self.raw_data = None if raw_data is None else to_data(raw_data)
-        self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        try:
+            self.email_thread_id = to_str(email_thread_id)
+            self.email_type = to_email_type(email_type)
+            self.orig_time = None if orig_time is None else to_datetime(orig_time)
+            self.subject = to_str(subject)
+            self.encoded_subject = None if encoded_subject is None else to_data(encoded_subject)
+            self.routing_ids = [] if routing_ids is EMPTY else to_routing_list(routing_ids)
+            self.related_sym = [] if related_sym is EMPTY else to_related_sym_list(related_sym)
+            self.underlyings = [] if underlyings is EMPTY else to_underlying_list(underlyings)
+            self.legs = [] if legs is EMPTY else to_leg_list(legs)
+            self.order_id = None if order_id is None else to_str(order_id)
+            self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+            self.lines_of_text = [] if lines_of_text is EMPTY else to_line_of_text_list(lines_of_text)
+            self.raw_data = None if raw_data is None else to_data(raw_data)
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None
         self.header = header
         self.trailer = trailer
         self.problems = problems
