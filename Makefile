@@ -28,6 +28,11 @@ SEEDS := 1000
 FROM := 0
 JOBS :=
 
+# The search for broken promises: seconds in all, and which target (all of them if empty).
+SECONDS := 60
+TARGET :=
+FUZZ := .venv-fuzz/fuzz.stamp
+
 INTEROP := .venv-interop/interop.stamp
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
 # The acceptance definitions of QuickFIX, which are not ours to keep here.
@@ -39,7 +44,7 @@ BENCH_RUN = PYTHONPATH=. .venv-bench/bin/python -m benchmarks
 STUNNEL := $(dir $(WHEELS))stunnel
 
 .PHONY: help demo test check lint types imports coverage package matrix generate format interop bench \
-	bench-quick bench-docs soak stunnel docs pins clean
+	bench-quick bench-docs fuzz soak stunnel docs pins clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,6 +118,9 @@ stunnel: ## stunnel for its tests, from the machine's own distribution, if it is
 
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))
+
+fuzz: $(FUZZ) ## SECONDS=n TARGET=t: search for inputs that break a promise, guided by coverage, on every target or one
+	.venv-fuzz/bin/python -m fuzz search --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
 
 docs: $(DOCS) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -188,4 +196,9 @@ clean: ## remove everything that was built or installed here
 	@$*/bin/python $(PIP_PINNED) requirements/docs.txt
 	@touch $@
 
-.PRECIOUS: %/made.stamp %/run.stamp %/dev.stamp %/docs.stamp %/interop.stamp %/bench.stamp
+%/fuzz.stamp: %/run.stamp requirements/fuzz.txt
+	@echo "installing requirements/fuzz.txt into $*"
+	@$*/bin/python $(PIP_PINNED) requirements/fuzz.txt
+	@touch $@
+
+.PRECIOUS: %/made.stamp %/run.stamp %/dev.stamp %/docs.stamp %/interop.stamp %/bench.stamp %/fuzz.stamp

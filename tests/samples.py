@@ -48,7 +48,7 @@ def value_of(field: FieldLayout) -> Any:
             return (
                 field.tag
                 if field.minimum is None and field.maximum is None
-                else field.minimum or field.maximum
+                else field.minimum or field.maximum or 0
             )
         case Kind.DECIMAL:
             return Decimal("0.50") if field.minimum is None else Decimal(field.minimum)

@@ -1,0 +1,1 @@
+"""Search for inputs that break a promise: `make fuzz`, or `python -m fuzz --help`."""

@@ -1,0 +1,46 @@
+"""The targets: each is a module here with one invariant, the first sentence of its `check(data)`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CORPUS: Final = ROOT / "corpus"
+"""Inputs to begin from, by target; made by `python -m fuzz seed`."""
+
+
+@attrs.frozen
+class Target:
+    """What is fuzzed. This says so without importing any of it, as the engine must be there first."""
+
+    name: str
+    instrumented: tuple[str, ...]
+    """The packages whose branches guide the search."""
+    max_len: int = 1024
+    """Longest input, in bytes."""
+
+    def load(self) -> Callable[[bytes], None]:
+        """Return its `check`, which raises when the invariant does not hold."""
+        module = importlib.import_module(f"fuzz.targets.{self.name}")
+        check: Callable[[bytes], None] = module.check
+        return check
+
+    @property
+    def seeds(self) -> Path:
+        """The folder of its seed corpus."""
+        return CORPUS / self.name
+
+
+TARGETS: Final = {
+    target.name: target
+    for target in (
+        Target("framing", ("kalshi_fix_sansio.framing",)),
+        Target("decode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio.scalars")),
+        Target("session", ("kalshi_fix_sansio.session",), 512),
+    )
+}

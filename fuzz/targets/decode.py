@@ -1,0 +1,97 @@
+"""Decoding: the fast path against the careful one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fuzz import wire
+from fuzz.choices import Choices
+from fuzz.wire import Wire
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.framing import Frame, is_frame
+from tests.core.wire import dump
+
+_SEEN_TO_BE_KNOWN = 3
+"""How often a shape must come until it has code of its own."""
+
+
+def _warm(spoken: Wire) -> Codec:
+    codec = Codec(spoken.dialect)
+    for _ in range(_SEEN_TO_BE_KNOWN):
+        for fields in (*spoken.large, *spoken.templates):
+            codec.decode(wire.framed(fields))
+    return codec
+
+
+_WARM: Final = {each.dialect.name: _warm(each) for each in wire.WIRES}
+_COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
+
+
+def _copy_of(codec: Codec) -> Codec:
+    """Return a codec that has learnt the same, and learns on by itself."""
+    made, shapes = copy.copy(codec), copy.copy(codec._shapes)
+    for name in type(shapes).__slots__:
+        kept: Any = getattr(shapes, name)
+        if type(kept) is dict:
+            setattr(shapes, name, {key: copy.copy(item) for key, item in kept.items()})
+        elif isinstance(kept, set):
+            setattr(shapes, name, set(kept))
+    made._shapes = shapes
+    return made
+
+
+def check(data: bytes) -> None:
+    """Decoding gives the same message and the same problems as the careful path alone, whatever came before,
+    and raises nothing but DecodeError."""
+    choices = Choices(data)
+    spoken = choices.pick(wire.WIRES)
+    warm = not choices.one_in(8)
+    frames: list[bytes] = []
+    for _ in range(1 + choices.below(4)):
+        match choices.below(32):
+            case 31:
+                frames += frames[-1:] * _SEEN_TO_BE_KNOWN
+            case 28 | 29 | 30:
+                frames.append(wire.damaged(choices, wire.message(choices, spoken)))
+            case _:
+                frames.append(wire.message(choices, spoken))
+        if not choices.left:
+            break
+    hold(spoken, frames, warm=warm, framed=choices.one_in(2))
+
+
+def hold(spoken: Wire, frames: Sequence[bytes], *, warm: bool = True, framed: bool = False) -> None:
+    """Hold the invariant to these messages, one after the other.
+
+    `warm` says whether the codec knows the shapes of every sound message already, `framed` whether it is
+    told that BodyLength and CheckSum are right.
+    """
+    name = spoken.dialect.name
+    codec, careful = _copy_of((_WARM if warm else _COLD)[name]), _COLD[name]
+    for frame in frames:
+        try:
+            expected, strict = careful.check(frame)
+        except DecodeError:
+            _is_refused(codec, frame)
+            continue
+        _compare(codec.decode(Frame(frame) if framed else frame), expected)
+        assert not (expected.problems and not strict), "strict reading overlooks what lenient reading sees"
+
+
+def _compare(found: Message, expected: Message) -> None:
+    assert dump(found) == dump(expected), f"decoded as {dump(found)}, carefully as {dump(expected)}"
+
+
+def _is_refused(codec: Codec, frame: bytes) -> None:
+    try:
+        codec.decode(frame)
+    except DecodeError:
+        assert not (
+            is_frame(frame) and b"\x0135=" in frame[:40] and codec.inspect(frame).msg_type is not None
+        )
+    else:
+        raise AssertionError("the fast path took what the careful one refuses")

@@ -1,0 +1,87 @@
+"""Framing: streams, however cut, whatever came before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzz import wire
+from fuzz.choices import Choices
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled, is_frame
+
+MAX_BODY_LENGTH = 2048
+
+
+def check(data: bytes) -> None:
+    """What comes out of a stream are whole messages and garbage that together are the stream, the same
+    however it was cut and whatever messages came before."""
+    choices = Choices(data)
+    by_check_sum = choices.one_in(2)
+    before = [wire.message(choices, choices.pick(wire.WIRES)) for _ in range(choices.below(3))]
+    stream = b""
+    for _ in range(1 + choices.below(6)):
+        match choices.below(4):
+            case 0:
+                stream += wire.message(choices, choices.pick(wire.WIRES))
+            case 1:
+                stream += wire.damaged(choices, wire.message(choices, choices.pick(wire.WIRES)))
+            case 2:
+                stream += choices.pick(before) if before else b"8=FIXT.1.1\x019="
+            case _:
+                stream += choices.chunk()
+    sizes = [1 + choices.below(64) for _ in range(choices.below(16))]
+    hold(stream + choices.rest(), sizes, before, skip_by_check_sum=by_check_sum)
+
+
+def hold(
+    stream: bytes, sizes: Sequence[int], before: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
+) -> list[Frame | Garbled]:
+    """Hold the invariant to one stream, cut into portions of these sizes in turn; `before` are whole
+    messages that came first. Return what comes out."""
+    settings = {"skip_by_check_sum": skip_by_check_sum}
+    cold = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
+    expected = pieces(cold, [stream])
+    at = 0
+    for piece in expected:
+        if isinstance(piece, Frame):
+            assert is_frame(piece.data), f"given as a message, and none: {piece.data!r}"
+            assert stream[at : at + len(piece.data)] == piece.data
+            at += len(piece.data)
+        else:
+            assert stream.startswith(piece.data, at)
+            at += piece.size
+    assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or told twice"
+    warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
+    pieces(warm, [message for message in before if is_frame(message)])
+    if warm.pending or warm.skipped:  # a message that is too long is garbage
+        warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
+    assert pieces(warm, _cut(stream, sizes)) == expected, (
+        "the portions, or what came before, made a difference"
+    )
+    assert (warm.pending, warm.skipped) == (cold.pending, cold.skipped)
+    while cold.pending or cold.skipped:
+        left = cold.pending + cold.skipped
+        cold.resync()
+        told = sum(len(piece.data) if isinstance(piece, Frame) else piece.size for piece in pieces(cold, []))
+        assert cold.pending + cold.skipped == left - told
+        assert told, "giving up on a message told nothing"
+    return expected
+
+
+def pieces(framer: Framer, portions: Sequence[bytes]) -> list[Frame | Garbled]:
+    """Feed the portions, and return everything that comes out."""
+    found: list[Frame | Garbled] = []
+    for portion in portions or (b"",):
+        framer.feed(portion)
+        while (piece := framer.next()) is not None:
+            found.append(piece)
+    return found
+
+
+def _cut(stream: bytes, sizes: Sequence[int]) -> list[bytes]:
+    found, at, turn = [], 0, 0
+    while sizes and at < len(stream) and turn < 64:
+        size = sizes[turn % len(sizes)]
+        found.append(stream[at : at + size])
+        at += size
+        turn += 1
+    return [*found, stream[at:]]

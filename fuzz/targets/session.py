@@ -1,0 +1,559 @@
+"""The session: whatever a peer sends and a user calls, in whatever state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+from typing import Any, Final
+
+import attrs
+
+from fuzz import wire
+from fuzz.choices import Choices
+from fuzz.wire import KALSHI, PLAIN, SOH, Wire
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.conduct import CLASSIC, Conduct
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
+from kalshi_fix_sansio.events import (
+    Event,
+    LoggedOn,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
+from kalshi_fix_sansio.session import MemoryStore, Session, State
+
+START: Final = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
+OURS, THEIRS = "ours", "theirs"
+MAX_MESSAGE_SIZE = 2048
+MAX_UNSENT = 8192
+MAX_EVENTS = 64
+_ROOM = 16 * 1024
+"""By how much what waits may pass the point at which the session ends: the answers to one message."""
+_SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
+_NUMBER = re.compile(rb"\x0134=0*([0-9]{1,18})\x01")
+
+
+def _session_messages(stream: bytes) -> list[bytes]:
+    """Return the beginnings of messages of the session layer, and rejects, in a stream."""
+    return [stream[found.start() : found.start() + 256] for found in _SESSION_MESSAGE.finditer(stream)]
+
+
+class Counted(MemoryStore):
+    """A store that counts its resets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resets = 0
+
+    def reset(self, *, unanswered: bool = False) -> None:
+        super().reset(unanswered=unanswered)
+        self.resets += 1
+
+
+@attrs.frozen
+class Setting:
+    """Which session is played."""
+
+    role: Role
+    name: str
+    """Of the session type; FIXT is the second dialect's."""
+    strict: bool = False
+    classic: bool = False
+    explicit_confirm: bool = False
+    offer_next_expected: bool = False
+
+    @property
+    def wire(self) -> Wire:
+        return PLAIN if self.name == "FIXT" else KALSHI
+
+
+@cache
+def config(setting: Setting) -> SessionConfig:
+    """Return settings whose bounds are near."""
+    dialect = setting.wire.dialect
+    session_type = dialect.session_types[setting.name]
+    signs = setting.role is Role.INITIATOR and dialect is KALSHI.dialect
+    return SessionConfig(
+        role=setting.role,
+        dialect=dialect,
+        codec=setting.wire.codec,
+        session_type=session_type,
+        product=session_type.products[0] if session_type.products else "",
+        sender_comp_id=OURS,
+        target_comp_id=THEIRS,
+        sign_logon=(lambda _: b"c2lnbmF0dXJl") if signs else None,
+        strict=setting.strict,
+        conduct=CLASSIC if setting.classic else Conduct(),
+        explicit_confirm=setting.explicit_confirm,
+        offer_next_expected=setting.offer_next_expected and session_type.resend,
+        max_message_size=MAX_MESSAGE_SIZE,
+        max_unsent=MAX_UNSENT,
+        max_events=MAX_EVENTS,
+        max_held=6,
+        max_sent_record=4,
+        max_open_requests=5,
+    )
+
+
+@lru_cache(4096)
+def _outline(name: str, frame: bytes, *, forwarded: bool) -> tuple[str, int, bool]:
+    """Return MsgType and MsgSeqNum of a message that was sent, and whether it stands for earlier ones."""
+    message: Any = Setting(Role.INITIATOR, name).wire.codec.decode(frame)
+    assert forwarded or not message.problems, f"sent {frame!r}: {message.problems}"
+    header = message.header
+    fills = header.msg_type == "4" and message.gap_fill_flag is True
+    return header.msg_type, header.msg_seq_num, header.poss_dup_flag is True or fills
+
+
+class Player:
+    """One user and one peer of a session, and everything that holds of it at all times."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.config = setting, config(setting)
+        self.store = Counted()
+        self.session = Session(self.config, self.store)
+        self.monotonic, self.utc = 1000.0, START
+        self.peer_number = 1
+        """MsgSeqNum of what the peer sends next."""
+        self.own_number = 1
+        """MsgSeqNum that the next new message of the session must have."""
+        self.may_skip = False
+        """Whether messages may have been lost on their way out, with a connection."""
+        self.resets = 0
+        self.expected = 1
+        self.told: list[Event] = []
+        """Of this connection."""
+        self.delivered: set[int] = set()
+        """Since the last reset."""
+        self.explained: set[int] = set()
+        """Numbers that the user was told of, since the last reset."""
+        self.skipped: list[tuple[int, int]] = []
+        """First and last of numbers that the user was told to be without content or lost."""
+        self.first = 1
+        """The number expected first, since the last reset."""
+        self.fed = b""
+        """Everything that came."""
+        self.codec = self.config.codec
+        self.has_forwarded = False
+        """Whether a message of others may be among what leaves, whose body is as it came."""
+        self.frames: list[bytes] = []
+        """What the session sent, for `forward`."""
+
+    @property
+    def now(self) -> Instant:
+        return Instant(self.monotonic, self.utc)
+
+    # The peer
+
+    def peer(
+        self,
+        msg_type: bytes,
+        body: bytes = b"",
+        number: int | None = None,
+        header: bytes = b"",
+        **changes: bytes,
+    ) -> None:
+        """Send a message of the peer, its next one unless a number is given; `changes` replace fields of its
+        header by tag, as in `t49=b"x"`."""
+        if number is None:
+            number = self.peer_number
+            self.peer_number += 1
+        stamp = self.utc.strftime("%Y%m%d-%H:%M:%S.").encode() + b"%03d" % (self.utc.microsecond // 1000)
+        fields = {"t49": THEIRS.encode(), "t56": OURS.encode(), "t34": b"%d" % number, "t52": stamp} | changes
+        text = b"".join(b"%b=%b\x01" % (tag[1:].encode(), value) for tag, value in fields.items())
+        self.feed(encode_frame("FIXT.1.1", b"35=" + msg_type + SOH + text + header + body))
+
+    def logon(self, body: bytes = b"", number: int | None = None) -> None:
+        """Send the peer's Logon."""
+        reset = b"141=Y\x01" if self.config.session_type.reset_required else b""
+        if reset and number is None:
+            self.peer_number = 1
+        self.peer(b"A", b"98=0\x01108=30\x011137=9\x01" + reset + body, number)
+
+    def feed(self, data: bytes) -> None:
+        """Have bytes arrive."""
+        self.fed += data
+        try:
+            self.session.receive_data(data, self.now)
+        except LocalProtocolError as error:
+            refused = str(error)
+        else:
+            refused = ""
+        assert not refused or self.session.state is State.DISCONNECTED or "events wait" in refused, refused
+
+    # The user
+
+    def call(self, what: Callable[[], Any]) -> None:
+        """Make a call that may be refused, and then must have changed nothing."""
+        session = self.session
+        before = (session.state, session.next_outgoing, session.next_incoming, self.store.resets)
+        try:
+            what()
+        except (LocalProtocolError, DecodeError):
+            after = (session.state, session.next_outgoing, session.next_incoming, self.store.resets)
+            assert before == after or self.config.sign_logon is None, "refused, and yet something changed"
+
+    def forward(self, frame: bytes) -> None:
+        """Pass a message on."""
+        self.session.forward(frame, self.now)
+        self.has_forwarded = True
+
+    def advance(self, seconds: float, *, wall: float | None = None) -> None:
+        """Let time pass, on the wall clock perhaps otherwise."""
+        self.monotonic += seconds
+        self.utc += timedelta(seconds=seconds if wall is None else wall)
+        self.timer()
+
+    def timer(self) -> None:
+        """Let everything happen that is due; it must not stay due."""
+        for _ in range(12):
+            due = self.session.next_deadline()
+            if due is None or due > self.monotonic:
+                return
+            self.session.handle_timer(self.now)
+            self.take()
+        raise AssertionError("a deadline that stays due")
+
+    def take(self) -> None:
+        """Take events and bytes, and look at them."""
+        for event in self.session.events():
+            self._look(event)
+        self.written(self.session.data_to_send())
+        session = self.session
+        assert len(session.store.open_requests()) <= self.config.max_open_requests
+        if self.store.resets != self.resets:
+            self.resets = self.store.resets
+            if session.next_incoming < self.expected:
+                self._begin(session.next_incoming)
+        assert session.next_incoming >= self.expected, "the number expected goes back without a reset"
+        self.expected = session.next_incoming
+        if session.wants_close:
+            assert [type(event) for event in self.told].count(SessionEnded) == 1, (
+                "an end that is not told once"
+            )
+            assert isinstance(self.told[-1], SessionEnded), "something is told after the end"
+            assert session.next_deadline() is None
+        assert session.store.next_incoming <= session.next_incoming
+
+    def _begin(self, expected: int) -> None:
+        """Forget what was told: the numbers are new, or the process is."""
+        self.first = self.expected = expected
+        self.delivered.clear()
+        self.explained.clear()
+        self.skipped.clear()
+
+    def account(self) -> None:
+        """See that whatever the session has counted was told of, or is a message of the session itself."""
+        own = {int(found[1]) for found in map(_NUMBER.search, _session_messages(self.fed)) if found}
+        known = self.delivered | self.explained | own
+        number = self.first
+        while number < self.expected:
+            ends = [end for begin, end in self.skipped if begin <= number <= end]
+            assert ends or number in known, f"{number} is counted, and the user was not told of it"
+            number = max(ends, default=number) + 1
+
+    def _look(self, event: Event) -> None:
+        assert not (self.told and isinstance(self.told[-1], SessionEnded)), f"{event} is told after the end"
+        self.told.append(event)
+        if isinstance(event, LoggedOn) and event.reset:
+            self._begin(event.logon.header.msg_seq_num)
+        if isinstance(event, MessageReceived):
+            number = event.message.header.msg_seq_num
+            assert number not in self.delivered, f"{number} is delivered twice"
+            assert number >= max(self.delivered, default=0), f"{number} is delivered out of turn"
+            self.delivered.add(number)
+        if isinstance(event, MessageRejected) and event.message is not None:
+            self.explained.add(event.message.header.msg_seq_num)
+        if isinstance(event, SequenceSkipped | MessagesLost):
+            self.skipped.append((event.begin, event.end))
+
+    def written(self, data: bytes) -> None:
+        """Look at what the session sends: whole sound messages with the numbers that are their turn."""
+        assert len(data) <= 2 * MAX_UNSENT + _ROOM, f"{len(data)} bytes were waiting"
+        framer = Framer("FIXT.1.1", 1 << 20)
+        framer.feed(data)
+        while (found := framer.next()) is not None:
+            assert isinstance(found, Frame), f"sent what is no message: {found}"
+            self._number(*_outline(self.setting.name, found.data, forwarded=self.has_forwarded))
+            self.frames = [*self.frames[-3:], found.data]
+        assert framer.pending == 0
+
+    def _number(self, msg_type: str, number: int, again: bool) -> None:
+        if again:
+            return
+        if msg_type == "A" and number == 1:
+            self.own_number = 1
+        due = self.own_number
+        right = number >= due if self.may_skip else number == due
+        assert right, f"number {number} leaves, {due} comes next"
+        self.own_number, self.may_skip = number + 1, False
+
+    # The next connection
+
+    def again(self, *, restart: bool) -> None:
+        """Begin the next connection, in the same process or in the next one."""
+        self.take()
+        if self.session.state is not State.CLOSED:
+            if self.session.state is not State.DISCONNECTED:
+                self.session.receive_eof(self.now)
+            else:
+                self.session.abort(self.now, "")
+            self.take()
+        if restart:
+            self.session = Session(self.config, self.store)
+            self._begin(self.store.next_incoming)
+        else:
+            self.session = Session(self.config, continues=self.session)
+        self.told = []
+        self.may_skip = True
+        self.peer_number = max(self.session.next_incoming, 1)
+
+
+def connect(player: Player) -> None:
+    """Bring the transport up."""
+    player.call(lambda: player.session.connect(player.now))
+
+
+def log_on(player: Player) -> None:
+    """Complete the Logon handshake."""
+    connect(player)
+    if player.setting.role is Role.ACCEPTOR:
+        player.logon()
+        player.take()
+        player.call(lambda: player.session.accept_logon(player.now))
+    else:
+        player.take()
+        player.logon()
+    player.take()
+
+
+def leave_gap(player: Player) -> None:
+    """Log on and miss three messages."""
+    log_on(player)
+    player.peer_number += 3
+    player.peer(b"0")
+
+
+def request_logon(player: Player) -> None:
+    """Ask an acceptor to log on, and leave it undecided."""
+    connect(player)
+    player.logon()
+
+
+def reset(player: Player) -> None:
+    """Log on and begin a reset."""
+    log_on(player)
+    player.call(lambda: player.session.reset(player.now))
+
+
+def log_out(player: Player) -> None:
+    """Log on and begin the Logout handshake."""
+    log_on(player)
+    player.call(lambda: player.session.logout(player.now, "bye"))
+
+
+def breach(player: Player) -> None:
+    """Log on and have the peer break the protocol."""
+    log_on(player)
+    player.peer(b"0", number=1, header=b"43=N\x01")
+
+
+def be_held_up(player: Player) -> None:
+    """Log on, read nothing for a while and go on."""
+    log_on(player)
+    player.call(player.session.pause_reading)
+    player.advance(40)
+    player.call(lambda: player.session.resume_reading(player.now))
+
+
+def fall_silent(player: Player) -> None:
+    """Log on, and hear nothing until a TestRequest has left."""
+    log_on(player)
+    player.advance(37)
+
+
+def come_back(player: Player) -> None:
+    """Lose an established connection in a gap, and log on again."""
+    leave_gap(player)
+    player.again(restart=False)
+    log_on(player)
+
+
+STATES: Final[Mapping[str, Callable[[Player], None]]] = {
+    "new": lambda _: None,
+    "connected": connect,
+    "logon requested": request_logon,
+    "established": log_on,
+    "recovering": leave_gap,
+    "resetting": reset,
+    "logout sent": log_out,
+    "breach": breach,
+    "held up": be_held_up,
+    "silent": fall_silent,
+    "again": come_back,
+}
+"""Where the choices begin, each reached by messages and calls."""
+_NAMES: Final = ("KalshiRT", "KalshiNR", "FIXT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
+_TYPES: Final = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j", b"D", b"8", b"9", b"W", b"X", b"ZZ")
+_BODIES: Final = (
+    b"",
+    b"112=hello\x01",
+    b"7=1\x0116=0\x01",
+    b"7=2\x0116=4\x01",
+    b"7=99\x0116=100\x01",
+    b"45=2\x01373=5\x01",
+    b"45=1\x01380=4\x01372=D\x01",
+    b"36=9\x01123=Y\x01",
+    b"36=20\x01",
+    b"36=1\x01",
+    b"36=999999999999999999\x01",
+    b"123=N\x0136=30\x01",
+    b"98=0\x01108=30\x011137=9\x01141=Y\x01",
+    b"98=0\x01108=30\x011137=9\x01789=3\x01",
+    b"98=0\x01108=5\x01",
+    b"58=bye\x01",
+    b"11=a1\x0137=o\x01",
+)
+_HEADERS: Final = (
+    b"",
+    b"43=Y\x01122=20260821-14:00:00\x01",
+    b"43=Y\x01",
+    b"97=Y\x01",
+    b"43=N\x01",
+    b"369=3\x01",
+)
+_CHANGES: Final[tuple[dict[str, bytes], ...]] = (
+    {},
+    {"t52": b"20260821-14:00:00.000"},
+    {"t49": b"other"},
+    {"t56": b"other"},
+    {"t52": b"x"},
+    {"t34": b"0"},
+    {"t34": b"999999999999999999"},
+    {"t34": b""},
+)
+_SECONDS: Final = (0.0, 0.001, 1.0, 6.0, 29.9, 30.0, 31.0, 36.0, 600.0, 90_000.0)
+
+
+def check(data: bytes) -> None:
+    """Whatever comes and is called, in every state: only the documented errors are raised, what leaves are
+    sound messages in turn, nothing is delivered twice or out of turn, no number goes back, nothing is counted
+    that the user was not told of, the end is told once and last, and what waits stays within its bounds."""
+    choices = Choices(data)
+    setting = Setting(
+        choices.pick((Role.INITIATOR, Role.ACCEPTOR)),
+        choices.pick(_NAMES),
+        strict=choices.one_in(2),
+        classic=choices.one_in(4),
+        explicit_confirm=choices.one_in(4),
+        offer_next_expected=choices.one_in(3),
+    )
+    player = Player(setting)
+    STATES[choices.pick(tuple(STATES))](player)
+    player.take()
+    steps = 0
+    while choices.left and steps < 24:
+        steps += 1
+        _step(player, choices)
+    player.timer()
+    player.take()
+    player.account()
+
+
+def _step(player: Player, choices: Choices) -> None:
+    match choices.below(16):
+        case 0 | 1 | 2 | 3 | 4 | 5:
+            _peer(player, choices)
+        case 6 | 7:
+            _feed_template(player, choices)
+        case 8:
+            player.feed(choices.chunk())
+        case 9:
+            player.advance(choices.pick(_SECONDS))
+        case 10:
+            player.advance(choices.pick(_SECONDS), wall=choices.pick((0.0, -60.0, 60.0)))
+        case 11 | 12:
+            player.take()
+        case 13:
+            _send(player, choices)
+        case 14:
+            _call(player, choices)
+        case _:
+            if choices.one_in(2):
+                player.again(restart=choices.one_in(2))
+            STATES[choices.pick(("connected", "logon requested", "established"))](player)
+
+
+def _peer(player: Player, choices: Choices) -> None:
+    msg_type, body = choices.pick(_TYPES), choices.pick(_BODIES)
+    number = None
+    match choices.below(6):
+        case 4:
+            number = max(player.session.next_incoming + choices.below(16) - 8, 0)
+        case 5:
+            player.peer_number += choices.below(4)
+        case 3:
+            player.peer_number = player.session.next_incoming
+    body += choices.chunk() if choices.one_in(4) else b""
+    player.peer(msg_type, body, number, choices.pick(_HEADERS), **choices.pick(_CHANGES * 2 + ({},) * 16))
+
+
+def _feed_template(player: Player, choices: Choices) -> None:
+    """A message of the dialect, mostly under the header of the peer; whole, in two portions or damaged."""
+    spoken = player.setting.wire
+    fields = list(choices.pick(spoken.templates))
+    for _ in range(choices.below(3)):
+        wire.spoil(choices, fields, spoken)
+    if not fields or fields[0][0] != b"35":
+        fields.insert(0, (b"35", b"8"))
+    body = b"".join(
+        b"%b=%b\x01" % (tag, value) for tag, value in fields[1:] if tag not in (b"49", b"56", b"34", b"52")
+    )
+    if choices.one_in(8):
+        player.feed(wire.damaged(choices, wire.framed(fields)))
+    else:
+        player.peer(fields[0][1], body[: MAX_MESSAGE_SIZE * 2])
+
+
+def _message(player: Player, choices: Choices) -> Message:
+    spoken = player.setting.wire
+    return spoken.codec.decode(wire.framed(choices.pick(spoken.templates)))
+
+
+def _send(player: Player, choices: Choices) -> None:
+    message, session = _message(player, choices), player.session
+    message.header = message.trailer = None
+    fields = choices.pick(({}, {}, {"poss_resend": True}))
+    player.call(lambda: session.send(message, player.now, header_fields=fields))
+
+
+def _call(player: Player, choices: Choices) -> None:
+    session, now = player.session, player.now
+    text = choices.pick(("", "bye", "x" * 5000, "a\x01b", "é\n"))
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: session.accept_logon(now),
+        lambda: session.refuse_logon(text, now),
+        lambda: session.confirm(choices.below(4)),
+        session.confirm,
+        lambda: session.test_request(now),
+        lambda: session.test_request(now, text),
+        lambda: session.reset(now),
+        lambda: session.logout(now, text),
+        lambda: session.abort(now, text),
+        lambda: session.receive_eof(now),
+        session.pause_reading,
+        lambda: session.resume_reading(now),
+        lambda: session.handle_timer(now),
+        lambda: session.connect(now),
+        lambda: player.forward(choices.pick([b"", *player.frames])),
+        lambda: player.forward(wire.message(choices, player.setting.wire)),
+    )
+    player.call(choices.pick(calls))

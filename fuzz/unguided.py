@@ -1,0 +1,86 @@
+"""One target under hypothesis, in a process of its own, with the arguments of libFuzzer that concern it."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from fuzz.targets import TARGETS, Target
+
+_AT_ONCE = 200
+_PHASES = (Phase.generate, Phase.shrink)
+
+
+def seeds_of(target: Target) -> list[bytes]:
+    """Return the seed corpus of a target."""
+    return [path.read_bytes() for path in sorted(target.seeds.glob("[!.]*"))]
+
+
+def inputs(target: Target) -> st.SearchStrategy[bytes]:
+    """Any bytes, and seeds with something in them exchanged."""
+    drawn = st.binary(max_size=target.max_len)
+    known = seeds_of(target)
+    if not known:
+        return drawn
+    spliced = st.builds(
+        lambda data, at, put, gone: data[: at % (len(data) + 1)] + put + data[at % (len(data) + 1) + gone :],
+        st.sampled_from(known),
+        st.integers(0, target.max_len),
+        st.binary(max_size=8),
+        st.integers(0, 8),
+    )
+    return drawn | spliced
+
+
+def explore(check: Callable[[bytes], None], target: Target, seconds: float, found: str) -> int:
+    """Search for so many seconds; on a failure write the smallest input to `found`. Return how many ran."""
+    count, failing = 0, b""
+    end = time.monotonic() + seconds
+
+    def run(data: bytes) -> None:
+        nonlocal count, failing
+        count += 1
+        try:
+            check(data)
+        except BaseException:
+            failing = data
+            raise
+
+    relaxed = settings(
+        max_examples=_AT_ONCE,
+        database=None,
+        deadline=None,
+        phases=_PHASES,
+        suppress_health_check=list(HealthCheck),
+    )
+    turn = 0
+    try:
+        for data in seeds_of(target):
+            run(data)
+        while time.monotonic() < end:
+            seed(turn)(relaxed(given(inputs(target))(run)))()
+            turn += 1
+            print(f"#{count}", file=sys.stderr, flush=True)
+    except BaseException:
+        Path(f"{found}crash-{hashlib.sha256(failing).hexdigest()[:16]}").write_bytes(failing)
+        raise
+    finally:
+        print(f"stat::number_of_executed_units: {count}", file=sys.stderr, flush=True)
+    return count
+
+
+def main() -> None:
+    """Read the arguments and search."""
+    given_args = dict(each[1:].split("=", 1) for each in sys.argv[2:] if each.startswith("-"))
+    target = TARGETS[sys.argv[1]]
+    explore(target.load(), target, float(given_args["max_total_time"]), given_args["artifact_prefix"])
+
+
+if __name__ == "__main__":
+    main()

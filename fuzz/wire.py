@@ -1,0 +1,192 @@
+"""Messages of both dialects as they stand on the wire, damaged as the choices say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from fuzz.choices import Choices
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.layout import Dialect
+from tests import samples
+from tests.fix50sp2 import dialect as fix50sp2
+
+Fields = list[tuple[bytes, bytes]]
+
+SOH: Final = b"\x01"
+LOG: Final = Path(__file__).resolve().parent.parent / "tests" / "data" / "every_message.log"
+VALUES: Final = (
+    b"",
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"-1",
+    b"+5",
+    b"1_0",
+    b"1e5",
+    b"NaN",
+    b"Y",
+    b"N",
+    b".5",
+    b"5.",
+    b"0.55",
+    b"007",
+    b"999999999999999999",
+    b"9" * 40,
+    b"AB",
+    b"\xe9",
+    b"=",
+    b"|",
+    b"\n",
+    b"20260801-12:30:15.123",
+    b"20260230-12:00:00",
+    b"20260801-23:59:60.123",
+    b"20260801-12:00:00.123456789",
+    b"20260801",
+    b"00000101",
+    b"12:30:15",
+    b"24:00:00",
+    b"a\x01b",
+    b"58=x",
+    b"x\x0110=000",
+    b"448=448=",
+    b"8=FIXT.1.1",
+)
+"""Values at the edges of what fields can hold."""
+ODD_TAGS: Final = (b"", b"0", b"-1", b"007", b"x", b"99999999999", b"29999", b"8", b"9", b"10", b"35")
+REPEATS: Final = (2, 3, 5, 9)
+LARGE: Final = 700
+"""Messages of more bytes come rarely, or they would take nearly all the time."""
+CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
+HUGE: Final = 40
+"""How often something is repeated, rarely."""
+
+
+@attrs.frozen
+class Wire:
+    """One dialect, with messages to begin from."""
+
+    dialect: Dialect
+    codec: Codec = attrs.field(repr=False)
+    templates: tuple[Fields, ...] = attrs.field(repr=False)
+    """Sound messages, without BeginString, BodyLength and CheckSum."""
+    large: tuple[Fields, ...] = attrs.field(repr=False)
+    """The same, of more than `LARGE` bytes."""
+    tags: tuple[bytes, ...] = attrs.field(repr=False)
+
+
+def fields_of(frame: bytes) -> Fields:
+    """Take a message apart at every SOH, without BeginString, BodyLength and CheckSum."""
+    pairs = (field.partition(b"=") for field in frame.split(SOH)[2:-2])
+    return [(tag, value) for tag, _, value in pairs]
+
+
+def framed(fields: Fields, begin_string: str = "FIXT.1.1") -> bytes:
+    """Put fields together, and a right frame around them."""
+    return encode_frame(begin_string, b"".join(b"%b=%b\x01" % field for field in fields))
+
+
+def logged() -> list[bytes]:
+    """Return the messages of the log that codegen makes of the spec's examples."""
+    lines = LOG.read_bytes().splitlines()
+    return [line.split(b" ", 2)[2].replace(b"|", SOH) for line in lines]
+
+
+def _wire(dialect: Dialect, more: list[bytes]) -> Wire:
+    codec = Codec(dialect)
+    header: Any = samples.minimal(dialect.header)
+    frames = [*more]
+    for layout in dialect.messages.values():
+        frames += [
+            codec.encode(samples.minimal(layout.body), header),
+            codec.encode(samples.full(layout.body), header),
+        ]
+    small: list[Fields] = []
+    large: list[Fields] = []
+    for frame in frames:
+        (small if len(frame) <= LARGE else large).append(fields_of(frame))
+    tags = tuple(b"%d" % tag for tag in sorted(dialect.fields))
+    return Wire(dialect, codec, tuple(small), tuple(large or small), (*tags, *ODD_TAGS))
+
+
+KALSHI: Final = _wire(DIALECT, logged())
+PLAIN: Final = _wire(fix50sp2.DIALECT, [])
+WIRES: Final = (KALSHI, PLAIN)
+
+
+def value(choices: Choices, wire: Wire) -> bytes:
+    """Choose a value: of the edges, of another message, of its own, or one of these many times over."""
+    match choices.below(4):
+        case 0:
+            return choices.pick(VALUES)
+        case 1:
+            return choices.pick(choices.pick(wire.templates))[1]
+        case 2:
+            return choices.take(choices.below(12))
+        case _:
+            return choices.pick((*VALUES, SOH + choices.pick(wire.tags) + b"=x")) * repeats(choices)
+
+
+def repeats(choices: Choices) -> int:
+    """Choose how often something comes."""
+    return HUGE if choices.one_in(64) else choices.pick(REPEATS)
+
+
+def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
+    """Change one thing in the fields, which may be none in the end."""
+    at = choices.below(len(fields) + 1) % max(len(fields), 1)
+    if not fields:
+        fields.append((choices.pick(wire.tags), value(choices, wire)))
+        return
+    tag, old = fields[at]
+    match choices.below(9):
+        case 0:
+            fields[at] = (tag, value(choices, wire))
+        case 1:
+            del fields[at]
+        case 2:
+            fields.insert(choices.below(len(fields)), (tag, old))
+        case 3:
+            other = choices.below(len(fields))
+            fields[at], fields[other] = fields[other], fields[at]
+        case 4:
+            fields[at] = (choices.pick(wire.tags), old)
+        case 5:
+            fields.insert(at, (choices.pick(wire.tags), value(choices, wire)))
+        case 6:
+            cut = choices.below(len(old) + 1)
+            fields[at] = (tag, old[:cut] + choices.pick(VALUES) + old[cut:])
+        case 7:
+            fields[at:at] = fields[at : at + 1 + choices.below(4)] * repeats(choices)
+        case _:
+            fields[at:at] = choices.pick(wire.templates)[1:]
+
+
+def message(choices: Choices, wire: Wire) -> bytes:
+    """Choose a message: sound, or with up to seven things changed in its fields; its frame is right."""
+    fields = list(choices.pick(wire.large if choices.one_in(32) else wire.templates))
+    for _ in range(choices.pick(CHANGES)):
+        spoil(choices, fields, wire)
+    return framed(fields)
+
+
+def damaged(choices: Choices, data: bytes) -> bytes:
+    """Change bytes without regard to what they mean."""
+    found = bytearray(data)
+    for _ in range(choices.below(4)):
+        at = choices.below(len(found) + 1)
+        match choices.below(4):
+            case 0:
+                found[at : at + 1] = choices.take(1)
+            case 1:
+                del found[at : at + 1 + choices.below(32)]
+            case 2:
+                found[at:at] = choices.take(choices.below(32))
+            case _:
+                found[at:at] = found[: choices.below(len(found) + 1)]
+    return bytes(found)
