@@ -256,6 +256,7 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
                 comp_ids=tuple(each for each, _ in words(node.get("comp_ids"))),
                 source=context.sources(node, entry.source, f"session type `{name}`", entry.location),
                 location=entry.location,
+                max_message_size=integer(node, "max_message_size"),
                 why=text(node, "why"),
             )
         )

@@ -262,6 +262,8 @@ class SessionType:
     comp_ids: tuple[str, ...]
     source: str
     location: Location
+    max_message_size: int | None = None
+    """The largest BodyLength that the venue's messages need, in bytes; None for no more than usual."""
     why: str = ""
     """Why it differs from its source, or which of several sources it follows; empty if none does."""
 

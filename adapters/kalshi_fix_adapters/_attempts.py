@@ -7,6 +7,7 @@ from enum import Enum
 
 import attrs
 
+from kalshi_fix_adapters._faults import Fault
 from kalshi_fix_adapters._retries import Retries
 from kalshi_fix_adapters.connection_events import ConnectFailed, Disconnected, GaveUp
 from kalshi_fix_adapters.errors import SessionClosedError
@@ -102,13 +103,15 @@ class Attempts:
             return ConnectFailed(error, verdict.seconds, verdict.note)
         return None
 
-    def lost(self, ended: SessionEnded, logged_on_at: float, now: Instant) -> Disconnected | GaveUp | None:
+    def lost(
+        self, ended: SessionEnded, fault: Fault | None, logged_on_at: float, now: Instant
+    ) -> Disconnected | GaveUp | None:
         """A connection that was logged on is over."""
         if self.leaving or self._stopped or self._plan.reconnect is None:
             self.phase = Phase.OVER
             return None
         error = SessionClosedError(f"the session ended: {ended.text}", ended)
-        verdict = self._retries.lost(error, logged_on_at, now)
+        verdict = self._retries.lost(error, fault, logged_on_at, now)
         if isinstance(verdict, GiveUp):
             return self._give_up(error, verdict)
         self.phase = Phase.WAITING

@@ -7,6 +7,7 @@ from typing import Literal
 
 from kalshi_fix_adapters._attempts import Attempt, Attempts, Phase
 from kalshi_fix_adapters._event_queue import EventQueue
+from kalshi_fix_adapters._faults import Faults
 from kalshi_fix_adapters._numbers import Numbers
 from kalshi_fix_adapters._pump import Pump
 from kalshi_fix_adapters._subscriptions import Subscriptions
@@ -55,6 +56,7 @@ class Connections:
         self._subscribe_at: float | None = None
         """When subscriptions are asked for once more, monotonic."""
         self._pump: Pump | None = None
+        self._faults = Faults()
         self._broken: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
         self._logged_on: LoggedOn | None = None
@@ -119,10 +121,16 @@ class Connections:
         """The attempt's connection is up: the logon begins."""
         self._attempts.phase = Phase.CONNECTED
         self._broken = None
+        self._faults = Faults()
         if self.leaving:
             return
         now, where = self._clocks(), str(self.plan.endpoint)
-        self._watch.connected(where, now, secured=isinstance(self.plan.security, Tls))
+        self._watch.connected(
+            where,
+            now,
+            secured=isinstance(self.plan.security, Tls),
+            max_message_size=self.plan.config.max_message_size,
+        )
         try:
             session = self._numbers.next_session()
             pump = Pump(session, clocks=self._clocks, on_wire=self._watch.on_wire)
@@ -222,7 +230,8 @@ class Connections:
             error = logon_error(self._ended, str(self.plan.endpoint))
             self._tell_outcome(self._attempts.failed(error, now))
         else:
-            self._tell_outcome(self._attempts.lost(self._ended, pump.logged_on_at, now))
+            fault = self._faults.behind(self._ended)
+            self._tell_outcome(self._attempts.lost(self._ended, fault, pump.logged_on_at, now))
 
     def _tell_outcome(self, event: ConnectionEvent | None) -> None:
         """Tell what follows from an attempt or a connection that is over, if anything does."""
@@ -247,6 +256,7 @@ class Connections:
             queue.put(event)
             if event.__class__ is not MessageReceived:
                 pump.note(event, now)
+                self._faults.note(event)
                 watch.event(event, now)
                 self._act_on(event, pump, now)
             elif watch.follows_messages or event.message.problems:

@@ -31,6 +31,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    MessageTooLarge,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -150,6 +151,9 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
             return SESSION, WARNING, f"{name} rejected: {'; '.join(map(str, event.problems))}"
         case GarbledReceived():
             return SESSION, WARNING, f"skipped {event.size} bytes that are no message: {event.reason}"
+        case MessageTooLarge():
+            text = f"skipped a message of {event.size} bytes, max_message_size is {event.limit}"
+            return SESSION, WARNING, text if event.msg_type is None else f"{text}: MsgType {event.msg_type}"
         case PeerSilent():
             return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
         case ResendServed():

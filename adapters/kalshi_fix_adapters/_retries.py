@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kalshi_fix_adapters.reconnect import Failure, GiveUp, ReconnectPolicy, Wait
+from kalshi_fix_adapters._faults import Fault
+from kalshi_fix_adapters.reconnect import Cure, Failure, GiveUp, ReconnectPolicy, Wait
 from kalshi_fix_adapters.refusals import cure_of, is_already_connected
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError
@@ -26,18 +27,41 @@ class Retries:
         self._expiry = OLD_CONNECTION * heart_bt_int
         self._random = random
         self._failures = 0
+        self._unclear = 0
+        """Unclear failures in a row, without a logon between them."""
+        self._fault: Fault | None = None
+        self._same = 0
+        """Connections in a row that this fault has ended."""
         self._lost_at: float | None = None
 
-    def lost(self, error: KalshiFixError, logged_on_at: float, now: Instant) -> Wait | GiveUp:
+    def lost(
+        self, error: KalshiFixError, fault: Fault | None, logged_on_at: float, now: Instant
+    ) -> Wait | GiveUp:
         """A connection that was logged on is over."""
         self._lost_at = now.monotonic
         if now.monotonic - logged_on_at >= self.policy.stable_after:
             self._failures = 0
-        return self.failed(error, now)
+        self._unclear = 0
+        if fault != self._fault:
+            self._fault, self._same = fault, 0
+        cure = cure_of(error)
+        if fault is None or cure is not Cure.TIME:
+            return self._decide(Failure(cure=cure, why=str(error)), now)
+        why = f"{error}; {fault.advice}"
+        verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._same + 1), now)
+        self._same += isinstance(verdict, Wait) and verdict.counts
+        return verdict
 
     def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
         """An attempt has failed."""
-        failure = Failure(cure=cure_of(error), why=str(error), at_least=self._at_least(error, now))
+        cure, at_least = cure_of(error), self._at_least(error, now)
+        verdict = self._decide(
+            Failure(cure=cure, why=str(error), at_least=at_least, times=self._unclear + 1), now
+        )
+        self._unclear += cure is Cure.UNCLEAR and isinstance(verdict, Wait) and verdict.counts
+        return verdict
+
+    def _decide(self, failure: Failure, now: Instant) -> Wait | GiveUp:
         verdict = self.policy.decide(failure, failures=self._failures + 1, now=now.utc, random=self._random)
         if isinstance(verdict, Wait):
             self._failures += verdict.counts

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.observer import Direction
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec.tokens import Form, tokenize
-from kalshi_fix_sansio.framing import Frame, Framer, Garbled, encode_frame
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH, Frame, Framer, Garbled, Oversized, encode_frame
 from kalshi_fix_sansio.layout import Kind
 
 STALL: Final = 60.0
@@ -70,8 +70,8 @@ def without_secrets(frame: bytes) -> bytes:
 class Transcript:
     """What passes on one connection, put together to messages in each direction by itself."""
 
-    def __init__(self) -> None:
-        self._framers = {"sent": Framer(), "received": Framer()}
+    def __init__(self, max_message_size: int = MAX_BODY_LENGTH) -> None:
+        self._framers = {each: Framer(max_body_length=max_message_size) for each in ("sent", "received")}
         self._moved_at = {"sent": 0.0, "received": 0.0}
 
     def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
@@ -105,6 +105,8 @@ def _lines(direction: str, framer: Framer) -> Iterator[str]:
             yield f"{direction:8} {_describe(found)}"
 
 
-def _describe(garbled: Garbled) -> str:
+def _describe(garbled: Garbled | Oversized) -> str:
+    if isinstance(garbled, Oversized):
+        return f"a message of {garbled.body_length} bytes begins, the limit is {garbled.limit}; it is skipped"
     sample = _SECRET_ANYWHERE.sub(HIDDEN, garbled.data)
     return f"{garbled.size} bytes that are no message ({garbled.reason}), beginning: {printable(sample)}"

@@ -32,6 +32,7 @@ from kalshi_fix_adapters.wire_log import WireLog, WireLogConnection, borrow, giv
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import PeerSilent
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.session.states import State
 
 HOOKS: Final = ("on_wire", "on_state", "on_event", "on_timing")
@@ -89,16 +90,18 @@ class Watch:
         """TCP is up, TLS not yet."""
         self._timings.tcp_connected(now.monotonic)
 
-    def connected(self, where: str, now: Instant, *, secured: bool) -> None:
+    def connected(
+        self, where: str, now: Instant, *, secured: bool, max_message_size: int = MAX_BODY_LENGTH
+    ) -> None:
         """The transport is up, with TLS if it is `secured`; `where` is the venue's address."""
         self._connected = True
         self._timings.connected(now.monotonic, secured=secured)
         self._journal.connected(where)
         if self._wire_log is not None:
-            self._logged = self._wire_log.connect(f"{self._name} at {where}", now)
+            self._logged = self._wire_log.connect(f"{self._name} at {where}", now, max_message_size)
         if WIRE.isEnabledFor(DEBUG):
             # Asked once a connection: what begins in the middle of a message could show half a signature.
-            self._transcript = Transcript()
+            self._transcript = Transcript(max_message_size)
 
     @property
     def on_wire(self) -> OnWire | None:

@@ -11,6 +11,7 @@ from kalshi_fix_sansio.events import (
     GarbledReceived,
     MessageRejected,
     MessagesLost,
+    MessageTooLarge,
     OutcomesUnknown,
     SequenceSkipped,
     SessionEnded,
@@ -178,6 +179,34 @@ class GarbledReceivedError(ReconcileError):
         super().__init__(
             f"{event.size} bytes that are no FIX message were skipped ({event.reason}); iterate again"
         )
+
+
+class MessageTooLargeError(ReconcileError):
+    """A message of the venue is longer than `max_message_size` and was skipped. It comes again as large as
+    before, so that the client cannot go on for long with this limit."""
+
+    def __init__(self, event: MessageTooLarge) -> None:
+        self.event = event
+        name = "a message" if event.msg_type is None else f"a message (MsgType {event.msg_type})"
+        super().__init__(
+            f"{name} of {event.size} bytes was skipped, because max_message_size is {event.limit}; set that "
+            "option of the client higher, or iterate again"
+        )
+
+    @property
+    def size(self) -> int:
+        """Its BodyLength (9), in bytes."""
+        return self.event.size
+
+    @property
+    def limit(self) -> int:
+        """`max_message_size`, in bytes."""
+        return self.event.limit
+
+    @property
+    def msg_type(self) -> str | None:
+        """Its MsgType (35); None if that could not be read."""
+        return self.event.msg_type
 
 
 def _some(names: list[str]) -> str:

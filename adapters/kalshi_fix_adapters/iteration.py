@@ -12,6 +12,7 @@ from kalshi_fix_adapters.errors import (
     GarbledReceivedError,
     MessageRejectedError,
     MessagesLostError,
+    MessageTooLargeError,
     OutcomesUnknownError,
     SessionInterruptedError,
 )
@@ -22,6 +23,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    MessageTooLarge,
     OutcomesUnknown,
     RejectReceived,
     SequenceSkipped,
@@ -46,6 +48,8 @@ def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
             return MessagesLostError(event)
         case MessageRejected():
             return MessageRejectedError(event)
+        case MessageTooLarge():
+            return MessageTooLargeError(event)
         case GarbledReceived():
             return GarbledReceivedError(event)
         case Disconnected():

@@ -100,15 +100,18 @@ class Options(TypedDict, total=False):
     """Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store says."""
     queue_limit: int
     """Events that may wait for you before the client stops reading; 10,000 by default."""
+    max_message_size: int | None
+    """Longest BodyLength (9) that is accepted from the venue, in bytes; a longer message is skipped
+    (`MessageTooLarge`). Default: what the session type needs, 2 MiB on KalshiMD and 256 KiB elsewhere."""
     observer: Observers | None
     """Is told of bytes, states, events and timings, see `kalshi_fix_adapters.observer`."""
     wire_log: WireLog | str | Path | None
     """Where every message is written down, see `kalshi_fix_adapters.wire_log`."""
 
 
-def _positive(instance: object, attribute: attrs.Attribute[Any], value: float) -> None:
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     del instance
-    if not value > 0:
+    if value is not None and not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
 
 
@@ -152,6 +155,7 @@ class ClientConfig:
     sync: Sync = attrs.field(default="full", validator=_known_sync)
     reset_seq_num: bool = False
     queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
+    max_message_size: int | None = attrs.field(default=None, validator=_positive)
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
 
@@ -218,6 +222,8 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         logon_timeout=config.timeout,
         logout_timeout=config.timeout,
     )
+    if config.max_message_size is not None:
+        session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
     return ConnectionPlan(
         endpoint,
         security,

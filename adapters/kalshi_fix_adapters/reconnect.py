@@ -28,7 +28,9 @@ class Cure(Enum):
     ACTION = "action"
     """Somebody has to do something first."""
     UNCLEAR = "unclear"
-    """Nothing is known that speaks for time; during maintenance it is tried."""
+    """Nothing is known that speaks for time; it is tried some times."""
+    SAME = "same"
+    """Time, but not if the very same thing has ended the connections before this one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +73,9 @@ class Failure:
     """One sentence for people."""
     at_least: float = 0.0
     """Seconds before which another attempt cannot succeed."""
+    times: int = 1
+    """How many in a row have been unclear, or the same, with this one; those during maintenance do not
+    count."""
 
 
 @attrs.frozen
@@ -91,6 +96,12 @@ class GiveUp:
     reason: str
 
 
+def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    del instance
+    if value < 1:
+        raise ConfigurationError(f"{attribute.name} must be at least 1, not {value!r}")
+
+
 def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
     del instance
     if not value > 0:
@@ -108,12 +119,18 @@ class ReconnectPolicy:
     attempts: int | None = None
     """How many attempts in a row may fail before the client gives up; None: any number. Those during
     maintenance do not count."""
+    unclear_attempts: int = attrs.field(default=8, validator=_at_least_one)
+    """How many attempts in a row have to fail in ways that say neither that time cures it nor that it does
+    not (a refusal with an unknown Text), for the client to give up."""
+    same_failures: int = attrs.field(default=3, validator=_at_least_one)
+    """How many connections in a row the very same fault has to end, such as a message that is too large, for
+    the client to give up."""
     retry_first: bool = False
     """Whether the connection that is made on opening the client is tried again too, instead of raising."""
     stable_after: float = attrs.field(default=60.0, validator=_seconds)
     """How long a logon must have lasted for the waits to begin at `initial` again."""
     maintenance: Maintenance | None = attrs.field(factory=Maintenance)
-    """When to be patient: attempts come at the pace of `cap`, and an unclear refusal ends nothing. Default:
+    """When to be patient: attempts come at the pace of `cap`, and none of them counts. Default:
     Kalshi's, Thursday 03:00 to 05:00 in New York."""
 
     def decide(
@@ -132,8 +149,9 @@ class ReconnectPolicy:
         if self.maintenance is not None and self.maintenance.contains(now):
             wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
-        if failure.cure is Cure.UNCLEAR:
-            return GiveUp(failure.why)
+        limits = {Cure.UNCLEAR: self.unclear_attempts, Cure.SAME: self.same_failures}
+        if failure.times >= limits.get(failure.cure, failure.times + 1):
+            return GiveUp(f"{failure.times} in a row have failed in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
             return GiveUp(f"{self.attempts} attempts in a row have failed; the last: {failure.why}")
         bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _DOUBLINGS))

@@ -24,6 +24,7 @@ from kalshi_fix_adapters._transcript import Transcript
 from kalshi_fix_adapters.observer import Direction
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 
 MAX_BYTES = 64 * 1024 * 1024
 BACKUPS = 5
@@ -92,15 +93,16 @@ class WireLog:
         """How many lines could not be written so far."""
         return self._lost
 
-    def connect(self, where: str, now: Instant) -> WireLogConnection:
-        """Mark the beginning of a connection; return what is to be told of its bytes."""
+    def connect(self, where: str, now: Instant, max_message_size: int = MAX_BODY_LENGTH) -> WireLogConnection:
+        """Mark the beginning of a connection; return what is to be told of its bytes. Messages with a longer
+        BodyLength than `max_message_size` bytes are not written down, only that they came."""
         where = where.encode("unicode_escape").decode("ascii")
         with self._lock:
             self._connections += 1
             number = self._connections
             self._open_connections[number] = where
         self.write(number, [f"connected to {where}"], now)
-        return WireLogConnection(self, number)
+        return WireLogConnection(self, number, max_message_size)
 
     def disconnect(self, number: int, now: Instant) -> None:
         """Mark the end of a connection."""
@@ -157,10 +159,10 @@ class WireLog:
 class WireLogConnection:
     """What one connection adds to a wire log."""
 
-    def __init__(self, log: WireLog, number: int) -> None:
+    def __init__(self, log: WireLog, number: int, max_message_size: int) -> None:
         self._log = log
         self._number = number
-        self._transcript: Transcript | None = Transcript()
+        self._transcript: Transcript | None = Transcript(max_message_size)
 
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Take bytes as they pass, in portions of any size."""

@@ -240,6 +240,8 @@ def session_type_expression(session_type: SessionType) -> str:
         "purpose": text_literal(session_type.purpose),
         "comp_ids": sequence(map(repr, session_type.comp_ids)),
     }
+    if session_type.max_message_size is not None:
+        arguments["max_message_size"] = str(session_type.max_message_size)
     return call("SessionType", **arguments)
 
 

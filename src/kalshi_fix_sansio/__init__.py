@@ -38,6 +38,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    MessageTooLarge,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -45,7 +46,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.framing import Frame, Framer, Garbled
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized
 from kalshi_fix_sansio.layout import Dialect, Kind, Presence, Sender, SessionType
 from kalshi_fix_sansio.messages import decode, decode_strict, encode, inspect
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
@@ -97,10 +98,12 @@ __all__ = [
     "MessageReceived",
     "MessageRejected",
     "MessageStore",
+    "MessageTooLarge",
     "MessagesLost",
     "Node",
     "OpenRequest",
     "OutcomesUnknown",
+    "Oversized",
     "PeerSilent",
     "Presence",
     "Problem",

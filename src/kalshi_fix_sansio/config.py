@@ -13,6 +13,7 @@ from kalshi_fix_sansio.authentication import SignLogon
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.conduct import Conduct
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 
@@ -113,9 +114,10 @@ class SessionConfig:
     """Whether a ResendRequest that begins before what the store still has is refused (as Kalshi does)
     instead of gap-filled. Default: True for an acceptor."""
 
-    max_message_size: int = attrs.field(default=256 * 1024, validator=_positive)
-    """Longest BodyLength (9) accepted, in bytes. The session buffers at most this much of a message, and as
-    much again while a Logon waits for `accept_logon`."""
+    max_message_size: int = attrs.field(validator=_positive)
+    """Longest BodyLength (9) accepted, in bytes; a longer message is skipped (MessageTooLarge). The session
+    buffers at most this much of a message, and as much again while a Logon waits for `accept_logon`.
+    Default: 256 KiB, or for an initiator what the session type needs if that is more."""
     max_held: int = attrs.field(default=10_000, validator=_positive)
     """Messages held back during a gap; what arrives beyond is dropped and asked for again."""
     max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
@@ -145,6 +147,11 @@ class SessionConfig:
     @reset_seq_num.default
     def _default_reset(self) -> bool:
         return self.session_type.reset_required
+
+    @max_message_size.default
+    def _default_max_message_size(self) -> int:
+        needed = self.session_type.max_message_size if self.role is Role.INITIATOR else None
+        return max(MAX_BODY_LENGTH, needed or 0)
 
     @resend_policy.default
     def _default_policy(self) -> ResendPolicy:

@@ -111,6 +111,23 @@ class GarbledReceived:
 
 
 @attrs.frozen
+class MessageTooLarge:
+    """A message began that is longer than the session accepts (`SessionConfig.max_message_size`), and is
+    skipped.
+
+    Unless its BodyLength is wrong, its number is missing now, so that a gap follows: on a session with resend
+    it is asked for again, and comes as large as before.
+    """
+
+    size: int
+    """Its BodyLength (9), in bytes."""
+    limit: int
+    """The largest that is accepted."""
+    msg_type: str | None
+    """Its MsgType (35); None if that could not be read."""
+
+
+@attrs.frozen
 class GapDetected:
     """The peer's MsgSeqNum jumped: `begin` to `end` (inclusive) have not arrived.
 
@@ -225,6 +242,7 @@ Event = (
     | RejectReceived
     | MessageRejected
     | GarbledReceived
+    | MessageTooLarge
     | GapDetected
     | GapClosed
     | SequenceSkipped

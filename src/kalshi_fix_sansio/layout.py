@@ -269,6 +269,8 @@ class SessionType:
     purpose: str = ""
     comp_ids: tuple[str, ...] = ()
     """SenderCompID values the venue may use on it."""
+    max_message_size: int | None = None
+    """The largest BodyLength (9) that the venue's messages need, in bytes; None for no more than usual."""
 
 
 @attrs.frozen

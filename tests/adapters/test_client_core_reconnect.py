@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Disconnected, GaveUp
@@ -194,7 +195,7 @@ def test_a_key_in_use_elsewhere_is_waited_for_at_the_first_logon_too() -> None:
         ("Signature verification failed", "private key"),
         ("API usage level is not allowed for FIX", "ask the venue"),
         ("MsgSeqNum too low, expecting 7 but received 1", "reset_seq_num=True"),
-        ("no reason that anybody knows", "see what the venue says"),
+        ("Invalid signature, please try again", "private key"),
     ],
 )
 def test_what_time_does_not_cure_is_given_up(text: str, advice: str) -> None:
@@ -209,10 +210,50 @@ def test_what_time_does_not_cure_is_given_up(text: str, advice: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["Internal error", "Gateway restarting", "no reason that anybody knows", "SendingTime accuracy"]
+)
+def test_what_is_unclear_is_tried_again_a_bounded_number_of_times(text: str) -> None:
+    stage = opened()
+    stage.refuses = text
+    stage.cut()
+    stage.advance(10_000)
+    assert len(stage.attempts) == 1 + 8
+    gave_up = only(stage.take(), GaveUp)
+    assert gave_up.reason.startswith("8 in a row have failed in this way: the venue refused the logon")
+    assert stage.core.over
+
+
+def test_a_gateway_that_restarts_is_waited_for() -> None:
+    stage = opened()
+    for _ in range(3):
+        stage.refuses = "Gateway restarting"
+        stage.cut()
+        stage.advance(60)
+        stage.refuses = None
+        stage.advance(130)
+        assert stage.core.is_logged_on
+    assert len(stage.attempts) > 3 * 4
+
+
+def test_a_clock_that_is_wrong_for_a_while_ends_nothing() -> None:
+    """This machine has just woken up: its Logon is a minute old."""
+    stage = opened()
+    right = stage.core._clocks
+    stage.core._clocks = lambda: attrs.evolve(right(), utc=right().utc - timedelta(seconds=60))
+    stage.cut()
+    stage.advance(5)
+    assert not stage.core.over
+    assert stage.kinds().count("ConnectFailed") == 3
+    stage.core._clocks = right
+    stage.advance(60)
+    assert stage.core.is_logged_on
+
+
+@pytest.mark.parametrize(
     ("error", "again"),
     [
         (HostNotFoundError("no DNS"), True),
-        (CertificateRejectedError("another certificate"), False),
+        (CertificateRejectedError("another certificate"), True),
         (ConfigurationError("the CA file is gone"), False),
     ],
 )
@@ -224,8 +265,16 @@ def test_connections_that_fail(error: ConnectionFailedError, again: bool) -> Non
     assert stage.core.over is not again
 
 
-def test_an_answer_that_is_no_logon_is_given_up() -> None:
+def test_a_certificate_that_stays_wrong_is_given_up() -> None:
     stage = opened()
+    stage.fails = CertificateRejectedError("another certificate")
+    stage.cut()
+    stage.advance(10_000)
+    assert "8 in a row have failed in this way: another certificate" in only(stage.take(), GaveUp).reason
+
+
+def test_an_answer_that_is_no_logon_is_given_up() -> None:
+    stage = opened(plan(reconnect=ReconnectPolicy(unclear_attempts=1)))
     stage.mute = True
     stage.cut()
     stage.advance(0.5)

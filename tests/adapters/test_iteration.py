@@ -21,6 +21,7 @@ from kalshi_fix_adapters.errors import (
     GarbledReceivedError,
     MessageRejectedError,
     MessagesLostError,
+    MessageTooLargeError,
     OutcomesUnknownError,
     ReconcileError,
     SessionInterruptedError,
@@ -42,6 +43,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    MessageTooLarge,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -71,6 +73,7 @@ RAISED: list[tuple[ClientEvent, type[AdapterError]]] = [
     (SequenceSkipped(3, 5, gap_fill=False), MessagesLostError),
     (GapDetected(3, 5, recoverable=False), MessagesLostError),
     (REFUSED, MessageRejectedError),
+    (MessageTooLarge(300_000, 262_144, "W"), MessageTooLargeError),
     (GarbledReceived("CheckSum is 001", b"8=", 300), GarbledReceivedError),
     (Disconnected(ENDED, 0.5), SessionInterruptedError),
 ]

@@ -14,7 +14,6 @@ QUIET = datetime(2026, 8, 21, 14, 0, tzinfo=UTC)
 WINDOW = datetime(2026, 8, 20, 7, 30, tzinfo=UTC)
 """Thursday 03:30 in New York, in summer."""
 LOST = Failure(cure=Cure.TIME, why="it went away")
-UNCLEAR = Failure(cure=Cure.UNCLEAR, why="who knows")
 HOPELESS = Failure(cure=Cure.ACTION, why="wrong key")
 
 
@@ -41,19 +40,41 @@ def test_what_time_does_not_cure_is_given_up_at_once() -> None:
         assert verdict == GiveUp("wrong key")
 
 
-def test_what_is_unclear_is_given_up_except_during_maintenance() -> None:
-    policy = ReconnectPolicy()
-    assert policy.decide(UNCLEAR, failures=1, now=QUIET, random=lambda: 0.5) == GiveUp("who knows")
-    verdict = policy.decide(UNCLEAR, failures=1, now=WINDOW, random=lambda: 0.5)
-    assert isinstance(verdict, Wait)
-    assert verdict.seconds == 45
-    assert not verdict.counts
-    assert "Thursday 03:00 to 05:00 America/New_York" in verdict.note
+@pytest.mark.parametrize(
+    ("policy", "cure", "limit"),
+    [
+        (ReconnectPolicy(), Cure.UNCLEAR, 8),
+        (ReconnectPolicy(), Cure.SAME, 3),
+        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Cure.UNCLEAR, 1),
+        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Cure.SAME, 2),
+        (ReconnectPolicy(maintenance=None), Cure.SAME, 3),
+    ],
+)
+def test_what_is_unclear_or_the_same_is_given_up_after_some_times(
+    policy: ReconnectPolicy, cure: Cure, limit: int
+) -> None:
+    def decide(times: int, now: datetime = QUIET) -> Wait | GiveUp:
+        failure = Failure(cure=cure, why="who knows", times=times)
+        return policy.decide(failure, failures=1, now=now, random=lambda: 0.5)
+
+    for times in range(1, limit):
+        assert isinstance(decide(times), Wait)
+    assert decide(limit) == GiveUp(f"{limit} in a row have failed in this way: who knows")
+    assert decide(limit + 1) == GiveUp(f"{limit + 1} in a row have failed in this way: who knows")
+    in_window = decide(limit, WINDOW)
+    if policy.maintenance is None:
+        assert isinstance(in_window, GiveUp)
+        return
+    assert isinstance(in_window, Wait)
+    assert in_window.seconds == 45
+    assert not in_window.counts
+    assert "Thursday 03:00 to 05:00 America/New_York" in in_window.note
 
 
-def test_without_a_window_unclear_is_unclear() -> None:
-    policy = ReconnectPolicy(maintenance=None)
-    assert policy.decide(UNCLEAR, failures=1, now=WINDOW, random=lambda: 0.5) == GiveUp("who knows")
+@pytest.mark.parametrize("name", ["unclear_attempts", "same_failures"])
+def test_numbers_must_be_positive(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} must be at least 1"):
+        ReconnectPolicy(**{name: 0})  # type: ignore[arg-type]
 
 
 def test_attempts_come_at_the_pace_of_the_cap_during_maintenance() -> None:

@@ -59,6 +59,18 @@ def path(tmp_path: Path) -> Path:
 # --- what stands in it
 
 
+def test_what_is_larger_than_the_session_accepts_is_noted(path: Path) -> None:
+    with WireLog(path) as log:
+        for limit in (len(ORDER), 60):
+            connection = log.connect("KalshiNR", NOW, limit)
+            connection.wire("received", ORDER + HEARTBEAT, NOW)
+            connection.close(NOW)
+    told = [line for line in path.read_text().splitlines() if "begins" in line]
+    assert len(told) == 1
+    assert "bytes begins, the limit is 60; it is skipped" in told[0]
+    assert in_log(path)[0] == ORDER
+
+
 def test_a_connection_from_beginning_to_end(path: Path) -> None:
     with WireLog(path) as log:
         connection = log.connect("KalshiNR at 127.0.0.1:8228", NOW)

@@ -13,6 +13,7 @@ from kalshi_fix_sansio.framing import (
     Frame,
     Framer,
     Garbled,
+    Oversized,
     byte_sum,
     encode_frame,
     frame_problems,
@@ -26,7 +27,7 @@ WITH_SOH = encode_frame("FIXT.1.1", b"35=A\x0195=16\x0196=x\x0110=000\x018=FIX\x
 OTHER_VERSION = encode_frame("FIX.4.4", b"35=0\x01")
 
 
-def frames_of(portions: Iterable[bytes], framer: Framer | None = None) -> list[Frame | Garbled]:
+def frames_of(portions: Iterable[bytes], framer: Framer | None = None) -> list[Frame | Garbled | Oversized]:
     framer = framer or Framer()
     found = []
     for portion in portions:
@@ -140,17 +141,59 @@ def test_a_body_length_that_is_no_number_is_garbage(length: bytes, size: int) ->
     assert found == [Garbled(reason, wrong, len(wrong)), Frame(HEARTBEAT)]
 
 
-def test_a_body_length_over_the_limit_is_garbage_at_once() -> None:
-    framer = Framer(max_body_length=9)
-    assert frames_of([HEARTBEAT, OTHER_VERSION], framer) == []
-    framer.resync()
-    (garbled,) = frames_of([b""], framer)
-    assert garbled == Garbled(
-        "BodyLength 10 is over the limit of 9",
-        HEARTBEAT + OTHER_VERSION,
-        len(HEARTBEAT + OTHER_VERSION),
-    )
+def test_a_message_over_the_limit_is_told_when_it_begins_and_skipped() -> None:
+    framer = Framer(max_body_length=len(ORDER))
+    large = encode_frame("FIXT.1.1", b"35=D\x0158=%b\x01" % (b"x" * 5000))
+    head = large.index(b"58=")
+    assert frames_of([large[: head - 1]], framer) == []
+    (oversized,) = frames_of([large[head - 1 : head]], framer)
+    assert oversized == Oversized(5009, len(ORDER), "D")
+    assert frames_of(cut(large[head:], 64), framer) == []
+    assert framer.pending < len(b"8=FIXT.1.1\x019=")
+    reason = f"BodyLength 5009 is over the limit of {len(ORDER)}"
+    assert frames_of([HEARTBEAT], framer) == [
+        Garbled(reason, large[:MAX_SAMPLE], len(large), oversized=True),
+        Frame(HEARTBEAT),
+    ]
+
+
+def test_the_limit_itself_is_accepted() -> None:
     assert frames_of([HEARTBEAT], Framer(max_body_length=10)) == [Frame(HEARTBEAT)]
+    assert frames_of([HEARTBEAT], Framer(max_body_length=9)) == [Oversized(10, 9, "0")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_each_of_several_messages_over_the_limit_is_told(size: int) -> None:
+    found = frames_of(cut(ORDER + OTHER_VERSION + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
+    length = len(ORDER) - len(b"8=FIXT.1.1\x019=43\x01") - len(b"10=000\x01")
+    told = Oversized(length, 10, "D")
+    skipped = len(ORDER + OTHER_VERSION + ORDER)
+    assert [piece for piece in found if not isinstance(piece, Garbled)] == [told, told, Frame(HEARTBEAT)]
+    assert [(piece.size, piece.oversized) for piece in found if isinstance(piece, Garbled)] == [
+        (skipped, True)
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_garbage_before_a_message_over_the_limit_is_garbage(size: int) -> None:
+    found = frames_of(cut(b"?" + ORDER + HEARTBEAT + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
+    kinds = [(type(piece), getattr(piece, "oversized", None)) for piece in found]
+    assert kinds == [
+        (Oversized, None),
+        (Garbled, False),
+        (Frame, None),
+        (Oversized, None),
+        (Garbled, True),
+        (Frame, None),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+@pytest.mark.parametrize("msg_type", [b"", b"\xff", b"123456789"])
+def test_the_type_of_a_message_over_the_limit_may_not_be_readable(msg_type: bytes, size: int) -> None:
+    large = encode_frame("FIXT.1.1", b"35=%b\x0158=some more text\x01" % msg_type)
+    found = frames_of(cut(large, size), Framer(max_body_length=10))
+    assert [piece.msg_type for piece in found if isinstance(piece, Oversized)] == [None]
 
 
 def test_msg_type_must_be_the_third_field() -> None:
@@ -212,6 +255,8 @@ PIECES = [
     b"8=FIXT.1.1\x019=",
     b"8=FIXT.1.1\x019=30\x0135=",
     b"8=FIXT.1.1\x019=300\x0135=8\x01",
+    b"8=FIXT.1.1\x019=300000\x0135=8\x01",
+    b"8=FIXT.1.1\x019=300000\x0135=",
     b"8=FIX.4.4\x019=5\x0135=0\x0110=000\x01",
     b"8=FIX",
     b"8=F",
@@ -253,8 +298,8 @@ def test_every_byte_is_told(stream: bytes) -> None:
         found += frames_of([b""], framer)
     framer.resync()
     found += frames_of([b""], framer)
-    sizes = [piece.size if isinstance(piece, Garbled) else len(piece.data) for piece in found]
-    assert sum(sizes) == len(stream)
+    skipped = sum(piece.size for piece in found if isinstance(piece, Garbled))
+    assert skipped + sum(len(piece.data) for piece in found if isinstance(piece, Frame)) == len(stream)
     assert all(is_frame(piece.data) for piece in found if isinstance(piece, Frame))
 
 

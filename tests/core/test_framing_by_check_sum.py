@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.framing import Frame, Framer, Garbled, encode_frame
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized, encode_frame
 from tests.core.test_framing import cut, frames_of
 
 FIRST = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
@@ -19,7 +19,7 @@ def with_length(message: bytes, length: int) -> bytes:
     return b"%b\x019=%d\x01%b" % (begin, length, rest)
 
 
-def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbled]:
+def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbled | Oversized]:
     return frames_of(cut(data, size), Framer(**settings))  # type: ignore[arg-type]
 
 

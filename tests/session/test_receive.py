@@ -12,16 +12,18 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
     Event,
+    GapDetected,
     GarbledReceived,
     LoggedOn,
     MessageReceived,
     MessageRejected,
+    MessageTooLarge,
     RejectReceived,
     SessionEnded,
 )
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import established, kinds, of_type, order, wire
+from tests.helpers import config, established, kinds, of_type, order, wire
 
 BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
@@ -125,6 +127,28 @@ def test_garbage_between_messages_is_told_and_costs_nothing_else(role: Role) -> 
     assert sum(event.size for event in of_type(events, GarbledReceived)) == len(b"noise" + broken)
     assert wired.session.next_incoming == 4
     assert wired.sent() == []
+
+
+@BOTH
+def test_a_message_that_is_too_large_is_told_by_name_and_missing(role: Role) -> None:
+    wired = established(role, max_message_size=400)
+    large = wired.peer.message("9", NEWS + f"58={'x' * 400}|", 2)
+    (told,) = wired.receive(large)
+    length = int(large.split(b"\x01")[1][2:])
+    assert told == MessageTooLarge(length, 400, "9")
+    events = wired.receive(wired.peer.message("9", NEWS, 3))
+    assert [type(event) for event in events] == [GapDetected]
+    assert events[0] == GapDetected(2, 2, recoverable=True)
+
+
+def test_no_limit_is_said_a_session_accepts_what_the_venue_needs() -> None:
+    usual = 256 * 1024
+    books = config(name="KalshiMD")
+    assert books.session_type.max_message_size is not None
+    assert books.max_message_size == books.session_type.max_message_size > usual
+    assert config(Role.ACCEPTOR, "KalshiMD").max_message_size == usual
+    assert config(name="KalshiNR").max_message_size == usual
+    assert config(name="KalshiMD", max_message_size=1000).max_message_size == 1000
 
 
 @pytest.mark.parametrize("role", Role)

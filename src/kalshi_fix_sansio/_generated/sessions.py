@@ -107,6 +107,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             host_role="market_data",
             purpose="Market data: books and trades; on prediction also trading status.",
             comp_ids=("KalshiMD", "Kalshi"),
+            max_message_size=2097152,
         ),
     }
 )

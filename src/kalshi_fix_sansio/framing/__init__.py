@@ -21,13 +21,21 @@ from kalshi_fix_sansio.framing.frame import (
     frame_problems,
     is_frame,
 )
-from kalshi_fix_sansio.framing.framer import MAX_HEADS, MAX_SAMPLE, Framer, Garbled
+from kalshi_fix_sansio.framing.framer import (
+    MAX_BODY_LENGTH,
+    MAX_HEADS,
+    MAX_SAMPLE,
+    Framer,
+    Garbled,
+    Oversized,
+)
 
 __all__ = [
     "ADLER_ASCII_BLOCK",
     "ADLER_BLOCK",
     "CHECK_SUM_FIELDS",
     "CHECK_SUM_SIZE",
+    "MAX_BODY_LENGTH",
     "MAX_HEADS",
     "MAX_SAMPLE",
     "SOH",
@@ -35,6 +43,7 @@ __all__ = [
     "Frame",
     "Framer",
     "Garbled",
+    "Oversized",
     "byte_sum",
     "encode_frame",
     "frame_problems",

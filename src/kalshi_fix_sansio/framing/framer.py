@@ -19,12 +19,16 @@ from kalshi_fix_sansio.framing.frame import (
 from kalshi_fix_sansio.framing.sums import Sums
 from kalshi_fix_sansio.quick import quick
 
+MAX_BODY_LENGTH: Final = 256 * 1024
+"""The largest BodyLength accepted unless somebody says otherwise, in bytes."""
 MAX_SAMPLE: Final = 256
 """How many bytes of skipped garbage are kept for people to look at."""
 
 _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
+_MSG_TYPE: Final = re.compile(rb"([!-~]{1,8})\x01")
+_MSG_TYPE_SIZE: Final = 9
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
 _CHECK_SUM_FIELD_SIZE: Final = 12
 
@@ -41,6 +45,21 @@ class Garbled:
     """The first of the bytes, at most `MAX_SAMPLE`."""
     size: int
     """How many bytes were skipped in all."""
+    oversized: bool = False
+    """Whether the first of them begin a message that was told of as `Oversized`."""
+
+
+@attrs.frozen
+class Oversized:
+    """A message began that is too large, and is skipped: what is skipped follows as `Garbled`, in front of
+    the next message."""
+
+    body_length: int
+    """What its BodyLength says, in bytes."""
+    limit: int
+    """The largest that is accepted."""
+    msg_type: str | None
+    """Its MsgType; None if that cannot be read."""
 
 
 _SUMS_BY_END: Final = {
@@ -56,7 +75,8 @@ class Framer:
     """Cuts a stream into messages. Feed it bytes in any portions; take what is whole with `next`.
 
     Bytes that are no message are skipped and told of in one piece, in front of the next message; a whole
-    message whose CheckSum is wrong is told of at once. What comes out does not depend on how the stream
+    message whose CheckSum is wrong is told of at once, and so is one that is too large, before it is
+    skipped. What comes out does not depend on how the stream
     was cut into portions, and the work is linear in its length, whatever it holds.
 
     Messages of other FIX versions that follow a whole message are cut out too, so that the session can
@@ -71,6 +91,7 @@ class Framer:
         "_lost",
         "_max_body_length",
         "_next",
+        "_oversized",
         "_reason",
         "_sample",
         "_sizes",
@@ -85,7 +106,7 @@ class Framer:
     def __init__(
         self,
         begin_string: str = "FIXT.1.1",
-        max_body_length: int = 4 * 65536,
+        max_body_length: int = MAX_BODY_LENGTH,
         *,
         skip_by_check_sum: bool = False,
     ) -> None:
@@ -93,7 +114,7 @@ class Framer:
 
         Args:
             begin_string: the version whose messages are looked for in garbage.
-            max_body_length: the largest BodyLength accepted, in bytes; a larger one is garbage.
+            max_body_length: the largest BodyLength accepted, in bytes; a larger message is skipped.
             skip_by_check_sum: whether a message with a wrong BodyLength ends with the next CheckSum field
                 behind the place that BodyLength points to. Engines that read so lose a good message whose
                 beginning a wrong BodyLength covers.
@@ -117,6 +138,8 @@ class Framer:
         self._reason = ""
         self._sample = b""
         self._skipped = 0
+        self._oversized = False
+        """Whether what was skipped begins with a message that is too large."""
         self._tell = False
         """Whether what was skipped is to be told without waiting for the next message."""
         self._next: Frame | None = None
@@ -148,8 +171,8 @@ class Framer:
             self._at = 0
         self._buffer += data
 
-    def next(self) -> Frame | Garbled | None:
-        """Return the next message, or what was skipped; None until more is fed."""
+    def next(self) -> Frame | Garbled | Oversized | None:
+        """Return the next message, or what was skipped or will be; None until more is fed."""
         buffer, at = self._buffer, self._at
         if self._next is not None or self._skipped or self._lost or at < self._sums.end:
             return self._told(self._next or self._search())
@@ -171,8 +194,10 @@ class Framer:
         self._wanted = end + 1
         return _frame(data)
 
-    def _told(self, frame: Frame | None) -> Frame | Garbled | None:
+    def _told(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
         """Return what was skipped in front of a message, or the message."""
+        if isinstance(frame, Oversized):
+            return frame
         if self._skipped and (frame is not None or self._tell):
             self._next = frame
             return self._take_garbage()
@@ -189,7 +214,7 @@ class Framer:
             self._give_up("a message whose end did not arrive")
         self._tell = self._skipped > 0
 
-    def _search(self) -> Frame | None:
+    def _search(self) -> Frame | Oversized | None:
         buffer = self._buffer
         while len(buffer) >= self._wanted:
             at = self._at
@@ -202,8 +227,11 @@ class Framer:
                 continue
             length = int(head[2])
             if length > self._max_body_length:
-                self._give_up(f"BodyLength {length} is over the limit of {self._max_body_length}")
-                continue
+                msg_type = _MSG_TYPE.match(buffer, head.end())
+                if msg_type is None and len(buffer) < head.end() + _MSG_TYPE_SIZE:
+                    self._wanted = len(buffer) + 1
+                    continue
+                return self._give_up_oversized(length, None if msg_type is None else msg_type[1].decode())
             sum_end = head.end(2) + 1 + length
             end = sum_end + CHECK_SUM_SIZE
             if len(buffer) < end:
@@ -247,6 +275,13 @@ class Framer:
         found = self._buffer.find(self._start, self._at + 1)
         self._skip_to(len(self._buffer) - self._start_begun() if found < 0 else found, reason)
         self._lost = True
+
+    def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
+        """Skip a message that is too large."""
+        limit = self._max_body_length
+        self._oversized = self._oversized or not self._skipped
+        self._give_up(f"BodyLength {length} is over the limit of {limit}")
+        return Oversized(length, limit, msg_type)
 
     def _give_up_whole(self, reason: str, end: int) -> None:
         """Skip a whole message with a wrong CheckSum, unless another begins inside it."""
@@ -292,8 +327,8 @@ class Framer:
         return 0
 
     def _take_garbage(self) -> Garbled:
-        garbled = Garbled(self._reason, self._sample, self._skipped)
+        garbled = Garbled(self._reason, self._sample, self._skipped, self._oversized)
         self._sample = b""
         self._skipped = 0
-        self._tell = False
+        self._oversized = self._tell = False
         return garbled

@@ -21,8 +21,9 @@ from kalshi_fix_sansio.events import (
     HeartbeatReceived,
     LogoutReceived,
     MessageReceived,
+    MessageTooLarge,
 )
-from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.framing import Frame, Oversized
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.answers import AnswerBook
@@ -133,7 +134,10 @@ class Receiver:
                     if framer.skipped:
                         self._mind_garbage()
                     return
-                core.tell(GarbledReceived(found.reason, found.data, found.size))
+                if isinstance(found, Oversized):
+                    core.tell(MessageTooLarge(found.body_length, found.limit, found.msg_type))
+                elif not found.oversized:  # told of when it began
+                    core.tell(GarbledReceived(found.reason, found.data, found.size))
                 self.catch_up()  # what comes next may have waited behind it
                 self._mind_garbage()
                 continue

@@ -239,7 +239,7 @@ class _Player:
         frames = []
         while (found := framer.next()) is not None:
             if not isinstance(found, Frame):
-                raise ScenarioFailed(f"our side sent no message but {found.data!r}: {found.reason}")
+                raise ScenarioFailed(f"our side sent no message but {found}")
             self._history.append(f"    -> {self._matcher.show(found.data)}")
             self._check(found)
             frames.append(found.data)

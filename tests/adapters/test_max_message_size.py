@@ -1,0 +1,210 @@
+"""Messages that are larger than a client accepts: how large they get, and what becomes of them."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from kalshi_fix_adapters._faults import Fault, Faults
+from kalshi_fix_adapters.connection_events import Disconnected, GaveUp
+from kalshi_fix_adapters.errors import MessageTooLargeError
+from kalshi_fix_adapters.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_sansio import (
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDFullEntry,
+    MDReqSymbol,
+    encode,
+)
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapClosed,
+    GapDetected,
+    MessageReceived,
+    MessageTooLarge,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.signing import Signer
+from tests.adapters.stage import Stage, only, opened, plan
+from tests.helpers import KEY_ID
+
+SIGNER = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+LEVELS = 9_999
+"""Prices in dollars with four decimals, above 0 and below 1."""
+NANOSECONDS = 3
+"""Digits that a time may have on the wire beyond those that Python's has."""
+
+
+def snapshot(levels: int, size: str = "10.00") -> MarketDataSnapshotFullRefresh:
+    """A book with so many levels a side."""
+    return MarketDataSnapshotFullRefresh(
+        symbol="KX",
+        md_entries=[
+            MDFullEntry(
+                md_entry_type=side,
+                md_entry_px=Decimal(price) / 10_000,
+                md_entry_size=size,
+                md_entry_date=date(2026, 8, 21),
+                md_entry_time=time(14, 3, 7, 123456),
+            )
+            for side in "01"
+            for price in range(1, levels + 1)
+        ],
+    )
+
+
+def test_the_largest_book_of_the_venue_is_accepted() -> None:
+    book = snapshot(LEVELS, size="999999999999.99")
+    book.symbol = "S" * 100
+    frame = encode(book)
+    limit = plan("KalshiMD").config.max_message_size
+    assert len(frame) + NANOSECONDS * len(book.md_entries) < limit
+    framer = Framer(max_body_length=limit)
+    framer.feed(frame)
+    assert framer.next() == Frame(frame)
+
+
+# --- the option
+
+
+def test_the_limit_is_an_option() -> None:
+    def limit(**options: Any) -> int:
+        config = ClientConfig(key_id=KEY_ID, private_key=SIGNER, tls=Tls(), **options)
+        return make_plan("KalshiMD", config).config.max_message_size
+
+    assert limit() == 2 * 1024 * 1024
+    assert limit(max_message_size=1000) == 1000
+    assert limit(max_message_size=9_000_000) == 9_000_000
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_the_limit_is_above_zero(size: int) -> None:
+    with pytest.raises(ConfigurationError, match="max_message_size must be above 0"):
+        ClientConfig(max_message_size=size)
+
+
+# --- a loop that repeats one failure
+
+
+def watch_large_book(stage: Stage, seconds: int) -> None:
+    """The venue answers each subscription by a book that is too large, and goes on."""
+    served = 0
+    for _ in range(seconds):
+        asked = sum(isinstance(event, MessageReceived) for event in stage.at_venue)
+        if asked > served and stage.venue is not None:
+            served = asked
+            stage.venue.send(snapshot(100), stage.clock.now)
+            stage.run()
+            if stage.venue is not None:
+                stage.venue.test_request(stage.clock.now)
+                stage.run()
+        stage.advance(1)
+
+
+def watching(**changes: Any) -> Stage:
+    stage = opened(plan("KalshiMD", session={"max_message_size": 4096}, **changes))
+    stage.core.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol="KX")]))
+    stage.run()
+    return stage
+
+
+def test_a_book_that_is_too_large_ends_with_advice() -> None:
+    stage = watching()
+    watch_large_book(stage, 1_000)
+    events = stage.take()
+    too_large = [event for event in events if isinstance(event, MessageTooLarge)]
+    assert len(too_large) == 3
+    assert {(each.limit, each.msg_type) for each in too_large} == {(4096, "W")}
+    assert sum(isinstance(event, Disconnected) for event in events) == 2
+    reason = only(events, GaveUp).reason
+    assert f"a message of {too_large[-1].size} bytes was skipped each time: set max_message_size" in reason
+    assert "3 in a row have failed in this way" in reason
+    assert stage.core.over
+
+
+def test_how_often_is_an_option_and_maintenance_does_not_count() -> None:
+    stage = watching(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
+    watch_large_book(stage, 1_000)
+    assert sum(isinstance(event, MessageTooLarge) for event in stage.take()) == 5
+    assert stage.core.over
+
+
+def test_who_iterates_over_messages_is_told_the_option_to_set() -> None:
+    stage = watching()
+    watch_large_book(stage, 1)
+    event = only(stage.take(), MessageTooLarge)
+    with pytest.raises(MessageTooLargeError, match="max_message_size is 4096; set that option") as caught:
+        stage.core.message_of(event)
+    assert (caught.value.size, caught.value.limit, caught.value.msg_type) == (event.size, 4096, "W")
+    assert "a message of 9 bytes" in str(MessageTooLargeError(MessageTooLarge(9, 8, None)))
+
+
+def test_the_same_gap_at_each_connection_ends_with_advice() -> None:
+    stage = opened()
+    for _ in range(10):
+        if stage.venue is not None:
+            stage.venue._core.ledger.store.record_sent(2, None)
+            stage.venue.test_request(stage.clock.now)
+            stage.run()
+        stage.advance(5)
+    events = stage.take()
+    assert [event.begin for event in events if isinstance(event, GapDetected)] == [2, 2, 2]
+    assert "the venue's message 2 does not come" in only(events, GaveUp).reason
+
+
+def test_gaps_at_other_numbers_are_other_failures() -> None:
+    stage = opened()
+    for turn in range(10):
+        assert stage.venue is not None
+        for _ in range(turn % 2):
+            stage.venue.test_request(stage.clock.now)
+            stage.run()
+        store = stage.venue._core.ledger.store
+        store.record_sent(store.next_outgoing, None)
+        stage.venue.test_request(stage.clock.now)
+        stage.run()
+        stage.advance(100)
+    assert stage.core.is_logged_on
+
+
+# --- what counts as the same
+
+
+def ended(reason: CloseReason, text: str = "text") -> SessionEnded:
+    return SessionEnded(reason, text, clean=False)
+
+
+def fault(reason: CloseReason, *events: Any, text: str = "text") -> Fault | None:
+    faults = Faults()
+    for event in events:
+        faults.note(event)
+    return faults.behind(ended(reason, text))
+
+
+GAP = GapDetected(5, 7, recoverable=True)
+
+
+def test_faults_are_the_same_if_the_venue_has_said_the_same() -> None:
+    gap, protocol = CloseReason.SEQUENCE_GAP, CloseReason.PROTOCOL_ERROR
+    assert fault(gap, GAP) == fault(gap, GapDetected(5, 9, recoverable=True))
+    assert fault(gap, GAP) != fault(gap, GapDetected(6, 7, recoverable=True))
+    assert fault(gap, MessageTooLarge(10, 9, "W"), GAP) == fault(gap, MessageTooLarge(11, 9, "W"))
+    assert fault(gap, MessageTooLarge(10, 9, "W")) != fault(gap, MessageTooLarge(10, 9, "X"))
+    assert fault(protocol) == fault(protocol, GAP)
+    assert fault(protocol) != fault(protocol, text="another")
+    assert fault(CloseReason.SEQUENCE_TOO_LOW) == fault(CloseReason.SEQUENCE_TOO_LOW)
+
+
+def test_what_may_go_better_the_next_time_is_no_fault() -> None:
+    assert fault(CloseReason.SEQUENCE_GAP) is None
+    assert fault(CloseReason.SEQUENCE_GAP, GAP, GapClosed(8)) is None
+    for reason in (CloseReason.CONNECTION_LOST, CloseReason.PEER_SILENT, CloseReason.LOGGED_OUT):
+        assert fault(reason, GAP, MessageTooLarge(10, 9, "W")) is None
