@@ -1,7 +1,8 @@
 """Why a logon did not succeed, and what to do about it, from the venue's Text (58).
 
 The Texts are those of Kalshi's pages "Authentication & Sessions" and "Error handling" and what its
-gateways were seen to send. Time cures only a few of them; the rest must not be tried again as it is.
+gateways were seen to send, and words that others of the kind would use. Time cures only a few of them; what
+nobody has a word for is tried again some times (`ReconnectPolicy.unclear_attempts`).
 """
 
 from __future__ import annotations
@@ -42,9 +43,31 @@ def _on(pattern: str, advice: str, cure: Cure = Cure.ACTION) -> _Advice:
 
 
 _ALREADY_EXISTS = "already exists"
-_TOO_LOW = "msgseqnum too low"
 
+# The first that fits decides, so permanent reasons stand before temporary ones: a signature that is invalid
+# stays so, even if the Text asks to try again.
 _ADVICE = (
+    _on(
+        "signature|rawdata|verif",
+        "check that the private key belongs to this API key id, and both of this product and environment",
+    ),
+    _on("resetseqnum", "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y"),
+    _on("seq(uence)?[ _]?num|sequence|nextexpected", RESET_ADVICE),
+    _on("targetcompid", "connect to the port of the session type (TargetCompID) that you log on to"),
+    _on(
+        "(unknown|invalid).*key|key.*(unknown|not found|invalid|expired|revoked)|sendercompid",
+        "check the API key id, and that it is of this product and environment",
+    ),
+    _on(
+        "usage level|permission|denied|not allowed|not permitted|authoriz|scope|locked|disabled|suspended",
+        "ask the venue to allow this API key FIX access to this session type",
+    ),
+    _on("heartbt|heartbeat", "choose another heartbeat interval; 30 seconds is usual"),
+    _on(
+        "sending ?time|clock",
+        "set this machine's clock; it may be off by 30 seconds at most",
+        Cure.UNCLEAR,  # a machine that has just woken up sets it by itself
+    ),
     _on(
         _ALREADY_EXISTS,
         "another connection uses this API key: end it, wait up to a minute for a dead one to expire, or use "
@@ -56,26 +79,6 @@ _ADVICE = (
         "maintenance|unavailable|try again|shutting down",
         "the venue is not ready for anybody; try again a little later",
         Cure.TIME,
-    ),
-    _on(
-        "sending ?time|clock",
-        "set this machine's clock; it may be off by 30 seconds at most",
-    ),
-    _on(
-        "signature|rawdata|verif",
-        "check that the private key belongs to this API key id, and both of this product and environment",
-    ),
-    _on(
-        "unknown.*key|key.*(unknown|not found|invalid)|sendercompid",
-        "check the API key id, and that it is of this product and environment",
-    ),
-    _on("targetcompid", "connect to the port of the session type (TargetCompID) that you log on to"),
-    _on("resetseqnum", "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y"),
-    _on("heartbt|heartbeat", "choose another heartbeat interval; 30 seconds is usual"),
-    _on(_TOO_LOW, RESET_ADVICE),
-    _on(
-        "usage level|permission|not allowed|not authorized|not permitted|scope",
-        "ask the venue to allow this API key FIX access to this session type",
     ),
 )
 
@@ -146,4 +149,4 @@ def is_about_numbers(error: KalshiFixError) -> bool:
     """Say whether the two sides disagree about their sequence numbers."""
     if isinstance(error, LogonFailedError):
         return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
-    return isinstance(error, LogonRefusedError) and _TOO_LOW in error.text.lower()
+    return isinstance(error, LogonRefusedError) and error.advice == RESET_ADVICE
