@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fuzz import wire
 from fuzz.choices import Choices
-from kalshi_fix_sansio.framing import Frame, Framer, Garbled, is_frame
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized, is_frame
 
 MAX_BODY_LENGTH = 2048
 
@@ -34,7 +34,7 @@ def check(data: bytes) -> None:
 
 def hold(
     stream: bytes, sizes: Sequence[int], before: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
-) -> list[Frame | Garbled]:
+) -> list[Frame | Garbled | Oversized]:
     """Hold the invariant to one stream, cut into portions of these sizes in turn; `before` are whole
     messages that came first. Return what comes out."""
     settings = {"skip_by_check_sum": skip_by_check_sum}
@@ -46,7 +46,7 @@ def hold(
             assert is_frame(piece.data), f"given as a message, and none: {piece.data!r}"
             assert stream[at : at + len(piece.data)] == piece.data
             at += len(piece.data)
-        else:
+        elif isinstance(piece, Garbled):
             assert stream.startswith(piece.data, at)
             at += piece.size
     assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or told twice"
@@ -61,20 +61,27 @@ def hold(
     while cold.pending or cold.skipped:
         left = cold.pending + cold.skipped
         cold.resync()
-        told = sum(len(piece.data) if isinstance(piece, Frame) else piece.size for piece in pieces(cold, []))
+        told = sum(map(size_of, pieces(cold, [])))
         assert cold.pending + cold.skipped == left - told
         assert told, "giving up on a message told nothing"
     return expected
 
 
-def pieces(framer: Framer, portions: Sequence[bytes]) -> list[Frame | Garbled]:
+def pieces(framer: Framer, portions: Sequence[bytes]) -> list[Frame | Garbled | Oversized]:
     """Feed the portions, and return everything that comes out."""
-    found: list[Frame | Garbled] = []
+    found: list[Frame | Garbled | Oversized] = []
     for portion in portions or (b"",):
         framer.feed(portion)
         while (piece := framer.next()) is not None:
             found.append(piece)
     return found
+
+
+def size_of(piece: Frame | Garbled | Oversized) -> int:
+    """Return how many bytes a piece stands for; those of a message that is too large follow as garbage."""
+    if isinstance(piece, Oversized):
+        return 0
+    return len(piece.data) if isinstance(piece, Frame) else piece.size
 
 
 def _cut(stream: bytes, sizes: Sequence[int]) -> list[bytes]:
