@@ -120,13 +120,20 @@ class SessionConfig:
     Default: 256 KiB, or for an initiator what the session type needs if that is more."""
     max_held: int = attrs.field(default=10_000, validator=_positive)
     """Messages held back during a gap; what arrives beyond is dropped and asked for again."""
+    max_held_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
+    """Bytes of these messages, as they came; what arrives beyond is dropped and asked for again as well."""
     max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
     """Bytes waiting in `data_to_send` at which `send` refuses; answers to the peer may go up to twice as
     far, then the session ends, because the peer has stopped reading."""
     max_events: int = attrs.field(default=100_000, validator=_positive)
     """Events waiting in `events` at which `receive_data` refuses to read on."""
+    max_event_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    """Bytes that the events waiting in `events` were made of at which `receive_data` refuses to read on:
+    everything received since they were taken last, and what was held back during a gap and released since."""
     max_sent_record: int = attrs.field(default=10_000, validator=_positive)
-    """How many of the last messages sent are kept, to be tied to a Reject that names them."""
+    """How many of the last messages sent are kept, to be tied to a Reject that names them, once each."""
+    max_sent_record_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
+    """Bytes of these messages; beyond, the oldest are no longer kept."""
     max_open_requests: int = attrs.field(default=100_000, validator=_positive)
     """Requests sent and not answered at which `send` refuses another one."""
     explicit_confirm: bool = False

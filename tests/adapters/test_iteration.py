@@ -170,9 +170,9 @@ def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     assert stage.venue is not None
     stage.venue.data_to_send()
     stage.mute = False
-    for number in range(2, 5):
-        del stage.venue_store._messages[number]
-    stage.venue_store.oldest_kept = stage.venue_store._oldest = 5
+    stage.venue_store._max_messages = 2
+    stage.venue_store.forget_before(START)
+    assert stage.venue_store.oldest_kept == 5
     stage.cut()
     stage.advance(1)
     found = [each for each in iterate(stage) if not isinstance(each, Reject)]

@@ -106,7 +106,7 @@ def test_a_file_of_another_session_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"sync": "off"}, {"max_messages": -1}, {"max_age": timedelta(seconds=-1)}]
+    "options", [{"sync": "off"}, {"max_messages": -1}, {"max_bytes": -1}, {"max_age": timedelta(seconds=-1)}]
 )
 def test_settings_that_make_no_sense(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="must"):
@@ -280,6 +280,41 @@ def test_messages_that_are_too_many_or_too_old_are_forgotten_at_a_commit(tmp_pat
         store.record_sent(6, stored(6, 14.5))
         store.commit()
         assert (kept(store), store.oldest_kept) == ([5, 6], 5)
+
+
+def test_messages_of_too_many_bytes_are_forgotten_at_a_commit_also_after_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path, max_bytes=300) as store:
+        send(store, 5, size=100)
+        store.commit()
+        assert (kept(store), store.oldest_kept) == ([3, 4, 5], 3)
+        send(store, 1, size=101)
+        store.commit()
+        assert kept(store) == [5, 6]
+    with opened(tmp_path, max_bytes=300) as store:
+        send(store, 1, size=99)
+        store.commit()
+        assert kept(store) == [5, 6, 7]
+        send(store, 1, size=20)
+        store.commit()
+        assert kept(store) == [6, 7, 8]
+        send(store, 1, size=301)
+        store.commit()
+        assert (kept(store), store.oldest_kept) == ([], 10)
+        store.reset()
+        send(store, 4, size=100)
+        store.commit()
+        assert kept(store) == [2, 3, 4]
+
+
+def test_large_messages_leave_the_file_soon_after_they_are_forgotten(tmp_path: Path) -> None:
+    with opened(tmp_path, sync="normal", max_bytes=1_000_000) as store:
+        for _ in range(40):
+            send(store, 1, size=200_000)
+            store.commit()
+        with closing(sqlite3.connect(store.path)) as database:
+            [size] = database.execute("SELECT SUM(LENGTH(frame)) FROM sent").fetchone()
+        assert kept(store) == [36, 37, 38, 39, 40]
+        assert size <= 2_100_000
 
 
 def test_the_file_stays_small_however_many_messages_go_through(tmp_path: Path) -> None:

@@ -55,6 +55,27 @@ def test_the_oldest_messages_are_forgotten_beyond_a_number() -> None:
     assert [message.seq_num for message in store.sent_between(1, 5)] == [4, 5]
 
 
+@pytest.mark.parametrize(("max_bytes", "kept"), [(14, [4, 5]), (13, [5]), (7, [5]), (6, [])])
+def test_the_oldest_messages_are_forgotten_beyond_a_number_of_bytes(max_bytes: int, kept: list[int]) -> None:
+    store = filled(5, max_bytes=max_bytes)
+    assert [message.seq_num for message in store.sent_between(1, 5)] == kept
+    assert store.oldest_kept == 6 - len(kept)
+    store.reset()
+    store.record_sent(1, StoredMessage(1, START, b"x" * max_bytes))
+    assert [message.seq_num for message in store.sent_between(1, 1)] == [1]
+
+
+def test_numbers_under_which_nothing_is_kept_are_not_walked() -> None:
+    first = 10**17
+    store = MemoryStore(next_outgoing=first)
+    store.record_sent(first, stored(first))
+    store.record_sent(2 * first, stored(2 * first))
+    assert [message.seq_num for message in store.sent_between(1, 10**18)] == [first, 2 * first]
+    assert list(store.sent_between(first + 1, 2 * first - 1)) == []
+    store.forget_before(START + timedelta(seconds=1))
+    assert store.oldest_kept == 2 * first + 1
+
+
 def test_messages_are_forgotten_beyond_an_age() -> None:
     store = filled(5, max_age=timedelta(seconds=2))
     assert store.oldest_kept == 3

@@ -30,6 +30,7 @@ _AT_ONCE = 64
 _MESSAGES = """
     SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
 """
+_KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
 _REQUESTS = "SELECT request_id, msg_type, seq_num, sent_at, frame, check_sum FROM request ORDER BY place"
 _KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
 _SETTLE = "DELETE FROM request WHERE request_id = ?"
@@ -67,6 +68,9 @@ class StoreFile:
             self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise StoreError(f"{path} cannot have a write-ahead log: put it on a disk of this machine")
+            rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
+            self.kept_bytes: int = rows.fetchone()[0]
+            """Bytes of the messages that it kept when it was opened."""
         except BaseException:
             self._database.close()
             raise
@@ -96,7 +100,7 @@ class StoreFile:
             rows = [message_row(seq_num, message) for seq_num, message in pending.sent.items()]
             database.executemany(_KEEP, rows)
             for message in pending.sent.values():
-                retention.apply(database, numbers, microseconds(message.sent_at))
+                retention.apply(database, numbers, microseconds(message.sent_at), len(message.frame))
             retention.clear(database, numbers)
         if pending.settled:
             gone = [(request_id,) for request_id in pending.settled]

@@ -19,7 +19,7 @@ from kalshi_fix_adapters.store_sqlite.retention import Retention
 from kalshi_fix_adapters.store_sqlite.rows import LARGEST_NUMBER, Numbers
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
-from kalshi_fix_sansio.session.store import StoredMessage
+from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, StoredMessage
 
 Sync = Literal["full", "normal"]
 
@@ -42,6 +42,7 @@ class SqliteStore:
             death of the process; a loss of power may take back the last commits.
         max_age: messages older than this, beside the newest, are forgotten.
         max_messages: beyond this number the oldest messages are forgotten.
+        max_bytes: beyond this many bytes of messages too.
 
     Raises:
         StoreError: the file is in use, of another owner, of another kind, damaged, or cannot be written.
@@ -58,11 +59,12 @@ class SqliteStore:
         sync: Sync = "full",
         max_age: timedelta = timedelta(hours=72),
         max_messages: int = 100_000,
+        max_bytes: int = MAX_KEPT_BYTES,
     ) -> None:
         if sync not in ("full", "normal"):
             raise ConfigurationError(f"sync must be 'full' or 'normal', not {sync!r}")
-        if max_age < timedelta(0) or max_messages < 0:
-            raise ConfigurationError("max_age and max_messages must not be negative")
+        if max_age < timedelta(0) or max_messages < 0 or max_bytes < 0:
+            raise ConfigurationError("max_age, max_messages and max_bytes must not be negative")
         self._owner = owner
         self._wait_for_disk = sync == "full"
         self._pid = getpid()
@@ -83,7 +85,9 @@ class SqliteStore:
                 raise explain(self._path, error) from error
             raise
         self._numbers = self._file.numbers
-        self._retention = Retention(max_age, max_messages, self._numbers.oldest_kept)
+        self._retention = Retention(
+            max_age, max_messages, max_bytes, self._numbers.oldest_kept, self._file.kept_bytes
+        )
 
     @property
     def path(self) -> Path:

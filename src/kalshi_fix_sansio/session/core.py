@@ -53,6 +53,7 @@ class Core:
         "codec",
         "config",
         "ending",
+        "event_bytes",
         "events",
         "framer",
         "ledger",
@@ -74,6 +75,8 @@ class Core:
         self.timers = Timers(config.conduct.answer_patience)
         self.outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
+        self.event_bytes = 0
+        """Bytes received since no event waited, and of what was released from behind a gap since."""
         self.state = State.DISCONNECTED
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""

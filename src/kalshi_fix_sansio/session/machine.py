@@ -37,8 +37,9 @@ class Session:
     The store is committed before bytes leave, and follows what the user confirms. If it fails, the session
     ends with CloseReason.STORE_FAILED; nothing of that is raised, but by what has to return a number.
 
-    Everything it holds is bounded by its SessionConfig: a partial message, messages held during a gap,
-    bytes and events not yet fetched, the record of what was sent, requests without an answer.
+    Everything it holds is bounded by its SessionConfig, in number and in bytes: a partial message, messages
+    held during a gap, bytes and events not yet fetched, the record of what was sent, requests without an
+    answer.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Session:
             raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
         else:
             self._core = Core(config, continues._core.ledger)
+            self._core.event_bytes = continues._core.event_bytes
             self._core.events = continues._core.hand_over()
         self._receiver = Receiver(self._core)
         self._resender = self._receiver.resender
@@ -73,7 +75,8 @@ class Session:
             Timers.resend_due: self._receiver.recovery.stalled,
             Timers.page_due: self._resender.go_on,
         }
-        self._max_events, self._most_unsent = config.max_events, 2 * config.max_unsent
+        self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
+        self._most_unsent = 2 * config.max_unsent
 
     @property
     def config(self) -> SessionConfig:
@@ -157,15 +160,22 @@ class Session:
     def receive_data(self, data: bytes, now: Instant) -> None:
         """Take bytes from the transport; after the end of the session they are ignored.
 
-        Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched.
+        Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched, or events
+        made of `max_event_bytes` bytes.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
             core.permit(Input.PEER_MESSAGE)
         if core.state is _CLOSED:
             return
-        if len(core.events) >= self._max_events:
-            raise LocalProtocolError(f"{len(core.events)} events wait; take events() before receiving more")
+        if not core.events:
+            core.event_bytes = 0
+        elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
+            raise LocalProtocolError(
+                f"{len(core.events)} events wait, made of {core.event_bytes} bytes; take events() before "
+                "receiving more"
+            )
+        core.event_bytes += len(data)
         core.framer.feed(data)
         try:
             self._receiver.drain(now)

@@ -5,6 +5,7 @@ A number is taken only once the bytes exist, and the store has taken it before t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
@@ -40,8 +41,11 @@ class Outbound:
         "_header_class",
         "_ledger",
         "_max_record",
+        "_max_record_bytes",
         "_own_header",
         "_record",
+        "_record_bytes",
+        "_recorded",
         "_timers",
         "buffer",
         "peer_comp_id",
@@ -56,7 +60,11 @@ class Outbound:
         """The header of what was sent last: the next message has it too, with its own values. Nobody else
         sees it."""
         self._record: dict[int, bytes] = {}
+        self._recorded: deque[int] = deque()
+        """The numbers that were put on record, oldest first."""
+        self._record_bytes = 0
         self._max_record = config.max_sent_record
+        self._max_record_bytes = config.max_sent_record_bytes
         self._ledger = ledger
         self.buffer = bytearray()
         self.peer_comp_id = config.target_comp_id
@@ -144,8 +152,12 @@ class Outbound:
     ) -> None:
         """Take the number for bytes that exist, and let them go as far as the buffer."""
         self._ledger.take_number(seq_num, stored, request)
+        recorded = self._recorded
         self._record[seq_num] = frame
-        self._record.pop(seq_num - self._max_record, None)
+        recorded.append(seq_num)
+        self._record_bytes += len(frame)
+        while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
+            self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame
         self._timers.last_sent = now.monotonic
 
@@ -158,13 +170,23 @@ class Outbound:
         """Forget what was sent, because the numbers start again at 1, if only once the peer agrees."""
         self._ledger.reset(unanswered=unanswered)
         self._record.clear()
+        self._recorded.clear()
+        self._record_bytes = 0
 
     def find_sent(self, seq_num: int | None) -> Message | None:
         """Return the message that was sent under this number, if it is still on record, or asks for an answer
-        that has not come."""
+        that has not come.
+
+        It goes from the record: a peer that names one large message again and again does not have it decoded
+        each time.
+        """
         if seq_num is None:
             return None
-        frame = self._record.get(seq_num) or self._ledger.frame_of(seq_num)
+        frame = self._record.pop(seq_num, None)
+        if frame is not None:
+            self._record_bytes -= len(frame)
+        else:
+            frame = self._ledger.frame_of(seq_num)
         if frame is None:
             stored = self._ledger.store.find(seq_num)
             if stored is None:

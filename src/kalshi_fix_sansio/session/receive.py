@@ -91,7 +91,7 @@ class Receiver:
         self._own_name = core.config.sender_comp_id
         self._catching_up = False
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
-        self.recovery = Recovery(core, self._process)
+        self.recovery = Recovery(core, self._process_held)
         self.resender = Resender(core)
         self.handshake = Handshake(core, self.recovery, self.resender)
         self._handlers = {
@@ -296,7 +296,7 @@ class Receiver:
         elif verdict is Verdict.TOO_HIGH:
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
-            self.recovery.too_high(number, None if served else (message, problems, frame), now)
+            self.recovery.too_high(number, None if served else frame, now)
             if refused:
                 self.recovery.refused(now)
         elif verdict is Verdict.DUPLICATE:
@@ -318,6 +318,12 @@ class Receiver:
             return False
         self._handlers[msg_type](message, now)
         return True
+
+    def _process_held(self, frame: Frame, now: Instant) -> None:
+        """Deal with a message that was held until its turn came."""
+        codec = self._core.codec
+        message, problems = codec.check(frame) if self._strict else (codec.decode(frame), ())
+        self._process(message, problems, frame, now)
 
     def _process(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
         """Deal with a message whose turn it is, and count it."""

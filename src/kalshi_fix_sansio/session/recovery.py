@@ -18,7 +18,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
 from kalshi_fix_sansio.session.search import Search
 from kalshi_fix_sansio.session.sequence import too_high_text
@@ -34,8 +34,7 @@ ABOUT_THE_HEADER = (
 FOR_THE_MOMENT = (4, 8)
 """BusinessRejectReasons (380) that time cures: what would serve it is down, too many messages."""
 
-Held = tuple[Message, tuple[Problem, ...], Frame]
-Process = Callable[[Message, tuple[Problem, ...], Frame, Instant], None]
+Process = Callable[[Frame, Instant], None]
 
 
 class Skip(Enum):
@@ -54,6 +53,7 @@ class Recovery:
         "_attempts",
         "_core",
         "_held",
+        "_held_bytes",
         "_highest",
         "_order",
         "_process",
@@ -69,8 +69,10 @@ class Recovery:
     def __init__(self, core: Core, process: Process) -> None:
         self._core = core
         self._process = process
-        self._held: dict[int, Held | None] = {}
-        """By MsgSeqNum; None for a session message that was served when it came."""
+        self._held: dict[int, Frame | None] = {}
+        """By MsgSeqNum; None for a session message that was served when it came. A message is decoded again
+        when its turn comes, because decoded it takes many times the memory of its bytes."""
+        self._held_bytes = 0
         self._order: list[int] = []
         """The numbers held, as a heap."""
         self._highest = 0
@@ -98,7 +100,7 @@ class Recovery:
         else:
             self.too_high(number, None, now, unasked=unasked)
 
-    def too_high(self, seq_num: int, held: Held | None, now: Instant, *, unasked: bool = False) -> None:
+    def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unasked: bool = False) -> None:
         """Take a message whose number is ahead. After a Logout was sent nothing is asked for: the next
         logon will; while the numbers are reset nothing can be. With `unasked` the peer resends by itself, and
         is asked only if it does not. What a search brings is not held: it comes again with the rest."""
@@ -120,8 +122,14 @@ class Recovery:
                 self._narrow(self._search, now)
             return
         self._highest = max(self._highest, seq_num)
-        if seq_num not in self._held and len(self._held) < core.config.max_held:
+        size = 0 if held is None else len(held.data)
+        if (
+            seq_num not in self._held
+            and len(self._held) < core.config.max_held
+            and self._held_bytes + size <= core.config.max_held_bytes
+        ):
             self._held[seq_num] = held
+            self._held_bytes += size
             heapq.heappush(self._order, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
@@ -137,7 +145,7 @@ class Recovery:
 
         A held message is delivered even when the peer gap-fills over its number.
         """
-        ledger = self._core.ledger
+        core, ledger = self._core, self._core.ledger
         while True:
             expected = ledger.expected
             if self._order and self._order[0] == expected:
@@ -146,7 +154,9 @@ class Recovery:
                 if held is None:
                     ledger.expected = expected + 1
                 else:
-                    self._process(*held, now)
+                    self._held_bytes -= len(held.data)
+                    core.event_bytes += len(held.data)
+                    self._process(held, now)
             elif self._skip_to > expected:
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
                 self._tell_skipped(expected, stop - 1)
@@ -251,6 +261,7 @@ class Recovery:
     def forget(self) -> None:
         """Start afresh, because nothing is missing or the numbers start again at 1."""
         self._held.clear()
+        self._held_bytes = 0
         self._order.clear()
         self._highest = self._asked_to = self._attempts = self._skip_to = 0
         self._request_number = 0

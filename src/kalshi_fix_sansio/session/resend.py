@@ -3,8 +3,9 @@
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows go again with
 PossDupFlag=Y and OrigSendingTime; everything else, session messages first of all, becomes gap fills. A long
 answer leaves in pages, the next one when the one before is written, so that it never stands in memory as a
-whole. A request (an order, a cancel) that is not sent again will not reach a peer that lacks it, and the
-user is told.
+whole; and one call of the session looks at so many stored messages only, whether they are sent again or not,
+so that nothing a peer asks for holds up the caller. A request (an order, a cancel) that is not sent again
+will not reach a peer that lacks it, and the user is told.
 """
 
 from __future__ import annotations
@@ -24,16 +25,23 @@ from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
 """Bytes waiting to be sent at which a resend pauses; `max_unsent` where that is less."""
+MESSAGES_A_TURN = 500
+"""Stored messages that one call of the session looks at, for all ResendRequests that it brought."""
+BYTES_A_TURN = 256 * 1024
+"""Bytes of stored messages after which one call of the session looks at no further one."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 
 @attrs.define
 class _Job:
-    """What is being resent: `position` is the next number to answer for."""
+    """What is being resent."""
 
     begin: int
     end: int
     position: int
+    """The next number to answer for."""
+    looked_to: int
+    """The next number to look at; what lies between is to be gap-filled."""
     request: Message | None
     """The ResendRequest that asked for it; None if nobody asked."""
     resent: int = 0
@@ -42,13 +50,20 @@ class _Job:
 class Resender:
     """Serves one ResendRequest at a time; a second one while the first is under way widens it."""
 
-    __slots__ = ("_core", "_paused_at", "job")
+    __slots__ = ("_bytes_left", "_core", "_messages_left", "_paused_at", "_turn", "job")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self.job: _Job | None = None
         """What is being resent, if anything."""
         self._paused_at = 0.0
+        self._turn: Instant | None = None
+        """The call that `_messages_left` and `_bytes_left` are for, by its Instant: each has its own."""
+        self._messages_left = self._bytes_left = 0
+
+    def _begin_turn(self, now: Instant) -> None:
+        self._turn = now
+        self._messages_left, self._bytes_left = MESSAGES_A_TURN, BYTES_A_TURN
 
     def serve(self, request: Message, now: Instant) -> None:
         """Answer a ResendRequest: refuse it, or start to resend."""
@@ -73,12 +88,17 @@ class Resender:
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
         end = min(end, self._core.store.next_outgoing - 1)
-        if self.job is None:
-            self.job = _Job(begin, end, begin, request)
+        job = self.job
+        if job is None:
+            self.job = _Job(begin, end, begin, begin, request)
         else:
-            begin = min(begin, self.job.position)
-            self.job = _Job(begin, max(end, self.job.end), begin, request)
-        self.go_on(now)
+            job.end, job.request = max(end, job.end), request
+            if begin < job.position:
+                job.begin = job.position = job.looked_to = begin
+                job.resent = 0
+        if now is not self._turn:
+            self._begin_turn(now)
+        self._produce(now)
 
     def _problem(self, request: Message) -> Problem | None:
         fields: Any = request
@@ -107,18 +127,28 @@ class Resender:
         return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
 
     def go_on(self, now: Instant) -> None:
-        """Produce the next page, if the ones before are written."""
+        """Take the next turn of the resend that is under way."""
+        self._begin_turn(now)
+        self._produce(now)
+
+    def _produce(self, now: Instant) -> None:
+        """Produce the next page, if the ones before are written and this turn may look at more messages."""
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
         page = min(PAGE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page:
             return
-        problem = self._forgotten(job.position)
+        problem = self._forgotten(job.looked_to)
         if problem is not None:
             self._break_off(job, problem, now)
             return
-        for stored in core.store.sent_between(job.position, job.end):
+        for stored in core.store.sent_between(job.looked_to, job.end):
+            if self._messages_left <= 0 or self._bytes_left <= 0:
+                return
+            self._messages_left -= 1
+            self._bytes_left -= len(stored.frame)
+            job.looked_to = stored.seq_num + 1
             message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
@@ -139,6 +169,7 @@ class Resender:
 
         One that asked last, and for what is still kept, is served from there.
         """
+        self._fill(job, job.looked_to, now)
         self.forget()
         request: Any = job.request
         if request is None:

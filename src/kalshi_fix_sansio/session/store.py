@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -9,6 +10,9 @@ from typing import Protocol
 import attrs
 
 from kalshi_fix_sansio.outcomes import OpenRequest
+
+MAX_KEPT_BYTES = 64 * 1024 * 1024
+"""Bytes of messages that a store keeps for resend unless told otherwise."""
 
 
 @attrs.frozen
@@ -81,14 +85,15 @@ class MessageStore(Protocol):
         """Return the message kept under this number, or None."""
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        """Yield the messages kept from `begin` to `end` inclusive, in order."""
+        """Yield the messages kept from `begin` to `end` inclusive, in order. What a caller does not take
+        costs nothing, nor do numbers under which nothing is kept."""
 
 
 class MemoryStore:
     """A store that lasts as long as the process.
 
     It is bounded: messages older than `max_age` (measured against the newest one, and which may be
-    changed) and, beyond `max_messages`, the oldest ones are forgotten.
+    changed) and, beyond `max_messages` of them or `max_bytes` of their bytes, the oldest ones are forgotten.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class MemoryStore:
         next_outgoing: int = 1,
         next_incoming: int = 1,
         max_messages: int = 100_000,
+        max_bytes: int = MAX_KEPT_BYTES,
         max_age: timedelta = timedelta(hours=72),
     ) -> None:
         if next_outgoing < 1 or next_incoming < 1:
@@ -107,36 +113,43 @@ class MemoryStore:
         self.reset_unanswered = False
         self._requests: dict[str, OpenRequest] = {}
         self._max_messages = max_messages
+        self._max_bytes = max_bytes
         self.max_age = max_age
         self._messages: dict[int, StoredMessage] = {}
-        self._oldest = next_outgoing
-        """No message is kept below this number."""
+        self._bytes = 0
+        """Of the frames in `_messages`."""
+        self._kept_numbers: list[int] = []
+        """Those of the messages, in order, behind `_forgotten` that are no longer kept."""
+        self._forgotten = 0
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Take `seq_num` for good, and keep the message unless it is None."""
         if message is not None:
-            messages = self._messages
-            messages[seq_num] = message
-            oldest = messages.get(self._oldest)
-            if (
-                oldest is None
-                or len(messages) > self._max_messages
-                or message.sent_at - oldest.sent_at > self.max_age
-            ):
-                self.forget_before(message.sent_at - self.max_age)
+            self._messages[seq_num] = message
+            self._kept_numbers.append(seq_num)
+            self._bytes += len(message.frame)
+            self.forget_before(message.sent_at - self.max_age)
         self.next_outgoing = seq_num + 1
 
     def forget_before(self, moment: datetime) -> None:
-        """Forget the messages that were sent before this moment, and those beyond `max_messages`."""
-        messages = self._messages
+        """Forget the messages that were sent before this moment, and those beyond `max_messages` or
+        `max_bytes`."""
+        messages, numbers = self._messages, self._kept_numbers
         while messages:
-            oldest = messages.get(self._oldest)
-            if oldest is not None:
-                if len(messages) <= self._max_messages and oldest.sent_at >= moment:
-                    return
-                del messages[self._oldest]
-                self.oldest_kept = self._oldest + 1
-            self._oldest += 1
+            number = numbers[self._forgotten]
+            if (
+                messages[number].sent_at >= moment
+                and len(messages) <= self._max_messages
+                and self._bytes <= self._max_bytes
+            ):
+                break
+            self._bytes -= len(messages.pop(number).frame)
+            self.oldest_kept = number + 1
+            self._forgotten += 1
+        if self._forgotten > len(messages):
+            # Rarely, because it moves all the others.
+            del numbers[: self._forgotten]
+            self._forgotten = 0
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Everything before this number has been taken care of."""
@@ -145,9 +158,11 @@ class MemoryStore:
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1 and forget every message, but no open request."""
-        self.next_outgoing = self.next_incoming = self.oldest_kept = self._oldest = 1
+        self.next_outgoing = self.next_incoming = self.oldest_kept = 1
         self.reset_unanswered = unanswered
         self._messages.clear()
+        self._kept_numbers.clear()
+        self._bytes = self._forgotten = 0
 
     def reset_answered(self) -> None:
         """The peer has agreed to the reset."""
@@ -178,7 +193,6 @@ class MemoryStore:
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages kept from `begin` to `end` inclusive, in order."""
-        for seq_num in range(max(begin, self.oldest_kept), end + 1):
-            message = self._messages.get(seq_num)
-            if message is not None:
-                yield message
+        numbers = self._kept_numbers
+        for place in range(bisect_left(numbers, begin, self._forgotten), bisect_right(numbers, end)):
+            yield self._messages[numbers[place]]

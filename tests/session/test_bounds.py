@@ -1,0 +1,342 @@
+"""What a session keeps and does is bounded in bytes and in messages looked at, whatever the peer sends."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import (
+    Event,
+    GapClosed,
+    MessageReceived,
+    OutcomesUnknown,
+    RejectReceived,
+    ResendServed,
+    SequenceSkipped,
+)
+from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
+from kalshi_fix_sansio.session.resend import BYTES_A_TURN, MESSAGES_A_TURN
+from tests.helpers import Wired, established, of_type, order
+
+BOTH = pytest.mark.parametrize("role", Role)
+NEWS = "434=1|37=o|11=a|39=8|"
+
+
+def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
+    """An application message, as long as its text."""
+    body = f"{NEWS}58={text}|"
+    if again:
+        return wired.peer.message("9", body, number, t43="Y", t122="20260821-14:03:07.123")
+    return wired.peer.message("9", body, number)
+
+
+def delivered(events: list[Event]) -> list[int]:
+    return [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)]
+
+
+# --- the record of what was sent
+
+
+def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]:
+    """Have so many TestRequests answered; return the numbers of the answers, and the bytes of one."""
+    first, length = wired.session.next_outgoing, 0
+    for _ in range(count):
+        wired.receive(wired.peer.message("1", f"112={'x' * size}|"))
+        length = len(wired.session.data_to_send())
+    return list(range(first, first + count)), length
+
+
+def found(wired: Wired, numbers: list[int]) -> list[bool]:
+    """Say which of these messages the session still knows, by Rejects that name them."""
+    told = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
+    return [event.sent is not None for events in told for event in of_type(events, RejectReceived)]
+
+
+@BOTH
+@pytest.mark.parametrize(("spare", "kept"), [(0, [False, True, True]), (-1, [False, False, True])])
+def test_the_record_of_what_was_sent_is_bounded_in_bytes(role: Role, spare: int, kept: list[bool]) -> None:
+    _, size = answers(established(role, "KalshiNR"), 1)
+    wired = established(role, "KalshiNR", max_sent_record_bytes=2 * size + spare)
+    numbers, one = answers(wired, 3)
+    assert one == size
+    assert found(wired, numbers) == kept
+
+
+@BOTH
+def test_large_test_requests_do_not_stay_in_the_record(role: Role) -> None:
+    wired = established(role)
+    answers(wired, 40, 250_000)
+    assert sum(map(len, wired.session._core.outbound._record.values())) <= 4 * 1024 * 1024
+
+
+def test_a_message_larger_than_the_whole_record_is_not_on_it() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", max_sent_record_bytes=500)
+    assert found(wired, answers(wired, 1)[0]) == [False]
+    assert found(wired, answers(wired, 1, size=10)[0]) == [True]
+
+
+@BOTH
+def test_a_large_message_is_shown_to_the_first_reject_of_it_alone(role: Role) -> None:
+    wired = established(role, "KalshiNR")
+    (number,), _ = answers(wired, 1, 250_000)
+    assert found(wired, [number] * 100) == [True] + [False] * 99
+
+
+def test_what_rejects_took_from_the_record_makes_no_room_for_ever() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", max_sent_record=3)
+    for _ in range(10):
+        assert found(wired, answers(wired, 1)[0]) == [True]
+    outbound = wired.session._core.outbound
+    assert (len(outbound._recorded), outbound._record, outbound._record_bytes) == (3, {}, 0)
+
+
+# --- what is held behind a gap
+
+
+@BOTH
+@pytest.mark.parametrize(("spare", "held"), [(0, [3, 4]), (-1, [3])])
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_is_held_is_bounded_in_bytes_and_the_rest_is_asked_for_again(
+    role: Role, spare: int, held: list[int], strict: bool
+) -> None:
+    size = len(news(established(role), 3))
+    wired = established(role, "KalshiRT", max_held_bytes=2 * size + spare, strict=strict)
+    wired.receive(*(news(wired, number) for number in range(3, 8)))
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 2)]
+    served = role is Role.INITIATOR or not strict  # an ExecutionReport is not for a venue
+    events = wired.receive(news(wired, 2, again=True))
+    assert delivered(events) == ([2, *held] if served else [])
+    rest = held[-1] + 1
+    assert wired.session.next_incoming == rest
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(rest, 7)]
+    events = wired.receive(*(news(wired, number, again=True) for number in range(rest, 8)))
+    assert delivered(events) == (list(range(rest, 8)) if served else [])
+    assert events[-1] == GapClosed(8)
+
+
+@BOTH
+def test_a_message_that_could_never_be_held_comes_in_its_turn(role: Role) -> None:
+    wired = established(role, max_held_bytes=1000)
+    wired.receive(news(wired, 3, text="x" * 2000))
+    wired.sent()
+    assert delivered(wired.receive(news(wired, 2, again=True))) == [2]
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(3, 3)]
+    events = wired.receive(news(wired, 3, text="x" * 2000, again=True))
+    assert delivered(events) == [3]
+    assert events[-1] == GapClosed(4)
+
+
+@BOTH
+def test_room_behind_a_gap_is_given_back(role: Role) -> None:
+    wired = established(role, max_held_bytes=1000)
+    for first in range(2, 60, 3):
+        wired.receive(news(wired, first + 1), news(wired, first + 2))
+        events = wired.receive(news(wired, first, again=True))
+        assert delivered(events) == [first, first + 1, first + 2]
+    wired.receive(news(wired, 63, text="x" * 500))
+    reset = wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|", 1)
+    wired.receive(reset)
+    assert wired.session._receiver.recovery._held_bytes == 0
+
+
+def test_what_is_held_is_not_kept_decoded_which_takes_many_times_its_bytes() -> None:
+    wired = established(Role.INITIATOR)
+    unknown = "".join(f"{tag}=x|" for tag in range(20_000, 21_000))
+    large = [wired.peer.message("9", NEWS + unknown, number) for number in range(3, 11)]
+    wired.receive(large[0])
+    tracemalloc.start()
+    try:
+        wired.receive(*large[1:])
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(wired.session._receiver.recovery._held) == 8
+    assert kept < 4 * sum(map(len, large))
+
+
+# --- events that wait
+
+
+@BOTH
+def test_events_that_wait_are_bounded_by_the_bytes_they_were_made_of(role: Role) -> None:
+    size = len(news(established(role)))
+    wired = established(role, max_event_bytes=2 * size)
+    for _ in range(2):
+        wired.session.receive_data(news(wired), wired.clock.now)
+    waiting = news(wired)
+    with pytest.raises(LocalProtocolError, match=f"2 events wait, made of {2 * size} bytes; take events"):
+        wired.session.receive_data(waiting, wired.clock.now)
+    assert len(wired.session.events()) == 2
+    assert len(wired.receive(waiting)) == 1
+
+
+@BOTH
+def test_one_byte_below_the_bound_one_more_read_is_taken(role: Role) -> None:
+    size = len(news(established(role)))
+    wired = established(role, max_event_bytes=2 * size + 1)
+    for _ in range(3):
+        wired.session.receive_data(news(wired), wired.clock.now)
+    with pytest.raises(LocalProtocolError, match="3 events wait"):
+        wired.session.receive_data(news(wired), wired.clock.now)
+
+
+@BOTH
+def test_what_makes_no_event_is_received_for_ever(role: Role) -> None:
+    wired = established(role, max_event_bytes=100)
+    for _ in range(100):
+        wired.session.receive_data(wired.peer.message("0"), wired.clock.now)
+    assert wired.session.events() == []
+
+
+@BOTH
+def test_what_is_released_from_behind_a_gap_counts_as_received(role: Role) -> None:
+    size = len(news(established(role), 3))
+    wired = established(role, max_event_bytes=10 * size)
+    wired.receive(*(news(wired, number) for number in range(3, 13)))
+    wired.session.receive_data(news(wired, 2, again=True), wired.clock.now)
+    with pytest.raises(LocalProtocolError, match="12 events wait"):
+        wired.session.receive_data(news(wired, 13), wired.clock.now)
+
+
+def test_events_that_another_session_goes_on_with_count_there() -> None:
+    size = len(news(established(Role.ACCEPTOR)))
+    wired = established(Role.ACCEPTOR, max_event_bytes=5 * size)
+    wired.session.receive_data(b"".join(news(wired) for _ in range(5)), wired.clock.now)
+    wired.session.receive_eof(wired.clock.now)
+    session = Session(wired.session.config, continues=wired.session)
+    session.connect(wired.clock.now)
+    with pytest.raises(LocalProtocolError, match="6 events wait"):
+        session.receive_data(wired.peer.logon(), wired.clock.now)
+
+
+# --- what ResendRequests cost
+
+
+class CountingStore(MemoryStore):
+    """A store that counts the messages taken from it for a resend."""
+
+    walked = 0
+
+    def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        for message in super().sent_between(begin, end):
+            self.walked += 1
+            yield message
+
+
+def never(message: Message, age: float) -> bool:
+    return False
+
+
+def busy(count: int, **changes: Any) -> tuple[Wired, CountingStore]:
+    """An initiator that has sent so many orders, as numbers 2 and up."""
+    store = CountingStore()
+    wired = established(Role.INITIATOR, store=store, **changes)
+    for number in range(count):
+        wired.session.send(order(f"o{number}"), wired.clock.now)
+    wired.session.data_to_send()
+    return wired, store
+
+
+def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
+    """Let a resend go on to its end; return all that was sent and told."""
+    sent, told = wired.sent(), wired.session.events()
+    while wired.session._resender.job is not None:
+        before = store.walked
+        told += wired.wait(0)
+        assert 0 < store.walked - before <= MESSAGES_A_TURN + 1
+        sent += wired.sent()
+    return sent, told
+
+
+@pytest.mark.parametrize("count", [MESSAGES_A_TURN - 1, MESSAGES_A_TURN, MESSAGES_A_TURN + 1, 1700])
+def test_a_turn_looks_at_so_many_messages_also_when_none_is_sent_again(count: int) -> None:
+    wired, store = busy(count, resend_policy=never)
+    wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
+    # The one that is found to be too many is taken from the store, and looked at in the next turn.
+    assert store.walked == min(count, MESSAGES_A_TURN + 1)
+    assert (wired.session._resender.job is None) == (count <= MESSAGES_A_TURN)
+    sent, told = turns(wired, store)
+    assert [(m.NAME, m.header.msg_seq_num, m.new_seq_no) for m in sent] == [("SequenceReset", 1, count + 2)]
+    (unknown, served) = told
+    assert isinstance(unknown, OutcomesUnknown)
+    assert len(unknown.requests) == count
+    assert served == ResendServed(1, count + 1, 0)
+
+
+def test_many_requests_in_one_read_share_one_turn() -> None:
+    wired, store = busy(1200, resend_policy=never)
+    wired.session.receive_data(
+        b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
+    )
+    assert store.walked <= MESSAGES_A_TURN + 100
+    sent, told = turns(wired, store)
+    assert len(sent) == 1
+    assert of_type(told, ResendServed) == [ResendServed(1, 1201, 0)]
+
+
+def test_many_short_requests_in_one_read_share_one_turn() -> None:
+    wired, store = busy(400, resend_policy=never)
+    wired.session.receive_data(
+        b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
+    )
+    assert store.walked <= MESSAGES_A_TURN + 100
+    _, told = turns(wired, store)
+    assert 1 < len(of_type(told, ResendServed)) <= 100
+
+
+def test_a_second_request_does_not_have_a_resend_look_again_at_what_it_has_declined() -> None:
+    wired, store = busy(1200, resend_policy=never)
+    for _ in range(3):
+        wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
+    assert store.walked == 1200 + 2
+    assert of_type(wired.session.events(), ResendServed) == [ResendServed(1, 1201, 0)]
+
+
+def test_a_turn_looks_at_so_many_bytes() -> None:
+    store = CountingStore()
+    wired = established(Role.INITIATOR, store=store, resend_policy=never)
+    for number in range(40):
+        wired.session.send(order(f"o{number}", symbol="S" * 20_000), wired.clock.now)
+        wired.session.data_to_send()
+    wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
+    assert store.walked == BYTES_A_TURN // 20_000 + 2
+    _, told = turns(wired, store)
+    assert told[-1] == ResendServed(1, 41, 0)
+
+
+def test_what_was_declined_is_filled_although_the_store_forgets_what_comes_next() -> None:
+    store = CountingStore(max_messages=600)
+    wired = established(
+        Role.INITIATOR,
+        store=store,
+        resend_policy=never,
+        reject_forgotten_resend=True,
+        max_open_requests=10**6,
+    )
+    for number in range(600):
+        wired.session.send(order(f"o{number}"), wired.clock.now)
+    wired.session.data_to_send()
+    wired.receive(wired.peer.message("2", "7=2|16=0|"))
+    for number in range(600, 1150):
+        wired.session.send(order(f"o{number}"), wired.clock.now)
+    wired.session.data_to_send()
+    wired.wait(0)
+    fill, reject = wired.sent()
+    assert (fill.NAME, fill.header.msg_seq_num, fill.new_seq_no) == ("SequenceReset", 2, 502)
+    assert reject.text == "BeginSeqNo 502 is before the retention window, which begins at 552"
+
+
+@BOTH
+def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None:
+    wired = established(role, store=MemoryStore(), resend_policy=never)
+    wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=there?|"))
+    assert [m.NAME for m in wired.sent()] == ["SequenceReset", "Heartbeat"]
+    assert wired.session.state is State.ESTABLISHED
+    events = wired.receive(wired.peer.message("4", "36=50|"))
+    assert events == [SequenceSkipped(4, 49, gap_fill=False)]
