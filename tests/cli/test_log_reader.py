@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalshi_fix_adapters.cli import log_reader
 from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
 
 BODY = b"35=D|34=5|49=me|56=KalshiNR|11=a1|38=10|40=2|54=1|55=HIGHNY-23DEC31|44=75|"
@@ -134,6 +139,90 @@ def test_memory_is_bounded_on_a_log_without_line_ends() -> None:
         found += reader.feed(b" " * 1500)
         assert len(reader._buffer) < 4000
     assert [message.cut for message in found] == [True]
+
+
+class Looks:
+    """Counts the bytes that searches of a log reader look at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, reader: LogReader) -> None:
+        self.bytes = 0
+        looks = self
+
+        class Pattern:
+            def __init__(self, pattern: re.Pattern[bytes]) -> None:
+                self._pattern = pattern
+
+            def search(self, buffer: bytes, start: int, end: int = 1 << 62) -> Any:
+                return looks.noted(self._pattern.search(buffer, start, end), start, min(end, len(buffer)))
+
+            def match(self, buffer: bytes, start: int, end: int = 1 << 62) -> Any:
+                found = self._pattern.match(buffer, start, end)
+                return looks.noted(found, start, start)
+
+            def findall(self, buffer: bytes, start: int, end: int) -> list[bytes]:
+                looks.bytes += end - start
+                return self._pattern.findall(buffer, start, end)
+
+        class Buffer(bytearray):
+            def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
+                at = super().find(what, start, end)
+                looks.bytes += (len(self) if at < 0 else at) - start
+                return at
+
+            def rfind(self, what: Any, start: Any = 0, end: Any = None) -> int:
+                looks.bytes += len(self) - start
+                return super().rfind(what, start, end)
+
+        for name in ("_START", "_BLANKS", "_CHECKSUM"):
+            monkeypatch.setattr(log_reader, name, Pattern(getattr(log_reader, name)))
+        for name in ("_STOPS", "_ENDS"):
+            patterns = {key: Pattern(value) for key, value in getattr(log_reader, name).items()}
+            monkeypatch.setattr(log_reader, name, patterns)
+        monkeypatch.setattr(reader, "_buffer", Buffer())
+
+    def noted(self, found: re.Match[bytes] | None, start: int, end: int) -> re.Match[bytes] | None:
+        self.bytes += (end if found is None else found.end()) - start
+        return found
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100, 30_000])
+@pytest.mark.parametrize(
+    "log",
+    [
+        b"8=FIXT.1.1|35=0|58=" + b"y" * 20_000,
+        b"8=FIXT.1.1|35=0|58=" + b"|" * 20_000,
+        b"8=FIXT.1.1^A35=0^A58=" + b"^" * 20_000,
+        b"8=FIXT.1.1|35=0|58=" + b"y|z\n" * 5_000,
+        b"8=FIXT.1.1|35=0|10=" + b"1" * 20_000,
+        b"8=FIXT.1.1|35=0|\n" + b" " * 20_000,
+        b"8=FIXT.1.1|35=0|\n" + b" " * 10_000 + b"-" * 10_000,
+        b"8=FIXT.1.1|35=0|58=x\n" + b"-" * 10_000 + b"|" * 10_000,
+        b"8=FIXT.1.1\n" + b"35=0\n" * 4_000,
+        b"8=FIXT.1.1|" * 2_000,
+        b"8=FIXT.1.1|10=0|" * 1_200,
+        b"8=FIXT.1.1" * 2_000,
+        b"8" * 20_000,
+    ],
+)
+def test_no_byte_is_looked_at_again_and_again(
+    log: bytes, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = LogReader()
+    looks = Looks(monkeypatch, reader)
+    for at in range(0, len(log), piece):
+        list(reader.feed(log[at : at + piece]))
+    list(reader.close())
+    # A start may be cut anywhere: with each piece, its length is looked at again by each of a few searches.
+    assert looks.bytes <= 6 * len(log) + 100 * (len(log) // piece + 1)
+
+
+@pytest.mark.parametrize("rest", [b"|" * 1_000_000, b"y|z\n" * 50_000, b"|z" * 300_000])
+def test_a_text_of_many_pieces_is_put_together_once(rest: bytes) -> None:
+    """It took time by the square of its length: two minutes, for a million separators."""
+    log = b"8=FIXT.1.1|35=0|58=x" + rest + b"|10=000|"
+    [message] = read(log, max_message=2_000_000)
+    text = b"x" + rest.replace(b"\n", b"")
+    assert message.frame == b"8=FIXT.1.1\x0135=0\x0158=%b\x0110=000\x01" % text
 
 
 PIECES = st.sampled_from(

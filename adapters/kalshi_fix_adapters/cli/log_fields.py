@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import attrs
-
 SOH = b"\x01"
 FIELD = re.compile(rb"[0-9]{1,9}=")
 """How a field begins."""
@@ -15,23 +13,16 @@ _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,9})\x01", re.DOTALL)
 
 
-@attrs.frozen
-class _Fragment:
-    """What stood between two separators, or between a separator and the end of a line."""
-
-    text: bytes
-    indent: bytes = b""
-    broken: bool = False
-    """Whether the line before it ended without a separator: in place of one, or inside a value."""
-
-
 class Fragments:
-    """The pieces of one message, in the order of the log."""
+    """The pieces of one message, in the order of the log: what stood between separators and ends of lines."""
 
     def __init__(self, separator: bytes) -> None:
         self.separator = separator
-        self._found = [_Fragment(b"8=FIXT.1.1")]
-        self._indent: bytes = b""
+        self._found = [b"8=FIXT.1.1"]
+        self._breaks: dict[int, bytes] = {}
+        """What stood before a piece on its line, by its place, if the line before it ended without a
+        separator: in place of one, or inside a value."""
+        self._indent = b""
         self._broken = False
 
     def __len__(self) -> int:
@@ -42,16 +33,21 @@ class Fragments:
         """Whether the line now read follows one that did not end with a separator."""
         return self._broken
 
-    def add(self, text: bytes) -> None:
-        """Take the next piece."""
-        self._found.append(_Fragment(text, self._indent, self._broken))
+    def add(self, texts: list[bytes]) -> None:
+        """Take the next pieces of a line; at least one."""
+        if self._broken:
+            self._breaks[len(self._found)] = self._indent
+        self._found += texts
         self._indent, self._broken = b"", False
 
     def end_line(self, text: bytes) -> None:
-        """Take the last piece of a line; it is empty where the line ended with a separator."""
-        text = text.rstrip(b" \t\r")
-        if text:
-            self.add(text)
+        """Take the rest of a line; its last piece is empty where the line ended with a separator."""
+        *texts, last = text.split(self.separator)
+        if texts:
+            self.add(texts)
+        last = last.rstrip(b" \t\r")
+        if last:
+            self.add([last])
             self._broken = self.separator != b"\n"
 
     def begin_line(self, indent: bytes) -> None:
@@ -66,45 +62,46 @@ class Fragments:
         their help, a line that begins with a tag begins a field.
         """
         end = len(self._found)
-        while not FIELD.match(self._found[end - 1].text):
+        while not FIELD.match(self._found[end - 1]):
             end -= 1  # what follows the last separator of a log line: a bracket, an ellipsis
         found = self._found[:end]
-        readings = _READINGS if any(fragment.broken for fragment in found) else _READINGS[:1]
+        readings = _READINGS if any(place < end for place in self._breaks) else _READINGS[:1]
         return _unescaped(max((self._read(found, reading) for reading in readings), key=_soundness))
 
-    def _read(self, found: list[_Fragment], reading: _Reading) -> bytes:
-        pieces: list[bytes] = []
-        for fragment in found:
-            glue = reading(fragment) if fragment.broken else None
+    def _read(self, found: list[bytes], reading: _Reading) -> bytes:
+        # Joined once at the end: a value may be in a quarter of a million pieces.
+        pieces: list[list[bytes]] = []
+        for place, text in enumerate(found):
+            indent = self._breaks.get(place)
+            glue = None if indent is None else reading(text, indent)
             if glue is None:
-                pieces.append(fragment.text)
+                pieces.append([text])
             else:
-                pieces[-1] += glue + fragment.text
-        if self.separator == SOH:
-            return SOH.join(pieces) + SOH
-        fields: list[bytes] = []
-        for piece in pieces:
-            if FIELD.match(piece) or not fields[-1].startswith(_TEXT):
-                fields.append(piece)
-            else:  # the rest of a sentence that holds the separator
-                fields[-1] += self.separator + piece
-        return SOH.join(fields) + SOH
+                pieces[-1] += (glue, text)
+        fields: list[list[bytes]] = []
+        for piece in map(b"".join, pieces):
+            # What does not begin like a field is the rest of a sentence that holds the separator.
+            if self.separator == SOH or FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
+                fields.append([piece])
+            else:
+                fields[-1].append(piece)
+        return SOH.join(map(self.separator.join, fields)) + SOH
 
 
-_Reading = Callable[[_Fragment], bytes | None]
-"""What to put in place of the line's end before a fragment; None for a new field."""
+_Reading = Callable[[bytes, bytes], bytes | None]
+"""What to put in place of the line's end before a piece, given it and its indent; None for a new field."""
 
 
-def _by_tag(fragment: _Fragment) -> bytes | None:
-    return None if FIELD.match(fragment.text) else b""
+def _by_tag(text: bytes, _indent: bytes) -> bytes | None:
+    return None if FIELD.match(text) else b""
 
 
-def _unbroken(fragment: _Fragment) -> bytes | None:
-    return fragment.indent
+def _unbroken(_text: bytes, indent: bytes) -> bytes | None:
+    return indent
 
 
-def _with_line_break(fragment: _Fragment) -> bytes | None:
-    return b"\n" + fragment.indent
+def _with_line_break(_text: bytes, indent: bytes) -> bytes | None:
+    return b"\n" + indent
 
 
 _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)

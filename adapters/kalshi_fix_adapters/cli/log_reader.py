@@ -22,7 +22,9 @@ MAX_MESSAGE = 256 * 1024
 """Bytes after which a message that does not end is given up."""
 
 _BEGIN_STRING = b"8=FIXT.1.1"
-_START = re.compile(rb"(?<![0-9])8=FIXT\.1\.1(?:(\x01|\||\^A)|[ \t\r]{0,8}\n)")
+# What must not stand before a start is checked behind its first byte: so a search skips to such bytes.
+_BEGINNING = rb"8(?<![0-9]8)=FIXT\.1\.1(?:(\x01|\||\^A)|[ \t\r]{0,8}\n)"
+_START = re.compile(_BEGINNING)
 _LONGEST_START = 20
 _ENDS = {
     b"\x01": re.compile(rb"\x01|\n"),
@@ -31,7 +33,12 @@ _ENDS = {
     b"\n": re.compile(rb"\n"),
 }
 """What ends a field, by what follows BeginString; a log with a line per field has nothing else there."""
+_STOPS = {
+    separator: re.compile(b"\n|%b|1(?<=%b1)0=" % (_BEGINNING, re.escape(separator))) for separator in _ENDS
+}
+"""Where plain fields end: at the end of the line, at the next start, or in front of CheckSum."""
 _BLANKS = re.compile(rb"[ \t]*")
+_CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
 _MAX_REMARKS = 1
 """Lines in a row, between those of one message, that belong to something else."""
@@ -74,8 +81,11 @@ class LogReader:
 
     def __init__(self, max_message: int = MAX_MESSAGE) -> None:
         self._max_message = max_message
-        self._buffer = b""
+        self._buffer = bytearray()
         self._at = 0
+        self._blank_to = self._looked_to = 0
+        """Up to where blanks were skipped, and up to where an end was looked for in vain: what waits for the
+        rest of the log is not read again with each piece."""
         self._line = 1
         self._final = False
         self._message: _Pending | None = None
@@ -84,8 +94,11 @@ class LogReader:
         """Take the next bytes of the log; yield the messages that are complete now."""
         # One byte before the position is kept, because a start must not follow a digit.
         kept = max(self._at - 1, 0)
-        self._buffer = self._buffer[kept:] + data
+        del self._buffer[:kept]
+        self._buffer += data
         self._at -= kept
+        self._blank_to -= kept
+        self._looked_to -= kept
         yield from self._scan()
 
     def close(self) -> Iterator[LoggedMessage]:
@@ -101,7 +114,7 @@ class LogReader:
             elif message.at_line_start:
                 step = self._begin_line(message)
             else:
-                step = self._take_fragment(message)
+                step = self._take_fields(message)
             if step is _Step.WAIT:
                 return
             if message is not None and step is not _Step.GO_ON:
@@ -113,10 +126,13 @@ class LogReader:
         self._line += self._buffer.count(b"\n", self._at, position)
         if self._message is not None:
             self._message.room -= position - self._at
-        self._at = position
+        self._at = self._blank_to = self._looked_to = position
 
     def _wait(self, message: _Pending) -> _Step:
-        return _Step.CUT if len(self._buffer) - self._at > message.room else _Step.WAIT
+        self._looked_to = max(self._looked_to, len(self._buffer))
+        # What begins within its room may be told a little behind it.
+        is_over = self._looked_to - self._at > message.room + _LONGEST_START
+        return _Step.CUT if is_over else _Step.WAIT
 
     def _seek(self) -> _Step:
         found = _START.search(self._buffer, self._at)
@@ -131,44 +147,75 @@ class LogReader:
         self._message = message
         return _Step.GO_ON
 
-    def _take_fragment(self, message: _Pending) -> _Step:
-        """Take what stands up to the next separator or the end of the line."""
+    def _take_fields(self, message: _Pending) -> _Step:
+        """Take the whole fields that stand here, up to the end of the line, the next start or CheckSum."""
         buffer, at = self._buffer, self._at
-        found = _ENDS[message.fragments.separator].search(buffer, at)
+        if buffer.startswith(_CHECKSUM_BEGINS, at):
+            return self._take_checksum(message)
+        fragments, room_end = message.fragments, at + message.room
+        separator = fragments.separator
+        # A start, or a separator, that was not whole yet begins before what was looked at.
+        looked_to = max(at, self._looked_to - _LONGEST_START)
+        found = _STOPS[separator].search(buffer, looked_to, max(room_end, at) + _LONGEST_START)
+        if found is not None and found.start() <= room_end:
+            end = found.start()
+            if found[0] == _CHECKSUM_BEGINS:
+                fragments.add(bytes(buffer[at : end - len(separator)]).split(separator))
+                self._advance(end)
+                return _Step.GO_ON
+            fragments.end_line(bytes(buffer[at:end]))
+            if found[0] != b"\n":
+                self._advance(end)
+                return _Step.DONE
+            message.at_line_start = True
+            self._advance(end + 1)
+            return _Step.GO_ON
+        last = buffer.rfind(separator, looked_to, max(room_end, 0) + len(separator))
+        if last >= 0:
+            fragments.add(bytes(buffer[at:last]).split(separator))
+            self._advance(last + len(separator))
+            return _Step.GO_ON
+        if not self._final:
+            return self._wait(message)
+        if len(buffer) > room_end:
+            return _Step.CUT
+        fragments.end_line(bytes(buffer[at:]))
+        self._advance(len(buffer))
+        return _Step.DONE
+
+    def _take_checksum(self, message: _Pending) -> _Step:
+        """Take CheckSum, once it is known where it ends."""
+        buffer, at = self._buffer, self._at
+        looked_to = max(at, self._looked_to - 1)
+        found = _ENDS[message.fragments.separator].search(buffer, looked_to)
         if found is None and not self._final:
             return self._wait(message)
-        end, token = (len(buffer), b"") if found is None else (found.start(), found[0])
-        if end - at > message.room:
+        begin, end = (len(buffer), len(buffer)) if found is None else found.span()
+        if begin - at > message.room:
             return _Step.CUT
-        if next_start := _START.search(buffer, at, end + len(token)):
-            message.fragments.end_line(buffer[at : next_start.start()])
+        if next_start := _START.search(buffer, at, end):
+            message.fragments.end_line(bytes(buffer[at : next_start.start()]))
             self._advance(next_start.start())
             return _Step.DONE
-        if checksum := _CHECKSUM.match(buffer, at, end):
-            message.fragments.add(checksum[0])
-            self._advance(checksum.end())
-            return _Step.DONE
-        if token == message.fragments.separator != b"\n":
-            message.fragments.add(buffer[at:end])
-        else:
-            message.fragments.end_line(buffer[at:end])
-            message.at_line_start = True
-        self._advance(end + len(token))
-        return _Step.GO_ON if token else _Step.DONE
+        text = _CHECKSUM.findall(buffer, at, begin)[0]
+        message.fragments.add([text])
+        self._advance(at + len(text))
+        return _Step.DONE
 
     def _begin_line(self, message: _Pending) -> _Step:
         """Decide what a line is that follows one of the message."""
         buffer, at = self._buffer, self._at
-        blanks = _BLANKS.match(buffer, at)
-        first = at if blanks is None else blanks.end()
-        head = buffer[first : first + _LONGEST_START]
+        blanks = _BLANKS.match(buffer, self._blank_to)
+        first = self._blank_to if blanks is None else blanks.end()
+        self._blank_to = first
+        head = bytes(buffer[first : first + _LONGEST_START])
         if FIELD.match(head) and not _BEGIN_STRING.startswith(head[: len(_BEGIN_STRING)]):
             return self._continue(message, first)
         if not self._final and len(head) < _LONGEST_START and b"\n" not in head:
             return self._wait(message)
         if not head.strip(b"\r\n") or head.lstrip(b"\r").startswith(b"\n"):
             return _Step.DONE
-        newline = buffer.find(b"\n", first)
+        newline = buffer.find(b"\n", max(first, self._looked_to))
         if newline < 0 and not self._final:
             return self._wait(message)
         end = len(buffer) if newline < 0 else newline + 1
@@ -185,7 +232,7 @@ class LogReader:
         return _Step.GO_ON
 
     def _continue(self, message: _Pending, first: int) -> _Step:
-        message.fragments.begin_line(self._buffer[self._at : first])
+        message.fragments.begin_line(bytes(self._buffer[self._at : first]))
         message.remarks = 0
         message.at_line_start = False
         self._advance(first)
