@@ -110,7 +110,8 @@ class Attempts:
         if self.leaving or self._stopped or self._plan.reconnect is None:
             self.phase = Phase.OVER
             return None
-        error = SessionClosedError(f"the session ended: {ended.text}", ended)
+        text = f"the session ended: {ended.text}"
+        error = SessionClosedError(f"{text}; {ended.advice}" if ended.advice else text, ended)
         verdict = self._retries.lost(error, fault, logged_on_at, now)
         if isinstance(verdict, GiveUp):
             return self._give_up(error, verdict)

@@ -133,7 +133,8 @@ def cure_of(error: KalshiFixError) -> Cure:
         case CertificateRejectedError():
             return Cure.UNCLEAR
         case SessionClosedError() if error.ended is not None:
-            return Cure.ACTION if error.ended.reason is CloseReason.STORE_FAILED else Cure.TIME
+            lasting = error.ended.advice or error.ended.reason is CloseReason.STORE_FAILED
+            return Cure.ACTION if lasting else Cure.TIME
         case ConnectionFailedError():
             return Cure.TIME
         case _:

@@ -97,6 +97,8 @@ class MessageRejected:
     message: Message | None
     """The message refused, as far as it could be read."""
     problems: tuple[Problem, ...]
+    comes_again: bool = False
+    """Whether its number was not counted: once there is another connection, the peer is asked for it."""
 
 
 @attrs.frozen
@@ -233,6 +235,9 @@ class SessionEnded:
     """Whether a Logout handshake was completed."""
     unsent: int = 0
     """Bytes that were still waiting to be sent."""
+    advice: str = ""
+    """What somebody has to do first, where another connection would only end in the same way: the one before
+    has ended by the same message for the same reason. Empty otherwise."""
 
 
 Event = (

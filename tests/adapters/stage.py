@@ -66,6 +66,8 @@ class Stage:
         """What comes of attempts to connect; None lets them succeed."""
         self.refuses: str | None = None
         """With what Text logons are refused; None accepts them."""
+        self.on_the_way: Callable[[bytes], bytes] = bytes
+        """What becomes of the venue's bytes before they reach the client."""
         self.mute = False
         """Whether nothing reaches the client any more."""
         self._begin = self.clock.monotonic
@@ -144,7 +146,7 @@ class Stage:
             return False
         data = venue.data_to_send()
         if data:
-            self.core.receive(data)
+            self.core.receive(self.on_the_way(data))
         elif venue.wants_close:
             self.core.receive(b"")
         return bool(data)

@@ -119,8 +119,8 @@ CASES: dict[str, tuple[Callable[[Wired], bytes], list[tuple[str, int]], int]] = 
     "garbage": (lambda w: news(w) + b"garbage" + news(w), [], 4),
     "foreign sender": (
         lambda w: w.peer.message("0", t49="x"),
-        [("MessageRejected", 2), ("SessionEnded", 3)],
-        3,
+        [("MessageRejected", 2), ("SessionEnded", 2)],
+        2,
     ),
     "logout": (lambda w: w.peer.message("5"), [("LogoutReceived", 2), ("SessionEnded", 3)], 3),
     "gap fill": (

@@ -83,12 +83,14 @@ def test_an_answer_numbered_1_is_a_reset_and_a_missing_heart_bt_int_is_ours(body
 
 
 @pytest.mark.parametrize("sender", ["KalshiNR", "Kalshi"])
-def test_the_venue_may_use_either_of_its_names_and_keeps_to_it(sender: str) -> None:
+def test_the_venue_may_use_either_of_its_names_at_any_time_and_no_other(sender: str) -> None:
     wired = calling("KalshiNR")
     wired.peer.sender = sender
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
     assert wired.session.peer_comp_id == sender
     wired.peer.sender = "Kalshi" if sender == "KalshiNR" else "KalshiNR"
+    assert wired.receive(wired.peer.message("0")) == []
+    wired.peer.sender = "KalshiRT"
     *_, ended = wired.receive(wired.peer.message("0"))
     assert isinstance(ended, SessionEnded)
     assert ended.text == "Invalid SenderCompID"

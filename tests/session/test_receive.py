@@ -54,7 +54,8 @@ def test_a_foreign_comp_id_or_a_wrong_time_is_rejected_and_ends_the_session(
     reject, logout = wired.sent()
     assert (reject.ref_seq_num, reject.ref_tag_id, reject.session_reject_reason) == (2, tag, reason)
     assert (logout.NAME, logout.text) == ("Logout", text)
-    assert wired.session.next_incoming == 3
+    assert rejected.comes_again
+    assert wired.session.next_incoming == 2
 
 
 @BOTH

@@ -6,6 +6,7 @@ SessionRejectReason (373) returned here, and for CompIDs and SendingTime by a Lo
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -19,12 +20,9 @@ from kalshi_fix_sansio.validation import validate
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
 
 
-def comp_id_problem(header: Any, config: SessionConfig, peer_comp_id: str | None) -> Problem | None:
-    """Check SenderCompID (49) and TargetCompID (56): the peer's accepted name, and this side's own.
-
-    `peer_comp_id` is the name that the peer logged on with, None before that.
-    """
-    accepted = config.accepted_sender_comp_ids if peer_comp_id is None else frozenset((peer_comp_id,))
+def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
+    """Check SenderCompID (49) and TargetCompID (56): an accepted name of the peer's, where there are any, and
+    this side's own."""
     if header.sender_comp_id is None or (accepted and header.sender_comp_id not in accepted):
         return Problem(Reason.COMP_ID_PROBLEM, "Invalid SenderCompID", SENDER_COMP_ID)
     if header.target_comp_id != config.sender_comp_id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.session.ledger import Ledger, ids_of
+from kalshi_fix_sansio.session.ledger import EndedBy, Ledger, ids_of
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text
 from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
@@ -50,6 +50,8 @@ class Core:
     """The shared state of one session."""
 
     __slots__ = (
+        "_advice",
+        "_ended_by",
         "codec",
         "config",
         "ending",
@@ -59,6 +61,7 @@ class Core:
         "ledger",
         "outbound",
         "peer_comp_id",
+        "peer_names",
         "state",
         "timers",
     )
@@ -80,8 +83,12 @@ class Core:
         self.state = State.DISCONNECTED
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""
+        self.peer_names = config.accepted_sender_comp_ids
+        """What the peer may call itself; before its Logon, nothing here means anything."""
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """What SessionEnded will say once the Logout handshake that this side began is over."""
+        self._ended_by: EndedBy | None = None
+        self._advice = ""
 
     def hand_over(self) -> list[Event]:
         """Keep nothing that another session goes on with; return the events that wait."""
@@ -140,6 +147,11 @@ class Core:
         self.tell(LoggedOn(logon, heart_bt_int, reset or self.ledger.restart_untold))
         self.ledger.restart_untold = False
 
+    def met(self, peer_comp_id: str) -> None:
+        """The peer's Logon has come: its name is known now, where it was not."""
+        self.peer_comp_id = peer_comp_id
+        self.peer_names = self.peer_names or frozenset((peer_comp_id,))
+
     def permit(self, what: Input) -> None:
         """Raise LocalProtocolError unless the caller may do this in the present state."""
         if TRANSITIONS[self.state][what] is None:
@@ -157,7 +169,16 @@ class Core:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
             self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
-        self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer)))
+        self.ledger.note_end(self._ended_by)
+        self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
+
+    def blame(self, seq_num: int, why: Hashable, advice: str) -> None:
+        """Note by which message the session is about to end, and why.
+
+        If the session before ended by the same, another one would as well: SessionEnded gives this advice.
+        """
+        self._ended_by = (seq_num, why)
+        self._advice = advice if self._ended_by == self.ledger.ended_by else ""
 
     def send_logout(self, text: str | None, now: Instant) -> None:
         """Send a Logout, with a Text that fits."""
@@ -203,9 +224,16 @@ class Core:
         self.timers.logout_at = now.monotonic + self.config.logout_timeout
         self.move(what)
 
-    def reject(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+    def reject(
+        self, message: Message, problems: tuple[Problem, ...], now: Instant, *, comes_again: bool = False
+    ) -> None:
         """Answer a message by a Reject (3) that names its first problem; tell the user of all."""
-        first, header, conduct = problems[0], message.header, self.config.conduct
+        self.send_reject(message, problems[0], now)
+        self.tell(MessageRejected(message, problems, comes_again))
+
+    def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
+        """Answer a message by a Reject (3)."""
+        header, conduct = message.header, self.config.conduct
         tag = None if conduct.reject_briefly and _speaks_for_itself(first, header.msg_type) else first.tag
         reason = conduct.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
         reply = self.outbound.admin(
@@ -217,7 +245,6 @@ class Core:
             text=plain_text(first.text),
         )
         self.outbound.post(reply, now, reply_route(header), keep=False)
-        self.tell(MessageRejected(message, problems))
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
         """Answer a message that this session type does not serve by a BusinessMessageReject (j), 380=3."""

@@ -10,7 +10,7 @@ again nor forgotten.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
 
@@ -21,6 +21,8 @@ from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 VOID = 0
 """The mark of an event whose number no longer counts, because the numbers started again."""
 FAILED_BEFORE = "the store has failed before; open it anew and begin a new Session on it"
+EndedBy = tuple[int, Hashable]
+"""The number of the message by which a session ended, and why it did."""
 
 
 class Ledger:
@@ -40,6 +42,7 @@ class Ledger:
         "_stale",
         "_suspect_before",
         "broken",
+        "ended_by",
         "expected",
         "marks",
         "open",
@@ -56,6 +59,8 @@ class Ledger:
         """Whether the numbers may have restarted in a process that died before its user knew."""
         self.broken = False
         """Whether the store has failed."""
+        self.ended_by: EndedBy | None = None
+        """By which message the last session ended that ended by one, until a later one got beyond it."""
         self.marks: list[int] = []
         """For each event that was not handed out yet: how far the store may advance once all events before
         it are confirmed."""
@@ -202,6 +207,13 @@ class Ledger:
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
         self._handed = deque([VOID] * len(self._handed))
+
+    def note_end(self, ended_by: EndedBy | None) -> None:
+        """A session has ended, by one message or otherwise."""
+        if ended_by is not None:
+            self.ended_by = ended_by
+        elif self.ended_by is not None and self.expected > self.ended_by[0]:
+            self.ended_by = None
 
     # What was asked of the peer
 

@@ -109,7 +109,7 @@ class Handshake:
         if failure is not None:
             core.refuse(*failure, now)
             return
-        core.peer_comp_id = header.sender_comp_id
+        core.met(header.sender_comp_id)
         self._request = message
         core.move(Input.PEER_LOGON)
         signed = LogonToSign(
@@ -214,7 +214,7 @@ class Handshake:
         if failure is not None:
             core.refuse(*failure, now)
             return
-        core.peer_comp_id = logon.header.sender_comp_id
+        core.met(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:
             self.resets.take(logon, now)
             return
@@ -262,7 +262,8 @@ class Handshake:
         """Find what would be wrong with any message of the peer; a strict session also asks the dialect's
         rules."""
         config, header = self._core.config, logon.header
-        problem = comp_id_problem(header, config, None) or sending_time_problem(header, config, now)
+        problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
+        problem = problem or sending_time_problem(header, config, now)
         if problem is None and config.strict:
             problem = next(iter(problems or rule_problems(logon, config)), None)
         return problem

@@ -1,14 +1,16 @@
 """What happens to each message that comes in, in the order in which the rules apply.
 
 FIXT 1.1 session layer, "Message validation" and "Session level messages". Bytes that are no message are
-skipped; a message without MsgSeqNum, with a foreign CompID or a wrong SendingTime ends the session; Logout
-and SequenceReset-Reset count whatever their number; a ResendRequest or TestRequest is served even when a
-message before it is missing; everything else waits for its turn.
+skipped; a message without MsgSeqNum, with a foreign CompID or a wrong SendingTime ends the session, and is
+not counted; Logout and SequenceReset-Reset count whatever their number; a ResendRequest or TestRequest is
+served even when a message before it is missing; everything else waits for its turn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from kalshi_fix_sansio import scalars
@@ -28,6 +30,9 @@ from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.checks import (
+    SENDER_COMP_ID,
+    SENDING_TIME,
+    TARGET_COMP_ID,
     comp_id_problem,
     is_served,
     poss_dup_problem,
@@ -54,6 +59,16 @@ from kalshi_fix_sansio.session.states import Input, State
 NEW_SEQ_NO, TEST_REQ_ID, GAP_FILL_FLAG = 36, 112, 123
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
 """What does not wait for a gap before it to be filled: a Reject may say that it never will be."""
+ADVICE: Mapping[int | None, str] = MappingProxyType(
+    {
+        SENDING_TIME: "set this machine's clock; if it is right, the peer's is wrong: tell them, or set "
+        "sending_time_tolerance",
+        SENDER_COMP_ID: "if the name by which the peer calls itself (the message is in MessageRejected) is "
+        "right, add it to accepted_sender_comp_ids",
+        TARGET_COMP_ID: "check sender_comp_id, the name that the peer is to call this side by",
+    }
+)
+"""What to do when the same message is refused on every connection, by the tag that is wrong."""
 NOTHING_BUT_LOGON = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """Where nothing has been agreed with the peer yet."""
 # A global is found faster than a member of an enum.
@@ -155,7 +170,7 @@ class Receiver:
                 state is not _ESTABLISHED
                 or number != ledger.expected
                 or message.__class__ not in self._simple
-                or header.sender_comp_id != core.peer_comp_id
+                or header.sender_comp_id not in core.peer_names
                 or header.target_comp_id != self._own_name
                 or header.poss_dup_flag
                 or sending_time is None
@@ -217,12 +232,10 @@ class Receiver:
             core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
         incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
-        fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_comp_id)
-        fatal = fatal or sending_time_problem(header, core.config, now, catching_up=self._catching_up)
+        fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_names)
+        fatal = fatal or self._time_problem(header, now)
         if fatal is not None:
-            core.reject(message, (fatal,), now)
-            self._count(header.msg_seq_num)
-            core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
+            self._refuse(message, problems, fatal, frame, now)
             return
         if header.sending_time is not None and header.sending_time >= self._earliest:
             self._catching_up = False
@@ -237,6 +250,43 @@ class Receiver:
             self._take_reset_mode(message, problems, now)
         else:
             self._take_numbered(message, problems, frame, now)
+
+    def _time_problem(self, header: Any, now: Instant) -> Problem | None:
+        """Check SendingTime (52), where an old one would tell that the peer's clock is wrong.
+
+        What comes again may leave with the time of before, which says nothing about its clock. A Logon never
+        does.
+        """
+        if header.poss_dup_flag is True and header.msg_type != LOGON:
+            return None
+        return sending_time_problem(header, self._core.config, now, catching_up=self._catching_up)
+
+    def _refuse(
+        self, message: Message, problems: tuple[Problem, ...], fatal: Problem, frame: Frame, now: Instant
+    ) -> None:
+        """End the session because of the time or the names in a message's header, by a Reject and a Logout.
+
+        It is not counted, contrary to FIXT 1.1: it may be a fill that was only late, and what is not counted
+        comes again. Where nothing comes again, one that has no other fault is delivered first.
+        """
+        core, number = self._core, message.header.msg_seq_num
+        expected = core.ledger.expected
+        kept = core.config.session_type.resend and core.state is not State.RESETTING
+        only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
+        if only_late and not kept and number == expected and self._is_for_the_user(message):
+            message.problems = (*message.problems, fatal)
+            self._process(message, (), frame, now)
+            core.send_reject(message, fatal, now)
+        else:
+            core.reject(message, (fatal,), now, comes_again=kept and number >= expected)
+        core.blame(number, fatal.tag, ADVICE[fatal.tag])
+        core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
+
+    def _is_for_the_user(self, message: Message) -> bool:
+        """Say whether a message is more than the session's own business."""
+        msg_type = message.header.msg_type
+        own = msg_type in {LOGOUT, SEQUENCE_RESET}
+        return not own and self._handlers.get(msg_type) in {None, self._rejected}
 
     def _count(self, number: int) -> None:
         """Advance past a message that counts only if its number is the expected one."""

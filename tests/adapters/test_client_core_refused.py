@@ -1,0 +1,62 @@
+"""A client whose session refuses what the venue says: nothing is lost, and it does not go in circles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from kalshi_fix_adapters.connection_events import Disconnected, GaveUp
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_sansio.events import MessageRejected
+from tests.adapters.stage import Stage, only, opened, plan, report
+from tests.helpers import raw
+
+START = b"8=FIXT.1.1\x01"
+
+
+def changed(tag: int, value: str) -> Callable[[bytes], bytes]:
+    """Give reports another value of a header field, and leave everything else as it is."""
+
+    def change(data: bytes) -> bytes:
+        frames = [frame.decode("latin-1").split("\x01") for frame in data.split(START)[1:]]
+        made = b""
+        for fields in frames:
+            body = [f for f in fields if f and not f.startswith(("9=", "10="))]
+            if "35=8" in body:
+                body = [f"{tag}={value}" if f.startswith(f"{tag}=") else f for f in body]
+            made += raw("|".join(body))
+        return made
+
+    return change
+
+
+def resumed() -> Stage:
+    return opened(plan("KalshiRT", reconnect=ReconnectPolicy()))
+
+
+@pytest.mark.parametrize(("tag", "value"), [(52, "20260821-14:00:00"), (49, "Mallory")])
+def test_a_fill_that_was_refused_once_comes_after_the_reconnect(tag: int, value: str) -> None:
+    stage = resumed()
+    stage.on_the_way = changed(tag, value)
+    stage.say(report("a1"), report("a2"))
+    events = stage.take()
+    assert only(events, MessageRejected).comes_again
+    stage.on_the_way = bytes
+    stage.advance(only(events, Disconnected).retry_in)
+    assert stage.ids() == ["a1", "a2"]
+
+
+def test_the_same_refusal_again_ends_with_advice_instead_of_another_reconnect() -> None:
+    stage = resumed()
+    stage.on_the_way = changed(49, "Mallory")
+    stage.say(report("a1"))
+    stage.advance(only(stage.take(), Disconnected).retry_in)
+    gave_up = only(stage.take(), GaveUp)
+    assert "accepted_sender_comp_ids" in gave_up.reason
+    assert "Invalid SenderCompID" in gave_up.reason
+    assert isinstance(gave_up.error, SessionClosedError)
+    assert stage.core.over
+    stage.advance(3600)
+    assert len(stage.attempts) == 2

@@ -1,0 +1,318 @@
+"""What is refused for its SendingTime or its CompIDs is not lost: it comes again, or is delivered."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio.conduct import CLASSIC, Conduct
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    GapClosed,
+    GapDetected,
+    LoggedOn,
+    LogonRequested,
+    MessageReceived,
+    MessageRejected,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.session import Session, State
+from tests.helpers import KEY_ID, Peer, Wired, established, kinds, of_type, order
+
+BOTH = pytest.mark.parametrize("role", Role)
+LATE, EARLY = "20260821-14:02:37.122", "20260821-14:03:37.124"
+WITHOUT_RESEND = ["KalshiNR", "KalshiDC", "KalshiMD", "KalshiRFQ"]
+Header = dict[str, str]
+
+
+def news(text: str = "a") -> str:
+    return f"434=1|37=o|11={text}|39=8|"
+
+
+def again(wired: Wired, sender: str | None = None) -> tuple[Wired, list[Event]]:
+    """The next connection of the same process, logged on: both sides go on with their numbers."""
+    former, clock = wired.session, wired.clock
+    session = Session(former.config, continues=former)
+    peer = Peer(clock, sender or wired.peer.sender, wired.peer.target, wired.peer.next_number)
+    reset = "141=Y|" if session.config.session_type.reset_required else ""
+    if reset:
+        peer.next_number = 1
+    session.connect(clock.now)
+    session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}"), clock.now)
+    if session.config.role is Role.ACCEPTOR:
+        session.accept_logon(clock.now)
+    return Wired(clock, session, peer), [e for e in session.events() if not isinstance(e, LogonRequested)]
+
+
+def texts(events: list[Event]) -> list[str]:
+    return [event.message.cl_ord_id for event in of_type(events, MessageReceived)]  # type: ignore[attr-defined]
+
+
+# With resend
+
+
+@BOTH
+@pytest.mark.parametrize("header", [{"t52": LATE}, {"t52": EARLY}, {"t49": "Mallory"}, {"t56": "Mallory"}])
+@pytest.mark.parametrize("linger", [False, True])
+def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Header, linger: bool) -> None:
+    wired = established(role, conduct=CLASSIC if linger else Conduct())
+    wired.receive(wired.peer.message("9", news("first")))
+    events = wired.receive(wired.peer.message("9", news("lost"), **header), wired.peer.message("9", news()))
+    (rejected,) = of_type(events, MessageRejected)
+    assert rejected.comes_again
+    assert not of_type(events, MessageReceived)
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
+    if linger:
+        assert wired.session.state is State.ENDING
+        events = wired.receive(wired.peer.message("5"))
+    (ended,) = of_type(events, SessionEnded)
+    assert (ended.reason, ended.advice) == (CloseReason.PROTOCOL_ERROR, "")
+    assert wired.session.store.next_incoming == 3
+    wired, events = again(wired)
+    assert [type(event) for event in events] == [LoggedOn, GapDetected]
+    request = wired.sent()[-1]
+    assert (request.NAME, request.begin_seq_no) == ("ResendRequest", 3)
+    events = wired.receive(
+        *(
+            wired.peer.message("9", news(text), number, t43="Y", t122="20260821-14:03:07")
+            for number, text in ((3, "lost"), (4, "a"))
+        )
+    )
+    assert texts(events) == ["lost", "a"]
+
+
+@BOTH
+@pytest.mark.parametrize("msg_type", ["0", "1", "2", "3", "4", "5", "A", "9", "ZZ"])
+def test_no_type_of_message_is_counted_that_is_refused(role: Role, msg_type: str) -> None:
+    wired = established(role)
+    body = {"1": "112=x|", "2": "7=1|16=0|", "3": "45=1|", "4": "123=Y|36=9|", "A": "98=0|108=30|"}
+    wired.receive(wired.peer.message(msg_type, body.get(msg_type, news()), t52=LATE))
+    assert (wired.session.next_incoming, wired.session.state) == (2, State.CLOSED)
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
+
+
+@BOTH
+def test_what_came_before_does_not_come_again(role: Role) -> None:
+    wired = established(role)
+    (rejected, _) = wired.receive(wired.peer.message("0", number=1, t52=LATE))
+    assert isinstance(rejected, MessageRejected)
+    assert not rejected.comes_again
+
+
+@BOTH
+def test_during_a_reset_nothing_comes_again_and_what_is_late_is_delivered(role: Role) -> None:
+    wired = established(role)
+    wired.session.reset(wired.clock.now)
+    wired.sent()
+    events = wired.receive(wired.peer.message("9", news(), t52=LATE))
+    assert [type(event) for event in events] == [MessageReceived, SessionEnded]
+
+
+@BOTH
+@pytest.mark.parametrize("time", [LATE, EARLY, "20200101-00:00:00"])
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
+def test_the_time_of_a_possible_duplicate_is_not_checked(role: Role, time: str, name: str) -> None:
+    wired = established(role, name)
+    (event,) = wired.receive(wired.peer.message("9", news(), t43="Y", t52=time, t122="20191231-00:00:00"))
+    assert isinstance(event, MessageReceived)
+    assert event.message.problems == ()
+    assert wired.session.is_established
+
+
+@BOTH
+def test_a_whole_resend_with_the_times_of_before_is_taken(role: Role) -> None:
+    wired = established(role)
+    assert wired.receive(wired.peer.message("9", news("last"), 6)) == [GapDetected(2, 5, recoverable=True)]
+    old = {"t43": "Y", "t52": "20260821-13:00:00", "t122": "20260821-13:00:00"}
+    events = wired.receive(
+        *(wired.peer.message("9", news(str(number)), number, **old) for number in (2, 3)),
+        wired.peer.message("4", "123=Y|36=6|", 4, **old),
+    )
+    assert texts(events) == ["2", "3", "last"]
+    assert events[-1] == GapClosed(7)
+
+
+@BOTH
+def test_a_logon_cannot_pass_for_a_duplicate(role: Role) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|", 1, t43="Y", t52=LATE, t122=LATE))
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
+    assert wired.session.next_incoming == 2
+
+
+# Names
+
+
+@pytest.mark.parametrize(("logged_on_as", "then"), [("KalshiRT", "Kalshi"), ("Kalshi", "KalshiRT")])
+def test_any_accepted_name_is_accepted_whenever_it_comes(logged_on_as: str, then: str) -> None:
+    wired = established(Role.INITIATOR)
+    wired.session.receive_eof(wired.clock.now)
+    wired, _ = again(wired, sender=logged_on_as)
+    assert wired.session.peer_comp_id == logged_on_as
+    wired.sent()
+    wired.peer.sender = then
+    events = wired.receive(*(wired.peer.message("9", news(text)) for text in "ab"))
+    wired.peer.sender = logged_on_as
+    events += wired.receive(wired.peer.message("9", news("c")))
+    assert texts(events) == ["a", "b", "c"]
+    assert wired.session.is_established
+    assert wired.sent() == []
+
+
+def test_a_peer_that_is_learnt_from_its_logon_has_one_name() -> None:
+    wired = established(Role.ACCEPTOR)
+    assert wired.session.peer_comp_id == KEY_ID
+    wired.receive(wired.peer.message("0", t49=KEY_ID + "0"))
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
+
+
+# The same again
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ({"t49": "Mallory"}, "accepted_sender_comp_ids"),
+        ({"t56": "Mallory"}, "sender_comp_id"),
+        ({"t52": LATE}, "clock"),
+    ],
+)
+def test_the_same_refusal_of_one_number_a_second_time_gives_advice(
+    role: Role, header: Header, advice: str
+) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("9", news(), **header))
+    wired, events = again(wired)
+    assert [type(event) for event in events] == [LoggedOn, GapDetected]
+    ended = of_type(wired.receive(wired.peer.message("9", news(), 2, **header)), SessionEnded)[0]
+    assert advice in ended.advice
+
+
+@BOTH
+def test_a_third_time_gives_it_again(role: Role) -> None:
+    wired = established(role)
+    wired.peer.next_number += 1
+    advices = []
+    for _ in range(3):
+        events = wired.receive(wired.peer.message("9", news(), 2, t49="x"))
+        advices.append(bool(of_type(events, SessionEnded)[0].advice))
+        wired, _events = again(wired)
+    assert advices == [False, True, True]
+
+
+@BOTH
+@pytest.mark.parametrize("linger", [False, True])
+def test_a_connection_that_dies_in_between_changes_nothing(role: Role, linger: bool) -> None:
+    wired = established(role, conduct=CLASSIC if linger else Conduct())
+    wired.receive(wired.peer.message("9", news(), t49="x"))
+    wired.session.receive_eof(wired.clock.now)
+    wired, _ = again(wired)
+    wired.session.receive_eof(wired.clock.now)
+    wired, _ = again(wired)
+    events = wired.receive(wired.peer.message("9", news(), 2, t49="x"))
+    assert (wired.session.state is State.ENDING) is linger
+    wired.session.receive_eof(wired.clock.now)
+    (ended,) = of_type(events + wired.session.events(), SessionEnded)
+    assert ended.advice
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("number", "header"), [(2, {"t56": "x"}), (3, {"t49": "x"}), (2, {"t52": LATE})], ids=str
+)
+def test_another_refusal_is_not_the_same(role: Role, number: int, header: Header) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("9", news(), t49="x"))
+    wired, _ = again(wired)
+    (ended,) = of_type(wired.receive(wired.peer.message("9", news(), number, **header)), SessionEnded)
+    assert ended.advice == ""
+
+
+@pytest.mark.parametrize("passed", [False, True])
+def test_a_connection_that_got_beyond_it_is_no_repetition(passed: bool) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(wired.peer.message("9", news(), t49="x"))
+    wired, _ = again(wired)
+    if passed:
+        wired.receive(wired.peer.message("9", news()))
+    wired.session.receive_eof(wired.clock.now)
+    wired, _ = again(wired)
+    (ended,) = of_type(wired.receive(wired.peer.message("9", news(), t49="x")), SessionEnded)
+    assert bool(ended.advice) is not passed
+
+
+# Without resend
+
+
+@BOTH
+@pytest.mark.parametrize("name", WITHOUT_RESEND)
+@pytest.mark.parametrize("time", [LATE, EARLY])
+@pytest.mark.parametrize("strict", [False, True])
+def test_without_resend_a_message_with_a_wrong_time_is_delivered_before_the_end(
+    role: Role, name: str, time: str, strict: bool
+) -> None:
+    wired = established(role, name, strict=strict)
+    msg_type, body = ("XX", "58=x|") if not strict else ("j", "45=2|372=D|380=0|")
+    received, ended = wired.receive(wired.peer.message(msg_type, body, t52=time), wired.peer.message("0"))
+    if strict:
+        assert isinstance(received, RejectReceived)
+        message = received.reject
+    else:
+        assert isinstance(received, MessageReceived)
+        message = received.message
+    assert [problem.reason for problem in message.problems][-1] is Reason.SENDING_TIME_ACCURACY
+    assert isinstance(ended, SessionEnded)
+    assert ended.reason is CloseReason.PROTOCOL_ERROR
+    reject, logout = wired.sent()
+    assert (reject.NAME, reject.ref_seq_num, reject.session_reject_reason) == ("Reject", 2, 10)
+    assert logout.NAME == "Logout"
+    assert wired.session.next_incoming == 3
+
+
+def test_without_resend_a_late_answer_settles_its_order() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    number = wired.session.send(order("a1"), wired.clock.now)
+    wired.sent()
+    received, ended = wired.receive(wired.peer.message("3", f"45={number}|373=99|", t52=LATE))
+    assert isinstance(received, RejectReceived)
+    assert received.sent is not None
+    assert isinstance(ended, SessionEnded)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("msg_type", "body", "number", "header"),
+    [
+        ("0", "112=x|", 2, {"t52": LATE}),
+        ("1", "112=x|", 2, {"t52": LATE}),
+        ("2", "7=1|16=0|", 2, {"t52": LATE}),
+        ("4", "123=Y|36=9|", 2, {"t52": LATE}),
+        ("5", "", 2, {"t52": LATE}),
+        ("A", "98=0|108=30|", 2, {"t52": LATE}),
+        ("9", news(), 2, {"t49": "Mallory"}),
+        ("9", news(), 2, {"t49": "Mallory", "t52": LATE}),
+        ("9", news(), 5, {"t52": LATE}),
+        ("9", news(), 1, {"t52": LATE}),
+    ],
+)
+def test_without_resend_nothing_else_is_delivered(
+    role: Role, msg_type: str, body: str, number: int, header: Header
+) -> None:
+    wired = established(role, "KalshiNR")
+    rejected, ended = wired.receive(wired.peer.message(msg_type, body, number, **header))
+    assert isinstance(rejected, MessageRejected)
+    assert not rejected.comes_again
+    assert isinstance(ended, SessionEnded)
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
+    assert wired.session.next_incoming == 2
+
+
+def test_a_strict_session_delivers_nothing_that_is_wrong_in_another_way() -> None:
+    wired = established(Role.ACCEPTOR, "KalshiNR", strict=True)
+    rejected, _ = wired.receive(wired.peer.message("D", "11=a|54=x|", t52=LATE))
+    assert isinstance(rejected, MessageRejected)
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
