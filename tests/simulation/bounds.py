@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_MARGIN = 0.2
 """Seconds beyond HeartBtInt: four times what the simulated driver is late for a timer at most."""
-MAX_MESSAGE = 4096
+MAX_MESSAGE, MAX_HUGE = 4096, 8192
+"""Longest message that a side takes, before and after its operator had to raise the limit."""
 MAX_UNSENT = 8192
 MAX_HELD = 8
 MAX_EVENTS = 60
@@ -21,8 +22,6 @@ ONE_READ = 64 * 1024
 """Most that one call feeds a session with."""
 SHORTEST = 60
 """Bytes of the shortest message."""
-FRAME = 400
-"""Bytes of the longest message that is simulated."""
 
 
 def check(process: Process, connection: Connection) -> None:
@@ -30,7 +29,8 @@ def check(process: Process, connection: Connection) -> None:
     session = connection.session
     core: Any = session._core
     side = connection.side.value
-    if len(core.outbound.buffer) > 2 * MAX_UNSENT + max(process.world.schedule.page, 0) + 4 * FRAME:
+    longest = process.world.wire.longest
+    if len(core.outbound.buffer) > 2 * MAX_UNSENT + process.world.schedule.page + 4 * longest:
         raise Violation("unbounded", f"{side} holds {len(core.outbound.buffer)} bytes to be sent")
     if len(core.outbound._record) > MAX_RECORD:
         raise Violation("unbounded", f"{side} remembers {len(core.outbound._record)} messages it sent")
@@ -39,7 +39,7 @@ def check(process: Process, connection: Connection) -> None:
     recovery = session._receiver.recovery
     if len(recovery._held) > MAX_HELD or len(recovery._order) > MAX_HELD:
         raise Violation("unbounded", f"{side} holds {len(recovery._held)} messages behind a gap")
-    if core.framer.pending > MAX_MESSAGE + ONE_READ:
+    if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     if len(core.ledger.open) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
         raise Violation("unbounded", f"{side} has {len(core.ledger.open)} open requests")

@@ -24,8 +24,9 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
 )
 from kalshi_fix_sansio.session import Session
-from tests.simulation import exchange
-from tests.simulation.exchange import NO_OUTCOME
+from tests.simulation import reader
+from tests.simulation.ledger import Entry, uid_of
+from tests.simulation.orders import key_of, keys_of
 from tests.simulation.process import Connection, Point, Process
 from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
@@ -107,17 +108,11 @@ class Client(Process):
 
     # What the user does
 
-    def say(self, uid: str, number: int) -> None:
-        """Send an order, or sometimes a cancel, if the session takes it."""
+    def say(self, message: Message) -> None:
+        """Send a message, if the session takes it."""
         connection = self.connection
         if connection is None or not connection.session.is_established:
             return
-        if self.world.schedule.session == "KalshiMD":
-            message: Message = exchange.subscription(uid)
-        elif number % 5 == 4:
-            message = exchange.cancel(uid, f"c{number - 1}")
-        else:
-            message = exchange.order(uid)
         try:
             seq_num = connection.session.send(message, self.now)
         except LocalProtocolError:
@@ -131,38 +126,37 @@ class Client(Process):
         world = self.world
         world.tell(self.side, event)
         down, requests = world.down, world.requests
+        lost: list[Entry] = []
         match event:
             case MessageReceived():
                 message: Any = event.message
                 down.took(message, poss_dup=event.poss_dup)
-                if message.MSG_TYPE == "9" or (
-                    message.MSG_TYPE == "8" and message.exec_type not in NO_OUTCOME
-                ):
-                    requests.answered(message.cl_ord_id)
+                requests.answered(world.exchange.about.get(uid_of(message)))
             case LoggedOn():
                 self._failures = 0
                 self.established_at = world.now
                 told_of_logon(world, Side.VENUE, event)
             case MessagesLost():
-                world.lost(down.lost(event.begin, event.end, "MessagesLost"), event)
+                lost = down.lost(event.begin, event.end, "MessagesLost")
+                world.lost(lost, event)
             case SequenceSkipped():
-                for entry in down.lost(event.begin, event.end, "SequenceSkipped"):
-                    if event.gap_fill:
-                        raise Violation(
-                            "filled away", f"{entry} was skipped as if it were not worth a resend"
-                        )
+                lost = down.lost(event.begin, event.end, "SequenceSkipped")
+                if lost and event.gap_fill:
+                    raise Violation("filled away", f"{lost[0]} was skipped as if it were not worth a resend")
             case GapDetected(recoverable=False):
-                down.lost(event.begin, event.end, "GapDetected")
+                lost = down.lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
                 rejected: Any = event.message
                 if rejected is not None and rejected.MSG_TYPE.encode() not in ADMIN:
-                    down.lost(rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected")
+                    number = rejected.header.msg_seq_num
+                    lost = down.lost(number, number, "MessageRejected")
             case OutcomesUnknown():
-                requests.unknown(event.request_ids, event.why.name)
+                requests.unknown(keys_of(event.requests), event.why.name)
             case RejectReceived():
                 sent: Any = event.sent
-                if sent is not None and hasattr(sent, "cl_ord_id"):
-                    requests.answered(sent.cl_ord_id)
+                if sent is not None:
+                    requests.answered(key_of(sent))
+        reader.check(event, lost)
 
 
 def told_of_logon(world: World, sender: Side, event: LoggedOn) -> None:

@@ -40,6 +40,10 @@ class SideClock:
         """Step the wall clock, as far as both remain believable."""
         self.offset = max(-MAX_OFFSET, min(MAX_OFFSET, self.offset + seconds))
 
+    def stand_still(self, seconds: float) -> None:
+        """Take back what the monotonic clock has counted while the machine slept."""
+        self._base -= seconds * self._rate
+
     def reboot(self, virtual: float, random: Random) -> None:
         """Let the monotonic clock begin anew, as a restart of the machine does."""
         self._base = random.uniform(0, 1e4) - virtual * self._rate

@@ -13,6 +13,7 @@ from typing import Any
 
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, StoredMessage
+from tests.simulation.orders import Key, keys_of
 
 Entry = tuple[str, tuple[Any, ...]]
 LAZY = frozenset({"advance", "settle", "forget"})
@@ -101,9 +102,9 @@ class DiskStore(MemoryStore):
         """Whether the disk has lost what it had committed."""
         return self._disk.lied
 
-    def peek_requests(self) -> set[str]:
-        """Ids of the open requests, whatever fails at present."""
-        return {request.request_id for request in super().open_requests()}
+    def peek_requests(self) -> set[Key]:
+        """The open requests, whatever fails at present."""
+        return set(keys_of(super().open_requests()))
 
     def keep_only(self, count: int) -> None:
         """Forget, for good, all messages but the last `count`."""

@@ -19,6 +19,7 @@ from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 from tests.adapters import power_loss
 from tests.simulation.disk import Disk, DiskStore, Entry
+from tests.simulation.orders import Key
 from tests.simulation.violation import Violation
 
 OWNER = StoreOwner(environment="demo", product="prediction", sender_comp_id="key", target_comp_id="KalshiRT")
@@ -174,7 +175,7 @@ class MirroredStore:
     def _messages(self) -> dict[int, StoredMessage]:
         return self._model._messages
 
-    def peek_requests(self) -> set[str]:
+    def peek_requests(self) -> set[Key]:
         return self._model.peek_requests()
 
     def keep_only(self, count: int) -> None:

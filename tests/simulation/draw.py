@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from tests.simulation.bounds import MAX_MESSAGE
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
 SESSIONS = ("KalshiRT",) * 5 + ("KalshiPT", "KalshiNR", "KalshiNR", "KalshiMD")
@@ -20,6 +21,9 @@ WEIGHTS = {
 SQLITE_SHARE = 0.1
 UNSYNCED_SHARE = 0.05
 """Share of runs in which a commit is no sync."""
+
+_OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE})
+_OF_THE_CLIENT = frozenset({Kind.RESTART})
 
 Shape = Callable[[Random, int], tuple[float, int]]
 """Draws seconds and number of a fault, given HeartBtInt."""
@@ -37,7 +41,8 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.FULL: lambda r, beat: (r.uniform(0.5, 3 * beat), r.choice([1, 50, 300, 1000])),
     Kind.CRASH: lambda r, _: (r.choice([0.0, 0.2, 1.0, 5.0, 30.0]), r.randrange(28)),
     Kind.POWER: lambda r, _: (r.uniform(1, 60), r.randrange(1, 10**6)),
-    Kind.FREEZE: lambda r, beat: (r.uniform(0.1, 3 * beat), 0),
+    Kind.FREEZE: lambda r, beat: (r.uniform(0.1, r.choice([3 * beat, 60])), r.randrange(2)),
+    Kind.SUSPEND: lambda r, beat: (r.uniform(0.1, r.choice([3 * beat, 60, 3600])), r.randrange(2)),
     Kind.SLOW: lambda r, beat: (r.uniform(0.5, 2 * beat), r.choice([0, 10, 200, 1000])),
     Kind.DISK: lambda r, _: (r.uniform(0.1, 20), r.randrange(4)),
     Kind.STEP: lambda r, _: (0.0, r.randrange(-6000, 6000)),
@@ -50,6 +55,7 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.LOGOUT: lambda r, _: (0.0, 0),
     Kind.ABORT: lambda r, _: (0.0, 0),
     Kind.BURST: lambda r, _: (0.0, r.choice([5, 20, 50])),
+    Kind.HUGE: lambda r, _: (0.0, r.choice([1000, 3000, MAX_MESSAGE - r.randrange(600), 5000, 7000])),
     Kind.PAUSE: lambda r, _: (r.uniform(1, 30), 0),
     Kind.PROBE: lambda r, _: (0.0, 0),
 }
@@ -95,5 +101,6 @@ def _storm(random: Random, calm: float) -> Callable[[], float]:
 
 def _fault(random: Random, kind: Kind, beat: int, at: float) -> Fault:
     seconds, number = _SHAPES[kind](random, beat)
-    side = Side.VENUE if kind in {Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE} else random.choice(list(Side))
-    return Fault(round(at, 3), kind, Side.CLIENT if kind is Kind.RESTART else side, round(seconds, 3), number)
+    side = Side.VENUE if kind in _OF_THE_VENUE else random.choice(list(Side))
+    side = Side.CLIENT if kind in _OF_THE_CLIENT else side
+    return Fault(round(at, 3), kind, side, round(seconds, 3), number)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from tests.simulation.schedule import Kind, Schedule
 
-_LATE = frozenset({Kind.STALL, Kind.FREEZE, Kind.SLOW, Kind.FULL, Kind.DELAY, Kind.MERGE})
-_LOST = frozenset({Kind.FLIP, Kind.GARBAGE, Kind.REPEAT})
+_LATE = frozenset({Kind.STALL, Kind.FREEZE, Kind.SUSPEND, Kind.SLOW, Kind.FULL, Kind.DELAY, Kind.MERGE})
+_LOST = frozenset({Kind.FLIP, Kind.GARBAGE, Kind.REPEAT, Kind.HUGE})
 _DEAD = frozenset({Kind.VANISH, Kind.POWER})
 _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
 
@@ -19,9 +19,9 @@ _BY_TEXT: dict[str, frozenset[Kind]] = {
     | {Kind.REFUSE, Kind.CLOCK, Kind.RESET, Kind.ABORT, Kind.LOGOUT},
     "came before the answer to the Logon": _LOST,
     "the first message was no Logon": _LOST,
-    "the peer has stopped reading": _LATE,
+    "the peer has stopped reading": _LATE | {Kind.HUGE},
     "what came instead of a Logon is no message": _LOST,
-    "Too much unread data": _LATE | _DEAD | {Kind.BURST, Kind.PAUSE},
+    "Too much unread data": _LATE | _DEAD | {Kind.BURST, Kind.PAUSE, Kind.HUGE},
     "MsgSeqNum too high": _LOST | {Kind.CUT},
     "MsgSeqNum too low": frozenset({Kind.RESET}),
     "MsgSeqNum must be 1": frozenset({Kind.RESET}),

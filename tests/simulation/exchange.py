@@ -5,7 +5,7 @@ Messages wait in its outbox until a session, or the store where there is resend,
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -21,20 +21,39 @@ from kalshi_fix_sansio import (
     NewOrderSingle,
     OrderCancelReject,
     OrderCancelRequest,
+    Quote,
+    QuoteCancel,
+    QuoteCancelStatus,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestSymbol,
+    QuoteStatusReport,
+    RFQCancel,
+    RFQCancelStatus,
 )
 from kalshi_fix_sansio.base import Message
+from tests.simulation.ledger import QUANTITY, uid_of
+from tests.simulation.orders import Key, key_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+Make = Callable[[], Message]
 PENDING_NEW, NEW, TRADE, CANCELED, REJECTED, PENDING_CANCEL = "A", "0", "F", "4", "8", "6"
-NO_OUTCOME = frozenset({PENDING_NEW, PENDING_CANCEL, "E"})
-"""ExecTypes that only say that the request has arrived."""
+QUOTE_STANDS, QUOTE_REFUSED, QUOTE_CANCELED = 10, 5, 17
+DUPLICATE_ORDER, OTHER = 6, 99
+UNAVAILABLE = "EXCHANGE_UNAVAILABLE"
 
 
-def order(cl_ord_id: str) -> Message:
+def order(cl_ord_id: str, *, quantity: int = QUANTITY, note: str | None = None) -> Message:
     return NewOrderSingle(
-        cl_ord_id=cl_ord_id, symbol="KX-1", side="1", order_qty=10, ord_type="2", price="0.75"
+        cl_ord_id=cl_ord_id,
+        symbol="KX-1",
+        side="1",
+        order_qty=quantity,
+        ord_type="2",
+        price="0.75",
+        secondary_cl_ord_id=note,
     )
 
 
@@ -46,44 +65,64 @@ def subscription(symbol: str) -> Message:
     return MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=symbol)])
 
 
+def quote(quote_id: str) -> Message:
+    return Quote(quote_id=quote_id, quote_req_id="q", symbol="KX-1", bid_px="0.4", offer_px="0.5")
+
+
+def work(session: str, uid: str, number: int) -> Message:
+    """What the client sends: an order, or now and then a cancel of the one before; the like on other
+    sessions."""
+    before = f"{uid.rstrip('0123456789')}{number - 1}"
+    if session == "KalshiMD":
+        return subscription(uid)
+    if session == "KalshiRFQ":
+        return QuoteCancel(quote_id=before) if number % 5 == 4 else quote(uid)
+    return cancel(uid, before) if number % 5 == 4 else order(uid)
+
+
+def request_and_cancel(session: str, uid: str, *, quotes: bool) -> list[Message]:
+    """A request and its cancel under one id, as far as this session takes them."""
+    if session == "KalshiRFQ":
+        return [quote(uid), QuoteCancel(quote_id=uid)]
+    if session == "KalshiRT" and quotes:
+        symbol = QuoteRequestSymbol(symbol="KX-1", order_qty=QUANTITY)
+        return [QuoteRequest(quote_req_id=uid, related_sym=[symbol]), RFQCancel(quote_req_id=uid)]
+    return [order(uid), cancel(uid, uid)] if session in {"KalshiRT", "KalshiNR"} else []
+
+
 class Exchange:
-    """Answers orders, and has things to say unasked."""
+    """Answers requests, and has things to say unasked."""
 
     def __init__(self, world: World, random: Random) -> None:
         self._world = world
         self._random = random
         self._count = 0
         self._known: set[str] = set()
+        self._ids: set[str] = set()
+        """ClOrdIDs of orders."""
         self.outbox: deque[Message] = deque()
         self.paused_until = 0.0
+        self.unsure_until = 0.0
+        """Until when the order gateway does not know what becomes of orders."""
+        self.about: dict[str, Key | None] = {}
+        """Which request a message says the outcome of."""
+        self.unsure: Counter[bool] = Counter()
+        """How many orders were answered by EXCHANGE_UNAVAILABLE that are (True) or are not in the book."""
 
     def _uid(self) -> str:
         self._count += 1
         return f"e{self._count}"
 
-    def take(self, message: Any, *, poss_dup: bool) -> None:
-        """An order, a cancel or a subscription; one that is known is a duplicate and changes nothing."""
-        uid = getattr(message, "cl_ord_id", None)
-        if uid is None or uid in self._known:
+    def take(self, message: Any) -> None:
+        """A request or a subscription; one that is known is a duplicate and changes nothing."""
+        uid = uid_of(message)
+        if message.MSG_TYPE == "V" or uid in self._known:
             return
         self._known.add(uid)
-        random = self._random.random
-        if message.MSG_TYPE == "F":
-            plan: list[Callable[[], Message]] = [lambda: self._report(uid, PENDING_CANCEL)]
-            if random() < 0.5:
-                plan.append(lambda: self._report(uid, CANCELED))
-            else:
-                plan.append(lambda: self._cancel_reject(uid))
-        else:
-            plan = [lambda: self._report(uid, PENDING_NEW)]
-            if random() < 0.2:
-                plan.append(lambda: self._report(uid, REJECTED))
-            else:
-                plan.append(lambda: self._report(uid, NEW))
-                plan += [lambda: self._report(uid, TRADE)] * int(random() * 3)
+        plan = _PLANS[message.MSG_TYPE](self, message)
         delay = 0.0
         for make in plan:
-            delay += random() ** 4 * 10
+            delay += self._random.random() ** 4 * 10
             self.later(delay, make)
 
     def later(self, delay: float, make: Callable[[], Message]) -> None:
@@ -97,7 +136,80 @@ class Exchange:
         self.outbox.append(make())
         self._world.venue_has_news()
 
-    def unasked(self) -> Message:
+    # What becomes of a request, each step when it is its time
+
+    def _order(self, message: Any) -> list[Make]:
+        key, uid, random = key_of(message), message.cl_ord_id, self._random.random
+        if uid in self._ids:
+            return [self._reporting(uid, REJECTED, key, ord_rej_reason=DUPLICATE_ORDER)]
+        self._ids.add(uid)
+        plan = [self._reporting(uid, PENDING_NEW)]
+        if self.unsure_until > self._world.now:
+            plan.append(self._reporting(uid, REJECTED, text=UNAVAILABLE, ord_rej_reason=OTHER))
+            entered = random() < 0.5
+            self.unsure[entered] += 1
+            return [*plan, self._reporting(uid, TRADE, key)] if entered and random() < 0.5 else plan
+        if random() < 0.2:
+            return [*plan, self._reporting(uid, REJECTED, key, ord_rej_reason=OTHER)]
+        plan.append(self._reporting(uid, NEW, key))
+        return plan + [self._reporting(uid, TRADE, key)] * int(random() * 3)
+
+    def _cancel(self, message: Any) -> list[Make]:
+        key, uid = key_of(message), message.cl_ord_id
+        pending = self._reporting(uid, PENDING_CANCEL)
+        if self._random.random() < 0.5:
+            return [pending, self._reporting(uid, CANCELED, key)]
+        return [pending, lambda: self._says_of(key, self._cancel_reject(uid))]
+
+    def _quote(self, message: Any) -> list[Make]:
+        status = QUOTE_REFUSED if self._random.random() < 0.2 else QUOTE_STANDS
+        key = key_of(message)
+        return [lambda: self._says_of(key, self._quote_status(message.quote_id, status))]
+
+    def _quote_cancel(self, message: Any) -> list[Make]:
+        key, refused = key_of(message), self._random.random() < 0.2
+        return [
+            lambda: self._says_of(
+                key,
+                QuoteCancelStatus(
+                    quote_id=message.quote_id, quote_cancel_status=int(refused), text=self._uid()
+                ),
+            )
+        ]
+
+    def _quote_request(self, message: Any) -> list[Make]:
+        key = key_of(message)
+        return [
+            lambda: self._says_of(
+                key,
+                QuoteRequestAck(
+                    quote_req_id=message.quote_req_id,
+                    quote_request_type=1,
+                    rfq_id=self._uid(),
+                    ex_destination=0,
+                ),
+            )
+        ]
+
+    def _rfq_cancel(self, message: Any) -> list[Make]:
+        key, refused = key_of(message), self._random.random() < 0.2
+        return [
+            lambda: self._says_of(
+                key,
+                RFQCancelStatus(
+                    quote_req_id=message.quote_req_id, rfq_cancel_status=int(refused), rfq_id=self._uid()
+                ),
+            )
+        ]
+
+    # Messages
+
+    def _says_of(self, key: Key | None, message: Message) -> Message:
+        """Note that this message says what became of a request."""
+        self.about[uid_of(message)] = key
+        return message
+
+    def unasked(self, text: str | None = None) -> Message:
         """Something that the venue says by itself, of a type that the session allows."""
         session = self._world.schedule.session
         if session == "KalshiPT":
@@ -110,11 +222,17 @@ class Exchange:
             )
         if session == "KalshiMD":
             return MarketDataSnapshotFullRefresh(symbol=self._uid(), md_entries=[])
-        return self._report("other", TRADE)
+        return self._report("other", TRADE, text=text)
 
-    def _report(self, cl_ord_id: str, exec_type: str) -> Message:
+    def _reporting(self, cl_ord_id: str, exec_type: str, key: Key | None = None, **more: Any) -> Make:
+        def make() -> Message:
+            report = self._report(cl_ord_id, exec_type, **more)
+            return report if key is None else self._says_of(key, report)
+
+        return make
+
+    def _report(self, cl_ord_id: str, exec_type: str, **more: Any) -> Message:
         fill: dict[str, Any] = {"last_px": Decimal("0.75"), "last_qty": 1} if exec_type == TRADE else {}
-        refusal: dict[str, Any] = {"ord_rej_reason": 99} if exec_type == REJECTED else {}
         return ExecutionReport(
             order_id="o-" + cl_ord_id,
             cl_ord_id=cl_ord_id,
@@ -128,10 +246,23 @@ class Exchange:
             cum_qty=0,
             avg_px=0,
             **fill,
-            **refusal,
+            **more,
         )
 
     def _cancel_reject(self, cl_ord_id: str) -> Message:
         return OrderCancelReject(
             order_id=self._uid(), cl_ord_id=cl_ord_id, ord_status="0", cxl_rej_response_to="1"
         )
+
+    def _quote_status(self, quote_id: str, status: int) -> Message:
+        return QuoteStatusReport(quote_id=quote_id, quote_req_id=self._uid(), quote_status=status)
+
+
+_PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
+    "D": Exchange._order,
+    "F": Exchange._cancel,
+    "S": Exchange._quote,
+    "Z": Exchange._quote_cancel,
+    "R": Exchange._quote_request,
+    "UE": Exchange._rfq_cancel,
+}

@@ -8,10 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kalshi_fix_sansio.errors import LocalProtocolError
-from tests.simulation import spoil
+from tests.simulation import exchange, spoil
 from tests.simulation.network import ROOM
 from tests.simulation.process import Connection, Point
 from tests.simulation.schedule import Fault, Kind, Side
+from tests.simulation.spoil import Spoiler
 from tests.simulation.venue import REFUSALS
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Injector:
         """End every fault."""
         world = self._world
         self._stopped = True
-        world.shut_until = world.refused_until = world.exchange.paused_until = 0.0
+        world.shut_until = world.refused_until = 0.0
+        world.exchange.paused_until = world.exchange.unsure_until = 0.0
         for side in Side:
             world.weather[side].clear_up()
             world.clocks[side].wrong = 0.0
@@ -141,6 +143,22 @@ class Injector:
         world.weather[fault.side].spoil.append(again)
         return True
 
+    def _habit(self, fault: Fault, habit: Spoiler) -> bool:
+        habits = self._world.weather[fault.side].habits
+        habits[fault.kind.value] = habit
+
+        def end() -> None:
+            habits.pop(fault.kind.value, None)
+
+        return self._lasting(fault, end)
+
+    def _stale(self, fault: Fault, _: int) -> bool:
+        return self._habit(fault, spoil.with_first_times)
+
+    def _name(self, fault: Fault, _: int) -> bool:
+        name = self._world.other_names[fault.side]
+        return self._habit(fault, spoil.under_another_name(name, by_turns=fault.number == 1))
+
     def _full(self, fault: Fault, _: int) -> bool:
         weather = self._world.weather[fault.side]
         weather.room = fault.number
@@ -173,7 +191,13 @@ class Injector:
 
     def _freeze(self, fault: Fault, _: int) -> bool:
         process = self._world.processes[fault.side]
-        process.freeze(fault.seconds)
+        process.freeze(fault.seconds, timers_first=fault.number == 1)
+        return process.alive
+
+    def _suspend(self, fault: Fault, _: int) -> bool:
+        process = self._world.processes[fault.side]
+        if process.alive:
+            process.suspend(fault.seconds, timers_first=fault.number == 1)
         return process.alive
 
     def _slow(self, fault: Fault, _: int) -> bool:
@@ -227,9 +251,14 @@ class Injector:
             self._world.stores[fault.side].keep_only(fault.number)
         return process.awake
 
+    def _unsure(self, fault: Fault, _: int) -> bool:
+        venue = self._world.exchange
+        venue.unsure_until = max(venue.unsure_until, self._world.now + fault.seconds)
+        return True
+
     def _pause(self, fault: Fault, _: int) -> bool:
-        exchange = self._world.exchange
-        exchange.paused_until = max(exchange.paused_until, self._world.now + fault.seconds)
+        venue = self._world.exchange
+        venue.paused_until = max(venue.paused_until, self._world.now + fault.seconds)
         return True
 
     # What either side may ask of its session
@@ -277,8 +306,35 @@ class Injector:
             if fault.side is Side.VENUE:
                 world.exchange.publish(world.exchange.unasked)
             elif world.schedule.session != "KalshiPT":
-                world.client_says(f"b{index}-{number}", number)
+                world.client_says(exchange.work(world.schedule.session, f"b{index}-{number}", number))
         return True
+
+    def _huge(self, fault: Fault, index: int) -> bool:
+        world = self._world
+        if fault.side is Side.VENUE:
+            if world.schedule.session in {"KalshiPT", "KalshiMD"}:
+                return False
+            world.exchange.publish(lambda: world.exchange.unasked(text="x" * fault.number))
+        elif world.schedule.session in {"KalshiRT", "KalshiNR"}:
+            world.client_says(exchange.order(f"h{index}", note="x" * fault.number))
+        else:
+            return False
+        return True
+
+    def _flood(self, fault: Fault, index: int) -> bool:
+        world = self._world
+        if world.schedule.session not in {"KalshiRT", "KalshiNR"}:
+            return False
+        for number in range(fault.number):
+            world.client_says(exchange.order(f"f{index}", quantity=10 + number))
+        return True
+
+    def _reuse(self, fault: Fault, index: int) -> bool:
+        world = self._world
+        pair = exchange.request_and_cancel(world.schedule.session, f"r{index}", quotes=fault.number == 1)
+        for message in pair:
+            world.client_says(message)
+        return bool(pair)
 
 
 _ACTIONS: dict[Kind, Callable[[Injector, Fault, int], bool]] = {

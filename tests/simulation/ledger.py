@@ -14,6 +14,9 @@ from kalshi_fix_sansio.base import Message
 from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
 
+QUANTITY = 10
+"""What is ordered, unless orders are to be told apart by it that have one id."""
+
 
 @attrs.define
 class Entry:
@@ -39,6 +42,12 @@ class Entry:
 def uid_of(message: Any) -> str:
     """What tells a simulated message from every other."""
     match message.MSG_TYPE:
+        case "D" if message.order_qty != QUANTITY:
+            return f"{message.cl_ord_id} of {message.order_qty}"
+        case "D":
+            return str(message.cl_ord_id)
+        case "F":
+            return f"cancel {message.cl_ord_id}"
         case "8":
             return str(message.exec_id)
         case "9":
@@ -49,7 +58,19 @@ def uid_of(message: Any) -> str:
             return str(message.related_sym[0].symbol)
         case "W":
             return str(message.symbol)
-    return str(message.cl_ord_id)
+        case "S":
+            return str(message.quote_id)
+        case "Z":
+            return f"cancel {message.quote_id}"
+        case "R":
+            return str(message.quote_req_id)
+        case "UE":
+            return f"cancel {message.quote_req_id}"
+        case "AI":
+            return str(message.quote_req_id)
+        case "U9":
+            return str(message.text)
+    return str(message.rfq_id)
 
 
 class Ledger:
@@ -147,9 +168,11 @@ class Ledger:
         return entry
 
     def restarted(self, epoch: int) -> None:
-        """The receiving user is told that the numbers restarted."""
+        """The receiving user is told that the numbers restarted: what did not come of before is lost."""
         self.epoch = epoch
-        self._lose(lambda entry: entry.epoch < epoch, "reset")
+        for entry in self.entries[self._settled :]:
+            if not entry.taken and not entry.lost and entry.epoch < epoch:
+                entry.lost = "reset"
 
     def lost(self, begin: int, end: int, how: str) -> list[Entry]:
         """The receiving user is told that numbers do not come; return the messages among them."""
@@ -162,9 +185,6 @@ class Ledger:
             entry.lost = entry.lost or how
         return found
 
-    def find(self, uid: str) -> Entry | None:
-        return self._by_uid.get(uid)
-
     def at(self, number: int) -> Entry | None:
         """The message under a number of the receiver's epoch."""
         return self._by_number.get((self.epoch, number))
@@ -172,8 +192,3 @@ class Ledger:
     def outstanding(self) -> list[Entry]:
         """What was neither taken nor is lost."""
         return [entry for entry in self.entries[self._settled :] if not entry.taken and not entry.lost]
-
-    def _lose(self, which: Any, how: str) -> None:
-        for entry in self.entries[self._settled :]:
-            if not entry.taken and not entry.lost and which(entry):
-                entry.lost = how

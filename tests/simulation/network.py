@@ -53,13 +53,16 @@ class Weather:
         self.cut_after: int | None = None
         self.spoil: deque[Callable[[bytes], bytes]] = deque()
         """What is done to the next writes, one each."""
+        self.habits: dict[str, Callable[[bytes], bytes]] = {}
+        """How this side writes its messages for now, other than its session does."""
 
     def cut_up(self, data: bytes) -> list[bytes]:
         if not self.split:
             return [data]
+        longest = max(self.split, len(data) // 2000)
         pieces, at, draw = [], 0, self.random.random
         while at < len(data):
-            size = 1 + int(draw() * self.split)
+            size = 1 + int(draw() * longest)
             pieces.append(data[at : at + size])
             at += size
         return pieces
@@ -77,6 +80,7 @@ class Weather:
         self.room = ROOM
         self.cut_after = None
         self.spoil.clear()
+        self.habits.clear()
 
 
 class Pipe:

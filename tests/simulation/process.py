@@ -101,6 +101,12 @@ class Process(ABC):
         self.life = life
         self.alive = True
         self.frozen_until = 0.0
+        self._deferred: list[Callable[[], None]] = []
+        """What is to be done once it gets the processor again."""
+        self._timers_first = False
+        """Whether it looks at its timers before it reads, once it gets the processor again."""
+        self._asleep_from: float | None = None
+        self._asleep_until = 0.0
         self.connections: list[Connection] = []
         self.queue: deque[tuple[Connection, Event]] = deque()
         self.explicit = world.schedule.explicit
@@ -119,6 +125,7 @@ class Process(ABC):
 
     @property
     def now(self) -> Instant:
+        self._wake_the_clock()
         return self.world.clocks[self.side].instant(self.world.now)
 
     def run(self, action: Callable[[], None]) -> None:
@@ -126,8 +133,9 @@ class Process(ABC):
         if not self.alive:
             return
         if self.world.now < self.frozen_until:
-            self.world.at(self.frozen_until, lambda: self.run(action))
+            self._deferred.append(action)
             return
+        self._wake_the_clock()
         try:
             action()
         except Died:
@@ -147,14 +155,38 @@ class Process(ABC):
         if self._doomed is point:
             raise Died
 
-    def freeze(self, seconds: float) -> None:
+    def freeze(self, seconds: float, *, timers_first: bool = False) -> None:
+        self._timers_first = timers_first
         self.frozen_until = max(self.frozen_until, self.world.now + seconds)
-        self.after(0.0, self._thaw)
+        self._deferred.insert(0, self._thaw)
+        self.world.at(self.frozen_until, self._go_on)
+
+    def _go_on(self) -> None:
+        """Do what had to wait for the processor."""
+        if self.awake:
+            deferred, self._deferred = self._deferred, []
+            for action in deferred:
+                self.run(action)
+
+    def suspend(self, seconds: float, *, timers_first: bool = False) -> None:
+        """The machine sleeps: this process stands still, and so does its monotonic clock."""
+        if self._asleep_from is None:
+            self._asleep_from = self.world.now
+        self._asleep_until = max(self._asleep_until, self.world.now + seconds)
+        self.freeze(seconds, timers_first=timers_first)
+
+    def _wake_the_clock(self) -> None:
+        if self._asleep_from is not None and self.awake:
+            slept = min(self.world.now, self._asleep_until) - self._asleep_from
+            self._asleep_from = None
+            self.world.clocks[self.side].stand_still(slept)
 
     def _thaw(self) -> None:
         for connection in list(self.connections):
             connection.blocked = True
             connection.wake_at = None
+            if self._timers_first:
+                connection.session.handle_timer(self.now)
             self.attend(connection)
             connection.link.pipes[self.side.other].kick()
 
@@ -250,6 +282,8 @@ class Process(ABC):
                 if not connection.output:
                     break
                 self.world.wrote(self, connection, connection.output)
+                for habit in pipe.weather.habits.values():
+                    connection.output = habit(connection.output)
                 connection.heard_at = self.now.monotonic
                 self.point(Point.COMMITTED)
             room = pipe.room
@@ -348,7 +382,7 @@ class Process(ABC):
         self._doomed = None
         if self.world.now < self.frozen_until:
             self.frozen_until = self.world.now
-            self.run(self._thaw)
+            self._go_on()
         self.slow_until = self.pace_until = 0.0
         self._taking_at = None
         self.after(0.0, self._wake_user)

@@ -53,7 +53,11 @@ class Kind(Enum):
     """The machine of `side` loses power, and what its disk had not synced (to the point that `number` draws);
     it starts again after `seconds`."""
     FREEZE = "freeze"
-    """The process of `side` gets no processor for `seconds`."""
+    """The process of `side` gets no processor for `seconds`; then it looks at its timers before it reads if
+    `number` is 1."""
+    SUSPEND = "suspend"
+    """The machine of `side` sleeps for `seconds`: its wall clock goes on, its monotonic clock does not; then
+    as for FREEZE."""
     SLOW = "slow"
     """The user of `side` takes no event for `seconds`, then one by one with pauses of `number` ms."""
     DISK = "disk"
@@ -78,6 +82,8 @@ class Kind(Enum):
     """`side` ends its session without waiting for an answer."""
     BURST = "burst"
     """`side` sends `number` messages at once."""
+    HUGE = "huge"
+    """`side` sends a message with `number` bytes of text."""
     PAUSE = "pause"
     """The venue answers no order for `seconds`."""
     PROBE = "probe"

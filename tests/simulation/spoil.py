@@ -1,6 +1,7 @@
 """What gets into the bytes on the wire: garbage, a changed byte, a message that was there before.
 
-None of it makes a message that the sender never wrote: one changed byte always shows in the CheckSum.
+None of that makes a message that the sender never wrote: one changed byte always shows in the CheckSum.
+Beside it, what a peer may write in another way than our session does.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from random import Random
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.framing import encode_frame
-from tests.simulation.wire import ADMIN
+from tests.simulation.wire import ADMIN, Fields, frames
 
 Spoiler = Callable[[bytes], bytes]
 _FIELD = re.compile(rb"(\d+)=([^\x01]*)\x01")
+_AROUND = frozenset({b"8", b"9", b"10"})
+"""What encode_frame writes by itself."""
 _HEADS = (
     b"8=FIXT.1.1\x01",
     b"8=FIXT.1.1\x019=99999\x0135=8\x01",
@@ -57,6 +60,40 @@ def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callabl
     return act
 
 
+def with_first_times(data: bytes) -> bytes:
+    """Let what is sent again keep the SendingTime that it had first, as some engines do."""
+    return b"".join(_with_first_time(frame) for frame in frames(data))
+
+
+def _with_first_time(frame: bytes) -> bytes:
+    fields = _FIELD.findall(frame)
+    values = dict(fields)
+    if values.get(b"43") != b"Y" or values[b"35"] == b"4":
+        return frame
+    return _framed([(tag, values[b"122"] if tag == b"52" else value) for tag, value in fields])
+
+
+def under_another_name(name: bytes, *, by_turns: bool) -> Spoiler:
+    """Let every message, or every other one, have this SenderCompID. A client logs on by its own."""
+    turn = False
+
+    def renamed(frame: bytes) -> bytes:
+        nonlocal turn
+        turn = not turn
+        fields = _FIELD.findall(frame)
+        values = dict(fields)
+        if (by_turns and turn) or (values[b"35"] == b"A" and b"96" in values):
+            return frame
+        return _framed([(tag, name if tag == b"49" else value) for tag, value in fields])
+
+    return lambda data: b"".join(map(renamed, frames(data)))
+
+
+def _framed(fields: Fields) -> bytes:
+    kept = [b"%b=%b\x01" % field for field in fields if field[0] not in _AROUND]
+    return encode_frame("FIXT.1.1", b"".join(kept))
+
+
 def _msg_type(frame: bytes) -> bytes:
     match = re.search(rb"\x0135=([^\x01]*)\x01", frame)
     return match[1] if match else b""
@@ -64,7 +101,7 @@ def _msg_type(frame: bytes) -> bytes:
 
 def again(frame: bytes, utc: datetime) -> bytes:
     """A frame as its sender would resend it at this time."""
-    fields = [field for field in _FIELD.findall(frame) if field[0] not in {b"8", b"9", b"10", b"43"}]
+    fields = [field for field in _FIELD.findall(frame) if field[0] not in {*_AROUND, b"43"}]
     first_sent = dict(fields).get(b"122") or dict(fields)[b"52"]
     text = b""
     for tag, value in fields:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 REFUSALS = ("FIX logon service busy; retry with backoff", "rate limit exceeded", "already exists")
-KEY = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
+KEY, OTHER_KEY = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77", "7f1d3c52-8a0e-4b6b-9c8f-5e2f0a6d4b13"
 
 
 class Venue(Process):
@@ -85,7 +85,7 @@ class Venue(Process):
                 # Whoever asks for everything from a gap on is told that what it holds already is not resent.
                 if entry.filled and not event.poss_dup and not world.schedule.classic:
                     raise Violation("resurrected", f"{entry} came after its gap was filled")
-                world.exchange.take(event.message, poss_dup=event.poss_dup)
+                world.exchange.take(event.message)
             case LoggedOn():
                 told_of_logon(world, Side.CLIENT, event)
                 self.dispatch()

@@ -71,6 +71,8 @@ class Wire:
         """By the SendingTime of the Logon."""
         self.log: list[Line] = []
         self.messages = 0
+        self.longest = 0
+        """Bytes of the longest one."""
         self.forgiven = False
         """Whether a disk has lied, so that a number may be used again."""
         self._keep_log = keep_log
@@ -91,6 +93,7 @@ class Wire:
         written = self.written[side]
         for frame, fields in parts:
             self.messages += 1
+            self.longest = max(self.longest, len(frame))
             if self._keep_log:
                 self.remark(at, side, readable(fields), connection)
             values = dict(fields)
@@ -171,6 +174,8 @@ class Wire:
 
 
 def readable(fields: Fields) -> str:
-    """A message for the log, without what is secret in it."""
+    """A message for the log, without what is secret in it, or very long."""
     hidden = {b"96", b"10", b"9", b"8", b"49", b"56"}
-    return "|".join(f"{tag.decode()}={value.decode('latin-1')}" for tag, value in fields if tag not in hidden)
+    return "|".join(
+        f"{tag.decode()}={value[:100].decode('latin-1')}" for tag, value in fields if tag not in hidden
+    )

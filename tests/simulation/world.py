@@ -13,7 +13,14 @@ from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.events import Event, MessageReceived, MessagesLost, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.events import (
+    Event,
+    MessageReceived,
+    MessagesLost,
+    MessageTooLarge,
+    OutcomesUnknown,
+    SessionEnded,
+)
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import resend
@@ -23,14 +30,14 @@ from tests.simulation.clocks import SideClock
 from tests.simulation.disk import Disk
 from tests.simulation.disk_sqlite import SqliteDisk
 from tests.simulation.endings import is_explained
-from tests.simulation.exchange import Exchange
+from tests.simulation.exchange import Exchange, work
 from tests.simulation.faults import DOWNTIME, Injector
 from tests.simulation.ledger import Entry, Ledger, uid_of
 from tests.simulation.network import Link, Weather
-from tests.simulation.orders import Requests
+from tests.simulation.orders import Key, Requests, key_of
 from tests.simulation.process import Connection, Process
 from tests.simulation.schedule import Schedule, Side
-from tests.simulation.venue import KEY, Venue
+from tests.simulation.venue import KEY, OTHER_KEY, Venue
 from tests.simulation.violation import Violation
 from tests.simulation.wire import Wire
 
@@ -62,6 +69,10 @@ class World:
         self.endings: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
         """What users were told of, by type of event."""
+        self.other_names = {Side.CLIENT: OTHER_KEY.encode(), Side.VENUE: self._other_name()}
+        """By which each side may go as well."""
+        self.max_message = dict.fromkeys(Side, bounds.MAX_MESSAGE)
+        """Longest message that each side takes, as its operator has set it."""
         self.restarts = 0
         self.settled_at: float | None = None
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
@@ -120,14 +131,15 @@ class World:
         for number in range(schedule.orders):
             when = times.uniform(0.5, schedule.calm)
             if schedule.session != "KalshiPT":
-                self.at(when, lambda number=number: self.client_says(f"c{number}", number))  # type: ignore[misc]
+                message = work(schedule.session, f"c{number}", number)
+                self.at(when, lambda message=message: self.client_says(message))  # type: ignore[misc]
         times = Random(schedule.seed + 2)
         for _ in range(schedule.reports):
             self.at(times.uniform(0.5, schedule.calm), lambda: self.exchange.publish(self.exchange.unasked))
 
-    def client_says(self, uid: str, number: int) -> None:
+    def client_says(self, message: Message) -> None:
         client = self.client
-        client.run(lambda: client.say(uid, number))
+        client.run(lambda: client.say(message))
 
     @property
     def client(self) -> Client:
@@ -156,7 +168,7 @@ class World:
             "logout_timeout": LOGOUT_TIMEOUT,
             "resend_timeout": RESEND_TIMEOUT,
             "resend_attempts": RESEND_ATTEMPTS,
-            "max_message_size": bounds.MAX_MESSAGE,
+            "max_message_size": self.max_message[side],
             "max_unsent": bounds.MAX_UNSENT,
             "max_held": bounds.MAX_HELD,
             "max_events": bounds.MAX_EVENTS,
@@ -166,8 +178,12 @@ class World:
             "conduct": CLASSIC if schedule.classic else Conduct(),
         }
         if side is Side.VENUE:
+            values["accepted_sender_comp_ids"] = (KEY, OTHER_KEY)
             return SessionConfig(
-                role=Role.ACCEPTOR, sender_comp_id=schedule.session, strict=schedule.strict, **values
+                role=Role.ACCEPTOR,
+                sender_comp_id=schedule.session,
+                strict=schedule.strict,
+                **values,
             )
         if schedule.resend_orders:
             values["resend_policy"] = resend_everything
@@ -182,6 +198,9 @@ class World:
             offer_next_expected=schedule.next_expected and self.resend,
             **values,
         )
+
+    def _other_name(self) -> bytes:
+        return next(name for name in self.session_type.comp_ids if name != self.schedule.session).encode()
 
     def next_connection(self) -> int:
         return next(self._connections)
@@ -224,8 +243,9 @@ class World:
 
     def client_sent(self, message: Any, number: int) -> None:
         self.up.sent(message, self.stores[Side.CLIENT].epoch, number)
-        if hasattr(message, "cl_ord_id"):
-            self.requests.sent(message.cl_ord_id, self.client.life)
+        key = key_of(message, number)
+        if key is not None:
+            self.requests.sent(key, self.client.life)
 
     def venue_sent(self, message: Message, number: int) -> None:
         self.down.sent(message, self.stores[Side.VENUE].epoch, number)
@@ -237,6 +257,8 @@ class World:
     def tell(self, side: Side, event: Event) -> None:
         """The user of a side takes an event."""
         self.told[type(event).__name__] += 1
+        if isinstance(event, MessageTooLarge):
+            self.max_message[side] = bounds.MAX_HUGE  # an operator who reads it raises the limit
         if self._keep_log:
             self.wire.remark(self.now, side, f"-- the user takes {brief(event)}")
 
@@ -304,10 +326,12 @@ class World:
         received.receiver_restarted(store.epoch, store.next_incoming)
         gone = sent.sender_restarted(store.epoch, store.next_outgoing)
         if side is Side.CLIENT:
-            open_ids = store.peek_requests()
+            open_keys = store.peek_requests()
             for entry in gone:
-                self.requests.taken_back(entry.uid)
-            self.requests.client_restarted(open_ids, self._left)
+                key = key_of(entry.message, entry.number)
+                if key is not None:
+                    self.requests.taken_back(key)
+            self.requests.client_restarted(open_keys, self._left)
             self.processes[side] = Client(self, former.life + 1)
             return
         if self.resend:
@@ -315,9 +339,8 @@ class World:
         self.processes[side] = Venue(self, former.life + 1)
         self.venue_has_news()
 
-    def _left(self, uid: str) -> bool:
-        entry = self.up.find(uid)
-        return entry is not None and entry.left
+    def _left(self, key: Key) -> bool:
+        return any(entry.left for entry in self.up.entries if key_of(entry.message, entry.number) == key)
 
     # The end
 
@@ -363,9 +386,9 @@ class World:
         if self.exchange.outbox:
             found.append(f"{len(self.exchange.outbox)} messages in the outbox")
         if still_open := self.requests.open():
-            found.append(f"no outcome of {', '.join(r.request_id for r in still_open[:5])}")
+            found.append(f"no outcome of {', '.join(map(str, still_open[:5]))}")
         if left := self.stores[Side.CLIENT].peek_requests():
-            found.append(f"the store has {', '.join(sorted(left)[:5])} open")
+            found.append(f"the store has {', '.join(map(str, sorted(left)[:5]))} open")
         return found
 
     def _check_the_end(self) -> None:

@@ -1,5 +1,11 @@
 """Sessions, stores and disks with one fault each, to see that the invariants can fail."""
 
-from tests.simulation.mutants import incoming, outcomes, outgoing, stores
+from tests.simulation.mutants import incoming, outcomes, outgoing, readers, stores
 
-MUTANTS = {**stores.MUTANTS, **outgoing.MUTANTS, **incoming.MUTANTS, **outcomes.MUTANTS}
+MUTANTS = {
+    **stores.MUTANTS,
+    **outgoing.MUTANTS,
+    **incoming.MUTANTS,
+    **outcomes.MUTANTS,
+    **readers.MUTANTS,
+}

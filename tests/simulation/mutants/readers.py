@@ -1,0 +1,40 @@
+"""Clients whose `messages()` says less than `events()` does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters import iteration
+from kalshi_fix_adapters.errors import MessagesLostError
+from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
+from tests.simulation.mutants.patching import around, caught_by
+
+
+def _pass_over_losses(shown: Any, event: Any) -> Any:
+    return None if isinstance(event, MessagesLost) else shown(event)
+
+
+def _pass_over_doubts(shown: Any, event: Any) -> Any:
+    return None if isinstance(event, OutcomesUnknown) else shown(event)
+
+
+def _name_less(shown: Any, event: Any) -> Any:
+    found = shown(event)
+    if isinstance(found, MessagesLostError):
+        return MessagesLostError(attrs.evolve(event, end=event.end - 1))
+    return found
+
+
+MUTANTS = {
+    "messages() that passes over what is lost": caught_by(
+        around(iteration, "message_or_error", _pass_over_losses), "kept from readers"
+    ),
+    "messages() that passes over unknown outcomes": caught_by(
+        around(iteration, "message_or_error", _pass_over_doubts), "kept from readers"
+    ),
+    "messages() that names less than is lost": caught_by(
+        around(iteration, "message_or_error", _name_less), "kept from readers"
+    ),
+}

@@ -1,0 +1,30 @@
+"""What somebody learns who iterates over `messages()`: as much of loss and doubt as a user of `events()`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kalshi_fix_adapters import iteration
+from kalshi_fix_adapters.errors import AdapterError
+from kalshi_fix_sansio.events import Event, MessageReceived, OutcomesUnknown, RejectReceived
+from tests.simulation.ledger import Entry
+from tests.simulation.violation import Violation
+
+_NAMES = ("begin", "end", "requests", "message")
+"""What events of loss and doubt name, and their errors as well."""
+
+
+def check(event: Event, lost: Sequence[Entry]) -> None:
+    """Raise Violation if an event, which told its user that messages are lost, tells a reader less."""
+    shown: Any = iteration.message_or_error(event)
+    if isinstance(event, MessageReceived | RejectReceived):
+        wanted = event.message if isinstance(event, MessageReceived) else event.reject
+        if shown is not wanted:
+            raise Violation("kept from readers", f"{event} shows as {shown!r}")
+    elif lost or isinstance(event, OutcomesUnknown):
+        said: Any = event
+        if not isinstance(shown, AdapterError) or any(
+            getattr(said, name) != getattr(shown, name) for name in _NAMES if hasattr(said, name)
+        ):
+            raise Violation("kept from readers", f"{event} shows as {shown!r}; {len(lost)} messages are lost")
