@@ -138,7 +138,6 @@ class Connections:
         except KalshiFixError as error:
             self._broken = error
             return
-        self._numbers.used(session)
         self._pump = pump
         self._deliver(pump, now)
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import attrs
 
+from kalshi_fix_adapters.errors import SigningError
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, store_path
+from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
+from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
 
 
@@ -51,18 +54,19 @@ class Numbers:
             file.close()
 
     def next_session(self) -> Session:
-        """Return the session of the next connection; `used` is to be told once it has begun."""
+        """Return the session of the next connection, which continues the one of the last, whether that could
+        begin or not."""
         config = self._plan.config
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)
-        config = attrs.evolve(config, reset_seq_num=reset, explicit_confirm=True)
+        config = attrs.evolve(
+            config, reset_seq_num=reset, explicit_confirm=True, sign_logon=_guarded(config.sign_logon)
+        )
         if self._last is None:
-            return Session(config, self._store)
-        return Session(config, continues=self._last)
-
-    def used(self, session: Session) -> None:
-        """The session has begun; the next one continues it."""
-        self._last = session
+            self._last = Session(config, self._store)
+        else:
+            self._last = Session(config, continues=self._last)
+        return self._last
 
     def agreed(self) -> None:
         """A logon is complete."""
@@ -86,3 +90,22 @@ class Numbers:
             target_comp_id=config.session_type.name,
         )
         return SqliteStore(store_path(folder, owner), owner=owner, sync=plan.sync)
+
+
+def _guarded(sign: SignLogon | None) -> SignLogon | None:
+    """Return what signs, and raises nothing but a KalshiFixError: the key may live in a device or a service
+    of the user's. What that raised may quote a secret, and so is only its cause."""
+    if sign is None:
+        return None
+
+    def guarded(logon: LogonToSign) -> bytes:
+        try:
+            return sign(logon)
+        except KalshiFixError:
+            raise
+        except Exception as error:
+            raise SigningError(
+                f"the Logon could not be signed ({type(error).__name__}); see to what holds the private key"
+            ) from error
+
+    return guarded

@@ -71,6 +71,10 @@ class LogonFailedError(AdapterError):
         super().__init__(text)
 
 
+class SigningError(AdapterError):
+    """What signs the Logon has failed; its own exception is the cause."""
+
+
 class ClientTimeoutError(AdapterError, TimeoutError):
     """What was waited for did not happen within the deadline."""
 

@@ -18,6 +18,7 @@ from kalshi_fix_adapters.errors import (
     LogonFailedError,
     LogonRefusedError,
     SessionClosedError,
+    SigningError,
 )
 from kalshi_fix_adapters.reconnect import Cure
 from kalshi_fix_sansio.errors import KalshiFixError
@@ -130,7 +131,7 @@ def cure_of(error: KalshiFixError) -> Cure:
             return explain_refusal(error.text)[1]
         case LogonFailedError() if error.ended is not None:
             return _CURES.get(error.ended.reason, Cure.UNCLEAR)
-        case CertificateRejectedError():
+        case CertificateRejectedError() | SigningError():
             return Cure.UNCLEAR
         case SessionClosedError() if error.ended is not None:
             lasting = error.ended.advice or error.ended.reason is CloseReason.STORE_FAILED

@@ -16,9 +16,11 @@ from kalshi_fix_adapters.errors import (
     HostNotFoundError,
     LogonFailedError,
     LogonRefusedError,
+    SigningError,
 )
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, StoreError
+from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapClosed,
@@ -308,6 +310,75 @@ def test_a_bad_signature_ends_it_even_then() -> None:
     stage.cut()
     stage.advance(60)
     only(stage.take(), GaveUp)
+
+
+# --- what signs the Logon fails
+
+
+def signing(stage: Stage, *results: Exception | bytes) -> None:
+    """From now on the Logons of a client are signed so, in turn; the last one for ever."""
+    left = list(results)
+
+    def sign(_: LogonToSign) -> bytes:
+        result = left[0] if len(left) == 1 else left.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    numbers = stage.core._numbers
+    numbers._plan = attrs.evolve(numbers._plan, config=attrs.evolve(numbers._plan.config, sign_logon=sign))
+
+
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
+def test_a_key_that_is_gone_at_a_reconnect_ends_the_client_and_loses_no_event(name: str) -> None:
+    stage = opened(plan(name))
+    signing(stage, KeyFileError("the key is gone"))
+    stage.say(report("a"), report("b"))
+    stage.cut()
+    stage.advance(1)
+    assert stage.core.over
+    events = stage.take()
+    assert [event.message for event in events if isinstance(event, MessageReceived)] == [
+        report("a"),
+        report("b"),
+    ]
+    assert isinstance(only(events, GaveUp).error, KeyFileError)
+    assert stage.core.take() is None
+    assert stage.core._numbers._store.next_incoming == stage.core._numbers._last.next_incoming  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
+def test_what_signs_may_fail_for_a_while(name: str) -> None:
+    stage = opened(plan(name))
+    signing(stage, TimeoutError("key 4711 did not answer"), OSError("gone"), b"c2ln")
+    stage.say(report("a"), report("b"))
+    stage.cut()
+    stage.advance(10)
+    assert stage.core.is_logged_on
+    stage.say(report("c"))
+    events = stage.take()
+    first, _ = (event.error for event in events if isinstance(event, ConnectFailed))
+    assert isinstance(first, SigningError)
+    assert str(first).startswith("the Logon could not be signed (TimeoutError)")
+    assert isinstance(first.__cause__, TimeoutError)
+    ids = [event.message.cl_ord_id for event in events if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
+    assert ids == ["a", "b", "c"]
+
+
+def test_what_signs_may_not_fail_for_ever() -> None:
+    stage = opened()
+    signing(stage, TimeoutError())
+    stage.cut()
+    stage.advance(10_000)
+    assert isinstance(only(stage.take(), GaveUp).error, SigningError)
+    assert len(stage.attempts) == 1 + 8
+
+
+def test_what_fails_to_sign_the_first_logon_is_raised() -> None:
+    stage = Stage()
+    signing(stage, RuntimeError())
+    stage.open()
+    assert isinstance(stage.core.error, SigningError)
 
 
 # --- which numbers

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
 import pytest
 
+from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, SessionEnded
@@ -323,6 +325,25 @@ def test_another_store_at_accepting_voids_what_waits() -> None:
     assert store.next_incoming == 30
     wired.session.confirm(1)
     assert store.next_incoming == 31
+
+
+def test_a_session_that_could_not_begin_is_continued_like_any_other() -> None:
+    wired = explicit(Role.INITIATOR)
+    wired.receive(news(wired), news(wired))
+    lost(wired)
+
+    def fail(logon: LogonToSign) -> bytes:
+        raise ValueError(logon)
+
+    settings = attrs.evolve(wired.session.config, sign_logon=fail)
+    failed = Session(settings, continues=wired.session)
+    with pytest.raises(ValueError, match="LogonToSign"):
+        failed.connect(wired.clock.now)
+    failed.confirm(1)
+    assert failed.store.next_incoming == 3
+    wired.session = Session(attrs.evolve(settings, sign_logon=None), continues=failed)
+    wired.session.confirm(1)
+    assert wired.session.store.next_incoming == 4
 
 
 def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> None:

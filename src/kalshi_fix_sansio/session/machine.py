@@ -53,12 +53,12 @@ class Session:
 
         `continues` is the session of the connection before, in the same process: its store, its numbers and
         the events that wait or are not confirmed go over to this one. After a restart there is only the
-        store, whose numbers may be behind. Raises LocalProtocolError when that session is not over, or when
-        a store is given as well.
+        store, whose numbers may be behind. Raises LocalProtocolError when that session has begun and is not
+        over, or when a store is given as well.
         """
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
-        elif store is not None or continues.state is not State.CLOSED:
+        elif store is not None or continues.state not in {State.CLOSED, State.DISCONNECTED}:
             raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
         else:
             self._core = Core(config, continues._core.ledger)
