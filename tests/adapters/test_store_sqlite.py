@@ -91,7 +91,7 @@ def test_what_is_made_is_readable_by_its_user_alone(tmp_path: Path) -> None:
         store.commit()
         modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
-    assert len(modes) == 4
+    assert len(modes) == 5
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
@@ -187,7 +187,7 @@ def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
     send(store, 1)
     store.close()
     store.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, f"{FILE}.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, f"{FILE}.lock", f"{FILE}.mark"]
     for use in (store.commit, store.open_requests, lambda: store.find(1), lambda: store.record_sent(2, None)):
         with pytest.raises(StoreError, match="is closed"):
             use()

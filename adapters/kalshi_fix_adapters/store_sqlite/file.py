@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from kalshi_fix_adapters.store_sqlite import layout
+from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.pending import Pending
 from kalshi_fix_adapters.store_sqlite.retention import Retention
@@ -55,6 +56,7 @@ class StoreFile:
         if not path.exists():
             layout.create(path, owner)
         self._owner = owner
+        mark = read_mark(path)
         self._database = layout.connect(path, "rw", connection_class)
         try:
             found, self.numbers = layout.read_session(path, self._database)
@@ -63,6 +65,7 @@ class StoreFile:
                     f"{path} belongs to {found}, not to {owner}: give each a file of its own, as store_path "
                     "does"
                 )
+            check_mark(path, mark, self.numbers)
             self._database.execute("PRAGMA fullfsync = ON")
             self._database.execute("PRAGMA cell_size_check = ON")
             self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
@@ -74,6 +77,7 @@ class StoreFile:
         except BaseException:
             self._database.close()
             raise
+        self._mark = Mark(path)
         self._waits_for_disk: bool | None = None
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
@@ -89,6 +93,8 @@ class StoreFile:
     def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
         """Write what is recorded, and forget what goes, in one transaction."""
         database = self._database
+        if pending.reset:
+            self._mark.clear()
         if wait_for_disk is not self._waits_for_disk:
             # Only between transactions; it holds for those that follow.
             database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
@@ -110,7 +116,9 @@ class StoreFile:
             database.executemany(_ASK, rows)
         database.execute(_NUMBERS, numbers_row(self._owner, numbers))
         database.execute("COMMIT")
+        self._mark.note(numbers, durable=wait_for_disk)
 
     def close(self) -> None:
         """Close it; SQLite folds the log into the file."""
+        self._mark.close()
         self._database.close()

@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
+from kalshi_fix_adapters.store_sqlite.mark import mark_path
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import Numbers, numbers_row, owner_row, session_of
 from kalshi_fix_sansio.errors import StoreError
@@ -77,6 +78,8 @@ def create(path: Path, owner: StoreOwner) -> None:
             f"{path} is missing, but {log.name} beside it is not: put back what was there, or move that away "
             "as well and log on anew with a reset"
         )
+    # The note about a file that was moved away says nothing about this one.
+    mark_path(path).unlink(missing_ok=True)
     new = path.with_name(path.name + ".new")
     for suffix in ("", "-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
@@ -135,6 +138,15 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for this user alone, with those above it, so that it outlives a loss of power: the name
+    of each new one is on the disk before anything is put into it."""
+    missing = [path, *path.parents]
+    for each in reversed(missing[: next(n for n, each in enumerate(missing) if each.is_dir())]):
+        each.mkdir(mode=0o700, exist_ok=True)
+        _sync(each.parent)
 
 
 def _sync(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, NoReturn, Self
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, explain
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
+from kalshi_fix_adapters.store_sqlite.layout import make_folder
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.pending import Pending
@@ -73,7 +74,7 @@ class SqliteStore:
         self._pending = Pending()
         self._path = Path(path).resolve()
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             self._lock = FileLock(self._path)
         except OSError as error:
             raise explain(self._path, error) from error

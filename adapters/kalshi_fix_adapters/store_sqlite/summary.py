@@ -10,6 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
 from kalshi_fix_adapters.store_sqlite.layout import connect, read_session
+from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
 from kalshi_fix_adapters.store_sqlite.rows import message_of, request_of
 from kalshi_fix_sansio.errors import StoreError
@@ -50,16 +51,19 @@ def read_summary(path: str | Path) -> StoreSummary:
     if not path.is_file():
         raise StoreError(f"there is no file {path}")
     try:
+        mark = read_mark(path)
         with contextlib.closing(connect(path, "ro")) as database:
             # All of it as of one moment.
             database.execute("BEGIN")
-            return _read(path, database)
+            return _read(path, mark, database)
     except FILE_ERRORS as error:
         raise explain(path, error) from error
 
 
-def _read(path: Path, database: sqlite3.Connection) -> StoreSummary:
+def _read(path: Path, mark: bytes | None, database: sqlite3.Connection) -> StoreSummary:
     owner, numbers = read_session(path, database)
+    if read_mark(path) == mark:  # otherwise somebody is writing, perhaps a reset
+        check_mark(path, mark, numbers)
     [problem] = database.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":
         raise DamagedRowError(problem)

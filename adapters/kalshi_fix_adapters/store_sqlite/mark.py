@@ -1,0 +1,132 @@
+"""How far a store has come, noted beside it, because SQLite takes a damaged log for the end of one.
+
+Each frame of the write-ahead log has a check sum. At the first one that is wrong SQLite stops reading
+and drops the rest, which is right after a loss of power and wrong after a flipped bit: numbers that were
+committed would be used again. The note outlives the process as the log does, so a store that is behind it is
+damaged, or an older copy. What a loss of power may take back is noted by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from pathlib import Path
+
+import attrs
+
+from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
+from kalshi_fix_adapters.store_sqlite.rows import Numbers
+from kalshi_fix_sansio.errors import StoreError
+
+_SIZE = 160
+"""Bytes of a note. All have one length, so that one in the place of another needs no room on the disk."""
+_NONE = b"\n" * _SIZE
+
+
+@attrs.frozen
+class Reached:
+    """Numbers that a commit had reached: `next_outgoing` and `next_incoming`."""
+
+    outgoing: int = 0
+    incoming: int = 0
+
+    def lost_by(self, numbers: Numbers) -> bool:
+        """Say whether a store with these numbers is behind."""
+        return numbers.next_outgoing < self.outgoing or numbers.next_incoming < self.incoming
+
+
+def mark_path(store: Path) -> Path:
+    """Return where the note about a store is."""
+    return store.with_name(store.name + ".mark")
+
+
+class Mark:
+    """The note beside a store that one process has open."""
+
+    def __init__(self, store: Path) -> None:
+        self._path = mark_path(store)
+        self._boot = _boot_id()
+        self._durable = _parsed(read_mark(store))[2]
+        self._file: int | None = None
+
+    def clear(self) -> None:
+        """Take note that numbers are about to begin anew, before they do.
+
+        Raises:
+            OSError: it cannot be written; an old note would make the store look damaged.
+        """
+        self._durable = Reached()
+        descriptor = self._open()
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, _NONE)
+        os.fsync(descriptor)
+
+    def note(self, numbers: Numbers, *, durable: bool) -> None:
+        """Take note of a commit, and whether not even a loss of power takes it back."""
+        reached = Reached(numbers.next_outgoing, numbers.next_incoming)
+        if durable:
+            self._durable = reached
+        durable_numbers = f"{self._durable.outgoing} {self._durable.incoming}"
+        text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
+        data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
+        # What was committed is safe without a note, and an older note is behind the store: no harm.
+        with contextlib.suppress(OSError):
+            descriptor = self._open()
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, data)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int:
+        if self._file is None:
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+            self._file = os.open(self._path, flags, 0o600)
+        return self._file
+
+
+def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
+    """Compare a store with the note about it (`read_mark`), which was read before the store was.
+
+    Raises:
+        StoreError: the store has lost what was committed.
+    """
+    boot, reached, durable = _parsed(mark)
+    # Only a system that has been up since then has kept what nothing waited for the disk to have.
+    known = reached if boot and boot == _boot_id() else durable
+    if known.lost_by(numbers):
+        raise StoreError(
+            f"{store} is damaged, or an older copy: its next numbers are {numbers.next_outgoing} and, from "
+            f"the peer, {numbers.next_incoming}, where {known.outgoing} and {known.incoming} had been "
+            f"reached: {BEGIN_ANEW}"
+        )
+
+
+def read_mark(store: Path) -> bytes | None:
+    """Return the note about a store as it stands; None if there is none, which is no fault."""
+    try:
+        with mark_path(store).open("rb") as file:
+            return file.read(_SIZE)
+    except OSError:
+        return None
+
+
+def _parsed(mark: bytes | None) -> tuple[str, Reached, Reached]:
+    """Return since which start of the system it holds, what was reached, and what is on the disk for sure."""
+    parts = (mark or b"").decode("latin-1").split()
+    if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):
+        outgoing, incoming, durable_outgoing, durable_incoming = map(int, parts[1:-1])
+        return parts[0], Reached(outgoing, incoming), Reached(durable_outgoing, durable_incoming)
+    return "", Reached(), Reached()  # torn by a loss of power, or cleared
+
+
+def _boot_id() -> str:
+    """Return what tells one start of the system from another; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

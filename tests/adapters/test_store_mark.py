@@ -1,0 +1,206 @@
+"""The note beside a store: what was committed does not get lost without a word."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.store_sqlite import SqliteStore, mark, read_summary
+from kalshi_fix_adapters.store_sqlite.mark import mark_path
+from kalshi_fix_sansio.errors import StoreError
+from tests.adapters.power_loss import log_of
+from tests.adapters.stores import FILE, opened, send
+
+LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
+
+
+def left_by_a_kill(tmp_path: Path, *, sync: str = "full") -> Path:
+    """A store's files as a process leaves them that dies after some commits."""
+    alive, dead = tmp_path / "alive", tmp_path / "dead"
+    alive.mkdir()
+    dead.mkdir()
+    with opened(alive, sync=sync) as store:
+        send(store, 5)
+    store = opened(alive, sync=sync)
+    for number in range(1, 9):
+        send(store, 1, size=200)
+        store.commit()
+        store.advance_incoming(number + 1)
+    for file in alive.iterdir():
+        shutil.copy(file, dead)
+    store.close()
+    return dead / FILE
+
+
+def numbers(store: SqliteStore) -> tuple[int, int]:
+    return store.next_outgoing, store.next_incoming
+
+
+def start_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system have started anew since the store was written, as after a loss of power."""
+    monkeypatch.setattr(mark, "_boot_id", lambda: "another")
+
+
+@pytest.mark.parametrize("sync", ["full", "normal"])
+def test_a_flipped_bit_in_the_log_never_takes_a_number_back_without_a_word(tmp_path: Path, sync: str) -> None:
+    path = left_by_a_kill(tmp_path, sync=sync)
+    files = {file: file.read_bytes() for file in path.parent.iterdir()}
+    log = files[log_of(path)]
+    refused = 0
+    for begin in range(LOG_HEADER, len(log), FRAME_HEADER + PAGE):
+        for place in (begin + 5, begin + 20, begin + FRAME_HEADER + 100):
+            for file, data in files.items():
+                file.unlink(missing_ok=True)
+                file.write_bytes(data)
+            damaged = bytearray(log)
+            damaged[place] ^= 1
+            log_of(path).write_bytes(damaged)
+            log_of(path).with_name(path.name + "-shm").unlink()
+            try:
+                store = opened(path, sync=sync)
+            except StoreError:
+                refused += 1
+            else:
+                with store:
+                    assert numbers(store) == (14, 9)
+    assert refused >= 8
+
+
+def test_the_same_files_without_damage_open_as_they_were_left(tmp_path: Path) -> None:
+    with opened(left_by_a_kill(tmp_path)) as store:
+        assert numbers(store) == (14, 9)
+
+
+def test_a_log_that_is_gone_and_an_older_copy_are_noticed(tmp_path: Path) -> None:
+    path = left_by_a_kill(tmp_path)
+    log_of(path).unlink()
+    for look in (opened, read_summary):
+        with pytest.raises(StoreError, match=r"an older copy: its next numbers are 6 .* 14 and 9"):
+            look(path)
+
+
+def test_a_loss_of_power_takes_back_no_more_than_what_did_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = left_by_a_kill(tmp_path)
+    start_anew(monkeypatch)
+    log = log_of(path).read_bytes()
+    # The last number from the venue was confirmed without a wait for the disk, all numbers sent with one.
+    log_of(path).write_bytes(log[: -(FRAME_HEADER + PAGE)])
+    with opened(path) as store:
+        assert numbers(store) == (14, 8)
+
+
+def test_a_loss_of_power_that_took_back_what_had_waited_for_the_disk_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = left_by_a_kill(tmp_path)
+    start_anew(monkeypatch)
+    log_of(path).unlink()
+    with pytest.raises(StoreError, match="14 and 8 had been reached"):
+        opened(path)
+
+
+def test_with_sync_normal_a_loss_of_power_may_take_back_what_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = left_by_a_kill(tmp_path, sync="normal")
+    start_anew(monkeypatch)
+    log_of(path).unlink()
+    with opened(path, sync="normal") as store:
+        assert numbers(store) == (6, 1)
+
+
+def test_numbers_that_begin_anew_are_no_damage_wherever_the_process_dies(tmp_path: Path) -> None:
+    died = []
+    for step in range(1, 40):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        with opened(folder) as store:
+            send(store, 20)
+
+        class Dying(sqlite3.Connection):
+            left = step
+
+            def execute(self, *args: object) -> sqlite3.Cursor:
+                type(self).left -= 1
+                if type(self).left == 0:
+                    raise KeyboardInterrupt
+                return super().execute(*args)  # type: ignore[arg-type]
+
+        class DyingStore(SqliteStore):
+            connection_class = Dying
+
+        try:
+            store = DyingStore(folder / FILE, owner=store.owner)
+            store.reset()
+            store.commit()
+            send(store, 1)
+            store.commit()
+            store.close()
+        except KeyboardInterrupt:
+            died.append(step)
+        else:
+            break
+        store.close()
+        with opened(folder) as store:
+            assert numbers(store) in {(21, 1), (1, 1), (2, 1)}
+    assert len(died) > 5
+
+
+@pytest.mark.parametrize("note", [None, b"", b"garbage", b"\xff" * 160, b"- 99 99 99 99 1"])
+def test_without_a_sound_note_a_store_opens_and_gets_a_new_one(tmp_path: Path, note: bytes | None) -> None:
+    path = left_by_a_kill(tmp_path)
+    mark_path(path).unlink()
+    if note is not None:
+        mark_path(path).write_bytes(note)
+    with opened(path) as store:
+        assert numbers(store) == (14, 9)
+        send(store, 1)
+    path.write_bytes(b"")
+    with pytest.raises(StoreError):
+        opened(path)
+
+
+def test_a_store_that_begins_anew_is_not_compared_with_the_one_that_was_moved_away(tmp_path: Path) -> None:
+    path = left_by_a_kill(tmp_path)
+    for file in (path, log_of(path), path.with_name(path.name + "-shm")):
+        file.unlink()
+    with opened(path) as store:
+        assert numbers(store) == (1, 1)
+
+
+def test_a_note_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    with opened(path) as store:
+        mark_path(path).mkdir()
+        send(store, 3)
+        store.commit()
+    with opened(path) as store:
+        assert numbers(store) == (4, 1)
+        store.reset()
+        # But an old note that cannot be cleared would make what follows look damaged.
+        with pytest.raises(StoreError):
+            store.commit()
+
+
+def test_the_names_of_new_folders_are_on_the_disk_before_what_is_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("this system does not tell the name of an open file")
+    opened(tmp_path / "a" / "b" / "c" / FILE).close()
+    folders = [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")]
+    assert synced[:3] == folders
