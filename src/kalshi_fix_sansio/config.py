@@ -18,6 +18,8 @@ from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, 
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 
 LOGON = "A"
+MOST_SECONDS = 10**9
+"""Longest time that can be set, about 31 years: what clocks, waits and dates can be reckoned with."""
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 MANAGED_LOGON_FIELDS = frozenset(
     {"heart_bt_int", "reset_seq_num_flag", NEXT_EXPECTED, "header", "trailer", "problems", "unknown"}
@@ -50,6 +52,12 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
     del instance
     if value is not None and not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}; set a positive number")
+
+
+def _seconds(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    _positive(instance, attribute, value)
+    if value is not None and value > MOST_SECONDS:
+        raise ConfigurationError(f"{attribute.name} must be at most {MOST_SECONDS} seconds, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -91,15 +99,15 @@ class SessionConfig:
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
     """Makes RawData (96) of every Logon sent; None sends none."""
 
-    logon_timeout: float = attrs.field(default=10.0, validator=_positive)
+    logon_timeout: float = attrs.field(default=10.0, validator=_seconds)
     """How long the Logon handshake may take, from `connect` on."""
-    logout_timeout: float = attrs.field(default=10.0, validator=_positive)
+    logout_timeout: float = attrs.field(default=10.0, validator=_seconds)
     """How long the answer to this side's Logout is waited for."""
-    resend_timeout: float = attrs.field(default=30.0, validator=_positive)
+    resend_timeout: float = attrs.field(default=30.0, validator=_seconds)
     """How long a resend may make no progress before it is asked for again."""
     resend_attempts: int = attrs.field(default=3, validator=_positive)
     """How many ResendRequests without any progress between them end the session."""
-    sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_positive)
+    sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_seconds)
     """How far SendingTime (52) of what comes in may be from `Instant.utc`; None turns the check off."""
 
     strict: bool = False
@@ -188,8 +196,11 @@ class SessionConfig:
             raise ConfigurationError(
                 f"{name} requires ResetSeqNumFlag=Y; leave reset_seq_num unset or set it to True"
             )
-        if not 0 <= self.min_heart_bt_int <= self.max_heart_bt_int:
-            raise ConfigurationError("min_heart_bt_int must be at least 0 and not above max_heart_bt_int")
+        if not 0 <= self.min_heart_bt_int <= self.max_heart_bt_int <= MOST_SECONDS:
+            raise ConfigurationError(
+                "min_heart_bt_int must be at least 0 and not above max_heart_bt_int, and that at most "
+                f"{MOST_SECONDS} seconds"
+            )
         if not self.min_heart_bt_int <= self.heart_bt_int <= self.max_heart_bt_int:
             raise ConfigurationError(
                 f"heart_bt_int {self.heart_bt_int} is outside {self.min_heart_bt_int} to "

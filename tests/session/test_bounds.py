@@ -10,19 +10,23 @@ import pytest
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError
 from kalshi_fix_sansio.events import (
+    CloseReason,
     Event,
     GapClosed,
+    LoggedOn,
     MessageReceived,
+    MessageRejected,
     OutcomesUnknown,
     RejectReceived,
     ResendServed,
     SequenceSkipped,
+    SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from kalshi_fix_sansio.session.resend import BYTES_A_TURN, MESSAGES_A_TURN
-from tests.helpers import Wired, established, of_type, order
+from tests.helpers import Wired, config, established, of_type, order, wire
 
 BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
@@ -340,3 +344,154 @@ def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None
     assert wired.session.state is State.ESTABLISHED
     events = wired.receive(wired.peer.message("4", "36=50|"))
     assert events == [SequenceSkipped(4, 49, gap_fill=False)]
+
+
+# --- numbers at their end
+
+LAST = 999_999_999_999_999_999
+
+
+@BOTH
+def test_numbers_of_the_peer_that_are_used_up_end_the_session(role: Role) -> None:
+    wired = established(role)
+    skipped = wired.receive(wired.peer.message("4", f"36={LAST}|"))
+    assert skipped == [SequenceSkipped(2, LAST - 1, gap_fill=False)]
+    assert delivered(wired.receive(news(wired, LAST))) == [LAST]
+    assert wired.session.next_incoming == LAST + 1
+    wired.session.events()
+    wired.wait(35)
+    wired.receive(wired.peer.message("0", "", LAST))
+    assert wired.sent()[-1].text == f"MsgSeqNum too low, expecting {LAST + 1} but received {LAST}"
+    assert wired.session.state is State.CLOSED
+
+
+@pytest.mark.parametrize("offer", [False, True])
+def test_an_initiator_resets_after_the_last_number_of_its_peer(offer: bool) -> None:
+    wired = established(Role.INITIATOR, offer_next_expected=offer)
+    wired.receive(wired.peer.message("4", f"36={LAST}|"), news(wired, LAST))
+    wired.session.receive_eof(wired.clock.now)
+    wired.session.events()
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    (logon,) = wired.sent()
+    assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (1, True)
+    (logged_on,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
+    assert isinstance(logged_on, LoggedOn)
+    assert logged_on.reset
+    assert wired.session.next_incoming == 2
+
+
+@pytest.mark.parametrize("expected", [1, LAST])
+@pytest.mark.parametrize("offer", ["", "789=1|"])
+def test_an_acceptor_refuses_a_logon_with_the_last_number(expected: int, offer: str) -> None:
+    wired = wire(Role.ACCEPTOR, store=MemoryStore(next_incoming=expected))
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137=9|{offer}", LAST))
+    wired.session.accept_logon(wired.clock.now)
+    (logout,) = wired.sent()
+    assert (logout.NAME, logout.text) == (
+        "Logout",
+        f"the sequence numbers end at {LAST}: log on with ResetSeqNumFlag=Y",
+    )
+    (ended,) = wired.session.events()
+    assert isinstance(ended, SessionEnded)
+
+
+def test_a_message_with_the_last_number_closes_a_gap_that_reaches_to_it() -> None:
+    wired = established(Role.INITIATOR)
+    wired.receive(news(wired, LAST))
+    assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, LAST - 1)]
+    events = wired.receive(
+        wired.peer.message("4", f"123=Y|36={LAST}|", 2, t43="Y", t122="20260821-14:03:07.123")
+    )
+    assert delivered(events) == [LAST]
+    assert events[-1] == GapClosed(LAST + 1)
+
+
+@BOTH
+def test_a_resend_request_for_all_numbers_there_are_is_served_as_far_as_they_go(role: Role) -> None:
+    wired = established(role)
+    assert wired.receive(wired.peer.message("2", f"7=1|16={LAST}|")) == [ResendServed(1, 1, 0)]
+    (event,) = wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|"))
+    assert isinstance(event, MessageRejected)
+
+
+def test_own_numbers_that_are_used_up_end_the_session_instead_of_raising() -> None:
+    wired = established(Role.INITIATOR, store=MemoryStore(next_outgoing=LAST))
+    assert wired.session.next_outgoing == LAST + 1
+    with pytest.raises(LocalProtocolError, match="nothing was sent"):
+        wired.session.send(order(), wired.clock.now)
+    ended = of_type(wired.session.events(), SessionEnded)[0]
+    assert (ended.reason, ended.text) == (
+        CloseReason.STORE_FAILED,
+        f"the sequence numbers end at {LAST}: log on with ResetSeqNumFlag=Y",
+    )
+
+
+@BOTH
+@pytest.mark.parametrize("what", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
+def test_nothing_that_would_need_another_number_raises(role: Role, what: str) -> None:
+    wired = established(role, store=MemoryStore(next_outgoing=LAST))
+    if what == "timer":
+        wired.wait(40)
+    elif what == "logout":
+        wired.session.logout(wired.clock.now)
+    elif what == "abort":
+        wired.session.abort(wired.clock.now, "over")
+    elif what == "probe":
+        with pytest.raises(LocalProtocolError):
+            wired.session.test_request(wired.clock.now)
+    elif what == "forward":
+        name = "D" if role is Role.INITIATOR else "9"
+        body = (
+            "11=a1|38=1|40=2|44=0.5|54=1|55=S|" if role is Role.INITIATOR else "434=1|37=o|11=a|39=8|102=1|"
+        )
+        with pytest.raises(LocalProtocolError):
+            wired.session.forward(wired.peer.message(name, body), wired.clock.now)
+    else:
+        wired.receive(wired.peer.message(what, "112=x|7=1|16=0|", wired.peer.next_number + (what == "D")))
+    assert wired.session.next_deadline() is None or what == "D"
+    assert wired.session.next_outgoing == LAST + 1
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_connection_that_would_need_another_number_ends_and_one_that_resets_does_not(role: Role) -> None:
+    for reset in (False, True):
+        changes: dict[str, Any] = {"reset_seq_num": reset} if role is Role.INITIATOR else {}
+        wired = wire(role, store=MemoryStore(next_outgoing=LAST + 1), **changes)
+        wired.session.connect(wired.clock.now)
+        flag = "141=Y|" if reset else ""
+        wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137=9|{flag}"))
+        if role is Role.ACCEPTOR:
+            wired.session.accept_logon(wired.clock.now)
+        assert wired.session.state is (State.ESTABLISHED if reset else State.CLOSED)
+
+
+@pytest.mark.parametrize("seconds", [10**9, 10**9 + 1, 10**400, float("inf")])
+def test_times_that_cannot_be_reckoned_with_are_refused_when_they_are_set(seconds: float) -> None:
+    names = [
+        "logon_timeout",
+        "logout_timeout",
+        "resend_timeout",
+        "sending_time_tolerance",
+        "max_heart_bt_int",
+    ]
+    for changes in ({name: seconds} for name in names):
+        if seconds > 10**9:
+            with pytest.raises(ConfigurationError, match="at most 1000000000 seconds"):
+                config(Role.INITIATOR, "KalshiRT", **changes)
+        else:
+            wired = established(Role.INITIATOR, "KalshiRT", None, **changes)
+            assert wired.session.next_deadline() is not None
+
+
+def test_a_heartbeat_interval_as_long_as_can_be_set_is_a_deadline_like_others() -> None:
+    wired = wire(Role.ACCEPTOR, max_heart_bt_int=10**9)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon(f"98=0|108={10**9}|96=eA==|1137=9|"))
+    wired.session.accept_logon(wired.clock.now)
+    assert wired.session.next_deadline() == wired.clock.monotonic + 10**9
+    wired = wire(Role.ACCEPTOR)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon(f"98=0|108={LAST}|96=eA==|1137=9|"))
+    assert wired.session.state is State.CLOSED

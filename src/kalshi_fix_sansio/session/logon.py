@@ -24,7 +24,14 @@ from kalshi_fix_sansio.session.own_logon import OwnLogon
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.reset import RESET_FROM_ELSEWHERE, Resets
-from kalshi_fix_sansio.session.sequence import Verdict, judge, too_high_text, too_low_text
+from kalshi_fix_sansio.session.sequence import (
+    LAST_NUMBER,
+    Verdict,
+    judge,
+    too_high_text,
+    too_low_text,
+    used_up_text,
+)
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MessageStore
 
@@ -64,12 +71,13 @@ class Handshake:
 
         A reset that the peer never answered may or may not have reached it, so it is asked for again. Where
         the numbers restarted untold, the answers to what the store has open may have come before that, and
-        died with the process.
+        died with the process. A peer whose numbers are used up can go on by a reset alone.
         """
         core, config = self._core, self._core.config
         core.permit(Input.CONNECT)
-        reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered
-        seq_num = 1 if reset else core.store.next_outgoing
+        used_up = core.ledger.expected > LAST_NUMBER
+        reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
+        seq_num = 1 if reset else core.outbound.next_number(core.store)
         expected = core.ledger.expected if config.offer_next_expected else None
         frame = self._own.encode(now, seq_num, reset=reset, next_expected=expected)
         found = core.ledger.load_requests()
@@ -158,7 +166,9 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         elif verdict is Verdict.TOO_HIGH and not core.config.session_type.resend:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
-        seq_num = 1 if reset else numbers.next_outgoing
+        elif number == LAST_NUMBER:
+            impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
+        seq_num = 1 if reset else core.outbound.next_number(numbers)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)

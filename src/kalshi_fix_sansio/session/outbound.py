@@ -14,11 +14,13 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.ledger import Ledger
-from kalshi_fix_sansio.session.store import StoredMessage
+from kalshi_fix_sansio.session.sequence import LAST_NUMBER, used_up_text
+from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
 MAX_TEXT = 200
@@ -70,6 +72,13 @@ class Outbound:
         self.peer_comp_id = config.target_comp_id
         """TargetCompID of what leaves; None until an acceptor has read a Logon."""
 
+    def next_number(self, store: MessageStore) -> int:
+        """Return the number of the next message by a store. Raises StoreError when all are used up."""
+        number = store.next_outgoing
+        if number > LAST_NUMBER:
+            raise StoreError(used_up_text())
+        return number
+
     def admin(self, msg_type: str, **fields: Any) -> Message:
         """Build a session message of the dialect from attributes; None values are left out."""
         message: Message = self._config.dialect.messages[msg_type].cls(
@@ -103,7 +112,7 @@ class Outbound:
 
         A message with a `request_id` is one whose outcome is to become known.
         """
-        seq_num, msg_type, sending_time = self._ledger.store.next_outgoing, message.MSG_TYPE, now.utc
+        seq_num, msg_type, sending_time = self.next_number(self._ledger.store), message.MSG_TYPE, now.utc
         header = self._own_header
         if (
             fields
@@ -135,7 +144,7 @@ class Outbound:
         request_id: str | None,
     ) -> int:
         """Send the body of a message as it stands under the next number; return the number."""
-        seq_num = self._ledger.store.next_outgoing
+        seq_num = self.next_number(self._ledger.store)
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
         stored = _stored_message(seq_num, now.utc, data) if keep else None
         request = None if request_id is None else _open_request(request_id, msg_type, seq_num, now.utc, data)

@@ -16,11 +16,13 @@ import attrs
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import ResendServed
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
+from kalshi_fix_sansio.session.sequence import LAST_NUMBER, used_up_text
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
@@ -194,6 +196,8 @@ class Resender:
         """Gap-fill from where the job stands up to the number before `new_seq_no`."""
         if new_seq_no <= job.position:
             return
+        if new_seq_no > LAST_NUMBER:
+            raise StoreError(used_up_text())
         outbound = self._core.outbound
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=new_seq_no)
         again = {"poss_dup_flag": True, "orig_sending_time": now.utc}

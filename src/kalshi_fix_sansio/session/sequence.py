@@ -7,6 +7,12 @@ FIXT 1.1 session layer, "Sequence numbers" and "Possible duplicates".
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
+
+from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
+
+LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
+"""The largest MsgSeqNum there is; after it, a direction has to be reset."""
 
 
 class Verdict(Enum):
@@ -29,6 +35,11 @@ def judge(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
     if seq_num > expected:
         return Verdict.TOO_HIGH
     return Verdict.DUPLICATE if poss_dup else Verdict.TOO_LOW
+
+
+def used_up_text() -> str:
+    """Return why no session can go on from the largest number."""
+    return f"the sequence numbers end at {LAST_NUMBER}: log on with ResetSeqNumFlag=Y"
 
 
 def too_low_text(seq_num: int, expected: int) -> str:
