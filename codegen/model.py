@@ -197,14 +197,17 @@ class Group:
 
 @attrs.frozen
 class Answers:
-    """Which requests a message answers, and how it names the one it answers."""
+    """A way in which a message answers requests: which ones, and how it names the one it answers."""
 
     msg_types: tuple[str, ...]
-    field: Field
-    coded: Field | None
-    """A coded field that may say that there is no outcome yet."""
-    pending: tuple[str, ...]
-    """Its values that say so."""
+    field: Field | None
+    """The field by which it names the request; None for an answer that names none."""
+    names: str
+    """The attribute of the request that it repeats."""
+    when: Condition | None
+    unless: Condition | None
+    open_when: Condition | None
+    """When it leaves the outcome open."""
 
 
 @attrs.frozen
@@ -225,9 +228,9 @@ class Message:
     location: Location
     why: str = ""
     """Why it differs from its source, or which of several sources it follows; empty if none does."""
-    request: Field | None = None
-    """For a message that is answered: the field that its answer names."""
-    answers: Answers | None = None
+    request: tuple[str, ...] = ()
+    """For a message that is answered: the attributes that its answers name."""
+    answers: tuple[Answers, ...] = ()
 
 
 @attrs.frozen

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from codegen import model
-from codegen.context import Context, text, words
+from codegen.context import Context, maps, text, words
 from codegen.errors import did_you_mean
+from codegen.model import Location
 from codegen.nodes import Map
 
+_NUMBER = "MsgSeqNum"
+"""The field of the header by which any message can be named."""
+_TEXT = "Text"
 
-def with_requests(context: Context, messages: list[model.Message]) -> list[model.Message]:
+
+def with_requests(
+    context: Context, messages: list[model.Message], header: Iterable[model.Member]
+) -> list[model.Message]:
     """Return the messages with what their `request` and `answers` say.
 
     A name that leads nowhere, and an answer to a message that is no request, is noted; where something else
@@ -20,72 +27,112 @@ def with_requests(context: Context, messages: list[model.Message]) -> list[model
     """
     if context.mistakes.found:
         return messages
+    number = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
     by_name = {message.name: message for message in messages}
-    return [_resolved(context, message, by_name) for message in messages]
+    return [_resolved(context, message, by_name, number) for message in messages]
 
 
-def _resolved(context: Context, message: model.Message, by_name: dict[str, model.Message]) -> model.Message:
+def _resolved(
+    context: Context,
+    message: model.Message,
+    by_name: Mapping[str, model.Message],
+    number: Mapping[str, model.Field],
+) -> model.Message:
     node = context.source.sections["messages"][message.name].node
-    request = _field(context, message, node, "request")
-    answers = node.get("answers")
-    return attrs.evolve(
-        message,
-        request=request,
-        answers=_answers(context, message, answers, by_name) if isinstance(answers, Map) else None,
+    label = f"`request` of message `{message.name}`"
+    known = {**_plain(message), **number}
+    request = [
+        known[name].attribute
+        for name, where in words(node.get("request"))
+        if _is_known(context, name, where, known, label)
+    ]
+    answers = (
+        _answers(context, message, each, by_name, {**number, **_plain(message)})
+        for each in maps(node.get("answers"))
     )
+    return attrs.evolve(message, request=tuple(request), answers=tuple(answers))
 
 
 def _answers(
-    context: Context, message: model.Message, node: Map, by_name: dict[str, model.Message]
-) -> model.Answers | None:
-    sections = context.source.sections["messages"]
-    asked = []
-    for name, where in words(node.get("requests")):
-        if not context.require(name, by_name, "message", where):
+    context: Context,
+    message: model.Message,
+    node: Map,
+    by_name: Mapping[str, model.Message],
+    known: Mapping[str, model.Field],
+) -> model.Answers:
+    name = text(node, "field")
+    label = f"`field` of message `{message.name}`"
+    found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
+    repeated = text(node, "names") or name
+    asked, names = [], ""
+    for request, where in words(node.get("requests")):
+        if not context.require(request, by_name, "message", where):
             continue
-        if "request" not in sections[name].node:
-            what = f"message `{message.name}` answers `{name}`, which is no request"
-            context.mistakes.add(where, what, f"add `request` to `{name}` with the field that names it")
-        asked.append(by_name[name].msg_type)
-    field = _field(context, message, node, "field")
-    coded, pending = _pending(context, message, node.mapping("pending"))
-    return None if field is None else model.Answers(tuple(sorted(asked)), field, coded, pending)
+        named = [each for each, _ in words(context.source.sections["messages"][request].node.get("request"))]
+        if not named:
+            what = f"message `{message.name}` answers `{request}`, which is no request"
+            context.mistakes.add(where, what, f"add `request` to `{request}` with the field that names it")
+        elif found is not None and repeated not in named:
+            what = f"message `{message.name}` names `{request}` by `{repeated}`, which it does not list"
+            context.mistakes.add(
+                where, what, f"add it there, or write `names` with one of {', '.join(named)}"
+            )
+        elif found is not None:
+            fields = {**known, **_plain(by_name[request])}
+            names = fields[repeated].attribute if repeated in fields else ""
+        asked.append(by_name[request].msg_type)
+    return model.Answers(
+        tuple(sorted(asked)),
+        found,
+        names,
+        _condition(context, message, node, "when"),
+        _condition(context, message, node, "unless"),
+        _condition(context, message, node, "open_when"),
+    )
 
 
-def _pending(
-    context: Context, message: model.Message, node: Map
-) -> tuple[model.Field | None, tuple[str, ...]]:
-    """The field that may say that there is no outcome yet, and the values by which it does."""
-    for name in node:
-        field = _plain(message).get(name)
-        if field is None:
-            what = f"`pending` of message `{message.name}` names `{name}`, which is not a field of it"
-            context.mistakes.add(node.at(name), what, did_you_mean(name, _plain(message)))
+def _condition(context: Context, message: model.Message, node: Map, key: str) -> model.Condition | None:
+    """What a message must say, in coded fields or known texts."""
+    condition, known = node.mapping(key), _plain(message)
+    terms: list[tuple[str, tuple[str, ...] | None]] = []
+    for name in condition:
+        label = f"`{key}` of message `{message.name}`"
+        if not _is_known(context, name, condition.at(name), known, label):
             continue
-        codes = field.codeset.codes if field.codeset is not None else ()
-        values = []
-        for word, where in words(node.entries[name]):
-            code = next((code for code in codes if word in (code.name, code.value)), None)
-            if code is None:
-                what = f"`{word}` is not a code of `{name}`"
-                context.mistakes.add(where, what, did_you_mean(word, [code.name for code in codes]))
-            else:
-                values.append(code.value)
-        return field, tuple(sorted(values))
-    return None, ()
+        listed = words(condition.entries[name])
+        given = [word for word, _ in listed]
+        if given == ["absent"]:
+            terms.append((name, None))
+        elif given == ["present"]:
+            terms.append((name, ()))
+        else:
+            values = _values(context, known[name])
+            for word, where in listed:
+                if word not in values:
+                    what = f"`{word}` is not a {'known text' if name == _TEXT else 'code'} of `{name}`"
+                    context.mistakes.add(where, what, did_you_mean(word, values))
+            terms.append((name, tuple(sorted({values[word] for word in given if word in values}))))
+    return model.Condition(tuple(terms)) if terms else None
 
 
-def _field(context: Context, message: model.Message, node: Map, key: str) -> model.Field | None:
-    """The field of a message that a key names."""
-    name = text(node, key)
-    found = _plain(message)
-    if name and name not in found:
-        what = f"`{key}` of message `{message.name}` names `{name}`, which is not a field of it"
-        context.mistakes.add(node.at(key), what, did_you_mean(name, found))
-    return found.get(name)
+def _values(context: Context, field: model.Field) -> dict[str, str]:
+    """What a field is known to hold, by every name that it has; Text what any message says in it."""
+    if field.name == _TEXT:
+        listed = context.source.sections["texts"].values()
+        return {value: value for texts in listed for value in texts.node}
+    codes = field.codeset.codes if field.codeset is not None else ()
+    return {code.name: code.value for code in codes} | {code.value: code.value for code in codes}
+
+
+def _is_known(
+    context: Context, name: str, where: Location, known: Mapping[str, model.Field], label: str
+) -> bool:
+    if name not in known:
+        what = f"{label} names `{name}`, which is not a field of it"
+        context.mistakes.add(where, what, did_you_mean(name, known))
+    return name in known
 
 
 def _plain(message: model.Message) -> dict[str, model.Field]:
     """The fields of a message outside groups, by name."""
-    members: Iterable[model.Member] = message.members
-    return {member.field.name: member.field for member in members if member.group is None}
+    return {member.field.name: member.field for member in message.members if member.group is None}

@@ -47,7 +47,7 @@ def resolve(source: Source) -> model.Dialect:
     fields = elements.fields(context, datatypes, codesets)
     blocks = Blocks(context, fields)
     header, trailer = _header_and_trailer(context, blocks)
-    messages = with_requests(context, _messages(context, blocks))
+    messages = with_requests(context, _messages(context, blocks), header)
     for name in source.sections["groups"]:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))

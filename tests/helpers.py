@@ -291,8 +291,8 @@ class LoggedStore(MemoryStore):
         super().record_request(request)
         self.log.append(lambda store: store.record_request(request))
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
-        settled = tuple(request_ids)
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        settled = tuple(keys)
         super().settle_requests(settled)
         self.log.append(lambda store: store.settle_requests(settled))
 

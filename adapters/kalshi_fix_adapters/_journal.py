@@ -170,7 +170,9 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case MessagesLost():
             return SESSION, WARNING, f"the venue no longer has its messages {_span(event.begin, event.end)}"
         case OutcomesUnknown():
-            ids = ", ".join(event.request_ids[:MAX_IDS]) + ("..." if len(event.requests) > MAX_IDS else "")
+            ids = ", ".join(each.label for each in event.requests[:MAX_IDS]) + (
+                "..." if len(event.requests) > MAX_IDS else ""
+            )
             return SESSION, WARNING, f"{len(event.requests)} outcomes unknown ({event.why.value}): {ids}"
     return None
 

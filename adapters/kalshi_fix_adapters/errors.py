@@ -108,7 +108,7 @@ class OutcomesUnknownError(ReconcileError):
 
     def __init__(self, event: OutcomesUnknown) -> None:
         self.event = event
-        names = [each.request_id or f"MsgSeqNum {each.seq_num}" for each in event.requests]
+        names = [each.label for each in event.requests]
         super().__init__(
             f"{len(names)} outcomes are unknown ({event.why.value}): {_some(names)}; look them up by drop "
             "copy or REST, then iterate again"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from codegen.model import (
+    Answers,
     Condition,
     Endpoint,
     Field,
@@ -143,17 +144,22 @@ class LayoutWriter:
         )
 
     def _requests(self, message: Message) -> Iterator[str]:
-        if message.request is not None:
-            yield f"request_id={message.request.attribute!r}"
-        answers = message.answers
-        if answers is not None:
+        if message.request:
+            yield f"request={sequence(map(repr, message.request))}"
+        if message.answers:
             self.imports.name(LAYOUT, "Answers")
-            arguments = {"attribute": repr(answers.field.attribute)}
-            if answers.coded is not None:
-                arguments["coded"] = repr(answers.coded.attribute)
-                arguments["pending"] = f"frozenset({sequence(map(repr, answers.pending))})"
-            asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
-            yield f"answers={call('Answers', asked, **arguments)}"
+            yield f"answers={sequence(map(self._answers, message.answers))}"
+
+    def _answers(self, answers: Answers) -> str:
+        arguments = {}
+        if answers.field is not None:
+            arguments = {"attribute": repr(answers.field.attribute), "names": repr(answers.names)}
+        for name in ("when", "unless", "open_when"):
+            condition: Condition | None = getattr(answers, name)
+            if condition is not None:
+                arguments[name] = self._condition(condition)
+        asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
+        return call("Answers", asked, **arguments)
 
     def group(self, group: Group) -> BlockView:
         """Return the layout of a group's entries."""

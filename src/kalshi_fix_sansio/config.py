@@ -144,6 +144,9 @@ class SessionConfig:
     """Bytes of these messages; beyond, the oldest are no longer kept."""
     max_open_requests: int = attrs.field(default=100_000, validator=_positive)
     """Requests sent and not answered at which `send` refuses another one."""
+    max_open_request_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
+    """Bytes of such requests, each of which is kept as it stood on the wire, at which `send` refuses another
+    one."""
     explicit_confirm: bool = False
     """Whether events count as taken care of only when `confirm` says so. Otherwise each call of `events`
     confirms what the one before returned."""

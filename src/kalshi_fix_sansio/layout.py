@@ -215,16 +215,24 @@ class BlockLayout:
 
 @attrs.frozen
 class Answers:
-    """Which requests a message answers, and how it names the one it answers."""
+    """A way in which a message answers a request: which ones, and how it names the one that it answers.
+
+    Of several requests that it may mean, the oldest is meant.
+    """
 
     requests: frozenset[str]
     """MsgTypes (35) of the requests."""
-    attribute: str
-    """The attribute that carries the request's id."""
-    coded: str | None = None
-    """An attribute that may say that the outcome is not known yet."""
-    pending: frozenset[str] = frozenset()
-    """Its wire values that say so."""
+    attribute: str | None = None
+    """The attribute that names the request; None for an answer that names none, and so means one that has no
+    name either."""
+    names: str = ""
+    """The attribute of the request that it repeats; `msg_seq_num` is of the header."""
+    when: Condition | None = None
+    """What the message must say for this to hold."""
+    unless: Condition | None = None
+    """What it says where it is no answer, such as that the request is on its way."""
+    open_when: Condition | None = None
+    """What it says where it leaves the outcome open, because the peer does not know it either."""
 
 
 @attrs.frozen
@@ -238,10 +246,13 @@ class MessageLayout:
     """Session-level (True) or application-level (False)."""
     flows: tuple[Scope, ...] = ()
     """Where the message may be sent. Empty for a dialect that does not restrict it."""
-    request_id: str | None = None
-    """For a message that is answered: the attribute that its answer will name. Only the client's messages
-    are requests."""
-    answers: Answers | None = None
+    request: tuple[str, ...] = ()
+    """For a message that is answered: the attributes that its answers may name, `msg_seq_num` for the
+    header's. The first that has a value is what people know the request by. Only the client's messages are
+    requests."""
+    answers: tuple[Answers, ...] = ()
+    """The ways in which the message answers requests, at most one of each type. The first that finds an open
+    one holds."""
 
     @property
     def cls(self) -> type[Any]:

@@ -1,7 +1,7 @@
 """What was asked of the peer and not answered yet, and why an answer may never come.
 
 An order that has left and has no answer is the one thing a trader must not guess about. The session records
-every such request before it leaves (`MessageLayout.request_id`), settles it when its answer
+every such request before it leaves (`MessageLayout.request`), settles it when its answer
 (`MessageLayout.answers`) has been taken care of, and names those it cannot learn about.
 """
 
@@ -18,19 +18,32 @@ class OpenRequest:
     """A message that was sent, and whose outcome is not known."""
 
     request_id: str
-    """What its answer will name: the ClOrdID (11) of an order, a cancel, a replace."""
+    """What people know it by: the ClOrdID (11) of an order, a cancel, a replace; of a message that has no id
+    of its own, such as an order group request, its MsgSeqNum. Not unique: a cancel may repeat the id of a
+    quote, and nothing keeps a user from sending an id twice."""
     msg_type: str
     seq_num: int
-    """Its MsgSeqNum; 0 in the store for one that was found uncertain, and of which the user may not know."""
+    """Its MsgSeqNum. 0 if it was found uncertain by a version whose store did not keep the number."""
     sent_at: datetime
     """Its SendingTime, in UTC."""
     frame: bytes = attrs.field(repr=False)
     """The whole message as it stood on the wire."""
+    key: int
+    """Tells it from every other open request of its store; later ones have larger keys."""
+    uncertain: bool = False
+    """Whether no answer is to be waited for, of which the user may not know yet."""
+
+    @property
+    def label(self) -> str:
+        """What it is called in a sentence: its id, or `MsgSeqNum 7` where that is all it has."""
+        number = str(self.seq_num)
+        return f"MsgSeqNum {number}" if self.request_id == number else self.request_id
 
 
 class Uncertainty(Enum):
     """Why the outcome of a request cannot be learnt from this session."""
 
+    PEER_UNSURE = "the answer says that the peer does not know the outcome either"
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
     RESTARTED = "sent before the process started, and what came since cannot be asked for"
     NOT_RESENT = "the peer asked for it again, and it was not sent again"

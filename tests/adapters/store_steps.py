@@ -28,7 +28,7 @@ def step(store: MessageStore, number: int) -> bool:
         store.advance_incoming(store.next_incoming + 3)
         return False
     if kind == 10:
-        store.settle_requests([str(number - 6), str(number - 3)])
+        store.settle_requests([number - 6, number - 3])
         store.advance_incoming(store.next_incoming + 1)
         return False
     if kind == 9 and number % 5 == 0:
@@ -41,7 +41,7 @@ def step(store: MessageStore, number: int) -> bool:
         if kind == 5:
             store.record_sent(store.next_outgoing, None)
         if kind == 4 or kind == 7:
-            store.record_request(asked(str(number), store.next_outgoing))
+            store.record_request(asked(number, store.next_outgoing))
         send(store, 1 + kind % 3, size=number * 37 % 700)
     store.commit()
     return True

@@ -23,9 +23,10 @@ def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
     )
 
 
-def asked(request_id: str, number: int = 1) -> OpenRequest:
-    """A request that was sent under this number."""
-    return OpenRequest(request_id, "D", number, START + timedelta(seconds=number), b"request %d" % number)
+def asked(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
+    """A request that was sent under this number; others have its id, too."""
+    sent_at = START + timedelta(seconds=number)
+    return OpenRequest(f"order-{key % 3}", "D", number, sent_at, b"request %d" % number, key, uncertain)
 
 
 def send(store: MessageStore, count: int, *, size: int = 0) -> None:

@@ -61,7 +61,8 @@ REJECT = Reject(ref_seq_num=2)
 ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "the connection ended", clean=False)
 REFUSED = MessageRejected(report("a"), (Problem(Reason.VALUE_INCORRECT, "Side is 9", 54, "9"),))
 UNKNOWN = OutcomesUnknown(
-    (OpenRequest("a1", "D", 2, START, b""), OpenRequest("", "UOG", 7, START, b"")), Uncertainty.RESTARTED
+    (OpenRequest("a1", "D", 2, START, b"", 1), OpenRequest("7", "UOG", 7, START, b"", 2)),
+    Uncertainty.RESTARTED,
 )
 MESSAGES: list[tuple[ClientEvent, Any]] = [
     (MessageReceived(report("a")), report("a")),
@@ -139,7 +140,7 @@ def test_errors_have_the_identifiers() -> None:
 
 
 def test_a_text_names_ten_of_many() -> None:
-    requests = tuple(OpenRequest(f"o{number}", "D", number, START, b"") for number in range(1, 12))
+    requests = tuple(OpenRequest(f"o{number}", "D", number, START, b"", 1) for number in range(1, 12))
     error = OutcomesUnknownError(OutcomesUnknown(requests, Uncertainty.RESET))
     assert "o10, ...; look" in str(error)
     assert len(error.request_ids) == 11

@@ -398,7 +398,7 @@ def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.Lo
 
 # --- what is logged, where and at which level
 
-OPEN = OpenRequest("a", "D", 2, START, b"hush")
+OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)
 SOME = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
 REPORT, BAD_REPORT = report("a").message, report("a").message
 REPORT.problems, BAD_REPORT.problems = (), (SOME,)

@@ -51,8 +51,8 @@ def path(tmp_path: Path) -> Path:
     with opened(tmp_path) as store:
         send(store, 40, size=300)
         store.advance_incoming(17)
-        store.record_request(asked("order-1", 7))
-        store.record_request(asked("order-2", 8))
+        store.record_request(asked(1, 7))
+        store.record_request(asked(2, 8))
     return tmp_path / FILE
 
 
@@ -77,7 +77,7 @@ def test_the_database_of_another_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(2, "written by a newer version"), (0, "has the unknown layout 0")]
+    ("version", "said"), [(3, "written by a newer version"), (0, "has the unknown layout 0")]
 )
 def test_other_layouts(path: Path, version: int, said: str) -> None:
     execute(path, f"PRAGMA user_version = {version}")

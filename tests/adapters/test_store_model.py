@@ -55,11 +55,11 @@ class Model:
         self.new = []
 
     def record_request(self, request: OpenRequest) -> None:
-        self.settle_requests([request.request_id])
+        self.settle_requests([request.key])
         self.requests.append(request)
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
-        self.requests = [request for request in self.requests if request.request_id not in request_ids]
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        self.requests = [request for request in self.requests if request.key not in keys]
 
     def contents(self) -> tuple[Any, ...]:
         return (
@@ -68,11 +68,11 @@ class Model:
             self.oldest_kept,
             self.reset_unanswered,
             (*self.messages, *self.new),
-            tuple(self.requests),
+            tuple(sorted(self.requests, key=lambda request: request.key)),
         )
 
 
-names = st.sampled_from("abcdef")
+keys = st.integers(1, 6)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -126,17 +126,17 @@ class StoreMachine(RuleBasedStateMachine):
         self.model.reset_unanswered = False
         self.recorded()
 
-    @rule(name=names)
-    def ask(self, name: str) -> None:
-        request = asked(name, self.model.next_outgoing)
+    @rule(key=keys, uncertain=st.booleans())
+    def ask(self, key: int, uncertain: bool) -> None:
+        request = asked(key, self.model.next_outgoing, uncertain=uncertain)
         self.store.record_request(request)
         self.model.record_request(request)
         self.recorded()
 
-    @rule(ids=st.lists(names, max_size=3))
-    def settle(self, ids: list[str]) -> None:
-        self.store.settle_requests(iter(ids))
-        self.model.settle_requests(ids)
+    @rule(settled=st.lists(keys, max_size=3))
+    def settle(self, settled: list[int]) -> None:
+        self.store.settle_requests(iter(settled))
+        self.model.settle_requests(settled)
         self.recorded()
 
     @rule()

@@ -54,13 +54,13 @@ def test_everything_is_there_again_when_it_is_opened_again(tmp_path: Path) -> No
         send(store, 3)
         store.record_sent(4, None)
         store.advance_incoming(7)
-        store.record_request(asked("order-1", 2))
+        store.record_request(asked(1, 2))
         before = contents(store)
     with opened(tmp_path) as store:
         assert contents(store) == before
         store.reset(unanswered=True)
     with opened(tmp_path) as store:
-        assert contents(store) == (1, 1, 1, True, (), (asked("order-1", 2),))
+        assert contents(store) == (1, 1, 1, True, (), (asked(1, 2),))
 
 
 def test_each_owner_has_a_file_of_a_plain_name(tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ def test_what_is_recorded_can_be_read_before_it_is_committed(tmp_path: Path) -> 
         send(store, 2)
         store.commit()
         send(store, 2)
-        store.record_request(asked("b"))
+        store.record_request(asked(2))
         assert kept(store) == [1, 2, 3, 4]
         assert store.find(4) == stored(4, 4)
-        assert store.open_requests() == (asked("b"),)
+        assert store.open_requests() == (asked(2),)
         assert read_summary(store.path).next_outgoing == 3
 
 
@@ -160,7 +160,7 @@ def test_the_peers_numbers_are_written_at_once_and_go_with_a_commit_that_is_due(
         assert read_summary(store.path).next_incoming == 5
         store.commit()
         assert read_summary(store.path).next_incoming == 6
-        store.settle_requests(["unknown"])
+        store.settle_requests([7])
         store.advance_incoming(6)
         store.advance_incoming(3)
         assert (store.next_incoming, read_summary(store.path).next_incoming) == (6, 6)
@@ -170,16 +170,16 @@ def test_a_reset_and_what_follows_are_one_change(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         send(store, 3)
         store.advance_incoming(9)
-        store.record_request(asked("a"))
+        store.record_request(asked(1))
         store.commit()
         store.reset(unanswered=True)
         store.record_sent(1, None)
-        store.record_request(asked("b"))
+        store.record_request(asked(2))
         assert read_summary(store.path).next_outgoing == 4
         store.commit()
         seen = read_summary(store.path)
         assert (seen.next_outgoing, seen.next_incoming, seen.kept, seen.reset_unanswered) == (2, 1, 0, True)
-        assert seen.open_requests == (asked("a"), asked("b"))
+        assert seen.open_requests == (asked(1), asked(2))
 
 
 def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
@@ -326,8 +326,8 @@ def test_the_file_stays_small_however_many_messages_go_through(tmp_path: Path) -
         for _ in range(20):
             for _ in range(100):
                 send(store, 100, size=60)
-                store.record_request(asked(str(store.next_outgoing)))
-                store.settle_requests([str(store.next_outgoing - 1000)])
+                store.record_request(asked(store.next_outgoing))
+                store.settle_requests([store.next_outgoing - 1000])
                 store.commit()
             sizes.append(size())
         assert store.next_outgoing == 200_001

@@ -29,8 +29,8 @@ def fill(store: SqliteStore) -> None:
     for number in (1, 2, 3):
         store.record_sent(number, None if number == 1 else StoredMessage(number, START, SECRET))
     store.advance_incoming(9)
-    store.record_request(OpenRequest("my-\x1b[1mfirst", "D", 2, START, SECRET))
-    store.record_request(OpenRequest("my-second", "ZZ", 3, START, SECRET))
+    store.record_request(OpenRequest("my-\x1b[1mfirst", "D", 2, START, SECRET, 1))
+    store.record_request(OpenRequest("my-second", "ZZ", 3, START, SECRET, 2, uncertain=True))
     store.commit()
 
 
@@ -74,10 +74,10 @@ def test_a_store_in_use_by_another_process(path: Path) -> None:
         "  open requests               2",
         "Open requests (sent, outcome not known), oldest first",
     ]
-    assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 |" in " ".join(
+    assert "| my-\\x1b[1mfirst | NewOrderSingle (D) | 2 | 2026-08-21 14:03:07 | waited for |" in " ".join(
         result.stdout.split()
     )
-    assert "| my-second | ZZ | 3 |" in " ".join(result.stdout.split())
+    assert "| my-second | ZZ | 3 | 2026-08-21 14:03:07 | none to come |" in " ".join(result.stdout.split())
 
 
 def test_as_json(path: Path) -> None:
@@ -104,12 +104,14 @@ def test_as_json(path: Path) -> None:
                 "request_id": "my-\x1b[1mfirst",
                 "msg_type": "D",
                 "seq_num": 2,
+                "uncertain": False,
                 "sent_at": "2026-08-21T14:03:07.123000+00:00",
             },
             {
                 "request_id": "my-second",
                 "msg_type": "ZZ",
                 "seq_num": 3,
+                "uncertain": True,
                 "sent_at": "2026-08-21T14:03:07.123000+00:00",
             },
         ],

@@ -135,7 +135,7 @@ messages:
     msg_type: D
     doc: "An order."
     flows: {sender: client, sessions: Orders}
-    request: ClOrdID
+    request: [ClOrdID, Level]
     members:
       ClOrdID: required
       Side:    required
@@ -151,7 +151,11 @@ messages:
     since: 1.1.0
     doc: "A report."
     flows: [{sender: venue, sessions: Orders}, {sender: venue, sessions: Quotes}]
-    answers: {requests: NewOrder, field: ClOrdID, pending: {Level: [Low, 2]}}
+    answers:
+      - {requests: NewOrder, field: ClOrdID, unless: {Level: [Low, 2]},
+        open_when: {Level: High, Rank: present, ClOrdID: absent}}
+      - {requests: NewOrder, field: Rank, names: Level}
+      - {requests: NewOrder}
     members:
       ClOrdID: {presence: required, doc: "The order."}
       Level:   {constant: High}

@@ -245,7 +245,12 @@ def test_a_terse_dialect_leaves_the_meaning_of_fields_to_a_standard(tmp_path: Pa
 
 def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> None:
     order, report = message(dialect, "NewOrder"), message(dialect, "OrderReport")
-    assert (order.request, order.answers) == (field(dialect, "ClOrdID"), None)
-    level = field(dialect, "Level")
-    assert report.request is None
-    assert report.answers == model.Answers(("D",), field(dialect, "ClOrdID"), level, ("1", "2"))
+    assert (order.request, order.answers) == (("cl_ord_id", "level"), ())
+    assert report.request == ()
+    pending = model.Condition((("Level", ("1", "2")),))
+    open_when = model.Condition((("Level", ("2",)), ("Rank", ()), ("ClOrdID", None)))
+    assert report.answers == (
+        model.Answers(("D",), field(dialect, "ClOrdID"), "cl_ord_id", None, pending, open_when),
+        model.Answers(("D",), field(dialect, "Rank"), "level", None, None, None),
+        model.Answers(("D",), None, "", None, None, None),
+    )

@@ -9,7 +9,7 @@ import pytest
 from codegen.errors import SpecError
 from codegen.model import Change
 from codegen.resolve import load_dialect
-from tests.codegen.spec_folder import line_of, write
+from tests.codegen.spec_folder import edited, line_of, write
 
 TEXTS = """\
 source: manual
@@ -29,6 +29,23 @@ def test_a_text_and_the_code_that_says_the_same(tmp_path: Path) -> None:
     assert low.pedigree.changes == (Change("added", "1.1.0", "2026-05-18"),)
     assert (low.source, low.location.line) == ("manual", line_of(TEXTS, "TOO_LOW"))
     assert (no_way.value, no_way.field, no_way.code) == ("NO_WAY", None, None)
+
+
+@pytest.mark.parametrize(("said", "right"), [("NO_WAY", True), ("NOWAY", False)])
+def test_a_condition_of_an_answer_takes_texts_that_are_known(tmp_path: Path, said: str, right: bool) -> None:
+    rank = "  Rank:        {tag: 5007"
+    fields = edited("fields", rank, f'  Text: {{tag: 58, type: STRING, doc: "Text."}}\n{rank}')
+    orders = edited("messages_orders", "ClOrdID: absent", f"Text: {said}")
+    orders = orders.replace("      Rank:    optional", "      Rank:    optional\n      Text:    optional")
+    folder = write(tmp_path, texts=TEXTS, fields=fields, messages_orders=orders)
+    if right:
+        [report] = [each for each in load_dialect(folder).messages if each.name == "OrderReport"]
+        condition = report.answers[0].open_when
+        assert condition is not None
+        assert condition.terms[2] == ("Text", ("NO_WAY",))
+    else:
+        with pytest.raises(SpecError, match="`NOWAY` is not a known text of `Text`; did you mean `NO_WAY`"):
+            load_dialect(folder)
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,9 @@ class FailingStore(MemoryStore):
         self.call("record_request")
         super().record_request(request)
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
+    def settle_requests(self, keys: Iterable[int]) -> None:
         self.call("settle_requests")
-        super().settle_requests(request_ids)
+        super().settle_requests(keys)
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
         self.call("open_requests")

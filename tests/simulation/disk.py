@@ -131,8 +131,8 @@ class DiskStore(MemoryStore):
     def record_request(self, request: OpenRequest) -> None:
         self._record("request", request)
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
-        self._record("settle", tuple(request_ids))
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        self._record("settle", tuple(keys))
 
     def find(self, seq_num: int) -> StoredMessage | None:
         self._check("read")
@@ -177,5 +177,5 @@ class DiskStore(MemoryStore):
     def _do_request(self, request: OpenRequest) -> None:
         super().record_request(request)
 
-    def _do_settle(self, request_ids: tuple[str, ...]) -> None:
-        super().settle_requests(request_ids)
+    def _do_settle(self, keys: tuple[int, ...]) -> None:
+        super().settle_requests(keys)

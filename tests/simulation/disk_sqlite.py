@@ -137,10 +137,10 @@ class MirroredStore:
         self._real.record_request(request)
         self._model.record_request(request)
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
-        ids = tuple(request_ids)
-        self._real.settle_requests(ids)
-        self._model.settle_requests(ids)
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        settled = tuple(keys)
+        self._real.settle_requests(settled)
+        self._model.settle_requests(settled)
 
     def find(self, seq_num: int) -> StoredMessage | None:
         found = self._real.find(seq_num)

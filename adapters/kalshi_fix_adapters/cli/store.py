@@ -39,12 +39,18 @@ def store(file: str, as_object: bool) -> None:
     screen.lines(list(_lines(summary)))
     if summary.open_requests:
         rows = [
-            (request.request_id, _name(request), str(request.seq_num), _moment(request.sent_at))
+            (
+                request.request_id,
+                _name(request),
+                str(request.seq_num),
+                _moment(request.sent_at),
+                "none to come" if request.uncertain else "waited for",
+            )
             for request in summary.open_requests
         ]
         screen.table(
             "Open requests (sent, outcome not known), oldest first",
-            ("Request", "Message", "MsgSeqNum", "Sent at (UTC)"),
+            ("Request", "Message", "MsgSeqNum", "Sent at (UTC)", "Answer"),
             rows,
         )
 
@@ -98,6 +104,7 @@ def _as_json(summary: StoreSummary) -> dict[str, Any]:
                 "request_id": request.request_id,
                 "msg_type": request.msg_type,
                 "seq_num": request.seq_num,
+                "uncertain": request.uncertain,
                 "sent_at": request.sent_at.isoformat(),
             }
             for request in summary.open_requests

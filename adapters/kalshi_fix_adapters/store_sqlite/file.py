@@ -16,7 +16,6 @@ from kalshi_fix_adapters.store_sqlite.rows import (
     message_row,
     microseconds,
     numbers_row,
-    request_of,
     request_row,
 )
 from kalshi_fix_sansio.errors import StoreError
@@ -32,10 +31,9 @@ _MESSAGES = """
     SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
 """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
-_REQUESTS = "SELECT request_id, msg_type, seq_num, sent_at, frame, check_sum FROM request ORDER BY place"
 _KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
-_SETTLE = "DELETE FROM request WHERE request_id = ?"
-_ASK = "INSERT INTO request VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+_SETTLE = "DELETE FROM request WHERE key = ?"
+_ASK = "INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _NUMBERS = """
     UPDATE session SET
         next_outgoing = ?, next_incoming = ?, oldest_kept = ?, kept = ?, reset_unanswered = ?, check_sum = ?
@@ -74,6 +72,7 @@ class StoreFile:
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
             self.kept_bytes: int = rows.fetchone()[0]
             """Bytes of the messages that it kept when it was opened."""
+            layout.migrate(self._database)
         except BaseException:
             self._database.close()
             raise
@@ -87,8 +86,7 @@ class StoreFile:
 
     def requests(self) -> list[OpenRequest]:
         """Return the open requests, oldest first."""
-        rows = self._database.execute(_REQUESTS)
-        return [request_of(row) for row in rows.fetchall()]
+        return layout.read_requests(self._database)
 
     def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
         """Write what is recorded, and forget what goes, in one transaction."""
@@ -109,7 +107,7 @@ class StoreFile:
                 retention.apply(database, numbers, microseconds(message.sent_at), len(message.frame))
             retention.clear(database, numbers)
         if pending.settled:
-            gone = [(request_id,) for request_id in pending.settled]
+            gone = [(key,) for key in pending.settled]
             database.executemany(_SETTLE, gone)
         if pending.requests:
             rows = list(map(request_row, pending.requests.values()))

@@ -1,6 +1,10 @@
 """The file: its tables, how a new one comes about, and what is asked of an old one before it is used.
 
-`user_version` is the version of the layout. A file of a later one is refused; there is no earlier one.
+`user_version` is the version of the layout. A file of a later one is refused, one of an earlier one is
+brought up to date when it is opened for use. Versions:
+
+1. Requests were known by their id alone, so that none could be open twice.
+2. Requests are known by a key.
 """
 
 from __future__ import annotations
@@ -13,12 +17,33 @@ from pathlib import Path
 from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
-from kalshi_fix_adapters.store_sqlite.rows import Numbers, numbers_row, owner_row, session_of
+from kalshi_fix_adapters.store_sqlite.rows import (
+    Numbers,
+    numbers_row,
+    owner_row,
+    request_of,
+    request_of_layout_1,
+    request_row,
+    session_of,
+)
 from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.outcomes import OpenRequest
 
 APPLICATION_ID = int.from_bytes(b"kFIX", "big")
-VERSION = 1
+VERSION = 2
 
+_REQUEST_TABLE = """
+    CREATE TABLE request (
+        key INTEGER PRIMARY KEY,
+        request_id TEXT NOT NULL,
+        msg_type TEXT NOT NULL,
+        seq_num INTEGER NOT NULL,
+        sent_at INTEGER NOT NULL,
+        uncertain INTEGER NOT NULL,
+        frame BLOB NOT NULL,
+        check_sum INTEGER NOT NULL
+    )
+"""
 _TABLES = f"""
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
@@ -41,15 +66,13 @@ CREATE TABLE sent (
     frame BLOB NOT NULL,
     check_sum INTEGER NOT NULL
 );
-CREATE TABLE request (
-    place INTEGER PRIMARY KEY,
-    request_id TEXT NOT NULL UNIQUE,
-    msg_type TEXT NOT NULL,
-    seq_num INTEGER NOT NULL,
-    sent_at INTEGER NOT NULL,
-    frame BLOB NOT NULL,
-    check_sum INTEGER NOT NULL
-);
+{_REQUEST_TABLE};
+"""
+_REQUESTS = """
+    SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
+"""
+_REQUESTS_OF_LAYOUT_1 = """
+    SELECT place, request_id, msg_type, seq_num, sent_at, frame, check_sum FROM request ORDER BY place
 """
 _BEGIN = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _READ = """
@@ -120,7 +143,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
         sqlite3.Error: it is no database, is damaged, or cannot be read.
     """
     application_id = database.execute("PRAGMA application_id").fetchone()[0]
-    version = database.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(database)
     if application_id != APPLICATION_ID:
         raise StoreError(
             f"{path} is empty or belongs to another program: choose another file; if it was a store, "
@@ -131,9 +154,43 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
             f"{path} was written by a newer version of kalshi-fix-sansio (layout {version}, this one knows "
             f"{VERSION}): update this one, or choose another file"
         )
-    if version != VERSION:
+    if version < 1:
         raise StoreError(f"{path} has the unknown layout {version}: {BEGIN_ANEW}")
     return session_of(database.execute(_READ).fetchone())
+
+
+def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
+    """Return the open requests of a file of any layout, in the order of their keys.
+
+    Raises:
+        sqlite3.Error: they are damaged, or cannot be read.
+    """
+    if _version(database) == 1:
+        return list(map(request_of_layout_1, database.execute(_REQUESTS_OF_LAYOUT_1)))
+    return list(map(request_of, database.execute(_REQUESTS)))
+
+
+def migrate(database: sqlite3.Connection) -> None:
+    """Bring a file of an earlier layout up to date, in one transaction: however it ends, the file is of one
+    layout, whole, and holds the same.
+
+    Raises:
+        sqlite3.Error: it is damaged, or cannot be written. The file is as it was.
+    """
+    if _version(database) == VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    rows = [request_row(request) for request in read_requests(database)]
+    database.execute("DROP TABLE request")
+    database.execute(_REQUEST_TABLE)
+    database.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    database.execute(f"PRAGMA user_version = {VERSION}")
+    database.execute("COMMIT")
+
+
+def _version(database: sqlite3.Connection) -> int:
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def _text(data: bytes) -> str:

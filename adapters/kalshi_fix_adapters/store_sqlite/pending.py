@@ -15,9 +15,10 @@ class Pending:
         self.reset = False
         """Everything in the file but the open requests is void."""
         self.sent: dict[int, StoredMessage] = {}
-        self.requests: dict[str, OpenRequest] = {}
-        self.settled: set[str] = set()
-        """Requests of the file that are settled."""
+        self.requests: dict[int, OpenRequest] = {}
+        """By key."""
+        self.settled: set[int] = set()
+        """Keys of requests that are settled, and perhaps in the file."""
         self.must_last = False
         """Whether something depends on this that may leave, so that it has to outlive a loss of power."""
         self.is_empty = True
@@ -37,17 +38,15 @@ class Pending:
     def ask(self, request: OpenRequest) -> None:
         """Take a request whose outcome is open."""
         self.is_empty, self.must_last = False, True
-        # One of the same name in the file makes room for it.
-        self.settled.add(request.request_id)
-        self.requests.pop(request.request_id, None)
-        self.requests[request.request_id] = request
+        self.settled.discard(request.key)
+        self.requests[request.key] = request
 
-    def settle(self, request_ids: Iterable[str]) -> None:
+    def settle(self, keys: Iterable[int]) -> None:
         """Take that these requests are open no more."""
         self.is_empty = False
-        for request_id in request_ids:
-            self.requests.pop(request_id, None)
-            self.settled.add(request_id)
+        for key in keys:
+            self.requests.pop(key, None)
+            self.settled.add(key)
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages from `begin` to `end` inclusive, in order."""

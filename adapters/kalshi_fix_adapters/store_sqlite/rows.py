@@ -60,13 +60,15 @@ def message_of(row: Row) -> StoredMessage:
 
 
 def request_row(request: OpenRequest) -> Row:
-    """Return the row of table `request`, but for its place."""
+    """Return the row of table `request`."""
     return _summed(
         (
+            request.key,
             request.request_id,
             request.msg_type,
             request.seq_num,
             microseconds(request.sent_at),
+            int(request.uncertain),
             request.frame,
         )
     )
@@ -78,8 +80,20 @@ def request_of(row: Row) -> OpenRequest:
     Raises:
         DamagedRowError: the row is not as it was written.
     """
-    request_id, msg_type, seq_num, sent_at, frame = _checked(row)
-    return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame)
+    key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _checked(row)
+    return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame, key, bool(uncertain))
+
+
+def request_of_layout_1(row: Row) -> OpenRequest:
+    """Return the request of a row as it was before: its place came first and had no part in the check sum,
+    and a request that had been found uncertain had the number 0.
+
+    Raises:
+        DamagedRowError: the row is not as it was written.
+    """
+    place, *rest = row
+    request_id, msg_type, seq_num, sent_at, frame = _checked(tuple(rest))
+    return OpenRequest(request_id, msg_type, seq_num, moment_of(sent_at), frame, place, seq_num == 0)
 
 
 def numbers_row(owner: StoreOwner, numbers: Numbers) -> Row:

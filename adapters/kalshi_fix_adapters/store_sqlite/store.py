@@ -156,14 +156,14 @@ class SqliteStore:
         self._pending.is_empty, self._pending.must_last = False, True
 
     def record_request(self, request: OpenRequest) -> None:
-        """Keep a request whose outcome is to become known; one with the same `request_id` is replaced."""
+        """Keep a request whose outcome is to become known; one with the same `key` is replaced."""
         self._check_usable()
         self._pending.ask(request)
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
+    def settle_requests(self, keys: Iterable[int]) -> None:
         """Forget requests whose outcome is known, or of which the user knows that it is not."""
         self._check_usable()
-        self._pending.settle(request_ids)
+        self._pending.settle(keys)
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
@@ -176,17 +176,16 @@ class SqliteStore:
             begin = some[-1].seq_num + 1
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """Return the requests that were recorded and not settled, oldest first."""
+        """Return the requests that were recorded and not settled, in the order of their keys."""
         self._check_usable()
         try:
             written = self._file.requests()
         except FILE_ERRORS as error:
             self._give_up(error)
         pending = self._pending
-        return (
-            *(request for request in written if request.request_id not in pending.settled),
-            *pending.requests.values(),
-        )
+        found = {request.key: request for request in written if request.key not in pending.settled}
+        found |= pending.requests
+        return tuple(found[key] for key in sorted(found))
 
     def commit(self) -> None:
         """Write what was recorded; once this returns it survives what `sync` says.

@@ -9,16 +9,15 @@ from pathlib import Path
 import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import FILE_ERRORS, DamagedRowError, explain
-from kalshi_fix_adapters.store_sqlite.layout import connect, read_session
+from kalshi_fix_adapters.store_sqlite.layout import connect, read_requests, read_session
 from kalshi_fix_adapters.store_sqlite.mark import check_mark, read_mark
 from kalshi_fix_adapters.store_sqlite.owner import StoreOwner
-from kalshi_fix_adapters.store_sqlite.rows import message_of, request_of
+from kalshi_fix_adapters.store_sqlite.rows import message_of
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
-_REQUESTS = "SELECT request_id, msg_type, seq_num, sent_at, frame, check_sum FROM request ORDER BY place"
 
 
 @attrs.frozen(kw_only=True)
@@ -81,5 +80,5 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection) -> Store
         oldest_kept=numbers.oldest_kept,
         oldest=ends[0] if ends else None,
         newest=ends[-1] if ends else None,
-        open_requests=tuple(map(request_of, database.execute(_REQUESTS))),
+        open_requests=tuple(read_requests(database)),
     )

@@ -16,11 +16,12 @@ from kalshi_fix_sansio.events import (
     OutcomesUnknown,
     SessionEnded,
 )
-from kalshi_fix_sansio.framing import Framer
+from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.session.ledger import EndedBy, Ledger, ids_of
+from kalshi_fix_sansio.session.ledger import EndedBy, Ledger
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text
+from kalshi_fix_sansio.session.requests import BY_NUMBER, UNNAMED, Names, names_of
 from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
@@ -133,12 +134,21 @@ class Core:
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.doubt(requests)
-            self.ledger.answered(ids_of(requests))
+            self.ledger.answered(requests)
             self.tell(OutcomesUnknown(tuple(requests), why))
 
     def give_up_on_all(self, why: Uncertainty) -> None:
         """Tell the user that no outcome that is still open will be learnt."""
-        self.give_up_on(tuple(self.ledger.open.values()), why)
+        self.give_up_on(tuple(self.ledger.open), why)
+
+    def names_of(self, request: OpenRequest) -> Names:
+        """Return what the answers to a request of a former process may name it by."""
+        layout = self.config.dialect.messages.get(request.msg_type)
+        if layout is None:
+            return (BY_NUMBER, (UNNAMED, request.msg_type))
+        if len(layout.request) == 1:
+            return ((layout.request[0], request.request_id),)
+        return names_of(self.codec.decode(Frame(request.frame)), layout)
 
     def logged_on(self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool) -> None:
         """Begin the session proper: the handshake is complete."""

@@ -10,12 +10,13 @@ again nor forgotten.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import attrs
 
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.session.requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
@@ -29,7 +30,6 @@ class Ledger:
     """Counts what comes in, confirms it to the store, and knows what is not durable yet."""
 
     __slots__ = (
-        "_by_number",
         "_confirmed",
         "_counting",
         "_handed",
@@ -37,7 +37,6 @@ class Ledger:
         "_loaded",
         "_lost_before",
         "_sent_again",
-        "_settled_by",
         "_settling",
         "_stale",
         "_suspect_before",
@@ -45,6 +44,7 @@ class Ledger:
         "ended_by",
         "expected",
         "marks",
+        "next_key",
         "open",
         "restart_untold",
         "store",
@@ -64,8 +64,10 @@ class Ledger:
         self.marks: list[int] = []
         """For each event that was not handed out yet: how far the store may advance once all events before
         it are confirmed."""
-        self.open: dict[str, OpenRequest] = {}
-        """Requests without an answer, oldest first."""
+        self.open = OpenRequests()
+        """Requests without an answer, and not named yet as such that will have none."""
+        self.next_key = 1
+        """The key of the next request."""
         self._handed: deque[int] = deque()
         """The marks of the events that were handed out and are not confirmed."""
         self._confirmed = 0
@@ -77,14 +79,10 @@ class Ledger:
         """The number beyond which the store must not advance for now; see `suspect`."""
         self._suspect_before = 0
         self._lost_before = 0
-        self._settling: deque[tuple[int, Sequence[str]]] = deque()
-        """Requests to be settled, each after the event of this running number."""
-        self._settled_by: dict[str, int] = {}
-        """The running number of the last event that settles a request."""
-        self._by_number: dict[int, str] = {}
-        """The ids of open requests by MsgSeqNum."""
-        self._sent_again: dict[str, int] = {}
-        """For open requests that the peer asked for again: which number was next when it got them."""
+        self._settling: deque[tuple[int, Sequence[int]]] = deque()
+        """Keys of requests to be settled, each after the event of this running number."""
+        self._sent_again: dict[int, int] = {}
+        """By key, for open requests that the peer asked for again: which number was next when it got them."""
         self._loaded = False
         """Whether the store's requests have been taken up."""
         self.unsaved = False
@@ -137,32 +135,29 @@ class Ledger:
             self._stale = True
 
     def _settle_confirmed(self) -> None:
-        """Settle what confirmed events answered, unless the same id was sent again since."""
-        settling, settled_by = self._settling, self._settled_by
-        settled: list[str] = []
+        """Settle what confirmed events answered."""
+        settling = self._settling
+        settled: list[int] = []
         while settling and settling[0][0] < self._confirmed:
-            event, request_ids = settling.popleft()
-            for request_id in request_ids:
-                if settled_by.get(request_id) == event:
-                    del settled_by[request_id]
-                    settled.append(request_id)
+            settled.extend(settling.popleft()[1])
         if settled and not self.broken:
             self.store.settle_requests(settled)
             self._stale = True
 
     # What is recorded
 
-    def take_number(self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None) -> None:
-        """Take a number for a message about to leave, with what it asks of the peer."""
+    def take_number(self, seq_num: int, message: StoredMessage | None) -> None:
+        """Take a number for a message about to leave."""
         if self.broken:
             raise StoreError(FAILED_BEFORE)
         self.unsaved = True
         self.store.record_sent(seq_num, message)
-        if request is not None:
-            if self._settled_by:
-                self._settled_by.pop(request.request_id, None)
-            self.store.record_request(request)
-            self._open(request)
+
+    def take_request(self, request: OpenRequest, names: Names) -> None:
+        """Take what a message about to leave, whose number was just taken, asks of the peer."""
+        self.next_key = request.key + 1
+        self.store.record_request(request)
+        self.open.add(request, names)
 
     def reset(self, *, unanswered: bool) -> None:
         """Restart both directions at 1. While the peer has still to agree, what comes has the old numbers."""
@@ -217,47 +212,37 @@ class Ledger:
 
     # What was asked of the peer
 
-    def load_requests(self) -> Sequence[OpenRequest]:
+    def load_requests(self, names_of: Callable[[OpenRequest], Names]) -> Sequence[OpenRequest]:
         """Take up what the store has from before the process started; return it the first time."""
         if self._loaded:
             return ()
         self._loaded = True
         found = self.store.open_requests()
         for request in found:
-            self._open(request)
+            self.open.add(request, names_of(request))
+            self.next_key = max(self.next_key, request.key + 1)
         return found
-
-    def request_of(self, seq_num: int | None) -> str | None:
-        """Return the id of the open request that was sent under this number."""
-        return None if seq_num is None else self._by_number.get(seq_num)
 
     def frame_of(self, seq_num: int) -> bytes | None:
         """Return the open request that was sent under this number, as it stood on the wire."""
-        request_id = self._by_number.get(seq_num)
-        return None if request_id is None else self.open[request_id].frame
-
-    def open_between(self, begin: int, end: int) -> list[OpenRequest]:
-        """Return the open requests with a number from `begin` to before `end`."""
-        numbers: Iterable[int] = range(begin, end)
-        if len(self._by_number) < end - begin:
-            numbers = [number for number in self._by_number if begin <= number < end]
-        return [self.open[self._by_number[number]] for number in numbers if number in self._by_number]
+        request = self.open.numbered(seq_num)
+        return None if request is None else request.frame
 
     def sent_again(self, seq_num: int) -> None:
         """The peer got the message of this number only now, so its answer is still to come."""
-        request_id = self._by_number.get(seq_num)
-        if request_id is not None:
-            self._sent_again[request_id] = self.store.next_outgoing
+        request = self.open.numbered(seq_num)
+        if request is not None:
+            self._sent_again[request.key] = self.store.next_outgoing
 
-    def answered(self, request_ids: Sequence[str]) -> None:
+    def answered(self, requests: Iterable[OpenRequest]) -> None:
         """The event that is told next settles these requests, once it is confirmed."""
-        event = self._confirmed + len(self._handed) + len(self.marks)
-        for request_id in request_ids:
-            self._by_number.pop(self.open.pop(request_id).seq_num, None)
+        keys = []
+        for request in requests:
+            keys.append(request.key)
+            self.open.remove(request)
             if self._sent_again:
-                self._sent_again.pop(request_id, None)
-            self._settled_by[request_id] = event
-        self._settling.append((event, request_ids))
+                self._sent_again.pop(request.key, None)
+        self._settling.append((self._confirmed + len(self._handed) + len(self.marks), keys))
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
         """The peer will not send what it sent under the number expected next, and that may have answered a
@@ -269,7 +254,7 @@ class Ledger:
         Until `release` says which have no answer after all that is still to come, the store stays where it
         is: after a crash the same is found again.
         """
-        oldest = next(iter(self.open.values()), None)
+        oldest = next(iter(self.open), None)
         if oldest is not None and oldest.seq_num < sent_before:
             self._held_at = self.mark
             self._suspect_before = sent_before
@@ -285,30 +270,17 @@ class Ledger:
         again, suspected = self._sent_again, self._suspect_before
         return [
             request
-            for request in self.open.values()
-            if request.seq_num < lost_before or again.get(request.request_id, request.seq_num) < suspected
+            for request in self.open
+            if request.seq_num < lost_before or again.get(request.key, request.seq_num) < suspected
         ]
 
     def doubt(self, requests: Iterable[OpenRequest]) -> None:
         """Record that no answer is to be waited for, before anything else leaves."""
         self.unsaved = True
         for request in requests:
-            self.store.record_request(attrs.evolve(request, seq_num=0))
-
-    def _open(self, request: OpenRequest) -> None:
-        requests, request_id, number = self.open, request.request_id, request.seq_num
-        if request_id in requests:
-            self._by_number.pop(requests.pop(request_id).seq_num, None)
-        requests[request_id] = request
-        if number:
-            self._by_number[number] = request_id
+            self.store.record_request(attrs.evolve(request, uncertain=True))
 
 
 def _begins(store: MessageStore) -> bool:
     """Say whether nothing of the peer's was taken care of since the numbers began, not even its Logon."""
     return store.next_incoming == 1 < store.next_outgoing
-
-
-def ids_of(requests: Iterable[OpenRequest]) -> tuple[str, ...]:
-    """Return what requests are known by."""
-    return tuple(request.request_id for request in requests)

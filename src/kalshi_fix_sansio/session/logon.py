@@ -80,9 +80,9 @@ class Handshake:
         seq_num = 1 if reset else core.outbound.next_number(core.store)
         expected = core.ledger.expected if config.offer_next_expected else None
         frame = self._own.encode(now, seq_num, reset=reset, next_expected=expected)
-        found = core.ledger.load_requests()
+        found = core.ledger.load_requests(core.names_of)
         if config.session_type.resend and not reset and not core.ledger.restart_untold:
-            found = [request for request in found if not request.seq_num]
+            found = [request for request in found if request.uncertain]
         core.give_up_on(found, Uncertainty.RESTARTED)
         if reset:
             core.give_up_on_all(Uncertainty.RESET)

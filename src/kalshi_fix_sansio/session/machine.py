@@ -11,6 +11,7 @@ from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
 from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.permit import Permit
@@ -112,6 +113,12 @@ class Session:
     def next_incoming(self) -> int:
         """MsgSeqNum expected next from the peer."""
         return self._core.ledger.expected
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first; not those that OutcomesUnknown
+        has named. Before `connect`, what a former process left in the store is not among them."""
+        return tuple(self._core.ledger.open)
 
     @property
     def peer_comp_id(self) -> str | None:
@@ -286,10 +293,10 @@ class Session:
         session-level message, the peer does not read, too many open requests); nothing is sent and no number
         taken then.
         """
-        core, request_id = self._core, self._permit.check(message, header_fields)
+        core, names = self._core, self._permit.check(message, header_fields)
         keep = core.config.session_type.resend
         try:
-            return core.outbound.post(message, now, header_fields, keep=keep, request_id=request_id)
+            return core.outbound.post(message, now, header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
         raise LocalProtocolError(STORE_LOST)
@@ -304,12 +311,10 @@ class Session:
         """
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
-        request_id = self._permit.check(message, header_fields)
+        names = self._permit.check(message, header_fields)
         keep = core.config.session_type.resend
         with core:
-            return core.outbound.forward(
-                whole, message.msg_type, now, header_fields, keep=keep, request_id=request_id
-            )
+            return core.outbound.forward(whole, message.msg_type, now, header_fields, keep=keep, names=names)
         raise LocalProtocolError(STORE_LOST)
 
     def test_request(self, now: Instant, test_req_id: str | None = None) -> str:

@@ -19,6 +19,7 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.ledger import Ledger
+from kalshi_fix_sansio.session.requests import Names
 from kalshi_fix_sansio.session.sequence import LAST_NUMBER, used_up_text
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
@@ -106,11 +107,11 @@ class Outbound:
         fields: Mapping[str, Any] | None = None,
         *,
         keep: bool,
-        request_id: str | None = None,
+        names: Names | None = None,
     ) -> int:
         """Send a message under the next number; with `keep` it can be resent later. Returns the number.
 
-        A message with a `request_id` is one whose outcome is to become known.
+        One with `names` is one whose outcome is to become known.
         """
         seq_num, msg_type, sending_time = self.next_number(self._ledger.store), message.MSG_TYPE, now.utc
         header = self._own_header
@@ -126,11 +127,14 @@ class Outbound:
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
         frame = self._codec.encode(message, header)
-        stored = _stored_message(seq_num, sending_time, frame) if keep else None
-        request = None
-        if request_id is not None:
-            request = _open_request(request_id, msg_type, seq_num, sending_time, frame)
-        self.commit(seq_num, frame, stored, now, request)
+        self.commit(
+            seq_num,
+            frame,
+            _stored_message(seq_num, sending_time, frame) if keep else None,
+            now,
+            msg_type,
+            names,
+        )
         return seq_num
 
     def forward(
@@ -141,14 +145,13 @@ class Outbound:
         fields: Mapping[str, Any] | None,
         *,
         keep: bool,
-        request_id: str | None,
+        names: Names | None,
     ) -> int:
         """Send the body of a message as it stands under the next number; return the number."""
         seq_num = self.next_number(self._ledger.store)
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
         stored = _stored_message(seq_num, now.utc, data) if keep else None
-        request = None if request_id is None else _open_request(request_id, msg_type, seq_num, now.utc, data)
-        self.commit(seq_num, data, stored, now, request)
+        self.commit(seq_num, data, stored, now, msg_type, names)
         return seq_num
 
     def commit(
@@ -157,11 +160,16 @@ class Outbound:
         frame: bytes,
         stored: StoredMessage | None,
         now: Instant,
-        request: OpenRequest | None = None,
+        msg_type: str = "",
+        names: Names | None = None,
     ) -> None:
         """Take the number for bytes that exist, and let them go as far as the buffer."""
-        self._ledger.take_number(seq_num, stored, request)
-        recorded = self._recorded
+        ledger, recorded = self._ledger, self._recorded
+        ledger.take_number(seq_num, stored)
+        if names is not None:
+            request_id = names[0][1] or str(seq_num)
+            request = _open_request(request_id, msg_type, seq_num, now.utc, frame, ledger.next_key)
+            ledger.take_request(request, names)
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)

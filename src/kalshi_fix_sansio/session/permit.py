@@ -10,8 +10,9 @@ import attrs
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.layout import MessageLayout
+from kalshi_fix_sansio.layout import MessageLayout, Presence
 from kalshi_fix_sansio.session.core import Core
+from kalshi_fix_sansio.session.requests import Names, names_of
 from kalshi_fix_sansio.session.states import SENDING_STATES, Input
 from kalshi_fix_sansio.validation import Check, checker
 
@@ -38,24 +39,27 @@ class _Kind:
 
     layout: MessageLayout
     check: Check
-    request_id: str | None
-    """The attribute that its answer will name, if this side's messages are answered."""
+    is_request: bool
+    """Whether this side's messages of the type are answered."""
+    name: str | None
+    """The attribute that the answer to one will name, where there is only one and it is always there."""
 
 
 class Permit:
     """The rules for messages of the user on one session."""
 
-    __slots__ = ("_core", "_header_fields", "_kinds", "_max_open", "_max_unsent")
+    __slots__ = ("_core", "_header_fields", "_kinds", "_max_open", "_max_open_bytes", "_max_unsent")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._header_fields = frozenset(member.attribute for member in core.config.dialect.header.members)
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
+        self._max_open_bytes = core.config.max_open_request_bytes
         self._kinds: dict[type[Message], _Kind] = {}
         """By class, of those that were to be sent and that the user may send at all."""
 
-    def check(self, message: Message, header_fields: Mapping[str, Any] | None) -> str | None:
-        """Refuse what this session must not, or cannot, send; return the id of a request.
+    def check(self, message: Message, header_fields: Mapping[str, Any] | None) -> Names | None:
+        """Refuse what this session must not, or cannot, send; return the names of a request.
 
         Raises InvalidMessageError or LocalProtocolError.
         """
@@ -72,15 +76,20 @@ class Permit:
         problems = kind.check(message)
         if problems:
             raise InvalidMessageError(kind.layout.name, problems)
-        if kind.request_id is None:
+        if not kind.is_request:
             return None
-        if len(core.ledger.open) >= self._max_open:
+        requests = core.ledger.open
+        if len(requests) >= self._max_open:
             raise LocalProtocolError(
-                f"{len(core.ledger.open)} requests have no answer yet; wait for some, or raise "
-                "max_open_requests"
+                f"{len(requests)} requests have no answer yet; wait for some, or raise max_open_requests"
             )
-        request_id: str | None = getattr(message, kind.request_id)
-        return request_id
+        if requests.size >= self._max_open_bytes:
+            raise LocalProtocolError(
+                f"requests of {requests.size} bytes have no answer yet; wait for some, or raise "
+                "max_open_request_bytes"
+            )
+        name = kind.name
+        return names_of(message, kind.layout) if name is None else ((name, getattr(message, name)),)
 
     def _learn(self, message: Message) -> _Kind:
         config = self._core.config
@@ -92,8 +101,9 @@ class Permit:
         check = checker(
             layout, product=config.product, session=config.session_type.name, sender=config.role.sender
         )
-        request_id = layout.request_id if config.role is Role.INITIATOR else None
-        kind = self._kinds[type(message)] = _Kind(layout, check, request_id)
+        is_request = config.role is Role.INITIATOR and bool(layout.request)
+        kind = _Kind(layout, check, is_request, _only_name(layout))
+        self._kinds[type(message)] = kind
         return kind
 
     def _check_header(self, fields: Mapping[str, Any]) -> None:
@@ -102,3 +112,11 @@ class Permit:
                 raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
             if attribute not in self._header_fields:
                 raise LocalProtocolError(f"the header has no attribute {attribute}")
+
+
+def _only_name(layout: MessageLayout) -> str | None:
+    if len(layout.request) != 1:
+        return None
+    [attribute] = layout.request
+    members = (member for member in layout.body.members if member.presence is Presence.REQUIRED)
+    return attribute if any(member.attribute == attribute for member in members) else None

@@ -26,6 +26,7 @@ from kalshi_fix_sansio.events import (
     MessageTooLarge,
 )
 from kalshi_fix_sansio.framing import Frame, Oversized
+from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.answers import AnswerBook
@@ -180,11 +181,12 @@ class Receiver:
                 continue
             # No rule below has anything to say about this message, as about nearly all that come.
             self._catching_up = False
-            if ledger.open:
-                self._answers.note(message)
+            unsure = self._answers.note(message) if ledger.open else None
             ledger.marks.append(number)
             ledger.expected = number + 1
             core.events.append(_message_received(message, False, header.poss_resend is True, data))
+            if unsure:
+                core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
     def _take_carefully(self, frame: Frame, now: Instant) -> None:
         """Take a message of another version, or on a strict session."""
@@ -408,10 +410,12 @@ class Receiver:
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
-            self._answers.note(message)
+            unsure = self._answers.note(message)
             core.tell(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
+            if unsure:
+                core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
     def send_heartbeat(self, now: Instant) -> None:
         """Send a Heartbeat because nothing else left for HeartBtInt."""

@@ -208,7 +208,7 @@ class Resender:
 
     def _give_up_between(self, begin: int, end: int) -> None:
         """Tell the user of requests numbered `begin` to before `end`: the peer will not get them."""
-        self._core.give_up_on(self._core.ledger.open_between(begin, end), Uncertainty.NOT_RESENT)
+        self._core.give_up_on(self._core.ledger.open.between(begin, end), Uncertainty.NOT_RESENT)
 
     def _send_again(self, message: Message, stored: StoredMessage, now: Instant) -> None:
         header = message.header

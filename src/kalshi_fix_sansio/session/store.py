@@ -69,14 +69,14 @@ class MessageStore(Protocol):
         """The peer has agreed to the reset."""
 
     def record_request(self, request: OpenRequest) -> None:
-        """A message is about to leave whose outcome is to become known; one with the same `request_id` is
-        replaced."""
+        """A message is about to leave whose outcome is to become known, or more is known of one that has
+        left: one with the same `key` is replaced."""
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
-        """The outcome of these is known, or the user knows that it is not. Unknown ids are no fault."""
+    def settle_requests(self, keys: Iterable[int]) -> None:
+        """The outcome of these is known, or the user knows that it is not. Unknown keys are no fault."""
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """Return the requests that were recorded and not settled, oldest first."""
+        """Return the requests that were recorded and not settled, in the order of their keys."""
 
     def commit(self) -> None:
         """Make everything recorded so far survive a crash."""
@@ -111,7 +111,7 @@ class MemoryStore:
         self.next_incoming = next_incoming
         self.oldest_kept = next_outgoing
         self.reset_unanswered = False
-        self._requests: dict[str, OpenRequest] = {}
+        self._requests: dict[int, OpenRequest] = {}
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self.max_age = max_age
@@ -169,20 +169,17 @@ class MemoryStore:
         self.reset_unanswered = False
 
     def record_request(self, request: OpenRequest) -> None:
-        """Note a request; one with the same `request_id` is replaced."""
-        requests, request_id = self._requests, request.request_id
-        if request_id in requests:
-            del requests[request_id]
-        requests[request_id] = request
+        """Note a request; one with the same `key` is replaced."""
+        self._requests[request.key] = request
 
-    def settle_requests(self, request_ids: Iterable[str]) -> None:
+    def settle_requests(self, keys: Iterable[int]) -> None:
         """Forget these requests."""
-        for request_id in request_ids:
-            self._requests.pop(request_id, None)
+        for key in keys:
+            self._requests.pop(key, None)
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """Return the requests that were recorded and not settled, oldest first."""
-        return tuple(self._requests.values())
+        """Return the requests that were recorded and not settled, in the order of their keys."""
+        return tuple(self._requests[key] for key in sorted(self._requests))
 
     def commit(self) -> None:
         """Nothing here survives the process."""

@@ -13,10 +13,12 @@ def _nothing(*_: object) -> None:
     """Nothing is told, or nothing is settled."""
 
 
-def _keep_open(answered: Any, ledger: Ledger, request_ids: Any) -> None:
-    before = dict(ledger.open)
-    answered(ledger, request_ids)
-    ledger.open.update(before)
+def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
+    requests = tuple(requests)
+    names = [ledger.open.names(request) for request in requests]
+    answered(ledger, requests)
+    for request, its_names in zip(requests, names, strict=True):
+        ledger.open.add(request, its_names)
 
 
 MUTANTS = {

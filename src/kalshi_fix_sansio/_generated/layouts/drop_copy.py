@@ -17,6 +17,7 @@ from kalshi_fix_sansio._generated.messages.drop_copy import (
     EventResendRequest,
 )
 from kalshi_fix_sansio.layout import (
+    Answers,
     BlockLayout,
     FieldMember,
     MessageLayout,
@@ -39,6 +40,7 @@ EVENT_RESEND_REQUEST = MessageLayout(
         ),
         encode=encode_event_resend_request,
     ),
+    request=("msg_seq_num",),
 )
 EventResendRequest.LAYOUT = EVENT_RESEND_REQUEST.body
 EventResendRequest.MESSAGE = EVENT_RESEND_REQUEST
@@ -57,6 +59,7 @@ EVENT_RESEND_COMPLETE = MessageLayout(
         ),
         encode=encode_event_resend_complete,
     ),
+    answers=(Answers(frozenset(("U1",)), attribute="ref_seq_num", names="msg_seq_num"),),
 )
 EventResendComplete.LAYOUT = EVENT_RESEND_COMPLETE.body
 EventResendComplete.MESSAGE = EVENT_RESEND_COMPLETE
@@ -75,6 +78,7 @@ EVENT_RESEND_REJECT = MessageLayout(
         ),
         encode=encode_event_resend_reject,
     ),
+    answers=(Answers(frozenset(("U1",)), attribute="ref_seq_num", names="msg_seq_num"),),
 )
 EventResendReject.LAYOUT = EVENT_RESEND_REJECT.body
 EventResendReject.MESSAGE = EVENT_RESEND_REJECT

@@ -88,7 +88,7 @@ NEW_ORDER_SINGLE = MessageLayout(
         encode=encode_new_order_single,
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
-    request_id="cl_ord_id",
+    request=("cl_ord_id",),
 )
 NewOrderSingle.LAYOUT = NEW_ORDER_SINGLE.body
 NewOrderSingle.MESSAGE = NEW_ORDER_SINGLE
@@ -126,7 +126,7 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
         encode=encode_order_cancel_replace_request,
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
-    request_id="cl_ord_id",
+    request=("cl_ord_id",),
 )
 OrderCancelReplaceRequest.LAYOUT = ORDER_CANCEL_REPLACE_REQUEST.body
 OrderCancelReplaceRequest.MESSAGE = ORDER_CANCEL_REPLACE_REQUEST
@@ -161,7 +161,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
         encode=encode_order_cancel_request,
         one_of=(OneOf(("NoPartyIDs", "AllocAccount"), optional=True),),
     ),
-    request_id="cl_ord_id",
+    request=("cl_ord_id",),
 )
 OrderCancelRequest.LAYOUT = ORDER_CANCEL_REQUEST.body
 OrderCancelRequest.MESSAGE = ORDER_CANCEL_REQUEST
@@ -180,7 +180,7 @@ ORDER_MASS_CANCEL_REQUEST = MessageLayout(
         ),
         encode=encode_order_mass_cancel_request,
     ),
-    request_id="cl_ord_id",
+    request=("cl_ord_id",),
 )
 OrderMassCancelRequest.LAYOUT = ORDER_MASS_CANCEL_REQUEST.body
 OrderMassCancelRequest.MESSAGE = ORDER_MASS_CANCEL_REQUEST
@@ -259,11 +259,20 @@ EXECUTION_REPORT = MessageLayout(
         ),
         encode=encode_execution_report,
     ),
-    answers=Answers(
-        frozenset(("D", "F", "G")),
-        attribute="cl_ord_id",
-        coded="exec_type",
-        pending=frozenset(("6", "A", "E")),
+    answers=(
+        Answers(
+            frozenset(("D", "F", "G")),
+            attribute="cl_ord_id",
+            names="cl_ord_id",
+            when=Condition((("ExecType", ("4", "5", "8", "C")),)),
+            open_when=Condition((("ExecType", ("8",)), ("Text", ("EXCHANGE_UNAVAILABLE",)))),
+        ),
+        Answers(
+            frozenset(("D",)),
+            attribute="cl_ord_id",
+            names="cl_ord_id",
+            unless=Condition((("ExecType", ("4", "5", "6", "8", "A", "C", "E")),)),
+        ),
     ),
 )
 ExecutionReport.LAYOUT = EXECUTION_REPORT.body
@@ -288,7 +297,14 @@ ORDER_CANCEL_REJECT = MessageLayout(
         ),
         encode=encode_order_cancel_reject,
     ),
-    answers=Answers(frozenset(("F", "G")), attribute="cl_ord_id"),
+    answers=(
+        Answers(
+            frozenset(("F", "G")),
+            attribute="cl_ord_id",
+            names="cl_ord_id",
+            open_when=Condition((("Text", ("EXCHANGE_UNAVAILABLE",)),)),
+        ),
+    ),
 )
 OrderCancelReject.LAYOUT = ORDER_CANCEL_REJECT.body
 OrderCancelReject.MESSAGE = ORDER_CANCEL_REJECT
@@ -309,7 +325,7 @@ ORDER_MASS_CANCEL_REPORT = MessageLayout(
         ),
         encode=encode_order_mass_cancel_report,
     ),
-    answers=Answers(frozenset(("q",)), attribute="cl_ord_id"),
+    answers=(Answers(frozenset(("q",)), attribute="cl_ord_id", names="cl_ord_id"),),
 )
 OrderMassCancelReport.LAYOUT = ORDER_MASS_CANCEL_REPORT.body
 OrderMassCancelReport.MESSAGE = ORDER_MASS_CANCEL_REPORT

@@ -15,6 +15,7 @@ from kalshi_fix_sansio._generated.messages.order_groups import (
     OrderGroupResponse,
 )
 from kalshi_fix_sansio.layout import (
+    Answers,
     BlockLayout,
     Condition,
     FieldMember,
@@ -51,6 +52,7 @@ ORDER_GROUP_REQUEST = MessageLayout(
         ),
         encode=encode_order_group_request,
     ),
+    request=("msg_seq_num", "order_group_id"),
 )
 OrderGroupRequest.LAYOUT = ORDER_GROUP_REQUEST.body
 OrderGroupRequest.MESSAGE = ORDER_GROUP_REQUEST
@@ -69,6 +71,10 @@ ORDER_GROUP_RESPONSE = MessageLayout(
             FieldMember(fields.ALLOC_ACCOUNT),  # 79
         ),
         encode=encode_order_group_response,
+    ),
+    answers=(
+        Answers(frozenset(("UOG",)), attribute="order_group_id", names="order_group_id"),
+        Answers(frozenset(("UOG",))),
     ),
 )
 OrderGroupResponse.LAYOUT = ORDER_GROUP_RESPONSE.body

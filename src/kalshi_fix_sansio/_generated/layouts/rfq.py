@@ -87,7 +87,7 @@ QUOTE_REQUEST = MessageLayout(
         ),
         encode=encode_quote_request,
     ),
-    request_id="quote_req_id",
+    request=("quote_req_id",),
 )
 QuoteRequest.LAYOUT = QUOTE_REQUEST.body
 QuoteRequest.MESSAGE = QUOTE_REQUEST
@@ -110,7 +110,7 @@ QUOTE_REQUEST_ACK = MessageLayout(
         ),
         encode=encode_quote_request_ack,
     ),
-    answers=Answers(frozenset(("R",)), attribute="quote_req_id"),
+    answers=(Answers(frozenset(("R",)), attribute="quote_req_id", names="quote_req_id"),),
 )
 QuoteRequestAck.LAYOUT = QUOTE_REQUEST_ACK.body
 QuoteRequestAck.MESSAGE = QUOTE_REQUEST_ACK
@@ -163,7 +163,7 @@ QUOTE = MessageLayout(
         encode=encode_quote,
         one_of=(OneOf(("BidPx", "OfferPx"), at_least=True),),
     ),
-    request_id="quote_id",
+    request=("quote_id", "quote_req_id"),
 )
 Quote.LAYOUT = QUOTE.body
 Quote.MESSAGE = QUOTE
@@ -191,7 +191,21 @@ QUOTE_STATUS_REPORT = MessageLayout(
         ),
         encode=encode_quote_status_report,
     ),
-    answers=Answers(frozenset(("S",)), attribute="quote_id"),
+    answers=(
+        Answers(frozenset(("S",)), attribute="quote_id", names="quote_id"),
+        Answers(
+            frozenset(("S",)),
+            attribute="quote_req_id",
+            names="quote_req_id",
+            when=Condition((("QuoteID", None),)),
+        ),
+        Answers(
+            frozenset(("Z",)),
+            attribute="quote_id",
+            names="quote_id",
+            when=Condition((("QuoteStatus", ("17",)),)),
+        ),
+    ),
 )
 QuoteStatusReport.LAYOUT = QUOTE_STATUS_REPORT.body
 QuoteStatusReport.MESSAGE = QUOTE_STATUS_REPORT
@@ -210,7 +224,7 @@ QUOTE_CANCEL = MessageLayout(
         ),
         encode=encode_quote_cancel,
     ),
-    request_id="quote_id",
+    request=("quote_id",),
 )
 QuoteCancel.LAYOUT = QUOTE_CANCEL.body
 QuoteCancel.MESSAGE = QUOTE_CANCEL
@@ -230,7 +244,7 @@ QUOTE_CANCEL_STATUS = MessageLayout(
         ),
         encode=encode_quote_cancel_status,
     ),
-    answers=Answers(frozenset(("Z",)), attribute="quote_id"),
+    answers=(Answers(frozenset(("Z",)), attribute="quote_id", names="quote_id"),),
 )
 QuoteCancelStatus.LAYOUT = QUOTE_CANCEL_STATUS.body
 QuoteCancelStatus.MESSAGE = QUOTE_CANCEL_STATUS
@@ -249,7 +263,7 @@ QUOTE_CONFIRM = MessageLayout(
         ),
         encode=encode_quote_confirm,
     ),
-    request_id="quote_id",
+    request=("quote_id",),
 )
 QuoteConfirm.LAYOUT = QUOTE_CONFIRM.body
 QuoteConfirm.MESSAGE = QUOTE_CONFIRM
@@ -269,7 +283,7 @@ QUOTE_CONFIRM_STATUS = MessageLayout(
         ),
         encode=encode_quote_confirm_status,
     ),
-    answers=Answers(frozenset(("U7",)), attribute="quote_id"),
+    answers=(Answers(frozenset(("U7",)), attribute="quote_id", names="quote_id"),),
 )
 QuoteConfirmStatus.LAYOUT = QUOTE_CONFIRM_STATUS.body
 QuoteConfirmStatus.MESSAGE = QUOTE_CONFIRM_STATUS
@@ -300,7 +314,7 @@ ACCEPT_QUOTE = MessageLayout(
         ),
         encode=encode_accept_quote,
     ),
-    request_id="quote_id",
+    request=("quote_id",),
 )
 AcceptQuote.LAYOUT = ACCEPT_QUOTE.body
 AcceptQuote.MESSAGE = ACCEPT_QUOTE
@@ -322,7 +336,7 @@ ACCEPT_QUOTE_STATUS = MessageLayout(
         ),
         encode=encode_accept_quote_status,
     ),
-    answers=Answers(frozenset(("UA",)), attribute="quote_id"),
+    answers=(Answers(frozenset(("UA",)), attribute="quote_id", names="quote_id"),),
 )
 AcceptQuoteStatus.LAYOUT = ACCEPT_QUOTE_STATUS.body
 AcceptQuoteStatus.MESSAGE = ACCEPT_QUOTE_STATUS
@@ -350,7 +364,7 @@ RFQ_CANCEL = MessageLayout(
         encode=encode_rfq_cancel,
         one_of=(OneOf(("QuoteReqID", "RfqId")),),
     ),
-    request_id="quote_req_id",
+    request=("quote_req_id", "rfq_id"),
 )
 RFQCancel.LAYOUT = RFQ_CANCEL.body
 RFQCancel.MESSAGE = RFQ_CANCEL
@@ -371,7 +385,11 @@ RFQ_CANCEL_STATUS = MessageLayout(
         ),
         encode=encode_rfq_cancel_status,
     ),
-    answers=Answers(frozenset(("UE",)), attribute="quote_req_id"),
+    answers=(
+        Answers(frozenset(("UE",)), attribute="quote_req_id", names="quote_req_id"),
+        Answers(frozenset(("UE",)), attribute="rfq_id", names="rfq_id"),
+        Answers(frozenset(("UE",)), attribute="quote_req_id", names="rfq_id"),
+    ),
 )
 RFQCancelStatus.LAYOUT = RFQ_CANCEL_STATUS.body
 RFQCancelStatus.MESSAGE = RFQ_CANCEL_STATUS
@@ -399,7 +417,7 @@ QUOTE_REQUEST_REJECT = MessageLayout(
         ),
         encode=encode_quote_request_reject,
     ),
-    answers=Answers(frozenset(("R",)), attribute="quote_req_id"),
+    answers=(Answers(frozenset(("R",)), attribute="quote_req_id", names="quote_req_id"),),
 )
 QuoteRequestReject.LAYOUT = QUOTE_REQUEST_REJECT.body
 QuoteRequestReject.MESSAGE = QUOTE_REQUEST_REJECT

@@ -8,6 +8,7 @@ from __future__ import annotations
 from kalshi_fix_sansio.layout import (
     Answers,
     BlockLayout,
+    Condition,
     FieldMember,
     GroupMember,
     MessageLayout,
@@ -337,7 +338,7 @@ NEW_ORDER_SINGLE = MessageLayout(
         ),
         encode=encode_new_order_single,
     ),
-    request_id="cl_ord_id",
+    request=("cl_ord_id",),
 )
 NewOrderSingle.LAYOUT = NEW_ORDER_SINGLE.body
 NewOrderSingle.MESSAGE = NEW_ORDER_SINGLE
@@ -502,7 +503,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
         ),
         encode=encode_order_cancel_request,
     ),
-    request_id="cl_ord_id",
+    request=("cl_ord_id",),
 )
 OrderCancelRequest.LAYOUT = ORDER_CANCEL_REQUEST.body
 OrderCancelRequest.MESSAGE = ORDER_CANCEL_REQUEST
@@ -921,8 +922,13 @@ EXECUTION_REPORT = MessageLayout(
         ),
         encode=encode_execution_report,
     ),
-    answers=Answers(
-        frozenset(("D", "F")), attribute="cl_ord_id", coded="exec_type", pending=frozenset(("6", "A"))
+    answers=(
+        Answers(
+            frozenset(("D", "F")),
+            attribute="cl_ord_id",
+            names="cl_ord_id",
+            unless=Condition((("ExecType", ("6", "A")),)),
+        ),
     ),
 )
 ExecutionReport.LAYOUT = EXECUTION_REPORT.body
