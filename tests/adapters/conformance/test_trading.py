@@ -9,7 +9,12 @@ import pytest
 
 from kalshi_fix_adapters.cli.sandbox import Sandbox
 from kalshi_fix_adapters.connection_events import Connecting, ReadingPaused, ReadingResumed
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.errors import (
+    ClientTimeoutError,
+    NotConnectedError,
+    OutcomesUnknownError,
+    SessionClosedError,
+)
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     EventResendRequest,
@@ -87,6 +92,9 @@ def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sandbox:
                 await client.logout("enough")
                 assert client.ended.clean
                 await client.open()
+                # Nobody has taken the answer to that order.
+                with pytest.raises(OutcomesUnknownError):
+                    await gather(client.messages(LONG))
                 await acknowledged_after(client)
         if "trio" in loop.name or "anyio" in loop.name:
             return
