@@ -46,6 +46,7 @@ class Io(AsyncAdapter):
     """Makes the connections of a client in a task group of its context."""
 
     bell = AnyBell
+    task = staticmethod(anyio.get_current_task)
     before = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
     after = staticmethod(anyio.lowlevel.cancel_shielded_checkpoint)
     broken = (anyio.EndOfStream, anyio.BrokenResourceError, OSError)

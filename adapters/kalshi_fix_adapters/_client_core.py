@@ -63,18 +63,24 @@ class ClientCore(Connections):
         wake: Callable[[], object] = lambda: None,
         clocks: Callable[[], Instant] = read_clocks,
         random: Callable[[], float] = system_random.random,
+        taker: Callable[[], object] = lambda: None,
+        is_over: Callable[[Any], bool] = lambda _: False,
     ) -> None:
         """Prepare a client.
 
         `wake` is called when the task that moves the bytes has to look again because of something the
         user's side did; `send` and `test_request` leave that to their caller, who sees in `output` whether
-        something is left to be written.
+        something is left to be written. `taker` returns the thread or task that runs now, and `is_over` says
+        of one of before whether it has ended.
         """
         super().__init__(plan, wake, clocks, random)
         self._begun = False
         self._failure: BaseException | None = None
-        self._taken = False
-        """Whether an event of the session was handed out and is not confirmed."""
+        self._taken: ClientEvent | None = None
+        """The event of the session that was handed out and is not confirmed."""
+        self._taker = taker
+        self._taken_by: object = None
+        self._is_over = is_over
 
     def __str__(self) -> str:
         state = "new" if not self._begun else "over" if self.over else "open"
@@ -101,7 +107,7 @@ class ClientCore(Connections):
             watch.close()
             raise
         self._start(watch)
-        self._begun, self._failure, self._taken = True, None, False
+        self._begun, self._failure, self._taken = True, None, None
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
@@ -120,7 +126,7 @@ class ClientCore(Connections):
                 # A user who only sends takes nothing; what says nothing of messages need not come again.
                 for _ in range(self._queue.harmless()):
                     self._numbers.confirm()
-            self._taken = False
+            self._taken = None
             self._numbers.close()
         finally:
             self._watch.close()
@@ -215,9 +221,13 @@ class ClientCore(Connections):
         """Confirm the event taken before, and return the next one; None if there is none now.
 
         Raises:
+            LocalProtocolError: another thread or task may still be busy with the event taken before.
             SessionClosedError: the client has failed by itself, and nothing waits any more.
         """
-        if self._taken:
+        taker = self._taker()
+        if self._taken is not None:
+            if taker != self._taken_by:
+                self._take_over(self._taken)
             self._confirm()
         queue = self._queue
         event = queue.take()
@@ -225,10 +235,19 @@ class ClientCore(Connections):
             if self._failure is not None:
                 raise self.closed_error()
             return None
-        self._taken = event.__class__ not in OWN
+        if event.__class__ not in OWN:
+            self._taken, self._taken_by = event, taker
         if queue.paused:
             self._watch_queue()
         return event
+
+    def _take_over(self, taken: ClientEvent) -> None:
+        """Let another thread or task go on taking events, unless that would confirm what it did not take."""
+        if message_or_error(taken) is not None and not self._is_over(self._taken_by):
+            raise LocalProtocolError(
+                "another thread or task has taken an event and may still be busy with it, so that asking for "
+                "the next one would confirm it too early; take events in one thread or task, and pass them on"
+            )
 
     def message_of(self, event: ClientEvent) -> Message | None:
         """Return the message in an event, for those who iterate over messages; None if it has none.
@@ -272,9 +291,9 @@ class ClientCore(Connections):
 
     def _confirm(self) -> None:
         """The event that was taken last has been taken care of, if that was one of the session's."""
-        if not self._taken:
+        if self._taken is None:
             return
-        self._taken = False
+        self._taken = None
         self._numbers.confirm()
         pump = self._pump
         if pump is not None and pump.session.wants_close:

@@ -59,7 +59,7 @@ class Driving:
     """What the threads of one client share. All of it but `wait` is to be used under `lock`."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self.core = ClientCore(plan, wake=self.wake)
+        self.core = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
         self.lock = threading.RLock()
         self.halfway = False
         """Whether a change is under way; for who has just got the lock, whether one was cut off."""
@@ -269,6 +269,10 @@ class Driving:
             waiting.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
         with self.lock:
             self._waiting.discard(waiting)
+
+
+def _is_over(thread: int) -> bool:
+    return all(each.ident != thread for each in threading.enumerate())
 
 
 _all: weakref.WeakSet[Driving] = weakref.WeakSet()

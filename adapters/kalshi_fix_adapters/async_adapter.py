@@ -5,10 +5,11 @@ docs/write-an-adapter.md leads through it.
 
 from __future__ import annotations
 
+import inspect
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kalshi_fix_adapters._client_core import Attempt, ClientCore
 from kalshi_fix_adapters._factories import Factories
@@ -41,7 +42,7 @@ class AsyncAdapter(ABC):
     """Moves the bytes of a client in one event loop. All its methods are called in that loop."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
-        self.core = ClientCore(plan, wake=self.wake)
+        self.core = ClientCore(plan, wake=self.wake, taker=self.task, is_over=self.is_over)
         self.users = self.bell()
         """Rung when there may be something for a user: an event, room to send, the logon, the end."""
         self.output = self.bell()
@@ -66,6 +67,16 @@ class AsyncAdapter(ABC):
     async def after(self) -> None:  # noqa: B027 - some loops have nothing to do here
         """A user's call has succeeded without waiting: let others run if that is owed to them, but be not
         cancelled, because the user has to learn what was taken or sent."""
+
+    @staticmethod
+    @abstractmethod
+    def task() -> object:
+        """Return the task that runs now; it equals itself alone."""
+
+    @staticmethod
+    def is_over(task: Any) -> bool:
+        """Say whether a task has ended; this one asks the coroutine that it has as `coro`."""
+        return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
 
     @abstractmethod
     def give_up(self) -> None:

@@ -21,7 +21,10 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """One client of one session type. Its methods may be called from any number of tasks of one loop."""
+    """One client of one session type. Its methods may be called from any number of tasks of one loop, but one
+    task takes the events: asking for the next one says that you are done with the one before, which another
+    task may not say for you. It is refused (LocalProtocolError) until the task that took a message before has
+    ended."""
 
     def __init__(self, adapter: AsyncAdapter) -> None:
         self._io = adapter
@@ -146,6 +149,7 @@ class AsyncClient:
 
         Raises:
             ClientTimeoutError: none came within `timeout` seconds.
+            LocalProtocolError: another task has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
         event: ClientEvent | None = await self._io.wait(self._take, timeout)

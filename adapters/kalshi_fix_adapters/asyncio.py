@@ -42,6 +42,7 @@ class _Io(AsyncAdapter):
     """Makes the connections in a task of its own."""
 
     bell = LoopBell
+    task = staticmethod(asyncio.current_task)
     users: LoopBell
     changes: LoopBell
 
@@ -53,6 +54,11 @@ class _Io(AsyncAdapter):
         """The moment from which `before` looks whether the loop has turned."""
         self._turned = True
         super().__init__(plan)
+
+    @staticmethod
+    def is_over(task: asyncio.Task[Any]) -> bool:
+        """Say whether a task has ended."""
+        return task.done()
 
     def wake(self) -> None:
         """Let everything that waits look again."""

@@ -17,7 +17,11 @@ waits changes nothing; in the microseconds in which it moves a message in or out
 and every later call says so. In a forked child a client is of no use: make another one there.
 
 Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
-notices by TCP, and nothing is lost; heartbeats go on. All methods may be called from several threads.
+notices by TCP, and nothing is lost; heartbeats go on.
+
+All methods may be called from several threads, but one thread takes the events (`receive`, `events`,
+`messages`): asking for the next one says that you are done with the one before, which another thread may not
+say for you. It is refused (LocalProtocolError) while the thread that took a message before still runs.
 """
 
 from __future__ import annotations
@@ -139,6 +143,7 @@ class Client:
 
         Raises:
             ClientTimeoutError: none came within `timeout` seconds.
+            LocalProtocolError: another thread has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
         event = self._io.take(deadline_after(timeout))

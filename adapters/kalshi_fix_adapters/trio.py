@@ -99,6 +99,7 @@ class _Io(AsyncAdapter):
     """Makes the connections in a task of the context's nursery."""
 
     bell = _Bell
+    task = staticmethod(trio.lowlevel.current_task)
     users: _Bell
     changes: _Bell
     before = staticmethod(trio.lowlevel.checkpoint_if_cancelled)

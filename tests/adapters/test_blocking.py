@@ -43,8 +43,8 @@ from kalshi_fix_sansio import (
     OrdType,
     Side,
 )
-from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, SessionEnded
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.events import CloseReason, GapDetected, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.conftest import ME
 from tests.adapters.peers import Acceptor, keep_silent, listening, logged_on_peer, unused_port
@@ -106,20 +106,33 @@ def test_several_threads_may_send(sandbox: Sandbox) -> None:
     assert {type(report) for report in reports} == {ExecutionReport}
 
 
-def test_several_threads_may_take_and_none_takes_what_another_has(sandbox: Sandbox) -> None:
+def test_a_second_thread_that_takes_is_refused_and_confirms_nothing(sandbox: Sandbox) -> None:
     def speak(peer: Acceptor) -> None:
-        for number in range(300):
+        for number in range(3):
             peer.send(report(str(number)))
         list(peer.received())
 
-    with (
-        logged_on_peer(speak) as port,
-        Client(by_hand(sandbox, port)) as client,
-        ThreadPoolExecutor() as pool,
-    ):
-        taken = [pool.submit(lambda: [next_of(client, MessageReceived) for _ in range(75)]) for _ in range(4)]
-        ids = [event.message.cl_ord_id for each in taken for event in each.result(LONG)]  # type: ignore[attr-defined]
-    assert sorted(ids, key=int) == [str(number) for number in range(300)]
+    def taken() -> str | None:
+        cl_ord_id: str | None = next_of(client, MessageReceived).message.cl_ord_id  # type: ignore[attr-defined]
+        return cl_ord_id
+
+    with logged_on_peer(speak) as port, Client(by_hand(sandbox, port)) as client:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(taken).result(LONG) == "0"
+            for take in (client.receive, lambda: next(client.events()), lambda: next(client.messages())):
+                with pytest.raises(LocalProtocolError, match="another thread or task has taken an event"):
+                    take()
+            assert client.send(order()) == 2
+            assert pool.submit(taken).result(LONG) == "1"
+        # That thread has ended.
+        assert taken() == "2"
+
+
+def test_what_says_nothing_of_messages_may_be_taken_by_any_thread(sandbox: Sandbox) -> None:
+    with order_entry(**options(sandbox)) as client, ThreadPoolExecutor(1) as pool:
+        pool.submit(next_of, client, LoggedOn).result(LONG)
+        client.send(order())
+        assert isinstance(next_of(client, MessageReceived).message, ExecutionReport)
 
 
 def client_threads() -> int:

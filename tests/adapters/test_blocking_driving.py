@@ -18,12 +18,14 @@ import pytest
 from kalshi_fix_adapters import _io_thread, _link, _sleeper, _user_calls
 from kalshi_fix_adapters._client_core import ClientCore
 from kalshi_fix_adapters._driving import Background, Driving
+from kalshi_fix_adapters._pump import read_clocks
 from kalshi_fix_adapters._sleeper import READ, READY, WOKEN, WRITE, Poll, SelectPoll, Sleeper, make_poll
 from kalshi_fix_adapters.blocking import Client, order_entry
 from kalshi_fix_adapters.cli.sandbox import Sandbox
 from kalshi_fix_adapters.connection_events import ClientEvent, ReadingPaused, ReadingResumed
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
-from kalshi_fix_sansio.events import MessageReceived, SessionEnded
+from kalshi_fix_sansio import Heartbeat
+from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session.timers import Timers
 from tests.adapters.peers import Acceptor, logged_on_peer
 from tests.adapters.stage import report
@@ -84,6 +86,16 @@ class Orders:
         def send(peer: Acceptor) -> None:
             for name in names:
                 peer.send(report(name))
+
+        self.wanted.put(send)
+
+    def beat(self, test_req_id: str) -> None:
+        """Send a Heartbeat, which any user may take."""
+        beat = Heartbeat(test_req_id=test_req_id)
+
+        def send(peer: Acceptor) -> None:
+            peer.session._core.outbound.post(beat, read_clocks(), keep=False)
+            peer._flush()
 
         self.wanted.put(send)
 
@@ -194,25 +206,27 @@ def test_another_user_takes_over_from_one_that_leaves(
 ) -> None:
     grace(monkeypatch, NEVER)
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
-        users = [pool.submit(taken, client) for _ in range(3)]
+        users = [pool.submit(next_of, client, HeartbeatReceived) for _ in range(3)]
         for number in range(3):
-            orders.report(str(number))
-        assert sorted(user.result(LONG) for user in users) == ["0", "1", "2"]
+            orders.beat(str(number))
+        assert sorted(user.result(LONG).test_req_id for user in users) == ["0", "1", "2"]
         assert client.send(order()) == 2
         orders.end()
 
 
-def test_two_users_receive_while_a_third_sends(sandbox: Sandbox) -> None:
+def test_one_user_receives_while_another_measures_and_a_third_sends(sandbox: Sandbox) -> None:
     with order_entry(**options(sandbox)) as client, ThreadPoolExecutor() as pool:
 
-        def receive() -> list[int]:
-            return [next_of(client, MessageReceived).message.header.msg_seq_num for _ in range(100)]
+        def receive() -> int:
+            numbers = {next_of(client, MessageReceived).message.header.msg_seq_num for _ in range(200)}
+            return len(numbers)
 
-        receivers = [pool.submit(receive) for _ in range(2)]
+        receiver = pool.submit(receive)
+        measurer = pool.submit(lambda: [client.test_request(LONG) for _ in range(20)])
         sent = [client.send(order()) for _ in range(100)]
-        numbers = [number for receiver in receivers for number in receiver.result(LONG)]
-    assert sent == list(range(2, 102))
-    assert len(set(numbers)) == 200
+        assert receiver.result(LONG) == 200
+        assert len(measurer.result(LONG)) == 20
+    assert len(set(sent)) == 100
 
 
 def test_who_waits_is_told_when_the_one_that_drives_is_interrupted(

@@ -24,6 +24,7 @@ from kalshi_fix_adapters.errors import (
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.tls import Plaintext
 from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
     LoggedOn,
@@ -34,7 +35,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.outcomes import Uncertainty
-from tests.adapters.conformance.loops import LONG, Loop, gather
+from tests.adapters.conformance.loops import LONG, Loop, awaited, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     AT_ONCE,
@@ -389,6 +390,55 @@ def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how:
 
     with Sandbox((ME,)) as sandbox:
         loop.run(lambda: main(sandbox))
+
+
+@pytest.mark.parametrize("how", ["receive", "events", "messages"])
+def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_path: Path, how: str) -> None:
+    """While another task or thread may be busy with a message, nobody else's call may say that it is done."""
+
+    async def take(client: Any) -> Any:
+        return await (client.receive(LONG) if how == "receive" else first(getattr(client, how)(LONG)))
+
+    async def main(sandbox: Sandbox) -> None:
+        settings = options(sandbox, "KalshiRT", store=tmp_path)
+        has_taken, refused = threading.Event(), threading.Event()
+        number = 0
+
+        async def be_busy() -> None:
+            nonlocal number
+            event = await event_of(client, MessageReceived)
+            number = event.message.header.msg_seq_num
+            has_taken.set()
+            await loop.until(refused)
+
+        with contextlib.suppress(RuntimeError):
+            async with loop.client("KalshiRT", **settings) as client:
+                await client.send(order())
+                async with loop.together() as start:
+                    start(be_busy)
+                    await loop.until(has_taken)
+                    with pytest.raises(LocalProtocolError, match="another thread or task has taken"):
+                        await take(client)
+                    refused.set()
+                raise RuntimeError
+        async with loop.client("KalshiRT", **settings) as client:
+            again = await event_of(client, MessageReceived)
+            assert again.message.header.msg_seq_num == number
+
+    with Sandbox((ME,)) as sandbox:
+        loop.run(lambda: main(sandbox))
+
+
+def test_another_task_goes_on_after_the_one_that_took_before(loop: Loop, sandbox: Sandbox) -> None:
+    async def main() -> None:
+        async with loop.client("KalshiNR", **options(sandbox)) as client:
+            for _ in range(3):
+                placed = order()
+                await client.send(placed)
+                async with loop.together() as start:
+                    start(awaited(acknowledged(client, placed.cl_ord_id)))
+
+    loop.run(main)
 
 
 # --- loss and doubt, for those who iterate over messages
