@@ -9,8 +9,19 @@ import attrs
 
 from codegen.model import Location
 
+MAX_MISTAKES = 200
+"""Mistakes that one run reports; a file made to be wrong could have any number."""
 _LONG_CHOICE = 12
 """How many names a person still wants to read in one line."""
+_LONG_TEXT = 1000
+"""Characters of a mistake's texts that are shown."""
+_MANY_NAMES = 5000
+"""Names among which the nearest is no longer looked for."""
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning if it is too long to be read."""
+    return text if len(text) <= _LONG_TEXT else f"{text[:_LONG_TEXT]}... ({len(text)} characters)"
 
 
 @attrs.frozen
@@ -18,9 +29,9 @@ class Mistake:
     """One thing to mend in the YAML."""
 
     location: Location
-    what: str
+    what: str = attrs.field(converter=shortened)
     """What is wrong, naming the element."""
-    advice: str
+    advice: str = attrs.field(converter=shortened)
     """What to do about it."""
 
     def __str__(self) -> str:
@@ -40,12 +51,22 @@ class Mistakes:
     """Collects mistakes, so that one run reports all that can be found independently."""
 
     found: list[Mistake] = attrs.field(factory=list)
+    _seen: set[Mistake] = attrs.field(factory=set)
 
     def add(self, location: Location, what: str, advice: str) -> None:
-        """Note a mistake, once."""
+        """Note a mistake, once.
+
+        Raises:
+            SpecError: there are `MAX_MISTAKES` already.
+        """
         mistake = Mistake(location, what, advice)
-        if mistake not in self.found:
-            self.found.append(mistake)
+        if mistake in self._seen:
+            return
+        self._seen.add(mistake)
+        if len(self.found) >= MAX_MISTAKES:
+            self.found.append(Mistake(location, "there are more mistakes", "mend those above first"))
+            self.raise_any()
+        self.found.append(mistake)
 
     def raise_any(self) -> None:
         """Raise `SpecError` with everything collected so far, if there is anything."""
@@ -54,7 +75,10 @@ class Mistakes:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that looks most like this one, or None where none does."""
+    """The known name that looks most like this one, or None where none does, or there are too many."""
+    known = tuple(known)
+    if len(known) > _MANY_NAMES:
+        return None
     by_small_letters = {each.lower(): each for each in sorted(set(known))}
     near = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
     return by_small_letters[near[0]] if near else None

@@ -24,6 +24,10 @@ from codegen.naming import FIX_NAME, attribute_name, is_attribute, is_class_name
 from codegen.quickfix_xml import DataDictionary, FieldDefinition, Item, MessageDefinition
 
 SOURCE = "dictionary"
+MAX_MEMBERS = 500_000
+"""Members of all blocks that are written, those of components counted wherever they are put in."""
+MAX_NESTING = 32
+"""How deep groups may be nested, and components may contain each other."""
 _STANDARD_TYPES = Path(__file__).resolve().parent.parent / "spec" / "fixt11" / "datatypes.yaml"
 _OTHER_TYPES = {
     "UTCDATE": "UTCDATEONLY",
@@ -105,6 +109,10 @@ class _Importer:
     """Fields that count a group, whatever their type is called."""
     _taken: set[str] = attrs.field(factory=set)
     """Names of fields, groups, messages and entry classes, which must all differ."""
+    _noted: set[Mistake] = attrs.field(factory=set)
+    _room: int = attrs.field(init=False, factory=lambda: MAX_MEMBERS)
+    _depth: int = 0
+    """How many groups are open."""
 
     def run(self) -> Import:
         for each in self.dictionaries:
@@ -239,6 +247,11 @@ class _Importer:
     ) -> Iterator[_Member]:
         """Put the members of components in their place."""
         for item in items:
+            self._room -= 1
+            if self._room < 0 or len(inside) >= MAX_NESTING:
+                bound = f"{MAX_MEMBERS} members" if self._room < 0 else f"{MAX_NESTING} levels"
+                what = f"{owner} goes beyond {bound} with its components put in"
+                raise SpecError([Mistake(item.location, what, "leave out what is not needed")])
             if item.kind != "component":
                 yield _Member(item, required and item.required, owner)
             elif item.name in inside:
@@ -278,7 +291,12 @@ class _Importer:
 
     def _group(self, item: Item, owner: str) -> tuple[str | None, set[str]]:
         label = f"group {item.name}"
+        if self._depth >= MAX_NESTING:
+            what = f"{label} is nested more than {MAX_NESTING} deep"
+            raise SpecError([Mistake(item.location, what, "leave out what is not needed")])
+        self._depth += 1
         members = self._block(item.members, label)
+        self._depth -= 1
         first = next(iter(members), None)
         if first is None or first in self.groups:
             self._leave_out(item, owner, "no field of its own opens an entry")
@@ -441,7 +459,8 @@ class _Importer:
 
     def _leave_out(self, item: Item, where: str, why: str) -> None:
         note = Mistake(item.location, f"{item.name} in {where}", f"left out: {why}")
-        if note not in self.notes:
+        if note not in self._noted:
+            self._noted.add(note)
             self.notes.append(note)
 
 

@@ -18,6 +18,10 @@ from codegen.scopes import Places
 
 _PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidden_on": "forbidden"}
 _MODES = ("exactly_one", "at_most_one", "at_least_one")
+MAX_NESTING = 32
+"""How deep groups may be nested, and components may contain each other."""
+MAX_FIELDS = 1_000_000
+"""Fields in all blocks of a dialect together, those of groups counted wherever the group stands."""
 _EMPTY = Map({}, {}, Location("", 1))
 
 
@@ -42,15 +46,22 @@ class Blocks:
     used_components: set[str] = attrs.field(factory=set)
     _open: list[str] = attrs.field(factory=list)
     """The groups being resolved, to notice one that nests itself."""
+    _room: int = attrs.field(init=False, factory=lambda: MAX_FIELDS)
+    """Fields that may still come."""
+    _lengths: dict[str, str] = attrs.field(init=False)
+    """Name of each data field by that of its length."""
     _incomplete: set[str] = attrs.field(factory=set)
     """Blocks with a member that could not be resolved, about which no more is to be said."""
+
+    def __attrs_post_init__(self) -> None:
+        self._lengths = {each.length_field: each.name for each in self.fields.values() if each.length_field}
 
     def block(
         self, entry: Entry, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
         """The members of a message, group, header or trailer, and the rules over several of them."""
         one_of = [(node, entry.node) for node in maps(entry.node.get("one_of"))]
-        written = self._written(entry, one_of)
+        written = self._written(entry, one_of, label, {})
         names = {each.name: self._sibling(each.name) for each in written}
         found: list[model.Member] = []
         for each in written:
@@ -65,10 +76,21 @@ class Blocks:
         )
         return tuple(found), rules
 
-    def _written(self, entry: Entry, one_of: list[tuple[Map, Map]]) -> list[_Written]:
+    def _written(
+        self,
+        entry: Entry,
+        one_of: list[tuple[Map, Map]],
+        label: str,
+        included: dict[str, bool],
+    ) -> list[_Written]:
+        """The members of an entry, those of components in their place.
+
+        `included` are the components of the block so far, and whether each is complete.
+        """
         found: list[_Written] = []
         members = entry.node.mapping("members")
         components = self.context.source.sections["components"]
+        mistakes = self.context.mistakes
         for name in members:
             node = members.entries[name]
             component = components.get(name)
@@ -78,9 +100,22 @@ class Blocks:
             self.used_components.add(name)
             if not (isinstance(node, Scalar) and node.text == "include"):
                 what = f"component `{name}` has a presence of its own"
-                self.context.mistakes.add(members.at(name), what, f"write `{name}: include`")
+                mistakes.add(members.at(name), what, f"write `{name}: include`")
+            if name in included:
+                # Components that each contain the same two would double with each level.
+                how = "twice" if included[name] else "inside itself"
+                mistakes.add(
+                    members.at(name), f"{label} has component `{name}` {how}", "remove one of the two"
+                )
+                continue
+            if sum(not complete for complete in included.values()) >= MAX_NESTING:
+                what = f"components are nested more than {MAX_NESTING} deep"
+                mistakes.add(members.at(name), what, "name their members instead")
+                continue
+            included[name] = False
             one_of += [(rule, component.node) for rule in maps(component.node.get("one_of"))]
-            found += self._written(component, one_of)
+            found += self._written(component, one_of, label, included)
+            included[name] = True
         return found
 
     def _sibling(self, name: str) -> model.Field | None:
@@ -152,10 +187,10 @@ class Blocks:
                 else "define a group that it counts"
             )
             mistakes.add(written.location, f"{label} names the counter `{field.name}`", advice)
-        for data in self.fields.values():
-            if data.length_field == field.name:
-                what = f"{label} names `{field.name}`, the length of `{data.name}`"
-                mistakes.add(written.location, what, f"remove it: it is always written with `{data.name}`")
+        data = self._lengths.get(field.name)
+        if data is not None:
+            what = f"{label} names `{field.name}`, the length of `{data}`"
+            mistakes.add(written.location, what, f"remove it: it is always written with `{data}`")
 
     def group(self, name: str) -> model.Group | None:
         """A group by name; None where it cannot be resolved, which is noted."""
@@ -169,6 +204,10 @@ class Blocks:
             context.mistakes.add(
                 entry.location, f"{label} nests itself ({path})", "remove one of the nestings"
             )
+            return None
+        if len(self._open) >= MAX_NESTING:
+            what = f"groups are nested more than {MAX_NESTING} deep"
+            context.mistakes.add(entry.location, what, "remove some of the nestings")
             return None
         if not FIX_NAME.match(name):
             context.mistakes.add(
@@ -343,6 +382,11 @@ class Blocks:
         for member in members:
             own = [member.field, *member.legacy_fields]
             nested = nested_fields(member.group) if member.group is not None else []
+            self._room -= len(own) + len(nested)
+            if self._room < 0:
+                what = f"with {label}, the dialect has more than {MAX_FIELDS} fields in its blocks"
+                self.context.mistakes.add(member.location, what, "remove what it does not need")
+                self.context.mistakes.raise_any()
             for field in [*own, *nested]:
                 if field.name in owners:
                     what = f"{label} has tag {field.tag} ({field.name}) twice, in `{owners[field.name]}` too"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from xml.parsers import expat
 
 import attrs
 
+from codegen import bounded_xml
+from codegen.bounded_xml import MAX_XML_SIZE, XmlError
 from codegen.errors import Mistake, SpecError
 from codegen.model import Location
+from codegen.nodes import read_bounded
+
+MAX_TAG_DIGITS = 9
+"""Digits of the number of a field."""
 
 
 @attrs.frozen
@@ -131,8 +136,10 @@ def read(path: Path) -> DataDictionary:
 
 def _field(element: _Element) -> FieldDefinition:
     number = element.get("number")
-    if not (number.isascii() and number.isdigit()):
-        raise SpecError([Mistake(element.location, f"the tag `{number}` is no number", "write its digits")])
+    if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
+        shown = number if len(number) <= 20 else f"{number[:20]}..."
+        what = f"the tag `{shown}` is no number of at most {MAX_TAG_DIGITS} digits"
+        raise SpecError([Mistake(element.location, what, "write its digits")])
     # Some dictionaries put the values into a <values> element.
     values = [*element.all("value"), *element.below("values", "value")]
     return FieldDefinition(
@@ -163,28 +170,24 @@ def _items(blocks: Iterator[_Element] | list[_Element]) -> tuple[Item, ...]:
 
 def _parse(path: Path) -> _Element:
     file = path.as_posix()
-    parser = expat.ParserCreate()
     top = _Element("", {}, Location(file, 1))
     stack = [top]
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        element = _Element(tag, attributes, Location(file, parser.CurrentLineNumber))
+    def start(tag: str, attributes: dict[str, str], line: int) -> None:
+        element = _Element(tag, attributes, Location(file, line))
         stack[-1].children.append(element)
         stack.append(element)
 
-    def end(tag: str) -> None:  # noqa: ARG001 - the parser has checked that it is the open one
+    def end() -> None:
         stack.pop()
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
     try:
-        parser.Parse(path.read_bytes(), True)
+        bounded_xml.parse(read_bounded(path, MAX_XML_SIZE), start, end)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         raise SpecError(
             [Mistake(Location(file, 1), what, "give the path of a QuickFIX data dictionary")]
         ) from None
-    except expat.ExpatError as error:
-        what = f"is not XML: {expat.errors.messages[error.code]}"
-        raise SpecError([Mistake(Location(file, error.lineno), what, "mend the file")]) from None
+    except XmlError as error:
+        raise SpecError([Mistake(Location(file, error.line), error.why, "mend the file")]) from None
     return top.children[0]

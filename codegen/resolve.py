@@ -207,6 +207,8 @@ def _check_use(
     waiting = [member.group for member in members if member.group is not None]
     while waiting:
         group = waiting.pop()
+        if group.name in used:
+            continue
         used.add(group.name)
         waiting += [member.group for member in group.members if member.group is not None]
     for section, known in (("groups", used), ("components", blocks.used_components)):

@@ -33,8 +33,17 @@ def _schema() -> Any:
 
 @cache
 def _validator(kind: str) -> Any:
-    cls = jsonschema.Draft202012Validator
+    draft = jsonschema.Draft202012Validator
+    cls: Any = jsonschema.validators.extend(draft, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
     return cls({**_schema(), "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
+
+
+def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) -> Iterator[Any]:
+    """What jsonschema's own check says, which compares each item with each where they cannot be sorted."""
+    if unique and isinstance(instance, list):
+        found = {json.dumps(item, sort_keys=True) for item in instance}
+        if len(found) < len(instance):
+            yield jsonschema.ValidationError("has non-unique elements")
 
 
 def check(node: Node, kind: str, mistakes: Mistakes) -> bool:

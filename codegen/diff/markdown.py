@@ -96,10 +96,20 @@ class Puzzle:
 
 Block = Heading | Paragraph | Item | Table | Code | Component | End | Puzzle
 
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*(?:\{#[\w-]+\})?\s*\Z")
+MAX_PAGE_SIZE = 4 * 1024 * 1024
+"""Bytes of a page."""
+MAX_LINE = 16 * 1024
+"""Characters of a line."""
+MAX_HEADING_ID = 200
+"""Characters of the id of a heading, braces included."""
+MAX_TAG_LINES = 50
+"""Lines that one tag may run over."""
+_HEADING = re.compile(r"(#{1,6})\s+(\S.*)?\Z")
+_HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
 _FENCE = re.compile(r"(`{3,}|~{3,})\s*(.*)\Z")
 _ITEM = re.compile(r"(\s*)(?:[*+-]|\d+[.)])\s+(.*)\Z")
-_SEPARATOR = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*\Z")
+_SEPARATOR = re.compile(r":?-+:?")
+"""A cell of the line below the head of a table."""
 _TAG = re.compile(r"<(/?)([A-Z][\w.]*)((?:[^<>\"'{}]|\"[^\"]*\"|'[^']*'|\{[^{}]*\})*?)(/?)>")
 _ATTRIBUTE = re.compile(r"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}))?")
 _RULE = re.compile(r"(?:\*\s*){3,}\Z|(?:-\s*){3,}\Z|(?:_\s*){3,}\Z")
@@ -155,13 +165,17 @@ class _Parser:
         if not stripped:
             yield from self._flush()
             self._at += 1
+        elif len(line) > MAX_LINE:
+            yield from self._flush()
+            self._at += 1
+            yield Puzzle(number, f"a line of more than {MAX_LINE} characters")
         elif fence := _FENCE.match(stripped):
             yield from self._flush(end_list=False)
             yield self._code(fence[1], fence[2])
         elif heading := _HEADING.match(stripped):
             yield from self._flush()
             self._at += 1
-            yield Heading(number, len(heading[1]), heading[2])
+            yield Heading(number, len(heading[1]), _heading_text(heading[2] or ""))
         elif self._paragraph and (level := _underline(stripped)):
             yield Heading(self._paragraph_line, level, " ".join(self._paragraph))
             self._paragraph = []
@@ -241,10 +255,10 @@ class _Parser:
     def _is_table(self) -> bool:
         if "|" not in self._lines[self._at] or self._at + 1 >= len(self._lines):
             return False
-        below = self._lines[self._at + 1].strip()
-        if not _SEPARATOR.match(below) or "-" not in below:
+        below = split_row(self._lines[self._at + 1])
+        if not all(_SEPARATOR.fullmatch(cell) for cell in below):
             return False
-        return len(split_row(below)) == len(split_row(self._lines[self._at]))
+        return len(below) == len(split_row(self._lines[self._at]))
 
     def _table(self) -> Iterator[Block]:
         header = Row(self._at + 1, split_row(self._lines[self._at]))
@@ -270,24 +284,33 @@ class _Parser:
         number = self._at + 1
         while not _TAG.match(text):
             self._at += 1
-            if self._at >= len(self._lines) or not self._lines[self._at].strip():
+            is_over = self._at - number >= MAX_TAG_LINES or self._at >= len(self._lines)
+            if is_over or not self._lines[self._at].strip() or len(self._lines[self._at]) > MAX_LINE:
                 yield Puzzle(number, f"the component {text.split(maxsplit=1)[0]} has no end")
                 return
             text += " " + self._lines[self._at].strip()
         self._at += 1
-        while text:
-            tag = _TAG.search(text)
-            between = text[: tag.start()].strip() if tag else text.strip()
-            if between:
+        at = 0
+        for tag in _TAG.finditer(text):
+            if between := text[at : tag.start()].strip():
                 yield Paragraph(number, between)
-            if tag is None:
-                return
+            at = tag.end()
             if tag[1]:
                 yield End(number, tag[2])
             else:
                 found = {each[1]: each[2] or each[3] or each[4] or "" for each in _ATTRIBUTE.finditer(tag[3])}
                 yield Component(number, tag[2], found, bool(tag[4]))
-            text = text[tag.end() :]
+        if between := text[at:].strip():
+            yield Paragraph(number, between)
+
+
+def _heading_text(text: str) -> str:
+    """The text of a heading without its closing # and its id."""
+    text = text.strip()
+    found = _HEADING_ID.search(text[-MAX_HEADING_ID:])
+    if found is not None:
+        text = text[: len(text) - len(found[0])].rstrip()
+    return text.rstrip("#").rstrip()
 
 
 def _underline(line: str) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from xml.parsers import expat
 
 import attrs
 
+from codegen import bounded_xml
+from codegen.bounded_xml import XmlError
 from codegen.diff.facts import (
     CodeSaid,
     CodesSaid,
@@ -27,6 +28,11 @@ from codegen.diff.facts import (
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")
 _FLAGS = ("Y", "N", "C")
+_TAG = re.compile(r"[1-9][0-9]{0,8}")
+MAX_MEMBERS = 500_000
+"""Members of all blocks, those of components counted wherever they are put in."""
+MAX_NESTING = 32
+"""How deep components may contain each other."""
 
 
 @attrs.frozen
@@ -60,34 +66,30 @@ class Document:
 
 def parse(data: bytes) -> Document:
     """Take an XML file apart; what is not XML is said in `problem`."""
-    parser = expat.ParserCreate()
     outer = Element(0, "", {})
     stack = [outer]
     comments: list[tuple[int, str]] = []
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        element = Element(parser.CurrentLineNumber, name, attributes)
+    def start(name: str, attributes: dict[str, str], line: int) -> None:
+        element = Element(line, name, attributes)
         stack[-1].children.append(element)
         stack.append(element)
 
-    def end(name: str) -> None:  # noqa: ARG001 - the parser has checked that it is the open one
+    def end() -> None:
         stack.pop()
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CommentHandler = lambda text: comments.append((parser.CurrentLineNumber, text.strip()))
     try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        return Document(None, tuple(comments), (error.lineno, expat.ErrorString(error.code)))
+        bounded_xml.parse(data, start, end, lambda text, line: comments.append((line, text.strip())))
+    except XmlError as error:
+        return Document(None, tuple(comments), (error.line, error.why))
     return Document(outer.children[0], tuple(comments), None)
 
 
 def read(document: Document, file: str) -> list[Fact]:
     """Every fact of a dictionary."""
     if document.root is None or document.root.name != "fix":
-        line, why = document.problem or (1, "the root is not <fix>")
-        return [Unread(Place(file, line), f"not a QuickFIX dictionary: {why}")]
+        line, why = document.problem or (1, "does not begin with <fix>")
+        return [Unread(Place(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(file, document.root)
     return [*reader.edition(document.comments), *reader.fields(), *reader.blocks()]
 
@@ -104,6 +106,7 @@ class _Reader:
             each.get("name"): each for part in root.of("components") for each in part.children
         }
         self._used: set[str] = set()
+        self._room = MAX_MEMBERS
 
     def edition(self, comments: tuple[tuple[int, str], ...]) -> Iterator[Fact]:
         """The version that the comment above the dictionary names."""
@@ -121,7 +124,7 @@ class _Reader:
         names: dict[int, str] = {}
         for field in (each for part in self._root.of("fields") for each in part.children):
             number, name = field.get("number"), field.get("name")
-            if field.name != "field" or not re.fullmatch(r"[1-9]\d*", number) or not name:
+            if field.name != "field" or not _TAG.fullmatch(number) or not name:
                 yield Unread(self._at(field), "a field without number or name")
                 continue
             tag = int(number)
@@ -174,14 +177,24 @@ class _Reader:
         around: tuple[str, ...] = (),
     ) -> Iterator[Fact]:
         for child in parent.children:
+            self._room -= 1
+            if self._room < 0:
+                if self._room == -1:
+                    yield Unread(self._at(child), f"the blocks have more than {MAX_MEMBERS} members")
+                return
             name, flag = child.get("name"), child.get("required")
             if flag not in _FLAGS or child.name not in ("field", "group", "component"):
                 yield Unread(self._at(child), f"<{child.name}> {name} with required='{flag}'")
                 continue
             if child.name == "component":
                 component = self._components.get(name)
-                if component is None or name in around:
-                    yield Unread(self._at(child), f"component {name} is not defined, or contains itself")
+                if component is None or name in around or len(around) >= MAX_NESTING:
+                    why = (
+                        "is nested too deep"
+                        if len(around) >= MAX_NESTING
+                        else "is not defined, or contains itself"
+                    )
+                    yield Unread(self._at(child), f"component {name} {why}")
                     continue
                 self._used.add(name)
                 inner = optional or flag != "Y"

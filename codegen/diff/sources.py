@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from codegen.bounded_xml import MAX_XML_SIZE
 from codegen.diff import markdown, pages, quickfix
 from codegen.diff.facts import Fact
 from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.errors import SpecError
+from codegen.nodes import read_bounded
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
 _LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")
@@ -88,10 +91,13 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _read(path: Path, view: View, product: str | None) -> Reading:
     file = path.as_posix()
+    most = MAX_XML_SIZE if path.suffix.lower() == ".xml" else markdown.MAX_PAGE_SIZE
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, most)
     except OSError as error:
         raise SourceError(f"{file}: cannot be read ({error.strerror})") from None
+    except SpecError as error:
+        raise SourceError(str(error)) from None
     if path.suffix.lower() == ".xml":
         facts = quickfix.read(quickfix.parse(data), file)
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))

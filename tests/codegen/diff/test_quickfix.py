@@ -119,7 +119,7 @@ def test_what_is_not_sound_is_said_with_its_line() -> None:
 
 
 def test_what_is_no_dictionary() -> None:
-    assert facts("<html/>") == ["1: could not read: not a QuickFIX dictionary: the root is not <fix>"]
+    assert facts("<html/>") == ["1: could not read: not a QuickFIX dictionary: it does not begin with <fix>"]
     assert facts("<fix>\n<fields>\n</fix>") == [
-        "3: could not read: not a QuickFIX dictionary: mismatched tag"
+        "3: could not read: not a QuickFIX dictionary: it is not XML: mismatched tag"
     ]

@@ -1,0 +1,372 @@
+"""Files that are made to take time or memory without end: each meets a bound, named by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codegen import bounded_xml, importer, members, nodes, quickfix_xml, schema
+from codegen.diff import inline, markdown, quickfix
+from codegen.diff.facts import Unread
+from codegen.errors import MAX_MISTAKES, Mistakes, SpecError
+from codegen.model import Location
+from codegen.nodes import read_yaml
+from codegen.resolve import load_dialect
+from tests.codegen.spec_folder import edited, write
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    """What is wrong with a YAML file."""
+    path = tmp_path / "fields.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        read_yaml(path)
+    return str(caught.value).removeprefix(path.as_posix())
+
+
+# --- YAML ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", [5, 9, 30])
+def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
+    text = "a0: &a0 x\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, levels + 1)
+    )
+    assert ": aliases stand for more than 10000 values; write out" in refused(tmp_path, text)
+
+
+def test_aliases_are_counted_by_what_they_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MAX_ALIASED", 5)
+    path = tmp_path / "fields.yaml"
+    # An alias is one value of the file, and stands for four.
+    path.write_text("a: &a [1, 2, 3]\nb: *a\n", encoding="utf-8")
+    read_yaml(path)
+    assert ":1: aliases stand for more than 5 values" in refused(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
+
+
+def test_values_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MAX_VALUES", 9)
+    path = tmp_path / "fields.yaml"
+    path.write_text("a: [1, 2, 3, 4]\nb:\n", encoding="utf-8")
+    read_yaml(path)
+    assert refused(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
+
+
+@pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
+def test_deep_nesting_is_refused_where_it_is_too_deep(tmp_path: Path, opening: str) -> None:
+    assert ":2: is not valid YAML: it is nested more than 64 levels deep" in refused(
+        tmp_path, "# deep\n" + opening * 3000
+    )
+
+
+def test_the_deepest_nesting_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "fields.yaml"
+    path.write_text("[" * nodes.MAX_DEPTH + "]" * nodes.MAX_DEPTH, encoding="utf-8")
+    read_yaml(path)
+    assert "nested more" in refused(tmp_path, "[" * (nodes.MAX_DEPTH + 1) + "]" * (nodes.MAX_DEPTH + 1))
+
+
+def test_aliases_may_not_nest_deeper_than_what_is_written(tmp_path: Path) -> None:
+    links = "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 70))
+    assert "aliases stand for more than 64 levels" in refused(tmp_path, f"a0: &a0 x\n{links}")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 19, "1" * 19])
+def test_numbers_have_a_bounded_length(tmp_path: Path, number: str) -> None:
+    assert refused(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
+    path = tmp_path / "fields.yaml"
+    path.write_text(f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n", encoding="utf-8")
+    read_yaml(path)
+
+
+def test_files_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MAX_FILE_SIZE", 100)
+    path = tmp_path / "fields.yaml"
+    path.write_text("a: " + "x" * 97, encoding="utf-8")
+    read_yaml(path)
+    assert refused(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
+
+
+def test_mistakes_are_bounded_in_number_and_length(tmp_path: Path) -> None:
+    text = "".join(f"? [{n}]\n: x\n" for n in range(2000))
+    found = refused(tmp_path, text).split("\n")
+    assert len(found) == MAX_MISTAKES + 1
+    assert "there are more mistakes" in found[-1]
+    mistakes = Mistakes()
+    mistakes.add(Location("f", 1), "w" * 5000, "a")
+    mistakes.add(Location("f", 1), "w" * 5000, "a")
+    assert len(mistakes.found) == 1
+    assert len(str(mistakes.found[0])) < 1200
+
+
+def test_many_unlike_items_are_compared_in_linear_time() -> None:
+    class Item(dict[str, int]):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Item.compared += 1
+            return super().__eq__(other)
+
+        __hash__ = None
+
+    items = [Item(n=n) for n in range(500)]
+    validator = schema._validator("manifest").evolve(schema={"uniqueItems": True})
+    assert validator.is_valid(items)
+    assert not validator.is_valid([*items, Item(n=7)])
+    assert validator.is_valid("not a list")
+    assert Item.compared == 0
+
+
+# --- components and groups of a spec ---------------------------------------------------------------------
+
+
+def mistakes_of(folder: Path) -> str:
+    with pytest.raises(SpecError) as caught:
+        load_dialect(folder)
+    return str(caught.value)
+
+
+def chained(levels: int, *, both: bool) -> str:
+    """Components, each of which contains the next level's, or both of the next level's."""
+    lines = ["components:"]
+    for level in range(levels):
+        for side in "AB":
+            inner = [f"{each}{level + 1}: include" for each in ("AB" if both else side)]
+            lines.append(f"  {side}{level}: {{members: {{{', '.join(inner)}}}}}")
+    lines += [f"  {side}{levels}: {{members: {{Price: optional}}}}" for side in "AB"]
+    return "\n".join(lines) + "\n"
+
+
+def with_components(tmp_path: Path, text: str) -> Path:
+    old = edited("components", "components:\n", text)
+    return write(
+        tmp_path,
+        components=old,
+        messages_orders=edited("messages_orders", "Rank:    optional", "A0: include"),
+    )
+
+
+def test_components_that_double_with_each_level_are_named(tmp_path: Path) -> None:
+    found = mistakes_of(with_components(tmp_path, chained(28, both=True)))
+    assert "components.yaml:" in found
+    assert "message `OrderReport` has component `A28` twice; remove one of the two" in found
+    assert len(found.split("\n")) < 100
+
+
+def test_a_component_inside_itself_is_named(tmp_path: Path) -> None:
+    loop = "components:\n  A0: {members: {B0: include}}\n  B0: {members: {A0: include}}\n"
+    found = mistakes_of(with_components(tmp_path, loop))
+    assert "message `OrderReport` has component `A0` inside itself" in found
+
+
+@pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
+def test_components_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
+    found = mistakes_of(with_components(tmp_path, chained(levels, both=False)))
+    assert ("components are nested more than 32 deep" in found) is (levels >= members.MAX_NESTING)
+
+
+@pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
+def test_groups_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
+    groups = "".join(
+        f"  G{n}: {{doc: d, counter: NoLegs, entry: E{n}, delimiter: LegSymbol,"
+        f" members: {{LegSymbol: required{f', G{n + 1}: optional' if n < levels - 1 else ''}}}}}\n"
+        for n in range(levels)
+    )
+    components = edited("components", "groups:\n", f"groups:\n{groups}")
+    orders = edited("messages_orders", "Legs:    {", "G0:    {")
+    found = mistakes_of(write(tmp_path, components=components, messages_orders=orders))
+    assert ("groups are nested more than 32 deep" in found) is (levels > members.MAX_NESTING)
+
+
+def test_all_fields_of_a_dialect_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_dialect(write(tmp_path))
+    monkeypatch.setattr(members, "MAX_FIELDS", 10)
+    assert "the dialect has more than 10 fields in its blocks" in mistakes_of(write(tmp_path))
+
+
+# --- dictionaries --------------------------------------------------------------------------------------
+
+
+def dictionary(
+    components: str, *, extra: str = "", message: str = "<component name='A0' required='Y'/>"
+) -> str:
+    return (
+        "<fix type='FIX' major='5' minor='0'><trailer/>"
+        "<header><field name='BeginString' required='Y'/></header>"
+        f"<messages><message name='Order' msgtype='D' msgcat='app'>{message}</message></messages>"
+        f"<components>{components}</components><fields><field number='8' name='BeginString' type='STRING'/>"
+        f"<field number='1' name='Account' type='STRING'/><field number='2' name='NoLegs' type='NUMINGROUP'/>"
+        f"{extra}</fields></fix>"
+    )
+
+
+def nested(levels: int, *, both: bool) -> str:
+    parts = []
+    for level in range(levels):
+        for side in "AB":
+            inner = "".join(
+                f"<component name='{each}{level + 1}' required='Y'/>" for each in ("AB" if both else side)
+            )
+            parts.append(f"<component name='{side}{level}'>{inner}</component>")
+    return "".join(parts) + "".join(
+        f"<component name='{side}{levels}'><field name='Account' required='Y'/></component>" for side in "AB"
+    )
+
+
+def unread(text: str) -> list[str]:
+    facts = quickfix.read(quickfix.parse(text.encode()), "d.xml")
+    return [fact.what for fact in facts if isinstance(fact, Unread)]
+
+
+def imported(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "d.xml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        importer.import_dictionaries([quickfix_xml.read(path)], "d", "D")
+    return str(caught.value).removeprefix(path.as_posix())
+
+
+LAUGHS = (
+    "<!DOCTYPE fix [<!ENTITY a 'aaaaaaaaaa'>"
+    + "".join(f"<!ENTITY a{n} '{f'&a{n - 1 if n > 1 else str()};' * 10}'>" for n in range(1, 9))
+    + "]>\n<fix x='&a8;'/>"
+)
+DEFAULTS = "<!DOCTYPE fix [<!ATTLIST field x CDATA '{}'>]>\n<fix/>".format("x" * 1000)
+
+
+@pytest.mark.parametrize("text", [LAUGHS, DEFAULTS])
+def test_a_dictionary_declares_nothing_of_its_own(tmp_path: Path, text: str) -> None:
+    assert imported(tmp_path, text).startswith(":1: declares entities or elements of its own;")
+    assert unread(text) == ["not a QuickFIX dictionary: it declares entities or elements of its own"]
+
+
+def test_a_document_type_that_declares_nothing_is_fine() -> None:
+    assert unread("<!DOCTYPE fix>" + dictionary("<component name='A0'/>")) == []
+
+
+@pytest.mark.parametrize("levels", [60, 61, 100_000])
+def test_elements_are_nested_to_a_bound(tmp_path: Path, levels: int) -> None:
+    groups = "<group name='NoLegs' required='Y'>" * levels + "</group>" * levels
+    text = dictionary("", message=groups)
+    is_over = levels + 3 > bounded_xml.MAX_XML_DEPTH
+    assert ("nested more than 64 deep" in imported(tmp_path, text)) is is_over
+    assert any("nested more than 64 deep" in what for what in unread(text)) is is_over
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1" * 10])
+def test_tags_have_a_bounded_length(tmp_path: Path, number: str) -> None:
+    text = dictionary("", message="", extra=f"<field number='{number}' name='Other' type='INT'/>")
+    assert "is no number of at most 9 digits" in imported(tmp_path, text)
+    assert unread(text) == ["a field without number or name"]
+
+
+def test_components_of_a_dictionary_that_double_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quickfix, "MAX_MEMBERS", 1000)
+    monkeypatch.setattr(importer, "MAX_MEMBERS", 1000)
+    text = dictionary(nested(25, both=True))
+    assert unread(text) == ["the blocks have more than 1000 members"]
+    assert "goes beyond 1000 members with its components put in" in imported(tmp_path, text)
+
+
+def test_components_of_a_dictionary_are_nested_to_a_bound(tmp_path: Path) -> None:
+    text = dictionary(nested(3000, both=False))
+    assert "component A32 is nested too deep" in unread(text)
+    assert "goes beyond 32 levels with its components put in" in imported(tmp_path, text)
+
+
+def test_a_component_in_a_group_of_its_own_is_bounded(tmp_path: Path) -> None:
+    loop = (
+        "<component name='A0'><field name='Account' required='Y'/><group name='NoLegs' required='Y'>"
+        "<component name='A0' required='Y'/></group></component>"
+    )
+    assert "group NoLegs is nested more than 32 deep" in imported(tmp_path, dictionary(loop))
+    assert "component A0 is not defined, or contains itself" in unread(dictionary(loop))
+
+
+def test_dictionaries_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quickfix_xml, "MAX_XML_SIZE", 100)
+    assert imported(tmp_path, dictionary("")).startswith(":1: has more than 100 bytes;")
+
+
+# --- pages ----------------------------------------------------------------------------------------------
+
+
+def test_long_lines_and_tags_are_said_to_be_unread() -> None:
+    long, line = "x" * (markdown.MAX_LINE + 1), "y" * markdown.MAX_LINE
+    assert markdown.blocks(f"{line}\n\n{long}\n\n{line}") == [
+        markdown.Paragraph(1, line),
+        markdown.Puzzle(3, f"a line of more than {markdown.MAX_LINE} characters"),
+        markdown.Paragraph(5, line),
+    ]
+    tag = "<Card\n" + "a\n" * 40 + "/>\n"
+    assert isinstance(markdown.blocks(tag)[0], markdown.Component)
+    for rest in ("a\n" * 60 + "/>\n", f"{long}\n/>\n"):
+        assert markdown.blocks(f"<Card\n{rest}")[0] == markdown.Puzzle(1, "the component <Card has no end")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<!--",
+        "{/*",
+        "[",
+        "![",
+        "[](",
+        "![](",
+        "<http://",
+        "*a ",
+        "_a ",
+        " *a",
+        " _a",
+        "`a``",
+        "**",
+        "&#65",
+        "<",
+    ],
+)
+def test_markup_that_never_ends_stays_as_it_is(piece: str) -> None:
+    """Each opening mark was followed to the end of the text: minutes, for a text of this size."""
+    text = piece * 20_000
+    assert inline.marked(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a <!-- b --> c <!-- d", "a c <!-- d"),
+        ("`a` ``b ` c`` ```d", "a b ` c ```d"),
+        ("\\`a` b", "`a` b"),
+        ("**a** *b c* *d", "a b c *d"),
+        ("_a_ b_c _d", "a b_c _d"),
+        (f"&#{'9' * 5000}; &#x{'f' * 5000}; &#65;", "\ufffd \ufffd A"),
+        ("[a](b) ![c](d) [e", "a c [e"),
+    ],
+)
+def test_markup_is_taken_away(text: str, plain: str) -> None:
+    assert inline.plain(text) == plain
+
+
+@pytest.mark.parametrize("below", ["-" + " " * 9000 + "x", "|-" * 4000 + "x", "|", ""])
+def test_what_is_no_separator_makes_no_table(below: str) -> None:
+    assert not any(isinstance(block, markdown.Table) for block in markdown.blocks(f"a|b\n{below}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("# a", "a"),
+        ("## a ##", "a"),
+        ("## a ## {#id}", "a"),
+        ("# a {#id}", "a"),
+        ("# a" + " #" * 6000 + " x", "a" + " #" * 6000 + " x"),
+        ("# a" + " " * 9000 + "x", "a" + " " * 9000 + "x"),
+        ("# {#" + "i" * 300 + "}", "{#" + "i" * 300 + "}"),
+    ],
+)
+def test_headings_are_read_in_linear_time(line: str, text: str) -> None:
+    (heading,) = markdown.blocks(line)
+    assert isinstance(heading, markdown.Heading)
+    assert heading.text == text
