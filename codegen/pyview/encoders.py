@@ -127,13 +127,8 @@ class _Body:
         loop = [f"for {each} in {attribute}:", f"    text += {entry}({each})"]
         self.lines += start
         if always_required(member):
-            self.lines += [
-                f"if {attribute}:",
-                "    text += unknown",
-                '    unknown = ""',
-                f"text += {counter}  # {member.field.name}",
-                *loop,
-            ]
+            # Behind a group without entries some of them would be read as its first entry.
+            self.lines += [f"text += unknown + {counter}  # {member.field.name}", 'unknown = ""', *loop]
         else:
             self.lines += [
                 f"if {attribute}:",

@@ -243,7 +243,7 @@ def test_unknown_fields_stand_at_the_end_where_there_is_no_group(harbour: Module
 
 def test_a_required_group_that_may_be_empty_is_sent_as_zero(harbour: ModuleType) -> None:
     offer = harbour.BerthOffer(ship_id="DE123", answer="refused", unknown=((9003, b"m"),))
-    assert encoded(offer) == ["5001=DE123", "5022=refused", "15=USD", "5018=0", "9003=m"]
+    assert encoded(offer) == ["5001=DE123", "5022=refused", "15=USD", "9003=m", "5018=0"]
     offer.berths.append(harbour.Berth(berth_id="B1", fee=3))
     assert encoded(offer)[3:] == ["9003=m", "5018=1", "5019=B1", "5020=3"]
 

@@ -44,10 +44,8 @@ def encode_market_data_snapshot_full_refresh(message: MarketDataSnapshotFullRefr
         f"55={format_string(message.symbol)}\x01"  # Symbol
     )
     unknown = format_unknown(message.unknown) if message.unknown else ""
-    if message.md_entries:
-        text += unknown
-        unknown = ""
-    text += f"268={len(message.md_entries)}\x01"  # NoMDEntries
+    text += unknown + f"268={len(message.md_entries)}\x01"  # NoMDEntries
+    unknown = ""
     for md_full_entry in message.md_entries:
         text += encode_md_full_entry(md_full_entry)
     return text + unknown
@@ -57,10 +55,8 @@ def encode_market_data_incremental_refresh(message: MarketDataIncrementalRefresh
     """Return the body of a MarketDataIncrementalRefresh (X) as `tag=value SOH` text."""
     text = ""
     unknown = format_unknown(message.unknown) if message.unknown else ""
-    if message.md_entries:
-        text += unknown
-        unknown = ""
-    text += f"268={len(message.md_entries)}\x01"  # NoMDEntries
+    text += unknown + f"268={len(message.md_entries)}\x01"  # NoMDEntries
+    unknown = ""
     for md_inc_entry in message.md_entries:
         text += encode_md_inc_entry(md_inc_entry)
     return text + unknown

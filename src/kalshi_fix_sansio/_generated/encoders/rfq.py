@@ -40,10 +40,8 @@ def encode_quote_request(message: QuoteRequest) -> str:
         f"131={format_string(message.quote_req_id)}\x01"  # QuoteReqID
     )
     unknown = format_unknown(message.unknown) if message.unknown else ""
-    if message.related_sym:
-        text += unknown
-        unknown = ""
-    text += f"146={len(message.related_sym)}\x01"  # NoRelatedSym
+    text += unknown + f"146={len(message.related_sym)}\x01"  # NoRelatedSym
+    unknown = ""
     for quote_request_symbol in message.related_sym:
         text += encode_quote_request_symbol(quote_request_symbol)
     if message.alloc_account is not None:

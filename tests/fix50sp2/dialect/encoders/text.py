@@ -65,10 +65,8 @@ def encode_email(message: Email) -> str:
         text += f"37={format_string(message.order_id)}\x01"
     if message.cl_ord_id is not None:
         text += f"11={format_string(message.cl_ord_id)}\x01"
-    if message.lines_of_text:
-        text += unknown
-        unknown = ""
-    text += f"33={len(message.lines_of_text)}\x01"  # NoLinesOfText
+    text += unknown + f"33={len(message.lines_of_text)}\x01"  # NoLinesOfText
+    unknown = ""
     for line_of_text in message.lines_of_text:
         text += encode_line_of_text(line_of_text)
     if message.raw_data is not None:
