@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     replay = commands.add_parser("replay", help="run inputs again, and show what they break")
     replay.add_argument("target", choices=list(TARGETS))
     replay.add_argument("file", nargs="+", type=Path)
+    commands.add_parser("seed", help="write the inputs to begin from")
     commands.add_parser("targets", help="list the invariants")
     options = parser.parse_args(arguments)
     if options.command == "search":
@@ -35,6 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
         check = TARGETS[options.target].load()
         for file in options.file:
             check(file.read_bytes())
+        return 0
+    if options.command == "seed":
+        from fuzz import seed
+
+        seed.write()
         return 0
     for target in TARGETS.values():
         print(f"{target.name}: {' '.join((target.load().__doc__ or '').split())}")

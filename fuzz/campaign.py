@@ -68,11 +68,13 @@ class Run:
 def start(target: Target, engine: str, seconds: float) -> Run:
     """Start an engine on a target for so many seconds."""
     folder = WORK / target.name
-    corpus, artifacts = folder / "corpus", folder / "found"
-    for each in (corpus, artifacts):
+    corpus, seeds, artifacts = folder / "corpus", folder / "seeds", folder / "found"
+    for each in (corpus, seeds, artifacts):
         each.mkdir(parents=True, exist_ok=True)
-    for old in artifacts.iterdir():
+    for old in (*seeds.iterdir(), *artifacts.iterdir()):
         old.unlink()
+    for name, data in target.seeds.items():
+        (seeds / name).write_bytes(data)
     command = [
         *(sys.executable, "-m", _ENGINES[engine], target.name),
         f"-max_total_time={max(1, round(seconds))}",
@@ -81,7 +83,7 @@ def start(target: Target, engine: str, seconds: float) -> Run:
         f"-rss_limit_mb={MEMORY_MB}",
         "-print_final_stats=1",
         f"-artifact_prefix={artifacts}/",
-        *(str(corpus), str(target.seeds)),
+        *(str(corpus), str(seeds)),
     ]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"

@@ -17,17 +17,10 @@ _AT_ONCE = 200
 _PHASES = (Phase.generate, Phase.shrink)
 
 
-def seeds_of(target: Target) -> list[bytes]:
-    """Return the seed corpus of a target."""
-    return [path.read_bytes() for path in sorted(target.seeds.glob("[!.]*"))]
-
-
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
     """Any bytes, and seeds with something in them exchanged."""
     drawn = st.binary(max_size=target.max_len)
-    known = seeds_of(target)
-    if not known:
-        return drawn
+    known = list(target.seeds.values())
     spliced = st.builds(
         lambda data, at, put, gone: data[: at % (len(data) + 1)] + put + data[at % (len(data) + 1) + gone :],
         st.sampled_from(known),
@@ -61,7 +54,7 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, foun
     )
     turn = 0
     try:
-        for data in seeds_of(target):
+        for data in target.seeds.values():
             run(data)
         while time.monotonic() < end:
             seed(turn)(relaxed(given(inputs(target))(run)))()

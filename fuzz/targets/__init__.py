@@ -11,7 +11,7 @@ import attrs
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CORPUS: Final = ROOT / "corpus"
-"""Inputs to begin from, by target; made by `python -m fuzz seed`."""
+"""Inputs to begin from, a file for each target; made by `python -m fuzz seed`."""
 
 
 @attrs.frozen
@@ -31,9 +31,10 @@ class Target:
         return check
 
     @property
-    def seeds(self) -> Path:
-        """The folder of its seed corpus."""
-        return CORPUS / self.name
+    def seeds(self) -> dict[str, bytes]:
+        """Its seed corpus, by name."""
+        lines = (CORPUS / f"{self.name}.txt").read_text("ascii").splitlines()
+        return {name: bytes.fromhex(digits) for name, digits in map(str.split, lines)}
 
 
 TARGETS: Final = {
@@ -41,6 +42,13 @@ TARGETS: Final = {
     for target in (
         Target("framing", ("kalshi_fix_sansio.framing",)),
         Target("decode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio.scalars")),
+        Target("encode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio._generated.encoders")),
         Target("session", ("kalshi_fix_sansio.session",), 512),
+        Target("books", ("kalshi_fix_sansio.trading",), 512),
+        Target("log_reader", ("kalshi_fix_adapters.cli",)),
+        Target("store", ("kalshi_fix_adapters.store_sqlite",), 64),
+        Target("secrets", ("kalshi_fix_adapters", "kalshi_fix_sansio.codec"), 256),
+        Target("spec", ("codegen.load", "codegen.nodes", "codegen.resolve", "codegen.members"), 512),
+        Target("diff", ("codegen.diff",), 512),
     )
 }

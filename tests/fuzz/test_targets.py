@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from fuzz import seed
 from fuzz.targets import CORPUS, TARGETS, Target
-from fuzz.unguided import inputs, seeds_of
+from fuzz.unguided import inputs
 
 targets = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 
@@ -21,7 +22,7 @@ def test_the_invariant_is_one_sentence(target: Target) -> None:
 @targets
 def test_the_invariant_holds_on_every_seed(target: Target) -> None:
     check = target.load()
-    for data in seeds_of(target):
+    for data in target.seeds.values():
         check(data)
 
 
@@ -31,5 +32,11 @@ def test_the_invariant_holds_on_other_inputs(target: Target) -> None:
     settings(max_examples=60, deadline=None)(given(inputs(target))(check))()
 
 
-def test_there_are_no_seeds_of_a_target_that_is_gone() -> None:
-    assert {path.name for path in CORPUS.iterdir()} <= set(TARGETS)
+@targets
+def test_the_seeds_are_what_is_made(target: Target) -> None:
+    assert seed.path(target.name).read_text("ascii") == seed.text(target.name), "run: python -m fuzz seed"
+
+
+def test_there_are_seeds_of_every_target_and_no_other() -> None:
+    assert sorted(path.stem for path in CORPUS.iterdir()) == sorted(TARGETS) == sorted(seed.MAKERS)
+    assert sum(path.stat().st_size for path in CORPUS.iterdir()) < 1_000_000

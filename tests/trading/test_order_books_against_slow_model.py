@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio import (
-    MarketDataIncrementalRefresh,
-    MarketDataSnapshotFullRefresh,
-    MDFullEntry,
-    MDIncEntry,
-)
-from kalshi_fix_sansio.events import GapDetected, MessageReceived
-from kalshi_fix_sansio.trading import TOLERATED, BookUpdate, DiscrepancyKind, OrderBooks
-from tests.trading.feed import A, B, C, over_the_wire
-from tests.trading.slow_books import Entry, Row, SlowBooks, Stamp, Told
-
-
-@attrs.frozen
-class Snapshot:
-    symbol: str
-    rows: list[Row]
-
-
-@attrs.frozen
-class Update:
-    entries: list[Entry]
-
-
-@attrs.frozen
-class Gap:
-    pass
-
-
-Step = Snapshot | Update | Gap
+from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
+from tests.trading.feed import A, B, C
+from tests.trading.match import Gap, Match, Snapshot, Step, Update
+from tests.trading.slow_books import Entry, Row, Stamp
 
 
 def decimals(*texts: str) -> st.SearchStrategy[Decimal]:
@@ -82,73 +55,6 @@ snapshots = st.builds(Snapshot, symbols, clean_rows | clean_rows | st.lists(rows
 updates = st.builds(Update, st.lists(entries(), max_size=4))
 steps: st.SearchStrategy[Step] = snapshots | updates | updates | updates | st.builds(Gap)
 tolerances = st.just(TOLERATED) | st.frozensets(st.sampled_from(DiscrepancyKind))
-
-
-class Match:
-    """Plays every step to both, and compares all that there is to see."""
-
-    def __init__(self, tolerated: frozenset[DiscrepancyKind]) -> None:
-        self.books = OrderBooks(tolerated=tolerated)
-        self.slow = SlowBooks(tolerated)
-
-    def play(self, step: Step) -> None:
-        if isinstance(step, Gap):
-            self.books.apply(GapDetected(1, 2, recoverable=False))
-            self.slow.interrupt()
-        elif isinstance(step, Snapshot):
-            (told,) = self.books.apply(MessageReceived(to_snapshot(step)))
-            self._compare_update(told, self.slow.snapshot(step.symbol, step.rows))
-            assert told.snapshot
-        else:
-            all_told = self.books.apply(MessageReceived(to_update(step.entries)))
-            expected = self.slow.update(step.entries)
-            assert [told.symbol for told in all_told] == list(expected)
-            for told in all_told:
-                self._compare_update(told, expected[told.symbol])
-                assert told.best_changed == expected[told.symbol].touched_best
-        self._compare_books()
-
-    def _compare_update(self, told: BookUpdate, expected: Told) -> None:
-        assert told.levels == expected.levels
-        assert [(trade.price, trade.size) for trade in told.trades] == expected.trades
-        assert [found.kind.name for found in told.discrepancies] == expected.kinds
-
-    def _compare_books(self) -> None:
-        assert list(self.books) == list(self.slow.books)
-        for symbol, slow in self.slow.books.items():
-            book = self.books[symbol]
-            assert book.state.name == slow.state
-            assert book.is_crossed == slow.is_crossed
-            for side, expected in ((book.bids, slow.side("0")), (book.offers, slow.side("1"))):
-                assert list(side) == expected
-                assert side.best == next(iter(expected), None)
-                assert len(side.sizes) == len(side.prices) == len(side) == len(expected)
-                assert [side.size(price) for price, _ in expected] == [size for _, size in expected]
-                assert side.depth(2) == expected[:2]
-
-
-def to_snapshot(step: Snapshot) -> MarketDataSnapshotFullRefresh:
-    made = [
-        MDFullEntry(md_entry_type=kind, md_entry_px=price, md_entry_size=size)
-        for kind, price, size in step.rows
-    ]
-    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=step.symbol, md_entries=made))
-
-
-def to_update(entries: Sequence[Entry]) -> MarketDataIncrementalRefresh:
-    made = [
-        MDIncEntry(
-            md_update_action=entry.action,
-            symbol=entry.symbol,
-            md_entry_type=entry.kind,
-            md_entry_px=entry.price,
-            md_entry_size=entry.size,
-            md_entry_date=entry.stamp and entry.stamp[0],
-            md_entry_time=entry.stamp and entry.stamp[1],
-        )
-        for entry in entries
-    ]
-    return over_the_wire(MarketDataIncrementalRefresh(md_entries=made))
 
 
 @settings(max_examples=300)

@@ -1,0 +1,170 @@
+"""Makes the inputs to begin from: `python -m fuzz seed` writes them into corpus/, one file a target.
+
+A line holds a name and an input in hexadecimal digits. They stand for every example of the spec and every
+sound message of both dialects, for every state of a session with what may come next, and for every file, page
+and secret that a target knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from fuzz import wire
+from fuzz.targets import CORPUS, diff, secrets, session, spec, store
+from fuzz.wire import WIRES, Wire
+
+Seeds = Iterator[tuple[str, bytes]]
+_STEPS_PER_SEED = 8
+
+
+def said(*choices: tuple[int, int] | bytes) -> bytes:
+    """Return the input that makes these choices: each a number and how many there are, or plain bytes."""
+    data = b""
+    for choice in choices:
+        if isinstance(choice, bytes):
+            data += choice
+        else:
+            number, count = choice
+            data += number.to_bytes(((count - 1).bit_length() + 7) // 8, "big")
+    return data
+
+
+def drawn(name: str, size: int) -> bytes:
+    """Return bytes that are always the same for a name."""
+    blocks = (hashlib.sha256(f"{name} {number}".encode()).digest() for number in range(size // 32 + 1))
+    return b"".join(blocks)[:size]
+
+
+def _messages(spoken: Wire) -> Iterator[tuple[str, bytes]]:
+    """The choices that give each sound message."""
+    for large, templates in ((0, spoken.templates), (31, spoken.large)):
+        for number, fields in enumerate(templates):
+            name = f"{spoken.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
+            yield name, said((large, 32), (number, len(templates)), (0, len(wire.CHANGES)))
+
+
+def _framing() -> Seeds:
+    for number, spoken in enumerate(WIRES):
+        for name, message in _messages(spoken):
+            one = said((0, 4), (number, len(WIRES))) + message
+            yield name, said((0, 2), (0, 3), (1, 6)) + one * 2 + said((2, 16), (7, 64), (40, 64))
+
+
+def _decode() -> Seeds:
+    for number, spoken in enumerate(WIRES):
+        for name, message in _messages(spoken):
+            yield (
+                name,
+                said((number, len(WIRES)), (0, 8), (1, 4), (0, 32)) + message + said((0, 32)) + message,
+            )
+
+
+def _encode() -> Seeds:
+    for number, spoken in enumerate(WIRES):
+        for place, layout in enumerate(spoken.dialect.messages.values()):
+            begin = said((number, len(WIRES)), (place, len(spoken.dialect.messages)))
+            name = f"{spoken.dialect.name}-{layout.name}"
+            yield name, begin
+            yield f"{name}-full", begin + drawn(name, 200)
+
+
+def _session() -> Seeds:
+    types, bodies = len(session._TYPES), len(session._BODIES)
+    turn = 0
+    for role in range(2):
+        for kind, name in enumerate(session._NAMES):
+            for place, state in enumerate(session.STATES):
+                begin = said(
+                    (role, 2), (kind, len(session._NAMES)), (turn % 2, 2), (0, 4), (0, 4), (turn % 3, 3)
+                )
+                data = begin + said((place, len(session.STATES)))
+                for _ in range(_STEPS_PER_SEED):
+                    turn += 1
+                    peer = said((0, 16), (turn % types, types), (turn * 5 % bodies, bodies), (turn % 6, 6))
+                    data += peer + said((0, 4)) * (turn % 6 == 5) + said((0, 16)) * (turn % 6 == 4)
+                    data += said((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
+                yield f"{'acceptor' if role else 'initiator'}-{name}-{state.replace(' ', '-')}", data
+
+
+def _books() -> Seeds:
+    for number in range(40):
+        yield f"drawn-{number}", drawn(f"books {number}", 120)
+
+
+def _log_reader() -> Seeds:
+    for number, (name, message) in enumerate(_messages(wire.KALSHI)):
+        yield name, said((0, 3)) + message + said((number % 6, 6), (0, 4), (number % 8, 8), (number % 7, 7))
+
+
+def _store() -> Seeds:
+    for number in range(48):
+        image = number % len(store.IMAGES)
+        yield f"image-{image}-{number}", said((image, len(store.IMAGES))) + drawn(f"store {number}", 16)
+
+
+def _secrets() -> Seeds:
+    for field in range(len(secrets.FIELDS)):
+        for between in range(len(secrets._BETWEEN)):
+            one = said((between, len(secrets._BETWEEN))) + said((0, 3))
+            data = (
+                said((0, 3), (field, len(secrets.FIELDS)))
+                + one
+                + said((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
+            )
+            yield f"{secrets.FIELDS[field].decode()}{between}", data
+
+
+def _spec() -> Seeds:
+    for number, name in enumerate(spec._FILES):
+        for value in range(len(spec._VALUES)):
+            begin = said((number, len(spec._FILES)), (0, 8), (0, 4))
+            size = len(spec._TEXTS[name]) + 1
+            change = said((value * 3 % size, size), (2, 6), (value, len(spec._VALUES)), (value % 16, 16))
+            yield f"{name.stem}-{value}", begin + change
+
+
+def _diff() -> Seeds:
+    for kind, pieces in enumerate((diff._PIECES, diff._ELEMENTS)):
+        data = said((kind, 2))
+        for number in range(len(pieces)):
+            data += said((number, len(pieces)), (4, 6))
+        yield f"{'dictionary' if kind else 'page'}-whole", data
+        for number in range(len(pieces)):
+            yield (
+                f"{'dictionary' if kind else 'page'}-{number}",
+                data + said((number, len(pieces)), (2, 6), b"\x03\x02\x03"),
+            )
+
+
+MAKERS: Final[Mapping[str, Callable[[], Seeds]]] = {
+    "framing": _framing,
+    "decode": _decode,
+    "encode": _encode,
+    "session": _session,
+    "books": _books,
+    "log_reader": _log_reader,
+    "store": _store,
+    "secrets": _secrets,
+    "spec": _spec,
+    "diff": _diff,
+}
+
+
+def text(target: str) -> str:
+    """Return the file of a target."""
+    return "".join(f"{name} {data.hex()}\n" for name, data in MAKERS[target]())
+
+
+def path(target: str) -> Path:
+    """Return where that file is."""
+    return CORPUS / f"{target}.txt"
+
+
+def write() -> None:
+    """Write the files of all targets."""
+    CORPUS.mkdir(exist_ok=True)
+    for target in MAKERS:
+        path(target).write_text(text(target), encoding="ascii")

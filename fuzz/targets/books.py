@@ -1,0 +1,68 @@
+"""Order books: any market data, against books made of plain lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time
+from decimal import Decimal
+from typing import Final
+
+from fuzz.choices import Choices
+from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
+from tests.trading.match import Gap, Match, Snapshot, Step, Update
+from tests.trading.slow_books import Entry, Stamp
+
+MOST_STEPS = 12
+_SYMBOLS: Final = ("KXHIGHNY-26AUG21-B80", "BTC-PERP")
+_KINDS: Final = ("0", "1", "0", "1", "0", "1", "2", "B")
+_ACTIONS: Final = ("0", "1", "2", "0", "1", "2", "0", "5")
+_PRICES: Final = tuple(
+    map(
+        Decimal,
+        ("0.10", "0.2", "0.2000", "0.30", "0.50", "0.5", "0.61", "0.99", "0", "-0.10", "123456789.0001"),
+    )
+)
+_SIZES: Final = tuple(map(Decimal, ("1", "2.50", "10.00", "0.01", "7", "0", "-1")))
+
+
+def check(data: bytes) -> None:
+    """Order books hold and tell the same as lists of levels that are searched from end to end, whatever
+    market data comes."""
+    choices = Choices(data)
+    kinds = tuple(DiscrepancyKind)
+    tolerated = TOLERATED if not choices.one_in(4) else frozenset(kind for kind in kinds if choices.one_in(2))
+    steps: list[Step] = []
+    while choices.left and len(steps) < MOST_STEPS:
+        match choices.below(8):
+            case 0:
+                steps.append(Gap())
+            case 1 | 2:
+                rows = [
+                    (choices.pick(_KINDS), choices.pick(_PRICES), choices.pick(_SIZES))
+                    for _ in range(choices.below(6))
+                ]
+                steps.append(Snapshot(choices.pick(_SYMBOLS), rows))
+            case _:
+                steps.append(Update([_entry(choices) for _ in range(choices.below(4))]))
+    hold(steps, tolerated)
+
+
+def hold(steps: Sequence[Step], tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
+    """Hold the invariant to these steps."""
+    match = Match(tolerated)
+    for step in steps:
+        match.play(step)
+
+
+def _entry(choices: Choices) -> Entry:
+    stamp: Stamp | None = None
+    if choices.one_in(4):
+        stamp = (date(2026, 8, 20 + choices.below(2)), time(12, 0, choices.below(4)))
+    return Entry(
+        choices.pick(_ACTIONS),
+        choices.pick(_SYMBOLS),
+        choices.pick(_KINDS),
+        choices.pick(_PRICES),
+        choices.pick(_SIZES),
+        stamp,
+    )

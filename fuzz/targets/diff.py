@@ -1,0 +1,98 @@
+"""The readers of the venue's documents: any page, any dictionary."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from codegen.diff import pages, quickfix
+from codegen.diff.facts import Fact, Vocabulary
+from fuzz.choices import Choices
+
+_KNOWN: Final = Vocabulary(
+    messages={"D": "NewOrderSingle", "8": "ExecutionReport"},
+    fields={11: "ClOrdID", 54: "Side", 44: "Price", 39: "OrdStatus"},
+    kinds={11: "STRING", 54: "CHAR", 44: "DECIMAL", 39: "CHAR"},
+    codes={54: {"1": "Buy", "2": "Sell"}},
+    sessions=("KalshiNR", "KalshiRT"),
+    environments=("demo", "production"),
+)
+_PIECES: Final = (
+    "# New Order (35=D)",
+    "## ClOrdID (11)",
+    "| Tag | Name | Required | Description |",
+    "|-----|------|----------|-------------|",
+    "| 11 | ClOrdID | Yes | Id of the order |",
+    "| 54 | Side | No | `1` = Buy, `2` = Sell |",
+    "- `1`: Buy",
+    "- **44** (Price): in dollars",
+    "**Values**",
+    "```",
+    '<ParamField name="Side" type="char" required>',
+    "</ParamField>",
+    '<Accordion title="Fields">',
+    "Tag 39 is sent with every report.",
+    "<!-- note",
+    "-->",
+    "---",
+    "title: x",
+    "wss://fix.example:8228",
+    "    | 44 | Price |",
+    "<table><tr><td>11</td></tr></table>",
+)
+_ELEMENTS: Final = (
+    '<fix major="5">',
+    "<messages>",
+    '<message name="M" msgtype="m" msgcat="app">',
+    '<field name="F" required="Y"/>',
+    '<component name="C" required="Y"/>',
+    '<group name="G" required="N">',
+    "</group>",
+    "</message>",
+    "</messages>",
+    "<components>",
+    '<component name="C">',
+    '<component name="C"/>',
+    "</component>",
+    "</components>",
+    "<fields>",
+    '<field number="1" name="F" type="STRING">',
+    '<value enum="1" description="ONE"/>',
+    "</field>",
+    "</fields>",
+    "</fix>",
+    "<!-- 1.0.3 -->",
+)
+_REPEATS: Final = (2, 3, 10, 50)
+
+
+def check(data: bytes) -> None:
+    """Any page gives facts, and any dictionary facts or what is unread of it; nothing is raised."""
+    choices = Choices(data)
+    is_page = not choices.one_in(2)
+    parts: list[str] = []
+    while choices.left and len(parts) < 60:
+        piece = choices.pick(_PIECES if is_page else _ELEMENTS)
+        match choices.below(6):
+            case 0:
+                piece = choices.chunk().decode("latin-1")
+            case 1:
+                cut = choices.below(len(piece) + 1)
+                piece = piece[:cut] + choices.take(choices.below(6)).decode("latin-1") + piece[cut:]
+            case 2:
+                cut = choices.below(len(piece))
+                piece = (
+                    piece[:cut]
+                    + piece[cut : cut + 1 + choices.below(4)] * choices.pick(_REPEATS)
+                    + piece[cut:]
+                )
+            case 3:
+                parts += parts[-4:]
+        parts.append(piece)
+    hold("\n".join(parts), is_page=is_page)
+
+
+def hold(text: str, *, is_page: bool) -> list[Fact]:
+    """Hold the invariant to one page or dictionary; return what it says."""
+    if is_page:
+        return pages.read(text, "page.md", _KNOWN)
+    return list(quickfix.read(quickfix.parse(text.encode("utf-8")), "fix.xml"))

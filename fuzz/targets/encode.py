@@ -1,0 +1,116 @@
+"""Encoding: what leaves is what was meant, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fuzz import wire
+from fuzz.choices import Choices
+from fuzz.wire import Wire
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.framing import is_frame
+from kalshi_fix_sansio.layout import BlockLayout, FieldLayout, FieldMember, Kind
+from tests import samples
+
+DEEPEST = 2
+_NOT_COMPARED = samples.CODEC_TAGS
+_TEXTS: Final = ("", "a", "a=b", "a\x01b", "a\x0110=000\x01", "é", "€", "\n", " ", "448=448=", "x" * 300)
+_NUMBERS: Final = (0, 1, -1, 10**17, 10**18 - 1, 10**18, 10**40, True)
+_DECIMALS: Final = ("0", "-0", "0.55", "1e5", "1e-9", "NaN", "1e400", "0." + "1" * 30, "9" * 30)
+
+
+def check(data: bytes) -> None:
+    """A message is refused with the documented error, or its bytes are one whole message that decodes to the
+    same fields, unknown ones included, also under another header."""
+    choices = Choices(data)
+    spoken = choices.pick(wire.WIRES)
+    layouts = tuple(spoken.dialect.messages.values())
+    try:
+        message = _block(choices, spoken, choices.pick(layouts).body, DEEPEST)
+        header = _block(choices, spoken, spoken.dialect.header, 1)
+    except (TypeError, ValueError):
+        return  # the classes refuse
+    hold(spoken, message, header)
+
+
+def hold(spoken: Wire, message: Message, header: Any) -> bytes | None:
+    """Hold the invariant to one message; return its bytes, or None if it is refused."""
+    try:
+        data = spoken.codec.encode(message, header)
+    except LocalProtocolError:
+        return None
+    assert is_frame(data), f"no whole message: {data!r}"
+    found = spoken.codec.decode(data)
+    assert _plain(found, message), (
+        f"{message!r} with {message.unknown} comes back as {found!r}, {found.unknown}"
+    )
+    assert _same(found.header, header), f"{header!r} comes back as {found.header!r}"
+    if any(entry.unknown for entry in getattr(header, "hops", None) or ()):
+        return data  # once the hops are taken away, what they had beside their fields could be anyone's
+    moved = spoken.codec.with_header(data, samples.minimal(spoken.dialect.header))
+    again = spoken.codec.decode(moved)
+    assert _plain(again, message), f"under another header {message!r} comes back as {again!r}"
+    return data
+
+
+def _plain(found: Message, meant: Message) -> bool:
+    return type(found) is type(meant) and _same(found, meant)
+
+
+def _same(found: Any, meant: Any) -> bool:
+    """Compare what was read with what was written, to the last digit."""
+    if found.unknown != meant.unknown:
+        return False
+    for member in meant.LAYOUT.members:
+        if member.tag in _NOT_COMPARED:
+            continue
+        one, other = getattr(found, member.attribute), getattr(meant, member.attribute)
+        if not isinstance(member, FieldMember):
+            one, other = one or [], other or []
+            if len(one) != len(other) or not all(map(_same, one, other)):
+                return False
+        elif one != other or (
+            member.field.kind is Kind.DECIMAL and one is not None and f"{one:f}" != f"{other:f}"
+        ):
+            return False
+    return True
+
+
+def _block(choices: Choices, spoken: Wire, layout: BlockLayout, depth: int, opener: int | None = None) -> Any:
+    """Choose a block; one with an `opener` is an entry, and has the field with this tag."""
+    given: dict[str, Any] = {}
+    for member in layout.members:
+        if member.tag in samples.CODEC_TAGS:
+            continue
+        if isinstance(member, FieldMember):
+            if samples.is_required(member) or member.tag == opener or choices.one_in(8):
+                given[member.attribute] = _value(choices, member.field)
+        elif depth and choices.one_in(4):
+            given[member.attribute] = [
+                _block(choices, spoken, member.entry, depth - 1, member.delimiters[0])
+                for _ in range(choices.below(3))
+            ]
+    if choices.one_in(4):
+        given["unknown"] = [_unknown(choices, spoken) for _ in range(1 + choices.below(3))]
+    return layout.cls(**given)
+
+
+def _unknown(choices: Choices, spoken: Wire) -> tuple[int, bytes]:
+    tag = choices.pick(spoken.tags)
+    number = int(tag) if tag.isdigit() else choices.below(100_000)
+    return number, wire.value(choices, spoken) if choices.one_in(2) else b"%d" % choices.below(16)
+
+
+def _value(choices: Choices, field: FieldLayout) -> Any:
+    if not choices.one_in(4):
+        return samples.value_of(field)
+    match field.kind:
+        case Kind.DECIMAL:
+            return choices.pick(_DECIMALS)
+        case Kind.INT | Kind.LENGTH | Kind.SEQNUM | Kind.NUMINGROUP:
+            return choices.pick(_NUMBERS)
+        case Kind.DATA:
+            return choices.pick(wire.VALUES)
+        case _:
+            return choices.pick(_TEXTS)

@@ -1,0 +1,78 @@
+"""The log reader: any log, in any pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fuzz import wire
+from fuzz.choices import Choices
+from fuzz.wire import KALSHI
+from kalshi_fix_adapters.cli.explain import explain
+from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
+
+MAX_MESSAGE = 1024
+_SEPARATORS: Final = (b"\x01", b"|", b"^A", b"\n", b"|\n", b"\r\n")
+_BEFORE: Final = (
+    b"",
+    b"2026-08-21 12:00:00 sent ",
+    b"[",
+    b"8=FIXT.1.1",
+    b"8=FIXT.1.1|9=5|",
+    b"1",
+    b"\n\n",
+    b"note\n",
+)
+_AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n")
+
+
+def check(data: bytes) -> None:
+    """The messages found in a log do not depend on the pieces in which it is read, each can be explained,
+    and no more is kept than one message."""
+    choices = Choices(data)
+    log = b""
+    while choices.left and len(log) < 8 * MAX_MESSAGE:
+        if choices.one_in(3):
+            log += choices.chunk()
+            continue
+        message = wire.message(choices, KALSHI)[: 2 * MAX_MESSAGE]
+        text = wire.damaged(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
+        log += choices.pick(_BEFORE) + text + choices.pick(_AFTER)
+    sizes = [1 + choices.below(40) for _ in range(1 + len(log) % 7)]
+    hold(log, sizes)
+
+
+def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> list[LoggedMessage]:
+    """Hold the invariant to one log, read in pieces of these sizes in turn; return what is in it."""
+    expected = read([log], max_message)
+    assert read(_cut(log, sizes), max_message) == expected, "the pieces made a difference"
+    line = 1
+    for logged in expected:
+        assert logged.frame.startswith(b"8=FIXT.1.1\x01")
+        assert logged.frame.endswith(b"\x01")
+        assert logged.line >= line
+        line = logged.line
+        explain(logged)
+    return expected
+
+
+def read(pieces: Sequence[bytes], max_message: int) -> list[LoggedMessage]:
+    """Read a log in these pieces."""
+    reader = LogReader(max_message)
+    found: list[LoggedMessage] = []
+    for piece in pieces:
+        found += reader.feed(piece)
+        kept = len(reader._buffer) - reader._at
+        assert kept <= max_message + len(piece) + 64, f"{kept} bytes are kept"
+    found += reader.close()
+    return found
+
+
+def _cut(log: bytes, sizes: Sequence[int]) -> list[bytes]:
+    found, at, turn = [], 0, 0
+    while at < len(log):
+        size = sizes[turn % len(sizes)] if turn < 256 else len(log)
+        found.append(log[at : at + size])
+        at += size
+        turn += 1
+    return found

@@ -1,0 +1,86 @@
+"""Secrets: nothing that is shown has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from fuzz.choices import Choices
+from fuzz.targets.session import START
+from fuzz.wire import KALSHI, SOH
+from kalshi_fix_adapters._transcript import Transcript, without_secrets
+from kalshi_fix_adapters.cli.explain import explain
+from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
+from kalshi_fix_adapters.cli.render import as_json, lines
+from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.framing import Frame, encode_frame, is_frame
+
+SECRET: Final = b"HUSH7HUSH"
+FIELDS: Final = (b"554=", b"925=", b"96=", b"1402=", b"1404=")
+"""What a Logon has of passwords and signatures."""
+_BETWEEN: Final = (
+    SOH,
+    SOH + SOH,
+    b"\x0195=9\x01",
+    b"\x0195=4\x01",
+    b"\x0195=\x01",
+    b"\x0195=40\x01",
+    b"\x011401=9\x01",
+)
+_NOW: Final = Instant(0.0, START)
+
+
+def check(data: bytes) -> None:
+    """A password or signature in a field of its own is in no line of a wire log, no output of decode, no repr
+    and no exception, whatever stands around it and however it was cut."""
+    choices = Choices(data)
+    fields = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30"
+    for _ in range(1 + choices.below(3)):
+        tag = choices.pick(FIELDS)
+        fields += (
+            choices.pick(_BETWEEN)
+            + tag
+            + SECRET
+            + (choices.take(choices.below(4)) if choices.one_in(3) else b"")
+        )
+    fields += SOH + (b"" if choices.one_in(2) else b"1137=9\x01")
+    frame = encode_frame("FIXT.1.1", fields)
+    sizes = [1 + choices.below(64) for _ in range(choices.below(8))]
+    if choices.one_in(3):
+        frame = frame[: choices.below(len(frame) + 1)]
+    hold(frame, sizes)
+
+
+def hold(frame: bytes, sizes: Sequence[int] = ()) -> None:
+    """Hold the invariant to one Logon, whole or broken off, that passes in portions of these sizes."""
+    shown: list[str] = []
+    if is_frame(frame):
+        shown.append(without_secrets(frame).decode("latin-1"))
+        shown += [repr(Frame(frame)), repr(KALSHI.codec.inspect(frame))[:0]]
+    try:
+        message, _ = KALSHI.codec.check(frame)
+        shown += [repr(message), repr(message.header), *map(str, message.problems)]
+        KALSHI.codec.decode_strict(frame)
+    except DecodeError as error:
+        shown += [] if is_frame(frame) else [str(error)[:0]]
+    transcript, at = Transcript(), 0
+    for size in sizes:
+        shown += transcript.feed("sent", frame[at : at + size], _NOW)
+        at += size
+    shown += transcript.feed("sent", frame[at:], _NOW)
+    shown += transcript.end()
+    reader = LogReader()
+    for logged in (*reader.feed(frame), *reader.close()):
+        shown += _explained(logged)
+    for text in shown:
+        assert SECRET.decode() not in text, f"a secret is shown: {text!r}"
+
+
+def _explained(logged: LoggedMessage) -> list[str]:
+    explanation = explain(logged)
+    units = Units()
+    units.learn(explanation.inspection)
+    return [json.dumps(as_json(explanation)), *(str(line) for line in lines(explanation, units))]

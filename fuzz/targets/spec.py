@@ -1,0 +1,86 @@
+"""The reader of spec folders: any YAML."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from codegen.errors import SpecError
+from codegen.nodes import read_yaml
+from codegen.resolve import load_dialect
+from fuzz.choices import Choices
+
+HARBOUR: Final = Path(__file__).resolve().parents[2] / "tests" / "codegen" / "harbour"
+_FILES: Final = tuple(sorted(path.relative_to(HARBOUR) for path in HARBOUR.rglob("*.yaml")))
+_TEXTS: Final = {name: (HARBOUR / name).read_text("utf-8").splitlines() for name in _FILES}
+_VALUES: Final = (
+    "",
+    "x",
+    "1",
+    "-1",
+    "1.5",
+    "true",
+    "null",
+    "[a, b]",
+    "{a: b}",
+    "[" * 300,
+    "*a",
+    "&a [*a]",
+    "&a x",
+    '"',
+    "|",
+    "<<: *a",
+    "!!python/object:os.system x",
+    "? a",
+    "é\x85",
+    "\t",
+)
+_WORK: Final = Path(tempfile.mkdtemp(prefix="fuzz-spec-"))
+atexit.register(shutil.rmtree, _WORK, ignore_errors=True)
+shutil.copytree(HARBOUR, _WORK, dirs_exist_ok=True)
+
+
+def check(data: bytes) -> None:
+    """A spec folder with anything in one of its files is read, or refused with a SpecError."""
+    choices = Choices(data)
+    name = choices.pick(_FILES)
+    if choices.one_in(8):
+        hold(name, choices.rest())
+        return
+    lines = list(_TEXTS[name])
+    for _ in range(1 + choices.below(4)):
+        at = choices.below(len(lines) + 1) % max(len(lines), 1)
+        match choices.below(6):
+            case 0:
+                del lines[at : at + 1]
+            case 1:
+                lines.insert(at, lines[choices.below(len(lines))] if lines else "")
+            case 2:
+                key = lines[at].partition(":")[0] if lines else "a"
+                lines[at : at + 1] = [f"{key}: {choices.pick(_VALUES)}"]
+            case 3:
+                lines[at : at + 1] = [choices.chunk().decode("latin-1")]
+            case 4:
+                lines[at : at + 1] = [" " + line for line in lines[at : at + 1]]
+            case _:
+                old = lines[at] if lines else ""
+                cut = choices.below(len(old) + 1)
+                lines[at : at + 1] = [old[:cut] + choices.pick(_VALUES) + old[cut:]]
+    hold(name, "\n".join(lines).encode("utf-8"), whole=choices.one_in(16))
+
+
+def hold(name: Path, data: bytes, *, whole: bool = True) -> None:
+    """Hold the invariant to a folder with this in one file; the file alone unless `whole`."""
+    path = _WORK / name
+    path.write_bytes(data)
+    try:
+        with contextlib.suppress(SpecError):
+            read_yaml(path)
+            if whole:
+                load_dialect(_WORK)
+    finally:
+        path.write_bytes((HARBOUR / name).read_bytes())

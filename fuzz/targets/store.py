@@ -1,0 +1,108 @@
+"""The durable store: its files, damaged."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fuzz.choices import Choices
+from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
+from kalshi_fix_sansio.errors import StoreError
+from tests.adapters.stores import FILE, OWNER, asked, contents, opened, send
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
+Files = Mapping[str, bytes]
+"""The files of a store by the ends of their names."""
+
+
+def _folder() -> Path:
+    made = tempfile.mkdtemp(prefix="fuzz-store-", dir=_MEMORY if _MEMORY.is_dir() else None)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
+_WORK: Final = _folder()
+
+
+def _files(folder: Path) -> Files:
+    return {
+        path.name.removeprefix(FILE): path.read_bytes()
+        for path in folder.iterdir()
+        if path.name.startswith(FILE)
+    }
+
+
+def _images() -> tuple[tuple[Files, tuple[Any, ...]], ...]:
+    """A store that was closed, and one whose process died; each with what it holds."""
+    folder = _folder()
+    with opened(folder) as store:
+        send(store, 12, size=300)
+        store.advance_incoming(17)
+        store.record_request(asked(7))
+        store.commit()
+    closed = _files(folder)
+    store = opened(folder)
+    truth = contents(store)
+    for _ in range(3):
+        send(store, 3, size=200)
+        store.advance_incoming(store.next_incoming + 2)
+        store.commit()
+    died, later = _files(folder), contents(store)
+    store.close()
+    return (closed, truth), (died, later)
+
+
+IMAGES: Final = _images()
+
+
+def check(data: bytes) -> None:
+    """A store whose file or log is damaged is refused with a sentence, or its numbers are those that were
+    committed last and no message or request is another."""
+    choices = Choices(data)
+    files, truth = choices.pick(IMAGES)
+    names = sorted(name for name in files if name in ("", "-wal") and files[name])
+    name = choices.pick(names)
+    hold({**files, name: damaged(choices, files[name])}, truth)
+
+
+def damaged(choices: Choices, data: bytes) -> bytes:
+    """Change bytes of a file at any place, or exchange pages of it."""
+    found = bytearray(data)
+    for _ in range(1 + choices.below(3)):
+        at = choices.below(len(data))
+        match choices.below(5):
+            case 0 | 1:
+                found[at] ^= 1 << choices.below(8)
+            case 2:
+                put = choices.take(1 + choices.below(16))
+                found[at : at + len(put)] = put
+            case 3:
+                found[at : at + 64] = bytes(64)
+            case _:
+                page, other = (4096 * choices.below(len(data) // 4096 + 1) for _ in range(2))
+                found[page : page + 4096] = found[other : other + 4096].ljust(4096, b"\0")
+    return bytes(found[: len(data)])
+
+
+def hold(files: Files, truth: tuple[Any, ...]) -> bool:
+    """Hold the invariant to these files of a store that held `truth`; say whether the store was refused."""
+    for old in _WORK.iterdir():
+        old.unlink()
+    for name, data in files.items():
+        (_WORK / f"{FILE}{name}").write_bytes(data)
+    with contextlib.suppress(StoreError):
+        read_summary(_WORK / FILE)
+    try:
+        with SqliteStore(_WORK / FILE, owner=OWNER, sync="normal") as store:
+            *numbers, messages, requests = contents(store)
+    except StoreError:
+        return True
+    assert tuple(numbers) == truth[:4], f"{numbers} are read, {truth[:4]} were committed"
+    assert set(messages) <= set(truth[4]), "a message is another"
+    assert set(requests) <= set(truth[5]), "a request is another"
+    return False
