@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import time
+from collections.abc import Sequence
 
 from kalshi_fix_adapters._client_core import Attempt
 from kalshi_fix_adapters._driving import Background, Driving
 from kalshi_fix_adapters._link import Link
 from kalshi_fix_adapters._sleeper import READY
-from kalshi_fix_adapters.dialer import open_socket
+from kalshi_fix_adapters.dialer import AddressInfo, open_socket
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_sansio.errors import KalshiFixError
 
@@ -78,7 +82,12 @@ class IoThread:
                 attempt.security,
                 attempt.timeout,
                 on_tcp=core.tcp_connected,
+                waiting=_WaitsWhileWanted(shared),
             )
+        except _NotWantedError:
+            with shared.lock:
+                core.connect_failed(SessionClosedError("the client was left"))
+            return
         except KalshiFixError as error:
             with shared.lock:
                 core.connect_failed(error)
@@ -151,6 +160,64 @@ class IoThread:
                     continue
                 shared.background = Background.RESTING
             _wait_for(claim)
+
+
+class _NotWantedError(Exception):
+    """A connection that is being made is not wanted any more."""
+
+
+class _WaitsWhileWanted:
+    """Waits while a connection is made, but no longer than the client is wanted: leaving it, Ctrl-C among the
+    ways to do so, wakes the thread."""
+
+    def __init__(self, shared: Driving) -> None:
+        self._shared = shared
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
+        """Return the addresses of a host; none if that has taken longer."""
+        with contextlib.suppress(socket.gaierror):
+            # An address needs no other thread.
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        results: list[Sequence[AddressInfo] | BaseException] = []
+        sleeper = self._shared.background_sleeper
+
+        def resolve() -> None:
+            try:
+                results.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                results.append(error)
+            sleeper.wake()
+
+        # Nothing can interrupt the system while it resolves a name, so a thread is left to it.
+        threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
+        end = time.monotonic() + seconds
+        while not results:
+            self._look()
+            left = end - time.monotonic()
+            if left <= 0:
+                return []
+            sleeper.sleep(left)
+        (found,) = results
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        """Wait until a socket can be read or written."""
+        sleeper = self._shared.background_sleeper
+        number = raw.fileno()
+        self._look()
+        sleeper.watch(number, interest)
+        try:
+            sleeper.sleep(seconds)
+        finally:
+            sleeper.watch(number, 0)
+        self._look()
+
+    def _look(self) -> None:
+        shared = self._shared
+        if shared.core.leaving or shared.halfway:
+            raise _NotWantedError
 
 
 def _wait_for(claim: threading.Lock) -> None:

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import os
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
+from kalshi_fix_adapters._sleeper import READ, WRITE, make_poll
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
     ConnectionFailedError,
@@ -36,7 +38,7 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.settings import Endpoint
 from kalshi_fix_adapters.tls import Plaintext, Security
-from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 
 _HOSTNAME_MISMATCH = frozenset({62, 64})
 """OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
@@ -44,6 +46,8 @@ _OUT_OF_DATE = frozenset({9, 10})
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 _MAX_CAUSES = 10
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""What `socket.getaddrinfo` has for each address."""
 
 
 class Stage(Enum):
@@ -241,6 +245,33 @@ class _Deadline:
         return left
 
 
+class Waiting(Protocol):
+    """How a thread waits while it connects, so that somebody can call it off."""
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
+        """Return the addresses of a host; none if that has taken longer.
+
+        Raises:
+            OSError, UnicodeError: it has none.
+        """
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        """Wait until a socket that does not block can be read (`READ`) or written (`WRITE`); it may also be
+        too early, or the time may be over."""
+
+
+class _Waiting:
+    """Waits as long as it takes."""
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:  # noqa: ARG002
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        poll = make_poll()
+        poll.register(raw.fileno(), interest)
+        poll.poll(seconds * 1000)
+
+
 def open_socket(
     host: str,
     port: int,
@@ -248,6 +279,7 @@ def open_socket(
     timeout: float,
     *,
     on_tcp: Callable[[], object] = lambda: None,
+    waiting: Waiting | None = None,
 ) -> socket.socket:
     """Return a socket connected to the venue, TLS handshake and certificate check done, in blocking mode.
 
@@ -255,8 +287,9 @@ def open_socket(
         host: name or address to connect to.
         port: TCP port.
         security: TLS settings, or `Plaintext()`.
-        timeout: seconds for everything after the name was resolved.
+        timeout: seconds for all of it; without `waiting`, for everything after the name was resolved.
         on_tcp: is called when TCP is up and TLS not yet.
+        waiting: how to wait; what it raises ends the attempt.
 
     Raises:
         ConnectionFailedError: or one of its kinds, with what to do.
@@ -264,31 +297,33 @@ def open_socket(
         ConfigurationError: a certificate file cannot be read.
     """
     dialer = Dialer(host, port, security, timeout)
+    waiting = waiting or _Waiting()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = waiting.resolve(host, port, timeout)
     except (socket.gaierror, UnicodeError):
         raise dialer.not_resolved() from None
+    if not found:
+        raise dialer.late(Stage.RESOLVE)
     deadline = _Deadline(dialer, timeout)
-    raw = _connect(dialer, found, deadline)
+    raw = _connect(dialer, found, deadline, waiting)
     on_tcp()
     if dialer.context is None:
         raw.settimeout(None)
         return raw
-    return _secure(dialer, dialer.context, raw, deadline)
+    return _secure(dialer, dialer.context, raw, deadline, waiting)
 
 
-_AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
-
-
-def _connect(dialer: Dialer, found: Sequence[_AddressInfo], deadline: _Deadline) -> socket.socket:
+def _connect(
+    dialer: Dialer, found: Sequence[AddressInfo], deadline: _Deadline, waiting: Waiting
+) -> socket.socket:
     failure: OSError | None = None
     for number, (family, kind, protocol, _, address) in enumerate(found):
         dialer.check_address(str(address[0]))
         raw = socket.socket(family, kind, protocol)
         try:
+            raw.setblocking(False)
             # An address that leads nowhere leaves time for the others.
-            raw.settimeout(deadline.left(Stage.CONNECT) / (len(found) - number))
-            raw.connect(address)
+            _reach(raw, address, deadline.left(Stage.CONNECT) / (len(found) - number), waiting)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raw.close()
@@ -303,8 +338,41 @@ def _connect(dialer: Dialer, found: Sequence[_AddressInfo], deadline: _Deadline)
     raise dialer.not_connected(failure) from None
 
 
+def _reach(raw: socket.socket, address: Any, seconds: float, waiting: Waiting) -> None:
+    """Connect to an address.
+
+    Raises:
+        OSError: it was not possible; TimeoutError if it took longer.
+    """
+    end = time.monotonic() + seconds
+    try:
+        raw.connect(address)
+    except (BlockingIOError, InterruptedError):
+        while not _is_there(raw):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError from None
+            waiting.until_ready(raw, WRITE, left)
+
+
+def _is_there(raw: socket.socket) -> bool:
+    """Say whether a socket that is being connected is.
+
+    Raises:
+        OSError: it will not be.
+    """
+    code = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    try:
+        raw.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 def _secure(
-    dialer: Dialer, context: ssl.SSLContext, raw: socket.socket, deadline: _Deadline
+    dialer: Dialer, context: ssl.SSLContext, raw: socket.socket, deadline: _Deadline, waiting: Waiting
 ) -> ssl.SSLSocket:
     secured = raw
     try:
@@ -312,15 +380,24 @@ def _secure(
             secured = context.wrap_socket(
                 raw, server_hostname=dialer.server_name, do_handshake_on_connect=False
             )
-            secured.settimeout(deadline.left(Stage.HANDSHAKE))
-            secured.do_handshake()
-        except TimeoutError:
-            raise dialer.late(Stage.HANDSHAKE) from None
+            while (interest := _shake_hands(secured)) is not None:
+                waiting.until_ready(secured, interest, deadline.left(Stage.HANDSHAKE))
         except OSError as error:
-            raise dialer.not_secured(error) from None
+            raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
         dialer.check_certificate(secured.getpeercert(binary_form=True))
         secured.settimeout(None)
     except BaseException:
         secured.close()
         raise
     return secured
+
+
+def _shake_hands(secured: ssl.SSLSocket) -> int | None:
+    """Go on with the handshake; return what to wait for, None if it is done."""
+    try:
+        secured.do_handshake()
+    except ssl.SSLWantReadError:
+        return READ
+    except ssl.SSLWantWriteError:
+        return WRITE
+    return None

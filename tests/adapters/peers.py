@@ -71,6 +71,20 @@ def unused_port() -> int:
     return port
 
 
+@contextlib.contextmanager
+def full_backlog() -> Iterator[int]:
+    """Listen where so many wait that nobody else gets an answer; yields the port."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
 class Acceptor:
     """KalshiNR by hand: accepts the Logon, then does only what it is told."""
 

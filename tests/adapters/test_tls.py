@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from kalshi_fix_adapters.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority, ServerIdentity
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.certificates import fingerprint, leaf
-from tests.adapters.peers import hang_up, keep_silent, listening, talk_nonsense, unused_port
+from tests.adapters.peers import full_backlog, hang_up, keep_silent, listening, talk_nonsense, unused_port
 from tests.adapters.tls_cases import GOOD, HOST, TLS_CASES, TRUSTED, TlsCase
 
 AUTHORITY = Authority()
@@ -190,13 +191,21 @@ def test_a_server_that_never_shakes_hands() -> None:
 
 
 def test_a_connection_that_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 4.0, 5.0])
+    clock = itertools.chain([0.0, 4.0, 4.0], itertools.repeat(5.0))
     monkeypatch.setattr("kalshi_fix_adapters.dialer.time.monotonic", lambda: next(clock))
     with (
         listening(keep_silent) as port,
         pytest.raises(ConnectTimeoutError, match="did not complete the TLS handshake within 5 s"),
     ):
         open_socket(HOST, port, Tls(), 5)
+
+
+def test_a_host_that_accepts_nothing_more_is_given_up_in_time() -> None:
+    with (
+        full_backlog() as port,
+        pytest.raises(ConnectTimeoutError, match=r"did not accept a connection within 0\.2 s"),
+    ):
+        open_socket(HOST, port, Tls(), 0.2)
 
 
 def test_a_server_that_does_not_speak_tls() -> None:

@@ -57,6 +57,22 @@ def test_an_exception_leaves_as_itself_after_an_orderly_logout(
     loop.run(main)
 
 
+def test_leaving_waits_for_no_connection_that_is_being_made(loop: Loop, sandbox: Sandbox) -> None:
+    async def main(relay: Relay, silent: int) -> None:
+        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=10 * LONG)
+        async with loop.client("KalshiNR", **settings) as client:
+            relay.retarget(silent)
+            relay.cut()
+            await event_of(client, Disconnected)
+            await event_of(client, Connecting)
+            # The TLS handshake waits for an answer.
+            await loop.in_thread(lambda: relay.wait(lambda: relay.opened == 2))
+        assert client.ended is not None
+
+    with listening(keep_silent) as silent, Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
+        loop.run(lambda: main(relay, silent))
+
+
 def test_a_consumer_that_raises_ends_with_its_own_exception(loop: Loop, sandbox: Sandbox) -> None:
     async def consume(client: Any) -> None:
         async with client:
