@@ -40,6 +40,8 @@ class DiscrepancyKind(Enum):
     CROSSED = "a bid stands at or above an offer"
     OUT_OF_ORDER = "an update happened before the one in front of it"
     """By 272 and 273, which prediction has. A snapshot is dated by another clock, and not compared."""
+    TOO_MANY = "there are more levels or books than are kept, or a symbol is too long"
+    """Never tolerated: see the arguments of `OrderBooks`."""
     UNREADABLE = "a field of the book is missing, unreadable or repeated, or an entry is missing"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import attrs
 
 from kalshi_fix_sansio._generated import MDEntryType, MDFullEntry, MDIncEntry, MDUpdateAction
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.trading.book import ZERO, BookState, StaleReason, Trade
+from kalshi_fix_sansio.trading.book import ZERO, BookState, OrderBook, StaleReason, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 
 _BOOK_TAGS: Final = frozenset((55, 268, 269, 270, 271, 279))
@@ -52,11 +52,37 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
     return update
 
 
+@attrs.define(eq=False)
+class Room:
+    """Counts the levels of all books, as far as it takes to keep them below a bound."""
+
+    books: Mapping[str, OrderBook]
+    most: int
+    """Levels that all books together may have."""
+    added: int = 0
+    """Levels added since all were counted, and those that there were then."""
+
+    def takes(self, levels: int) -> bool:
+        """Say whether there is room for so many more levels.
+
+        Levels that go are noticed when it gets tight: all are counted then, and at nine tenths it is full,
+        so that they are not counted for each level from there on.
+        """
+        self.added += levels
+        if self.added > self.most:
+            self.added = levels + sum(len(book.bids) + len(book.offers) for book in self.books.values())
+            if self.added > self.most - self.most // 10:
+                self.added -= levels
+                return False
+        return True
+
+
 @attrs.frozen(eq=False)
 class Entries:
     """Applies entries to books, as strictly as it is told."""
 
     tolerated: frozenset[DiscrepancyKind]
+    room: Room
 
     def report(
         self,
@@ -71,6 +97,11 @@ class Entries:
             return True
         make_stale(update, StaleReason.DISCREPANCY)
         return False
+
+    def refuse(self, update: BookUpdate, detail: str) -> None:
+        """Tell that there is no room; no setting makes a book bear that."""
+        update.discrepancies.append(Discrepancy(DiscrepancyKind.TOO_MANY, update.symbol, detail))
+        make_stale(update, StaleReason.DISCREPANCY)
 
     def check_crossed(self, update: BookUpdate) -> None:
         """Look at the best prices once a message is through: between its entries they may cross."""
@@ -165,6 +196,9 @@ class Entries:
         if price <= ZERO:
             self._report_price(update, entry)
             return False
+        if not self.room.takes(1):
+            self.refuse(update, f"no room for another level: {self.room.most} in all books")
+            return False
         return entry.md_update_action is _NEW or self.report(
             update, DiscrepancyKind.LEVEL_MISSING, f"nothing to change at {price}", entry
         )
@@ -188,11 +222,14 @@ class Entries:
             update.trades.append(trade)
 
     def read_snapshot(
-        self, update: BookUpdate, entries: Iterable[MDFullEntry]
+        self, update: BookUpdate, entries: Sequence[MDFullEntry]
     ) -> tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]:
         """Return the bids and the offers of a snapshot: size by price."""
         bids: dict[Decimal, Decimal] = {}
         offers: dict[Decimal, Decimal] = {}
+        if not self.room.takes(len(entries)):
+            self.refuse(update, f"no room for {len(entries)} levels: {self.room.most} in all books")
+            return bids, offers
         for entry in entries:
             kind, price, size = entry.md_entry_type, entry.md_entry_px, entry.md_entry_size
             if kind is _BID:

@@ -30,12 +30,14 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.trading.book import BookState, OrderBook, StaleReason
 from kalshi_fix_sansio.trading.changes import BookUpdate, DiscrepancyKind, begin_update
-from kalshi_fix_sansio.trading.entries import Entries, book_problems, is_complete, make_stale
+from kalshi_fix_sansio.trading.entries import Entries, Room, book_problems, is_complete, make_stale
 from kalshi_fix_sansio.trading.requests import Requests
 
 TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
 """What leaves a book live unless told otherwise: a venue adds kinds of entries without notice, and its clocks
 may disagree by a millisecond where MsgSeqNum has shown that nothing is missing."""
+MAX_SYMBOL_SIZE: Final = 256
+"""Characters of a symbol that a book is made for unasked."""
 _RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
 """Fields that leave no doubt which market their entry is of, if they alone are wrong."""
@@ -53,17 +55,28 @@ class OrderBooks(Mapping[str, OrderBook]):
     unsubscribed is forgotten.
     """
 
-    __slots__ = ("_books", "_entries", "_forgotten", "_requests")
+    __slots__ = ("_books", "_entries", "_forgotten", "_max_books", "_requests")
 
-    def __init__(self, *, tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
+    def __init__(
+        self,
+        *,
+        tolerated: frozenset[DiscrepancyKind] = TOLERATED,
+        max_books: int = 100_000,
+        max_levels: int = 1_000_000,
+    ) -> None:
         """Start without books.
 
         Args:
             tolerated: discrepancies that are told and leave the book as it is. What can be applied is, such
                 as the change of a level that is not there; what cannot is left out.
+            max_books: books that are made for what the venue sends unasked, about 1 KB each. One more is
+                told as stale, and not kept.
+            max_levels: levels of all books together, about 350 bytes each. A book for whose levels there is
+                no room becomes stale.
         """
         self._books: dict[str, OrderBook] = {}
-        self._entries = Entries(tolerated)
+        self._entries = Entries(tolerated, Room(self._books, max_levels))
+        self._max_books = max_books
         self._requests = Requests()
         self._forgotten: set[str] = set()
 
@@ -170,8 +183,23 @@ class OrderBooks(Mapping[str, OrderBook]):
         if book is None:
             if symbol in self._forgotten:
                 return None
+            refused = self._refused(symbol)
+            if refused is not None:
+                return refused
             book = self._books[symbol] = OrderBook(symbol)
         return begin_update(book)
+
+    def _refused(self, symbol: str) -> BookUpdate | None:
+        """Return what to tell of a book that is not made; None if it may be."""
+        if len(self._books) >= self._max_books:
+            why = f"there are {self._max_books} books already"
+        elif len(symbol) > MAX_SYMBOL_SIZE:
+            why = f"a symbol of {len(symbol)} characters"
+        else:
+            return None
+        update = begin_update(OrderBook(symbol))
+        self._entries.refuse(update, why)
+        return update
 
     def _told(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
         """End the updates of a message; return those that have something to tell."""
@@ -201,6 +229,10 @@ class OrderBooks(Mapping[str, OrderBook]):
             touched: dict[str, BookUpdate | None] = {}
             self._suspect(None, problems[0].text, touched)
             return self._told(touched)
+        if symbol not in self._books:
+            refused = self._refused(symbol)
+            if refused is not None:
+                return [refused]
         state = self._requests.answered(symbol)
         if state is None:
             return []

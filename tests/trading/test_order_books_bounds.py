@@ -1,0 +1,91 @@
+"""What a venue can make order books keep has a bound."""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.trading import BookState, BookUpdate, DiscrepancyKind, OrderBooks, StaleReason
+from kalshi_fix_sansio.trading.order_books import MAX_SYMBOL_SIZE
+from tests.trading.feed import A, B, C, apply, snapshot, update
+
+
+def refused(told: BookUpdate) -> bool:
+    """Whether an update says that there is no room, and leaves its book stale and empty."""
+    is_stale = told.book.state is BookState.STALE
+    assert is_stale is (DiscrepancyKind.TOO_MANY in [each.kind for each in told.discrepancies])
+    if is_stale:
+        assert told.book.stale_reason is StaleReason.DISCREPANCY
+        assert len(told.book.bids) + len(told.book.offers) == 0
+    return is_stale
+
+
+def levels(count: int, start: int = 1) -> list[str]:
+    return [f"bid 1 at 0.{number:03d}" for number in range(start, start + count)]
+
+
+def test_levels_of_all_books_have_a_bound_even_where_everything_is_tolerated() -> None:
+    books = OrderBooks(max_levels=10, tolerated=frozenset(DiscrepancyKind))
+    assert not refused(apply(books, snapshot(*levels(6))))
+    assert not refused(apply(books, snapshot(*levels(2), symbol=B)))
+    assert not refused(apply(books, update("new bid 1 at 0.900")))
+    told = apply(books, update("new bid 1 at 0.901", "new bid 1 at 0.902", "new bid 1 at 0.903"))
+    assert refused(told)
+    assert told.best_changed
+    assert [each.detail for each in told.discrepancies] == ["no room for another level: 10 in all books"]
+    assert len(books[B].bids) == 2
+    assert not refused(apply(books, snapshot(*levels(6))))
+
+
+def test_a_snapshot_that_does_not_fit_leaves_a_stale_book() -> None:
+    books = OrderBooks(max_levels=10)
+    told = apply(books, snapshot(*levels(11)))
+    assert refused(told)
+    assert [each.detail for each in told.discrepancies] == ["no room for 11 levels: 10 in all books"]
+    assert not refused(apply(books, snapshot(*levels(9))))
+
+
+def test_levels_that_went_make_room() -> None:
+    books = OrderBooks(max_levels=10)
+    books.apply(snapshot(*levels(3)))
+    for number in range(4, 100):
+        assert not refused(apply(books, update(f"new bid 1 at 0.{number:03d}")))
+        assert not refused(apply(books, update(f"delete bid 0 at 0.{number:03d}")))
+
+
+def test_all_levels_are_counted_seldom() -> None:
+    books = OrderBooks(max_levels=1000)
+    counted = 0
+
+    class Counting(dict[str, object]):
+        def values(self):  # type: ignore[no-untyped-def]
+            nonlocal counted
+            counted += 1
+            return super().values()
+
+    books._entries.room.books = Counting(books._books)  # type: ignore[assignment]
+    books.apply(snapshot("bid 1 at 0.5"))
+    for _ in range(5000):
+        books.apply(update("new bid 1 at 0.4"))
+        books.apply(update("delete bid 0 at 0.4"))
+    assert counted <= 6
+
+
+def test_books_have_a_bound_in_number() -> None:
+    books = OrderBooks(max_books=2)
+    for symbol in (A, B):
+        assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=symbol)))
+    for sent in (snapshot("bid 1 at 0.5", symbol=C), update(f"new bid 1 at 0.5 in {C}")):
+        told = apply(books, sent)
+        assert refused(told)
+        assert (told.symbol, told.discrepancies[0].detail) == (C, "there are 2 books already")
+        assert list(books) == [A, B]
+    assert C not in books._requests._subscribed
+    books.forget(A)
+    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=C)))
+
+
+def test_symbols_have_a_bound_in_length() -> None:
+    books = OrderBooks()
+    longest, longer = "A" * MAX_SYMBOL_SIZE, "A" * (MAX_SYMBOL_SIZE + 1)
+    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=longest)))
+    for sent in (snapshot("bid 1 at 0.5", symbol=longer), update(f"new bid 1 at 0.5 in {longer}")):
+        assert refused(apply(books, sent))
+    assert list(books) == [longest]
