@@ -38,6 +38,10 @@ WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
 # The acceptance definitions of QuickFIX, which are not ours to keep here.
 DEFINITIONS := $(dir $(WHEELS))definitions
 export ACCEPTANCE_DEFINITIONS ?=
+# Other definitions: which engine they were written for (quickfix, quickfixj), and the DefaultApplVerID (1137) to
+# play them with in place of their own.
+export ACCEPTANCE_LIKE ?= quickfix
+export DEFAULT_APPL_VER_ID ?=
 BENCH := .venv-bench/bench.stamp
 BENCH_WHEELS := $(dir $(WHEELS))wheels-optimised
 BENCH_RUN = PYTHONPATH=. .venv-bench/bin/python -m benchmarks

@@ -37,7 +37,7 @@ def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
 def main() -> None:
     """Serve every connection in a thread of its own."""
     options = arguments("Accept FIXT 1.1 sessions and send orders back.").parse_args()
-    config = settings(Role.ACCEPTOR, options.comp_id, options.peer_comp_id)
+    config = settings(Role.ACCEPTOR, options)
     taken = Lock()
     with socket.create_server(("127.0.0.1", options.port)) as listener:
         print("listening on port", listener.getsockname()[1], flush=True)

@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--heartbeat", type=int, default=30, help="HeartBtInt in seconds")
     options = parser.parse_args()
-    config = settings(Role.INITIATOR, options.comp_id, options.peer_comp_id, options.heartbeat)
+    config = settings(Role.INITIATOR, options, options.heartbeat)
     while True:
         try:
             sock = socket.create_connection((options.host, options.port), CONNECT_TIMEOUT)

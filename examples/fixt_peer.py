@@ -9,7 +9,7 @@ import contextlib
 import socket
 import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.conduct import CLASSIC
+from kalshi_fix_sansio.conduct import CLASSIC, QUICKFIXJ
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import LogonRequested, MessageReceived
 from kalshi_fix_sansio.resend_policy import resend_everything
@@ -34,6 +34,7 @@ from tests.fix50sp2.dialect import (
 
 SEND_TIMEOUT = 30.0
 """Seconds a peer may leave us waiting because it does not read."""
+CONDUCT = {"quickfix": CLASSIC, "quickfixj": QUICKFIXJ}
 LINGER = 1.0
 """Seconds the peer has for closing its end after ours."""
 
@@ -44,21 +45,24 @@ def arguments(description: str) -> ArgumentParser:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--comp-id", required=True, help="SenderCompID of this side")
     parser.add_argument("--peer-comp-id", required=True, help="SenderCompID of the other side")
+    parser.add_argument(
+        "--like", choices=sorted(CONDUCT), default="quickfix", help="which engine to behave like"
+    )
     return parser
 
 
-def settings(role: Role, comp_id: str, peer_comp_id: str, heart_bt_int: int = 30) -> SessionConfig:
+def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionConfig:
     """Return the settings of a strict engine."""
     return SessionConfig(
         role=role,
         dialect=DIALECT,
         session_type=DIALECT.session_types["FIXT"],
-        sender_comp_id=comp_id,
-        target_comp_id=peer_comp_id,
+        sender_comp_id=options.comp_id,
+        target_comp_id=options.peer_comp_id,
         heart_bt_int=heart_bt_int,
         min_heart_bt_int=0,
         strict=True,
-        conduct=CLASSIC,
+        conduct=CONDUCT[options.like],
         resend_policy=resend_everything,
         sending_time_tolerance=120,
         logout_timeout=2,
@@ -73,6 +77,7 @@ class Peer:
         self._socket = sock
         self._session = Session(config)
         self._admit = admit
+        self._like_quickfixj = config.conduct == QUICKFIXJ
         self._cl_ord_ids: set[str] = set()
 
     def run(self) -> None:
@@ -123,13 +128,20 @@ class Peer:
             self._session.abort(_now(), "already logged on")
 
     def _answer(self, event: MessageReceived) -> None:
-        """Send orders, definitions and email back as they came; refuse everything else."""
+        """Send orders, definitions and email back as they came; refuse everything else.
+
+        QuickFIX/J's application writes a definition anew, without groups of no entries, and does not say in a
+        refusal which version it speaks.
+        """
         message, header = event.message, event.message.header
         if isinstance(message, NewOrderSingle):
             if event.poss_resend and message.cl_ord_id in self._cl_ord_ids:
                 return
             self._cl_ord_ids.add(message.cl_ord_id)
         route = reply_route(header)
+        if self._like_quickfixj and isinstance(message, SecurityDefinition):
+            self._session.send(message, _now(), header_fields=route)
+            return
         if isinstance(message, NewOrderSingle | SecurityDefinition | Email):
             fields = {**route, "poss_resend": True} if event.poss_resend else route
             self._session.forward(event.frame, _now(), header_fields=fields)
@@ -139,7 +151,7 @@ class Peer:
             ref_msg_type=header.msg_type,
             business_reject_reason=BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
             text=f"{message.NAME} is not served here",
-            default_appl_ver_id=ApplVerID.FIX50SP2,
+            default_appl_ver_id=None if self._like_quickfixj else ApplVerID.FIX50SP2,
         )
         self._session.send(refusal, _now(), header_fields=route)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.acceptance.definition import Action, Definition, read, turned
+from interop.acceptance.definition import Action, Definition, read, read_all, turned
 from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
 from interop.acceptance.player import Failure, play
 from interop.acceptance.wire import difference, frame_complaint, to_wire
@@ -62,9 +62,33 @@ def test_a_definition_is_read_step_by_step(tmp_path: Path) -> None:
     ]
     assert (found.connections, found.heart_bt_int) == (2, "6")
     assert definition(tmp_path, "iCONNECT\n").heart_bt_int == "30"
+    assert definition(tmp_path, "I8=a|108=-10|\nI8=a|108=7|\n").heart_bt_int == "7"
 
 
-@pytest.mark.parametrize("line", ["x", "iWAIT", "eCONNECTED"])
+def test_lines_that_begin_like_no_step_are_left_out(tmp_path: Path) -> None:
+    assert [step.line for step in definition(tmp_path, "q\niCONNECT\n\n #\nxE8=a|\nE8=a|\n").steps] == [2, 6]
+
+
+def test_sending_time_and_transact_time_are_compared_where_a_definition_has_them() -> None:
+    sent = "8=a|35=D|34=2|52=20260821-12:00:00|11=id|60=20260821-12:00:00|"
+    for wanted in ("8=a|35=D|34=2|52=|11=id|60=|", "8=a|35=D|34=2|11=id|", "8=a|35=D|34=2|52=|11=id|"):
+        assert difference(soh(wanted), soh(sent)) is None
+    assert difference(soh("8=a|35=D|34=2|52=|11=id|60=|"), soh("8=a|35=D|34=2|11=id|")) is not None
+
+
+def test_another_default_appl_ver_id_takes_the_place_of_the_usual_one(tmp_path: Path) -> None:
+    for name, version in (("a", "10"), ("b", "10"), ("c", "33")):
+        text = f"iCONNECT|I8=FIXT.1.1|35=A|1137={version}|11137=10|E8=FIXT.1.1|35=A|1137={version}|"
+        (tmp_path / f"{name}.def").write_text(text.replace("|", "\x01").replace("\x01I8", "\nI8"), "latin-1")
+    for asked, versions in (("", ["10", "10", "33"]), ("9", ["9", "9", "33"])):
+        found = read_all(tmp_path, asked)
+        assert [each.name for each in found] == ["a", "b", "c"]
+        assert [each.steps[1].value(1137) for each in found] == versions
+        assert {each.steps[1].value(11137) for each in found} == {"10"}
+    assert read_all(tmp_path / "empty", "9") == []
+
+
+@pytest.mark.parametrize("line", ["iWAIT", "eCONNECTED"])
 def test_what_is_no_step_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"made-up.def:2: not a step: {line}")):
         definition(tmp_path, f"iCONNECT\n{line}\n")

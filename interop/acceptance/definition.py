@@ -2,18 +2,21 @@
 
 `I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are the player's,
 `eCONNECT` and `eDISCONNECT` the engine's. `I2,` and so on name one of several connections. `R` answers where
-the engine began, and is the same as `I`.
+the engine began, and is the same as `I`. Lines that begin otherwise are no steps, as for the engines that the
+definitions were written for.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from enum import Enum
 from pathlib import Path
 
 import attrs
 
 SOH = "\x01"
+_DEFAULT_APPL_VER_ID = re.compile(rf"(?<={SOH}1137=)[^{SOH}]*")
 _STEP = re.compile(r"([IEieR])(?:([0-9]),)?(.*)")
 
 
@@ -66,17 +69,40 @@ class Definition:
 
     @property
     def heart_bt_int(self) -> str:
-        """HeartBtInt (108) of its first Logon."""
-        return next((value for step in self.steps if (value := step.value(108)) is not None), "30")
+        """HeartBtInt (108) of its first Logon that has one which can be agreed on."""
+        found = (step.value(108) for step in self.steps)
+        return next((value for value in found if value is not None and value.isdigit()), "30")
 
 
 def read(path: Path) -> Definition:
-    """Read a definition; a line that is none of the forms is a ValueError."""
-    steps = []
-    for number, line in enumerate(path.read_text("latin-1").split("\n"), 1):
-        text = line.rstrip("\r")
-        if text and not text.startswith("#"):
-            steps.append(_step(text, number, path))
+    """Read a definition; a line that only looks like a step is a ValueError."""
+    return _parse(path, path.read_text("latin-1"))
+
+
+def read_all(folder: Path, default_appl_ver_id: str = "") -> list[Definition]:
+    """Read every definition in a folder.
+
+    A `default_appl_ver_id` takes the place of the DefaultApplVerID (1137) that most of them have, so that
+    those written for another version are played with the one that the engine speaks. One that is there
+    because it is wrong stays.
+    """
+    texts = {path: path.read_text("latin-1") for path in sorted(folder.rglob("*.def"))}
+    found = Counter(value for text in texts.values() for value in _DEFAULT_APPL_VER_ID.findall(text))
+    usual = found.most_common(1)[0][0] if found else ""
+
+    def replaced(text: str) -> str:
+        return _DEFAULT_APPL_VER_ID.sub(
+            lambda found: default_appl_ver_id if found[0] == usual and default_appl_ver_id else found[0], text
+        )
+
+    return [_parse(path, replaced(text)) for path, text in texts.items()]
+
+
+def _parse(path: Path, text: str) -> Definition:
+    lines = enumerate((line.rstrip("\r") for line in text.split("\n")), 1)
+    steps = [
+        _step(line, number, path) for number, line in lines if line.startswith(("I", "E", "R", "i", "e"))
+    ]
     return Definition(path.stem, tuple(steps))
 
 

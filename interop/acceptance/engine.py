@@ -28,8 +28,8 @@ class Engine(Protocol):
 class AcceptorEngine:
     """examples/fixt_acceptor.py: it listens on a port that it tells, the player connects."""
 
-    def __init__(self) -> None:
-        self._process = _start("fixt_acceptor.py", "--port", "0")
+    def __init__(self, *options: str) -> None:
+        self._process = _start("fixt_acceptor.py", "--port", "0", *options)
         assert self._process.stdout is not None
         said = self._process.stdout.readline().decode()
         self._port = int(said.rsplit(maxsplit=1)[-1])
@@ -46,10 +46,10 @@ class AcceptorEngine:
 class InitiatorEngine:
     """examples/fixt_initiator.py: the player listens, it connects and comes back."""
 
-    def __init__(self, heart_bt_int: str) -> None:
+    def __init__(self, heart_bt_int: str, *options: str) -> None:
         self._port = _free_port()
         arguments = ("--host", "127.0.0.1", "--port", str(self._port), "--heartbeat", heart_bt_int)
-        self._process = _start("fixt_initiator.py", *arguments)
+        self._process = _start("fixt_initiator.py", *arguments, *options)
 
     def connect(self) -> socket.socket:
         """Listen for its next connection, and only for this one: one that waits unanswered would go stale."""

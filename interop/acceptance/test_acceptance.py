@@ -10,12 +10,15 @@ from queue import SimpleQueue
 
 import pytest
 
-from interop.acceptance.definition import Definition, read, turned
+from interop.acceptance.definition import Definition, read_all, turned
 from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
 from interop.acceptance.player import play
 
 FOLDER = os.environ.get("ACCEPTANCE_DEFINITIONS", "")
-DEFINITIONS = [read(path) for path in sorted(Path(FOLDER).rglob("*.def"))] if FOLDER else []
+DEFAULT_APPL_VER_ID = os.environ.get("DEFAULT_APPL_VER_ID", "")
+LIKE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
+"""Which engine the definitions were written for."""
+DEFINITIONS = read_all(Path(FOLDER), DEFAULT_APPL_VER_ID) if FOLDER else []
 ONE_AT_A_TIME = [each for each in DEFINITIONS if each.connections == 1]
 """A second connection at once is the peer's doing, so only an acceptor has to deal with it."""
 WORKERS = 8
@@ -38,7 +41,8 @@ class _Engines:
         idle = self._idle.setdefault(heart_bt_int, SimpleQueue())
         engine: Engine
         if idle.empty():
-            engine = AcceptorEngine() if heart_bt_int is None else InitiatorEngine(heart_bt_int)
+            like = ("--like", LIKE)
+            engine = AcceptorEngine(*like) if heart_bt_int is None else InitiatorEngine(heart_bt_int, *like)
             self._all.append(engine)
         else:
             engine = idle.get()

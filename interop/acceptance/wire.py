@@ -11,6 +11,9 @@ _TIME = re.compile(r"<TIME(?:([+-])([0-9]+))?>")
 _TIMESTAMP = re.compile(r"[0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?")
 _TIMES = frozenset({42, 52, 60, 122})
 """Tags whose value need only have the form of a time."""
+_UNSAID = frozenset({52, 60})
+"""Times that some definitions do not mention where they must be: every message has the first, every order the
+second."""
 _ENVELOPE = frozenset({9, 10})
 """Tags whose value depends on all others, and is checked against them."""
 _WORDING = frozenset({58})
@@ -99,6 +102,8 @@ def difference(expected: str, actual: str) -> str | None:
     wanted, found = (
         [_judged(*each) for each in fields(text) if each[0] not in _ENVELOPE] for text in (expected, actual)
     )
+    unsaid = _UNSAID.difference(tag for tag, _ in wanted)
+    found = [each for each in found if each[0] not in unsaid]
     missing, surplus = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
     if missing or surplus:
         return f"missing {_listed(missing)}, surplus {_listed(surplus)}"

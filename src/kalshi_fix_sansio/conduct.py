@@ -1,8 +1,8 @@
 """How a session behaves where FIXT 1.1 leaves it a choice.
 
 The defaults serve Kalshi: every end of a session is explained, nothing that could help to diagnose is left
-out, and as little as possible is asked for again. `CLASSIC` is what engines of the QuickFIX family do, and
-what acceptance suites written for them expect.
+out, and as little as possible is asked for again. `CLASSIC` is what QuickFIX does, `QUICKFIXJ` what its
+Java sibling does, and what the acceptance definitions written for each of them expect.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ class Conduct:
     """Choices within FIXT 1.1, each a setting of one session."""
 
     tell_why: bool = True
-    """Whether a Logout with a Text precedes the end where FIXT makes it optional: when a Logon is refused,
-    when the peer has fallen silent, and as Text after a Reject that has said why already."""
+    """Whether a Logout with a Text precedes the end where FIXT makes it optional: when what comes as a Logon
+    lacks a field or has a wrong CompID or SendingTime, and when the peer has fallen silent."""
+    tell_why_refused: bool = True
+    """Whether one answers a Logon that is sound and refused for what it asks: its HeartBtInt, its
+    DefaultApplVerID, another value."""
+    repeat_reject: bool = True
+    """Whether a Logout repeats the Text of the Reject before it that has said why already."""
     linger: float = 0.0
     """Seconds to wait, after a Logout that ends the session for a breach of the protocol, for the peer's
     Logout before the connection is closed. FIXT recommends 2; with 0 the connection is closed at once."""
@@ -39,8 +44,9 @@ class Conduct:
     """Whether a ResendRequest is served whose own MsgSeqNum is too low, instead of ending the session."""
     end_on_late_orig_sending_time: bool = False
     """Whether an OrigSendingTime after SendingTime ends the session, beside the Reject."""
-    reject_briefly: bool = False
-    """Whether a Reject leaves out RefTagID where it concerns CompIDs, SendingTime, MsgType or NewSeqNo."""
+    reject_without_tag: frozenset[tuple[Reason, int]] = frozenset()
+    """Problems whose Reject leaves out RefTagID (371), by SessionRejectReason (373) and the tag that it would
+    name."""
     undefined_tag_reason: Reason = Reason.UNDEFINED_TAG
     """SessionRejectReason for a tag that the dialect does not have."""
     skip_by_check_sum: bool = False
@@ -48,8 +54,12 @@ class Conduct:
     that BodyLength points to, instead of up to the next BeginString."""
 
 
+_COMP_IDS = frozenset({(Reason.COMP_ID_PROBLEM, 49), (Reason.COMP_ID_PROBLEM, 56)})
+
 CLASSIC: Final = Conduct(
     tell_why=False,
+    tell_why_refused=False,
+    repeat_reject=False,
     linger=2.0,
     end_on_garbage_before_logon=True,
     test_req_id="TEST",
@@ -58,8 +68,19 @@ CLASSIC: Final = Conduct(
     test_requests_in_turn=True,
     serve_low_resend_requests=True,
     end_on_late_orig_sending_time=True,
-    reject_briefly=True,
+    reject_without_tag=_COMP_IDS
+    | {
+        (Reason.SENDING_TIME_ACCURACY, 52),
+        (Reason.SENDING_TIME_ACCURACY, 122),
+        (Reason.INVALID_MSG_TYPE, 35),
+        (Reason.VALUE_INCORRECT, 36),
+    },
     undefined_tag_reason=Reason.INVALID_TAG_NUMBER,
     skip_by_check_sum=True,
 )
-"""As engines of the QuickFIX family behave."""
+"""As QuickFIX behaves."""
+
+QUICKFIXJ: Final = attrs.evolve(
+    CLASSIC, tell_why_refused=True, repeat_reject=True, reject_without_tag=_COMP_IDS
+)
+"""As QuickFIX/J behaves."""

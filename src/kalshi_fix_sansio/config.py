@@ -18,6 +18,7 @@ from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, 
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 
 LOGON = "A"
+LAST_PROCESSED = "last_msg_seq_num_processed"
 MOST_SECONDS = 10**9
 """Longest time that can be set, about 31 years: what clocks, waits and dates can be reckoned with."""
 NEXT_EXPECTED = "next_expected_msg_seq_num"
@@ -94,6 +95,11 @@ class SessionConfig:
     offer_next_expected: bool = False
     """Whether an initiator's Logon carries NextExpectedMsgSeqNum (789), so that a peer which answers with its
     own resends at once what is missing, without a ResendRequest. An acceptor always answers an offer."""
+    offer_next_expected_at_reset: bool = False
+    """Whether a Logon that restarts the numbers carries it too, as 1, for peers that want to see it."""
+    send_last_processed: bool = False
+    """Whether every header that this side sends carries LastMsgSeqNumProcessed (369): the last number of the
+    peer's that was dealt with. Needs a dialect whose header has it."""
     logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping, repr=False)
     """Further attributes of the Logon this side sends, such as `{"use_dollars": True}`."""
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
@@ -223,6 +229,16 @@ class SessionConfig:
             raise ConfigurationError(
                 f"offer_next_expected is of no use on {self.session_type.name}: it needs a session type with "
                 "resend, and a Logon that has NextExpectedMsgSeqNum; leave it False"
+            )
+        if self.offer_next_expected_at_reset and not self.offer_next_expected:
+            raise ConfigurationError("offer_next_expected_at_reset needs offer_next_expected; set both")
+        header = {
+            member.attribute for member in self.dialect.header.members if isinstance(member, FieldMember)
+        }
+        if self.send_last_processed and LAST_PROCESSED not in header:
+            raise ConfigurationError(
+                f"send_last_processed is of no use with {self.dialect.name}: its header has no "
+                "LastMsgSeqNumProcessed; leave it False"
             )
         if self.sign_logon is not None and "raw_data" in self.logon_fields:
             raise ConfigurationError("raw_data comes from sign_logon; remove it from logon_fields")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
+from kalshi_fix_sansio.conduct import CLASSIC, QUICKFIXJ, Conduct
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -54,6 +54,42 @@ def test_so_is_an_answer_to_our_logon_that_will_not_do(tell_why: bool) -> None:
     assert kinds(wired.sent()) == (["Logout"] if tell_why else [])
 
 
+@pytest.mark.parametrize(
+    ("conduct", "unsound", "refused"),
+    [(Conduct(), True, True), (CLASSIC, False, False), (QUICKFIXJ, False, True)],
+)
+def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
+    conduct: Conduct, unsound: bool, refused: bool
+) -> None:
+    cases: list[tuple[str, dict[str, str], bool]] = [
+        ("98=0|108=30|96=eA==|", {}, unsound),
+        ("98=0|108=30|96=eA==|1137=9|", {"t52": "20260821-13:00:00"}, unsound),
+        ("98=0|108=-10|96=eA==|1137=9|", {}, refused),
+        ("98=0|108=30|96=eA==|1137=33|", {}, refused),
+    ]
+    for body, header, told in cases:
+        wired = wire(Role.ACCEPTOR, strict=True, conduct=conduct)
+        wired.session.connect(wired.clock.now)
+        (ended,) = wired.receive(wired.peer.logon(body, **header))
+        assert isinstance(ended, SessionEnded)
+        assert ended.reason is CloseReason.LOGON_REFUSED
+        assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if told else [])
+
+
+@BOTH
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_strict_session_speaks_one_version(role: Role, strict: bool) -> None:
+    for version, spoken in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
+        wired = wire(role, strict=strict)
+        wired.session.connect(wired.clock.now)
+        wired.sent()
+        wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137={version}|"))
+        assert (wired.session.state is not State.CLOSED) is spoken
+        if not spoken:
+            (logout,) = wired.sent()
+            assert "DefaultApplVerID" in logout.text
+
+
 @BOTH
 @pytest.mark.parametrize("tell_why", [True, False])
 def test_so_is_silence(role: Role, tell_why: bool) -> None:
@@ -65,18 +101,18 @@ def test_so_is_silence(role: Role, tell_why: bool) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("tell_why", [True, False])
-def test_a_logout_repeats_what_the_reject_said_or_not(role: Role, tell_why: bool) -> None:
-    wired = established(role, conduct=Conduct(tell_why=tell_why))
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_logout_repeats_what_the_reject_said_or_not(role: Role, repeat: bool) -> None:
+    wired = established(role, conduct=Conduct(repeat_reject=repeat))
     wired.receive(wired.peer.message("0", t49="Mallory"))
     reject, logout = wired.sent()
     assert reject.text == "Invalid SenderCompID"
-    assert logout.text == (reject.text if tell_why else None)
+    assert logout.text == (reject.text if repeat else None)
 
 
 @BOTH
 def test_a_logout_that_no_reject_precedes_always_has_a_text(role: Role) -> None:
-    wired = established(role, conduct=Conduct(tell_why=False))
+    wired = established(role, conduct=Conduct(tell_why=False, tell_why_refused=False, repeat_reject=False))
     too_low(wired)
     (logout,) = wired.sent()
     assert logout.text == "MsgSeqNum too low, expecting 2 but received 1"
@@ -295,7 +331,8 @@ def test_by_default_every_question_has_its_own_id(role: Role) -> None:
 def test_a_reject_names_the_tag_or_leaves_it_out_where_there_is_no_doubt(
     role: Role, message: tuple[str, str, dict[str, str]], tag: int, reason: Reason, briefly: bool
 ) -> None:
-    wired = established(role, conduct=Conduct(reject_briefly=briefly), strict=True)
+    without = CLASSIC.reject_without_tag if briefly else frozenset()
+    wired = established(role, conduct=Conduct(reject_without_tag=without), strict=True)
     msg_type, body, header = message
     events = wired.receive(wired.peer.message(msg_type, body, **header))
     assert len(of_type(events, MessageRejected)) == 1
@@ -305,7 +342,7 @@ def test_a_reject_names_the_tag_or_leaves_it_out_where_there_is_no_doubt(
 
 @BOTH
 def test_other_rejects_name_the_tag_also_when_brief(role: Role) -> None:
-    wired = established(role, conduct=Conduct(reject_briefly=True), strict=True)
+    wired = established(role, conduct=Conduct(reject_without_tag=CLASSIC.reject_without_tag), strict=True)
     wired.receive(wired.peer.message("1"))
     (reject,) = wired.sent()
     assert (reject.ref_tag_id, reject.session_reject_reason) == (112, Reason.REQUIRED_TAG_MISSING)

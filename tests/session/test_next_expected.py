@@ -15,6 +15,7 @@ from kalshi_fix_sansio.events import (
     Event,
     GapClosed,
     GapDetected,
+    LoggedOn,
     MessageReceived,
     MessagesLost,
     RejectReceived,
@@ -22,7 +23,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State
-from tests.helpers import Pair, config, kinds, messages, of_type, order, pair, wire
+from tests.helpers import Pair, config, established, kinds, messages, of_type, order, pair, wire
 
 OFFER: dict[str, Any] = {"offer_next_expected": True}
 
@@ -193,7 +194,7 @@ def test_a_reset_says_it_all() -> None:
     wired.session.connect(wired.clock.now)
     (logon,) = wired.sent()
     assert (logon.reset_seq_num_flag, logon.next_expected_msg_seq_num) == (True, None)
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=9|"))
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=2|"))
     assert wired.session.state is State.ESTABLISHED
 
 
@@ -212,3 +213,96 @@ def test_what_the_acceptor_has_forgotten_it_does_not_offer_but_refuses() -> None
 def test_an_offer_needs_a_session_type_with_resend() -> None:
     with pytest.raises(ConfigurationError, match="offer_next_expected is of no use on KalshiNR"):
         config(Role.INITIATOR, "KalshiNR", **OFFER)
+
+
+# --- beside ResetSeqNumFlag
+
+AT_RESET: dict[str, Any] = {**OFFER, "offer_next_expected_at_reset": True}
+
+
+def test_an_initiator_that_resets_says_that_it_expects_1_where_it_is_set() -> None:
+    for changes, offered in (({}, None), (OFFER, None), (AT_RESET, 1)):
+        wired = wire(Role.INITIATOR, "KalshiRT", MemoryStore(next_incoming=7), reset_seq_num=True, **changes)
+        wired.session.connect(wired.clock.now)
+        (logon,) = wired.sent()
+        assert (logon.reset_seq_num_flag, logon.next_expected_msg_seq_num) == (True, offered)
+        (logged_on,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=2|"))
+        assert isinstance(logged_on, LoggedOn)
+        assert wired.sent() == []
+
+
+def test_an_offer_at_a_reset_needs_one_at_all() -> None:
+    with pytest.raises(ConfigurationError, match="needs offer_next_expected; set both"):
+        config(Role.INITIATOR, "KalshiRT", offer_next_expected_at_reset=True)
+
+
+@pytest.mark.parametrize("offered", [1, 2])
+def test_an_answer_to_a_reset_may_or_may_not_count_the_logon_that_asked(offered: int) -> None:
+    wired = wire(Role.INITIATOR, "KalshiRT", reset_seq_num=True, **AT_RESET)
+    wired.session.connect(wired.clock.now)
+    wired.sent()
+    wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|789={offered}|"))
+    assert wired.session.state is State.ESTABLISHED
+    assert wired.sent() == []
+
+
+@pytest.mark.parametrize(("offer", "answer"), [("789=1|", 2), ("789=0|", 2), ("", None)])
+def test_an_acceptor_answers_an_offer_beside_a_reset_in_kind(offer: str, answer: int | None) -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000, next_incoming=2000))
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137=9|141=Y|{offer}"))
+    wired.session.accept_logon(wired.clock.now)
+    (logon,) = wired.sent()
+    assert (logon.NAME, logon.header.msg_seq_num, logon.reset_seq_num_flag) == ("Logon", 1, True)
+    assert logon.next_expected_msg_seq_num == answer
+    assert wired.session.state is State.ESTABLISHED
+
+
+def test_no_number_but_the_first_can_be_expected_beside_a_reset() -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|789=2|"))
+    wired.session.accept_logon(wired.clock.now)
+    assert [m.text for m in wired.sent()] == ["NextExpectedMsgSeqNum 2 is too high, expected 1 at most"]
+    for changes, resets in ((AT_RESET, True), (OFFER, False)):
+        wired = wire(Role.INITIATOR, "KalshiRT", reset_seq_num=resets, **changes)
+        wired.session.connect(wired.clock.now)
+        wired.sent()
+        wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=3|"))
+        assert wired.session.state is State.CLOSED
+        most = 2 if resets else 1
+        assert [m.text for m in wired.sent()] == [
+            f"NextExpectedMsgSeqNum 3 is too high, expected {most} at most"
+        ]
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("offer", "answer"), [("", None), ("789=1|", 2), ("789=2|", "too high")])
+def test_a_reset_by_the_peer_within_the_session_may_offer(role: Role, offer: str, answer: Any) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137=9|141=Y|{offer}", 1))
+    (sent,) = wired.sent()
+    if answer == "too high":
+        assert (sent.NAME, sent.text) == ("Logout", "NextExpectedMsgSeqNum 2 is too high, expected 1 at most")
+    else:
+        assert (sent.NAME, sent.next_expected_msg_seq_num) == ("Logon", answer)
+
+
+@pytest.mark.parametrize(("offered", "goes_on"), [(1, True), (2, True), (3, False)])
+def test_a_reset_of_our_own_within_the_session_offers_where_it_is_set(offered: int, goes_on: bool) -> None:
+    wired = established(Role.INITIATOR, **AT_RESET)
+    wired.session.reset(wired.clock.now)
+    (logon,) = wired.sent()
+    assert (logon.reset_seq_num_flag, logon.next_expected_msg_seq_num) == (True, 1)
+    wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|789={offered}|", 1))
+    assert (wired.session.state is State.ESTABLISHED) is goes_on
+    assert kinds(wired.sent()) == ([] if goes_on else ["Logout"])
+
+
+def test_on_a_session_without_resend_an_offer_means_nothing() -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiNR")
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|789=55|"))
+    wired.session.accept_logon(wired.clock.now)
+    (logon,) = wired.sent()
+    assert (logon.NAME, logon.next_expected_msg_seq_num) == ("Logon", None)

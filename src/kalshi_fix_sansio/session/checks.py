@@ -18,6 +18,7 @@ from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.validation import validate
 
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
+DEFAULT_APPL_VER_ID = 1137
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
@@ -49,6 +50,15 @@ def sending_time_problem(
         f"SendingTime is more than {config.sending_time_tolerance:g} seconds off",
         SENDING_TIME,
     )
+
+
+def version_problem(logon: Message, config: SessionConfig) -> Problem | None:
+    """Check that the DefaultApplVerID (1137) of a Logon is the version that this dialect speaks."""
+    version: str | None = getattr(logon, "default_appl_ver_id", None)
+    if version is None or version == config.dialect.appl_ver_id:
+        return None
+    text = f"DefaultApplVerID must be {config.dialect.appl_ver_id}, not {version}"
+    return Problem(Reason.VALUE_INCORRECT, text, DEFAULT_APPL_VER_ID, version)
 
 
 def poss_dup_problem(header: Any) -> Problem | None:

@@ -41,10 +41,6 @@ TO_THE_END = 0
 """EndSeqNo (16) that means: everything sent so far."""
 UNSUPPORTED_MESSAGE_TYPE = 3
 """BusinessRejectReason (380)."""
-_SPEAKS_FOR_ITSELF = frozenset(
-    {Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.INVALID_MSG_TYPE}
-)
-"""SessionRejectReasons that hardly need RefTagID."""
 
 
 class Core:
@@ -201,10 +197,10 @@ class Core:
         self.end(what, reason, text)
 
     def refuse(
-        self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION
+        self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION, *, tell: bool
     ) -> None:
-        """End at once because of the peer, with a Logout that says why where this session is to say it."""
-        if self.config.conduct.tell_why:
+        """End at once because of the peer; with `tell`, a Logout says why."""
+        if tell:
             self.fail(reason, text, now, what)
         else:
             self.end(what, reason, text)
@@ -218,7 +214,7 @@ class Core:
         if self.state is State.LOGOUT_SENT:
             self.end(Input.PEER_VIOLATION, reason, text)
             return
-        self.send_logout(text if conduct.tell_why or not rejected else None, now)
+        self.send_logout(text if conduct.repeat_reject or not rejected else None, now)
         if conduct.linger:
             self.ending = (reason, text)
             self.timers.logout_at = now.monotonic + conduct.linger
@@ -244,7 +240,7 @@ class Core:
     def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
         """Answer a message by a Reject (3)."""
         header, conduct = message.header, self.config.conduct
-        tag = None if conduct.reject_briefly and _speaks_for_itself(first, header.msg_type) else first.tag
+        tag = None if (first.reason, first.tag) in conduct.reject_without_tag else first.tag
         reason = conduct.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
         reply = self.outbound.admin(
             REJECT,
@@ -276,10 +272,3 @@ class Core:
     def is_logged_on(self) -> bool:
         """Whether the Logon handshake is complete and no Logout has been sent."""
         return self.state in LOGGED_ON_STATES
-
-
-def _speaks_for_itself(problem: Problem, msg_type: str | None) -> bool:
-    """Say whether reason and MsgType leave no doubt which field a problem is about."""
-    return problem.reason in _SPEAKS_FOR_ITSELF or (
-        msg_type == SEQUENCE_RESET and problem.reason is Reason.VALUE_INCORRECT
-    )

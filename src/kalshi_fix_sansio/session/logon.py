@@ -16,8 +16,13 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason, LogonRequested, RejectReceived
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
-from kalshi_fix_sansio.problems import Problem
-from kalshi_fix_sansio.session.checks import comp_id_problem, rule_problems, sending_time_problem
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.checks import (
+    comp_id_problem,
+    rule_problems,
+    sending_time_problem,
+    version_problem,
+)
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
 from kalshi_fix_sansio.session.next_expected import next_expected_of, next_expected_text
 from kalshi_fix_sansio.session.own_logon import OwnLogon
@@ -36,6 +41,8 @@ from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MessageStore
 
 Failure = tuple[CloseReason, str]
+UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
+"""What is wrong with a Logon that is no proper one."""
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
@@ -78,8 +85,15 @@ class Handshake:
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else core.outbound.next_number(core.store)
-        expected = core.ledger.expected if config.offer_next_expected else None
-        frame = self._own.encode(now, seq_num, reset=reset, next_expected=expected)
+        expected = 1 if reset else core.ledger.expected
+        offers = config.offer_next_expected_at_reset if reset else config.offer_next_expected
+        frame = self._own.encode(
+            now,
+            seq_num,
+            reset=reset,
+            processed=expected - 1,
+            next_expected=expected if offers else None,
+        )
         found = core.ledger.load_requests(core.names_of)
         if config.session_type.resend and not reset and not core.ledger.restart_untold:
             found = [request for request in found if request.uncertain]
@@ -115,7 +129,9 @@ class Handshake:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
         if failure is not None:
-            core.refuse(*failure, now)
+            reason, text, unsound = failure
+            conduct = core.config.conduct
+            core.refuse(reason, text, now, tell=conduct.tell_why if unsound else conduct.tell_why_refused)
             return
         core.met(header.sender_comp_id)
         self._request = message
@@ -129,24 +145,28 @@ class Handshake:
         )
         core.tell(LogonRequested(message, signed))
 
-    def _request_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
+    def _request_failure(
+        self, logon: Any, problems: tuple[Problem, ...], now: Instant
+    ) -> tuple[CloseReason, str, bool] | None:
+        """Say why this Logon is refused, and whether because it is unsound."""
         config, header = self._core.config, logon.header
         problem = self._problem(logon, problems, now)
         if problem is not None:
-            return CloseReason.LOGON_REFUSED, problem.text
+            return CloseReason.LOGON_REFUSED, problem.text, problem.reason in UNSOUND
         if header.msg_seq_num is None:
-            return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"
+            return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", True
         if header.sending_time is None:
-            return CloseReason.LOGON_REFUSED, "SendingTime missing or unreadable"
+            return CloseReason.LOGON_REFUSED, "SendingTime missing or unreadable", True
         heart_bt_int = logon.heart_bt_int
         if heart_bt_int is None or not config.min_heart_bt_int <= heart_bt_int <= config.max_heart_bt_int:
             limits = f"{config.min_heart_bt_int} to {config.max_heart_bt_int}"
-            return CloseReason.LOGON_REFUSED, f"HeartBtInt must be {limits} seconds"
+            return CloseReason.LOGON_REFUSED, f"HeartBtInt must be {limits} seconds", False
         if logon.reset_seq_num_flag is not True:
             if config.session_type.reset_required:
-                return CloseReason.LOGON_REFUSED, f"ResetSeqNumFlag must be Y on {config.session_type.name}"
+                text = f"ResetSeqNumFlag must be Y on {config.session_type.name}"
+                return CloseReason.LOGON_REFUSED, text, False
         elif header.msg_seq_num != 1:
-            return CloseReason.LOGON_REFUSED, RESET_FROM_ELSEWHERE
+            return CloseReason.LOGON_REFUSED, RESET_FROM_ELSEWHERE, False
         return None
 
     def accept(self, now: Instant, store: MessageStore | None, fields: Mapping[str, Any]) -> None:
@@ -176,11 +196,15 @@ class Handshake:
             core.ledger.use_store(numbers)
             core.fail(*impossible, now)
             return
-        awaited = None
-        if offered is not None:
-            awaited = number + 1 if verdict is Verdict.EXPECTED else expected
+        awaited = number + 1 if verdict is Verdict.EXPECTED else expected
         own = self._own.agreed(logon.heart_bt_int, fields)
-        frame = own.encode(now, seq_num, reset=reset, next_expected=awaited)
+        frame = own.encode(
+            now,
+            seq_num,
+            reset=reset,
+            processed=awaited - 1,
+            next_expected=None if offered is None else awaited,
+        )
         core.ledger.use_store(numbers)
         if reset:
             core.outbound.restart(unanswered=False)
@@ -222,7 +246,7 @@ class Handshake:
         core = self._core
         failure = self._answer_failure(logon, problems, now)
         if failure is not None:
-            core.refuse(*failure, now)
+            core.refuse(*failure, now, tell=core.config.conduct.tell_why)
             return
         core.met(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:
@@ -235,7 +259,7 @@ class Handshake:
         unasked = offered is not None and core.config.offer_next_expected
         core.logged_on(logon, core.config.heart_bt_int, now, reset=self._resetting)
         self._recovery.begin(logon.header.msg_seq_num, now, unasked=unasked)
-        if offered is not None:
+        if offered is not None and not self._resetting:
             self._resender.offer(offered, last, now)
 
     def _answer_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
@@ -249,16 +273,16 @@ class Handshake:
         if logon.heart_bt_int not in {None, config.heart_bt_int}:
             text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
             return CloseReason.PROTOCOL_ERROR, text
-        if logon.reset_seq_num_flag is True:
-            return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE)
-        if self._resetting:
-            return None if number == 1 else (CloseReason.PROTOCOL_ERROR, RESET_NOT_ANSWERED)
-        verdict = judge(number, expected, poss_dup=False)
-        if verdict is Verdict.TOO_LOW:
+        resets = logon.reset_seq_num_flag is True
+        if resets or self._resetting:
+            if number != 1:
+                return CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE if resets else RESET_NOT_ANSWERED
+        elif judge(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
-        if offered is not None and offered > core.store.next_outgoing:
-            return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, core.store.next_outgoing)
+        most = 1 if resets and not self._resetting else core.store.next_outgoing
+        if offered is not None and offered > most:
+            return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, most)
         return None
 
     # Both
@@ -275,7 +299,9 @@ class Handshake:
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is None and config.strict:
-            problem = next(iter(problems or rule_problems(logon, config)), None)
+            problem = next(iter(problems or rule_problems(logon, config)), None) or version_problem(
+                logon, config
+            )
         return problem
 
     def overdue(self, now: Instant) -> None:

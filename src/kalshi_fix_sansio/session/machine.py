@@ -409,7 +409,7 @@ class Session:
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"
-        core.refuse(CloseReason.PEER_SILENT, text, now, Input.SILENCE)
+        core.refuse(CloseReason.PEER_SILENT, text, now, Input.SILENCE, tell=core.config.conduct.tell_why)
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
         reason, told = self._core.ending

@@ -49,6 +49,7 @@ class Outbound:
         "_record",
         "_record_bytes",
         "_recorded",
+        "_send_last_processed",
         "_timers",
         "buffer",
         "peer_comp_id",
@@ -68,6 +69,7 @@ class Outbound:
         self._record_bytes = 0
         self._max_record = config.max_sent_record
         self._max_record_bytes = config.max_sent_record_bytes
+        self._send_last_processed = config.send_last_processed
         self._ledger = ledger
         self.buffer = bytearray()
         self.peer_comp_id = config.target_comp_id
@@ -91,7 +93,7 @@ class Outbound:
         self, msg_type: str, seq_num: int, now: Instant, fields: Mapping[str, Any] | None = None
     ) -> Any:
         """Build the header of a message about to be sent."""
-        return self._header_class(
+        header = self._header_class(
             msg_type=msg_type,
             msg_seq_num=seq_num,
             sender_comp_id=self._config.sender_comp_id,
@@ -99,6 +101,13 @@ class Outbound:
             sending_time=now.utc,
             **(fields or {}),
         )
+        self.note_processed(header)
+        return header
+
+    def note_processed(self, header: Any) -> None:
+        """Put LastMsgSeqNumProcessed (369) into a header, where this session sends it."""
+        if self._send_last_processed:
+            header.last_msg_seq_num_processed = self._ledger.expected - 1
 
     def post(
         self,
@@ -118,6 +127,7 @@ class Outbound:
         if (
             fields
             or header is None
+            or self._send_last_processed
             or sending_time.tzinfo is not UTC
             or header.target_comp_id is not self.peer_comp_id
         ):

@@ -41,14 +41,20 @@ class OwnLogon:
         """Go on as agreed."""
         self.heart_bt_int, self.fields = answer.heart_bt_int, answer.fields
 
-    def encode(self, now: Instant, seq_num: int, *, reset: bool, next_expected: int | None = None) -> bytes:
+    def encode(
+        self, now: Instant, seq_num: int, *, reset: bool, processed: int, next_expected: int | None = None
+    ) -> bytes:
         """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature.
+
+        `processed` is the last number of the peer's that was dealt with, since the numbers began.
 
         Raises InvalidMessageError when the dialect does not allow it, and whatever `sign_logon` raises.
         """
         core, config = self._core, self._core.config
         values = {**config.logon_fields, **self.fields}
         header = core.outbound.header(LOGON, seq_num, now)
+        if config.send_last_processed:
+            header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
             sending_time = scalars.format_utctimestamp(header.sending_time)
             values["raw_data"] = config.sign_logon(
@@ -57,7 +63,7 @@ class OwnLogon:
         values["heart_bt_int"] = self.heart_bt_int
         if reset:
             values["reset_seq_num_flag"] = True
-        elif next_expected is not None:
+        if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
         problems = validate(

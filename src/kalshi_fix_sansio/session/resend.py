@@ -217,4 +217,5 @@ class Resender:
         # A peer refuses a message that went out before it first did, so a clock that was set back since does
         # not count. What it took then for the time is as near to its own now as our clock is.
         header.sending_time = max(now.utc, stored.sent_at)
+        self._core.outbound.note_processed(header)
         self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)

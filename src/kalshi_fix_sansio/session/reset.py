@@ -14,6 +14,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session.core import Core
+from kalshi_fix_sansio.session.next_expected import next_expected_of, next_expected_text
 from kalshi_fix_sansio.session.own_logon import OwnLogon
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
@@ -37,7 +38,7 @@ class Resets:
     def begin(self, now: Instant) -> None:
         """Ask for a reset. What the peer sent before its answer still has the old numbers."""
         self._core.permit(Input.RESET)
-        self._ask(self._own.encode(now, 1, reset=True), now)
+        self._ask(self._encode_request(self._own, now), now)
 
     def accept(self, logon: Any, store: MessageStore, now: Instant, fields: Mapping[str, Any]) -> None:
         """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
@@ -46,13 +47,17 @@ class Resets:
         the peer has answered in kind.
         """
         core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
-        frame = own.encode(now, 1, reset=True)
+        frame = self._encode_request(own, now)
         self._own.adopt(own)
         core.ledger.use_store(store)
         core.ledger.expected = logon.header.msg_seq_num + 1
         core.timers.start(own.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)
         self._ask(frame, now)
+
+    def _encode_request(self, own: OwnLogon, now: Instant) -> bytes:
+        offers = self._core.config.offer_next_expected_at_reset
+        return own.encode(now, 1, reset=True, processed=0, next_expected=1 if offers else None)
 
     def _ask(self, frame: bytes, now: Instant) -> None:
         self._core.move(Input.RESET)
@@ -61,7 +66,7 @@ class Resets:
 
     def take_answer(self, logon: Any, now: Instant) -> None:
         """Complete a reset that this side asked for."""
-        if not self._is_sound(logon, now):
+        if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()
@@ -70,17 +75,25 @@ class Resets:
     def take(self, logon: Any, now: Instant) -> None:
         """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
         1, once, and a Logon of the same kind answers it."""
-        if not self._is_sound(logon, now):
+        if not self._is_sound(logon, 1, now):
             return
-        frame = self._own.encode(now, 1, reset=True)
+        offered = next_expected_of(logon, self._core.config)
+        awaited = None if offered is None else 2
+        frame = self._own.encode(now, 1, reset=True, processed=1, next_expected=awaited)
         self._core.give_up_on_all(Uncertainty.RESET)
         self._restart(frame, now, unanswered=False)
         self._complete(logon, now)
 
-    def _is_sound(self, logon: Any, now: Instant) -> bool:
-        if logon.header.msg_seq_num == 1:
+    def _is_sound(self, logon: Any, most: int, now: Instant) -> bool:
+        """Say whether a Logon that resets has number 1, and expects `most` next at most."""
+        offered = next_expected_of(logon, self._core.config)
+        if logon.header.msg_seq_num != 1:
+            text = RESET_FROM_ELSEWHERE
+        elif offered is not None and offered > most:
+            text = next_expected_text(offered, most)
+        else:
             return True
-        self._core.break_off(CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE, now)
+        self._core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
         return False
 
     def _restart(self, frame: bytes, now: Instant, *, unanswered: bool) -> None:

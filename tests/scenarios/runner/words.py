@@ -119,4 +119,7 @@ def _conduct(written: Any) -> Conduct:
     values: dict[str, Any] = dict(written)
     if "undefined_tag_reason" in values:
         values["undefined_tag_reason"] = Reason[values["undefined_tag_reason"]]
+    if "reject_without_tag" in values:
+        pairs = values["reject_without_tag"].items()
+        values["reject_without_tag"] = frozenset((Reason[reason], tag) for reason, tag in pairs)
     return Conduct(**values)

@@ -1,0 +1,99 @@
+"""LastMsgSeqNumProcessed (369): the header says how far this side has come, where a setting asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.session import MemoryStore, Session
+from tests.fix50sp2.helpers import config, established, order, sent
+from tests.helpers import Clock, Peer, Wired
+from tests.helpers import config as kalshi
+
+BOTH = pytest.mark.parametrize("role", Role)
+
+
+def processed(wired: Wired) -> list[tuple[str, int | None]]:
+    """What was sent, and what each message says of what came."""
+    found: list[Any] = sent(wired)
+    return [(message.NAME, message.header.last_msg_seq_num_processed) for message in found]
+
+
+def connected(role: Role, store: MemoryStore, **changes: Any) -> Wired:
+    clock = Clock()
+    session = Session(config(role, send_last_processed=True, **changes), store)
+    peer = Peer(clock, str(session.config.target_comp_id), session.config.sender_comp_id)
+    session.connect(clock.now)
+    return Wired(clock, session, peer)
+
+
+@BOTH
+def test_every_message_says_what_was_dealt_with_last(role: Role) -> None:
+    wired = established(role, send_last_processed=True)
+    wired.session.send(order(), wired.clock.now)
+    wired.receive(wired.peer.message("0"), wired.peer.message("0"))
+    wired.session.send(order(), wired.clock.now)
+    wired.session.send(order(), wired.clock.now, header_fields={"poss_resend": True})
+    wired.receive(wired.peer.message("1", "112=x|"))
+    assert processed(wired) == [
+        ("NewOrderSingle", 1),
+        ("NewOrderSingle", 3),
+        ("NewOrderSingle", 3),
+        ("Heartbeat", 3),  # the TestRequest that it answers is counted after it
+    ]
+
+
+@BOTH
+def test_behind_a_gap_nothing_is_dealt_with_and_what_is_sent_again_is_up_to_date(role: Role) -> None:
+    wired = established(role, send_last_processed=True)
+    wired.session.send(order(), wired.clock.now)
+    wired.receive(wired.peer.message("0"))
+    wired.session.data_to_send()
+    wired.receive(wired.peer.message("2", "7=1|16=0|"))
+    assert processed(wired) == [("SequenceReset", 2), ("NewOrderSingle", 2)]
+    wired.receive(wired.peer.message("0", number=9))
+    assert processed(wired) == [("ResendRequest", 3)]
+
+
+@BOTH
+def test_without_the_setting_nothing_is_said(role: Role) -> None:
+    wired = established(role)
+    wired.session.send(order(), wired.clock.now)
+    assert processed(wired) == [("NewOrderSingle", None)]
+
+
+@pytest.mark.parametrize(("reset", "expected"), [(False, 6), (True, 0)])
+def test_the_logon_of_an_initiator_says_it_too(reset: bool, expected: int) -> None:
+    wired = connected(Role.INITIATOR, MemoryStore(next_incoming=7), reset_seq_num=reset)
+    assert processed(wired) == [("Logon", expected)]
+
+
+@pytest.mark.parametrize(
+    ("number", "flag", "expected"),
+    [(7, "", [("Logon", 7)]), (1, "141=Y|", [("Logon", 1)]), (9, "", [("Logon", 6), ("ResendRequest", 6)])],
+)
+def test_the_answer_of_an_acceptor_counts_the_logon_unless_something_is_missing(
+    number: int, flag: str, expected: list[tuple[str, int | None]]
+) -> None:
+    wired = connected(Role.ACCEPTOR, MemoryStore(next_incoming=7))
+    wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|{flag}", number))
+    wired.session.accept_logon(wired.clock.now)
+    assert processed(wired) == expected
+
+
+def test_a_reset_within_the_session_begins_anew() -> None:
+    wired = established(Role.INITIATOR, send_last_processed=True)
+    wired.receive(wired.peer.message("0"))
+    wired.session.reset(wired.clock.now)
+    assert processed(wired) == [("Logon", 0)]
+    wired = established(Role.ACCEPTOR, send_last_processed=True)
+    wired.receive(wired.peer.message("0"), wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
+    assert processed(wired) == [("Logon", 1)]
+
+
+def test_a_dialect_whose_header_does_not_have_it_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="its header has no LastMsgSeqNumProcessed"):
+        kalshi(send_last_processed=True)
