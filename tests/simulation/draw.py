@@ -38,6 +38,8 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.GARBAGE: lambda r, _: (0.0, r.randrange(1, 10**6)),
     Kind.FLIP: lambda r, _: (0.0, r.randrange(1, 10**6)),
     Kind.REPEAT: lambda r, _: (0.0, r.randrange(1, 10**6)),
+    Kind.STALE: lambda r, _: (r.uniform(10, 200), 0),
+    Kind.NAME: lambda r, _: (r.uniform(1, 60), r.randrange(2)),
     Kind.FULL: lambda r, beat: (r.uniform(0.5, 3 * beat), r.choice([1, 50, 300, 1000])),
     Kind.CRASH: lambda r, _: (r.choice([0.0, 0.2, 1.0, 5.0, 30.0]), r.randrange(28)),
     Kind.POWER: lambda r, _: (r.uniform(1, 60), r.randrange(1, 10**6)),

@@ -10,16 +10,20 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.events import CloseReason, Event, LoggedOn, SessionEnded
+from kalshi_fix_sansio.events import CloseReason, Event, LoggedOn, MessageRejected, SessionEnded
+from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session import Session
 from tests.simulation import bounds
+from tests.simulation.ledger import uid_of
 from tests.simulation.network import Link
 from tests.simulation.schedule import Side
+from tests.simulation.violation import Violation
+from tests.simulation.wire import ADMIN
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -261,6 +265,19 @@ class Process(ABC):
             self.world.ended(self, event)
             if event.reason is CloseReason.STORE_FAILED:
                 self.world.at(self.world.now, lambda: self.world.store_failed(self))
+        elif isinstance(event, MessageRejected):
+            self._mind_the_late(connection, event)
+
+    def _mind_the_late(self, connection: Connection, event: MessageRejected) -> None:
+        """What is late, and has no other fault, is not refused for good: it comes again, or is delivered."""
+        message: Any = event.message
+        if (
+            not event.comes_again
+            and message.MSG_TYPE.encode() not in ADMIN
+            and message.header.msg_seq_num == connection.session.next_incoming
+            and all(problem.reason is Reason.SENDING_TIME_ACCURACY for problem in event.problems)
+        ):
+            raise Violation("refused for good", f"{uid_of(message)} was late, and is not delivered")
 
     def _mind_the_queue(self, connection: Connection) -> None:
         """Stop reading when the user does not follow, go on when it does."""

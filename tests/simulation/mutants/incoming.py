@@ -9,6 +9,7 @@ import attrs
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, MessagesLost
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.session import receive
+from kalshi_fix_sansio.session.checks import sending_time_problem
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.recovery import Recovery
@@ -57,6 +58,20 @@ def _end_at_a_heartbeat(receiver: Receiver, message: Any, now: Any) -> None:
     receiver._core.break_off(CloseReason.PROTOCOL_ERROR, "a Heartbeat came", now)
 
 
+def _count_what_is_refused(refuse: Any, receiver: Receiver, message: Any, *rest: Any) -> None:
+    refuse(receiver, message, *rest)
+    receiver._count(message.header.msg_seq_num)
+
+
+def _check_the_time(receiver: Receiver, header: Any, now: Any) -> Any:
+    return sending_time_problem(header, receiver._core.config, now)
+
+
+def _know_one_name(met: Any, core: Core, name: str) -> None:
+    met(core, name)
+    core.peer_names = frozenset((name,))
+
+
 def _ask_nothing(*_: object) -> None:
     """A gap is found, and nobody is asked to fill it."""
 
@@ -74,6 +89,18 @@ MUTANTS = {
     "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_at_garbage), "ValueError"),
     "a session that ends for nothing": caught_by(
         every(50, Receiver, "_heartbeat", _end_at_a_heartbeat), "unexplained"
+    ),
+    "a session that counts what it refuses": caught_by(
+        around(Receiver, "_refuse", _count_what_is_refused), "silent loss", "unsettled"
+    ),
+    "a session that refuses what is late for good": caught_by(
+        instead(Receiver, "_is_for_the_user", lambda *_: False), "refused for good"
+    ),
+    "a session that checks the time of what comes again": caught_by(
+        instead(Receiver, "_time_problem", _check_the_time), "unexplained", "unsettled"
+    ),
+    "a session that knows its peer by one name": caught_by(
+        around(Core, "met", _know_one_name), "unexplained"
     ),
     "a gap that is not asked about": caught_by(instead(Recovery, "_request", _ask_nothing), "unsettled"),
 }
