@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kalshi_fix_sansio.events import MessageReceived
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ MAX_HELD = 8
 MAX_EVENTS = 60
 MAX_RECORD = 20
 MAX_OPEN = 40
+MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
+"""Less than what as many messages have as may be held and recorded; one message may be longer than that."""
+KEPT_BYTES = 200
+"""Bytes that a store keeps for each message that it may keep."""
+MESSAGES_A_TURN = 10
+"""Stored messages that one call of a session looks at for resends."""
 ONE_READ = 64 * 1024
 """Most that one call feeds a session with."""
 SHORTEST = 60
@@ -29,23 +36,35 @@ def check(process: Process, connection: Connection) -> None:
     session = connection.session
     core: Any = session._core
     side = connection.side.value
-    longest = process.world.wire.longest
-    if len(core.outbound.buffer) > 2 * MAX_UNSENT + process.world.schedule.page + 4 * longest:
-        raise Violation("unbounded", f"{side} holds {len(core.outbound.buffer)} bytes to be sent")
-    if len(core.outbound._record) > MAX_RECORD:
-        raise Violation("unbounded", f"{side} remembers {len(core.outbound._record)} messages it sent")
-    if len(core.events) > MAX_EVENTS + ONE_READ // SHORTEST:
-        raise Violation("unbounded", f"{side} has {len(core.events)} events waiting")
+    outbound, record = core.outbound, core.outbound._record
+    page = min(process.world.schedule.page, MAX_UNSENT)
+    if len(outbound.buffer) > 2 * MAX_UNSENT + page + process.world.wire.longest:
+        raise Violation("unbounded", f"{side} holds {len(outbound.buffer)} bytes to be sent")
+    if len(record) > MAX_RECORD or sum(map(len, record.values())) > MAX_RECORD_BYTES:
+        raise Violation("unbounded", f"{side} remembers {len(record)} messages it sent")
+    if core.events:
+        size = sum(len(event.frame) for event in core.events if isinstance(event, MessageReceived))
+        if len(core.events) > MAX_EVENTS + ONE_READ // SHORTEST or size > MAX_EVENT_BYTES + ONE_READ:
+            raise Violation("unbounded", f"{side} has {len(core.events)} events waiting, of {size} bytes")
     recovery = session._receiver.recovery
-    if len(recovery._held) > MAX_HELD or len(recovery._order) > MAX_HELD:
-        raise Violation("unbounded", f"{side} holds {len(recovery._held)} messages behind a gap")
+    held = recovery._held
+    if held or recovery._order:
+        size = sum(len(frame.data) for frame in held.values() if frame is not None)
+        if max(len(held), len(recovery._order)) > MAX_HELD or size > MAX_HELD_BYTES:
+            raise Violation("unbounded", f"{side} holds {len(held)} messages, {size} bytes, behind a gap")
     if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     if len(core.ledger.open) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
         raise Violation("unbounded", f"{side} has {len(core.ledger.open)} open requests")
     store = process.world.stores[connection.side]
-    if len(store._messages) > process.world.schedule.keep:
+    keep = process.world.schedule.keep
+    if len(store._messages) > keep:
         raise Violation("unbounded", f"{side} keeps {len(store._messages)} messages")
+    if store.kept_bytes > KEPT_BYTES * keep:
+        raise Violation("unbounded", f"{side} keeps messages of {store.kept_bytes} bytes")
+    if store.walked > MESSAGES_A_TURN + 1:
+        raise Violation("unbounded", f"{side} looked at {store.walked} stored messages at once")
+    store.walked = 0
     if (
         session.is_established
         and not connection.blocked

@@ -13,6 +13,7 @@ from typing import Any
 
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, StoredMessage
+from tests.simulation import bounds
 from tests.simulation.orders import Key, keys_of
 
 Entry = tuple[str, tuple[Any, ...]]
@@ -66,7 +67,13 @@ class DiskStore(MemoryStore):
     """The store of one process over a Disk; after a failure it is of no use."""
 
     def __init__(self, disk: Disk) -> None:
-        super().__init__(max_messages=disk.keep, max_age=timedelta(hours=72))
+        super().__init__(
+            max_messages=disk.keep, max_bytes=bounds.KEPT_BYTES * disk.keep, max_age=timedelta(hours=72)
+        )
+        self.kept_bytes = 0
+        """Of the messages that are kept."""
+        self.walked = 0
+        """How many of them were looked at for resends since this was last set to 0."""
         self.epoch = 0
         """How often the numbers were restarted."""
         self._disk = disk
@@ -140,7 +147,12 @@ class DiskStore(MemoryStore):
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         self._check("read")
-        return super().sent_between(begin, end)
+        return self._walk(begin, end)
+
+    def _walk(self, begin: int, end: int) -> Iterator[StoredMessage]:
+        for message in super().sent_between(begin, end):
+            self.walked += 1
+            yield message
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
         self._check("read")
@@ -160,9 +172,15 @@ class DiskStore(MemoryStore):
 
     def _do_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         super().record_sent(seq_num, message)
+        self._weigh()
 
     def _do_forget(self, moment: datetime) -> None:
         super().forget_before(moment)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Add up anew, because what is forgotten goes by number, age and size."""
+        self.kept_bytes = sum(len(message.frame) for message in self._messages.values())
 
     def _do_advance(self, next_incoming: int) -> None:
         super().advance_incoming(next_incoming)

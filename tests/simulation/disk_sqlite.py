@@ -18,6 +18,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 from tests.adapters import power_loss
+from tests.simulation import bounds
 from tests.simulation.disk import Disk, DiskStore, Entry
 from tests.simulation.orders import Key
 from tests.simulation.violation import Violation
@@ -47,8 +48,9 @@ class SqliteDisk(Disk):
         path = self.folder / f"{self.life}.sqlite3"
         if self.remains is not None:
             self.remains.write(path)
+        limits = {"max_messages": self.keep, "max_bytes": bounds.KEPT_BYTES * self.keep}
         real = power_loss.Disk(path, checkpoint_pages=8, remember=False)
-        store = real.open(OWNER, sync="full" if self.synced_at_once else "normal", max_messages=self.keep)
+        store = real.open(OWNER, sync="full" if self.synced_at_once else "normal", **limits)
         if self.remains is not None:
             failure, self.failure = self.failure, None
             self._find(store)
@@ -97,6 +99,7 @@ class MirroredStore:
         self._model = model
         self._real = real
         self._under = under
+        self.walked = 0
         _fail_as_told(real, disk)
 
     # What the session asks
@@ -149,7 +152,9 @@ class MirroredStore:
         return found
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        return self._real.sent_between(begin, end)
+        for message in self._real.sent_between(begin, end):
+            self.walked += 1
+            yield message
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
         found = self._real.open_requests()
@@ -174,6 +179,10 @@ class MirroredStore:
     @property
     def _messages(self) -> dict[int, StoredMessage]:
         return self._model._messages
+
+    @property
+    def kept_bytes(self) -> int:
+        return self._model.kept_bytes
 
     def peek_requests(self) -> set[Key]:
         return self._model.peek_requests()

@@ -98,6 +98,7 @@ class World:
     def finish(self) -> None:
         """Run until all is quiet, or until it should have been."""
         page, resend.PAGE = resend.PAGE, self.schedule.page
+        turn, resend.MESSAGES_A_TURN = resend.MESSAGES_A_TURN, bounds.MESSAGES_A_TURN
         try:
             self.at(self.schedule.calm, self._calm_down)
             heap = self._heap
@@ -110,7 +111,7 @@ class World:
                 raise Violation("endless", f"{STEPS} steps, and it is only {self.now:.0f} s")
             self._check_the_end()
         finally:
-            resend.PAGE = page
+            resend.PAGE, resend.MESSAGES_A_TURN = page, turn
             for side in Side:
                 self.stores[side].close()
                 self.disks[side].remove()
@@ -171,8 +172,11 @@ class World:
             "max_message_size": self.max_message[side],
             "max_unsent": bounds.MAX_UNSENT,
             "max_held": bounds.MAX_HELD,
+            "max_held_bytes": bounds.MAX_HELD_BYTES,
             "max_events": bounds.MAX_EVENTS,
+            "max_event_bytes": bounds.MAX_EVENT_BYTES,
             "max_sent_record": bounds.MAX_RECORD,
+            "max_sent_record_bytes": bounds.MAX_RECORD_BYTES,
             "max_open_requests": bounds.MAX_OPEN,
             "explicit_confirm": schedule.explicit,
             "conduct": CLASSIC if schedule.classic else Conduct(),

@@ -1,6 +1,6 @@
 """Sessions, stores and disks with one fault each, to see that the invariants can fail."""
 
-from tests.simulation.mutants import incoming, outcomes, outgoing, readers, stores
+from tests.simulation.mutants import budgets, incoming, outcomes, outgoing, readers, stores
 
 MUTANTS = {
     **stores.MUTANTS,
@@ -8,4 +8,5 @@ MUTANTS = {
     **incoming.MUTANTS,
     **outcomes.MUTANTS,
     **readers.MUTANTS,
+    **budgets.MUTANTS,
 }

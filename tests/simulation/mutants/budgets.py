@@ -1,0 +1,47 @@
+"""Sessions and stores that keep one message more than they may, and a resend that looks at one more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.session.resend import Resender
+from tests.simulation import bounds
+from tests.simulation.mutants.patching import Patch, around, caught_by
+from tests.simulation.world import World
+
+ONE_MESSAGE = 300
+
+
+def _settings(**changes: int) -> Patch:
+    def evolved(config: Any, *arguments: Any, **named: Any) -> Any:
+        return attrs.evolve(config(*arguments, **named), **changes)
+
+    return around(World, "config", evolved)
+
+
+def _keep_more(begin: Any, store: MemoryStore, **settings: Any) -> None:
+    if "max_bytes" in settings:
+        settings["max_bytes"] += ONE_MESSAGE
+    begin(store, **settings)
+
+
+def _look_at_more(begin: Any, resender: Resender, now: Any) -> None:
+    begin(resender, now)
+    resender._messages_left += 2
+
+
+MUTANTS = {
+    "a gap behind which more bytes are held": caught_by(
+        _settings(max_held_bytes=bounds.MAX_HELD_BYTES + ONE_MESSAGE), "unbounded"
+    ),
+    "a record of more bytes": caught_by(
+        _settings(max_sent_record_bytes=bounds.MAX_RECORD_BYTES + ONE_MESSAGE), "unbounded"
+    ),
+    "a store that keeps more bytes": caught_by(around(MemoryStore, "__init__", _keep_more), "unbounded"),
+    "a resend that looks at more messages": caught_by(
+        around(Resender, "_begin_turn", _look_at_more), "unbounded"
+    ),
+}
