@@ -24,7 +24,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
 )
 from kalshi_fix_sansio.session import Session
-from tests.simulation import reader
+from tests.simulation import exchange, reader
 from tests.simulation.ledger import Entry, uid_of
 from tests.simulation.orders import key_of, keys_of
 from tests.simulation.process import Connection, Point, Process
@@ -131,7 +131,8 @@ class Client(Process):
             case MessageReceived():
                 message: Any = event.message
                 down.took(message, poss_dup=event.poss_dup)
-                requests.answered(world.exchange.about.get(uid_of(message)))
+                key = world.exchange.about.get(uid_of(message))
+                requests.answered(key, ended=exchange.is_cancelled(message))
             case LoggedOn():
                 self._failures = 0
                 self.established_at = world.now

@@ -8,7 +8,7 @@ from random import Random
 from tests.simulation.bounds import MAX_MESSAGE
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
-SESSIONS = ("KalshiRT",) * 5 + ("KalshiPT", "KalshiNR", "KalshiNR", "KalshiMD")
+SESSIONS = ("KalshiRT",) * 5 + ("KalshiPT", "KalshiNR", "KalshiNR", "KalshiRFQ", "KalshiMD")
 WEIGHTS = {
     Kind.POWER: 0.5,
     Kind.CLOCK: 0.5,
@@ -22,8 +22,8 @@ SQLITE_SHARE = 0.1
 UNSYNCED_SHARE = 0.05
 """Share of runs in which a commit is no sync."""
 
-_OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE})
-_OF_THE_CLIENT = frozenset({Kind.RESTART})
+_OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
+_OF_THE_CLIENT = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
 
 Shape = Callable[[Random, int], tuple[float, int]]
 """Draws seconds and number of a fault, given HeartBtInt."""
@@ -58,6 +58,9 @@ _SHAPES: dict[Kind, Shape] = {
     Kind.ABORT: lambda r, _: (0.0, 0),
     Kind.BURST: lambda r, _: (0.0, r.choice([5, 20, 50])),
     Kind.HUGE: lambda r, _: (0.0, r.choice([1000, 3000, MAX_MESSAGE - r.randrange(600), 5000, 7000])),
+    Kind.FLOOD: lambda r, _: (0.0, r.choice([2, 3, 10, 50])),
+    Kind.REUSE: lambda r, _: (0.0, r.randrange(2)),
+    Kind.UNSURE: lambda r, _: (r.uniform(1, 60), 0),
     Kind.PAUSE: lambda r, _: (r.uniform(1, 30), 0),
     Kind.PROBE: lambda r, _: (0.0, 0),
 }

@@ -90,6 +90,13 @@ def request_and_cancel(session: str, uid: str, *, quotes: bool) -> list[Message]
     return [order(uid), cancel(uid, uid)] if session in {"KalshiRT", "KalshiNR"} else []
 
 
+def is_cancelled(report: Any) -> bool:
+    """Say whether a message reports an order or a quote as cancelled."""
+    if report.MSG_TYPE == "8":
+        return bool(report.exec_type == CANCELED)
+    return bool(report.MSG_TYPE == "AI" and report.quote_status == QUOTE_CANCELED)
+
+
 class Exchange:
     """Answers requests, and has things to say unasked."""
 
@@ -100,6 +107,8 @@ class Exchange:
         self._known: set[str] = set()
         self._ids: set[str] = set()
         """ClOrdIDs of orders."""
+        self._answered_by: dict[str, float] = {}
+        """When all that is to be said of a request will have been."""
         self.outbox: deque[Message] = deque()
         self.paused_until = 0.0
         self.unsure_until = 0.0
@@ -119,11 +128,13 @@ class Exchange:
         if message.MSG_TYPE == "V" or uid in self._known:
             return
         self._known.add(uid)
-        plan = _PLANS[message.MSG_TYPE](self, message)
-        delay = 0.0
-        for make in plan:
+        # What has to do with an order or a quote is answered after it.
+        subject = _SUBJECTS.get(message.MSG_TYPE, lambda _: "")(message)
+        delay = max(0.0, self._answered_by.get(subject, 0.0) - self._world.now)
+        for make in _PLANS[message.MSG_TYPE](self, message):
             delay += self._random.random() ** 4 * 10
             self.later(delay, make)
+        self._answered_by[uid] = self._world.now + delay
 
     def later(self, delay: float, make: Callable[[], Message]) -> None:
         self._world.at(self._world.now + delay, lambda: self.publish(make))
@@ -168,6 +179,8 @@ class Exchange:
 
     def _quote_cancel(self, message: Any) -> list[Make]:
         key, refused = key_of(message), self._random.random() < 0.2
+        if not refused and self._random.random() < 0.5:
+            return [lambda: self._says_of(key, self._quote_status(message.quote_id, QUOTE_CANCELED))]
         return [
             lambda: self._says_of(
                 key,
@@ -258,6 +271,12 @@ class Exchange:
         return QuoteStatusReport(quote_id=quote_id, quote_req_id=self._uid(), quote_status=status)
 
 
+_SUBJECTS: dict[str, Callable[[Any], str]] = {
+    "F": lambda message: str(message.orig_cl_ord_id),
+    "Z": lambda message: str(message.quote_id),
+    "UE": lambda message: str(message.quote_req_id),
+}
+"""What a request is about, by MsgType."""
 _PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
     "D": Exchange._order,
     "F": Exchange._cancel,

@@ -1,8 +1,8 @@
 """The truth about requests: each one that could have left has an outcome, or the user was told that it has
 none.
 
-Several requests may have one id. The venue knows which of them an answer is about; the client's session,
-and its user, can only know how many of one kind and id were answered. So such are counted.
+Several requests may have one id. The venue knows which of them an answer is about; the client's session and
+its user do not: every answer counts as one for the oldest of them. So answers and requests are counted there.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Requests:
         """A new life begins; what the store still has open may be listed from now on."""
         self._may_be_listed = set(open_keys)
         for group in self._groups():
-            # What the store has open may be named in place of another one of the same id.
-            spare = sum(1 for request in group if request.key in open_keys and request.settled)
+            # What has an outcome was perhaps named, or will be, in place of another one of the same id.
+            spare = sum(1 for one in group if one.outcome and (one.listed or one.key in open_keys))
             for request in group:
                 if request.settled or request.key in open_keys:
                     continue
@@ -91,9 +91,17 @@ class Requests:
                 elif not self.forgiven:
                     raise Violation("forgotten", f"{request} has no outcome, and the store has lost it")
 
-    def answered(self, key: Key | None) -> None:
-        """The user takes the outcome of a request."""
+    def answered(self, key: Key | None, *, ended: bool = False) -> None:
+        """The user takes the outcome of a request. Another message about it counts for the next one of its
+        id; `ended`, that a cancel was done, is also the outcome of the order or quote that has the same id.
+        """
+        if ended and key is not None:
+            for other in self.known.values():
+                other.outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]
         request = None if key is None else self.known.get(key)
+        if request is not None and request.outcome:
+            group = (other for other in self.known.values() if other.key[:2] == request.key[:2])
+            request = next((other for other in group if not other.outcome), None)
         if request is not None:
             request.outcome = True
 

@@ -88,6 +88,13 @@ class Kind(Enum):
     """`side` sends `number` messages at once."""
     HUGE = "huge"
     """`side` sends a message with `number` bytes of text."""
+    FLOOD = "flood"
+    """The client sends `number` requests under one id."""
+    REUSE = "reuse"
+    """The client sends a request and at once its cancel, under the same id: an order, or with `number` 1 what
+    has to do with quotes."""
+    UNSURE = "unsure"
+    """For `seconds` the venue answers orders by EXCHANGE_UNAVAILABLE: some of them are in the book."""
     PAUSE = "pause"
     """The venue answers no order for `seconds`."""
     PROBE = "probe"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
+from kalshi_fix_sansio.session.requests import OpenRequests
 from tests.simulation.mutants.patching import around, caught_by, instead
 
 
@@ -21,7 +23,27 @@ def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
         ledger.open.add(request, its_names)
 
 
+def _be_sure(note: Any, book: AnswerBook, message: Any) -> Any:
+    unsure = note(book, message)
+    if unsure:
+        book._core.ledger.answered(unsure)
+    return ()
+
+
+def _one_of_each_id(add: Any, requests: OpenRequests, request: Any, names: Any) -> None:
+    for other in list(requests):
+        if other.request_id == request.request_id:
+            requests.remove(other)
+    add(requests, request, names)
+
+
 MUTANTS = {
+    "an answer that leaves the outcome open, and is taken for one": caught_by(
+        around(AnswerBook, "note", _be_sure), "unsettled"
+    ),
+    "a session that knows one request of an id": caught_by(
+        around(OpenRequests, "add", _one_of_each_id), "unsettled", "forgotten"
+    ),
     "unknown outcomes that are not told": caught_by(
         instead(Core, "give_up_on", _nothing), "unsettled", "forgotten"
     ),
