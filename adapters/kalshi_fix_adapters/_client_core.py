@@ -49,6 +49,7 @@ from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.outcomes import OpenRequest
 
 __all__ = ["LINGER", "Attempt", "ClientCore"]
 
@@ -210,6 +211,11 @@ class ClientCore(Connections):
     def round_trip(self, test_req_id: str) -> float | None:
         """Return the seconds that a test request of this connection took, once; None if no answer came."""
         return None if self._pump is None else self._pump.round_trip(test_req_id)
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first."""
+        return self._numbers.open_requests
 
     @property
     def congested(self) -> bool:

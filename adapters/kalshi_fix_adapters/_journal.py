@@ -132,7 +132,8 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
     match event:
         case LoggedOn():
             reset = ", numbers restarted" if event.reset else ""
-            return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}"
+            missing = "" if event.missing is None else f", {_span(*event.missing)} to come again"
+            return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
         case LogoutReceived():
             return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
         case SessionEnded():

@@ -11,6 +11,7 @@ from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, store_path
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
 
 
@@ -67,6 +68,11 @@ class Numbers:
         else:
             self._last = Session(config, continues=self._last)
         return self._last
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests of this process that have no answer yet, oldest first."""
+        return () if self._last is None else self._last.open_requests
 
     def agreed(self) -> None:
         """A logon is complete."""

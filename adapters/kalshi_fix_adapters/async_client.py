@@ -16,6 +16,7 @@ from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.outcomes import OpenRequest
 
 T = TypeVar("T")
 
@@ -38,6 +39,15 @@ class AsyncClient:
     def logged_on(self) -> LoggedOn | None:
         """The venue's last Logon and what was agreed; None before the first."""
         return self._core.logged_on
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first: orders, cancels, quotes.
+
+        On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
+        among them. Empty once the client is closed.
+        """
+        return self._core.open_requests
 
     @property
     def ended(self) -> SessionEnded | None:

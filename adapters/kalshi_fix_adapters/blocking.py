@@ -38,6 +38,7 @@ from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.outcomes import OpenRequest
 
 _SLACK = 5.0
 """Seconds beyond the deadlines of the session that closing may take: last bytes, end of TLS."""
@@ -62,6 +63,15 @@ class Client:
     def logged_on(self) -> LoggedOn | None:
         """The venue's last Logon and what was agreed; None before the first."""
         return self._io.read(lambda core: core.logged_on)
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first: orders, cancels, quotes.
+
+        On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
+        among them. Empty once the client is closed.
+        """
+        return self._io.read(lambda core: core.open_requests)
 
     @property
     def ended(self) -> SessionEnded | None:

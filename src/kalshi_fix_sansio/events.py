@@ -5,7 +5,9 @@ An adapter drains them with `Session.events()` after each call that feeds the se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 import attrs
 
@@ -60,6 +62,19 @@ class LoggedOn:
     reset: bool
     """Whether both directions restarted at MsgSeqNum 1: now, or in a process that died before this was
     confirmed. What the peer sent before that and was not taken care of does not come again."""
+    flags: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    """What this side asked for in its own Logon, by attribute, such as `{"use_dollars": True}`: the fields of
+    `SessionConfig.logon_fields` and of `accept_logon`, without secrets. What is not there has the default
+    that the dialect gives it."""
+    missing: tuple[int, int] | None = None
+    """The first and the last number that the peer used before this Logon and that has not come. They are
+    being asked for, and GapClosed says when that is over. None if nothing is missing, or nothing can be asked
+    for, because both sides begin at 1."""
+
+    @property
+    def resend_expected(self) -> bool:
+        """Whether messages of before are still to come: until then, orders may not stand as they seem to."""
+        return self.missing is not None
 
 
 @attrs.frozen

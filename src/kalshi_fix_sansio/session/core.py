@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -54,6 +56,7 @@ class Core:
         "ending",
         "event_bytes",
         "events",
+        "flags",
         "framer",
         "ledger",
         "outbound",
@@ -73,6 +76,8 @@ class Core:
             skip_by_check_sum=config.conduct.skip_by_check_sum,
         )
         self.timers = Timers(config.conduct.answer_patience)
+        self.flags: Mapping[str, Any] = MappingProxyType({})
+        """What this side's last Logon asked for, without secrets."""
         self.outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.event_bytes = 0
@@ -150,7 +155,10 @@ class Core:
         """Begin the session proper: the handshake is complete."""
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
-        self.tell(LoggedOn(logon, heart_bt_int, reset or self.ledger.restart_untold))
+        number, expected = logon.header.msg_seq_num, self.ledger.expected
+        missing = (expected, number - 1) if number is not None and number > expected else None
+        restarted = reset or self.ledger.restart_untold
+        self.tell(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing))
         self.ledger.restart_untold = False
 
     def met(self, peer_comp_id: str) -> None:

@@ -6,6 +6,7 @@ FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kalshi_fix_sansio import scalars
@@ -13,6 +14,7 @@ from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.layout import FieldMember, Member
 from kalshi_fix_sansio.session.core import LOGON, Core
 from kalshi_fix_sansio.validation import validate
 
@@ -52,6 +54,9 @@ class OwnLogon:
         """
         core, config = self._core, self._core.config
         values = {**config.logon_fields, **self.fields}
+        layout = config.dialect.messages[LOGON]
+        secret = {member.attribute for member in layout.body.members if _is_secret(member)}
+        flags = MappingProxyType({name: value for name, value in values.items() if name not in secret})
         header = core.outbound.header(LOGON, seq_num, now)
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
@@ -68,11 +73,17 @@ class OwnLogon:
         logon = core.outbound.admin(LOGON, **values)
         problems = validate(
             logon,
-            config.dialect.messages[LOGON],
+            layout,
             product=config.product,
             session=config.session_type.name,
             sender=config.role.sender,
         )
         if problems:
             raise InvalidMessageError("Logon", problems)
-        return core.codec.encode(logon, header)
+        frame = core.codec.encode(logon, header)
+        core.flags = flags
+        return frame
+
+
+def _is_secret(member: Member) -> bool:
+    return isinstance(member, FieldMember) and member.field.secret

@@ -296,6 +296,7 @@ def test_without_resend_what_is_uncertain_is_told(loop: Loop) -> None:
             relay.swallow("server")
             lost = order()
             await client.send(lost)
+            assert [request.request_id for request in client.open_requests] == [lost.cl_ord_id]
             await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
             await loop.in_thread(lambda: restart(sandbox, relay, "KalshiNR"))
             relay.cut()
@@ -329,6 +330,8 @@ def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) 
             relay.swallow()
             logged_on = await event_of(client, LoggedOn)
             assert not logged_on.reset
+            assert logged_on.resend_expected
+            assert logged_on.flags["use_dollars"]
             found = await reports_of(client, unheard.cl_ord_id)
             assert all(event.poss_dup for event in found)
             await trade(client)

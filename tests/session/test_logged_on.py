@@ -1,0 +1,87 @@
+"""What LoggedOn says of the logon: what was asked for, and what is still to come."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import Event, GapClosed, GapDetected, LoggedOn, LogonRequested
+from kalshi_fix_sansio.session import MemoryStore, Session
+from tests.helpers import of_type, wire
+
+RESET = "98=0|108=30|1137=9|141=Y|"
+
+
+def told(events: list[Event]) -> LoggedOn:
+    (event,) = of_type(events, LoggedOn)
+    return event
+
+
+def test_what_was_asked_for_is_there_and_no_secret_is() -> None:
+    fields = {"use_dollars": True, "cancel_orders_on_disconnect": False, "password": "hush"}
+    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=fields)
+    wired.session.connect(wired.clock.now)
+    event = told(wired.receive(wired.peer.logon(RESET)))
+    assert event.flags == {"use_dollars": True, "cancel_orders_on_disconnect": False}
+    assert "hush" not in repr(event)
+    with pytest.raises(TypeError):
+        event.flags["use_dollars"] = False  # type: ignore[index]
+
+
+def test_an_acceptor_says_what_it_answered() -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiNR")
+    wired.session.connect(wired.clock.now)
+    assert of_type(wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|")), LogonRequested)
+    wired.session.accept_logon(wired.clock.now, fields={"use_dollars": True})
+    assert told(wired.session.events()).flags == {"use_dollars": True}
+
+
+def test_nothing_is_to_come_where_nothing_is_missing() -> None:
+    wired = wire(Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
+    wired.session.connect(wired.clock.now)
+    event = told(wired.receive(wired.peer.logon("98=0|108=30|1137=9|", 7)))
+    assert (event.missing, event.resend_expected, event.reset) == (None, False, False)
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_what_the_peer_had_sent_and_did_not_come_is_to_come(offered: bool) -> None:
+    wired = wire(
+        Role.INITIATOR, store=MemoryStore(next_outgoing=5, next_incoming=7), offer_next_expected=offered
+    )
+    wired.session.connect(wired.clock.now)
+    events = wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|{'789=6|' if offered else ''}", 10))
+    assert (told(events).missing, told(events).resend_expected) == ((7, 9), True)
+    assert [(gap.begin, gap.end) for gap in of_type(events, GapDetected)] == [(7, 9)]
+    rest = wired.receive(
+        *(wired.peer.message("0", "43=Y|122=20260821-14:03:07.123|", number) for number in (7, 8, 9))
+    )
+    assert of_type(rest, GapClosed)
+
+
+def test_an_acceptor_too_knows_what_it_lacks() -> None:
+    wired = wire(Role.ACCEPTOR, store=MemoryStore(next_outgoing=5, next_incoming=7))
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|", 8))
+    wired.session.accept_logon(wired.clock.now)
+    assert told(wired.session.events()).missing == (7, 7)
+
+
+def test_what_waits_for_the_user_at_a_reconnect_is_not_missing() -> None:
+    wired = wire(Role.INITIATOR)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired.session.receive_data(wired.peer.message("j", "45=1|372=D|380=0|"), wired.clock.now)
+    wired.session.receive_eof(wired.clock.now)
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    assert told(events).missing is None
+
+
+def test_a_reset_within_the_session_leaves_nothing_to_come() -> None:
+    wired = wire(Role.INITIATOR)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired.session.reset(wired.clock.now)
+    event = told(wired.receive(wired.peer.logon(RESET, 1)))
+    assert (event.reset, event.missing) == (True, None)
