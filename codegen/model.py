@@ -211,6 +211,16 @@ class Answers:
 
 
 @attrs.frozen
+class Tracks:
+    """How a message says which order rests with the venue."""
+
+    field: Field
+    sessions: tuple[str, ...]
+    resting: Condition
+    done: Condition
+
+
+@attrs.frozen
 class Message:
     """One message type."""
 
@@ -231,6 +241,7 @@ class Message:
     request: tuple[str, ...] = ()
     """For a message that is answered: the attributes that its answers name."""
     answers: tuple[Answers, ...] = ()
+    tracks: Tracks | None = None
 
 
 @attrs.frozen

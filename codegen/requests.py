@@ -50,7 +50,28 @@ def _resolved(
         _answers(context, message, each, by_name, {**number, **_plain(message)})
         for each in maps(node.get("answers"))
     )
-    return attrs.evolve(message, request=tuple(request), answers=tuple(answers))
+    tracks = node.get("tracks")
+    return attrs.evolve(
+        message,
+        request=tuple(request),
+        answers=tuple(answers),
+        tracks=_tracks(context, message, tracks) if isinstance(tracks, Map) else None,
+    )
+
+
+def _tracks(context: Context, message: model.Message, node: Map) -> model.Tracks | None:
+    known, name = _plain(message), text(node, "field")
+    label = f"`tracks` of message `{message.name}`"
+    found = known[name] if _is_known(context, name, node.at("field"), known, label) else None
+    sessions = words(node.get("sessions"))
+    known_sessions = [
+        context.require(each, context.sessions, "session type", where) for each, where in sessions
+    ]
+    resting = _condition(context, message, node, "resting")
+    done = _condition(context, message, node, "done")
+    if found is None or resting is None or done is None or not all(known_sessions):
+        return None
+    return model.Tracks(found, tuple(each for each, _ in sessions), resting, done)
 
 
 def _answers(

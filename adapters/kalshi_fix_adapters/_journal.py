@@ -32,6 +32,7 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -170,6 +171,10 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
             return SESSION, level, f"the venue skipped {_span(event.begin, event.end)}"
         case MessagesLost():
             return SESSION, WARNING, f"the venue no longer has its messages {_span(event.begin, event.end)}"
+        case OrdersUnverified():
+            ids = ", ".join(each.cl_ord_id or each.order_id for each in event.orders[:MAX_IDS])
+            more = "" if event.complete and len(event.orders) <= MAX_IDS else "..."
+            return SESSION, WARNING, f"{len(event.orders)} orders rested at the end: {ids}{more}"
         case OutcomesUnknown():
             ids = ", ".join(each.label for each in event.requests[:MAX_IDS]) + (
                 "..." if len(event.requests) > MAX_IDS else ""

@@ -183,6 +183,7 @@ class AsyncClient:
         Raises:
             SessionInterruptedError: the connection was lost; the client connects again.
             OutcomesUnknownError: nobody knows what became of requests of yours; it names them.
+            OrdersUnverifiedError: orders rested when the connection ended, on a session without resend.
             MessagesLostError: messages of the venue will not come.
             MessageRejectedError: a message of the venue could not be accepted.
             GarbledReceivedError: bytes came that are no message.

@@ -12,11 +12,12 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OrdersUnverified,
     OutcomesUnknown,
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
 
 _MAX_SHOWN: Final = 10
@@ -128,6 +129,29 @@ class OutcomesUnknownError(ReconcileError):
     def why(self) -> Uncertainty:
         """Why nothing more is known."""
         return self.event.why
+
+
+class OrdersUnverifiedError(ReconcileError):
+    """The connection ended where nothing is sent again, and orders rested when it did."""
+
+    def __init__(self, event: OrdersUnverified) -> None:
+        self.event = event
+        names = [each.cl_ord_id or each.order_id for each in event.orders]
+        more = "" if event.complete else ", and more than were followed"
+        super().__init__(
+            f"{len(names)} orders rested when the connection ended: {_some(names)}{more}; look them up by "
+            "drop copy or REST, then iterate again"
+        )
+
+    @property
+    def orders(self) -> tuple[RestingOrder, ...]:
+        """What is known of each."""
+        return self.event.orders
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all that rested."""
+        return self.event.complete
 
 
 class MessagesLostError(ReconcileError):

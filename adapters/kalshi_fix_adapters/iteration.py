@@ -13,6 +13,7 @@ from kalshi_fix_adapters.errors import (
     MessageRejectedError,
     MessagesLostError,
     MessageTooLargeError,
+    OrdersUnverifiedError,
     OutcomesUnknownError,
     SessionInterruptedError,
 )
@@ -24,6 +25,7 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OrdersUnverified,
     OutcomesUnknown,
     RejectReceived,
     SequenceSkipped,
@@ -44,6 +46,8 @@ def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
             return event.reject
         case OutcomesUnknown():
             return OutcomesUnknownError(event)
+        case OrdersUnverified():
+            return OrdersUnverifiedError(event)
         case MessagesLost() | SequenceSkipped(gap_fill=False) | GapDetected(recoverable=False):
             return MessagesLostError(event)
         case MessageRejected():

@@ -149,6 +149,12 @@ class LayoutWriter:
         if message.answers:
             self.imports.name(LAYOUT, "Answers")
             yield f"answers={sequence(map(self._answers, message.answers))}"
+        tracks = message.tracks
+        if tracks is not None:
+            self.imports.name(LAYOUT, "Tracks")
+            conditions = (self._condition(tracks.resting), self._condition(tracks.done))
+            sessions = sequence(map(repr, tracks.sessions))
+            yield f"tracks={call('Tracks', repr(tracks.field.attribute), sessions, *conditions)}"
 
     def _answers(self, answers: Answers) -> str:
         arguments = {}

@@ -39,6 +39,7 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -49,7 +50,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized
 from kalshi_fix_sansio.layout import Dialect, Kind, Presence, Sender, SessionType
 from kalshi_fix_sansio.messages import decode, decode_strict, encode, inspect
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 from kalshi_fix_sansio.session import (
@@ -102,6 +103,7 @@ __all__ = [
     "MessagesLost",
     "Node",
     "OpenRequest",
+    "OrdersUnverified",
     "OutcomesUnknown",
     "Oversized",
     "PeerSilent",
@@ -112,6 +114,7 @@ __all__ = [
     "ResendFresh",
     "ResendPolicy",
     "ResendServed",
+    "RestingOrder",
     "Role",
     "Sender",
     "SequenceSkipped",

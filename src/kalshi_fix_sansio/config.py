@@ -153,6 +153,11 @@ class SessionConfig:
     max_open_request_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
     """Bytes of such requests, each of which is kept as it stood on the wire, at which `send` refuses another
     one."""
+    max_resting_orders: int = attrs.field(default=10_000, validator=_positive)
+    """How many orders that rest are followed on a session type without resend, so that they can be named when
+    it ends."""
+    max_resting_order_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    """Bytes of the reports about them that are kept, one for each."""
     explicit_confirm: bool = False
     """Whether events count as taken care of only when `confirm` says so. Otherwise each call of `events`
     confirms what the one before returned."""

@@ -13,7 +13,7 @@ import attrs
 
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
 
 
@@ -208,6 +208,22 @@ class OutcomesUnknown:
 
 
 @attrs.frozen
+class OrdersUnverified:
+    """The connection ended on a session type without resend, and these orders rested when it did: look them
+    up by drop copy or REST before you rely on them.
+
+    They may have been filled, or cancelled (as they were to be if the Logon asked for that at a disconnect),
+    and no report of it comes. Told once, by the process that saw them rest; a Logout that this side began and
+    the peer answered ends the session without it.
+    """
+
+    orders: tuple[RestingOrder, ...]
+    complete: bool
+    """Whether these are all that rested; False if there were more than `max_resting_orders` or
+    `max_resting_order_bytes` allow to follow."""
+
+
+@attrs.frozen
 class ResendServed:
     """The peer asked for `begin` to `end` again: `resent` messages went out once more,
     everything else was gap-filled."""
@@ -268,6 +284,7 @@ Event = (
     | SequenceSkipped
     | MessagesLost
     | OutcomesUnknown
+    | OrdersUnverified
     | ResendServed
     | PeerSilent
     | HeartbeatReceived

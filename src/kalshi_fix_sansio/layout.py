@@ -236,6 +236,19 @@ class Answers:
 
 
 @attrs.frozen
+class Tracks:
+    """How a message says which order rests with the venue."""
+
+    attribute: str
+    """The attribute with the venue's id of the order."""
+    sessions: tuple[str, ...]
+    """The session types on which it is about orders of this session."""
+    resting: Condition
+    done: Condition
+    """When the order rests no more."""
+
+
+@attrs.frozen
 class MessageLayout:
     """One message type of the dialect."""
 
@@ -253,6 +266,7 @@ class MessageLayout:
     answers: tuple[Answers, ...] = ()
     """The ways in which the message answers requests, at most one of each type. The first that finds an open
     one holds."""
+    tracks: Tracks | None = None
 
     @property
     def cls(self) -> type[Any]:

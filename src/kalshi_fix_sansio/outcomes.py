@@ -8,6 +8,7 @@ every such request before it leaves (`MessageLayout.request`), settles it when i
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 
 import attrs
@@ -38,6 +39,22 @@ class OpenRequest:
         """What it is called in a sentence: its id, or `MsgSeqNum 7` where that is all it has."""
         number = str(self.seq_num)
         return f"MsgSeqNum {number}" if self.request_id == number else self.request_id
+
+
+@attrs.frozen
+class RestingOrder:
+    """An order that rested with the peer, by the last report about it."""
+
+    order_id: str
+    """OrderID (37), the peer's own."""
+    cl_ord_id: str | None
+    """ClOrdID (11) of the last request that changed it."""
+    symbol: str | None
+    side: str | None
+    price: Decimal | None
+    """In the unit of the session's prices."""
+    leaves_qty: Decimal | None
+    """LeavesQty (151), what was open of it."""
 
 
 class Uncertainty(Enum):

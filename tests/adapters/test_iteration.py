@@ -22,6 +22,7 @@ from kalshi_fix_adapters.errors import (
     MessageRejectedError,
     MessagesLostError,
     MessageTooLargeError,
+    OrdersUnverifiedError,
     OutcomesUnknownError,
     ReconcileError,
     SessionInterruptedError,
@@ -44,6 +45,7 @@ from kalshi_fix_sansio.events import (
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
+    OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -51,7 +53,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from tests.adapters.stage import Stage, only, opened, plan, report
 from tests.helpers import START, order
@@ -64,12 +66,14 @@ UNKNOWN = OutcomesUnknown(
     (OpenRequest("a1", "D", 2, START, b"", 1), OpenRequest("7", "UOG", 7, START, b"", 2)),
     Uncertainty.RESTARTED,
 )
+UNVERIFIED = OrdersUnverified((RestingOrder("o1", "a1", "KX", "1", None, None),), complete=False)
 MESSAGES: list[tuple[ClientEvent, Any]] = [
     (MessageReceived(report("a")), report("a")),
     (RejectReceived(REJECT, 2, None), REJECT),
 ]
 RAISED: list[tuple[ClientEvent, type[AdapterError]]] = [
     (UNKNOWN, OutcomesUnknownError),
+    (UNVERIFIED, OrdersUnverifiedError),
     (MessagesLost(3, 5), MessagesLostError),
     (SequenceSkipped(3, 5, gap_fill=False), MessagesLostError),
     (GapDetected(3, 5, recoverable=False), MessagesLostError),
@@ -221,3 +225,9 @@ def test_a_message_that_was_refused_is_named() -> None:
     (error,) = iterate(stage)
     assert isinstance(error, MessageRejectedError)
     assert only([error.message], NewOrderSingle).cl_ord_id == "not for a client"
+
+
+def test_orders_that_rested_are_named_and_that_there_were_more() -> None:
+    error = OrdersUnverifiedError(UNVERIFIED)
+    assert "1 orders rested when the connection ended: a1, and more than were followed; look" in str(error)
+    assert (error.orders, error.complete) == (UNVERIFIED.orders, False)

@@ -50,6 +50,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     RejectReceived,
@@ -57,7 +58,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
+from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.states import State
 from tests.helpers import START, Clock, messages, order, pair, raw
@@ -398,6 +399,7 @@ def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.Lo
 
 # --- what is logged, where and at which level
 
+RESTING = RestingOrder("o1", "a1", "KX", "1", None, None)
 OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)
 SOME = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
 REPORT, BAD_REPORT = report("a").message, report("a").message
@@ -476,6 +478,18 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
             *("session", "WARNING", "messages 2 to 3 are missing; they cannot be had"),
         ),
         (MessagesLost(2, 3), "session", "WARNING", "the venue no longer has its messages 2 to 3"),
+        (
+            OrdersUnverified((RESTING,), complete=True),
+            *("session", "WARNING", "1 orders rested at the end: a1"),
+        ),
+        (
+            OrdersUnverified((attrs.evolve(RESTING, cl_ord_id=None),) * 10, complete=False),
+            *("session", "WARNING", f"10 orders rested at the end: {', '.join(['o1'] * 10)}..."),
+        ),
+        (
+            attrs.evolve(LOGON, missing=(2, 5)),
+            *("session", "INFO", "logged on, heartbeats every 30 s, numbers restarted, 2 to 5 to come again"),
+        ),
         (
             OutcomesUnknown((OPEN,), Uncertainty.CONNECTION_ENDED),
             *("session", "WARNING", f"1 outcomes unknown ({Uncertainty.CONNECTION_ENDED.value}): a"),

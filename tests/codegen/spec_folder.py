@@ -156,6 +156,7 @@ messages:
         open_when: {Level: High, Rank: present, ClOrdID: absent}}
       - {requests: NewOrder, field: Rank, names: Level}
       - {requests: NewOrder}
+    tracks: {field: ClOrdID, sessions: Quotes, resting: {Level: Low}, done: {Level: High, Rank: present}}
     members:
       ClOrdID: {presence: required, doc: "The order."}
       Level:   {constant: High}

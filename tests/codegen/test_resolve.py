@@ -247,6 +247,10 @@ def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> N
     order, report = message(dialect, "NewOrder"), message(dialect, "OrderReport")
     assert (order.request, order.answers) == (("cl_ord_id", "level"), ())
     assert report.request == ()
+    assert order.tracks is None
+    resting = model.Condition((("Level", ("1",)),))
+    done = model.Condition((("Level", ("2",)), ("Rank", ())))
+    assert report.tracks == model.Tracks(field(dialect, "ClOrdID"), ("Quotes",), resting, done)
     pending = model.Condition((("Level", ("1", "2")),))
     open_when = model.Condition((("Level", ("2",)), ("Rank", ()), ("ClOrdID", None)))
     assert report.answers == (

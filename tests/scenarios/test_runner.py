@@ -71,7 +71,7 @@ def complaint(path: Path) -> str:
         ("  - {at: 1, events: [Surprise]}\n", "Surprise is no event"),
         (
             "  - {at: 1, events: [LoggedOn: {speed: 3}]}\n",
-            "speed is not known here; use heart_bt_int, logon, reset",
+            "speed is not known here; use flags, heart_bt_int, logon, missing, resend_expected, reset",
         ),
         ("  []\n", "steps is a list with at least one step"),
         ("  - at: [\n", "not YAML"),

@@ -13,14 +13,12 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.conditions import Terms, holds, terms
 from kalshi_fix_sansio.events import RejectReceived
-from kalshi_fix_sansio.layout import Answers, BlockLayout, Condition, FieldMember, Kind
+from kalshi_fix_sansio.layout import Answers, BlockLayout
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.requests import UNNAMED, Named, OpenRequests, Several, oldest
-
-_Term = tuple[str, Collection[object] | None]
-"""An attribute, and the values that it may have; any if there are none, and None where it must be absent."""
 
 
 @attrs.frozen
@@ -32,13 +30,13 @@ class _Rule:
     attribute: str | None
     value: str
     """Where there is no attribute: what requests that have no name are found by."""
-    when: tuple[_Term, ...]
-    unless: tuple[_Term, ...]
-    open_when: tuple[_Term, ...]
+    when: Terms
+    unless: Terms
+    open_when: Terms
 
     def among(self, found: OpenRequest | Several, message: Message) -> OpenRequest | None:
         """Return the request that a message answers among those of the name that it says, if it does."""
-        if (self.when and not _holds(self.when, message)) or (self.unless and _holds(self.unless, message)):
+        if (self.when and not holds(self.when, message)) or (self.unless and holds(self.unless, message)):
             return None
         return oldest(found, self.requests)
 
@@ -72,7 +70,7 @@ class AnswerBook:
             request = rule.among(found, message)
             if request is not None:
                 answered.append(request)
-                if rule.open_when and _holds(rule.open_when, message):
+                if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
         if unsure:
             answered = [request for request in answered if request not in unsure]
@@ -96,34 +94,7 @@ def _rule(answers: Answers, body: BlockLayout, requests: OpenRequests) -> _Rule:
         requests.index(UNNAMED if answers.attribute is None else answers.names),
         answers.attribute,
         "" if answers.attribute is not None else next(iter(answers.requests)),
-        _terms(answers.when, body),
-        _terms(answers.unless, body),
-        _terms(answers.open_when, body),
+        terms(answers.when, body),
+        terms(answers.unless, body),
+        terms(answers.open_when, body),
     )
-
-
-def _terms(condition: Condition | None, body: BlockLayout) -> tuple[_Term, ...]:
-    members = {member.name: member for member in body.members if isinstance(member, FieldMember)}
-    terms = () if condition is None else condition.terms
-    return tuple((members[name].attribute, _values(members[name], wire)) for name, wire in terms)
-
-
-def _values(member: FieldMember, wire: tuple[str, ...] | None) -> Collection[object] | None:
-    """Return values as they stand in a message, for those on the wire."""
-    if wire is None:
-        return None
-    return frozenset(map(int, wire)) if member.field.kind is Kind.INT else frozenset(wire)
-
-
-def _holds(terms: tuple[_Term, ...], message: Message) -> bool:
-    for attribute, values in terms:
-        value = getattr(message, attribute)
-        if values is None:
-            if value:
-                return False
-        elif not values:
-            if not value:
-                return False
-        elif value not in values:
-            return False
-    return True

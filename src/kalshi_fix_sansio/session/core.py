@@ -24,6 +24,7 @@ from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.ledger import EndedBy, Ledger
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text
 from kalshi_fix_sansio.session.requests import BY_NUMBER, UNNAMED, Names, names_of
+from kalshi_fix_sansio.session.resting import RestingOrders
 from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
@@ -62,6 +63,7 @@ class Core:
         "outbound",
         "peer_comp_id",
         "peer_names",
+        "resting",
         "state",
         "timers",
     )
@@ -76,6 +78,7 @@ class Core:
             skip_by_check_sum=config.conduct.skip_by_check_sum,
         )
         self.timers = Timers(config.conduct.answer_patience)
+        self.resting = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
         """What this side's last Logon asked for, without secrets."""
         self.outbound = Outbound(config, self.codec, ledger, self.timers)
@@ -178,11 +181,15 @@ class Core:
 
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and tell the user why."""
+        has_left = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(what)
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
             self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
+        unverified = None if has_left else self.resting.unverified(self.codec)
+        if unverified is not None:
+            self.tell(unverified)
         self.ledger.note_end(self._ended_by)
         self.tell(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
 

@@ -141,6 +141,7 @@ class Receiver:
         """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
         core, utc, lives = self._core, now.utc, False
         framer, codec, ledger = core.framer, core.codec, core.ledger
+        resting = core.resting or None
         if self._tolerance is not None:
             self._earliest, self._latest = utc - self._tolerance, utc + self._tolerance
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
@@ -185,6 +186,8 @@ class Receiver:
             ledger.marks.append(number)
             ledger.expected = number + 1
             core.events.append(_message_received(message, False, header.poss_resend is True, data))
+            if resting is not None:
+                resting.note(message, data)
             if unsure:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 
@@ -414,6 +417,7 @@ class Receiver:
             core.tell(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
+            core.resting.note(message, frame.data)
             if unsure:
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
 

@@ -17,6 +17,7 @@ from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Dis
 from kalshi_fix_adapters.errors import (
     LogonRefusedError,
     NotConnectedError,
+    OrdersUnverifiedError,
     OutcomesUnknownError,
     SessionClosedError,
     SessionInterruptedError,
@@ -30,6 +31,7 @@ from kalshi_fix_sansio.events import (
     LoggedOn,
     LogoutReceived,
     MessageReceived,
+    OrdersUnverified,
     OutcomesUnknown,
     PeerSilent,
     SessionEnded,
@@ -90,6 +92,9 @@ def test_those_who_iterate_over_messages_are_told_and_go_on(loop: Loop, sandbox:
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
             await trade(client)
             relay.cut()
+            with pytest.raises(OrdersUnverifiedError) as unverified:
+                await gather(client.messages(LONG))
+            assert len(unverified.value.orders) == 1
             with pytest.raises(SessionInterruptedError, match="connects again") as caught:
                 await gather(client.messages(LONG))
             assert caught.value.ended is not None
@@ -142,7 +147,10 @@ def test_the_present_connection_outlives_the_stop(loop: Loop, sandbox: Sandbox) 
             client.stop_reconnecting()
             await trade(client)
             relay.cut()
-            assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
+            assert [type(event) for event in await gather(client.events(LONG))] == [
+                OrdersUnverified,
+                SessionEnded,
+            ]
 
     with relay_to(sandbox) as relay:
         loop.run(lambda: main(relay))

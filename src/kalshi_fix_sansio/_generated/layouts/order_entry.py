@@ -38,6 +38,7 @@ from kalshi_fix_sansio.layout import (
     PresenceRule,
     Scope,
     Sender,
+    Tracks,
 )
 
 NEW_ORDER_SINGLE = MessageLayout(
@@ -273,6 +274,12 @@ EXECUTION_REPORT = MessageLayout(
             names="cl_ord_id",
             unless=Condition((("ExecType", ("4", "5", "6", "8", "A", "C", "E")),)),
         ),
+    ),
+    tracks=Tracks(
+        "order_id",
+        ("KalshiNR", "KalshiRFQ"),
+        Condition((("OrdStatus", ("0", "1", "5", "6", "E")),)),
+        Condition((("OrdStatus", ("2", "4", "8", "C")),)),
     ),
 )
 ExecutionReport.LAYOUT = EXECUTION_REPORT.body

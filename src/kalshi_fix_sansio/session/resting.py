@@ -1,0 +1,85 @@
+"""The orders that rest with the peer, as far as its reports on this connection say.
+
+Where nothing is sent again, what happens to them while the connection is down is never told. So they are
+named when it ends, and whoever quotes knows which of them to look up. What a message has to say for that is
+data of the dialect (`MessageLayout.tracks`).
+"""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.conditions import Terms, holds, terms
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import OrdersUnverified
+from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.outcomes import RestingOrder
+
+
+class RestingOrders:
+    """The last report of each order that rests, within `max_resting_orders` and `max_resting_order_bytes`."""
+
+    __slots__ = ("_complete", "_max_bytes", "_max_orders", "_reports", "_size", "_tracked")
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
+        self._tracked: dict[type[Message], tuple[str, Terms, Terms]] = {}
+        """How messages say which order rests, and which does so no more."""
+        for layout in config.dialect.messages.values():
+            if layout.tracks is not None and _is_tracked(config, layout.tracks.sessions):
+                resting = terms(layout.tracks.resting, layout.body)
+                done = terms(layout.tracks.done, layout.body)
+                self._tracked[layout.cls] = layout.tracks.attribute, resting, done
+        self._reports: dict[str, bytes] = {}
+        self._size = 0
+        self._complete = True
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything to be followed on this session type."""
+        return bool(self._tracked)
+
+    def __len__(self) -> int:
+        return len(self._reports)
+
+    def note(self, message: Message, frame: bytes) -> None:
+        """Take what a message that was delivered says of an order."""
+        tracked = self._tracked.get(message.__class__)
+        if tracked is None:
+            return
+        attribute, resting, done = tracked
+        order_id = getattr(message, attribute)
+        if not order_id:
+            return
+        if holds(resting, message):
+            before = self._reports.get(order_id)
+            size = self._size + len(frame) - (0 if before is None else len(before))
+            if size > self._max_bytes or (before is None and len(self._reports) >= self._max_orders):
+                self._complete = self._complete and before is not None
+                return
+            self._reports[order_id] = frame
+            self._size = size
+        elif holds(done, message):
+            before = self._reports.pop(order_id, None)
+            if before is not None:
+                self._size -= len(before)
+
+    def unverified(self, codec: Codec) -> OrdersUnverified | None:
+        """Return what is to be told of them at the end, if there are any; they are forgotten with it."""
+        if not self._reports and self._complete:
+            return None
+        orders = tuple(
+            _order(order_id, codec.decode(Frame(data))) for order_id, data in self._reports.items()
+        )
+        complete, self._complete = self._complete, True
+        self._reports, self._size = {}, 0
+        return OrdersUnverified(orders, complete)
+
+
+def _is_tracked(config: SessionConfig, sessions: tuple[str, ...]) -> bool:
+    session_type = config.session_type
+    return config.role is Role.INITIATOR and not session_type.resend and session_type.name in sessions
+
+
+def _order(order_id: str, report: Message) -> RestingOrder:
+    names = ("cl_ord_id", "symbol", "side", "price", "leaves_qty")
+    return RestingOrder(order_id, *(getattr(report, name, None) for name in names))

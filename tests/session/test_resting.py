@@ -1,0 +1,163 @@
+"""Where nothing is sent again, the orders that rested when the connection ended are named."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import CloseReason, Event, OrdersUnverified, OutcomesUnknown, SessionEnded
+from kalshi_fix_sansio.outcomes import RestingOrder
+from kalshi_fix_sansio.session import Session
+from tests.helpers import Wired, established, of_type, order
+
+SYMBOL = "KXHIGHNY-26AUG21-B80"
+
+
+def report(wired: Wired, order_id: str, status: str, **more: Any) -> bytes:
+    exec_type = {"1": "F", "2": "F"}.get(status, status)
+    text = f"37={order_id}|11=c-{order_id}|17=1;1|150={exec_type}|39={status}|54=1|55={SYMBOL}|38=10|"
+    return wired.peer.message("8", f"{text}151=10|14=0|6=0|44=0.5|{more.get('rest', '')}")
+
+
+def cut(wired: Wired) -> list[Event]:
+    wired.session.receive_eof(wired.clock.now)
+    return wired.session.events()
+
+
+def unverified(wired: Wired) -> list[str]:
+    """The orders named when the connection is cut now."""
+    return [each.order_id for told in of_type(cut(wired), OrdersUnverified) for each in told.orders]
+
+
+def test_an_order_that_rested_is_told_with_what_is_known_of_it_between_doubts_and_end() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.session.send(order("a1"), wired.clock.now)
+    wired.receive(report(wired, "o1", "0"))
+    events = cut(wired)
+    assert [type(event) for event in events] == [OutcomesUnknown, OrdersUnverified, SessionEnded]
+    (told,) = of_type(events, OrdersUnverified)
+    assert told == OrdersUnverified(
+        (RestingOrder("o1", "c-o1", SYMBOL, "1", Decimal("0.5"), Decimal(10)),), complete=True
+    )
+
+
+@pytest.mark.parametrize("status", ["0", "1", "5", "6", "E"])
+def test_what_is_open_rests(status: str) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "o1", status))
+    assert unverified(wired) == ["o1"]
+
+
+@pytest.mark.parametrize("status", ["2", "4", "8", "C"])
+def test_what_is_over_rests_no_more(status: str) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", status))
+    wired.receive(report(wired, "o3", status))
+    assert unverified(wired) == ["o2"]
+
+
+@pytest.mark.parametrize("status", ["A", "Z"])
+def test_what_is_on_its_way_or_in_a_state_nobody_knows_changes_nothing(status: str) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "o1", "0"), report(wired, "o1", status), report(wired, "o2", status))
+    assert unverified(wired) == ["o1"]
+
+
+def test_a_report_without_an_order_id_is_about_no_order() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "", "0"))
+    assert unverified(wired) == []
+
+
+def test_a_report_that_takes_the_careful_way_counts_too() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", strict=True)
+    wired.receive(report(wired, "o1", "0"))
+    assert unverified(wired) == ["o1"]
+
+
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiDC"])
+def test_where_they_are_sent_again_or_are_not_ours_nothing_is_told(name: str) -> None:
+    wired = established(Role.INITIATOR, name)
+    wired.receive(report(wired, "o1", "0"))
+    assert unverified(wired) == []
+
+
+def test_they_are_told_once_and_those_of_the_next_connection_by_themselves() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "o1", "0"))
+    assert unverified(wired) == ["o1"]
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    wired.peer.next_number = 1
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"), report(wired, "o2", "0"))
+    assert unverified(wired) == ["o2"]
+
+
+def test_whoever_logs_out_knows_what_rests() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "o1", "0"))
+    wired.session.logout(wired.clock.now)
+    events = wired.receive(wired.peer.message("5"))
+    assert [type(event) for event in events] == [SessionEnded]
+
+
+def test_a_logout_that_the_peer_began_or_never_answered_is_an_end_like_any_other() -> None:
+    for begun_here in (False, True):
+        wired = established(Role.INITIATOR, "KalshiNR")
+        wired.receive(report(wired, "o1", "0"))
+        if begun_here:
+            wired.session.logout(wired.clock.now)
+            events = wired.wait(11)
+        else:
+            events = wired.receive(wired.peer.message("5"))
+        assert len(of_type(events, OrdersUnverified)) == 1
+        (ended,) = of_type(events, SessionEnded)
+        assert ended.reason is CloseReason.LOGGED_OUT
+
+
+def test_a_gap_is_an_end_like_any_other() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    wired.receive(report(wired, "o1", "0"))
+    wired.receive(wired.peer.message("0", "", 9))
+    assert of_type(wired.receive(wired.peer.message("5", "", 10)), OrdersUnverified)
+
+
+def test_beyond_their_number_orders_are_not_followed_and_that_is_said() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=2)
+    wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o1", "1"))
+    assert len(wired.session._core.resting) == 2
+    wired.receive(report(wired, "o3", "0"), report(wired, "o1", "2"), report(wired, "o2", "2"))
+    (told,) = of_type(cut(wired), OrdersUnverified)
+    assert told == OrdersUnverified((), complete=False)
+
+
+def test_at_their_number_they_are_complete() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=2)
+    wired.receive(report(wired, "o1", "0"), report(wired, "o2", "0"), report(wired, "o2", "1"))
+    (told,) = of_type(cut(wired), OrdersUnverified)
+    assert (len(told.orders), told.complete) == (2, True)
+
+
+def test_the_reports_that_are_kept_are_bounded_in_bytes() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", max_resting_order_bytes=1000)
+    resting = wired.session._core.resting
+    large = f"58={'x' * 400}|"
+    for number in range(5):
+        wired.receive(report(wired, f"o{number}", "0", rest=large))
+        assert resting._size == sum(map(len, resting._reports.values())) <= 1000
+    wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))  # too large: the report before stays
+    assert resting._size == sum(map(len, resting._reports.values())) <= 1000
+    (told,) = of_type(cut(wired), OrdersUnverified)
+    assert [each.order_id for each in told.orders] == ["o0"]
+    assert not told.complete
+
+
+def test_an_order_that_is_over_makes_room() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=1)
+    for number in range(5):
+        wired.receive(report(wired, f"o{number}", "0"), report(wired, f"o{number}", "2"))
+    assert cut(wired)[:-1] == []
+    assert wired.session._core.resting._size == 0
