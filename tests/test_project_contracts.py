@@ -51,7 +51,7 @@ def test_the_contracts_name_every_module_of_the_core() -> None:
         for path in core.iterdir()
         if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem != "__init__"
     }
-    dialect = {"kalshi_fix_sansio._generated", "kalshi_fix_sansio.messages", "kalshi_fix_sansio.trading"}
+    dialect = {f"kalshi_fix_sansio.{name}" for name in ("_generated", "fuzzing", "messages", "trading")}
     assert set(contracts["generic-core"]["source_modules"]) == modules - dialect
     assert set(contracts["signing-alone"]["source_modules"]) == modules - {"kalshi_fix_sansio.signing"}
 

@@ -7,7 +7,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Final
 
-from fuzz.choices import Choices
+from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
 from tests.trading.match import Gap, Match, Snapshot, Step, Update
 from tests.trading.slow_books import Entry, Stamp

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fuzz import wire
-from fuzz.choices import Choices
 from fuzz.wire import Wire
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
+from kalshi_fix_sansio.fuzzing import Choices
 from tests.core.wire import dump
 
 _SEEN_TO_BE_KNOWN = 3

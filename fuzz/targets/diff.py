@@ -6,7 +6,7 @@ from typing import Final
 
 from codegen.diff import pages, quickfix
 from codegen.diff.facts import Fact, Vocabulary
-from fuzz.choices import Choices
+from kalshi_fix_sansio.fuzzing import Choices
 
 _KNOWN: Final = Vocabulary(
     messages={"D": "NewOrderSingle", "8": "ExecutionReport"},

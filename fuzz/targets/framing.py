@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fuzz import wire
-from fuzz.choices import Choices
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized, is_frame
+from kalshi_fix_sansio.fuzzing import Choices
 
 MAX_BODY_LENGTH = 2048
 

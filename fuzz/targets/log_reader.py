@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from fuzz import wire
-from fuzz.choices import Choices
 from fuzz.wire import KALSHI
 from kalshi_fix_adapters.cli.explain import explain
 from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
+from kalshi_fix_sansio.fuzzing import Choices
 
 MAX_MESSAGE = 1024
 _SEPARATORS: Final = (b"\x01", b"|", b"^A", b"\n", b"|\n", b"\r\n")

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from fuzz.choices import Choices
 from fuzz.targets.session import START
 from fuzz.wire import KALSHI, SOH
 from kalshi_fix_adapters._transcript import Transcript, without_secrets
@@ -17,6 +16,7 @@ from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, encode_frame, is_frame
+from kalshi_fix_sansio.fuzzing import Choices
 
 SECRET: Final = b"HUSH7HUSH"
 FIELDS: Final = (b"554=", b"925=", b"96=", b"1402=", b"1404=")

@@ -11,7 +11,6 @@ from typing import Any, Final
 import attrs
 
 from fuzz import wire
-from fuzz.choices import Choices
 from fuzz.wire import KALSHI, PLAIN, SOH, Wire
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -28,6 +27,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
+from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.session import MemoryStore, Session, State
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Final
 from codegen.errors import SpecError
 from codegen.nodes import read_yaml
 from codegen.resolve import load_dialect
-from fuzz.choices import Choices
+from kalshi_fix_sansio.fuzzing import Choices
 
 HARBOUR: Final = Path(__file__).resolve().parents[2] / "tests" / "codegen" / "harbour"
 _FILES: Final = tuple(sorted(path.relative_to(HARBOUR) for path in HARBOUR.rglob("*.yaml")))

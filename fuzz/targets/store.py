@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fuzz.choices import Choices
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.fuzzing import Choices
 from tests.adapters.stores import FILE, OWNER, asked, contents, opened, send
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one

@@ -476,3 +476,24 @@ def test_one_changed_byte_is_always_noticed(data: st.DataObject) -> None:
     changed[at] = data.draw(st.integers(0, 255).filter(lambda value: value != changed[at]))
     assert not is_frame(bytes(changed))
     assert frame_problems(bytes(changed))
+
+
+@pytest.mark.parametrize("size", [1, 10_000])
+@pytest.mark.parametrize("skip_by_check_sum", [False, True])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_check_sum_field_that_no_soh_precedes_ends_no_message(
+    size: int, skip_by_check_sum: bool, warm: bool
+) -> None:
+    good = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")
+    wrong = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177")
+    assert len(good) == len(wrong)
+    assert is_frame(good)
+    assert not is_frame(wrong)
+    framer = Framer(skip_by_check_sum=skip_by_check_sum)
+    if warm:
+        assert frames_of([good], framer) == [Frame(good)]
+    found = frames_of(cut(wrong + HEARTBEAT + good, size), framer)
+    assert Frame(wrong) not in found
+    assert found[-1] == Frame(good)
+    assert isinstance(found[0], Garbled)
+    assert found[0].reason == "no CheckSum where BodyLength 12 says"

@@ -1,0 +1,213 @@
+"""From any bytes to what a session may tell: for fuzzing programs that handle messages and events.
+
+The same bytes always give the same, so that they can be kept and replayed. `messages` gives what the venue
+may send, `events` what a session tells of it when messages come, get lost, come twice or are damaged, and
+the connection ends. Values repeat on purpose: reports meet the same few orders again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from kalshi_fix_sansio._generated import DIALECT
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import LOGON, Role, SessionConfig
+from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.layout import (
+    BlockLayout,
+    FieldLayout,
+    FieldMember,
+    Kind,
+    MessageLayout,
+    Presence,
+    Sender,
+)
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.session import Session, State
+
+T = TypeVar("T")
+
+START: Final = datetime(2026, 8, 21, 14, 3, 7, tzinfo=UTC)
+"""When it all begins."""
+CLIENT: Final = "fuzzed-client"
+"""SenderCompID of the session."""
+_MOST_STEPS: Final = 32
+_CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
+
+
+class Choices:
+    """Reads choices from bytes. Behind their end every choice is the first one, and `left` is False."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def left(self) -> bool:
+        """Whether there are bytes that nothing was chosen by yet."""
+        return self._at < len(self._data)
+
+    def below(self, count: int) -> int:
+        """Return a number from 0 to `count` - 1."""
+        size = (max(count - 1, 0).bit_length() + 7) // 8
+        return int.from_bytes(self.take(size), "big") % count if size else 0
+
+    def one_in(self, count: int) -> bool:
+        """Say yes once in so many times, and never behind the end."""
+        return self.below(count) == count - 1
+
+    def pick(self, options: Sequence[T]) -> T:
+        """Return one of these."""
+        return options[self.below(len(options))]
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes, as many as there are."""
+        found = self._data[self._at : self._at + size]
+        self._at += len(found)
+        return found
+
+    def chunk(self) -> bytes:
+        """Return up to 255 bytes."""
+        return self.take(self.below(256))
+
+    def rest(self) -> bytes:
+        """Return all bytes that are left."""
+        return self.take(len(self._data))
+
+
+def messages(data: bytes, session_type: str = "KalshiRT", product: str = "prediction") -> list[Message]:
+    """Return messages that the venue may send on a session of this type, as they read when they come.
+
+    Raises:
+        KeyError: there is no such session type.
+    """
+    choices, layouts = Choices(data), _layouts(session_type, product)
+    found: list[Message] = []
+    while choices.left and len(found) < _MOST_STEPS:
+        message = _block(choices, choices.pick(layouts).body)
+        found.append(CODEC.decode(_encoded(message, session_type, len(found) + 2)))
+    return found
+
+
+def events(data: bytes, session_type: str = "KalshiRT", product: str = "prediction") -> list[Event]:
+    """Return what a session of this type tells, from LoggedOn on, while the bytes decide what happens to it.
+
+    Raises:
+        KeyError: there is no such session type.
+        ConfigurationError: the product does not offer it.
+    """
+    choices, layouts = Choices(data), _layouts(session_type, product)
+    kind = DIALECT.session_types[session_type]
+    config = SessionConfig(
+        role=Role.INITIATOR,
+        dialect=DIALECT,
+        codec=CODEC,
+        session_type=kind,
+        product=product,
+        sender_comp_id=CLIENT,
+        target_comp_id=session_type,
+        sign_logon=lambda _: b"unsigned",
+    )
+    session, now = Session(config), Instant(0.0, START)
+    session.connect(now)
+    logon = DIALECT.messages[LOGON].body.cls(
+        heart_bt_int=config.heart_bt_int, reset_seq_num_flag=kind.reset_required or None
+    )
+    session.receive_data(_encoded(logon, session_type, 1), now)
+    found, number, steps = session.events(), 2, 0
+    while choices.left and steps < _MOST_STEPS and session.state is not State.CLOSED:
+        steps += 1
+        step = choices.below(16)
+        if step == 15:
+            now = Instant(now.monotonic + 20, now.utc + timedelta(seconds=20))
+            session.handle_timer(now)
+        elif step == 14:
+            session.receive_eof(now)
+        elif step == 13:
+            number += 1 + choices.below(3)
+        else:
+            again = step == 12
+            message = _block(choices, choices.pick(layouts).body)
+            frame = _encoded(
+                message, session_type, max(number - 1, 1) if again else number, now.utc, again=again
+            )
+            if step == 11:
+                at = choices.below(len(frame))
+                frame = frame[:at] + choices.take(1) + frame[at + 1 :]
+            session.receive_data(frame, now)
+            number = session.next_incoming if step == 10 else number + (not again)
+        found += session.events()
+        session.data_to_send()
+    return found
+
+
+def _layouts(session_type: str, product: str) -> tuple[MessageLayout, ...]:
+    """What the venue sends on a session, but Logon."""
+    name = DIALECT.session_types[session_type].name
+    every = DIALECT.messages.values()
+    return tuple(
+        each for each in every if each.msg_type != LOGON and each.allowed(product, name, Sender.VENUE)
+    )
+
+
+def _encoded(
+    message: Message, session_type: str, number: int, sending_time: datetime = START, *, again: bool = False
+) -> bytes:
+    header = DIALECT.header.cls(
+        msg_type=message.msg_type,
+        sender_comp_id=session_type,
+        target_comp_id=CLIENT,
+        msg_seq_num=number,
+        sending_time=sending_time,
+        poss_dup_flag=True if again else None,
+        orig_sending_time=sending_time if again else None,
+    )
+    return CODEC.encode(message, header)
+
+
+def _block(choices: Choices, layout: BlockLayout) -> Any:
+    """Choose a message or an entry: what is required always, the rest sometimes."""
+    given: dict[str, Any] = {}
+    for member in layout.members:
+        if isinstance(member, FieldMember):
+            if member.tag not in _CODEC_TAGS and (
+                member.presence is Presence.REQUIRED or layout.members[0] is member or choices.one_in(4)
+            ):
+                given[member.attribute] = _value(choices, member.field)
+        else:
+            given[member.attribute] = [_block(choices, member.entry) for _ in range(choices.below(3))]
+    return layout.cls(**given)
+
+
+def _value(choices: Choices, field: FieldLayout) -> Any:
+    """Choose a value: a code, or one of a few of its kind."""
+    number = choices.below(4)
+    if field.codes is not None:
+        codes = tuple(field.codes)
+        return codes[number % len(codes)]
+    if field.kind in _VALUES:
+        return _VALUES[field.kind](field, number)
+    return (field.minimum or 0) + choices.below(8)
+
+
+_VALUES: Final[Mapping[Kind, Callable[[FieldLayout, int], Any]]] = {
+    Kind.STRING: lambda field, number: f"{field.name}-{number}"[: field.max_length],
+    Kind.CHAR: lambda _, number: "abcd"[number],
+    Kind.DECIMAL: lambda _, number: Decimal(number * 33) / 100,
+    Kind.BOOLEAN: lambda _, number: number % 2 == 1,
+    Kind.UTCTIMESTAMP: lambda _, number: START + timedelta(seconds=number),
+    Kind.UTCDATEONLY: lambda _, number: START.date() + timedelta(days=number),
+    Kind.UTCTIMEONLY: lambda _, number: START.time().replace(second=number),
+    Kind.DATA: lambda _, number: b"data\x01"[: number + 1],
+}
+
+SEEDS: Final = tuple(
+    bytes((step, *((place * 7 + at * (2 * place + 1)) % 256 for at in range(40))))
+    for place in range(4)
+    for step in range(16)
+)
+"""Inputs to begin from: each kind of step, with messages of several types behind it."""

@@ -1,0 +1,52 @@
+"""Events from any bytes: the same each time, of every kind, and never an exception."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.fuzzing import SEEDS, Choices, events, messages
+
+KINDS = sorted(DIALECT.session_types)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_seeds_show_what_a_session_can_tell(name: str) -> None:
+    told = [event for data in SEEDS for event in events(data, name)]
+    names = {type(event).__name__ for event in told}
+    assert {"LoggedOn", "SessionEnded", "GarbledReceived", "GapDetected"} <= names
+    sent = {event.message.NAME for event in told if isinstance(event, MessageReceived)}
+    assert sent
+    assert {message.NAME for data in SEEDS for message in messages(data, name)} >= sent
+
+
+@given(st.binary(max_size=200), st.sampled_from(KINDS))
+def test_the_same_bytes_give_the_same_events(data: bytes, name: str) -> None:
+    told = events(data, name)
+    assert isinstance(told[0], LoggedOn)
+    assert told == events(data, name)
+    assert not any(isinstance(event, SessionEnded) for event in told[:-1])
+
+
+def test_no_bytes_give_a_session_that_logs_on() -> None:
+    assert [type(event) for event in events(b"")] == [LoggedOn]
+    assert messages(b"") == []
+
+
+def test_a_session_type_that_is_not_there_is_refused() -> None:
+    with pytest.raises(KeyError):
+        events(b"", "KalshiXX")
+    with pytest.raises(ConfigurationError):
+        events(b"", "KalshiRFQ", "margin")
+
+
+def test_choices_behind_the_end_are_the_first() -> None:
+    choices = Choices(b"\x03\x02ab")
+    assert choices.pick("abcd") == "d"
+    assert choices.chunk() == b"ab"
+    assert not choices.left
+    assert (choices.below(300), choices.below(1), choices.one_in(2), choices.rest()) == (0, 0, False, b"")
