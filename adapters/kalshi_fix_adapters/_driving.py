@@ -163,7 +163,7 @@ class Driving:
             until = deadline
         reading = core.wants_read
         interest = READ if reading else 0
-        if core.output or link.read_wants_write:
+        if link.read_wants_write or (core.output and not link.write_wants_read):
             interest |= WRITE
         sleeper.watch(link.number, interest)
         if reading and link.unread:

@@ -23,10 +23,12 @@ class Link:
         inside the TLS layer, or more was there than one reading takes."""
         self.read_wants_write = False
         """Whether the TLS layer has to write before it can read on."""
+        self.write_wants_read = False
+        """Whether it has to read before it can write on: the peer renegotiates."""
 
     def read(self) -> bytes | None:
         """Return what has come, nothing if the connection is over, None if nothing has come."""
-        self.read_wants_write = False
+        self.read_wants_write = self.write_wants_read = False
         try:
             data = self._socket.recv(CHUNK)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -49,7 +51,10 @@ class Link:
         """
         try:
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+        except ssl.SSLWantReadError:
+            self.write_wants_read = True
+            return 0
+        except (BlockingIOError, ssl.SSLWantWriteError):
             return 0
 
     def hang_up(self) -> None:

@@ -13,6 +13,8 @@ from typing import Final
 
 _RECORD = 16 * 1024
 """Bytes that TLS has ready at once, at the most."""
+MAX_HELD: Final = 1024 * 1024
+"""Bytes that may wait while the peer renegotiates."""
 
 
 def send_some(raw: socket.socket, data: bytes) -> int:
@@ -39,6 +41,11 @@ class TlsBytes:
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended = False
         """Whether the peer will say nothing more, and all it said was decrypted."""
+        self._held = b""
+        """What could not be encrypted yet: in TLS 1.2 a peer may ask to renegotiate, and until that is done
+        nothing can be written. OpenSSL wants the same bytes again."""
+        self._behind = bytearray()
+        """What is to be encrypted after that."""
 
     @property
     def certificate(self) -> bytes | None:
@@ -73,13 +80,36 @@ class TlsBytes:
         return _goes_through(self._tls.unwrap)
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return what is to be written for some data, the whole of it.
+        """Return what is to be written for some data; while the peer renegotiates, that is only what TLS says
+        by itself, and the rest is among the `outgoing` bytes after `decrypt`.
 
         Raises:
-            OSError: TLS is over.
+            OSError: TLS is over, or the renegotiation takes too long for all that waits.
         """
-        self._tls.write(data)
+        if self._held:
+            if len(self._held) + len(self._behind) + len(data) > MAX_HELD:
+                raise ConnectionAbortedError("the peer began to renegotiate, and does not go on")
+            self._behind += data
+        else:
+            self._held = data
+            self._encrypt_held()
         return self._to_peer.read()
+
+    def _go_on_writing(self) -> None:
+        if self._held:
+            try:
+                self._encrypt_held()
+            except OSError:
+                self.ended = True
+
+    def _encrypt_held(self) -> None:
+        try:
+            while self._held:
+                self._tls.write(self._held)
+                self._held = bytes(self._behind)
+                self._behind.clear()
+        except ssl.SSLWantReadError:
+            pass
 
     def decrypt(self) -> bytes:
         """Return what has come; nothing if that is no record yet, or if `ended`."""
@@ -89,7 +119,7 @@ class TlsBytes:
                 parts.append(part)
             self.ended = True
         except ssl.SSLWantReadError:
-            pass
+            self._go_on_writing()
         except OSError:
             self.ended = True
         return b"".join(parts)

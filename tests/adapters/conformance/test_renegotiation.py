@@ -1,0 +1,232 @@
+"""TLS 1.2: a peer that asks to renegotiate keeps us from writing until it has been read from."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters._link import Link
+from kalshi_fix_adapters._wire import MAX_HELD, TlsBytes
+from kalshi_fix_adapters.cli.sandbox import Sandbox
+from tests.adapters.conformance.loops import LONG, Loop
+from tests.adapters.conformance.support import acknowledged, options, order
+from tests.adapters.peers import unused_port
+from tests.adapters.tls_cases import GOOD, HOST, TRUST
+
+
+class Renegotiating:
+    """OpenSSL's side of a connection; from `begin` to the next read nothing can be written."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._writes = True
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def begin(self) -> None:
+        self._writes = False
+
+    def write(self, data: bytes) -> int:
+        if not self._writes:
+            self.refused += 1
+            raise ssl.SSLWantReadError
+        written: int = self._inner.write(data)
+        return written
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._inner.read(size)
+        self._writes = True
+        return data
+
+
+class Memory:
+    """An SSLObject that encrypts nothing."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.to_read: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self.written.append(bytes(data))
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        if not self.to_read:
+            raise ssl.SSLWantReadError
+        return self.to_read.pop(0)[:size]
+
+
+def renegotiating() -> tuple[TlsBytes, Renegotiating, Memory]:
+    memory = Memory()
+    tls = TlsBytes(ssl.create_default_context(), "venue.example")
+    inner = Renegotiating(memory)
+    vars(tls)["_tls"] = inner
+    return tls, inner, memory
+
+
+def test_what_cannot_be_written_waits_in_order() -> None:
+    tls, inner, memory = renegotiating()
+    tls.encrypt(b"a")
+    inner.begin()
+    for data in (b"b", b"c", b"d"):
+        tls.encrypt(data)
+    assert inner.refused == 1
+    assert tls.decrypt() == b""
+    assert memory.written == [b"a"]
+    memory.to_read = [b"hello"]
+    assert tls.decrypt() == b"hello"
+    assert memory.written == [b"a", b"b", b"cd"]
+    tls.encrypt(b"e")
+    assert memory.written == [b"a", b"b", b"cd", b"e"]
+    assert not tls.ended
+
+
+def test_what_waits_is_bounded() -> None:
+    tls, inner, _ = renegotiating()
+    inner.begin()
+    half = bytes(MAX_HELD // 2)
+    tls.encrypt(half)
+    tls.encrypt(half)
+    with pytest.raises(ConnectionAbortedError, match="renegotiate"):
+        tls.encrypt(b"x")
+
+
+def test_what_waits_may_never_leave() -> None:
+    tls, inner, memory = renegotiating()
+    inner.begin()
+    tls.encrypt(b"a")
+
+    def fail(_: bytes) -> int:
+        raise ssl.SSLError(1, "no renegotiation")
+
+    vars(memory)["write"] = fail
+    memory.to_read = [b"what came before"]
+    assert tls.decrypt() == b"what came before"
+    assert tls.ended
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
+def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(GOOD.private_key_pem)
+    (tmp_path / "certificate").write_bytes(GOOD.certificate_pem)
+    port = unused_port()
+    arguments = ["-key", str(tmp_path / "key"), "-cert", str(tmp_path / "certificate"), "-accept", str(port)]
+    with subprocess.Popen(
+        ["openssl", "s_server", "-tls1_2", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        bufsize=1,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        said = iter(server.stdout.readline, "")
+        assert any(line == "ACCEPT\n" for line in said)
+        with socket.create_connection((HOST, port), LONG) as raw:
+            tls = TlsBytes(TRUST.context(), HOST)
+
+            def turn() -> bytes:
+                tls.feed(raw.recv(65536))
+                data = tls.decrypt()
+                raw.sendall(tls.outgoing())
+                return data
+
+            while not tls.shake_hands():
+                raw.sendall(tls.outgoing())
+                tls.feed(raw.recv(65536))
+            raw.sendall(tls.outgoing() + tls.encrypt(b"hello\n"))
+            assert any(line == "hello\n" for line in said)
+            server.stdin.write("r\n")
+            turn()
+            raw.sendall(tls.encrypt(b"first\n") + tls.encrypt(b"second\n"))
+            assert tls._held == b"first\n"
+            while tls._held:
+                turn()
+            assert any(line == "first\n" for line in said)
+            assert any(line == "second\n" for line in said)
+            assert not tls.ended
+        server.kill()
+
+
+class Socket:
+    """What `Link` uses of an SSLSocket whose peer renegotiates."""
+
+    def __init__(self) -> None:
+        self.answers: list[type[Exception] | bytes] = []
+
+    def setblocking(self, flag: bool) -> None:
+        assert not flag
+
+    def fileno(self) -> int:
+        return 0
+
+    def send(self, data: bytes) -> int:
+        raise ssl.SSLWantReadError
+
+    def recv(self, size: int) -> bytes:
+        raise ssl.SSLWantReadError
+
+
+def test_a_blocking_client_waits_to_read_before_it_writes_on() -> None:
+    link = Link(Socket())  # type: ignore[arg-type]
+    assert link.write(bytearray(b"a")) == 0
+    assert link.write_wants_read
+    assert link.read() is None
+    assert not link.write_wants_read
+
+
+# --- every client, end to end
+
+
+@pytest.mark.usefixtures("brief_heartbeats")
+def test_an_order_that_is_sent_meanwhile_leaves_afterwards(
+    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if loop.name.startswith("anyio"):
+        pytest.skip("TLS is anyio's own there, whose two tasks then read at once")
+    armed: list[bool] = []
+    refused: list[bool] = []
+
+    def refusing(write: Any) -> Any:
+        def refuse(self: Any, *args: Any) -> Any:
+            if armed and isinstance(self, ssl.SSLObject | ssl.SSLSocket) and not self.server_side:
+                refused.append(True)
+                raise ssl.SSLWantReadError
+            return write(self, *args)
+
+        return refuse
+
+    def reading(read: Any) -> Any:
+        def look(self: Any, *args: Any) -> Any:
+            data = read(self, *args)
+            if not self.server_side:
+                armed.clear()
+            return data
+
+        return look
+
+    monkeypatch.setattr(ssl.SSLObject, "write", refusing(ssl.SSLObject.write))
+    monkeypatch.setattr(ssl.SSLObject, "read", reading(ssl.SSLObject.read))
+    monkeypatch.setattr(ssl.SSLSocket, "send", refusing(ssl.SSLSocket.send))
+    monkeypatch.setattr(ssl.SSLSocket, "recv", reading(ssl.SSLSocket.recv))
+
+    async def main() -> None:
+        async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=4)) as client:
+            placed = order()
+            armed.append(True)
+            await client.send(placed)
+            await acknowledged(client, placed.cl_ord_id)
+            assert client.is_logged_on
+        assert client.ended.clean
+
+    loop.run(main)
+    assert refused
