@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from codegen import bounded_xml, importer, members, nodes, quickfix_xml, schema
-from codegen.diff import inline, markdown, quickfix
+from codegen.diff import inline, markdown, quickfix, sources
 from codegen.diff.facts import Unread
-from codegen.errors import MAX_MISTAKES, Mistakes, SpecError
+from codegen.diff.view import View
+from codegen.errors import MAX_MISTAKES, Mistakes, SpecError, nearest
 from codegen.model import Location
 from codegen.nodes import read_yaml
 from codegen.resolve import load_dialect
@@ -289,6 +290,23 @@ def test_a_component_in_a_group_of_its_own_is_bounded(tmp_path: Path) -> None:
 def test_dictionaries_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quickfix_xml, "MAX_XML_SIZE", 100)
     assert imported(tmp_path, dictionary("")).startswith(":1: has more than 100 bytes;")
+
+
+@pytest.mark.parametrize("name", ["d.xml", "page.md"])
+def test_sources_have_a_bounded_size(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_XML_SIZE", 100)
+    monkeypatch.setattr(markdown, "MAX_PAGE_SIZE", 100)
+    path = tmp_path / name
+    path.write_bytes(b"x" * 101)
+    view = View(write(tmp_path / "spec"))
+    with pytest.raises(sources.SourceError, match=f"{name}:1: has more than 100 bytes"):
+        sources.gather([path], view, None)
+
+
+def test_the_nearest_name_is_looked_for_among_a_bounded_number() -> None:
+    names = [f"Name{number}" for number in range(5000)]
+    assert nearest("Name77x", names) == "Name77"
+    assert nearest("Name77x", [*names, "Other"]) is None
 
 
 # --- pages ----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ outside. So their structure is checked, for the shapes of every message.
 from __future__ import annotations
 
 import re
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -114,3 +115,39 @@ def test_a_run_in_front_of_the_number_gets_no_code() -> None:
     for _ in range(3):
         assert codec.decode(whole).problems == ()
     assert not codec._shapes._shapes
+
+
+def calls(codec: Codec, data: bytes) -> int:
+    """How many functions, of Python and of C, decoding a message calls."""
+    count = 0
+
+    def count_calls(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    frame = Frame(data)
+    sys.setprofile(count_calls)
+    try:
+        codec.decode(frame)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("269=1|", "270=1|", "269=1|270=1|", "269=1|9001=x|", "9001=x|", "270=|", "269=x=1|270=1e5|"),
+        *("268=9|", "268=1|269=1|", "453=1|448=p|", "448=p|", "448=p|802=1|523=s|", "523=s|", "802=2|"),
+        *("35=D|", "10=000|", "95=3|96=abc|", "95=999999999999999999|96=a|", "x|", "=|", "1|", "0=1|", "|"),
+    ],
+)
+@pytest.mark.parametrize("head", ["35=W|55=K|268=999999999999999999|", "35=D|11=a|38=1|453=2|"])
+def test_the_careful_path_does_work_in_proportion(head: str, unit: str) -> None:
+    """For a message with ever more of the same, each part costs what the parts before it did."""
+    codec = Codec(DIALECT)
+    one, two, four = (
+        calls(codec, encode_frame("FIXT.1.1", (head + unit * count).replace("|", "\x01").encode("latin-1")))
+        for count in (200, 400, 800)
+    )
+    assert four - two <= 2.2 * (two - one) + 200
