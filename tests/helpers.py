@@ -19,6 +19,8 @@ from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredM
 from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
+UNNOTICED = 14.0
+"""Seconds without a call after which a session with the usual tolerance does not think of a hold-up."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
 E = TypeVar("E")
@@ -149,10 +151,20 @@ class Wired:
         return messages(self.session.data_to_send())
 
     def wait(self, seconds: float) -> list[Event]:
-        """Let time pass and the timer fire once at the end."""
-        now = self.clock.advance(seconds)
-        self.session.handle_timer(now)
-        return self.session.events()
+        """Let time pass; the timer fires at the end, and before that as often as it takes for nobody to seem
+        held up."""
+        events = []
+        while seconds > UNNOTICED:
+            self.session.handle_timer(self.clock.advance(UNNOTICED))
+            events += self.session.events()
+            seconds -= UNNOTICED
+        self.session.handle_timer(self.clock.advance(seconds))
+        return events + self.session.events()
+
+    def held_up(self, seconds: float, utc: float | None = None) -> None:
+        """Let time pass while nobody calls the session, by the wall clock as much or another time."""
+        self.clock.monotonic += seconds
+        self.clock.utc += timedelta(seconds=seconds if utc is None else utc)
 
 
 def wire(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:

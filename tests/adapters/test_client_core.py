@@ -567,7 +567,8 @@ def test_a_wire_log_that_cannot_be_written_is_a_mistake_of_the_caller(tmp_path: 
 
 
 def test_a_moment_for_a_timer_through_a_clients_life() -> None:
-    stage = Stage(plan(reconnect=ReconnectPolicy(), session={"heart_bt_int": 30}))
+    unchecked = {"heart_bt_int": 30, "sending_time_tolerance": None}
+    stage = Stage(plan(reconnect=ReconnectPolicy(), session=unchecked))
     core, clock = stage.core, stage.clock
     assert core.due() is None
     core.begin()

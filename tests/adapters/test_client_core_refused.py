@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -46,6 +47,26 @@ def test_a_fill_that_was_refused_once_comes_after_the_reconnect(tag: int, value:
     stage.on_the_way = bytes
     stage.advance(only(events, Disconnected).retry_in)
     assert stage.ids() == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
+@pytest.mark.parametrize(("monotonic", "utc"), [(33, 33), (0, 33), (7200, 7200)])
+def test_fills_that_waited_while_the_client_was_held_up_are_delivered(
+    name: str, monotonic: float, utc: float
+) -> None:
+    """An event loop that computed for long, a process that was stopped, a computer that slept."""
+    stage = opened(plan(name, reconnect=ReconnectPolicy()))
+    stage.mute = True
+    stage.say(report("a1"), report("a2"))
+    assert stage.venue is not None
+    waiting = stage.venue.data_to_send()
+    stage.clock.monotonic += monotonic
+    stage.clock.utc += timedelta(seconds=utc)
+    stage.core.tick()
+    stage.core.receive(waiting)
+    assert stage.ids() == ["a1", "a2"]
+    assert stage.core.is_logged_on
+    assert len(stage.attempts) == 1
 
 
 def test_the_same_refusal_again_ends_with_advice_instead_of_another_reconnect() -> None:

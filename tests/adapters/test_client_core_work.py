@@ -182,7 +182,8 @@ def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
 
 
 def test_reading_again_moves_a_deadline_closer() -> None:
-    stage = opened(plan("KalshiRT", queue_limit=1, session={"heart_bt_int": 60, "resend_timeout": 5.0}))
+    settings = {"heart_bt_int": 60, "resend_timeout": 5.0, "sending_time_tolerance": None}
+    stage = opened(plan("KalshiRT", queue_limit=1, session=settings))
     core, venue, clock = stage.core, stage.venue, stage.clock
     assert venue is not None
     venue.send(report("lost"), clock.now)

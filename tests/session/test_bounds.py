@@ -486,7 +486,7 @@ def test_times_that_cannot_be_reckoned_with_are_refused_when_they_are_set(second
 
 
 def test_a_heartbeat_interval_as_long_as_can_be_set_is_a_deadline_like_others() -> None:
-    wired = wire(Role.ACCEPTOR, max_heart_bt_int=10**9)
+    wired = wire(Role.ACCEPTOR, max_heart_bt_int=10**9, sending_time_tolerance=None)
     wired.session.connect(wired.clock.now)
     wired.receive(wired.peer.logon(f"98=0|108={10**9}|96=eA==|1137=9|"))
     wired.session.accept_logon(wired.clock.now)

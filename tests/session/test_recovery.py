@@ -173,15 +173,15 @@ def test_a_held_gap_fill_counts_in_its_turn(role: Role) -> None:
 
 @BOTH
 def test_a_resend_that_stalls_is_asked_for_again_and_then_ends_the_session(role: Role) -> None:
-    wired = established(role, resend_timeout=20, resend_attempts=2, heart_bt_int=30)
+    wired = established(role, resend_timeout=9, resend_attempts=2, heart_bt_int=30)
     wired.receive(news(wired, 5))
     assert asked(wired) == [(2, 4)]
-    assert wired.session.next_deadline() == wired.clock.monotonic + 20
+    assert wired.session.next_deadline() == wired.clock.monotonic + 9
     wired.receive(wired.peer.message("0", "", 6))
-    assert wired.wait(20) == []
+    assert wired.wait(9) == []
     assert asked(wired) == [(2, 4)]
     wired.receive(wired.peer.message("0", "", 7))
-    assert wired.wait(20) == []
+    assert wired.wait(9) == []
     (logout,) = [message for message in wired.sent() if message.NAME == "Logout"]
     assert logout.text == "the resend of messages 2 to 4 did not come"
     assert wired.session.state is State.LOGOUT_SENT

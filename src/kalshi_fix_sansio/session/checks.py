@@ -31,19 +31,12 @@ def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str
     return None
 
 
-def sending_time_problem(
-    header: Any, config: SessionConfig, now: Instant, *, catching_up: bool = False
-) -> Problem | None:
-    """Check that SendingTime (52) is close to the wall clock.
-
-    While `catching_up` on what waited here unread, an old one is no fault of the peer. A time that could not
-    be read is the decoder's finding.
-    """
+def sending_time_problem(header: Any, config: SessionConfig, now: Instant) -> Problem | None:
+    """Check that SendingTime (52) is close to the wall clock. One that could not be read is the decoder's
+    finding."""
     if config.sending_time_tolerance is None or header.sending_time is None:
         return None
-    age = now.utc - header.sending_time
-    tolerance = timedelta(seconds=config.sending_time_tolerance)
-    if abs(age) <= tolerance or (catching_up and age > tolerance):
+    if abs(now.utc - header.sending_time) <= timedelta(seconds=config.sending_time_tolerance):
         return None
     return Problem(
         Reason.SENDING_TIME_ACCURACY,

@@ -26,6 +26,7 @@ from kalshi_fix_sansio.session.outbound import Outbound, plain_text
 from kalshi_fix_sansio.session.requests import BY_NUMBER, UNNAMED, Names, names_of
 from kalshi_fix_sansio.session.resting import RestingOrders
 from kalshi_fix_sansio.session.routing import reply_route
+from kalshi_fix_sansio.session.sending_times import SendingTimes
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.session.timers import Timers
@@ -66,6 +67,7 @@ class Core:
         "resting",
         "state",
         "timers",
+        "times",
     )
 
     def __init__(self, config: SessionConfig, ledger: Ledger) -> None:
@@ -78,6 +80,7 @@ class Core:
             skip_by_check_sum=config.conduct.skip_by_check_sum,
         )
         self.timers = Timers(config.conduct.answer_patience)
+        self.times = SendingTimes(config.sending_time_tolerance, self.timers)
         self.resting = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
         """What this side's last Logon asked for, without secrets."""

@@ -13,11 +13,13 @@ from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, LogonRequested, RejectReceived
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.checks import (
+    SENDING_TIME,
     comp_id_problem,
     rule_problems,
     sending_time_problem,
@@ -298,6 +300,9 @@ class Handshake:
         config, header = self._core.config, logon.header
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
+        if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
+            # An acceptor believes no old Logon: that would let an old signature in.
+            problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:
             problem = next(iter(problems or rule_problems(logon, config)), None) or version_problem(
                 logon, config

@@ -134,6 +134,7 @@ class Session:
         whatever `sign_logon` raises.
         """
         core = self._core
+        core.times.come(now)
         if core.config.role is Role.INITIATOR:
             with core:
                 self._receiver.handshake.begin(now)
@@ -153,7 +154,7 @@ class Session:
         with self._core:
             self._receiver.handshake.accept(now, store, fields or {})
             if self._core.framer.pending:
-                self._receiver.catch_up()
+                self._core.times.catch_up()
             self._receiver.drain(now)
             self._watch_backlog()
 
@@ -222,10 +223,8 @@ class Session:
         timers = self._core.timers
         if timers.reading_paused:
             timers.reading_paused = False
-            timers.received(now.monotonic)
-            self._receiver.catch_up()
-            if timers.resend_at is not None:
-                timers.resend_at = now.monotonic + self._core.config.resend_timeout
+            self._core.times.catch_up()
+            self._receiver.read_on(now)
 
     def events(self) -> list[Event]:
         """Return what has happened since the last call, in order.
@@ -370,6 +369,7 @@ class Session:
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
         core, state = self._core, self._core.state
+        self._receiver.come(now)
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:
@@ -398,7 +398,7 @@ class Session:
         core = self._core
         if core.framer.is_overtaken:
             core.framer.resync()
-            self._receiver.catch_up()
+            core.times.catch_up()
             self._receiver.drain(now)
             if core.timers.last_received == now.monotonic:
                 return

@@ -9,7 +9,6 @@ served even when a message before it is missing; everything else waits for its t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -77,7 +76,6 @@ _ESTABLISHED: Final = State.ESTABLISHED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 _CLOSED: Final = State.CLOSED
 _message_received = quick(MessageReceived)
-_BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Receiver:
@@ -85,17 +83,13 @@ class Receiver:
 
     __slots__ = (
         "_answers",
-        "_catching_up",
         "_core",
-        "_earliest",
         "_handlers",
-        "_latest",
         "_own_name",
         "_served_early",
         "_simple",
         "_start",
         "_strict",
-        "_tolerance",
         "handshake",
         "recovery",
         "resender",
@@ -105,7 +99,6 @@ class Receiver:
         self._core = core
         self._strict = core.config.strict
         self._own_name = core.config.sender_comp_id
-        self._catching_up = False
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
         self.recovery = Recovery(core, self._process_held)
         self.resender = Resender(core)
@@ -128,22 +121,29 @@ class Receiver:
         """Classes whose messages need no look at their content before they are delivered."""
         in_turn = (TEST_REQUEST,) if core.config.conduct.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
-        tolerance = core.config.sending_time_tolerance
-        self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
-        self._earliest, self._latest = _BEGINNING, _END
         self._answers = AnswerBook(core)
 
-    def catch_up(self) -> None:
-        """Expect messages that waited here unread: their SendingTime may be old, until a fresh one comes."""
-        self._catching_up = True
+    def come(self, now: Instant) -> None:
+        """Take note that the caller is here; if it was held up, the peer is not blamed for silence."""
+        if self._core.times.come(now):
+            self.read_on(now)
+
+    def read_on(self, now: Instant) -> None:
+        """Wait anew for what the peer may have sent while nobody read."""
+        core, timers = self._core, self._core.timers
+        timers.received(now.monotonic)
+        if timers.resend_at is not None:
+            timers.resend_at = now.monotonic + core.config.resend_timeout
+        if core.state is State.LOGOUT_SENT:
+            timers.logout_at = now.monotonic + core.config.logout_timeout
 
     def drain(self, now: Instant) -> None:
         """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
-        core, utc, lives = self._core, now.utc, False
-        framer, codec, ledger = core.framer, core.codec, core.ledger
+        core, lives = self._core, False
+        framer, codec, ledger, times = core.framer, core.codec, core.ledger, core.times
         resting = core.resting or None
-        if self._tolerance is not None:
-            self._earliest, self._latest = utc - self._tolerance, utc + self._tolerance
+        if not times.begin <= now.utc < times.end or now.monotonic >= times.end_monotonic:
+            self.come(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
             found = framer.next()
             if not isinstance(found, Frame):
@@ -155,7 +155,7 @@ class Receiver:
                     core.tell(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # told of when it began
                     core.tell(GarbledReceived(found.reason, found.data, found.size))
-                self.catch_up()  # what comes next may have waited behind it
+                times.catch_up()  # what comes next may have waited behind it
                 self._mind_garbage()
                 continue
             if not lives:
@@ -176,12 +176,12 @@ class Receiver:
                 or header.target_comp_id != self._own_name
                 or header.poss_dup_flag
                 or sending_time is None
-                or not self._earliest <= sending_time <= self._latest
+                or not times.earliest <= sending_time <= times.latest
             ):
                 self._take(message, (), found, now)
                 continue
             # No rule below has anything to say about this message, as about nearly all that come.
-            self._catching_up = False
+            times.catching_up = False
             unsure = self._answers.note(message) if ledger.open else None
             ledger.marks.append(number)
             ledger.expected = number + 1
@@ -242,8 +242,8 @@ class Receiver:
         if fatal is not None:
             self._refuse(message, problems, fatal, frame, now)
             return
-        if header.sending_time is not None and header.sending_time >= self._earliest:
-            self._catching_up = False
+        if header.sending_time is not None and header.sending_time >= core.times.earliest:
+            core.times.catching_up = False
         msg_type = header.msg_type
         if msg_type == LOGOUT:
             self._take_logout(message, now)
@@ -264,7 +264,9 @@ class Receiver:
         """
         if header.poss_dup_flag is True and header.msg_type != LOGON:
             return None
-        return sending_time_problem(header, self._core.config, now, catching_up=self._catching_up)
+        problem = sending_time_problem(header, self._core.config, now)
+        waited = problem is not None and self._core.times.may_have_waited(header.sending_time)
+        return None if waited else problem
 
     def _refuse(
         self, message: Message, problems: tuple[Problem, ...], fatal: Problem, frame: Frame, now: Instant

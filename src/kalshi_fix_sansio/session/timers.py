@@ -5,6 +5,7 @@ All times are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -16,6 +17,7 @@ from kalshi_fix_sansio.session.states import State
 SILENCE_FACTOR = 1.2
 """HeartBtInt plus "some reasonable transmission time", for which FIX suggests 20 percent."""
 _ESTABLISHED: Final = State.ESTABLISHED
+NEVER: Final = math.inf
 
 
 @attrs.define
@@ -29,6 +31,9 @@ class Timers:
     last_sent: float = 0.0
     last_received: float = 0.0
     """When the last whole message came."""
+    call_at: float = NEVER
+    """When the caller is to bring the time though nothing else is due, so that a long gap between its calls
+    shows that it was held up."""
     reading_paused: bool = False
     """Whether the caller does not read for now; what does not come then says nothing about the peer."""
     probed_at: float | None = None
@@ -63,6 +68,10 @@ class Timers:
         """When a resend has made no progress for too long."""
         return None if self.reading_paused else self.resend_at
 
+    def call_due(self) -> float | None:
+        """When the caller is to come, though nothing else is due."""
+        return None if self.call_at == NEVER else self.call_at
+
     def page_due(self) -> float | None:
         """When the next part of a resend is to be produced."""
         return self.page_at
@@ -92,25 +101,31 @@ class Timers:
             # Asked several times for each message, so this says at once what the rules below say.
             silence = self.last_received + self.heart_bt_int * SILENCE_FACTOR
             heartbeat = self.last_sent + self.heart_bt_int
-            return heartbeat if heartbeat < silence else silence  # noqa: FURB136 - min() takes five times as long
+            first = heartbeat if heartbeat < silence else silence  # noqa: FURB136 - min() takes five times as long
+            return first if first < self.call_at else self.call_at  # noqa: FURB136
         return min((due for rule in RUNNING[state] if (due := rule(self)) is not None), default=None)
 
 
 Rule = Callable[[Timers], float | None]
 """Says when something is due, or None."""
 _HANDSHAKE: tuple[Rule, ...] = (Timers.logon_due,)
-_LOGGED_ON: tuple[Rule, ...] = (Timers.silence_due, Timers.heartbeat_due, Timers.page_due)
+_LOGGED_ON: tuple[Rule, ...] = (
+    Timers.silence_due,
+    Timers.heartbeat_due,
+    Timers.page_due,
+    Timers.call_due,
+)
 
 RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
     {
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        State.LOGON_SENT: _HANDSHAKE,
+        State.LOGON_SENT: (*_HANDSHAKE, Timers.call_due),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
         State.RESETTING: (*_LOGGED_ON, Timers.logon_due),
-        State.LOGOUT_SENT: (Timers.logout_due, Timers.page_due),
+        State.LOGOUT_SENT: (Timers.logout_due, Timers.page_due, Timers.call_due),
         State.ENDING: (Timers.logout_due,),
         State.CLOSED: (),
     }

@@ -1,0 +1,196 @@
+"""A caller that was held up: what waited unread meanwhile is not too old, and everything else still is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import State
+from tests.helpers import Wired, established, kinds, of_type, wire, wire_time
+
+BOTH = pytest.mark.parametrize("role", Role)
+NEWS = "434=1|37=o|11=a|39=8|"
+
+
+def logged_on(role: Role, name: str, heart_bt_int: int, **settings: Any) -> Wired:
+    wired = wire(role, name, heart_bt_int=heart_bt_int, **settings)
+    wired.session.connect(wired.clock.now)
+    reset = "" if wired.session.config.session_type.resend else "141=Y|"
+    wired.receive(wired.peer.logon(f"98=0|108={heart_bt_int}|96=eA==|1137=9|{reset}"))
+    if role is Role.ACCEPTOR:
+        wired.session.accept_logon(wired.clock.now)
+    assert wired.session.is_established
+    wired.session.events()
+    wired.sent()
+    return wired
+
+
+def fill(wired: Wired, age: float = 0.0) -> bytes:
+    """A report that left so many seconds ago, by the wall clock as it stands."""
+    return wired.peer.message("9", NEWS, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
+
+
+def is_taken(wired: Wired, message: bytes) -> bool:
+    received = of_type(wired.receive(message), MessageReceived)
+    assert wired.session.is_established == bool(received)
+    return bool(received)
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
+@pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
+@pytest.mark.parametrize(
+    ("monotonic", "utc"), [(33.0, 33.0), (0.0, 33.0), (86_400.0, 86_400.0), (33.0, -10.0), (0.0, 86_400.0)]
+)
+@pytest.mark.parametrize("timer_first", [False, True])
+def test_what_came_while_the_caller_was_held_up_is_taken(
+    role: Role, name: str, heart_bt_int: int, monotonic: float, utc: float, timer_first: bool
+) -> None:
+    wired = logged_on(role, name, heart_bt_int)
+    wired.held_up(monotonic, utc)
+    away = max(monotonic, utc)
+    waited = [fill(wired, away - second) for second in (0.5, 1, away / 2)]
+    if timer_first:
+        wired.session.handle_timer(wired.clock.now)
+        wired.session.events()
+    assert len(of_type(wired.receive(*waited), MessageReceived)) == 3
+    assert wired.session.is_established
+
+
+@BOTH
+def test_piece_by_piece_as_well(role: Role) -> None:
+    wired = established(role)
+    wired.held_up(33)
+    data = fill(wired, 32.5) + fill(wired, 31)
+    for at in range(0, len(data), 7):
+        wired.session.receive_data(data[at : at + 7], wired.clock.advance(0.001))
+    assert len(of_type(wired.session.events(), MessageReceived)) == 2
+
+
+@BOTH
+@pytest.mark.parametrize("age", [33 + 30.001, 5000, -30.001])
+def test_what_cannot_have_waited_is_refused_all_the_same(role: Role, age: float) -> None:
+    wired = established(role)
+    wired.held_up(33)
+    assert not is_taken(wired, fill(wired, age))
+    assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
+
+
+@BOTH
+def test_after_something_fresh_the_check_is_what_it_was(role: Role) -> None:
+    wired = established(role)
+    wired.held_up(33)
+    assert is_taken(wired, fill(wired, 32.5))
+    assert is_taken(wired, fill(wired, 29))
+    assert not is_taken(wired, fill(wired, 31))
+
+
+@BOTH
+@pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
+def test_a_caller_that_comes_when_asked_to_excuses_nothing(role: Role, heart_bt_int: int) -> None:
+    wired = logged_on(role, "KalshiRT", heart_bt_int)
+    for _ in range(5):
+        due = wired.session.next_deadline()
+        assert due is not None
+        wait = due - wired.clock.monotonic
+        assert wait < 10.001
+        wired.session.handle_timer(wired.clock.advance(wait + 4.9))
+        wired.receive(wired.peer.message("0"))
+    assert not is_taken(wired, fill(wired, 30.001))
+
+
+@BOTH
+def test_a_wall_clock_that_is_put_back_excuses_nothing(role: Role) -> None:
+    wired = established(role)
+    wired.held_up(1, -40)
+    assert not is_taken(wired, fill(wired, -40))
+    again = established(role)
+    again.held_up(1, -40)
+    assert not is_taken(again, fill(again, 31))
+
+
+@BOTH
+def test_a_wall_clock_that_is_put_ahead_excuses_what_may_have_been_sent_until_then(role: Role) -> None:
+    wired = established(role)
+    wired.held_up(0, 40)
+    for _ in range(8):
+        assert is_taken(wired, fill(wired, 40))
+        wired.clock.advance(5)
+    assert not is_taken(wired, fill(wired, 39))
+
+
+@BOTH
+def test_a_second_hold_up_before_all_was_read_widens_the_first(role: Role) -> None:
+    wired = established(role)
+    wired.held_up(40)
+    assert is_taken(wired, fill(wired, 39))
+    wired.held_up(40)
+    assert is_taken(wired, fill(wired, 78))
+    assert is_taken(wired, fill(wired, 60))
+    assert is_taken(wired, fill(wired, 31))
+
+
+@BOTH
+def test_without_the_check_nobody_is_asked_to_come(role: Role) -> None:
+    wired = established(role, sending_time_tolerance=None)
+    assert wired.session.next_deadline() == wired.clock.monotonic + 30
+    wired.held_up(3600)
+    assert is_taken(wired, fill(wired, 7000))
+
+
+@pytest.mark.parametrize(("tolerance", "within"), [(30.0, 10.0), (120.0, 40.0), (0.1, 1.0)])
+def test_how_often_the_caller_is_asked_to_come(tolerance: float, within: float) -> None:
+    wired = logged_on(Role.INITIATOR, "KalshiRT", 60, sending_time_tolerance=tolerance)
+    assert wired.session.next_deadline() == wired.clock.monotonic + within
+
+
+@BOTH
+def test_the_peer_is_not_blamed_for_an_answer_that_nobody_read(role: Role) -> None:
+    wired = established(role)
+    assert wired.wait(36)  # a TestRequest leaves
+    wired.held_up(40)
+    assert wired.wait(0.1) == []
+    assert is_taken(wired, fill(wired, 39))
+
+
+@BOTH
+def test_a_resend_that_nobody_read_has_not_stalled(role: Role) -> None:
+    wired = established(role, resend_attempts=1)
+    assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
+    wired.held_up(40)
+    assert wired.wait(0.1) == []
+    assert wired.session.state is State.RECOVERING
+
+
+@BOTH
+def test_what_came_before_the_answer_to_our_logout_is_taken(role: Role) -> None:
+    wired = established(role, "KalshiNR")
+    wired.session.logout(wired.clock.now)
+    wired.held_up(33)
+    assert wired.wait(0.1) == []
+    received, ended = wired.receive(fill(wired, 32), wired.peer.message("5"))
+    assert isinstance(received, MessageReceived)
+    assert isinstance(ended, SessionEnded)
+    assert ended.clean
+
+
+def test_an_initiator_takes_the_answer_to_its_logon_that_waited() -> None:
+    wired = wire(Role.INITIATOR, logon_timeout=60.0)
+    wired.session.connect(wired.clock.now)
+    answer = wired.peer.logon()
+    wired.held_up(33)
+    (event,) = wired.receive(answer)
+    assert isinstance(event, LoggedOn)
+
+
+def test_an_acceptor_takes_no_old_logon() -> None:
+    wired = wire(Role.ACCEPTOR, logon_timeout=60.0)
+    wired.session.connect(wired.clock.now)
+    logon = wired.peer.logon()
+    wired.held_up(33)
+    (event,) = wired.receive(logon)
+    assert isinstance(event, SessionEnded)
