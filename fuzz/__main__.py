@@ -28,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     replay.add_argument("target", choices=list(TARGETS))
     replay.add_argument("file", nargs="+", type=Path)
     commands.add_parser("seed", help="write the inputs to begin from")
+    cost = commands.add_parser("cost", help="measure what hostile constructions cost at n, 2n and 4n bytes")
+    cost.add_argument("group", nargs="*", help="decoding, streams, documents; all of them by default")
+    memory = commands.add_parser("memory", help="measure what sessions keep of the largest messages")
+    memory.add_argument("--messages", type=int, default=1000)
     commands.add_parser("targets", help="list the invariants")
     options = parser.parse_args(arguments)
     if options.command == "search":
@@ -37,6 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
         for file in options.file:
             check(file.read_bytes())
         return 0
+    if options.command == "cost":
+        from fuzz import cost as costs
+
+        return 1 if costs.check(options.group) else 0
+    if options.command == "memory":
+        from fuzz import memory as memories
+
+        return 1 if memories.check(options.messages) else 0
     if options.command == "seed":
         from fuzz import seed
 
