@@ -264,7 +264,8 @@ class Player:
         assert not (self.told and isinstance(self.told[-1], SessionEnded)), f"{event} is told after the end"
         self.told.append(event)
         if isinstance(event, LoggedOn) and event.reset:
-            self._begin(event.logon.header.msg_seq_num)
+            # A reset that is told of only now may have left messages of before this Logon to be asked for.
+            self._begin(min(event.logon.header.msg_seq_num, self.session.next_incoming))
         if isinstance(event, MessageReceived):
             number = event.message.header.msg_seq_num
             assert number not in self.delivered, f"{number} is delivered twice"
