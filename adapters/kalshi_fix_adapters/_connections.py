@@ -23,7 +23,11 @@ from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEn
 MARKET_DATA = "KalshiMD"
 """The session type whose subscriptions are repeated."""
 SUBSCRIBE_AGAIN = 1.0
-"""Seconds after which subscriptions are asked for once more that the venue refused as too many at once."""
+"""Seconds after which more subscriptions are asked for, and those once more that the venue refused as too
+many at once."""
+SUBSCRIBE_AT_ONCE = 10
+"""Requests that are repeated at once: what the venue takes in a second on its lowest tier (100 tokens, 10 for
+a request; the page on rate limits)."""
 
 
 class Connections:
@@ -50,7 +54,7 @@ class Connections:
         """Forget everything but the numbers."""
         plan = self.plan
         self._watch = watch
-        self._queue = EventQueue(plan.queue_limit)
+        self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
         self._attempts = Attempts(plan, self._random, self._clocks())
         self._subscriptions = Subscriptions() if plan.config.session_type.name == MARKET_DATA else None
         self._subscribe_at: float | None = None
@@ -279,13 +283,18 @@ class Connections:
             self._ended = event
 
     def _subscribe(self, subscriptions: Subscriptions, pump: Pump, now: Instant) -> None:
-        """Ask for every subscription that is alive and that this connection does not know of."""
+        """Ask for the next subscriptions that are alive and that this connection does not know of; the rest
+        follows at the venue's pace, and only once what was said before has left."""
         self._subscribe_at = None
-        for request in subscriptions.requests():
-            if pump.can_send and not pump.session.wants_close:
-                number = pump.send(request, now)
-                subscriptions.sent(request, number, again=True)
-                self._tell(Resubscribed(request, number))
+        for count, request in enumerate(subscriptions.requests()):
+            if not pump.can_send or pump.session.wants_close:
+                break
+            if count >= SUBSCRIBE_AT_ONCE or pump.congested:
+                self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
+                break
+            number = pump.send(request, now)
+            subscriptions.sent(request, number, again=True)
+            self._tell(Resubscribed(request, number))
 
     def _watch_queue(self) -> None:
         event = self._queue.judge(bounded=not self.leaving)

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.connection_events import (
     ReadingResumed,
 )
 from kalshi_fix_adapters.iteration import message_or_error
-from kalshi_fix_sansio.events import Event
+from kalshi_fix_sansio.events import Event, MessageReceived
 
 OWN: Final = frozenset(get_args(ConnectionEvent))
 """The client's own events, by class; all others are the session's."""
@@ -26,11 +26,14 @@ class EventQueue:
     """First in, first out, over all connections. Events of the session count towards the limit, the
     client's own do not."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, max_bytes: int) -> None:
         self._limit = limit
+        self._max_bytes = max_bytes
         self._events: deque[ClientEvent] = deque()
         self.waiting = 0
         """How many that count are in it."""
+        self.held = 0
+        """Bytes of the messages in it, as they stood on the wire."""
         self.paused = False
         """Whether nothing more should be read."""
 
@@ -41,6 +44,8 @@ class EventQueue:
         """Add an event of the session."""
         self._events.append(event)
         self.waiting += 1
+        if event.__class__ is MessageReceived:
+            self.held += len(event.frame)
 
     def tell(self, event: ConnectionEvent) -> None:
         """Add an event of the client's own; the queue stays bounded when nobody takes them."""
@@ -58,6 +63,8 @@ class EventQueue:
         event = self._events.popleft()
         if event.__class__ not in OWN:
             self.waiting -= 1
+            if event.__class__ is MessageReceived:
+                self.held -= len(event.frame)
         return event
 
     def harmless(self) -> int:
@@ -74,15 +81,18 @@ class EventQueue:
     @property
     def unsettled(self) -> bool:
         """Whether `judge` may have something to say; it never has where this is false."""
-        return self.paused or self.waiting >= self._limit
+        return self.paused or self.waiting >= self._limit or self.held >= self._max_bytes
 
     def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
-        """Decide whether to read on: not from the limit on, and again from half of it.
+        """Decide whether to read on: not from one of the limits on, and again from half of both.
 
         When that changes, the event that says so is put before what waits, and returned.
         """
-        limit = self._limit // 2 if self.paused else self._limit - 1
-        paused = bounded and self.waiting > limit
+        if self.paused:
+            full = self.waiting > self._limit // 2 or self.held > self._max_bytes // 2
+        else:
+            full = self.waiting >= self._limit or self.held >= self._max_bytes
+        paused = bounded and full
         if paused is self.paused:
             return None
         self.paused = paused

@@ -8,6 +8,7 @@ page on market data).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import attrs
 
@@ -67,20 +68,16 @@ class Subscriptions:
         for live in (self._books, self._statuses):
             live.update({symbol: set() for symbol in live})
 
-    def requests(self) -> list[MarketDataRequest | SecurityStatusRequest]:
-        """Return what asks for everything that is alive and was not asked for on this connection."""
+    def requests(self) -> Iterator[MarketDataRequest | SecurityStatusRequest]:
+        """Yield what asks for everything that is alive and was not asked for on this connection; each may be
+        `sent` before the next one is made."""
         symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
-        return [
-            MarketDataRequest(
-                subscription_request_type=_ON,
-                related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols[begin : begin + PER_REQUEST]],
-            )
-            for begin in range(0, len(symbols), PER_REQUEST)
-        ] + [
-            SecurityStatusRequest(subscription_request_type=_ON, symbol=symbol)
-            for symbol, owners in self._statuses.items()
-            if owners == set()
-        ]
+        for begin in range(0, len(symbols), PER_REQUEST):
+            related = [MDReqSymbol(symbol=symbol) for symbol in symbols[begin : begin + PER_REQUEST]]
+            yield MarketDataRequest(subscription_request_type=_ON, related_sym=related)
+        for symbol, owners in self._statuses.items():
+            if owners == set():
+                yield SecurityStatusRequest(subscription_request_type=_ON, symbol=symbol)
 
     def sent(self, message: Message, seq_num: int, *, again: bool = False) -> None:
         """Take note of a message that was sent, `again` if the client repeats a request by itself."""

@@ -24,6 +24,8 @@ from kalshi_fix_sansio.signing import Signer
 
 QUEUE_LIMIT = 10_000
 """Events that may wait for the user before the client stops reading (it then finishes the chunk it has)."""
+QUEUE_BYTES = 64 * 1024 * 1024
+"""Bytes of messages, as on the wire, that may wait for the user before the client stops reading."""
 Sync = Literal["full", "normal"]
 Observers = Observer | Iterable[Observer]
 
@@ -48,6 +50,7 @@ class ConnectionPlan:
     reset_seq_num: bool = False
     """Whether the first logon restarts the numbers of a session with resend whatever the store says."""
     queue_limit: int = QUEUE_LIMIT
+    queue_bytes: int = QUEUE_BYTES
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
 
@@ -100,6 +103,9 @@ class Options(TypedDict, total=False):
     """Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store says."""
     queue_limit: int
     """Events that may wait for you before the client stops reading; 10,000 by default."""
+    queue_bytes: int
+    """Bytes of messages, as they stood on the wire, that may wait for you before the client stops reading;
+    64 MiB by default."""
     max_message_size: int | None
     """Longest BodyLength (9) that is accepted from the venue, in bytes; a longer message is skipped
     (`MessageTooLarge`). Default: what the session type needs, 2 MiB on KalshiMD and 256 KiB elsewhere."""
@@ -155,6 +161,7 @@ class ClientConfig:
     sync: Sync = attrs.field(default="full", validator=_known_sync)
     reset_seq_num: bool = False
     queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
+    queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_positive)
     max_message_size: int | None = attrs.field(default=None, validator=_positive)
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
@@ -235,6 +242,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         sync=config.sync,
         reset_seq_num=config.reset_seq_num,
         queue_limit=config.queue_limit,
+        queue_bytes=config.queue_bytes,
         observer=config.observer,
         wire_log=config.wire_log,
     )

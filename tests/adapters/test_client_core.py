@@ -297,6 +297,29 @@ def test_an_adapter_that_fails_says_so_once_all_events_are_taken() -> None:
         stage.core.send(order())
 
 
+def test_the_bytes_that_wait_are_bounded_too() -> None:
+    stage = opened(plan(queue_bytes=100_000))
+    large = report("large")
+    large.text = "x" * 40_000
+    for waiting in (1, 2):
+        stage.say(large)
+        assert (stage.core._queue.waiting, stage.core.wants_read) == (waiting, True)
+    stage.say(large)
+    assert stage.core._queue.held > 100_000 > 2 * 40_000
+    assert not stage.core.wants_read
+    stage.say(report("small"))
+    assert stage.core.take() == ReadingPaused(3)
+    stage.core.take()
+    assert not stage.core.wants_read  # more than half of it still waits
+    stage.core.take()
+    assert stage.core.wants_read
+    stage.run()
+    rest = stage.take()
+    assert ReadingResumed() in rest
+    assert stage.core._queue.held == 0
+    assert [event.message.cl_ord_id for event in rest if isinstance(event, MessageReceived)][-1] == "small"  # type: ignore[attr-defined]
+
+
 # --- messages
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_adapters._connections import SUBSCRIBE_AGAIN
+from kalshi_fix_adapters._connections import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
 from kalshi_fix_adapters._subscriptions import PER_REQUEST
 from kalshi_fix_adapters.connection_events import Resubscribed
 from kalshi_fix_sansio import (
@@ -88,6 +88,54 @@ def test_large_lists_are_cut_to_what_one_request_may_hold() -> None:
     stage.core.send(books(*symbols[:PER_REQUEST]))
     stage.core.send(books(symbols[PER_REQUEST]))
     assert [len(request.related_sym) for request in come_back(stage)] == [PER_REQUEST, 1]  # type: ignore[attr-defined]
+
+
+def test_what_is_repeated_is_paced() -> None:
+    """A venue that takes ten requests a second refuses none, and gets all of them."""
+    stage = md()
+    symbols = [f"S{number}" for number in range(105)]
+    for symbol in symbols:
+        stage.core.send(status(symbol))
+    stage.run()
+    stage.cut()
+    stage.at_venue.clear()
+    paces = []
+    asked: list[str] = []
+    for _ in range(30):
+        stage.advance(1)
+        new = [event.message.symbol for event in stage.at_venue if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
+        stage.at_venue.clear()
+        paces.append(len(new))
+        asked += new
+    assert asked == symbols
+    assert max(paces) == SUBSCRIBE_AT_ONCE
+    assert stage.core.is_logged_on
+
+
+def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = md()
+    for number in range(5):
+        stage.core.send(status(f"S{number}"))
+    stage.run()
+    stage.cut()
+    monkeypatch.setattr("kalshi_fix_adapters._pump.HIGH_WATER", 1)
+    stage.clock.advance(1)
+    assert stage.core.next_attempt() is not None
+    stage.accept()
+    pump = stage.core._pump
+    assert pump is not None
+    stage.run()
+    assert stage.core.is_logged_on
+    stage.core.output.extend(b"x")  # something that the transport does not take
+    for _ in range(3):
+        stage.clock.advance(SUBSCRIBE_AGAIN)
+        stage.core.tick()
+    assert sum(isinstance(event, Resubscribed) for event in stage.core._queue._events) == 1
+    stage.core.output.clear()
+    monkeypatch.setattr("kalshi_fix_adapters._pump.HIGH_WATER", 64 * 1024)
+    stage.advance(30)
+    again = [event.request for event in stage.take() if isinstance(event, Resubscribed)]
+    assert again == [status(f"S{number}") for number in range(5)]
 
 
 @pytest.mark.parametrize(
