@@ -417,6 +417,7 @@ def test_ten_thousand_requests_of_one_id_are_settled_in_as_many_steps() -> None:
         return trace
 
     index = requests.index("quote_id")
+    before = sys.gettrace()
     sys.settrace(trace)
     try:
         for key in range(count + 1, count + 1001):
@@ -425,7 +426,7 @@ def test_ten_thousand_requests_of_one_id_are_settled_in_as_many_steps() -> None:
             assert found.key == key
             requests.remove(found)
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     assert lines < 60 * 1000
     assert (len(requests), requests.size) == (2 * count - 1000, 2 * (2 * count - 1000))
 
@@ -594,3 +595,48 @@ def test_a_request_for_what_never_was_names_nothing(begin: int) -> None:
     wired = established(Role.INITIATOR, reject_forgotten_resend=True, store=MemoryStore(max_messages=1))
     send(wired, "a1", "a2")
     assert of_type(wired.receive(wired.peer.message("2", f"7={begin}|16=0|")), OutcomesUnknown) == []
+
+
+def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None:
+    store = LoggedStore()
+    wired = established(Role.INITIATOR, store=store)
+    for request in (
+        RFQCancel(rfq_id="x1"),
+        RFQCancel(quote_req_id="r1"),
+        group_request(1),
+        group_request(2, "g1"),
+    ):
+        wired.session.send(request, wired.clock.now)
+    wired.session.confirm()
+    wired.session.data_to_send()
+    wired.session = Session(wired.session.config, store.after_crash())
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|", 2))
+    wired.peer.next_number = 3
+    left = ["x1", "r1", "4", "5"]
+    assert [request.request_id for request in wired.session.open_requests] == left
+    for msg_type, body, gone in (
+        ("UB", "131=r9|21023=x1|21013=0|", "x1"),
+        ("UOH", "20130=g1|", "5"),
+        ("UOH", "20130=g7|", "4"),
+        ("UB", "131=r1|21013=0|", "r1"),
+    ):
+        wired.receive(wired.peer.message(msg_type, body))
+        left.remove(gone)
+        assert [request.request_id for request in wired.session.open_requests] == left
+
+
+def test_a_request_of_a_type_that_the_dialect_has_no_more_is_answered_by_its_number_alone() -> None:
+    store = MemoryStore(next_outgoing=5, next_incoming=5)
+    frame = wire(Role.ACCEPTOR).peer.message("ZZ", "58=x|", 4)
+    store.record_request(OpenRequest("a1", "ZZ", 4, START, frame, 8))
+    wired = wire(Role.INITIATOR, store=store)
+    wired.session.connect(wired.clock.now)
+    wired.receive(
+        wired.peer.logon("98=0|108=30|1137=9|", 5), wired.peer.message("8", f"11=a1|150=0|39=0|{REPORT}", 6)
+    )
+    assert [request.key for request in wired.session.open_requests] == [8]
+    send(wired, "a2")
+    assert [request.key for request in wired.session.open_requests] == [8, 9]
+    wired.receive(wired.peer.message("j", "45=4|372=ZZ|380=3|", 7))
+    assert [request.key for request in wired.session.open_requests] == [9]

@@ -1,0 +1,46 @@
+"""Conditions on what a message says: values, presence, absence; all must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import QuoteStatusReport
+from kalshi_fix_sansio.conditions import holds, terms
+from kalshi_fix_sansio.layout import Condition
+
+
+def report(**changes: Any) -> QuoteStatusReport:
+    """A message with these values, some of which only a peer's message can have."""
+    message = QuoteStatusReport(quote_id="q1", quote_req_id="r1", quote_status=17)
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("condition", "right", "wrong"),
+    [
+        (("QuoteStatus", ("5", "17")), {}, {"quote_status": 10}),
+        (("QuoteStatus", ("18",)), {"quote_status": 18}, {}),
+        (("Text", ("no", "never")), {"text": "never"}, {"text": "nevermore"}),
+        (("Text", ("no",)), {"text": "no"}, {}),
+        (("Text", ()), {"text": "x"}, {}),
+        (("Text", ()), {"text": "x"}, {"text": ""}),
+        (("QuoteID", None), {"quote_id": None}, {}),
+        (("QuoteID", None), {"quote_id": ""}, {}),
+    ],
+)
+def test_a_term(condition: Any, right: dict[str, Any], wrong: dict[str, Any]) -> None:
+    compiled = terms(Condition((condition,)), QuoteStatusReport.LAYOUT)
+    assert holds(compiled, report(**right))
+    assert not holds(compiled, report(**wrong))
+
+
+def test_all_terms_must_hold_and_no_condition_always_does() -> None:
+    both = terms(Condition((("QuoteStatus", ("17",)), ("Text", ()))), QuoteStatusReport.LAYOUT)
+    assert holds(both, report(text="x"))
+    assert not holds(both, report())
+    assert not holds(both, report(text="x", quote_status=5))
+    assert holds(terms(None, QuoteStatusReport.LAYOUT), report())
