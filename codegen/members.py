@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import attrs
 
@@ -22,6 +23,10 @@ MAX_NESTING = 32
 """How deep groups may be nested, and components may contain each other."""
 MAX_FIELDS = 1_000_000
 """Fields in all blocks of a dialect together, those of groups counted wherever the group stands."""
+_NUMBERS = ("minimum", "maximum", "step")
+_WHERE = frozenset({"products", "sessions", "sender", "messages", "logon"})
+"""What a condition says about where it holds; everything else in it is a field."""
+_LOGON = "A"
 _EMPTY = Map({}, {}, Location("", 1))
 
 
@@ -162,8 +167,10 @@ class Blocks:
             constant=constant,
             default=optional_text(node, "default"),
             rules=self._rules(node, f"`{name}` of {label}", places),
-            required_when=self._conditions(node, "required_when", label, siblings),
-            forbidden_when=self._conditions(node, "forbidden_when", label, siblings),
+            required_when=self._conditions(node, "required_when", label, siblings, places),
+            forbidden_when=self._conditions(node, "forbidden_when", label, siblings, places),
+            only_when=self._conditions(node, "only_when", label, siblings, places),
+            limits=self._limits(node, field, label, siblings, places),
             legacy_fields=self._legacy(node, name, label, siblings),
             doc=text(node, "doc") or (group.doc if group is not None else field.doc),
             pedigree=own_pedigree if own_pedigree.changes else field.pedigree,
@@ -309,19 +316,106 @@ class Blocks:
         scope = places.scope(self.context, on, label) if isinstance(on, Map) else model.Scope()
         return model.OneOf(tuple(names), modes[0], scope)
 
+    def with_limits(self) -> dict[str, model.Field]:
+        """The fields with the limits that depend on where they are sent."""
+        everywhere = Places.everywhere(self.context)
+        entries = self.context.source.sections["fields"]
+        self.fields = {
+            name: attrs.evolve(
+                field, limits=self._limits(entries[name].node, field, f"field `{name}`", {}, everywhere)
+            )
+            for name, field in self.fields.items()
+        }
+        return dict(self.fields)
+
+    def _limits(
+        self,
+        node: Map,
+        field: model.Field,
+        label: str,
+        siblings: Mapping[str, model.Field | None],
+        places: Places,
+    ) -> tuple[model.Limit, ...]:
+        found = []
+        for each in maps(node.get("limits")):
+            when = self._condition(each.mapping("when"), f"`limits` of {label}", siblings, places)
+            numbers = {name: optional_text(each, name) for name in _NUMBERS}
+            limit = model.Limit(
+                when,
+                **numbers,
+                max_length=integer(each, "max_length"),
+                pattern=optional_text(each, "pattern"),
+                unit=optional_text(each, "unit"),
+            )
+            found.append(limit)
+            self._check_limit(limit, field, each, label)
+        return tuple(found)
+
+    def _check_limit(self, limit: model.Limit, field: model.Field, node: Map, label: str) -> None:
+        mistakes = self.context.mistakes
+        numeric = any(name in node for name in _NUMBERS)
+        textual = "max_length" in node or "pattern" in node
+        if not numeric and not textual:
+            advice = "add minimum, maximum, step, max_length or pattern"
+            mistakes.add(node.location, f"a limit of {label} allows everything", advice)
+        if numeric and field.datatype.kind not in {"DECIMAL", *INTEGER_KINDS}:
+            what = f"a limit of {label} has a range, but {field.name} is of type {field.datatype.name}"
+            mistakes.add(node.location, what, "give it max_length or pattern instead")
+        low, high = limit.minimum, limit.maximum
+        if low is not None and high is not None and Decimal(low) > Decimal(high):
+            what = f"a limit of {label} has a minimum above its maximum"
+            mistakes.add(node.at("minimum"), what, "exchange the two")
+        if limit.step is not None and Decimal(limit.step) <= 0:
+            mistakes.add(
+                node.at("step"), f"a limit of {label} has a step of {limit.step}", "write one above 0"
+            )
+
     def _conditions(
-        self, node: Map, key: str, label: str, siblings: Mapping[str, model.Field | None]
+        self,
+        node: Map,
+        key: str,
+        label: str,
+        siblings: Mapping[str, model.Field | None],
+        places: Places,
     ) -> tuple[model.Condition, ...]:
         return tuple(
-            model.Condition(
-                tuple(
-                    term
-                    for name in condition
-                    if (term := self._term(condition, name, f"`{key}` in {label}", siblings)) is not None
-                )
-            )
+            self._condition(condition, f"`{key}` in {label}", siblings, places)
             for condition in maps(node.get(key))
         )
+
+    def _condition(
+        self, node: Map, label: str, siblings: Mapping[str, model.Field | None], places: Places
+    ) -> model.Condition:
+        """A condition: keys in small letters say where it holds, the others are fields beside it."""
+        known = self.context.source.sections["messages"]
+        messages = [
+            (name, text(known[name].node, "msg_type"))
+            for name, where in words(node.get("messages"))
+            if self.context.require(name, known, "message", where)
+        ]
+        scope = attrs.evolve(
+            places.scope(self.context, node, label),
+            messages=tuple(messages),
+            logon=self._terms(node.mapping("logon"), f"`logon` of {label}", self._logon_fields()),
+        )
+        beside = Map(
+            {name: each for name, each in node.entries.items() if name not in _WHERE},
+            node.keys,
+            node.location,
+        )
+        return model.Condition(self._terms(beside, label, siblings), scope)
+
+    def _logon_fields(self) -> dict[str, model.Field | None]:
+        """What the Logon of the dialect has, by name."""
+        return {
+            name: self._sibling(name)
+            for entry in self.context.source.sections["messages"].values()
+            if text(entry.node, "msg_type") == _LOGON
+            for name in entry.node.mapping("members")
+        }
+
+    def _terms(self, node: Map, label: str, siblings: Mapping[str, model.Field | None]) -> model.Terms:
+        return tuple(term for name in node if (term := self._term(node, name, label, siblings)) is not None)
 
     def _term(
         self, condition: Map, name: str, label: str, siblings: Mapping[str, model.Field | None]
@@ -342,7 +436,9 @@ class Blocks:
             what = f"{label} compares the group `{name}` with a value"
             self.context.mistakes.add(condition.at(name), what, "write present or absent")
             return None
-        return field.name, tuple(self._wire_value(field, value, where) for value, where in listed)
+        return field.name, tuple(
+            "" if value == "absent" else self._wire_value(field, value, where) for value, where in listed
+        )
 
     def _wire_value(self, field: model.Field, value: str, location: Location) -> str:
         """What stands on the wire for a code's name, a code's value, or a value of a field without codes."""

@@ -108,6 +108,12 @@ class Field:
     location: Location
     why: str = ""
     """Why it differs from its source, or which of several sources it follows; empty if none does."""
+    limits: tuple[Limit, ...] = ()
+    """What values may be, and when; of those that apply the last one holds."""
+
+
+Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
+"""Field names with wire values: an empty one stands for absent, none at all for present, None for absent."""
 
 
 @attrs.frozen
@@ -117,6 +123,10 @@ class Scope:
     products: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     sender: str | None = None
+    messages: tuple[tuple[str, str], ...] = ()
+    """Names and MsgTypes; in conditions alone, as what follows."""
+    logon: Terms = ()
+    """What the client must have logged on with."""
 
 
 @attrs.frozen
@@ -129,9 +139,23 @@ class PresenceRule:
 
 @attrs.frozen
 class Condition:
-    """Sibling field name -> wire values (empty: present; None: absent); all must hold."""
+    """Where a message is sent, and what stands beside a member; all of it must hold."""
 
-    terms: tuple[tuple[str, tuple[str, ...] | None], ...]
+    terms: Terms = ()
+    scope: Scope = Scope()
+
+
+@attrs.frozen
+class Limit:
+    """What values may be when a condition holds. Numbers are text."""
+
+    when: Condition
+    minimum: str | None
+    maximum: str | None
+    step: str | None
+    max_length: int | None
+    pattern: str | None
+    unit: str | None
 
 
 @attrs.frozen
@@ -161,6 +185,9 @@ class Member:
     rules: tuple[PresenceRule, ...]
     required_when: tuple[Condition, ...]
     forbidden_when: tuple[Condition, ...]
+    only_when: tuple[Condition, ...]
+    limits: tuple[Limit, ...]
+    """What takes the place of the field's own limits here."""
     legacy_fields: tuple[Field, ...]
     """Older fields still read into this attribute; never sent."""
     doc: str

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
-from codegen.model import Code, CodeSet, Condition, Dialect, Field, Group, Member, Message, Pedigree
+from codegen.model import Code, CodeSet, Condition, Dialect, Field, Group, Member, Message, Pedigree, Scope
 from codegen.presence import WANTED, Place, places, places_of, presence_at, presences
 
 FIXR = "http://fixprotocol.io/2024/orchestra/repository"
@@ -219,6 +219,8 @@ class _Repository:
             )
         for name, conditions in (("required", member.required_when), ("forbidden", member.forbidden_when)):
             for condition in conditions:
+                if condition.scope != Scope():
+                    continue  # Score knows the fields of the message alone.
                 rule = ET.SubElement(element, _q("rule"), {"presence": name})
                 ET.SubElement(rule, _q("when")).text = self._score(condition)
         _document(element, member.doc, _differences(member, among) if len(found) > 1 else "")

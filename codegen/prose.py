@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from codegen.model import Condition, Field, Group, Member, OneOf, Pedigree, PresenceRule, Scope
+from codegen.model import Condition, Field, Group, Limit, Member, OneOf, Pedigree, PresenceRule, Scope
 
 _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not allowed", "constant": "Fixed"}
 
@@ -45,6 +45,8 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
     conditions = []
     if member.required_when:
         conditions.append(f"Required {conditions_text(member.required_when, siblings)}.")
+    if member.only_when:
+        conditions.append(f"Allowed only {conditions_text(member.only_when, siblings)}.")
     conditions += [_forbidden_text(member, condition, siblings) for condition in member.forbidden_when]
     if member.constant is not None:
         sentences.append(f"Always {value_text(member.field, member.constant)}.")
@@ -63,8 +65,10 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
     if not own:
         return f"Not allowed {conditions_text((condition,), siblings)}."
     values = listed(tuple(value_text(member.field, value) for value in own), "or")
-    rest = Condition(tuple(terms.items()))
-    return f"May not be {values} {conditions_text((rest,), siblings)}." if terms else f"Never {values}."
+    rest = Condition(tuple(terms.items()), condition.scope)
+    if rest == Condition():
+        return f"Never {values}."
+    return f"May not be {values} {conditions_text((rest,), siblings)}."
 
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
@@ -87,8 +91,24 @@ def conditions_text(conditions: tuple[Condition, ...], siblings: Mapping[str, Fi
 
 
 def condition_text(condition: Condition, siblings: Mapping[str, Field]) -> str:
-    """Return one condition, such as `TimeInForce is GOOD_TILL_DATE`."""
-    return " and ".join(_term_text(name, values, siblings) for name, values in condition.terms)
+    """Return one condition, such as `TimeInForce is GOOD_TILL_DATE` or `sent from the client on margin`."""
+    where = where_text(condition.scope)
+    terms = [_term_text(name, values, siblings) for name, values in condition.terms]
+    return " and ".join([f"sent {where}", *terms] if where else terms)
+
+
+def where_text(scope: Scope) -> str:
+    """Return where a condition holds: `scope_text`, the messages, and what was logged on with."""
+    parts = [scope_text(scope)]
+    if scope.messages:
+        parts.append(f"in {listed(tuple(name for name, _ in scope.messages))}")
+    for name, values in scope.logon:
+        if values:
+            shown = listed(tuple(value or "absent" for value in values), "or")
+        else:
+            shown = "absent" if values is None else "present"
+        parts.append(f"with {name} {shown} in the Logon")
+    return " ".join(filter(None, parts))
 
 
 def _term_text(name: str, values: tuple[str, ...] | None, siblings: Mapping[str, Field]) -> str:
@@ -96,7 +116,10 @@ def _term_text(name: str, values: tuple[str, ...] | None, siblings: Mapping[str,
         return f"{name} is absent"
     if not values:
         return f"{name} is present"
-    shown = tuple(value_text(siblings[name], value) for value in values)
+    field = siblings.get(name)
+    shown = tuple(
+        (value if field is None else value_text(field, value)) if value else "absent" for value in values
+    )
     return f"{name} is {listed(shown, 'or')}"
 
 
@@ -139,8 +162,8 @@ def count_text(group: Group) -> str:
     return f"From {least} to {most} {entries}." if least > 1 else f"At most {most} {entries}."
 
 
-def limits_text(field: Field) -> str:
-    """Return sentences on the range and the form of a field's values."""
+def limits_text(field: Field, own: tuple[Limit, ...] = ()) -> str:
+    """Return sentences on the range and the form of a field's values; `own` are those of a member."""
     sentences = []
     if field.minimum is not None and field.maximum is not None:
         sentences.append(f"From {field.minimum} to {field.maximum}.")
@@ -152,4 +175,28 @@ def limits_text(field: Field) -> str:
         sentences.append(f"At most {field.max_length} characters.")
     if field.pattern is not None:
         sentences.append(f"Matches `{field.pattern}`.")
-    return " ".join(sentences)
+    instead = {limit.when for limit in own}
+    limits = [limit for limit in field.limits if limit.when not in instead]
+    return " ".join([*sentences, *(_limit_text(limit) for limit in (*limits, *own))])
+
+
+def _limit_text(limit: Limit) -> str:
+    parts = []
+    if limit.minimum is not None and limit.maximum is not None:
+        parts.append(f"from {limit.minimum} to {limit.maximum}")
+    elif limit.minimum is not None:
+        parts.append(f"at least {limit.minimum}")
+    elif limit.maximum is not None:
+        parts.append(f"at most {limit.maximum}")
+    if limit.unit is not None:
+        parts.append(limit.unit)
+    if limit.step is not None:
+        parts.append(f"in steps of {limit.step}")
+    if limit.max_length is not None:
+        parts.append(f"at most {limit.max_length} characters")
+    if limit.pattern is not None:
+        parts.append(f"matching `{limit.pattern}`")
+    where = where_text(limit.when.scope)
+    beside = " and ".join(_term_text(name, values, {}) for name, values in limit.when.terms)
+    text = " ".join(parts) + (f" {where}" if where else "") + (f" when {beside}" if beside else "")
+    return f"{text[0].upper()}{text[1:]}."

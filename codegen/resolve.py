@@ -46,6 +46,7 @@ def resolve(source: Source) -> model.Dialect:
     codesets = elements.codesets(context, datatypes)
     fields = elements.fields(context, datatypes, codesets)
     blocks = Blocks(context, fields)
+    fields = blocks.with_limits()
     header, trailer = _header_and_trailer(context, blocks)
     messages = with_requests(context, _messages(context, blocks), header)
     for name in source.sections["groups"]:

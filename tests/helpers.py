@@ -55,6 +55,7 @@ def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) 
     }
     if role is Role.INITIATOR:
         values |= {"target_comp_id": name, "sign_logon": lambda _: b"c2lnbmF0dXJl"}
+        values["logon_fields"] = {"use_dollars": True}
     if "dialect" in changes:
         del values["codec"]
     return SessionConfig(**(values | changes))
@@ -184,7 +185,8 @@ def established(
     reset = "141=Y|" if session.config.session_type.reset_required else ""
     peer.next_number = 1 if reset or store is None else store.next_incoming
     session.connect(clock.now)
-    session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}"), clock.now)
+    dollars = "21005=Y|" if role is Role.ACCEPTOR and session.config.dialect is DIALECT else ""
+    session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}{dollars}"), clock.now)
     if role is Role.ACCEPTOR:
         session.accept_logon(clock.now)
     assert session.state is State.ESTABLISHED, session.events()

@@ -174,7 +174,13 @@ class ClientCore(Connections):
 
     # The user
 
-    def send(self, message: Message, header_fields: Mapping[str, Any] | None = None) -> int:
+    def send(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None = None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> int:
         """Queue a message; return its MsgSeqNum.
 
         Raises:
@@ -183,7 +189,9 @@ class ClientCore(Connections):
         """
         pump = self._sendable()
         try:
-            number = pump.send(message, self._clocks(), header_fields)
+            number = pump.send(
+                message, self._clocks(), header_fields, allow_unknown_codes=allow_unknown_codes
+            )
         finally:
             if pump.session.wants_close:
                 self._look_at(pump)

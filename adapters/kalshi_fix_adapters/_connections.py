@@ -292,7 +292,7 @@ class Connections:
             if count >= SUBSCRIBE_AT_ONCE or pump.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
                 break
-            number = pump.send(request, now)
+            number = pump.send(request, now, allow_unknown_codes=True)  # it went out like this before
             subscriptions.sent(request, number, again=True)
             self._tell(Resubscribed(request, number))
 

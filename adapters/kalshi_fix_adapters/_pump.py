@@ -77,9 +77,18 @@ class Pump:
             self.session.receive_eof(now)
         self._collect()
 
-    def send(self, message: Message, now: Instant, header_fields: Mapping[str, Any] | None = None) -> int:
+    def send(
+        self,
+        message: Message,
+        now: Instant,
+        header_fields: Mapping[str, Any] | None = None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> int:
         """Queue a message; return its MsgSeqNum. Raises as `Session.send` does."""
-        number = self.session.send(message, now, header_fields=header_fields)
+        number = self.session.send(
+            message, now, header_fields=header_fields, allow_unknown_codes=allow_unknown_codes
+        )
         self._collect()
         return number
 

@@ -85,14 +85,21 @@ class UserCalls:
             if core.logged_on is None:
                 raise core.error or core.closed_error()
 
-    def send(self, message: Message, header_fields: Mapping[str, Any] | None, timeout: float | None) -> int:
+    def send(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None,
+        timeout: float | None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> int:
         """Send a message, after waiting for room if the venue reads too slowly; return its MsgSeqNum."""
         shared, core = self._shared, self.core
         deadline = None
         while True:
             with shared.lock:
                 if shared.halfway or not core.congested:
-                    return self._send(message, header_fields)
+                    return self._send(message, header_fields, allow_unknown_codes)
             deadline = deadline_after(timeout) if deadline is None else deadline
             if shared.wait(self._find_room, deadline) is None:
                 raise ClientTimeoutError(
@@ -100,16 +107,20 @@ class UserCalls:
                     "or allow more time"
                 )
 
-    def _send(self, message: Message, header_fields: Mapping[str, Any] | None) -> int:
+    def _send(
+        self, message: Message, header_fields: Mapping[str, Any] | None, allow_unknown_codes: bool
+    ) -> int:
         shared = self._shared
         if shared.halfway:
             self._refuse_if_interrupted(NotConnectedError)
-        number = self._whole(self._send_and_write, message, header_fields)
+        number = self._whole(self._send_and_write, message, header_fields, allow_unknown_codes)
         shared.rouse()
         return number
 
-    def _send_and_write(self, message: Message, header_fields: Mapping[str, Any] | None) -> int:
-        number = self.core.send(message, header_fields)
+    def _send_and_write(
+        self, message: Message, header_fields: Mapping[str, Any] | None, allow_unknown_codes: bool
+    ) -> int:
+        number = self.core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         if self.core.output:
             self._shared.write()
         return number

@@ -127,11 +127,13 @@ class AsyncClient:
         message: Message,
         *,
         header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
         timeout: float | None = 10.0,  # noqa: ASYNC109 - the same signature in every adapter
     ) -> int:
         """Send a message; return its MsgSeqNum. Waits for room while the venue reads too slowly.
 
-        Cancelled, it has sent nothing. A message is never kept for a later connection.
+        Cancelled, it has sent nothing. A message is never kept for a later connection. With
+        `allow_unknown_codes` code values leave that this version does not know.
 
         Raises:
             LocalProtocolError: or one of its kinds: the message may not be sent here; nothing was.
@@ -146,7 +148,7 @@ class AsyncClient:
                 "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
                 "more time"
             )
-        number = core.send(message, header_fields)
+        number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         io.flush()
         if not waits:
             await io.after()

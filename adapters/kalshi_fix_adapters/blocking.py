@@ -129,6 +129,7 @@ class Client:
         message: Message,
         *,
         header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
         timeout: float | None = 10.0,
     ) -> int:
         """Send an application message and return its MsgSeqNum (34).
@@ -139,6 +140,8 @@ class Client:
         Args:
             message: what to send.
             header_fields: further attributes of its header, such as `{"poss_resend": True}`.
+            allow_unknown_codes: let code values leave that this version does not know, because the venue has
+                added them since.
             timeout: seconds to wait while the venue does not read what was sent before.
 
         Raises:
@@ -146,7 +149,7 @@ class Client:
             form. ClientTimeoutError: the venue has not read in time. NotConnectedError: the client is not
             logged on. Nothing was sent, whichever of them it is.
         """
-        return self._io.send(message, header_fields, timeout)
+        return self._io.send(message, header_fields, timeout, allow_unknown_codes=allow_unknown_codes)
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
         """Wait for the next event and return it. Asking for it says that you are done with the one before.

@@ -264,7 +264,7 @@ def _attribute_doc(member: Member, presence: str) -> str:
     facts = (
         f"In {field.unit}." if field.unit else "",
         f"Known values: `{field.codeset.name}`." if field.codeset else "",
-        prose.limits_text(field),
+        prose.limits_text(field, member.limits),
         presence,
         f"Absent means {prose.value_text(field, member.default)}." if member.default is not None else "",
         _legacy_text(member.legacy_fields),

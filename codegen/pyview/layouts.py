@@ -16,12 +16,14 @@ from codegen.model import (
     Endpoint,
     Field,
     Group,
+    Limit,
     Member,
     Message,
     OneOf,
     PresenceRule,
     Scope,
     SessionType,
+    Terms,
 )
 from codegen.naming import upper_snake
 from codegen.pyview.classes import attributes_of
@@ -106,6 +108,8 @@ class LayoutWriter:
                 arguments[name] = str(getattr(field, name))
         if field.pattern is not None:
             arguments["pattern"] = raw_string(field.pattern)
+        if field.limits:
+            arguments["limits"] = sequence(self._limit(limit) for limit in field.limits)
         if field.secret:
             arguments["secret"] = "True"  # noqa: S105 - the flag, not a secret
         return FieldView(field_constant(field), call("FieldLayout", **arguments), field.name)
@@ -191,7 +195,7 @@ class LayoutWriter:
             arguments["presence"] = self._presence(presence)
         if member.rules:
             arguments["rules"] = sequence(self._rule(rule) for rule in member.rules)
-        for name in ("required_when", "forbidden_when"):
+        for name in ("required_when", "forbidden_when", "only_when"):
             conditions: tuple[Condition, ...] = getattr(member, name)
             if conditions:
                 arguments[name] = sequence(self._condition(condition) for condition in conditions)
@@ -199,6 +203,8 @@ class LayoutWriter:
             arguments["minimum"] = str(group.minimum)
         if group and group.maximum is not None:
             arguments["maximum"] = str(group.maximum)
+        if member.limits:
+            arguments["limits"] = sequence(self._limit(limit) for limit in member.limits)
         if member.legacy_fields:
             arguments["legacy_tags"] = sequence(str(field.tag) for field in member.legacy_fields)
         cls = "GroupMember" if group else "FieldMember"
@@ -214,11 +220,34 @@ class LayoutWriter:
 
     def _condition(self, condition: Condition) -> str:
         self.imports.name(LAYOUT, "Condition")
-        terms = (
-            f"({name!r}, {None if values is None else sequence(map(repr, values))})"
-            for name, values in condition.terms
-        )
-        return call("Condition", sequence(terms))
+        arguments: dict[str, str] = {}
+        if condition.terms:
+            arguments["terms"] = _terms(condition.terms)
+        if condition.scope != Scope():
+            arguments["scope"] = self._scope(condition.scope)
+        if list(arguments) == ["terms"]:
+            return call("Condition", arguments["terms"])
+        return call("Condition", **arguments)
+
+    def _limit(self, limit: Limit) -> str:
+        self.imports.name(LAYOUT, "Limit")
+        arguments: dict[str, str] = {}
+        if limit.when != Condition():
+            arguments["when"] = self._condition(limit.when)
+        for name in ("minimum", "maximum", "step"):
+            number = getattr(limit, name)
+            if number is not None:
+                whole = "." not in number
+                if not whole:
+                    self.imports.name("decimal", "Decimal")
+                arguments[name] = number if whole else f"Decimal({number!r})"
+        if limit.max_length is not None:
+            arguments["max_length"] = str(limit.max_length)
+        if limit.pattern is not None:
+            arguments["pattern"] = raw_string(limit.pattern)
+        if limit.unit is not None:
+            arguments["unit"] = repr(limit.unit)
+        return call("Limit", **arguments)
 
     def _scope(self, scope: Scope) -> str:
         self.imports.name(LAYOUT, "Scope")
@@ -230,6 +259,10 @@ class LayoutWriter:
         if scope.sender:
             self.imports.name(LAYOUT, "Sender")
             arguments["sender"] = f"Sender.{scope.sender.upper()}"
+        if scope.messages:
+            arguments["messages"] = sequence(repr(msg_type) for _, msg_type in scope.messages)
+        if scope.logon:
+            arguments["logon"] = _terms(scope.logon)
         return call("Scope", **arguments)
 
     def _one_of(self, rule: OneOf) -> str:
@@ -238,6 +271,12 @@ class LayoutWriter:
         if rule.scope != Scope():
             arguments["scope"] = self._scope(rule.scope)
         return call("OneOf", sequence(map(repr, rule.names)), **arguments)
+
+
+def _terms(terms: Terms) -> str:
+    return sequence(
+        f"({name!r}, {None if values is None else sequence(map(repr, values))})" for name, values in terms
+    )
 
 
 def session_type_expression(session_type: SessionType) -> str:

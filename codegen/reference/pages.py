@@ -215,9 +215,10 @@ def _details(
 ) -> str:
     """Say in words what the columns cannot: conditions, and what depends on session type or sender."""
     plain = all(len(each) == 1 for each in found)
-    if plain and not member.required_when and not member.forbidden_when:
-        return ""
-    return presence_text(member, siblings, products)
+    conditions = member.required_when or member.forbidden_when or member.only_when
+    presence = presence_text(member, siblings, products) if conditions or not plain else ""
+    limits = limits_text(member.field, member.limits) if member.limits else ""
+    return " ".join(filter(None, (presence, limits)))
 
 
 def _shown(found: frozenset[str], member: Member) -> str:

@@ -6,7 +6,8 @@ session. They carry no behaviour of a particular venue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -50,6 +51,28 @@ class Sender(Enum):
     VENUE = "venue"
 
 
+Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
+"""FIX names of fields, each with the wire values that satisfy it; an empty one among them stands for an
+absent field. No values at all mean "present", None means "absent"."""
+LogonFacts = tuple[tuple[str, str], ...]
+"""What rules ask of the client's Logon: FIX names and wire values of fields that are set."""
+
+
+@attrs.frozen
+class Place:
+    """Where a message is to be judged."""
+
+    product: str
+    session: str
+    sender: Sender
+    msg_type: str = ""
+    """MsgType (35) of the message, for rules about its header; empty if they do not matter."""
+    logon: LogonFacts | None = None
+    """What the session was logged on with. None if it is not known: what depends on it is not asked then."""
+    known_codes: bool = False
+    """Whether a code value that the dialect does not know is wrong, even where values may be added."""
+
+
 @attrs.frozen
 class Scope:
     """Where a rule applies. An empty tuple means anywhere."""
@@ -57,6 +80,10 @@ class Scope:
     products: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     sender: Sender | None = None
+    messages: tuple[str, ...] = ()
+    """MsgTypes (35)."""
+    logon: Terms = ()
+    """What the client must have logged on with."""
 
     def matches(self, product: str, session: str, sender: Sender) -> bool:
         """Say whether a message on this product and session from this side is meant."""
@@ -65,6 +92,47 @@ class Scope:
             and (not self.sessions or session in self.sessions)
             and (self.sender is None or self.sender is sender)
         )
+
+    def covers(self, place: Place) -> bool | None:
+        """Say whether this type of message is meant, on a session logged on like this; None if nobody knows
+        what it was logged on with."""
+        if not self.matches(place.product, place.session, place.sender):
+            return False
+        if self.messages and place.msg_type not in self.messages:
+            return False
+        if not self.logon:
+            return True
+        return None if place.logon is None else _satisfy(dict(place.logon), self.logon)
+
+
+def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
+    return all(
+        name not in facts if values is None else facts.get(name, "") in values if values else name in facts
+        for name, values in terms
+    )
+
+
+@attrs.frozen
+class Condition:
+    """A closed form over where a message is sent and the fields beside a member: all of it must hold."""
+
+    terms: Terms = ()
+    scope: Scope = Scope()
+
+
+@attrs.frozen
+class Limit:
+    """What a field's values must be where a condition holds."""
+
+    when: Condition = Condition()
+    minimum: Decimal | int | None = None
+    maximum: Decimal | int | None = None
+    step: Decimal | int | None = None
+    """Values are multiples of it."""
+    max_length: int | None = None
+    pattern: str | None = None
+    unit: str | None = None
+    """The unit there, for people."""
 
 
 @attrs.frozen
@@ -93,6 +161,8 @@ class FieldLayout:
     max_length: int | None = None
     pattern: str | None = None
     """A regular expression the whole value must match; checked on what is sent and by strict decoding."""
+    limits: tuple[Limit, ...] = ()
+    """Limits that depend on where the field is sent; of those that apply the last one holds."""
     secret: bool = False
     """Whether the value must never be shown (signatures, passwords)."""
 
@@ -100,17 +170,6 @@ class FieldLayout:
     def label(self) -> str:
         """The field as people name it: `Price (44)`."""
         return f"{self.name} ({self.tag})"
-
-
-@attrs.frozen
-class Condition:
-    """A closed form over sibling fields: every entry must hold.
-
-    Maps a FIX field name to the wire values that satisfy it; an empty tuple means
-    "present", and None means "absent".
-    """
-
-    terms: tuple[tuple[str, tuple[str, ...] | None], ...]
 
 
 @attrs.frozen
@@ -131,6 +190,10 @@ class FieldMember:
     required_when: tuple[Condition, ...] = ()
     """Required when any of these holds."""
     forbidden_when: tuple[Condition, ...] = ()
+    only_when: tuple[Condition, ...] = ()
+    """Forbidden unless any of these holds, if there are any."""
+    limits: tuple[Limit, ...] = ()
+    """Limits that take the place of the field's own ones where they apply."""
     legacy_tags: tuple[int, ...] = ()
     """Older tags that are still read into this attribute when its own tag is absent; never sent."""
 
@@ -161,6 +224,7 @@ class GroupMember:
     rules: tuple[PresenceRule, ...] = ()
     required_when: tuple[Condition, ...] = ()
     forbidden_when: tuple[Condition, ...] = ()
+    only_when: tuple[Condition, ...] = ()
     minimum: int = 0
     """The fewest entries where the group stands. An empty list means that the group is absent, unless it is
     required and this is 0: then a count of 0 is sent."""
@@ -313,7 +377,24 @@ class Dialect:
     """Every tag the dialect knows."""
     session_types: Mapping[str, SessionType]
     by_class: Mapping[type[Any], MessageLayout] = attrs.field(init=False, repr=False, eq=False)
+    logon_names: frozenset[str] = attrs.field(init=False, repr=False, eq=False)
+    """FIX names of the fields of the client's Logon that rules ask for."""
 
     @by_class.default
     def _index(self) -> Mapping[type[Any], MessageLayout]:
         return MappingProxyType({layout.cls: layout for layout in self.messages.values()})
+
+    @logon_names.default
+    def _find_logon_names(self) -> frozenset[str]:
+        blocks = [self.header, self.trailer, *(layout.body for layout in self.messages.values())]
+        scopes = (condition.scope for block in blocks for condition in _conditions(block))
+        return frozenset(name for scope in scopes for name, _ in scope.logon)
+
+
+def _conditions(block: BlockLayout) -> Iterator[Condition]:
+    for member in block.members:
+        yield from (*member.required_when, *member.forbidden_when, *member.only_when)
+        if isinstance(member, GroupMember):
+            yield from _conditions(member.entry)
+        else:
+            yield from (limit.when for limit in (*member.field.limits, *member.limits))

@@ -1,23 +1,34 @@
-"""What a field's value must satisfy beyond its lexical form: code values, pattern, range, length.
+"""What a field's value must satisfy beyond its lexical form: code values, pattern, range, step, length.
 
-These hold for what is sent and for what strict decoding accepts; lenient decoding does not ask.
+What holds everywhere is asked of what is sent and of what strict decoding accepts; lenient decoding does not
+ask. What depends on the place is asked by the validation, which knows it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from decimal import Context, Decimal
+from typing import Any, Final
 
-from kalshi_fix_sansio.layout import FieldLayout
+from kalshi_fix_sansio.layout import Condition, FieldLayout, Limit
 
 LimitCheck = Callable[[Any, str], str | None]
 """Takes a value and its wire form; returns what was expected instead, for people, or None if all is well."""
 
+_REMAINDER: Final = Context(prec=60).remainder
+"""Exact for every decimal that has a FIX form, whatever the context of the thread."""
+_MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
+"""Datatypes whose values are several codes with spaces between them."""
+_Check = tuple[Callable[[Any, str], bool], str]
 
-def limit_check(field: FieldLayout) -> LimitCheck | None:
-    """Return the check of this field's limits, or None if it has none."""
-    checks = tuple(_checks(field))
+
+def limit_check(field: FieldLayout, *limits: Limit, known_codes: bool = False) -> LimitCheck | None:
+    """Return the check of what holds for a field everywhere, and of these limits; None if there is nothing.
+
+    With `known_codes` a value that no code has is wrong also where the venue may add some.
+    """
+    checks = (*_checks(field, known_codes=known_codes), *map(_limited, limits))
     if not checks:
         return None
 
@@ -30,12 +41,10 @@ def limit_check(field: FieldLayout) -> LimitCheck | None:
     return check
 
 
-def _checks(field: FieldLayout) -> list[tuple[Callable[[Any, str], bool], str]]:
-    checks: list[tuple[Callable[[Any, str], bool], str]] = []
-    if field.codes is not None and not field.open_codes:
-        values = frozenset(member.value for member in field.codes)
-        listed = ", ".join(f"{member.value} ({member.name})" for member in field.codes)
-        checks.append((lambda value, _: value not in values, f"one of {listed}"))
+def _checks(field: FieldLayout, *, known_codes: bool) -> list[_Check]:
+    checks: list[_Check] = []
+    if field.codes is not None and (known_codes or not field.open_codes):
+        checks.append(_known(field))
     if field.pattern is not None:
         form = re.compile(field.pattern)
         checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {field.pattern}"))
@@ -49,3 +58,63 @@ def _checks(field: FieldLayout) -> list[tuple[Callable[[Any, str], bool], str]]:
         length = field.max_length
         checks.append((lambda _, wire: len(wire) > length, f"at most {length} characters"))
     return checks
+
+
+def _known(field: FieldLayout) -> _Check:
+    values = frozenset(member.value for member in field.codes)
+    expected = f"one of {', '.join(f'{member.value} ({member.name})' for member in field.codes)}"
+    if field.open_codes:
+        expected += "; allow_unknown_codes lets others leave"
+    if field.fix_type in _MULTIPLE:
+        return (lambda _, wire: not values.issuperset(wire.split(" "))), expected
+    return (lambda value, _: value not in values), expected
+
+
+def _limited(limit: Limit) -> _Check:
+    least, most, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
+    form = None if limit.pattern is None else re.compile(limit.pattern)
+
+    def broken(value: Any, wire: str) -> bool:
+        return (
+            (least is not None and value < least)
+            or (most is not None and value > most)
+            or (step is not None and _REMAINDER(Decimal(value), Decimal(step)) != 0)
+            or (length is not None and len(wire) > length)
+            or (form is not None and form.fullmatch(wire) is None)
+        )
+
+    return broken, limit_words(limit)
+
+
+def limit_words(limit: Limit) -> str:
+    """Return what a limit allows, and where, for people."""
+    span = []
+    if limit.minimum is not None and limit.maximum is not None:
+        span.append(f"{limit.minimum} to {limit.maximum}")
+    elif limit.minimum is not None:
+        span.append(f"{limit.minimum} or more")
+    elif limit.maximum is not None:
+        span.append(f"{limit.maximum} or less")
+    if limit.unit is not None:
+        span.append(limit.unit)
+    if limit.step is not None:
+        span.append(f"in steps of {limit.step}")
+    words = [" ".join(span)] if span else []
+    if limit.max_length is not None:
+        words.append(f"at most {limit.max_length} characters")
+    if limit.pattern is not None:
+        words.append(f"the form {limit.pattern}")
+    return " ".join(filter(None, (", ".join(words), where_words(limit.when))))
+
+
+def where_words(when: Condition) -> str:
+    """Return where a condition holds, for people, but for the fields beside: `on margin`."""
+    scope = when.scope
+    words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
+    for name, values in scope.logon:
+        if values is None:
+            shown = "absent"
+        else:
+            shown = " or ".join(value or "absent" for value in values) if values else "present"
+        words.append(f"with {name} {shown} in the Logon")
+    return " ".join(words)

@@ -191,7 +191,7 @@ CASES = {
         "forbidden_when: {Side: Sell}",
         "forbidden_when: Sell",
         "`messages.NewOrder.members.Level.forbidden_when` is `Sell`, not a mapping",
-        "write sibling fields, each with a value",
+        "write products, sessions, sender, messages, logon, and sibling fields",
     ),
 }
 

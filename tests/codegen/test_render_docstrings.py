@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import attrs
 import pytest
 
 from codegen import prose
-from codegen.model import Change, Condition, Pedigree, Scope
+from codegen.model import Change, Condition, Limit, Pedigree, Scope
 from codegen.pyview.docstrings import docstring
 from codegen.pyview.modules import modules
 from codegen.resolve import load_dialect
@@ -58,6 +59,50 @@ def test_pedigrees_as_text() -> None:
         "Since 1.0.2 (2025-01-02). Changed in 2025-03: may be negative. "
         "Deprecated since 1.0.9: Fee took its place."
     )
+
+
+def test_where_a_condition_holds_as_text() -> None:
+    scope = Scope(
+        ("spot",), ("Orders",), "client", (("NewOrder", "D"), ("Cancel", "F")), (("Urgent", ("N", "")),)
+    )
+    assert prose.condition_text(Condition((("Side", ("1", "")),), scope), {}) == (
+        "sent from the client on spot, on Orders in NewOrder and Cancel with Urgent N or absent in the Logon "
+        "and Side is 1 or absent"
+    )
+    asked = Scope(logon=(("Urgent", None), ("Level", ())))
+    assert (
+        prose.condition_text(Condition((), asked), {})
+        == "sent with Urgent absent in the Logon with Level present in the Logon"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (Limit(Condition(), "1", "99", "1", None, None, "cents"), "From 1 to 99 cents in steps of 1."),
+        (Limit(Condition(scope=Scope(("spot",))), "0", None, None, None, None, None), "At least 0 on spot."),
+        (
+            Limit(Condition((("Side", ("1",)),)), None, "5", None, None, None, None),
+            "At most 5 when Side is 1.",
+        ),
+        (
+            Limit(Condition(), None, None, None, 16, "[ -~]+", None),
+            "At most 16 characters matching `[ -~]+`.",
+        ),
+    ],
+)
+def test_limits_as_text(tmp_path: Path, limit: Limit, text: str) -> None:
+    plain = attrs.evolve(
+        load_dialect(SpecCopy(tmp_path).spec).fields[0],
+        minimum=None,
+        maximum=None,
+        max_length=None,
+        pattern=None,
+    )
+    assert prose.limits_text(attrs.evolve(plain, limits=(limit,))) == text
+    assert prose.limits_text(plain, (limit,)) == text
+    own = attrs.evolve(limit, unit="own")
+    assert prose.limits_text(attrs.evolve(plain, limits=(limit,)), (own,)) == prose.limits_text(plain, (own,))
 
 
 def test_conditions_as_text(tmp_path: Path) -> None:

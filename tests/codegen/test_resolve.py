@@ -117,6 +117,62 @@ def test_forms_of_conditions(tmp_path: Path, written: str, expected: tuple[model
     assert member(dialect, "Level").required_when == expected
 
 
+LOGON = """\
+  Logon:
+    msg_type: A
+    admin: true
+    doc: "Begins."
+    members: {Urgent: optional, Level: optional}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (
+            "{products: spot, sessions: Orders, sender: client, Side: Buy}",
+            model.Condition((("Side", ("1",)),), model.Scope(("spot",), ("Orders",), "client")),
+        ),
+        (
+            "{messages: [NewOrder, OrderReport]}",
+            model.Condition((), model.Scope(messages=(("NewOrder", "D"), ("OrderReport", "8")))),
+        ),
+        (
+            "{logon: {Urgent: [N, absent], Level: High}}",
+            model.Condition((), model.Scope(logon=(("Urgent", ("N", "")), ("Level", ("2",))))),
+        ),
+        (
+            "{logon: {Urgent: absent, Level: present}}",
+            model.Condition((), model.Scope(logon=(("Urgent", None), ("Level", ())))),
+        ),
+        ("{Side: [Buy, absent]}", model.Condition((("Side", ("1", "")),))),
+    ],
+)
+def test_a_condition_says_where_it_holds_too(tmp_path: Path, written: str, expected: model.Condition) -> None:
+    text = edited("messages_orders", "{Side: Buy, Price: present}", written)
+    text = text.replace("Note:    optional", f"Note: {{only_when: [{written}]}}")
+    session = FILES["messages/session.yaml"] + LOGON
+    dialect = load_dialect(write(tmp_path, messages_orders=text, messages_session=session))
+    assert member(dialect, "Level").required_when == (expected,)
+    assert member(dialect, "Note").only_when == (expected,)
+
+
+def test_limits_stand_at_the_field_and_at_the_member(tmp_path: Path) -> None:
+    limits = "[{minimum: 0.01, step: 0.01, unit: dollars}, {when: {products: futures}, maximum: -5}]"
+    fields = edited("fields", "unit: dollars, doc", f"unit: dollars, limits: {limits}, doc")
+    orders = edited(
+        "messages_orders", "Note:    optional", "Rank: {limits: {when: {Side: Buy}, minimum: 1, maximum: 1}}"
+    )
+    dialect = load_dialect(write(tmp_path, fields=fields, messages_orders=orders))
+    assert field(dialect, "Price").limits == (
+        model.Limit(model.Condition(), "0.01", None, "0.01", None, None, "dollars"),
+        model.Limit(model.Condition((), model.Scope(("futures",))), None, "-5", None, None, None, None),
+    )
+    buying = model.Condition((("Side", ("1",)),))
+    assert member(dialect, "Rank").limits == (model.Limit(buying, "1", "1", None, None, None, None),)
+    assert member(dialect, "Price").field == field(dialect, "Price")
+
+
 def test_only_forbids_everything_else_among_the_message_flows(dialect: model.Dialect) -> None:
     urgent = member(dialect, "Urgent")
     assert (urgent.presence, urgent.default) == ("optional", "N")

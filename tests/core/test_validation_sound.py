@@ -22,8 +22,10 @@ from kalshi_fix_sansio.layout import (
     FieldMember,
     GroupMember,
     Kind,
+    Limit,
     MessageLayout,
     OneOf,
+    Place,
     Presence,
     Sender,
 )
@@ -129,10 +131,13 @@ def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
 PLACES = list(places())
 
 
-@given(st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))))
-def test_whatever_a_message_holds_both_say_the_same(drawn: tuple[Any, Any]) -> None:
+@given(
+    st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))),
+    st.booleans(),
+)
+def test_whatever_a_message_holds_both_say_the_same(drawn: tuple[Any, Any], known_codes: bool) -> None:
     (layout, name, session, sender), message = drawn
-    plan = plan_of(layout.body, name, session, sender)
+    plan = plan_of(layout.body, Place(name, session, sender, layout.msg_type, (), known_codes))
     expected = outcome(lambda message: plan.problems(message, ""), message)
     assert outcome(sound_check(plan, layout.name), message) == expected
 
@@ -149,8 +154,11 @@ LIMITS: list[dict[str, Any]] = [
     {"pattern": "[0-9a-z]*"},
     {"pattern": "(?s:.*)", "max_length": 3},
     {"minimum": 1, "max_length": 1},
+    {"limits": (Limit(minimum=1),)},
+    {"limits": (Limit(minimum=Decimal("0.01"), maximum=99, step=Decimal("0.01")),)},
+    {"limits": (Limit(max_length=1, pattern="[12]"),), "minimum": 1},
 ]
-TERMS: list[tuple[str, ...] | None] = [None, (), ("1",), ("2", "6"), ("Y",), ("N", "x"), ("3",)]
+TERMS: list[tuple[str, ...] | None] = [None, (), ("1",), ("2", "6"), ("Y", ""), ("N", "x"), ("3",), ("",)]
 PARTY = tiny_dialect.Party(party_id="p")
 SOME: tuple[Any, ...] = (
     None,
@@ -189,7 +197,7 @@ def agree(
 ) -> int:
     """Compare both on all combinations of values; return how many of them are sound."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
-    plan = plan_of(layout, "", "", Sender.CLIENT)
+    plan = plan_of(layout, Place("", "", Sender.CLIENT))
     check, sound = sound_check(plan, "Any"), 0
     made = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
     for drawn in product(*pools.values()):
@@ -208,7 +216,7 @@ def test_presence_and_limits_of_fields(presence: Presence) -> None:
 
 
 @pytest.mark.parametrize("terms", TERMS)
-@pytest.mark.parametrize("when", ["required_when", "forbidden_when"])
+@pytest.mark.parametrize("when", ["required_when", "forbidden_when", "only_when"])
 def test_conditions(when: str, terms: tuple[str, ...] | None) -> None:
     for field in fields("side", [NO_LIMIT]):
         rule: dict[str, Any] = {when: (Condition((("Side", terms),)),)}
@@ -247,7 +255,7 @@ class Unwanted(AssertionError):
 
 
 def test_an_order_as_it_comes_does_not_need_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    check = checker(tiny_dialect.ORDER, product="swap", session="OE", sender=Sender.CLIENT)
+    check = checker(tiny_dialect.ORDER, Place("swap", "OE", Sender.CLIENT))
 
     def refuse(*_: object) -> list[Problem]:
         raise Unwanted

@@ -67,10 +67,10 @@ def test_each_message_has_a_header_of_its_own() -> None:
 
 def test_a_value_that_cannot_be_written_spoils_no_later_message() -> None:
     wired = established(Role.INITIATOR)
-    unfit: Any = order("a1", price="0.5")
-    unfit.price = "half"
+    unfit: Any = order("a1")
+    unfit.symbol = 5
     wired.session.send(order("a0"), wired.clock.now)
-    with pytest.raises(EncodeError, match="Price"):
+    with pytest.raises(EncodeError, match="Symbol"):
         wired.session.send(unfit, wired.clock.advance(1))
     wired.session.send(order("a2"), wired.clock.advance(1))
     assert [(m.cl_ord_id, m.header.msg_seq_num, m.header.sending_time) for m in wired.sent()] == [

@@ -79,7 +79,11 @@ class Header(Block):
     Required when PossDupFlag is Y.
     """
     sender_sub_id: str | None = None
-    """SenderSubID (50): Names a person or desk at the sender. Optional."""
+    """SenderSubID (50): Who gives the order at a clearing member with sponsored access.
+
+    At most 16 characters matching `[ -~]+` from the client. Allowed only when sent from the venue, or when
+    sent in NewOrderSingle, OrderCancelReplaceRequest and OrderCancelRequest.
+    """
     sender_location_id: str | None = None
     """SenderLocationID (142): Names the sender's place. Optional."""
     target_sub_id: str | None = None

@@ -381,11 +381,15 @@ class QuoteRequestSymbol(Block):
     Required from the venue. Optional elsewhere.
     """
     order_qty: Decimal | None = None
-    """OrderQty (38): Quantity of the order. In contracts. Required from the venue. Optional elsewhere."""
+    """OrderQty (38): Quantity of the order.
+
+    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
+    the client on margin. Required from the venue. Optional elsewhere.
+    """
     cash_order_qty: Decimal | None = None
     """CashOrderQty (152): What the trade may cost, in place of a number of contracts.
 
-    In dollars. Optional.
+    In dollars. At least 0. Optional.
     """
     rest_remainder: bool | None = None
     """RestRemainder (21015): Y lets the rest of a quote stay in the book; outside of the group it would be

@@ -13,9 +13,9 @@ from typing import Any
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.layout import MessageLayout
+from kalshi_fix_sansio.layout import LogonFacts, MessageLayout, Place
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.validation import validate
+from kalshi_fix_sansio.validation import Check, block_checker, checker
 
 SENDER_COMP_ID, TARGET_COMP_ID, SENDING_TIME, ORIG_SENDING_TIME = 49, 56, 52, 122
 DEFAULT_APPL_VER_ID = 1137
@@ -75,18 +75,41 @@ def is_served(layout: MessageLayout, config: SessionConfig) -> bool:
     return layout.allowed(config.product, config.session_type.name, config.role.peer)
 
 
-def rule_problems(message: Message, config: SessionConfig) -> tuple[Problem, ...]:
-    """Find what strict decoding cannot: rules of this product, session type and sender, and of possible
-    duplicates.
+def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> tuple[Problem, ...]:
+    """Find what strict decoding cannot: rules of this product, session type and sender, of what the session
+    was logged on with, and of possible duplicates.
 
     The message must be of a type that the dialect has.
     """
-    duplicate = poss_dup_problem(message.header)
+    header = message.header
+    duplicate = poss_dup_problem(header)
     if duplicate is not None:
         return (duplicate,)
-    layout = config.dialect.messages[message.header.msg_type]
+    layout = config.dialect.messages[header.msg_type]
     if not is_served(layout, config):
         return ()
-    return validate(
-        message, layout, product=config.product, session=config.session_type.name, sender=config.role.peer
-    )
+    of_header, of_body = rules.get(header.msg_type) or rules.learn(layout)
+    return of_header(header) + of_body(message)
+
+
+class PeerRules(dict[str, tuple[Check, Check]]):
+    """What a strict session asks of the peer's messages, by MsgType: of the header, and of the body."""
+
+    __slots__ = ("_config", "_logon")
+
+    def __init__(self, config: SessionConfig, logon: LogonFacts | None) -> None:
+        """Begin without any; `logon` is what the session was logged on with."""
+        super().__init__()
+        self._config = config
+        self._logon = logon
+
+    def learn(self, layout: MessageLayout) -> tuple[Check, Check]:
+        """Work out what is asked of one type of message."""
+        config = self._config
+        name = config.session_type.name
+        place = Place(config.product, name, config.role.peer, layout.msg_type, self._logon)
+        rules = self[layout.msg_type] = (
+            block_checker(config.dialect.header, place),
+            checker(layout, place),
+        )
+        return rules

@@ -8,7 +8,7 @@ from typing import Any
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import SessionConfig
+from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -19,8 +19,10 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.layout import LogonFacts, Place, Sender
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.session.checks import PeerRules
 from kalshi_fix_sansio.session.ledger import EndedBy, Ledger
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text
 from kalshi_fix_sansio.session.requests import BY_NUMBER, UNNAMED, Names, names_of
@@ -30,6 +32,7 @@ from kalshi_fix_sansio.session.sending_times import SendingTimes
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.session.timers import Timers
+from kalshi_fix_sansio.validation import logon_facts
 
 HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON = (
     "0",
@@ -53,6 +56,7 @@ class Core:
     __slots__ = (
         "_advice",
         "_ended_by",
+        "client_logon",
         "codec",
         "config",
         "ending",
@@ -60,10 +64,12 @@ class Core:
         "events",
         "flags",
         "framer",
+        "learnt",
         "ledger",
         "outbound",
         "peer_comp_id",
         "peer_names",
+        "peer_rules",
         "resting",
         "state",
         "timers",
@@ -93,6 +99,11 @@ class Core:
         """SenderCompID of the peer's Logon."""
         self.peer_names = config.accepted_sender_comp_ids
         """What the peer may call itself; before its Logon, nothing here means anything."""
+        self.client_logon: LogonFacts | None = None
+        """What rules ask of the Logon that the initiator sent; None until it was."""
+        self.learnt: dict[type[Message], Any] = {}
+        """What the permit has learnt of each class of message, which goes by that Logon."""
+        self.peer_rules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """What SessionEnded will say once the Logout handshake that this side began is over."""
         self._ended_by: EndedBy | None = None
@@ -157,8 +168,24 @@ class Core:
             return ((layout.request[0], request.request_id),)
         return names_of(self.codec.decode(Frame(request.frame)), layout)
 
+    def place(self, sender: Sender, msg_type: str, *, known_codes: bool = False) -> Place:
+        """Return where a message of this type is judged."""
+        config = self.config
+        name = config.session_type.name
+        return Place(config.product, name, sender, msg_type, self.client_logon, known_codes)
+
+    def learn_logon(self, logon: Message) -> None:
+        """Take note of what the initiator logs on with."""
+        facts = logon_facts(self.config.dialect, logon)
+        if facts != self.client_logon:
+            self.client_logon = facts
+            self.learnt.clear()
+            self.peer_rules = PeerRules(self.config, facts)
+
     def logged_on(self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool) -> None:
         """Begin the session proper: the handshake is complete."""
+        if self.config.role is Role.ACCEPTOR:
+            self.learn_logon(logon)
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
         number, expected = logon.header.msg_seq_num, self.ledger.expected

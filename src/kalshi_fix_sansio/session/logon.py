@@ -20,6 +20,7 @@ from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.checks import (
     SENDING_TIME,
+    PeerRules,
     comp_id_problem,
     rule_problems,
     sending_time_problem,
@@ -41,6 +42,7 @@ from kalshi_fix_sansio.session.sequence import (
 )
 from kalshi_fix_sansio.session.states import Input, State
 from kalshi_fix_sansio.session.store import MessageStore
+from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
 UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
@@ -297,16 +299,18 @@ class Handshake:
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
         """Find what would be wrong with any message of the peer; a strict session also asks the dialect's
         rules."""
-        config, header = self._core.config, logon.header
+        core, config, header = self._core, self._core.config, logon.header
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
             # An acceptor believes no old Logon: that would let an old signature in.
             problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:
-            problem = next(iter(problems or rule_problems(logon, config)), None) or version_problem(
-                logon, config
-            )
+            rules = core.peer_rules
+            if config.role is Role.ACCEPTOR:
+                rules = PeerRules(config, logon_facts(config.dialect, logon))
+            found = problems or rule_problems(logon, config, rules)
+            problem = next(iter(found), None) or version_problem(logon, config)
         return problem
 
     def overdue(self, now: Instant) -> None:

@@ -283,16 +283,26 @@ class Session:
             self._resender.written()
         return data
 
-    def send(self, message: Message, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
+    def send(
+        self,
+        message: Message,
+        now: Instant,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
+    ) -> int:
         """Send an application message; return the MsgSeqNum it took.
 
-        `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. Raises
-        InvalidMessageError when the message breaks the dialect's rules for this product, session and side,
-        EncodeError for a value without FIX form, LocalProtocolError otherwise (not logged on, a
-        session-level message, the peer does not read, too many open requests); nothing is sent and no number
-        taken then.
+        `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. With
+        `allow_unknown_codes` code values leave that the dialect does not know, because the peer has added
+        them since. Raises InvalidMessageError when the message breaks the dialect's rules for this product,
+        session, side and for what the session was logged on with; EncodeError for a value without FIX form;
+        TypeError or ValueError for a value that the header cannot take; LocalProtocolError otherwise (not
+        logged on, a session-level message, the peer does not read, too many open requests). Nothing is sent
+        and no number taken then.
         """
-        core, names = self._core, self._permit.check(message, header_fields)
+        core = self._core
+        names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields, keep=keep, names=names)
@@ -300,17 +310,25 @@ class Session:
             core.store_failed(error)
         raise LocalProtocolError(STORE_LOST)
 
-    def forward(self, frame: bytes, now: Instant, *, header_fields: Mapping[str, Any] | None = None) -> int:
+    def forward(
+        self,
+        frame: bytes,
+        now: Instant,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
+    ) -> int:
         """Send an application message that came from elsewhere, its body byte for byte; return its
         MsgSeqNum.
 
         `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
-        `header_fields` is as in `send`. Raises DecodeError when it is not one whole message, otherwise what
-        `send` raises.
+        `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError when it is not one
+        whole message, EncodeError when the body would be read differently under another header, otherwise
+        what `send` raises.
         """
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
-        names = self._permit.check(message, header_fields)
+        names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         keep = core.config.session_type.resend
         with core:
             return core.outbound.forward(whole, message.msg_type, now, header_fields, keep=keep, names=names)

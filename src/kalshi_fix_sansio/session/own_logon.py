@@ -12,11 +12,11 @@ from typing import Any
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED
+from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED, Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.layout import FieldMember, Member
 from kalshi_fix_sansio.session.core import LOGON, Core
-from kalshi_fix_sansio.validation import validate
+from kalshi_fix_sansio.validation import checker
 
 
 class OwnLogon:
@@ -71,13 +71,9 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
-        problems = validate(
-            logon,
-            layout,
-            product=config.product,
-            session=config.session_type.name,
-            sender=config.role.sender,
-        )
+        if config.role is Role.INITIATOR:
+            core.learn_logon(logon)
+        problems = checker(layout, core.place(config.role.sender, LOGON))(logon)
         if problems:
             raise InvalidMessageError("Logon", problems)
         frame = core.codec.encode(logon, header)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.layout import MessageLayout, Presence
+from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.requests import Names, names_of
 from kalshi_fix_sansio.session.states import SENDING_STATES, Input
-from kalshi_fix_sansio.validation import Check, checker
+from kalshi_fix_sansio.validation import Check, block_checker, checker
 
 MANAGED_HEADER_FIELDS = frozenset(
     {
@@ -31,6 +34,8 @@ MANAGED_HEADER_FIELDS = frozenset(
     }
 )
 """Attributes of the header that the session writes itself."""
+_ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
+"""The SendingTime of a header that is only looked at."""
 
 
 @attrs.frozen
@@ -39,6 +44,9 @@ class _Kind:
 
     layout: MessageLayout
     check: Check
+    """Code values that the dialect does not know are wrong here."""
+    lenient: Check
+    """Here they are not."""
     is_request: bool
     """Whether this side's messages of the type are answered."""
     name: str | None
@@ -55,10 +63,16 @@ class Permit:
         self._header_fields = frozenset(member.attribute for member in core.config.dialect.header.members)
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
-        self._kinds: dict[type[Message], _Kind] = {}
+        self._kinds: dict[type[Message], _Kind] = core.learnt
         """By class, of those that were to be sent and that the user may send at all."""
 
-    def check(self, message: Message, header_fields: Mapping[str, Any] | None) -> Names | None:
+    def check(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> Names | None:
         """Refuse what this session must not, or cannot, send; return the names of a request.
 
         Raises InvalidMessageError or LocalProtocolError.
@@ -71,9 +85,9 @@ class Permit:
             raise LocalProtocolError(
                 f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
             )
+        problems = kind.lenient(message) if allow_unknown_codes else kind.check(message)
         if header_fields:
-            self._check_header(header_fields)
-        problems = kind.check(message)
+            problems += self._header_problems(kind.layout, header_fields, known_codes=not allow_unknown_codes)
         if problems:
             raise InvalidMessageError(kind.layout.name, problems)
         if not kind.is_request:
@@ -98,20 +112,29 @@ class Permit:
             raise LocalProtocolError(f"{type(message).__name__} is not a message of {config.dialect.name}")
         if layout.admin:
             raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
-        check = checker(
-            layout, product=config.product, session=config.session_type.name, sender=config.role.sender
+        lenient, check = (
+            checker(layout, self._core.place(config.role.sender, layout.msg_type, known_codes=known_codes))
+            for known_codes in (False, True)
         )
         is_request = config.role is Role.INITIATOR and bool(layout.request)
-        kind = _Kind(layout, check, is_request, _only_name(layout))
+        kind = _Kind(layout, check, lenient, is_request, _only_name(layout))
         self._kinds[type(message)] = kind
         return kind
 
-    def _check_header(self, fields: Mapping[str, Any]) -> None:
+    def _header_problems(
+        self, layout: MessageLayout, fields: Mapping[str, Any], *, known_codes: bool
+    ) -> tuple[Problem, ...]:
+        """Find what is wrong with the attributes that the user gives the header."""
         for attribute in fields:
             if attribute in MANAGED_HEADER_FIELDS:
                 raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
             if attribute not in self._header_fields:
                 raise LocalProtocolError(f"the header has no attribute {attribute}")
+        core = self._core
+        place = core.place(core.config.role.sender, layout.msg_type, known_codes=known_codes)
+        header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields)
+        header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec writes both
+        return block_checker(core.config.dialect.header, place)(header)
 
 
 def _only_name(layout: MessageLayout) -> str | None:

@@ -387,7 +387,7 @@ class Receiver:
         core, header = self._core, message.header
         msg_type, number = header.msg_type, header.msg_seq_num
         if self._strict and not problems:
-            problems = rule_problems(message, core.config)
+            problems = rule_problems(message, core.config, core.peer_rules)
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:

@@ -14,12 +14,13 @@ from kalshi_fix_sansio.layout import (
     FieldLayout,
     FieldMember,
     GroupMember,
+    Limit,
     Member,
     OneOf,
+    Place,
     Presence,
-    Sender,
 )
-from kalshi_fix_sansio.limits import LimitCheck, limit_check
+from kalshi_fix_sansio.limits import LimitCheck, limit_check, where_words
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.scalars import FORMATTERS
 
@@ -33,7 +34,15 @@ class Term:
     formatter: Callable[[Any], str] | None
     """None for a group."""
     values: tuple[str, ...] | None
-    """The wire values that satisfy it, as in `layout.Condition`."""
+    """The wire values that satisfy it, as in `layout.Terms`."""
+
+    def holds(self, value: Any) -> bool:
+        """Say whether the value of the member satisfies it."""
+        if _is_absent(value):
+            return self.values is None or "" in self.values
+        if not self.values or self.formatter is None:
+            return self.values is not None
+        return self.formatter(value) in self.values
 
 
 @attrs.frozen(eq=False)
@@ -46,23 +55,17 @@ class Test:
 
     def holds(self, block: Any) -> bool:
         """Say whether the block is as the condition wants it."""
-        for term in self.terms:
-            value = getattr(block, term.attribute)
-            present = not _is_absent(value)
-            if present != (term.values is not None):
-                return False
-            if term.values and term.formatter is not None and term.formatter(value) not in term.values:
-                return False
-        return True
+        return all(term.holds(getattr(block, term.attribute)) for term in self.terms)
 
 
 @attrs.frozen(eq=False)
 class Conditional:
-    """A member that is required or forbidden when any of these holds."""
+    """A member that is required or forbidden when any of these holds, or unless any of them does."""
 
     member: Member
     required_when: tuple[Test, ...]
     forbidden_when: tuple[Test, ...]
+    only_when: tuple[Test, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -71,7 +74,19 @@ class Limited:
 
     field: FieldLayout
     formatter: Callable[[Any], str]
-    limit: LimitCheck
+    limit: LimitCheck | None
+    """What holds whatever stands beside it; None if nothing does."""
+    rules: tuple[Limit, ...] = ()
+    """What `limit` has of the place."""
+    choices: tuple[tuple[Test, LimitCheck | None], ...] = ()
+    """What holds in place of `limit` when the test does; of several the last."""
+
+    def check_in(self, block: Any) -> LimitCheck | None:
+        """Return what holds for the field as the block is."""
+        for test, check in reversed(self.choices):
+            if test.holds(block):
+                return check
+        return self.limit
 
 
 @attrs.frozen(eq=False)
@@ -124,7 +139,7 @@ class Plan:
         for attribute, limited in self.limited:
             value = getattr(block, attribute)
             if value is not None:
-                _check_limit(problems, limited, value, where)
+                _check_limit(problems, limited, limited.check_in(block), value, where)
         for attribute, conditional in self.conditional:
             _check_conditions(problems, conditional, block, getattr(block, attribute), where)
         for choice in self.choices:
@@ -150,7 +165,9 @@ def _unwanted(member: Member, text: str) -> Problem:
     return Problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{_label(member)} {text}", member.tag)
 
 
-def _check_limit(problems: list[Problem], limited: Limited, value: Any, where: str) -> None:
+def _check_limit(
+    problems: list[Problem], limited: Limited, limit: LimitCheck | None, value: Any, where: str
+) -> None:
     field = limited.field
     try:
         wire = limited.formatter(value)
@@ -158,7 +175,7 @@ def _check_limit(problems: list[Problem], limited: Limited, value: Any, where: s
         text = f"{field.label}{where}: {error}"
         problems.append(Problem(Reason.INCORRECT_DATA_FORMAT, text, field.tag))
         return
-    expected = limited.limit(value, wire)
+    expected = None if limit is None else limit(value, wire)
     if expected is not None:
         shown = None if field.secret else wire
         found = "has an unfit value" if shown is None else f"is {shown!r}"
@@ -178,6 +195,9 @@ def _check_conditions(
             else:
                 problems.append(_unwanted(member, f"must not be sent{where} when {test.words}"))
             return
+    if not absent and conditional.only_when and not any(test.holds(block) for test in conditional.only_when):
+        words = ", or when ".join(test.words for test in conditional.only_when)
+        problems.append(_unwanted(member, f"may be sent{where} only when {words}"))
 
 
 def _check_choice(problems: list[Problem], choice: Choice, block: Any, where: str) -> None:
@@ -215,7 +235,7 @@ def _check_group(problems: list[Problem], group: Group, entries: Any, where: str
 # --- working out a layout ----------------------------------------------------------------------------
 
 
-def plan_of(layout: BlockLayout, product: str, session: str, sender: Sender) -> Plan:
+def plan_of(layout: BlockLayout, place: Place) -> Plan:
     """Work out what a block must satisfy in this place."""
     by_name = {member.name: member for member in layout.members}
     required: list[tuple[str, FieldMember]] = []
@@ -225,46 +245,84 @@ def plan_of(layout: BlockLayout, product: str, session: str, sender: Sender) -> 
     groups: list[tuple[str, Group]] = []
     for member in layout.members:
         attribute = member.attribute
-        presence = _presence(member, product, session, sender)
-        if presence is Presence.FORBIDDEN:
+        presence = _presence(member, place)
+        rules = _conditional(member, place, by_name)
+        if rules is None or presence is Presence.FORBIDDEN:
             forbidden.append((attribute, member))
             continue
-        if member.required_when or member.forbidden_when:
-            required_when = tuple(_test(condition, by_name) for condition in member.required_when)
-            forbidden_when = tuple(_test(condition, by_name) for condition in member.forbidden_when)
-            conditional.append((attribute, Conditional(member, required_when, forbidden_when)))
+        if rules.required_when or rules.forbidden_when or rules.only_when:
+            conditional.append((attribute, rules))
         must = presence is Presence.REQUIRED
         if isinstance(member, GroupMember):
-            entry = plan_of(member.entry, product, session, sender)
+            entry = plan_of(member.entry, place)
             groups.append((attribute, Group(member, must, entry)))
             continue
         if must:
             required.append((attribute, member))
-        field = member.field
-        limit = limit_check(field)
-        if limit is not None:
-            limited.append((attribute, Limited(field, FORMATTERS[field.kind], limit)))
+        limits = _limited(member, place, by_name)
+        if limits is not None:
+            limited.append((attribute, limits))
     choices = [
         Choice(tuple(by_name[n] for n in rule.names), tuple(by_name[n].attribute for n in rule.names), rule)
         for rule in layout.one_of
-        if rule.scope.matches(product, session, sender)
+        if rule.scope.covers(place)
     ]
     return Plan(
         tuple(required), tuple(forbidden), tuple(limited), tuple(conditional), tuple(groups), tuple(choices)
     )
 
 
-def _presence(member: Member, product: str, session: str, sender: Sender) -> Presence:
+def _limited(member: FieldMember, place: Place, by_name: dict[str, Member]) -> Limited | None:
+    """Work out a field's limits. Where one may apply and nobody knows, none of those before it does."""
+    field = member.field
+    rules: tuple[Limit, ...] = ()
+    choices: list[tuple[Test, LimitCheck | None]] = []
+    for limit in (*field.limits, *member.limits):
+        applies = limit.when.scope.covers(place)
+        if applies is False:
+            continue
+        if limit.when.terms and applies:
+            check = limit_check(field, limit, known_codes=place.known_codes)
+            choices.append((_test(limit.when, by_name), check))
+        else:
+            rules, choices = ((limit,) if applies else ()), []
+    check = limit_check(field, *rules, known_codes=place.known_codes)
+    if check is None and not choices:
+        return None
+    return Limited(field, FORMATTERS[field.kind], check, rules, tuple(choices))
+
+
+def _conditional(member: Member, place: Place, by_name: dict[str, Member]) -> Conditional | None:
+    """Work out a member's conditions; None if they forbid it whatever stands beside it.
+
+    A condition on what nobody knows requires and forbids nothing.
+    """
+    required, forbidden, only = (
+        [condition for condition in conditions if condition.scope.covers(place) is not False]
+        for conditions in (member.required_when, member.forbidden_when, member.only_when)
+    )
+    if member.only_when and not only:
+        return None
+    unknown = any(condition.scope.covers(place) is None or not condition.terms for condition in only)
+    return Conditional(
+        member,
+        tuple(_test(condition, by_name) for condition in required if condition.scope.covers(place)),
+        tuple(_test(condition, by_name) for condition in forbidden if condition.scope.covers(place)),
+        () if unknown else tuple(_test(condition, by_name) for condition in only),
+    )
+
+
+def _presence(member: Member, place: Place) -> Presence:
     presence = member.presence
     for rule in member.rules:
-        if rule.scope.matches(product, session, sender):
+        if rule.scope.covers(place):
             presence = rule.presence
     return presence
 
 
 def _test(condition: Condition, by_name: dict[str, Member]) -> Test:
     terms = []
-    words = []
+    words = list(filter(None, (where_words(condition),)))
     for name, values in condition.terms:
         member = by_name[name]
         formatter = FORMATTERS[member.field.kind] if isinstance(member, FieldMember) else None
@@ -272,5 +330,6 @@ def _test(condition: Condition, by_name: dict[str, Member]) -> Test:
         if values is None:
             words.append(f"{_label(member)} is absent")
         else:
-            words.append(f"{_label(member)} is {' or '.join(values) if values else 'present'}")
+            shown = " or ".join(value or "absent" for value in values) if values else "present"
+            words.append(f"{_label(member)} is {shown}")
     return Test(tuple(terms), " and ".join(words))

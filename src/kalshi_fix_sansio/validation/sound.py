@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
@@ -26,12 +27,15 @@ Check = Callable[[Any], tuple[Problem, ...]]
 _TEXTS: Final = frozenset((Kind.STRING, Kind.CHAR))
 _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
 _FAIL: Final = "return careful(m)"
+MAX_SOUND: Final = 2048
+"""How many decimals of one field are remembered to be sound; then all are forgotten."""
 
 
 def sound_check(plan: Plan, name: str) -> Check:
     """Make the function for one plan; costs about a millisecond."""
     writer = _Writer()
-    lines = [*writer.block(plan, "m"), "return ()"]
+    # What is no value at all, such as a signaling NaN, may raise where it is looked up.
+    lines = ["try:", *_inner(writer.block(plan, "m") or ["pass"]), f"except TypeError: {_FAIL}", "return ()"]
     source = "def check(m):\n" + "".join(f"    {line}\n" for line in lines)
     writer.names["careful"] = lambda message: tuple(plan.problems(message, ""))
     exec(compile(source, f"<check {name}>", "exec"), writer.names)  # noqa: S102 - from the layout alone
@@ -43,7 +47,7 @@ def sound_check(plan: Plan, name: str) -> Check:
 class _Writer:
     """Writes the source; `names` is what it refers to."""
 
-    names: dict[str, Any] = attrs.field(factory=dict)
+    names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
 
     def block(self, plan: Plan, at: str) -> list[str]:
         """Return the lines that look at the block which the variable `at` holds."""
@@ -51,7 +55,7 @@ class _Writer:
         guards += [_may_be_present(member, f"{at}.{attribute}") for attribute, member in plan.forbidden]
         lines = _fail_if(guards)
         for attribute, limited in plan.limited:
-            lines += self._limit(limited, f"{at}.{attribute}")
+            lines += self._limit(limited, f"{at}.{attribute}", at)
         for attribute, conditional in plan.conditional:
             lines += self._condition(conditional, f"{at}.{attribute}", at)
         for choice in plan.choices:
@@ -65,19 +69,26 @@ class _Writer:
         self.names[name] = thing
         return name
 
-    def _limit(self, limited: Limited, value: str) -> list[str]:
+    def _limit(self, limited: Limited, value: str, at: str) -> list[str]:
         field = limited.field
         ranged = field.minimum is not None or field.maximum is not None
         formed = field.pattern is not None or field.max_length is not None
-        if field.codes is not None and not field.open_codes and not ranged and not formed:
+        coded = field.codes is not None
+        if limited.choices:
+            guards = [f"not {self._name(_fits_in(limited))}(v, {at})"]
+        elif coded and not ranged and not formed and not limited.rules:
+            # Of a set that is checked at all, members are sound; other values are, if at all, several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
-        elif field.codes is None and field.kind in _TEXTS and not ranged:
+        elif field.kind is Kind.DECIMAL and not formed and not coded:
+            sound = self._name(_Sound(limited))
+            guards = ["v.__class__ is not Decimal", f"v not in {sound} and not {sound}.judge(v)"]
+        elif not coded and field.kind in _TEXTS and not ranged and not limited.rules:
             guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
             guards += ["len(v) != 1"] if field.kind is Kind.CHAR else []
             guards += [f"len(v) > {field.max_length}"] if field.max_length is not None else []
             if field.pattern is not None:
                 guards.append(f"{self._name(re.compile(field.pattern).fullmatch)}(v) is None")
-        elif field.codes is None and field.kind in _INTEGERS and not formed:
+        elif not coded and field.kind in _INTEGERS and not formed and not limited.rules:
             end = 10**MAX_INT_DIGITS
             least = 1 - end if field.kind is Kind.INT else 0
             least = least if field.minimum is None else max(least, field.minimum)
@@ -91,6 +102,8 @@ class _Writer:
         """A field that is there and might count as absent is left alone; groups are looked at anyway."""
         required = [self._may_hold(test, at) for test in conditional.required_when]
         forbidden = [self._may_hold(test, at) for test in conditional.forbidden_when]
+        if conditional.only_when:
+            forbidden.append("True")
         absent = "v is None"
         if isinstance(conditional.member, GroupMember):
             absent = "v is None or (v.__class__ is list and not v)"
@@ -105,11 +118,14 @@ class _Writer:
         ]
 
     def _may_hold(self, test: Test, at: str) -> str:
-        return "(" + " and ".join(self._may_be(term, f"{at}.{term.attribute}") for term in test.terms) + ")"
+        may_be = [self._may_be(term, f"{at}.{term.attribute}") for term in test.terms]
+        return f"({' and '.join(may_be) or 'True'})"
 
     def _may_be(self, term: Term, value: str) -> str:
         if term.values is None:
             return _may_be_absent(term.member, value)
+        if "" in term.values:
+            return "True"
         present = _may_be_present(term.member, value)
         plain = _plain_values(term)
         if plain is None:
@@ -180,15 +196,44 @@ def _plain_values(term: Term) -> tuple[type, frozenset[Any]] | None:
 
 def _fits(limited: Limited) -> Callable[[Any], bool]:
     """Return a function that asks for the limits of a value, whatever it is."""
-    formatter, limit = limited.formatter, limited.limit
+    fits = _fits_in(limited)
+    return lambda value: fits(value, None)
 
-    def fits(value: Any) -> bool:
+
+def _fits_in(limited: Limited) -> Callable[[Any, Any], bool]:
+    """Return a function that asks for the limits of a value as the block is, whatever it is."""
+
+    def fits(value: Any, block: Any) -> bool:
         try:
-            return limit(value, formatter(value)) is None
+            check, wire = limited.check_in(block), limited.formatter(value)
         except EncodeError:
             return False
+        return check is None or check(value, wire) is None
 
     return fits
+
+
+class _Sound(set[Decimal]):
+    """Values of one field that were judged sound, for prices and quantities come again and again.
+
+    A hit takes a fifth of judging range and step. An equal one that has too many digits to be written passes
+    for sound; the encoder refuses it.
+    """
+
+    __slots__ = ("_fits",)
+
+    def __init__(self, limited: Limited) -> None:
+        super().__init__()
+        self._fits = _fits(limited)
+
+    def judge(self, value: Any) -> bool:
+        """Say whether a value that is not among them is sound."""
+        if not self._fits(value):
+            return False
+        if len(self) >= MAX_SOUND:
+            self.clear()
+        self.add(value)
+        return True
 
 
 def _fail_if(guards: list[str]) -> list[str]:

@@ -19,7 +19,10 @@ from kalshi_fix_sansio.layout import (
     BlockLayout,
     Condition,
     FieldMember,
+    Limit,
     Presence,
+    Scope,
+    Sender,
 )
 
 HEADER = BlockLayout(
@@ -36,7 +39,16 @@ HEADER = BlockLayout(
         FieldMember(fields.POSS_DUP_FLAG),  # 43
         FieldMember(fields.POSS_RESEND),  # 97
         FieldMember(fields.ORIG_SENDING_TIME, required_when=(Condition((("PossDupFlag", ("Y",)),)),)),  # 122
-        FieldMember(fields.SENDER_SUB_ID),  # 50
+        FieldMember(
+            fields.SENDER_SUB_ID,
+            only_when=(
+                Condition(scope=Scope(sender=Sender.VENUE)),
+                Condition(scope=Scope(messages=("D", "G", "F"))),
+            ),
+            limits=(
+                Limit(when=Condition(scope=Scope(sender=Sender.CLIENT)), max_length=16, pattern="[ -~]+"),
+            ),
+        ),  # 50
         FieldMember(fields.SENDER_LOCATION_ID),  # 142
         FieldMember(fields.TARGET_SUB_ID),  # 57
         FieldMember(fields.TARGET_LOCATION_ID),  # 143

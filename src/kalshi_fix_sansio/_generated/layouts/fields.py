@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import (
+    Decimal,
+)
 from types import MappingProxyType
 
 from kalshi_fix_sansio._generated.codesets import (
@@ -48,8 +51,12 @@ from kalshi_fix_sansio._generated.codesets import (
     TimeInForce,
 )
 from kalshi_fix_sansio.layout import (
+    Condition,
     FieldLayout,
     Kind,
+    Limit,
+    Scope,
+    Sender,
 )
 
 AVG_PX = FieldLayout(
@@ -103,7 +110,20 @@ MSG_TYPE = FieldLayout(tag=35, name="MsgType", attribute="msg_type", kind=Kind.S
 NEW_SEQ_NO = FieldLayout(tag=36, name="NewSeqNo", attribute="new_seq_no", kind=Kind.SEQNUM, fix_type="SEQNUM")
 ORDER_ID = FieldLayout(tag=37, name="OrderID", attribute="order_id", kind=Kind.STRING, fix_type="STRING")
 ORDER_QTY = FieldLayout(
-    tag=38, name="OrderQty", attribute="order_qty", kind=Kind.DECIMAL, fix_type="QTY", unit="contracts"
+    tag=38,
+    name="OrderQty",
+    attribute="order_qty",
+    kind=Kind.DECIMAL,
+    fix_type="QTY",
+    unit="contracts",
+    limits=(
+        Limit(
+            when=Condition(scope=Scope(products=("prediction",), sender=Sender.CLIENT)),
+            minimum=Decimal("0.01"),
+            step=Decimal("0.01"),
+        ),
+        Limit(when=Condition(scope=Scope(products=("margin",), sender=Sender.CLIENT)), minimum=1, step=1),
+    ),
 )
 ORD_STATUS = FieldLayout(
     tag=39, name="OrdStatus", attribute="ord_status", kind=Kind.CHAR, fix_type="CHAR", codes=OrdStatus
@@ -118,7 +138,40 @@ POSS_DUP_FLAG = FieldLayout(
     tag=43, name="PossDupFlag", attribute="poss_dup_flag", kind=Kind.BOOLEAN, fix_type="BOOLEAN"
 )
 PRICE = FieldLayout(
-    tag=44, name="Price", attribute="price", kind=Kind.DECIMAL, fix_type="PRICE", unit="dollars or cents"
+    tag=44,
+    name="Price",
+    attribute="price",
+    kind=Kind.DECIMAL,
+    fix_type="PRICE",
+    unit="dollars or cents",
+    limits=(
+        Limit(
+            when=Condition(
+                scope=Scope(
+                    products=("prediction",), sender=Sender.CLIENT, logon=(("UseDollars", ("N", "")),)
+                )
+            ),
+            minimum=1,
+            maximum=99,
+            step=1,
+            unit="cents",
+        ),
+        Limit(
+            when=Condition(
+                scope=Scope(products=("prediction",), sender=Sender.CLIENT, logon=(("UseDollars", ("Y",)),))
+            ),
+            minimum=Decimal("0.0001"),
+            maximum=Decimal("0.9999"),
+            step=Decimal("0.0001"),
+            unit="dollars",
+        ),
+        Limit(
+            when=Condition(scope=Scope(products=("margin",), sender=Sender.CLIENT)),
+            minimum=Decimal("0.0001"),
+            step=Decimal("0.0001"),
+            unit="dollars",
+        ),
+    ),
 )
 REF_SEQ_NUM = FieldLayout(
     tag=45, name="RefSeqNum", attribute="ref_seq_num", kind=Kind.SEQNUM, fix_type="SEQNUM"
@@ -240,7 +293,28 @@ QUOTE_REQ_ID = FieldLayout(
     tag=131, name="QuoteReqID", attribute="quote_req_id", kind=Kind.STRING, fix_type="STRING"
 )
 BID_PX = FieldLayout(
-    tag=132, name="BidPx", attribute="bid_px", kind=Kind.DECIMAL, fix_type="PRICE", unit="dollars or cents"
+    tag=132,
+    name="BidPx",
+    attribute="bid_px",
+    kind=Kind.DECIMAL,
+    fix_type="PRICE",
+    unit="dollars or cents",
+    limits=(
+        Limit(
+            when=Condition(scope=Scope(sender=Sender.CLIENT, logon=(("UseDollars", ("N", "")),))),
+            minimum=0,
+            maximum=99,
+            step=1,
+            unit="cents",
+        ),
+        Limit(
+            when=Condition(scope=Scope(sender=Sender.CLIENT, logon=(("UseDollars", ("Y",)),))),
+            minimum=0,
+            maximum=Decimal("0.9999"),
+            step=Decimal("0.0001"),
+            unit="dollars",
+        ),
+    ),
 )
 OFFER_PX = FieldLayout(
     tag=133,
@@ -249,6 +323,22 @@ OFFER_PX = FieldLayout(
     kind=Kind.DECIMAL,
     fix_type="PRICE",
     unit="dollars or cents",
+    limits=(
+        Limit(
+            when=Condition(scope=Scope(sender=Sender.CLIENT, logon=(("UseDollars", ("N", "")),))),
+            minimum=0,
+            maximum=99,
+            step=1,
+            unit="cents",
+        ),
+        Limit(
+            when=Condition(scope=Scope(sender=Sender.CLIENT, logon=(("UseDollars", ("Y",)),))),
+            minimum=0,
+            maximum=Decimal("0.9999"),
+            step=Decimal("0.0001"),
+            unit="dollars",
+        ),
+    ),
 )
 BID_SIZE = FieldLayout(
     tag=134, name="BidSize", attribute="bid_size", kind=Kind.DECIMAL, fix_type="QTY", unit="contracts"
@@ -293,6 +383,7 @@ CASH_ORDER_QTY = FieldLayout(
     kind=Kind.DECIMAL,
     fix_type="AMT",
     unit="dollars",
+    minimum=0,
 )
 SUBSCRIPTION_REQUEST_TYPE = FieldLayout(
     tag=263,
@@ -814,6 +905,7 @@ MAX_EXECUTION_COST = FieldLayout(
     kind=Kind.DECIMAL,
     fix_type="AMT",
     unit="dollars",
+    minimum=0,
 )
 QUOTE_CONFIRM_STATUS = FieldLayout(
     tag=21010,

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from decimal import (
+    Decimal,
+)
+
 from kalshi_fix_sansio._generated.encoders.order_entry import (
     encode_execution_report,
     encode_new_order_single,
@@ -32,6 +36,7 @@ from kalshi_fix_sansio.layout import (
     Condition,
     FieldMember,
     GroupMember,
+    Limit,
     MessageLayout,
     OneOf,
     Presence,
@@ -106,7 +111,22 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
             FieldMember(fields.ORDER_ID),  # 37
             FieldMember(fields.ORIG_CL_ORD_ID, presence=Presence.REQUIRED),  # 41
-            FieldMember(fields.ORDER_QTY, presence=Presence.REQUIRED),  # 38
+            FieldMember(
+                fields.ORDER_QTY,
+                presence=Presence.REQUIRED,
+                limits=(
+                    Limit(
+                        when=Condition(scope=Scope(products=("prediction",), sender=Sender.CLIENT)),
+                        minimum=0,
+                        step=Decimal("0.01"),
+                    ),
+                    Limit(
+                        when=Condition(scope=Scope(products=("margin",), sender=Sender.CLIENT)),
+                        minimum=0,
+                        step=1,
+                    ),
+                ),
+            ),  # 38
             FieldMember(fields.ORD_TYPE, presence=Presence.REQUIRED),  # 40
             FieldMember(fields.PRICE),  # 44
             FieldMember(fields.SIDE, presence=Presence.REQUIRED),  # 54

@@ -84,12 +84,18 @@ class NewOrderSingle(FixMessage):
     order_qty: Decimal
     """OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on margin.
 
-    In contracts. Required.
+    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
+    the client on margin. Required.
     """
     ord_type: OrdType | str
     """OrdType (40): Kind of order. Known values: `OrdType`. Required."""
     price: Decimal
-    """Price (44): Limit price of one contract. In dollars or cents. Required."""
+    """Price (44): Limit price of one contract.
+
+    In dollars or cents. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
+    absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+    UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin. Required.
+    """
     side: Side | str
     """Side (54): Side of the market; on prediction always seen from the YES contract.
 
@@ -139,7 +145,7 @@ class NewOrderSingle(FixMessage):
     """MaxExecutionCost (21009): The most that the order may cost; an order that cannot fill within it is
     cancelled.
 
-    In dollars. Not allowed on margin. Optional elsewhere. Since 1.0.16 (2025-11-30).
+    In dollars. At least 0. Not allowed on margin. Optional elsewhere. Since 1.0.16 (2025-11-30).
     """
 
     def __init__(
@@ -227,12 +233,18 @@ class OrderCancelReplaceRequest(FixMessage):
     order_qty: Decimal
     """OrderQty (38): The new total: as much as is filled cancels the order, less is refused.
 
-    In contracts. Required.
+    In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in steps of 1 from the
+    client on margin. Required.
     """
     ord_type: OrdType | str
     """OrdType (40): Kind of order. Known values: `OrdType`. Required."""
     price: Decimal | None = None
-    """Price (44): The new price; absent leaves it. In dollars or cents. Optional."""
+    """Price (44): The new price; absent leaves it.
+
+    In dollars or cents. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
+    absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+    UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin. Optional.
+    """
     side: Side | str
     """Side (54): As in the order. Known values: `Side`. Required."""
     symbol: str
@@ -446,7 +458,8 @@ class ExecutionReport(FixMessage):
     """OrderQty (38): CumQty and LeavesQty together; the quantity first ordered where PreserveOriginalOrderQty
     is Y.
 
-    In contracts. Required.
+    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
+    the client on margin. Required.
     """
     leaves_qty: Decimal
     """LeavesQty (151): Quantity still open. In contracts. Required."""
@@ -455,7 +468,12 @@ class ExecutionReport(FixMessage):
     avg_px: Decimal
     """AvgPx (6): Average price of the fills so far. In dollars or cents. Required."""
     price: Decimal | None = None
-    """Price (44): Limit price of one contract. In dollars or cents. Optional."""
+    """Price (44): Limit price of one contract.
+
+    In dollars or cents. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
+    absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
+    UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin. Optional.
+    """
     last_px: Decimal | None = None
     """LastPx (31): Price of this fill. In dollars or cents. Required when ExecType is TRADE."""
     last_qty: Decimal | None = None

@@ -199,13 +199,17 @@ class Quote(FixMessage):
     """BidPx (132): Price of the YES side; absent or 0 where the maker does not quote it. To the creator
     always in dollars.
 
-    In dollars or cents. Optional.
+    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
+    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
+    Optional.
     """
     offer_px: Decimal | None = None
     """OfferPx (133): Price of the NO side; absent or 0 where the maker does not quote it. To the creator
     always in dollars.
 
-    In dollars or cents. Optional.
+    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
+    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
+    Optional.
     """
     exec_inst: ExecInst | str | None = None
     """ExecInst (18): How the order is to be worked.
@@ -225,7 +229,8 @@ class Quote(FixMessage):
     order_qty: Decimal | None = None
     """OrderQty (38): Contracts that the quote is for.
 
-    In contracts. Not allowed from the client. Optional elsewhere.
+    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
+    the client on margin. Not allowed from the client. Optional elsewhere.
     """
     bid_size: Decimal | None = None
     """BidSize (134): Quantity offered on the YES side.
@@ -308,11 +313,25 @@ class QuoteStatusReport(FixMessage):
     alloc_account: int | None = None
     """AllocAccount (79): The maker's subaccount, where the quote has one. From 0 to 63. Optional."""
     order_qty: Decimal | None = None
-    """OrderQty (38): Contracts of the request, where it named them. In contracts. Optional."""
+    """OrderQty (38): Contracts of the request, where it named them.
+
+    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
+    the client on margin. Optional.
+    """
     bid_px: Decimal | None = None
-    """BidPx (132): Price of the YES side; absent on Rejected. In dollars or cents. Optional."""
+    """BidPx (132): Price of the YES side; absent on Rejected.
+
+    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
+    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
+    Optional.
+    """
     offer_px: Decimal | None = None
-    """OfferPx (133): Price of the NO side; absent on Rejected. In dollars or cents. Optional."""
+    """OfferPx (133): Price of the NO side; absent on Rejected.
+
+    In dollars or cents. From 0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the
+    Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon.
+    Optional.
+    """
     bid_size: Decimal | None = None
     """BidSize (134): Quantity offered on the YES side. In contracts. Optional. Since 1.0.25 (2026-05-08)."""
     offer_size: Decimal | None = None
@@ -545,7 +564,11 @@ class AcceptQuote(FixMessage):
     Known values: `Side`. Required.
     """
     order_qty: Decimal | None = None
-    """OrderQty (38): Contracts to accept, hundredths included. In contracts. Optional."""
+    """OrderQty (38): Contracts to accept, hundredths included.
+
+    In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
+    the client on margin. Optional.
+    """
     cl_ord_id: str | None = None
     """ClOrdID (11): The creator's own id of the order that results.
 

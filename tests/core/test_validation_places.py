@@ -1,0 +1,227 @@
+"""Rules that depend on where a message is sent, and on what the session was logged on with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio.layout import (
+    BlockLayout,
+    Condition,
+    Dialect,
+    FieldMember,
+    GroupMember,
+    Kind,
+    Limit,
+    LogonFacts,
+    Place,
+    Presence,
+    Scope,
+    Sender,
+)
+from kalshi_fix_sansio.limits import limit_words
+from kalshi_fix_sansio.validation import block_checker, logon_facts
+from tests.core import tiny_dialect
+from tests.core.tiny_dialect import DIALECT, FIELDS, LOGON, Logon, Order, Party
+
+YES: LogonFacts = (("NewFlag", "Y"),)
+NO: LogonFacts = (("NewFlag", "N"),)
+
+
+def scope(*values: str, **settings: Any) -> Scope:
+    return Scope(logon=(("NewFlag", values),), **settings)
+
+
+def judged(
+    member: FieldMember | GroupMember, message: Any, logon: LogonFacts | None = (), **changes: Any
+) -> str:
+    """What the rules of one member say, beside a Side and a Text, in one place."""
+    beside = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
+    layout = BlockLayout("Any", Order, (member, *beside), encode=repr)
+    place = attrs.evolve(Place("swap", "OE", Sender.CLIENT, "D", logon), **changes)
+    return "; ".join(map(str, block_checker(layout, place)(message)))
+
+
+def priced(price: Any, **values: Any) -> Order:
+    return Order(cl_ord_id="a", order_qty=1, price=price, **values)
+
+
+def price(*limits: Limit, **settings: Any) -> FieldMember:
+    field = tiny_dialect.field(44, "Price", "price", Kind.DECIMAL, limits=limits)
+    return FieldMember(field, **settings)
+
+
+CENTS = Limit(Condition(scope=scope("N", "")), 1, 99, 1, unit="cents")
+DOLLARS = Limit(
+    Condition(scope=scope("Y")), Decimal("0.01"), Decimal("0.99"), Decimal("0.01"), unit="dollars"
+)
+
+
+@pytest.mark.parametrize(
+    ("logon", "value", "said"),
+    [
+        ((), "1", ""),
+        (
+            (),
+            "0.5",
+            "Price (44) is '0.5': expected 1 to 99 cents in steps of 1 with NewFlag N or absent in the Logon",
+        ),
+        (NO, "99", ""),
+        (
+            NO,
+            "100",
+            "Price (44) is '100': expected 1 to 99 cents in steps of 1 with NewFlag N or absent in the Logon",
+        ),
+        (YES, "0.5", ""),
+        (
+            YES,
+            "1",
+            "Price (44) is '1': expected 0.01 to 0.99 dollars in steps of 0.01 with NewFlag Y in the Logon",
+        ),
+        (
+            YES,
+            "0.505",
+            "Price (44) is '0.505': "
+            "expected 0.01 to 0.99 dollars in steps of 0.01 with NewFlag Y in the Logon",
+        ),
+        (None, "1000", ""),
+        (None, "0.505", ""),
+    ],
+)
+def test_limits_go_by_the_logon_and_nobody_guesses_one_that_is_not_known(
+    logon: LogonFacts | None, value: str, said: str
+) -> None:
+    for _ in range(2):
+        assert judged(price(CENTS, DOLLARS), priced(value), logon) == said
+
+
+def test_of_the_limits_that_apply_the_last_one_holds() -> None:
+    general, swap, client = (
+        Limit(minimum=1),
+        Limit(Condition(scope=Scope(products=("swap",))), 2),
+        Limit(Condition(scope=Scope(sender=Sender.VENUE)), 3),
+    )
+    assert "2 or more on swap" in judged(price(general, swap, client), priced(1))
+    assert "expected 1 or more" in judged(price(swap, general), priced(0))
+    assert "3 or more" in judged(price(general, swap, client), priced(2), sender=Sender.VENUE)
+    assert judged(price(general), priced(5)) == ""
+    assert "expected 7 or more" in judged(price(general, limits=(Limit(minimum=7),)), priced(5))
+    assert "expected 1 or more" in judged(price(general, swap), priced(0), product="spot")
+    assert judged(price(general, CENTS), priced(-1), None) == ""
+
+
+def test_limits_may_go_by_what_stands_beside() -> None:
+    buying = Limit(Condition((("Side", ("1",)),)), maximum=10)
+    quiet = Limit(Condition((("Text", ("", "q")),)), maximum=5)
+    member = price(Limit(maximum=100), buying, quiet)
+    assert "expected 5 or less" in judged(member, priced(6, side="1"))
+    assert "expected 5 or less" in judged(member, priced(6, text="q"))
+    assert "expected 10 or less" in judged(member, priced(11, side="1", text="x"))
+    assert "expected 100 or less" in judged(member, priced(101, side="2", text="x"))
+    assert judged(member, priced(100, side="2", text="x")) == ""
+    assert judged(price(buying), priced(11, side="2")) == ""
+    assert "expected 10 or less" in judged(price(buying), priced(11, side="1"))
+    assert "expected a Decimal" in judged(price(buying), unpriced("x"))
+
+
+def unpriced(value: Any) -> Order:
+    made = priced(1)
+    made.price = value
+    return made
+
+
+def test_a_member_may_be_allowed_in_some_messages_alone() -> None:
+    member = FieldMember(
+        FIELDS[58],
+        only_when=(Condition(scope=Scope(sender=Sender.VENUE)), Condition(scope=Scope(messages=("D", "G")))),
+    )
+    said = priced(1, text="x")
+    assert judged(member, said) == ""
+    assert judged(member, said, msg_type="A") == "Text (58) must not be sent here"
+    assert judged(member, said, msg_type="A", sender=Sender.VENUE) == ""
+    assert judged(member, priced(1), msg_type="A") == ""
+
+
+def test_a_member_may_be_allowed_beside_some_values_alone() -> None:
+    condition = Condition((("Side", ("1",)),), scope("Y"))
+    member = FieldMember(FIELDS[58], only_when=(condition,))
+    said = "Text (58) may be sent only when with NewFlag Y in the Logon and Side (54) is 1"
+    assert judged(member, priced(1, text="x", side="1"), YES) == ""
+    assert judged(member, priced(1, text="x", side="2"), YES) == said
+    assert judged(member, priced(1, text="x"), YES) == said
+    assert judged(member, priced(1, side="2"), YES) == ""
+    assert judged(member, priced(1, text="x", side="1"), NO) == "Text (58) must not be sent here"
+    assert judged(member, priced(1, text="x", side="2"), None) == ""
+    group = GroupMember(FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), only_when=(condition,))
+    with_party = priced(1, side="2", party_ids=[Party(party_id="p")])
+    assert "NoPartyIDs (453) may be sent only when" in judged(group, with_party, YES)
+    assert judged(group, priced(1, side="2"), YES) == ""
+
+
+@pytest.mark.parametrize(
+    ("logon", "said"), [(YES, "Text (58) is required when with NewFlag Y"), (NO, ""), ((), ""), (None, "")]
+)
+def test_what_was_logged_on_with_may_require_a_member(logon: LogonFacts | None, said: str) -> None:
+    member = FieldMember(FIELDS[58], required_when=(Condition(scope=scope("Y")),))
+    assert judged(member, priced(1), logon).startswith(said)
+    assert bool(judged(member, priced(1), logon)) == bool(said)
+    assert judged(member, priced(1, text="x"), logon) == ""
+
+
+@pytest.mark.parametrize(("logon", "forbidden"), [(YES, True), (NO, False), (None, False)])
+def test_what_was_logged_on_with_may_forbid_a_member(logon: LogonFacts | None, forbidden: bool) -> None:
+    member = FieldMember(FIELDS[58], forbidden_when=(Condition((("Side", ("", "1")),), scope("Y")),))
+    assert bool(judged(member, priced(1, text="x"), logon)) is forbidden
+    assert bool(judged(member, priced(1, text="x", side="1"), logon)) is forbidden
+    assert judged(member, priced(1, text="x", side="2"), logon) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "facts", "covered"),
+    [
+        (None, (), True),
+        (None, YES, False),
+        ((), (), False),
+        ((), YES, True),
+        (("N", ""), (), True),
+        (("N", ""), NO, True),
+        (("N", ""), YES, False),
+        (("Y",), (), False),
+    ],
+)
+def test_forms_of_what_is_asked_of_a_logon(
+    values: tuple[str, ...] | None, facts: LogonFacts, covered: bool
+) -> None:
+    asked = Scope(logon=(("NewFlag", values),))
+    assert asked.covers(Place("swap", "OE", Sender.CLIENT, "D", facts)) is covered
+    assert asked.covers(Place("swap", "OE", Sender.CLIENT)) is None
+    words = limit_words(Limit(Condition(scope=asked), max_length=3, pattern="x"))
+    assert words.startswith("at most 3 characters, the form x with NewFlag ")
+
+
+def test_facts_of_a_logon_are_what_rules_ask_for() -> None:
+    asking = attrs.evolve(
+        LOGON.body,
+        members=(*LOGON.body.members, FieldMember(FIELDS[58], only_when=(Condition(scope=scope("Y")),))),
+    )
+    dialect: Dialect = attrs.evolve(DIALECT, messages={"A": attrs.evolve(LOGON, body=asking)})
+    assert dialect.logon_names == {"NewFlag"}
+    assert logon_facts(dialect, Logon(new_flag=True)) == YES
+    assert logon_facts(dialect, Logon(password="x")) == ()
+    assert logon_facts(DIALECT, Logon(new_flag=True)) == ()
+    unwritable = Logon()
+    unwritable.new_flag = 5  # type: ignore[assignment]
+    assert logon_facts(dialect, unwritable) == ()
+
+
+def test_only_presence_and_known_codes_matter_in_a_place_that_asks_for_them() -> None:
+    member = FieldMember(FIELDS[54], Presence.REQUIRED)
+    assert judged(member, priced(1, side="Z")) == ""
+    said = judged(member, priced(1, side="Z"), known_codes=True)
+    assert (
+        said == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave"
+    )
+    assert judged(member, priced(1, side="2"), known_codes=True) == ""

@@ -1,0 +1,308 @@
+"""What may leave: values by product and by what was logged on with, header fields, known codes."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal, localcontext
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio._generated import (
+    ExecutionReport,
+    Header,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    Party,
+    Quote,
+    QuoteRequest,
+    QuoteRequestSymbol,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import InvalidMessageError
+from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
+from tests.helpers import CODEC, START, Wired, config, established, messages, of_type, order, wire
+
+DOLLARS, CENTS = {"use_dollars": True}, {"use_dollars": False}
+
+
+def amended(**changes: Any) -> OrderCancelReplaceRequest:
+    values: dict[str, Any] = {
+        "orig_cl_ord_id": "a1",
+        "cl_ord_id": "a2",
+        "side": "1",
+        "symbol": "K",
+        "order_qty": 1,
+        "ord_type": "2",
+    }
+    return OrderCancelReplaceRequest(**(values | changes))
+
+
+def cancelled(**changes: Any) -> OrderCancelRequest:
+    values: dict[str, Any] = {"orig_cl_ord_id": "a1", "cl_ord_id": "a2", "side": "1", "symbol": "K"}
+    return OrderCancelRequest(**(values | changes))
+
+
+def quoted(**changes: Any) -> Quote:
+    values: dict[str, Any] = {"quote_id": "q", "quote_req_id": "r", "symbol": "K"}
+    return Quote(**(values | changes))
+
+
+def logged_on(name: str, product: str, fields: dict[str, Any]) -> Wired:
+    return established(Role.INITIATOR, name, product=product, logon_fields=fields)
+
+
+def said_of(wired: Wired, message: Message, **settings: Any) -> str:
+    """Why a message is refused; nothing of it may have happened."""
+    wired.session.data_to_send()
+    before = wired.session.next_outgoing
+    with pytest.raises(InvalidMessageError) as caught:
+        wired.session.send(message, wired.clock.now, **settings)
+    assert (wired.session.next_outgoing, wired.session.data_to_send()) == (before, b"")
+    return str(caught.value)
+
+
+PRICES = [
+    (
+        "prediction",
+        DOLLARS,
+        ["0.0001", "0.55", "0.9999", "0.5000", "0.990000"],
+        "0.0001 to 0.9999 dollars in steps of 0.0001",
+    ),
+    ("prediction", CENTS, ["1", "55", "99", "55.00"], "1 to 99 cents in steps of 1"),
+    ("prediction", {}, ["1", "99"], "1 to 99 cents in steps of 1"),
+    ("margin", {}, ["0.0001", "0.9999", "1", "60123.4567"], "0.0001 or more dollars in steps of 0.0001"),
+]
+UNFIT = {
+    ("prediction", True): ["-1", "0", "55", "1", "1.0000", "0.12345", "0.00005", "0.99995", "-0.55", "1e-4"],
+    ("prediction", False): ["-1", "0", "0.55", "100", "1.5", "99.01", "0.99"],
+    ("margin", False): ["-1", "0", "-0.0001", "0.12345", "60000.00001"],
+}
+
+
+@pytest.mark.parametrize(("product", "fields", "fit", "allowed"), PRICES)
+@pytest.mark.parametrize("make", [order, amended])
+def test_a_price_is_one_that_some_market_takes(
+    make: Any, product: str, fields: dict[str, Any], fit: list[str], allowed: str
+) -> None:
+    wired = logged_on("KalshiNR", product, fields)
+    for price in fit * 2:
+        wired.session.send(make(price=price), wired.clock.now)
+        (sent,) = wired.sent()
+        assert sent.price == Decimal(price)
+    for price in UNFIT[product, fields is DOLLARS] * 2:
+        if "e" not in price:
+            text = said_of(wired, make(price=price))
+            assert f"Price (44) is '{price}': expected {allowed}" in text
+            if product == "prediction":
+                assert "UseDollars" in text
+
+
+@pytest.mark.parametrize(
+    ("product", "fit", "unfit"),
+    [
+        ("prediction", ["0.01", "1", "10.00", "1.25", "1000000"], ["-5", "0", "-0.01", "1.005", "0.001"]),
+        ("margin", ["1", "2.00", "1000000"], ["-5", "0", "0.5", "1.01", "1.005"]),
+    ],
+)
+def test_a_quantity_is_one_that_some_market_takes(product: str, fit: list[str], unfit: list[str]) -> None:
+    wired = logged_on("KalshiNR", product, DOLLARS)
+    for quantity in fit:
+        wired.session.send(order(order_qty=quantity), wired.clock.now)
+        wired.session.data_to_send()
+    for quantity in unfit:
+        assert f"OrderQty (38) is '{quantity}': expected " in said_of(wired, order(order_qty=quantity))
+
+
+def test_the_new_total_of_an_order_may_be_zero_for_that_cancels_one_without_fills() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    wired.session.send(amended(order_qty=0), wired.clock.now)
+    assert "OrderQty (38) is '-1': expected 0 or more in steps of 0.01" in said_of(
+        wired, amended(order_qty=-1)
+    )
+    assert "OrderQty (38) is '0.005'" in said_of(wired, amended(order_qty="0.005"))
+
+
+def test_a_quote_may_leave_a_side_at_zero() -> None:
+    wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
+    wired.session.send(quoted(bid_px="0.4500", offer_px=0), wired.clock.now)
+    assert "BidPx (132) is '45': expected 0 to 0.9999 dollars" in said_of(wired, quoted(bid_px=45))
+    assert "OfferPx (133) is '-0.1'" in said_of(wired, quoted(offer_px="-0.1"))
+    wired = logged_on("KalshiRFQ", "prediction", CENTS)
+    wired.session.send(quoted(bid_px=45, offer_px=0), wired.clock.now)
+    assert "BidPx (132) is '0.45': expected 0 to 99 cents" in said_of(wired, quoted(bid_px="0.45"))
+
+
+def test_limits_hold_in_group_entries_too() -> None:
+    wired = logged_on("KalshiRT", "prediction", DOLLARS)
+
+    def asked(quantity: str) -> QuoteRequest:
+        return QuoteRequest(
+            quote_req_id="r", related_sym=[QuoteRequestSymbol(symbol="K", order_qty=quantity)]
+        )
+
+    wired.session.send(asked("5.25"), wired.clock.now)
+    assert "OrderQty (38) in entry 1 of NoRelatedSym (146) is '1.005'" in said_of(wired, asked("1.005"))
+
+
+def test_a_step_is_judged_exactly_whatever_the_decimal_context() -> None:
+    wired = logged_on("KalshiNR", "margin", {})
+    with localcontext(Context(prec=3)):
+        wired.session.send(order(price="1234567890123456789.0001"), wired.clock.now)
+        assert "Price (44)" in said_of(wired, order(price="1234567890123456789.00011"))
+
+
+@pytest.mark.parametrize("value", [0.55, "0.55", Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), [1]])
+def test_what_was_put_into_a_message_past_its_constructor_is_refused_too(value: Any) -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    message = order()
+    message.price = value
+    assert "Price (44): expected a Decimal" in said_of(wired, message) or "NaN and Infinity" in said_of(
+        wired, message
+    )
+
+
+def test_more_prices_than_are_remembered_are_judged_all_the_same() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    for ticks in range(1, 5000):
+        wired.session.send(order(price=Decimal(ticks) / 10000), wired.clock.now)
+    wired.session.data_to_send()
+    said_of(wired, order(price=0))
+
+
+# Code values
+
+
+def test_a_code_value_that_nobody_knows_leaves_only_when_the_caller_says_so() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    text = said_of(wired, order(side="9"))
+    assert (
+        "Side (54) is '9': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes lets others leave" in text
+    )
+    party = Party(party_id="p", party_role=77)
+    assert "PartyRole (452) in entry 1" in said_of(wired, order(party_ids=[party]))
+    wired.session.send(order(side="9"), wired.clock.now, allow_unknown_codes=True)
+    (sent,) = wired.sent()
+    assert sent.side == "9"
+    assert "Price (44)" in said_of(wired, order(side="9", price=2), allow_unknown_codes=True)
+
+
+def test_several_codes_in_one_field_are_known_one_by_one() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    wired.session.send(order(exec_inst="6 6"), wired.clock.now)
+    wired.session.data_to_send()
+    assert "ExecInst (18) is '6 Z'" in said_of(wired, order(exec_inst="6 Z"))
+
+
+def test_forwarding_asks_the_same() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    head = Header(sender_comp_id="x", target_comp_id="y", msg_seq_num=1, sending_time=START)
+    for message in (order(side="9"), order(price=55)):
+        with pytest.raises(InvalidMessageError):
+            wired.session.forward(CODEC.encode(message, head), wired.clock.now)
+    frame = CODEC.encode(order(side="9"), head)
+    assert wired.session.forward(frame, wired.clock.now, allow_unknown_codes=True) == 2
+
+
+# The header
+
+
+@pytest.mark.parametrize("make", [order, amended, cancelled])
+def test_sender_sub_id_is_sixteen_printable_characters_on_orders(make: Any) -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    wired.session.send(make(), wired.clock.now, header_fields={"sender_sub_id": "~operator 16 ch "})
+    (sent,) = wired.sent()
+    assert sent.header.sender_sub_id == "~operator 16 ch "
+    for unfit in ("a" * 17, "tab\t", "caf\xe9", "a\x7f"):
+        text = said_of(wired, make(), header_fields={"sender_sub_id": unfit})
+        assert f"SenderSubID (50) is {unfit!r}: expected at most 16 characters" in text
+
+
+def test_sender_sub_id_stands_on_no_other_message() -> None:
+    wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
+    text = said_of(wired, quoted(bid_px="0.5"), header_fields={"sender_sub_id": "ops"})
+    assert "SenderSubID (50) must not be sent here" in text
+
+
+def test_what_is_wrong_with_body_and_header_is_told_at_once() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    text = said_of(wired, order(price=55), header_fields={"sender_sub_id": "a" * 17})
+    assert "Price (44)" in text
+    assert "SenderSubID (50)" in text
+
+
+def test_a_header_field_that_has_no_form_is_named() -> None:
+    wired = logged_on("KalshiNR", "prediction", DOLLARS)
+    with pytest.raises(TypeError, match=r"^Header.sender_sub_id, SenderSubID \(50\), cannot be 5: "):
+        wired.session.send(order(), wired.clock.now, header_fields={"sender_sub_id": 5})
+    assert wired.session.next_outgoing == 2
+
+
+# The other side
+
+
+def report(price: str) -> ExecutionReport:
+    return ExecutionReport(
+        order_id="o", cl_ord_id="a1", exec_id="1;1", exec_type="0", ord_status="0", side="1", symbol="K",
+        order_qty=0, leaves_qty=0, cum_qty=0, avg_px=0, price=price,
+    )  # fmt: skip
+
+
+def test_what_the_venue_reports_has_no_such_limits() -> None:
+    """A report may carry any price, as of an order that another connection gave in another unit."""
+    wired = established(Role.ACCEPTOR, "KalshiNR")
+    for price in ("0", "55", "0.55"):
+        wired.session.send(report(price), wired.clock.now)
+    client = established(Role.INITIATOR, "KalshiNR", strict=True)
+    (event,) = client.receive(
+        client.peer.message("8", "37=o|11=a1|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|44=55|")
+    )
+    assert isinstance(event, MessageReceived)
+
+
+ORDER = "11=a|55=K|54=1|38=1|40=2|44={}|"
+
+
+@pytest.mark.parametrize(
+    ("flag", "fit", "unfit"), [("21005=Y|", "0.5", "50"), ("21005=N|", "50", "0.5"), ("", "50", "0.5")]
+)
+def test_a_strict_venue_judges_by_the_logon_that_it_got(flag: str, fit: str, unfit: str) -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon(f"98=0|108=30|95=1|96=x|1137=9|141=Y|{flag}"))
+    wired.session.accept_logon(wired.clock.now)
+    wired.session.data_to_send()
+    wired.session.events()
+    (event,) = wired.receive(wired.peer.message("D", ORDER.format(fit)))
+    assert isinstance(event, MessageReceived)
+    (event,) = wired.receive(wired.peer.message("D", ORDER.format(unfit)))
+    assert isinstance(event, MessageRejected)
+    assert "Price (44)" in event.problems[0].text
+
+
+def test_a_strict_venue_refuses_a_logon_with_sender_sub_id() -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
+    wired.session.connect(wired.clock.now)
+    (event,) = wired.receive(wired.peer.logon("50=ops|98=0|108=30|95=1|96=x|1137=9|141=Y|"))
+    assert isinstance(event, SessionEnded)
+    (logout,) = messages(wired.session.data_to_send())
+    assert logout.text == "SenderSubID (50) must not be sent here"
+
+
+def test_a_reset_with_other_flags_changes_what_is_allowed() -> None:
+    wired = established(Role.ACCEPTOR, "KalshiRT", strict=True)
+    assert of_type(wired.receive(wired.peer.message("D", ORDER.format("0.5"))), MessageReceived)
+    wired.peer.next_number = 1
+    wired.receive(wired.peer.logon("98=0|108=30|95=1|96=x|1137=9|141=Y|"))
+    assert of_type(wired.receive(wired.peer.message("D", ORDER.format("0.5"))), MessageRejected)
+    assert of_type(wired.receive(wired.peer.message("D", ORDER.format("50"))), MessageReceived)
+
+
+def test_the_logon_s_flags_are_those_of_this_side_alone_for_an_initiator() -> None:
+    """What the venue's answer says of them does not count."""
+    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|21005=Y|"))
+    wired.session.data_to_send()
+    assert "1 to 99 cents" in said_of(wired, order(price="0.5"))
+    assert config().logon_fields == DOLLARS
