@@ -46,6 +46,7 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
             reset_seq_num=True,
             max_open_requests=10_000_000,
             sign_logon=lambda _: b"c2lnbmF0dXJl",
+            logon_fields={"use_dollars": True},
         ),
         store,
     )

@@ -36,6 +36,7 @@ class _Bare:
                 sender_comp_id=samples.KEY_ID,
                 target_comp_id=samples.VENUE,
                 sign_logon=lambda _: b"c2lnbmF0dXJl",
+                logon_fields={"use_dollars": True},
             )
         )
         self.reports: deque[str | None] = deque()

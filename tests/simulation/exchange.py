@@ -52,7 +52,7 @@ def order(cl_ord_id: str, *, quantity: int = QUANTITY, note: str | None = None) 
         side="1",
         order_qty=quantity,
         ord_type="2",
-        price="0.75",
+        price="75",
         secondary_cl_ord_id=note,
     )
 

@@ -33,8 +33,8 @@ _SAMPLES: Mapping[tuple[str, bool], str] = MappingProxyType(
 ORDER = "NewOrderSingle"
 _ORDERS: Mapping[str, str] = MappingProxyType(
     {
-        "kalshi": "35=D|11=any|55=KXHIGHNY-26AUG21-B80|54=1|40=2|38=10|44=0.75|",
-        "fix50sp2": "35=D|11=any|55=X|54=1|60=20260821-14:00:00|40=2|38=10|44=0.75|",
+        "kalshi": "35=D|11=any|55=KXHIGHNY-26AUG21-B80|54=1|40=2|38=10|44=75|",
+        "fix50sp2": "35=D|11=any|55=X|54=1|60=20260821-14:00:00|40=2|38=10|44=75|",
     }
 )
 _MOMENT = re.compile(r"(now|start)(?:([+-])(\d+(?:\.\d+)?))?")
