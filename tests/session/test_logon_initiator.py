@@ -68,7 +68,7 @@ def test_every_attempt_is_signed_anew_with_its_own_time_and_number() -> None:
 def test_an_answer_completes_it() -> None:
     wired = calling("KalshiNR")
     events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
-    assert events == [LoggedOn(events[0].logon, 30, reset=True)]  # type: ignore[union-attr]
+    assert events == [LoggedOn(events[0].logon, 30, reset=True, flags={"use_dollars": True})]  # type: ignore[union-attr]
     assert wired.session.is_established
     assert wired.session.peer_comp_id == "KalshiNR"
     assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
