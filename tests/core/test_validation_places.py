@@ -54,6 +54,7 @@ def price(*limits: Limit, **settings: Any) -> FieldMember:
     return FieldMember(field, **settings)
 
 
+TICKS = "expected 0.01 to 0.99 dollars in steps of 0.01"
 CENTS = Limit(Condition(scope=scope("N", "")), 1, 99, 1, unit="cents")
 DOLLARS = Limit(
     Condition(scope=scope("Y")), Decimal("0.01"), Decimal("0.99"), Decimal("0.01"), unit="dollars"
@@ -84,8 +85,7 @@ DOLLARS = Limit(
         (
             YES,
             "0.505",
-            "Price (44) is '0.505': "
-            "expected 0.01 to 0.99 dollars in steps of 0.01 with NewFlag Y in the Logon",
+            f"Price (44) is '0.505': {TICKS} with NewFlag Y in the Logon",
         ),
         (None, "1000", ""),
         (None, "0.505", ""),
