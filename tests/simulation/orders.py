@@ -121,7 +121,8 @@ class Requests:
         found: list[Request] = []
         for group in self._groups():
             unanswered = sorted((one for one in group if not one.outcome), key=lambda one: bool(one.listed))
-            found += unanswered[: len(unanswered) - sum(1 for one in group if one.listed)]
+            listed = sum(1 for one in group if one.listed)
+            found += unanswered[: max(0, len(unanswered) - listed)]
         return found
 
     def _groups(self) -> list[list[Request]]:
