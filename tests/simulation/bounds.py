@@ -18,7 +18,8 @@ MAX_UNSENT = 8192
 MAX_HELD = 8
 MAX_EVENTS = 60
 MAX_RECORD = 20
-MAX_OPEN = 40
+MAX_OPEN, MAX_RESTING = 40, 6
+MAX_OPEN_BYTES, MAX_RESTING_BYTES = 4000, 3000
 MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
 """Less than what as many messages have as may be held and recorded; one message may be longer than that."""
 KEPT_BYTES = 200
@@ -56,6 +57,10 @@ def check(process: Process, connection: Connection) -> None:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     if len(core.ledger.open) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
         raise Violation("unbounded", f"{side} has {len(core.ledger.open)} open requests")
+    if core.ledger.open.size > MAX_OPEN_BYTES + process.world.wire.longest and process.life == 1:
+        raise Violation("unbounded", f"{side} has open requests of {core.ledger.open.size} bytes")
+    if len(core.resting) > MAX_RESTING or core.resting._size > MAX_RESTING_BYTES:
+        raise Violation("unbounded", f"{side} follows {len(core.resting)} resting orders")
     store = process.world.stores[connection.side]
     keep = process.world.schedule.keep
     if len(store._messages) > keep:

@@ -19,9 +19,11 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     MessagesLost,
+    OrdersUnverified,
     OutcomesUnknown,
     RejectReceived,
     SequenceSkipped,
+    SessionEnded,
 )
 from kalshi_fix_sansio.session import Session
 from tests.simulation import exchange, reader
@@ -54,6 +56,8 @@ class Client(Process):
         self.restart_numbers = False
         """Whether the next Logon restarts the numbers, because the operator or a refusal asks for it."""
         self.established_at: float | None = None
+        self._rested: set[str] = set()
+        """OrderIDs of the orders that rest, as far as this user was told."""
         self._attempt_at(0.0)
 
     # Connecting
@@ -133,6 +137,8 @@ class Client(Process):
                 down.took(message, poss_dup=event.poss_dup)
                 key = world.exchange.about.get(uid_of(message))
                 requests.answered(key, ended=exchange.is_cancelled(message))
+                if message.MSG_TYPE == "8" and world.schedule.session == "KalshiNR":
+                    exchange.follow(self._rested, message)
             case LoggedOn():
                 self._failures = 0
                 self.established_at = world.now
@@ -151,6 +157,14 @@ class Client(Process):
                 if rejected is not None and rejected.MSG_TYPE.encode() not in ADMIN and not event.comes_again:
                     number = rejected.header.msg_seq_num
                     lost = down.lost(number, number, "MessageRejected")
+            case OrdersUnverified():
+                if event.complete and (left_out := self._rested - {one.order_id for one in event.orders}):
+                    raise Violation("unverified", f"{', '.join(left_out)} rested, and {event} left them out")
+                self._rested.clear()
+            case SessionEnded():
+                if self._rested and not (event.clean and event.reason is CloseReason.LOGGED_OUT):
+                    raise Violation("unverified", f"{', '.join(self._rested)} rested when the session ended")
+                self._rested.clear()
             case OutcomesUnknown():
                 requests.unknown(keys_of(event.requests), event.why.name)
             case RejectReceived():

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Make = Callable[[], Message]
 PENDING_NEW, NEW, TRADE, CANCELED, REJECTED, PENDING_CANCEL = "A", "0", "F", "4", "8", "6"
+PARTLY_FILLED = "1"
 QUOTE_STANDS, QUOTE_REFUSED, QUOTE_CANCELED = 10, 5, 17
 DUPLICATE_ORDER, OTHER = 6, 99
 UNAVAILABLE = "EXCHANGE_UNAVAILABLE"
@@ -95,6 +96,14 @@ def is_cancelled(report: Any) -> bool:
     if report.MSG_TYPE == "8":
         return bool(report.exec_type == CANCELED)
     return bool(report.MSG_TYPE == "AI" and report.quote_status == QUOTE_CANCELED)
+
+
+def follow(rested: set[str], report: Any) -> None:
+    """Take what a report says of an order: that it rests, or rests no more."""
+    if report.ord_status in {NEW, PARTLY_FILLED, PENDING_CANCEL}:
+        rested.add(report.order_id)
+    elif report.ord_status in {CANCELED, REJECTED}:
+        rested.discard(report.order_id)
 
 
 class Exchange:
@@ -251,7 +260,7 @@ class Exchange:
             cl_ord_id=cl_ord_id,
             exec_id=self._uid(),
             exec_type=exec_type,
-            ord_status="1" if exec_type == TRADE else exec_type,
+            ord_status=PARTLY_FILLED if exec_type == TRADE else exec_type,
             side="1",
             symbol="KX-1",
             order_qty=10,

@@ -7,11 +7,11 @@ from typing import Any
 
 from kalshi_fix_adapters import iteration
 from kalshi_fix_adapters.errors import AdapterError
-from kalshi_fix_sansio.events import Event, MessageReceived, OutcomesUnknown, RejectReceived
+from kalshi_fix_sansio.events import Event, MessageReceived, OrdersUnverified, OutcomesUnknown, RejectReceived
 from tests.simulation.ledger import Entry
 from tests.simulation.violation import Violation
 
-_NAMES = ("begin", "end", "requests", "message")
+_NAMES = ("begin", "end", "requests", "message", "orders", "complete")
 """What events of loss and doubt name, and their errors as well."""
 
 
@@ -22,7 +22,7 @@ def check(event: Event, lost: Sequence[Entry]) -> None:
         wanted = event.message if isinstance(event, MessageReceived) else event.reject
         if shown is not wanted:
             raise Violation("kept from readers", f"{event} shows as {shown!r}")
-    elif lost or isinstance(event, OutcomesUnknown):
+    elif lost or isinstance(event, OutcomesUnknown | OrdersUnverified):
         said: Any = event
         if not isinstance(shown, AdapterError) or any(
             getattr(said, name) != getattr(shown, name) for name in _NAMES if hasattr(said, name)

@@ -178,6 +178,9 @@ class World:
             "max_sent_record": bounds.MAX_RECORD,
             "max_sent_record_bytes": bounds.MAX_RECORD_BYTES,
             "max_open_requests": bounds.MAX_OPEN,
+            "max_open_request_bytes": bounds.MAX_OPEN_BYTES,
+            "max_resting_orders": bounds.MAX_RESTING,
+            "max_resting_order_bytes": bounds.MAX_RESTING_BYTES,
             "explicit_confirm": schedule.explicit,
             "conduct": CLASSIC if schedule.classic else Conduct(),
         }

@@ -40,6 +40,10 @@ MUTANTS = {
     "a record of more bytes": caught_by(
         _settings(max_sent_record_bytes=bounds.MAX_RECORD_BYTES + ONE_MESSAGE), "unbounded"
     ),
+    "open requests of more bytes": caught_by(
+        _settings(max_open_request_bytes=2 * bounds.MAX_OPEN_BYTES), "unbounded"
+    ),
+    "a resting order more": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
     "a store that keeps more bytes": caught_by(around(MemoryStore, "__init__", _keep_more), "unbounded"),
     "a resend that looks at more messages": caught_by(
         around(Resender, "_begin_turn", _look_at_more), "unbounded"

@@ -8,6 +8,7 @@ from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.requests import OpenRequests
+from kalshi_fix_sansio.session.resting import RestingOrders
 from tests.simulation.mutants.patching import around, caught_by, instead
 
 
@@ -38,6 +39,9 @@ def _one_of_each_id(add: Any, requests: OpenRequests, request: Any, names: Any) 
 
 
 MUTANTS = {
+    "resting orders that are not told of": caught_by(
+        instead(RestingOrders, "unverified", _nothing), "unverified"
+    ),
     "an answer that leaves the outcome open, and is taken for one": caught_by(
         around(AnswerBook, "note", _be_sure), "unsettled"
     ),
