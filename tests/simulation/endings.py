@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from tests.simulation.schedule import Kind, Schedule
+from tests.simulation.schedule import Kind, Schedule, Side
 
 _LATE = frozenset({Kind.STALL, Kind.FREEZE, Kind.SUSPEND, Kind.SLOW, Kind.FULL, Kind.DELAY, Kind.MERGE})
 _LOST = frozenset({Kind.FLIP, Kind.GARBAGE, Kind.REPEAT, Kind.HUGE})
 _DEAD = frozenset({Kind.VANISH, Kind.POWER})
 _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
 
+_HELD_UP = frozenset({Kind.FREEZE, Kind.SUSPEND})
+TOO_OLD = "SendingTime is more than"
+
 _BY_TEXT: dict[str, frozenset[Kind]] = {
-    "SendingTime is more than": _LATE | {Kind.CLOCK},
+    TOO_OLD: _LATE | {Kind.CLOCK},
     "already exists": _LATE
     | _LOST
     | _DEAD
@@ -43,9 +46,16 @@ _SAID = frozenset({"enough", "maintenance"})
 """What an operator says who logs out or gives up."""
 
 
-def is_explained(event: SessionEnded, schedule: Schedule) -> bool:
-    """Say whether a fault of this run can have ended a session so."""
-    kinds = {fault.kind for fault in schedule.faults}
+def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_on: bool) -> bool:
+    """Say whether a fault of this run can have ended a session of this side so.
+
+    A session that was held up itself, and had logged on, does not blame its peer for what it reads late.
+    """
+    faults = schedule.faults
+    if logged_on and event.text.startswith(TOO_OLD):
+        reader = side if event.reason is CloseReason.PROTOCOL_ERROR else side.other
+        faults = tuple(fault for fault in faults if fault.kind not in _HELD_UP or fault.side is not reader)
+    kinds = {fault.kind for fault in faults}
     if schedule.pace:
         kinds.add(Kind.SLOW)
     for text, causes in _BY_TEXT.items():

@@ -262,7 +262,7 @@ class Process(ABC):
             connection.heard_at = self.now.monotonic
         elif isinstance(event, SessionEnded):
             connection.ended = event
-            self.world.ended(self, event)
+            self.world.ended(connection, event)
             if event.reason is CloseReason.STORE_FAILED:
                 self.world.at(self.world.now, lambda: self.world.store_failed(self))
         elif isinstance(event, MessageRejected):

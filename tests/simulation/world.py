@@ -269,10 +269,13 @@ class World:
         if self._keep_log:
             self.wire.remark(self.now, side, f"-- the user takes {brief(event)}")
 
-    def ended(self, process: Process, event: SessionEnded) -> None:
+    def ended(self, connection: Connection, event: SessionEnded) -> None:
+        process, logged_on = connection.process, connection.heart_bt_int > 0
         self.endings[event.reason.name] += 1
         self.wire.remark(self.now, process.side, f"-- session ended: {event.reason.name}: {event.text}")
-        if not self.wire.forgiven and not is_explained(event, self.schedule):
+        if not self.wire.forgiven and not is_explained(
+            event, self.schedule, process.side, logged_on=logged_on
+        ):
             raise Violation("unexplained", f"{process.side.value} ended: {event.reason.name}: {event.text}")
 
     def _filled(self, side: Side, epoch: int, begin: int, end: int) -> None:

@@ -13,6 +13,7 @@ from kalshi_fix_sansio.session.checks import sending_time_problem
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.recovery import Recovery
+from kalshi_fix_sansio.session.sending_times import SendingTimes
 from kalshi_fix_sansio.session.sequence import Verdict
 from tests.simulation.mutants.patching import around, caught_by, every, instead
 from tests.simulation.schedule import Side
@@ -98,6 +99,9 @@ MUTANTS = {
     ),
     "a session that checks the time of what comes again": caught_by(
         instead(Receiver, "_time_problem", _check_the_time), "unexplained", "unsettled"
+    ),
+    "a session that does not notice that it was held up": caught_by(
+        instead(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
     "a session that knows its peer by one name": caught_by(
         around(Core, "met", _know_one_name), "unexplained"
