@@ -18,7 +18,7 @@ import attrs
 
 from kalshi_fix_adapters.cli.log_fields import FIELD, Fragments
 
-MAX_MESSAGE = 256 * 1024
+MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes after which a message that does not end is given up."""
 
 _BEGIN_STRING = b"8=FIXT.1.1"
