@@ -10,7 +10,9 @@ _LOST = frozenset({Kind.FLIP, Kind.GARBAGE, Kind.REPEAT, Kind.HUGE})
 _DEAD = frozenset({Kind.VANISH, Kind.POWER})
 _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK})
 
-_HELD_UP = frozenset({Kind.FREEZE, Kind.SUSPEND})
+_HELD_UP = frozenset({Kind.FREEZE})
+"""What a session always notices. A sleep shorter than the tolerance shows on the wall clock alone, and is
+too short for that; with clocks that differ, what waited may then be too old."""
 TOO_OLD = "SendingTime is more than"
 
 _BY_TEXT: dict[str, frozenset[Kind]] = {
