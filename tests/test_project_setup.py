@@ -69,3 +69,14 @@ def test_all_requirement_files_agree_on_versions() -> None:
     assert set(conflicts) <= {"pymdown-extensions"}, (
         conflicts
     )  # of the documentation; pinned by Python version
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.y*ml")), ids=lambda path: path.name
+)
+def test_every_action_of_a_workflow_is_pinned_by_its_hash(path: Path) -> None:
+    used = re.findall(r"uses:\s*(\S+)(.*)", path.read_text(encoding="utf-8"))
+    assert used
+    for action, comment in used:
+        assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", action), f"{action} may change under its name"
+        assert re.search(r"# v\d+\.\d+\.\d+", comment), f"{action}: say which version the hash is"
