@@ -10,6 +10,7 @@ import pytest
 
 from kalshi_fix_sansio.base import UnknownMessage
 from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.findings import MAX_PROBLEMS
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from kalshi_fix_sansio.problems import Problem, Reason
@@ -487,3 +488,21 @@ def test_requests_and_books_without_groups_are_whole() -> None:
     assert decode("R", "79=1|").problems[0].tag == 146
     assert decode("R", "79=1|") == Request(alloc_account=1)
     assert decode("W", "55=K|268=0|") == Book(symbol="K")
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 7])
+def test_the_first_thousand_problems_are_told_and_how_many_more_there_are(more: int) -> None:
+    count = MAX_PROBLEMS + more
+    problems = decode("D", "11=a|38=1|" + "nonsense|" * count).problems
+    assert sum(problem.value == "nonsense" for problem in problems) == min(count, MAX_PROBLEMS)
+    assert len(problems) == min(count, MAX_PROBLEMS) + (more > 0)
+    assert (str(problems[-1]) == f"{more} more problems are not told") is (more > 0)
+
+
+def test_problems_that_only_strict_decoding_minds_do_not_hide_others() -> None:
+    undefined = "".join(f"{tag}=x|" for tag in range(30_000, 30_000 + MAX_PROBLEMS + 5))
+    message, problems = CODEC.check(frame("D", f"11=a|38=1|{undefined}nonsense|"))
+    assert [problem.value for problem in message.problems] == ["nonsense"]
+    assert len(problems) == 1 + MAX_PROBLEMS + 1
+    assert str(problems[-1]) == "5 more problems are not told"
+    assert len(message.unknown) == MAX_PROBLEMS + 5

@@ -67,7 +67,8 @@ class Codec:
         or other fields is `validation.validate`'s to say.
 
         Raises:
-            DecodeError: with everything found in `problems`, as SessionRejectReason (373) has it.
+            DecodeError: with what was found in `problems`, as SessionRejectReason (373) has it: of what
+            `decode` notes and of the rest at most 1,000 each, and how many more there are.
         """
         message, problems = self.check(frame)
         if problems:

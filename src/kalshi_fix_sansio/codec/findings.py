@@ -7,6 +7,8 @@ import attrs
 from kalshi_fix_sansio.layout import FieldLayout
 from kalshi_fix_sansio.problems import Problem, Reason
 
+MAX_PROBLEMS = 1_000
+"""How many problems of a message are told; its bytes have them all."""
 MAX_SHOWN = 60
 """How many characters of a value a sentence quotes; `Problem.value` has all of them."""
 

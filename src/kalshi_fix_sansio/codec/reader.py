@@ -17,7 +17,14 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
-from kalshi_fix_sansio.codec.findings import Finding, field_problem, quoted, tag_problem, value_problem
+from kalshi_fix_sansio.codec.findings import (
+    MAX_PROBLEMS,
+    Finding,
+    field_problem,
+    quoted,
+    tag_problem,
+    value_problem,
+)
 from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, FieldSlot, GroupSlot, LengthSlot, Plans
 from kalshi_fix_sansio.codec.tokens import NO_TAG, Form, Token, tokenize
 from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
@@ -33,6 +40,7 @@ class Reader:
     __slots__ = (
         "_dialect",
         "_findings",
+        "_found",
         "_in_secret",
         "_open",
         "_plans",
@@ -54,6 +62,8 @@ class Reader:
         self.begin_string = plans.dialect.begin_string
         """BeginString of the dialect, whatever the message's is."""
         self._findings: list[Finding] = []
+        self._found = [0, 0]
+        """How many problems there are, and of those that only strict decoding minds."""
         self.tokens = tokenize(text, plans.data_tags)
         self._open: list[GroupItem] = []
         """Groups that are open, from the outermost to the innermost."""
@@ -78,8 +88,15 @@ class Reader:
         self._findings.sort(key=lambda finding: finding.position)
 
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
-        """Return what is wrong, in the order of the message; with `strict` all of it."""
-        return tuple(finding.problem for finding in self._findings if strict or not finding.strict)
+        """Return what is wrong, in the order of the message; with `strict` also what only that minds.
+
+        Of either kind the first `MAX_PROBLEMS` are told, and one problem more says how many are not.
+        """
+        told = [finding.problem for finding in self._findings if strict or not finding.strict]
+        more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
+        if more:
+            told.append(Problem(Reason.OTHER, f"{more} more problems are not told"))
+        return tuple(told)
 
     def _first(self, tag: int) -> str | None:
         return next((t.value for t in self.tokens if t.tag == tag and t.form is not Form.INVALID), None)
@@ -316,4 +333,7 @@ class Reader:
         return field_problem(reason, field, text, token.value)
 
     def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        self._findings.append(Finding(self._position if position is None else position, problem, strict))
+        # A problem takes two hundred times the byte that may cause it, so a peer is not to have any number.
+        self._found[strict] += 1
+        if self._found[strict] <= MAX_PROBLEMS:
+            self._findings.append(Finding(self._position if position is None else position, problem, strict))
