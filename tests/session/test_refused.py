@@ -316,3 +316,31 @@ def test_a_strict_session_delivers_nothing_that_is_wrong_in_another_way() -> Non
     rejected, _ = wired.receive(wired.peer.message("D", "11=a|54=x|", t52=LATE))
     assert isinstance(rejected, MessageRejected)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
+
+
+@BOTH
+@pytest.mark.parametrize("held", [False, True])
+def test_a_strict_session_does_not_count_a_duplicate_that_was_sent_before_it_was_sent(
+    role: Role, held: bool
+) -> None:
+    wired, wrong = established(role, strict=True), {"t43": "Y", "t122": EARLY}
+    for advice in ("", "OrigSendingTime after SendingTime"):
+        messages = [wired.peer.message("9", news(), number, **wrong) for number in ((3, 2) if held else (2,))]
+        events = wired.receive(*messages)
+        (rejected,) = of_type(events, MessageRejected)
+        assert (rejected.problems[0].reason, rejected.comes_again) == (Reason.SENDING_TIME_ACCURACY, True)
+        (ended,) = of_type(events, SessionEnded)
+        assert advice in ended.advice
+        assert bool(advice) == bool(ended.advice)
+        assert wired.session.next_incoming == 2
+        wired.peer.next_number = 3
+        wired, _ = again(wired)
+
+
+@BOTH
+def test_during_a_reset_such_a_duplicate_does_not_come_again_and_is_counted(role: Role) -> None:
+    wired = established(role, strict=True)
+    wired.session.reset(wired.clock.now)
+    events = wired.receive(wired.peer.message("9", news(), t43="Y", t122=EARLY))
+    assert [type(event) for event in events] == [MessageRejected]
+    assert wired.session.state is State.RESETTING

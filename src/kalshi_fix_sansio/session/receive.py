@@ -30,6 +30,7 @@ from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.checks import (
+    ORIG_SENDING_TIME,
     SENDER_COMP_ID,
     SENDING_TIME,
     TARGET_COMP_ID,
@@ -65,6 +66,8 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
         "sending_time_tolerance",
         SENDER_COMP_ID: "if the name by which the peer calls itself (the message is in MessageRejected) is "
         "right, add it to accepted_sender_comp_ids",
+        ORIG_SENDING_TIME: "the peer resends with OrigSendingTime after SendingTime: tell them, or turn "
+        "strict off",
         TARGET_COMP_ID: "check sender_comp_id, the name that the peer is to call this side by",
     }
 )
@@ -388,6 +391,14 @@ class Receiver:
         msg_type, number = header.msg_type, header.msg_seq_num
         if self._strict and not problems:
             problems = rule_problems(message, core.config, core.peer_rules)
+            if (
+                problems
+                and problems[0].reason is Reason.SENDING_TIME_ACCURACY
+                and core.config.session_type.resend
+                and core.state is not State.RESETTING
+            ):
+                self._refuse(message, (), problems[0], frame, now)
+                return
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
