@@ -9,6 +9,7 @@ from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 from kalshi_fix_sansio.events import (
     GapDetected,
     GarbledReceived,
+    LoggedOn,
     MessageRejected,
     MessagesLost,
     MessageTooLarge,
@@ -174,6 +175,18 @@ class MessagesLostError(ReconcileError):
     def end(self) -> int:
         """MsgSeqNum of the last."""
         return self.event.end
+
+
+class NumbersResetError(ReconcileError):
+    """The numbers began again at 1 without this side's asking for it now: what the venue had sent before, and
+    had not come, is lost."""
+
+    def __init__(self, event: LoggedOn) -> None:
+        self.event = event
+        super().__init__(
+            "the venue's numbers began again at 1, and what had not come before does not come any more; "
+            "look up by drop copy or REST what happened, then iterate again"
+        )
 
 
 class MessageRejectedError(ReconcileError):

@@ -13,6 +13,7 @@ from kalshi_fix_adapters.errors import (
     MessageRejectedError,
     MessagesLostError,
     MessageTooLargeError,
+    NumbersResetError,
     OrdersUnverifiedError,
     OutcomesUnknownError,
     SessionInterruptedError,
@@ -21,6 +22,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import (
     GapDetected,
     GarbledReceived,
+    LoggedOn,
     MessageReceived,
     MessageRejected,
     MessagesLost,
@@ -35,9 +37,10 @@ from kalshi_fix_sansio.events import (
 def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
     """Return the message to hand out for an event, the error to raise, or None to go on to the next one.
 
-    None stands for events that say nothing about messages (`Connecting`, `LoggedOn`, heartbeats), and for
-    those that another one follows on: a gap that is being filled ends with the messages or with MessagesLost,
-    the end of a session with `Disconnected`, or with the SessionClosedError at the end of the iteration.
+    None stands for events that say nothing about messages (`Connecting`, heartbeats, a `LoggedOn` as it was
+    asked for), and for those that another one follows on: a gap that is being filled ends with the messages
+    or with MessagesLost, the end of a session with `Disconnected`, or with the SessionClosedError at the end
+    of the iteration.
     """
     match event:
         case MessageReceived():
@@ -50,6 +53,8 @@ def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
             return OrdersUnverifiedError(event)
         case MessagesLost() | SequenceSkipped(gap_fill=False) | GapDetected(recoverable=False):
             return MessagesLostError(event)
+        case LoggedOn(reset=True, reset_requested=False):
+            return NumbersResetError(event)
         case MessageRejected():
             return MessageRejectedError(event)
         case MessageTooLarge():

@@ -71,6 +71,10 @@ class LoggedOn:
     being asked for, and GapClosed says when that is over. None if nothing is missing, or nothing can be asked
     for, because both sides begin at 1."""
 
+    reset_requested: bool = True
+    """Whether a `reset` is the answer to this side's own Logon that asked for it. Otherwise the peer began
+    it, or a process that died: what the peer had sent and has not come is lost, and nothing says how much."""
+
     @property
     def resend_expected(self) -> bool:
         """Whether messages of before are still to come: until then, orders may not stand as they seem to."""

@@ -182,8 +182,10 @@ class Core:
             self.learnt.clear()
             self.peer_rules = PeerRules(self.config, facts)
 
-    def logged_on(self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool) -> None:
-        """Begin the session proper: the handshake is complete."""
+    def logged_on(
+        self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool, requested: bool = False
+    ) -> None:
+        """Begin the session proper: the handshake is complete. A `reset` may be `requested` by this side."""
         if self.config.role is Role.ACCEPTOR:
             self.learn_logon(logon)
         self.timers.logon_at = None
@@ -191,7 +193,7 @@ class Core:
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
         restarted = reset or self.ledger.restart_untold
-        self.tell(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing))
+        self.tell(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, requested or not restarted))
         self.ledger.restart_untold = False
 
     def met(self, peer_comp_id: str) -> None:

@@ -261,7 +261,8 @@ class Handshake:
         core.move(Input.PEER_LOGON)
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unasked = offered is not None and core.config.offer_next_expected
-        core.logged_on(logon, core.config.heart_bt_int, now, reset=self._resetting)
+        resetting = self._resetting
+        core.logged_on(logon, core.config.heart_bt_int, now, reset=resetting, requested=resetting)
         self._recovery.begin(logon.header.msg_seq_num, now, unasked=unasked)
         if offered is not None and not self._resetting:
             self._resender.offer(offered, last, now)

@@ -258,6 +258,13 @@ class Recovery:
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._repeat(now)
 
+    def lose(self) -> None:
+        """Tell the user what does not come any more, because the numbers are about to start again: what is
+        missing, and what was held behind it."""
+        begin = self._core.ledger.expected
+        if self._highest >= begin:
+            self._core.tell(MessagesLost(begin, self._highest))
+
     def forget(self) -> None:
         """Start afresh, because nothing is missing or the numbers start again at 1."""
         self._held.clear()

@@ -68,9 +68,10 @@ class Resets:
         """Complete a reset that this side asked for."""
         if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return
+        self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()
-        self._complete(logon, now)
+        self._complete(logon, now, requested=True)
 
     def take(self, logon: Any, now: Instant) -> None:
         """Follow a Logon with ResetSeqNumFlag=Y that this side did not ask for: both directions restart at
@@ -80,9 +81,10 @@ class Resets:
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
         frame = self._own.encode(now, 1, reset=True, processed=1, next_expected=awaited)
+        self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._restart(frame, now, unanswered=False)
-        self._complete(logon, now)
+        self._complete(logon, now, requested=False)
 
     def _is_sound(self, logon: Any, most: int, now: Instant) -> bool:
         """Say whether a Logon that resets has number 1, and expects `most` next at most."""
@@ -102,8 +104,8 @@ class Resets:
         self._resender.forget()
         self._core.outbound.commit(1, frame, None, now)
 
-    def _complete(self, logon: Any, now: Instant) -> None:
+    def _complete(self, logon: Any, now: Instant, *, requested: bool) -> None:
         self._recovery.forget()
         self._core.move(Input.PEER_LOGON)
-        self._core.logged_on(logon, self._own.heart_bt_int, now, reset=True)
+        self._core.logged_on(logon, self._own.heart_bt_int, now, reset=True, requested=requested)
         self._recovery.begin(1, now)
