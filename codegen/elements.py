@@ -257,6 +257,7 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
                 source=context.sources(node, entry.source, f"session type `{name}`", entry.location),
                 location=entry.location,
                 max_message_size=integer(node, "max_message_size"),
+                requests_per_second=integer(node, "requests_per_second"),
                 why=text(node, "why"),
             )
         )

@@ -22,7 +22,17 @@ from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
 BESIDE = frozenset({"examples.yaml"})
 """Files of a spec folder that other parts of this program read."""
 
-SECTIONS = ("datatypes", "fields", "codesets", "groups", "components", "sessions", "messages", "texts")
+SECTIONS = (
+    "datatypes",
+    "fields",
+    "codesets",
+    "groups",
+    "components",
+    "sessions",
+    "messages",
+    "texts",
+    "refusals",
+)
 """What a dialect names; fields, groups and components share one set of names."""
 
 _KINDS = {

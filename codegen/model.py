@@ -290,6 +290,22 @@ class KnownText:
 
 
 @attrs.frozen
+class Refusal:
+    """A reason for which the venue refuses a Logon, as its Text (58) tells."""
+
+    name: str
+    pattern: str
+    """Found in a Text, in capitals or not, it says that this is the reason."""
+    cure: str
+    """What makes a later Logon succeed: `action`, `time` or `unclear`."""
+    doc: str
+    source: str
+    location: Location
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
+
+
+@attrs.frozen
 class SessionType:
     """One session type of the venue."""
 
@@ -305,6 +321,8 @@ class SessionType:
     location: Location
     max_message_size: int | None = None
     """The largest BodyLength that the venue's messages need, in bytes; None for no more than usual."""
+    requests_per_second: int | None = None
+    """How many requests the venue takes in a second; None where nothing is known."""
     why: str = ""
     """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
@@ -357,6 +375,8 @@ class Dialect:
     """The venue's changelog, oldest first: version and ISO date."""
     texts: tuple[KnownText, ...] = ()
     """Known values of Text (58), message by message."""
+    refusals: tuple[Refusal, ...] = ()
+    """Reasons for which a Logon is refused; the first that fits a Text holds."""
 
     @property
     def version(self) -> str:

@@ -14,7 +14,7 @@ from codegen.naming import FIX_NAME, is_class_name
 from codegen.nodes import Scalar
 from codegen.requests import with_requests
 from codegen.scopes import Places
-from codegen.texts import known_texts
+from codegen.texts import known_texts, refusals
 
 _HEADER_START = (8, 9, 35)
 _TRAILER_END = 10
@@ -76,6 +76,7 @@ def resolve(source: Source) -> model.Dialect:
         endpoints=endpoints,
         environments=elements.environment_names(context),
         texts=known_texts(context, messages),
+        refusals=refusals(context),
         versions=tuple(
             (name, node.text)
             for name, (node, _) in source.merged("versions").items()

@@ -1,4 +1,4 @@
-"""Resolves the known values of Text (58)."""
+"""Resolves the known values of Text (58), and what it says of a Logon that is refused."""
 
 from __future__ import annotations
 
@@ -32,6 +32,32 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
                     why=text(node, "why"),
                 )
             )
+    return tuple(found)
+
+
+def refusals(context: Context) -> tuple[model.Refusal, ...]:
+    """Every reason for refusing a Logon, in the order of the file. What time cures has to stand last: a key
+    that is not allowed stays so, even if its Text asks to try again."""
+    found: list[model.Refusal] = []
+    passing = ""
+    for name, entry in context.source.sections["refusals"].items():
+        cure = text(entry.node, "cure")
+        if cure == "time":
+            passing = passing or name
+        elif passing:
+            what = f"refusal `{name}` stands after `{passing}`, which time cures"
+            context.mistakes.add(entry.location, what, f"put it before `{passing}`")
+        found.append(
+            model.Refusal(
+                name=name,
+                pattern=text(entry.node, "pattern"),
+                cure=cure,
+                doc=text(entry.node, "doc"),
+                source=context.sources(entry.node, entry.source, f"refusal `{name}`", entry.location),
+                location=entry.location,
+                why=text(entry.node, "why"),
+            )
+        )
     return tuple(found)
 
 

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.connection_events import Connecting, ConnectionEvent, G
 from kalshi_fix_adapters.plan import ConnectionPlan
 from kalshi_fix_adapters.refusals import is_about_numbers, logon_error
 from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
@@ -25,9 +26,8 @@ MARKET_DATA = "KalshiMD"
 SUBSCRIBE_AGAIN = 1.0
 """Seconds after which more subscriptions are asked for, and those once more that the venue refused as too
 many at once."""
-SUBSCRIBE_AT_ONCE = 10
-"""Requests that are repeated at once: what the venue takes in a second on its lowest tier (100 tokens, 10 for
-a request; the page on rate limits)."""
+SUBSCRIBE_AT_ONCE = SESSION_TYPES[MARKET_DATA].requests_per_second
+"""Requests that are repeated at once: what the venue takes in a second; None for any number."""
 
 
 class Connections:
@@ -289,7 +289,7 @@ class Connections:
         for count, request in enumerate(subscriptions.requests()):
             if not pump.can_send or pump.session.wants_close:
                 break
-            if count >= SUBSCRIBE_AT_ONCE or pump.congested:
+            if count == SUBSCRIBE_AT_ONCE or pump.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
                 break
             number = pump.send(request, now, allow_unknown_codes=True)  # it went out like this before

@@ -1,15 +1,12 @@
 """Why a logon did not succeed, and what to do about it, from the venue's Text (58).
 
-The Texts are those of Kalshi's pages "Authentication & Sessions" and "Error handling" and what its
-gateways were seen to send, and words that others of the kind would use. Time cures only a few of them; what
-nobody has a word for is tried again some times (`ReconnectPolicy.unclear_attempts`).
+What a Text means is a fact of the dialect (`REFUSALS`); what to do about it is said here. What nobody has a
+word for is tried again some times (`ReconnectPolicy.unclear_attempts`).
 """
 
 from __future__ import annotations
 
 import re
-
-import attrs
 
 from kalshi_fix_adapters.errors import (
     AdapterError,
@@ -20,79 +17,60 @@ from kalshi_fix_adapters.errors import (
     SessionClosedError,
     SigningError,
 )
-from kalshi_fix_adapters.reconnect import Cure
+from kalshi_fix_adapters.reconnect import Cure, Maintenance
+from kalshi_fix_sansio import REFUSALS
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from kalshi_fix_sansio.layout import Refusal
 
 RESET_ADVICE = (
     "the two sides disagree about their numbers, which time does not cure: open the client once with "
     "reset_seq_num=True, and ask drop copy (or REST) for what was missed"
 )
+NUMBERS = "SequenceNumber"
+"""The refusal that is about numbers."""
+ALREADY_CONNECTED = "SessionExists"
+"""The refusal because of another connection of the same API key."""
 
-
-@attrs.frozen
-class _Advice:
-    """What a Text means."""
-
-    pattern: re.Pattern[str]
-    advice: str
-    cure: Cure
-
-
-def _on(pattern: str, advice: str, cure: Cure = Cure.ACTION) -> _Advice:
-    return _Advice(re.compile(pattern, re.IGNORECASE), advice, cure)
-
-
-_ALREADY_EXISTS = "already exists"
-
-# The first that fits decides, so permanent reasons stand before temporary ones: a signature that is invalid
-# stays so, even if the Text asks to try again.
-_ADVICE = (
-    _on(
-        "signature|rawdata|verif",
-        "check that the private key belongs to this API key id, and both of this product and environment",
-    ),
-    _on("resetseqnum", "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y"),
-    _on("seq(uence)?[ _]?num|sequence|nextexpected", RESET_ADVICE),
-    _on("targetcompid", "connect to the port of the session type (TargetCompID) that you log on to"),
-    _on(
-        "(unknown|invalid).*key|key.*(unknown|not found|invalid|expired|revoked)|sendercompid",
-        "check the API key id, and that it is of this product and environment",
-    ),
-    _on(
-        "usage level|permission|denied|not allowed|not permitted|authoriz|scope|locked|disabled|suspended",
-        "ask the venue to allow this API key FIX access to this session type",
-    ),
-    _on("heartbt|heartbeat", "choose another heartbeat interval; 30 seconds is usual"),
-    _on(
-        "sending ?time|clock",
-        "set this machine's clock; it may be off by 30 seconds at most",
-        Cure.UNCLEAR,  # a machine that has just woken up sets it by itself
-    ),
-    _on(
-        _ALREADY_EXISTS,
-        "another connection uses this API key: end it, wait up to a minute for a dead one to expire, or use "
-        "a key of its own for each connection",
-        Cure.TIME,
-    ),
-    _on("busy|rate limit|too many", "wait a little longer before every further try", Cure.TIME),
-    _on(
-        "maintenance|unavailable|try again|shutting down",
-        "the venue is not ready for anybody; try again a little later",
-        Cure.TIME,
-    ),
-)
-
-
+_ADVICE = {
+    "Signature": "check that the private key belongs to this API key id, and both of this product and "
+    "environment",
+    "ResetSeqNumFlag": "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y",
+    NUMBERS: RESET_ADVICE,
+    "TargetCompID": "connect to the port of the session type (TargetCompID) that you log on to",
+    "ApiKey": "check the API key id, and that it is of this product and environment",
+    "Permission": "ask the venue to allow this API key FIX access to this session type",
+    "HeartBtInt": "choose another heartbeat interval; 30 seconds is usual",
+    "SendingTime": "set this machine's clock",
+    ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute for a dead one to "
+    "expire, or use a key of its own for each connection",
+    "RateLimit": "wait a little longer before every further try",
+    "NotReady": "the venue is not ready for anybody; try again a little later",
+}
 _UNKNOWN = "see what the venue says, and check API key, product, environment and session type"
+
+READ = 256
+"""Characters of a Text that are looked at: it may be as long as a message, and a pattern may take the square
+of its length."""
+_PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal in REFUSALS]
+
+
+def _refusal(text: str) -> Refusal | None:
+    """Return what a Text means; None if it is unknown."""
+    return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, READ)), None)
 
 
 def explain_refusal(text: str) -> tuple[str, Cure]:
     """Return what to do about the Text of a refused logon, and what cures it."""
-    for known in _ADVICE:
-        if known.pattern.search(text):
-            return known.advice, known.cure
-    return _UNKNOWN, Cure.UNCLEAR
+    refusal = _refusal(text)
+    if refusal is None:
+        return _UNKNOWN, Cure.UNCLEAR
+    return _ADVICE[refusal.name], Cure(refusal.cure)
+
+
+def _is_about(error: KalshiFixError, name: str) -> bool:
+    refusal = _refusal(error.text) if isinstance(error, LogonRefusedError) else None
+    return refusal is not None and refusal.name == name
 
 
 def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
@@ -105,7 +83,7 @@ def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
     elif ended.reason is CloseReason.CONNECTION_LOST:
         text = (
             f"{peer} closed the connection before it answered the Logon; check product, environment and "
-            "session type, and whether it is in maintenance (Thursdays 03:00 to 05:00 ET)"
+            f"session type, and whether it is in maintenance ({Maintenance()})"
         )
     elif ended.reason is CloseReason.SEQUENCE_TOO_LOW:
         text = f"the logon to {peer} failed: {ended.text}; {RESET_ADVICE}"
@@ -144,11 +122,11 @@ def cure_of(error: KalshiFixError) -> Cure:
 
 def is_already_connected(error: KalshiFixError) -> bool:
     """Say whether the venue still knows another connection of the same API key."""
-    return isinstance(error, LogonRefusedError) and _ALREADY_EXISTS in error.text.lower()
+    return _is_about(error, ALREADY_CONNECTED)
 
 
 def is_about_numbers(error: KalshiFixError) -> bool:
     """Say whether the two sides disagree about their sequence numbers."""
     if isinstance(error, LogonFailedError):
         return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
-    return isinstance(error, LogonRefusedError) and error.advice == RESET_ADVICE
+    return _is_about(error, NUMBERS)

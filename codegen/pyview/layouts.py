@@ -21,6 +21,7 @@ from codegen.model import (
     Message,
     OneOf,
     PresenceRule,
+    Refusal,
     Scope,
     SessionType,
     Terms,
@@ -293,7 +294,16 @@ def session_type_expression(session_type: SessionType) -> str:
     }
     if session_type.max_message_size is not None:
         arguments["max_message_size"] = str(session_type.max_message_size)
+    if session_type.requests_per_second is not None:
+        arguments["requests_per_second"] = str(session_type.requests_per_second)
     return call("SessionType", **arguments)
+
+
+def refusal_expression(refusal: Refusal) -> str:
+    """Return the layout of a reason for refusing a Logon."""
+    return call(
+        "Refusal", name=repr(refusal.name), pattern=text_literal(refusal.pattern), cure=repr(refusal.cure)
+    )
 
 
 def endpoint_key(endpoint: Endpoint) -> str:

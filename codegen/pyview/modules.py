@@ -124,7 +124,9 @@ class _Fixed:
         imports = Imports()
         imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
         imports.fixed(f"{self.package}.dialect", "DIALECT")
-        imports.fixed(f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "SESSION_TYPES")
+        imports.fixed(
+            f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
+        )
         imports.name(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
         imports.name(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
         for message in self.dialect.messages:
@@ -150,7 +152,7 @@ class _Fixed:
         imports = Imports()
         imports.fixed("collections.abc", "Mapping")
         imports.fixed("types", "MappingProxyType")
-        imports.fixed(LAYOUT, "SessionType")
+        imports.fixed(LAYOUT, "Refusal", "SessionType")
         dialect = self.dialect
         if dialect.products or dialect.environments:
             imports.fixed("typing", "Literal")
@@ -161,9 +163,13 @@ class _Fixed:
             "session_types": [
                 (repr(each.name), layouts.session_type_expression(each)) for each in dialect.session_types
             ],
+            "refusals": [layouts.refusal_expression(each) for each in dialect.refusals],
         }
-        doc = f"The products, hosts and session types of the {dialect.title} dialect."
-        sources = _files(*(session_type.location for session_type in dialect.session_types))
+        doc = f"The products, hosts, session types and refused logons of the {dialect.title} dialect."
+        sources = _files(
+            *(session_type.location for session_type in dialect.session_types),
+            *(refusal.location for refusal in dialect.refusals),
+        )
         return ModuleView("sessions.py", "sessions.py.j2", doc, imports, sources, context)
 
     def _dialect(self) -> ModuleView:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -360,6 +360,19 @@ class SessionType:
     """SenderCompID values the venue may use on it."""
     max_message_size: int | None = None
     """The largest BodyLength (9) that the venue's messages need, in bytes; None for no more than usual."""
+    requests_per_second: int | None = None
+    """How many requests the venue takes in a second; None where nothing is known."""
+
+
+@attrs.frozen
+class Refusal:
+    """A reason for which the venue refuses a Logon, as the Text (58) of its Logout tells."""
+
+    name: str
+    pattern: str
+    """A regular expression: found in a Text, in capitals or not, it says that this is the reason."""
+    cure: Literal["action", "time", "unclear"]
+    """What makes a later Logon succeed: that somebody acts, or time; unclear if it may be either."""
 
 
 @attrs.frozen

@@ -4,8 +4,10 @@ import pytest
 
 from kalshi_fix_adapters.errors import LogonFailedError, LogonRefusedError
 from kalshi_fix_adapters.reconnect import Cure
-from kalshi_fix_adapters.refusals import explain_refusal, logon_error
+from kalshi_fix_adapters.refusals import _ADVICE, READ, explain_refusal, logon_error
+from kalshi_fix_sansio import REFUSALS
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from kalshi_fix_sansio.layout import Refusal
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,26 @@ def test_known_texts_have_advice(text: str, advice: str, cure: Cure) -> None:
     found, found_cure = explain_refusal(text)
     assert advice in found
     assert found_cure is cure
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each.name)
+def test_every_reason_of_the_spec_has_advice_of_its_own(refusal: Refusal) -> None:
+    assert set(_ADVICE) == {each.name for each in REFUSALS}
+    assert list(_ADVICE.values()).count(_ADVICE[refusal.name]) == 1
+    assert Cure(refusal.cure) in {Cure.ACTION, Cure.TIME, Cure.UNCLEAR}
+
+
+def test_reasons_that_stay_stand_before_those_that_pass() -> None:
+    cures = [refusal.cure for refusal in REFUSALS]
+    assert cures == sorted(cures, key=lambda cure: cure == "time")
+    assert {"action", "time"} < set(cures)
+
+
+def test_of_a_text_as_long_as_a_message_only_the_beginning_is_looked_at() -> None:
+    """Patterns may take the square of the length: 40 KB of these words took half a minute."""
+    assert explain_refusal("key " * 100_000)[1] is Cure.UNCLEAR
+    assert explain_refusal("x" * (READ - 4) + "busy" + "y" * 100_000)[1] is Cure.TIME
+    assert explain_refusal("x" * (READ - 3) + "busy")[1] is Cure.UNCLEAR
 
 
 def ended(reason: CloseReason, text: str = "text of the venue") -> SessionEnded:

@@ -62,3 +62,41 @@ def test_mistakes(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_dialect(write(tmp_path, texts=TEXTS.replace(old, new)))
     assert f"texts.yaml:{mistake}" in str(caught.value)
+
+
+REFUSALS = """\
+source: manual
+refusals:
+  Locked: {pattern: "locked|denied", cure: action, doc: "Not allowed in."}
+  Tide:   {pattern: "tide", cure: unclear, doc: "Perhaps the tide."}
+  Busy:   {pattern: "busy", cure: time, source: manual, why: "Seen.", doc: "Come again."}
+texts: {}
+"""
+
+
+def test_what_the_text_of_a_refused_logon_means(tmp_path: Path) -> None:
+    locked, tide, busy = load_dialect(write(tmp_path, texts=REFUSALS)).refusals
+    assert (locked.name, locked.pattern, locked.cure, locked.source) == (
+        "Locked",
+        "locked|denied",
+        "action",
+        "manual",
+    )
+    assert (tide.cure, busy.cure, busy.doc, busy.why) == ("unclear", "time", "Come again.", "Seen.")
+    assert locked.location.line == line_of(REFUSALS, "Locked")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("cure: action", "cure: time", "4: refusal `Tide` stands after `Locked`, which time cures"),
+        ("cure: unclear", "cure: sleep", "4: `refusals.Tide.cure` is `sleep`"),
+        ('"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
+        (', doc: "Come again."', "", "5: `refusals.Busy` has no `doc`"),
+        ("source: manual, why", "source: manuel, why", "5: source `manuel` is not defined"),
+    ],
+)
+def test_mistakes_in_refusals(tmp_path: Path, old: str, new: str, mistake: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_dialect(write(tmp_path, texts=REFUSALS.replace(old, new)))
+    assert f"texts.yaml:{mistake}" in str(caught.value)

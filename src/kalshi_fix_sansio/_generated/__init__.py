@@ -114,13 +114,14 @@ from kalshi_fix_sansio._generated.messages.session import (
 from kalshi_fix_sansio._generated.messages.settlement import (
     MarketSettlementReport,
 )
-from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
 
 __all__ = [
     "DIALECT",
     "ENDPOINTS",
     "ENVIRONMENTS",
     "PRODUCTS",
+    "REFUSALS",
     "SESSION_TYPES",
     "AcceptQuote",
     "AcceptQuoteStatus",

@@ -122,13 +122,14 @@ from tests.fix50sp2.dialect.messages.session import (
 from tests.fix50sp2.dialect.messages.text import (
     Email,
 )
-from tests.fix50sp2.dialect.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
+from tests.fix50sp2.dialect.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
 
 __all__ = [
     "DIALECT",
     "ENDPOINTS",
     "ENVIRONMENTS",
     "PRODUCTS",
+    "REFUSALS",
     "SESSION_TYPES",
     "AcctIDSource",
     "ApplVerID",
