@@ -16,6 +16,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageRejected,
     RejectReceived,
+    SequenceSkipped,
     SessionEnded,
 )
 from kalshi_fix_sansio.problems import Reason
@@ -30,6 +31,10 @@ Header = dict[str, str]
 
 def news(text: str = "a") -> str:
     return f"434=1|37=o|11={text}|39=8|"
+
+
+def answer() -> str:
+    return "37=o|11=a|17=1;1|150=0|39=0|54=1|55=X|38=10|151=10|14=0|6=0|"
 
 
 def again(wired: Wired, sender: str | None = None) -> tuple[Wired, list[Event]]:
@@ -335,6 +340,32 @@ def test_a_strict_session_does_not_count_a_duplicate_that_was_sent_before_it_was
         assert wired.session.next_incoming == 2
         wired.peer.next_number = 3
         wired, _ = again(wired)
+
+
+@pytest.mark.parametrize("linger", [0.0, 1.0])
+def test_a_request_is_not_given_up_whose_answer_may_still_come(linger: float) -> None:
+    wired = established(Role.INITIATOR, strict=True, conduct=Conduct(linger=linger))
+    wired.session.send(order("a"), wired.clock.now)
+    duplicate = {"t43": "Y", "t122": LATE}
+    wired.receive(wired.peer.message("0", "", 5))
+    wired.receive(wired.peer.message("4", "36=4|123=Y|", 2, **duplicate))
+    events = wired.receive(wired.peer.message("9", news(), 4, t43="Y", t122=EARLY))
+    wired.session.receive_eof(wired.clock.now)
+    events += wired.session.events()
+    assert [type(event) for event in events] == [MessageRejected, SessionEnded]
+    assert [request.request_id for request in wired.session.open_requests] == ["a"]
+    wired.peer.next_number = 6
+    wired, events = again(wired)
+    events += wired.receive(wired.peer.message("8", answer(), 4, **duplicate))
+    events += wired.receive(wired.peer.message("4", "36=7|123=Y|", 5, **duplicate))
+    assert [type(event) for event in events] == [
+        LoggedOn,
+        GapDetected,
+        MessageReceived,
+        SequenceSkipped,
+        GapClosed,
+    ]
+    assert not wired.session.open_requests
 
 
 @BOTH

@@ -178,7 +178,8 @@ class Recovery:
 
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
         if self._core.state is not State.RECOVERING:
-            self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
+            if self._highest < expected:  # after a Logout, the next logon asks for the rest of a gap
+                self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._searched_from:
             return
