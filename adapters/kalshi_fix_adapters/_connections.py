@@ -177,7 +177,10 @@ class Connections:
         pump = self._pump
         if pump is not None:
             now = self._clocks()
-            pump.receive(data, now)
+            try:
+                pump.receive(data, now)
+            except KalshiFixError as error:  # of what signs the Logon that answers a reset by the venue
+                pump.abort(str(error), now)
             self._deliver(pump, now)
 
     def tick(self) -> None:

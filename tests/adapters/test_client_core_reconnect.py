@@ -374,6 +374,30 @@ def test_what_signs_may_not_fail_for_ever() -> None:
     assert len(stage.attempts) == 1 + 8
 
 
+@pytest.mark.parametrize("error", [TimeoutError(), KeyFileError("the key is gone")])
+def test_what_signs_may_fail_when_the_venue_resets_in_mid_session(error: Exception) -> None:
+    made = 0
+
+    def sign(_: LogonToSign) -> bytes:
+        nonlocal made
+        made += 1
+        if made == 2:
+            raise error
+        return b"c2ln"
+
+    stage = opened(plan("KalshiRT", session={"sign_logon": sign}, store=MemoryStore()))
+    stage.say(report("a"))
+    assert stage.venue is not None
+    stage.venue.reset(stage.clock.now)
+    stage.run()
+    stage.advance(1)
+    events = stage.take()
+    assert only(events, SessionEnded).reason is CloseReason.LOCAL_ABORT
+    assert [event.message for event in events if isinstance(event, MessageReceived)] == [report("a")]
+    assert only(events, LoggedOn).reset
+    assert stage.core.is_logged_on
+
+
 def test_what_fails_to_sign_the_first_logon_is_raised() -> None:
     stage = Stage()
     signing(stage, RuntimeError())

@@ -169,7 +169,8 @@ class Session:
         """Take bytes from the transport; after the end of the session they are ignored.
 
         Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched, or events
-        made of `max_event_bytes` bytes.
+        made of `max_event_bytes` bytes; and whatever `sign_logon` raises, if the peer restarts the numbers
+        within the session, which takes a Logon in answer: `abort` then.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
