@@ -235,6 +235,8 @@ class Answers:
     unless: Condition | None
     open_when: Condition | None
     """When it leaves the outcome open."""
+    makes: tuple[str, Field] | None = None
+    """The MsgType of requests each of which makes something of its own, and the field that says which."""
 
 
 @attrs.frozen

@@ -109,7 +109,30 @@ def _answers(
         _condition(context, message, node, "when"),
         _condition(context, message, node, "unless"),
         _condition(context, message, node, "open_when"),
+        _makes(context, message, node, by_name, known),
     )
+
+
+def _makes(
+    context: Context,
+    message: model.Message,
+    node: Map,
+    by_name: Mapping[str, model.Message],
+    known: Mapping[str, model.Field],
+) -> tuple[str, model.Field] | None:
+    """Which of the requests each make something of their own, and the field that says which."""
+    mapping = node.mapping("makes")
+    answered = [request for request, _ in words(node.get("requests"))]
+    if any(request not in by_name for request in answered):
+        return None  # said already
+    for request in mapping:
+        where, name = mapping.at(request), text(mapping, request)
+        if request not in answered:
+            what = f"`makes` of message `{message.name}` names `{request}`, which it does not answer here"
+            context.mistakes.add(where, what, did_you_mean(request, answered))
+        elif _is_known(context, name, where, known, f"`makes` of message `{message.name}`"):
+            return by_name[request].msg_type, known[name]
+    return None
 
 
 def _condition(context: Context, message: model.Message, node: Map, key: str) -> model.Condition | None:

@@ -169,6 +169,9 @@ class LayoutWriter:
             condition: Condition | None = getattr(answers, name)
             if condition is not None:
                 arguments[name] = self._condition(condition)
+        if answers.makes is not None:
+            msg_type, field = answers.makes
+            arguments["makes"] = sequence((repr(msg_type), repr(field.attribute)))
         asked = f"frozenset({sequence(map(repr, answers.msg_types))})"
         return call("Answers", asked, **arguments)
 

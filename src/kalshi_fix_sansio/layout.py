@@ -297,6 +297,9 @@ class Answers:
     """What it says where it is no answer, such as that the request is on its way."""
     open_when: Condition | None = None
     """What it says where it leaves the outcome open, because the peer does not know it either."""
+    makes: tuple[str, str] | None = None
+    """The MsgType of requests each of which makes something of its own (an order), and the attribute by which
+    the message says which (OrderID): what an earlier request has made says nothing of a later one."""
 
 
 @attrs.frozen

@@ -152,7 +152,7 @@ messages:
     doc: "A report."
     flows: [{sender: venue, sessions: Orders}, {sender: venue, sessions: Quotes}]
     answers:
-      - {requests: NewOrder, field: ClOrdID, unless: {Level: [Low, 2]},
+      - {requests: NewOrder, field: ClOrdID, makes: {NewOrder: Rank}, unless: {Level: [Low, 2]},
         open_when: {Level: High, Rank: present, ClOrdID: absent}}
       - {requests: NewOrder, field: Rank, names: Level}
       - {requests: NewOrder}

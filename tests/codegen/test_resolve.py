@@ -310,7 +310,15 @@ def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> N
     pending = model.Condition((("Level", ("1", "2")),))
     open_when = model.Condition((("Level", ("2",)), ("Rank", ()), ("ClOrdID", None)))
     assert report.answers == (
-        model.Answers(("D",), field(dialect, "ClOrdID"), "cl_ord_id", None, pending, open_when),
+        model.Answers(
+            ("D",),
+            field(dialect, "ClOrdID"),
+            "cl_ord_id",
+            None,
+            pending,
+            open_when,
+            ("D", field(dialect, "Rank")),
+        ),
         model.Answers(("D",), field(dialect, "Rank"), "level", None, None, None),
         model.Answers(("D",), None, "", None, None, None),
     )

@@ -28,13 +28,15 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, OutcomesUnknown, RejectReceived
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, Session
-from kalshi_fix_sansio.session.requests import OpenRequests, oldest
+from kalshi_fix_sansio.session import requests as requests_of_sessions
+from kalshi_fix_sansio.session.requests import OpenRequests, Remembered, oldest
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import START, LoggedStore, Wired, established, of_type, order, wire
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
-REPORT = f"37=o|17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
+REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
+REPORT = f"37=o|{REST}"
 
 
 QUOTE_REQUEST = QuoteRequest(quote_req_id="r1", related_sym=[QuoteRequestSymbol(symbol=SYMBOL, order_qty=10)])
@@ -43,6 +45,11 @@ QUOTE = Quote(quote_id="q1", quote_req_id="r1", symbol=SYMBOL, bid_px="0.5")
 
 def report(wired: Wired, cl_ord_id: str, exec_type: str = "0", rest: str = "") -> bytes:
     return wired.peer.message("8", f"11={cl_ord_id}|150={exec_type}|39={exec_type}|{REPORT}{rest}")
+
+
+def report_of(wired: Wired, order_id: str, exec_type: str, cl_ord_id: str = "a1") -> bytes:
+    text = f"11={cl_ord_id}|150={exec_type}|39={exec_type}|37={order_id}|{REST}"
+    return wired.peer.message("8", text)
 
 
 def send(wired: Wired, *names: str) -> None:
@@ -138,7 +145,7 @@ def test_an_id_that_is_sent_again_is_open_again() -> None:
     send(wired, "a1")
     wired.session.confirm()
     assert open_in(wired) == ["a1"]
-    wired.receive(report(wired, "a1"))
+    wired.receive(report_of(wired, "second", "0"))
     send(wired, "a2")
     wired.receive(report(wired, "a2"))
     assert open_in(wired) == ["a2"]
@@ -160,6 +167,142 @@ def test_an_id_that_is_sent_several_times_is_open_as_often(first: int) -> None:
     assert wired.session.open_requests == ()
     wired.session.confirm()
     assert open_in(wired) == []
+
+
+def named(wired: Wired) -> list[tuple[str, int]]:
+    """What is named when the connection is cut now."""
+    wired.session.receive_eof(wired.clock.now)
+    told = of_type(wired.session.events(), OutcomesUnknown)
+    return [(request.msg_type, request.seq_num) for each in told for request in each.requests]
+
+
+@pytest.mark.parametrize("later", ["F", "4", "C", "5", "Z"])
+@pytest.mark.parametrize("sent_first", [1, 2, 3])
+def test_reports_of_one_order_say_nothing_of_another_that_was_sent_under_its_id(
+    later: str, sent_first: int
+) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, *["a1"] * sent_first)
+    wired.receive(report_of(wired, "o1", "0"))
+    send(wired, *["a1"] * (3 - sent_first))
+    wired.receive(report_of(wired, "o1", "F"), report_of(wired, "o1", later), report_of(wired, "o1", "0"))
+    assert [request.seq_num for request in wired.session.open_requests] == [3, 4]
+    wired.receive(report_of(wired, "o2", "F"), report_of(wired, "o2", "F"), report_of(wired, "o1", "F"))
+    assert named(wired) == [("D", 4)]
+
+
+@pytest.mark.parametrize("order_id", ["", "o1", "o2"])
+def test_a_refusal_answers_the_next_order_of_an_id_whatever_order_it_names(order_id: str) -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1", "a1", "a1")
+    wired.receive(report_of(wired, "o1", "0"), report_of(wired, order_id, "8"), report_of(wired, "o1", "F"))
+    assert [request.seq_num for request in wired.session.open_requests] == [4]
+
+
+def test_a_refusal_that_names_the_order_in_its_way_may_come_before_that_orders_answer() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1", "a1", "a1")
+    wired.receive(report_of(wired, "o1", "8"), report_of(wired, "o1", "0"), report_of(wired, "o1", "F"))
+    assert [request.seq_num for request in wired.session.open_requests] == [4]
+
+
+def test_an_order_that_nobody_knew_of_answers_no_other_when_it_is_filled_after_all() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1", "a1")
+    unknown = f"11=a1|150=8|39=8|58=EXCHANGE_UNAVAILABLE|103=99|37=o1|{REST}"
+    wired.receive(wired.peer.message("8", unknown), report_of(wired, "o1", "F"))
+    assert named(wired) == [("D", 3)]
+
+
+def test_reports_without_an_order_id_each_answer_an_order() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1", "a1", "a1")
+    wired.receive(report_of(wired, "", "0"), report_of(wired, "", "0"))
+    assert [request.seq_num for request in wired.session.open_requests] == [4]
+
+
+def test_one_order_id_may_answer_orders_of_different_ids() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1", "a2")
+    wired.receive(report_of(wired, "NONE", "0"), report_of(wired, "NONE", "0", "a2"))
+    assert wired.session.open_requests == ()
+
+
+def test_reports_of_one_order_answer_each_change_and_cancel_of_it_though_they_share_an_id() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1")
+    wired.receive(report_of(wired, "o1", "0"))
+    change = OrderCancelReplaceRequest(
+        cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
+    )
+    cancel = OrderCancelRequest(cl_ord_id="a1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
+    for request in (change, change, cancel):
+        wired.session.send(request, wired.clock.now)
+    send(wired, "a1")
+    wired.receive(report_of(wired, "o1", "5"), report_of(wired, "o1", "5"), report_of(wired, "o1", "4"))
+    assert [request.msg_type for request in wired.session.open_requests] == ["D"]
+
+
+def test_an_order_under_the_id_of_a_change_is_not_answered_by_fills_of_what_was_changed() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    change = OrderCancelReplaceRequest(
+        cl_ord_id="a2", orig_cl_ord_id="a1", side="1", symbol=SYMBOL, order_qty=5, ord_type="2", price="0.5"
+    )
+    wired.session.send(change, wired.clock.now)
+    wired.receive(report_of(wired, "o1", "5", "a2"))
+    send(wired, "a2")
+    wired.receive(report_of(wired, "o1", "F", "a2"))
+    assert named(wired) == [("D", 3)]
+
+
+def test_what_the_first_order_became_is_known_on_the_next_connection_too() -> None:
+    wired = established(Role.INITIATOR, "KalshiNR")
+    send(wired, "a1")
+    wired.receive(report_of(wired, "o1", "0"))
+    assert named(wired) == []
+    wired.session = Session(wired.session.config, continues=wired.session)
+    wired.session.connect(wired.clock.now)
+    wired.peer.next_number = 1
+    wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|"))
+    send(wired, "a1")
+    wired.receive(report_of(wired, "o1", "F"))
+    assert named(wired) == [("D", 2)]
+
+
+@pytest.mark.parametrize("first_answer", ["before", "after"])
+def test_a_later_process_names_the_second_order_of_an_id_and_waits_for_the_first(first_answer: str) -> None:
+    store = LoggedStore()
+    wired = established(Role.INITIATOR, store=store)
+    send(wired, "a1")
+    if first_answer == "before":
+        wired.receive(report_of(wired, "o1", "0"))
+    wired.session.confirm()
+    send(wired, "a1", "a2")
+    wired.session.data_to_send()
+    wired.session = Session(wired.session.config, store.after_crash())
+    wired.session.connect(wired.clock.now)
+    (told,) = of_type(wired.session.events(), OutcomesUnknown)
+    assert (told.why, [request.seq_num for request in told.requests]) == (Uncertainty.RESTARTED, [3])
+    left = [2, 4] if first_answer == "after" else [4]
+    assert [request.seq_num for request in wired.session.open_requests] == left
+
+
+def test_the_second_order_of_an_id_has_its_outcome_where_the_process_lives_on() -> None:
+    wired = established(Role.INITIATOR)
+    send(wired, "a1", "a1")
+    wired.receive(report_of(wired, "o1", "0"), report_of(wired, "", "8"))
+    wired.session.confirm()
+    assert open_in(wired) == []
+
+
+def test_what_orders_became_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_of_sessions, "MAX_REMEMBERED", 3)
+    known = Remembered()
+    for number in range(1, 20):
+        known.add("x" * number)
+        assert len(known) <= 6
+        assert all("x" * each in known for each in range(max(1, number - 2), number + 1))
+    assert "x" not in known
 
 
 def test_what_shares_an_id_is_named_as_often_as_it_was_sent() -> None:

@@ -1,8 +1,9 @@
 """The truth about requests: each one that could have left has an outcome, or the user was told that it has
 none.
 
-Several requests may have one id. The venue knows which of them an answer is about; the client's session and
-its user do not: every answer counts as one for the oldest of them. So answers and requests are counted there.
+Several requests may have one id. The venue knows which of them an answer is about; the client's session does
+not know it of a refusal, which counts for the oldest of them. So those with an outcome are counted there.
+What the venue says of one of them again, such as a fill, counts no more.
 """
 
 from __future__ import annotations
@@ -92,16 +93,12 @@ class Requests:
                     raise Violation("forgotten", f"{request} has no outcome, and the store has lost it")
 
     def answered(self, key: Key | None, *, ended: bool = False) -> None:
-        """The user takes the outcome of a request. Another message about it counts for the next one of its
-        id; `ended`, that a cancel was done, is also the outcome of the order or quote that has the same id.
-        """
+        """The user takes a message that says the outcome of a request; `ended`, that a cancel was done, is
+        also the outcome of the order or quote that has the same id."""
         if ended and key is not None:
             for other in self.known.values():
                 other.outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]
         request = None if key is None else self.known.get(key)
-        if request is not None and request.outcome:
-            group = (other for other in self.known.values() if other.key[:2] == request.key[:2])
-            request = next((other for other in group if not other.outcome), None)
         if request is not None:
             request.outcome = True
 

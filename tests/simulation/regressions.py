@@ -177,4 +177,12 @@ REGRESSIONS = {
             Fault(12.0, Kind.CLOCK, Side.VENUE, 33.0, -53),
         ),
     ),
+    "a fill of one order answers another of its id": Schedule(
+        seed=10,
+        session="KalshiNR",
+        calm=60.0,
+        orders=0,
+        reports=0,
+        faults=(Fault(10.0, Kind.FLOOD, Side.CLIENT, 0.0, 3), Fault(12.0, Kind.VANISH, Side.CLIENT)),
+    ),
 }

@@ -7,7 +7,8 @@ that the peer does not know what became of it; then nothing will settle the requ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import attrs
@@ -18,7 +19,14 @@ from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.layout import Answers, BlockLayout
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.requests import UNNAMED, Named, OpenRequests, Several, oldest
+from kalshi_fix_sansio.session.requests import (
+    UNNAMED,
+    Named,
+    OpenRequests,
+    Remembered,
+    Several,
+    oldest,
+)
 
 
 @attrs.frozen
@@ -26,56 +34,86 @@ class _Rule:
     """`layout.Answers`, ready for use."""
 
     requests: Collection[str]
-    named: Named
-    attribute: str | None
-    value: str
-    """Where there is no attribute: what requests that have no name are found by."""
+    made: str | None
+    """The attribute that says what one of those requests has made, which no other has."""
+    others: Collection[str]
+    """The rest of those requests."""
     when: Terms
     unless: Terms
     open_when: Terms
 
-    def among(self, found: OpenRequest | Several, message: Message) -> OpenRequest | None:
+    def among(
+        self, found: OpenRequest | Several, name: str, message: Message, known: Remembered
+    ) -> OpenRequest | None:
         """Return the request that a message answers among those of the name that it says, if it does."""
         if (self.when and not holds(self.when, message)) or (self.unless and holds(self.unless, message)):
             return None
-        return oldest(found, self.requests)
+        told_before = self.made is not None and (name, getattr(message, self.made)) in known
+        return oldest(found, self.others if told_before else self.requests)
+
+
+@attrs.frozen
+class _Lookup:
+    """Rules that find their requests in the same place."""
+
+    named: Named
+    attribute: str | None
+    value: str
+    """Where there is no attribute: what requests that have no name are found by."""
+    rules: tuple[_Rule, ...]
 
 
 class AnswerBook:
     """Ties what comes in to what was sent."""
 
-    __slots__ = ("_core", "_rules")
+    __slots__ = ("_core", "_lookups", "_made")
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._rules: dict[type[Message], tuple[_Rule, ...]] = {
-            layout.cls: tuple(_rule(answers, layout.body, core.ledger.open) for answers in layout.answers)
-            for layout in core.config.dialect.messages.values()
-            if layout.answers
-        }
+        requests = core.ledger.open
+        self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}
+        self._made: dict[type[Message], str] = {}
+        """By class, the attribute that says what a request has made."""
+        for layout in core.config.dialect.messages.values():
+            if layout.answers:
+                self._lookups[layout.cls] = tuple(_lookups(layout.answers, layout.body, requests))
+            for answers in layout.answers:
+                if answers.makes is not None:
+                    requests.makers.add(answers.makes[0])
+                    self._made[layout.cls] = answers.makes[1]
 
     def note(self, message: Message) -> Sequence[OpenRequest] | None:
         """If the message about to be told answers requests, they are settled with it; return those whose
         outcome it leaves open."""
-        rules = self._rules.get(message.__class__)
-        if rules is None:
+        lookups = self._lookups.get(message.__class__)
+        if lookups is None:
             return None
+        ledger = self._core.ledger
         answered: list[OpenRequest] = []
         unsure: list[OpenRequest] = []
-        for rule in rules:
-            found = rule.named.get(rule.value if rule.attribute is None else getattr(message, rule.attribute))
-            # Most reports are about orders that have had their answer.
-            if found is None or (answered and any(each.msg_type in rule.requests for each in answered)):
+        for lookup in lookups:
+            attribute = lookup.attribute
+            name = lookup.value if attribute is None else getattr(message, attribute)
+            found = lookup.named.get(name)
+            if found is None:  # as for most reports: they are about orders that have had their answer
                 continue
-            request = rule.among(found, message)
-            if request is not None:
+            for rule in lookup.rules:
+                if answered and any(each.msg_type in rule.requests for each in answered):
+                    continue
+                request = rule.among(found, name, message, ledger.open.made)
+                if request is None:
+                    continue
                 answered.append(request)
+                made = rule.made
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
+                    made = self._made.get(message.__class__)
+                # A refusal may speak of the order that stands in the way, whose own answer is still to come.
+                ledger.open.note_answer(request, name, getattr(message, made) if made else None)
         if unsure:
             answered = [request for request in answered if request not in unsure]
         if answered:
-            self._core.ledger.answered(answered)
+            ledger.answered(answered)
         return unsure
 
     def rejected(self, message: Any) -> None:
@@ -88,12 +126,25 @@ class AnswerBook:
         core.tell(RejectReceived(message, ref_seq_num, sent))
 
 
-def _rule(answers: Answers, body: BlockLayout, requests: OpenRequests) -> _Rule:
+def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:
+    """Return the ways in which a message answers, those together that find the request by the same value."""
+    for (attribute, names, value), group in groupby(ways, key=_place):
+        rules = tuple(_rule(answers, body) for answers in group)
+        yield _Lookup(requests.index(names), attribute, value, rules)
+
+
+def _place(answers: Answers) -> tuple[str | None, str, str]:
+    if answers.attribute is None:
+        return None, UNNAMED, next(iter(answers.requests))
+    return answers.attribute, answers.names, ""
+
+
+def _rule(answers: Answers, body: BlockLayout) -> _Rule:
+    maker, made = answers.makes or (None, None)
     return _Rule(
         answers.requests,
-        requests.index(UNNAMED if answers.attribute is None else answers.names),
-        answers.attribute,
-        "" if answers.attribute is not None else next(iter(answers.requests)),
+        made,
+        answers.requests - {maker},
         terms(answers.when, body),
         terms(answers.unless, body),
         terms(answers.open_when, body),

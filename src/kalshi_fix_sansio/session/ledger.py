@@ -156,7 +156,9 @@ class Ledger:
     def take_request(self, request: OpenRequest, names: Names) -> None:
         """Take what a message about to leave, whose number was just taken, asks of the peer."""
         self.next_key = request.key + 1
-        self.store.record_request(request)
+        # A later process does not know which reports are about the other one of its name: it names this one.
+        repeated = self.open.is_repeated(request.msg_type, names)
+        self.store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
         self.open.add(request, names)
 
     def reset(self, *, unanswered: bool) -> None:

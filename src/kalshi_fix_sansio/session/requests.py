@@ -24,6 +24,32 @@ UNNAMED = ""
 """Stands for the attribute of requests that have nothing by which an answer could name them, but a MsgSeqNum;
 their value is their MsgType. The answer to such a request answers those of one type."""
 
+MAX_REMEMBERED: Final = 20_000
+"""How many of the last answers to orders are known for sure, and up to twice as many in fact."""
+
+
+class Remembered:
+    """Things that came last, by their hashes: what a peer puts into an id takes no room here."""
+
+    __slots__ = ("_before", "_recent")
+
+    def __init__(self) -> None:
+        self._recent: set[int] = set()
+        self._before: set[int] = set()
+
+    def __contains__(self, what: object) -> bool:
+        known = hash(what)
+        return known in self._recent or known in self._before
+
+    def __len__(self) -> int:
+        return len(self._recent) + len(self._before)
+
+    def add(self, what: object) -> None:
+        """Take note of one more; at a bound, the older half is forgotten."""
+        if len(self._recent) >= MAX_REMEMBERED:
+            self._before, self._recent = self._recent, set()
+        self._recent.add(hash(what))
+
 
 class Several:
     """Requests that share a name, by type, oldest first."""
@@ -62,7 +88,17 @@ Named = Mapping[Any, "OpenRequest | Several"]
 class OpenRequests:
     """Requests without an answer, oldest first."""
 
-    __slots__ = ("_all", "_by_name", "_by_number", "_named_by", "_names", "size")
+    __slots__ = (
+        "_all",
+        "_answered",
+        "_by_name",
+        "_by_number",
+        "_named_by",
+        "_names",
+        "made",
+        "makers",
+        "size",
+    )
 
     def __init__(self) -> None:
         self._all: dict[int, OpenRequest] = {}
@@ -74,6 +110,12 @@ class OpenRequests:
         """By key, the names of all other requests."""
         self.size = 0
         """Bytes of all messages together."""
+        self.makers: set[str] = set()
+        """MsgTypes of requests each of which makes something of its own (`layout.Answers.makes`)."""
+        self.made = Remembered()
+        """What answers were about (an OrderID), each with the name that they gave."""
+        self._answered = Remembered()
+        """MsgType and name of what makes something and has had its answer."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -113,6 +155,21 @@ class OpenRequests:
                 there.add(request)
             else:
                 index[value] = Several(there, request)
+
+    def is_repeated(self, msg_type: str, names: Names) -> bool:
+        """Say whether a request of this type and name makes something like another of that name, so that
+        reports about either may come."""
+        if msg_type not in self.makers:
+            return False
+        attribute, value = names[0]
+        return value in self._by_name[attribute] or (msg_type, value) in self._answered
+
+    def note_answer(self, request: OpenRequest, name: str, made: str | None) -> None:
+        """A request was answered by a message that gives this name, perhaps about what it made."""
+        if request.msg_type in self.makers:
+            self._answered.add((request.msg_type, name))
+        if made:
+            self.made.add((name, made))
 
     def remove(self, request: OpenRequest) -> None:
         """Take out one that is here."""

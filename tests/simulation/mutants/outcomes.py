@@ -7,7 +7,7 @@ from typing import Any
 from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
-from kalshi_fix_sansio.session.requests import OpenRequests
+from kalshi_fix_sansio.session.requests import OpenRequests, Remembered
 from kalshi_fix_sansio.session.resting import RestingOrders
 from tests.simulation.mutants.patching import around, caught_by, instead
 
@@ -47,6 +47,9 @@ MUTANTS = {
     ),
     "a session that knows one request of an id": caught_by(
         around(OpenRequests, "add", _one_of_each_id), "unsettled", "forgotten"
+    ),
+    "a fill of one order that answers another of its id": caught_by(
+        instead(Remembered, "add", _nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are not told": caught_by(
         instead(Core, "give_up_on", _nothing), "unsettled", "forgotten"
