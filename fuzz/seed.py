@@ -17,7 +17,7 @@ from fuzz.targets import CORPUS, diff, secrets, session, spec, store
 from fuzz.wire import WIRES, Wire
 
 Seeds = Iterator[tuple[str, bytes]]
-_STEPS_PER_SEED = 8
+_STEPS_PER_SEED = 5
 
 
 def said(*choices: tuple[int, int] | bytes) -> bytes:
@@ -40,10 +40,17 @@ def drawn(name: str, size: int) -> bytes:
 
 def _messages(spoken: Wire) -> Iterator[tuple[str, bytes]]:
     """The choices that give each sound message."""
-    for large, templates in ((0, spoken.templates), (31, spoken.large)):
+    for large, templates in ((0, spoken.templates), (wire.RARELY - 1, spoken.large[:1])):
         for number, fields in enumerate(templates):
             name = f"{spoken.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
-            yield name, said((large, 32), (number, len(templates)), (0, len(wire.CHANGES)))
+            yield (
+                name,
+                said(
+                    (large, wire.RARELY),
+                    (number, len(spoken.large if large else templates)),
+                    (0, len(wire.CHANGES)),
+                ),
+            )
 
 
 def _framing() -> Seeds:
@@ -58,7 +65,7 @@ def _decode() -> Seeds:
         for name, message in _messages(spoken):
             yield (
                 name,
-                said((number, len(WIRES)), (0, 8), (1, 4), (0, 32)) + message + said((0, 32)) + message,
+                said((number, len(WIRES)), (0, 64), (0, 8), (0, 4), (0, 32)) + message,
             )
 
 
@@ -72,7 +79,7 @@ def _encode() -> Seeds:
 
 
 def _session() -> Seeds:
-    types, bodies = len(session._TYPES), len(session._BODIES)
+    said_by_peer = len(session._SAID)
     turn = 0
     for role in range(2):
         for kind, name in enumerate(session._NAMES):
@@ -83,7 +90,7 @@ def _session() -> Seeds:
                 data = begin + said((place, len(session.STATES)))
                 for _ in range(_STEPS_PER_SEED):
                     turn += 1
-                    peer = said((0, 16), (turn % types, types), (turn * 5 % bodies, bodies), (turn % 6, 6))
+                    peer = said((0, 16), (turn * 5 % said_by_peer, said_by_peer), (0, 8), (turn % 6, 6))
                     data += peer + said((0, 4)) * (turn % 6 == 5) + said((0, 16)) * (turn % 6 == 4)
                     data += said((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
                 yield f"{'acceptor' if role else 'initiator'}-{name}-{state.replace(' ', '-')}", data

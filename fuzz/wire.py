@@ -60,6 +60,7 @@ VALUES: Final = (
 """Values at the edges of what fields can hold."""
 ODD_TAGS: Final = (b"", b"0", b"-1", b"007", b"x", b"99999999999", b"29999", b"8", b"9", b"10", b"35")
 REPEATS: Final = (2, 3, 5, 9)
+RARELY: Final = 128
 LARGE: Final = 700
 """Messages of more bytes come rarely, or they would take nearly all the time."""
 CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
@@ -169,7 +170,7 @@ def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
 
 def message(choices: Choices, wire: Wire) -> bytes:
     """Choose a message: sound, or with up to seven things changed in its fields; its frame is right."""
-    fields = list(choices.pick(wire.large if choices.one_in(32) else wire.templates))
+    fields = list(choices.pick(wire.large if choices.one_in(RARELY) else wire.templates))
     for _ in range(choices.pick(CHANGES)):
         spoil(choices, fields, wire)
     return framed(fields)

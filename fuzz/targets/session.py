@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from fuzz import wire
+from fuzz.checkpoint import Checkpoint
 from fuzz.wire import KALSHI, PLAIN, SOH, Wire
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -32,9 +33,11 @@ from kalshi_fix_sansio.session import MemoryStore, Session, State
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 OURS, THEIRS = "ours", "theirs"
+_OURS, _THEIRS = OURS.encode(), THEIRS.encode()
 MAX_MESSAGE_SIZE = 2048
 MAX_UNSENT = 8192
 MAX_EVENTS = 64
+MOST_STEPS = 8
 _ROOM = 16 * 1024
 """By how much what waits may pass the point at which the session ends: the answers to one message."""
 _SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
@@ -44,6 +47,11 @@ _NUMBER = re.compile(rb"\x0134=0*([0-9]{1,18})\x01")
 def _session_messages(stream: bytes) -> list[bytes]:
     """Return the beginnings of messages of the session layer, and rejects, in a stream."""
     return [stream[found.start() : found.start() + 256] for found in _SESSION_MESSAGE.finditer(stream)]
+
+
+@lru_cache(256)
+def _stamp(utc: datetime) -> bytes:
+    return utc.strftime("%Y%m%d-%H:%M:%S.").encode() + b"%03d" % (utc.microsecond // 1000)
 
 
 class Counted(MemoryStore):
@@ -166,9 +174,8 @@ class Player:
         if number is None:
             number = self.peer_number
             self.peer_number += 1
-        stamp = self.utc.strftime("%Y%m%d-%H:%M:%S.").encode() + b"%03d" % (self.utc.microsecond // 1000)
-        fields = {"t49": THEIRS.encode(), "t56": OURS.encode(), "t34": b"%d" % number, "t52": stamp} | changes
-        text = b"".join(b"%b=%b\x01" % (tag[1:].encode(), value) for tag, value in fields.items())
+        fields = {"t49": _THEIRS, "t56": _OURS, "t34": b"%d" % number, "t52": _stamp(self.utc)} | changes
+        text = b"".join([b"%b=%b\x01" % (tag[1:].encode(), value) for tag, value in fields.items()])
         self.feed(encode_frame("FIXT.1.1", b"35=" + msg_type + SOH + text + header + body))
 
     def logon(self, body: bytes = b"", number: int | None = None) -> None:
@@ -404,25 +411,33 @@ STATES: Final[Mapping[str, Callable[[Player], None]]] = {
 """Where the choices begin, each reached by messages and calls."""
 _NAMES: Final = ("KalshiRT", "KalshiNR", "FIXT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 _TYPES: Final = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j", b"D", b"8", b"9", b"W", b"X", b"ZZ")
-_BODIES: Final = (
-    b"",
-    b"112=hello\x01",
-    b"7=1\x0116=0\x01",
-    b"7=2\x0116=4\x01",
-    b"7=99\x0116=100\x01",
-    b"45=2\x01373=5\x01",
-    b"45=1\x01380=4\x01372=D\x01",
-    b"36=9\x01123=Y\x01",
-    b"36=20\x01",
-    b"36=1\x01",
-    b"36=999999999999999999\x01",
-    b"123=N\x0136=30\x01",
-    b"98=0\x01108=30\x011137=9\x01141=Y\x01",
-    b"98=0\x01108=30\x011137=9\x01789=3\x01",
-    b"98=0\x01108=5\x01",
-    b"58=bye\x01",
-    b"11=a1\x0137=o\x01",
+_SAID: Final = (
+    (b"0", b""),
+    (b"0", b"112=hello\x01"),
+    (b"1", b"112=hello\x01"),
+    (b"1", b""),
+    (b"2", b"7=1\x0116=0\x01"),
+    (b"2", b"7=2\x0116=4\x01"),
+    (b"2", b"7=99\x0116=100\x01"),
+    (b"3", b"45=2\x01373=5\x01"),
+    (b"4", b"36=9\x01123=Y\x01"),
+    (b"4", b"36=20\x01"),
+    (b"4", b"36=1\x01"),
+    (b"4", b"36=999999999999999999\x01"),
+    (b"4", b"123=N\x0136=30\x01"),
+    (b"5", b""),
+    (b"5", b"58=bye\x01"),
+    (b"A", b"98=0\x01108=30\x011137=9\x01141=Y\x01"),
+    (b"A", b"98=0\x01108=30\x011137=9\x01789=3\x01"),
+    (b"A", b"98=0\x01108=5\x01"),
+    (b"j", b"45=1\x01380=4\x01372=D\x01"),
+    (b"8", b"11=a1\x0137=o\x01"),
+    (b"8", b"37=o\x01"),
+    (b"9", b"11=a1\x0137=o\x01"),
+    (b"D", b"11=a1\x01"),
+    (b"ZZ", b"58=x\x01"),
 )
+"""What the peer says: MsgType and body, which mostly belong together."""
 _HEADERS: Final = (
     b"",
     b"43=Y\x01122=20260821-14:00:00\x01",
@@ -457,16 +472,33 @@ def check(data: bytes) -> None:
         explicit_confirm=choices.one_in(4),
         offer_next_expected=choices.one_in(3),
     )
-    player = Player(setting)
-    STATES[choices.pick(tuple(STATES))](player)
-    player.take()
+    player, checkpoint = begun(setting, choices.pick(tuple(STATES)))
+    checkpoint.restore()
     steps = 0
-    while choices.left and steps < 24:
+    while choices.left and steps < MOST_STEPS:
         steps += 1
+        if player.session.state is State.CLOSED:
+            if choices.one_in(2):
+                break
+            _connect_again(player, choices)
         _step(player, choices)
     player.timer()
     player.take()
     player.account()
+
+
+@cache
+def begun(setting: Setting, state: str) -> tuple[Player, Checkpoint]:
+    """Return a player in a state, and what puts it back there."""
+    player = Player(setting)
+    STATES[state](player)
+    player.take()
+    return player, Checkpoint(player, (player.config, player.codec, player.config.dialect))
+
+
+def _connect_again(player: Player, choices: Choices) -> None:
+    player.again(restart=choices.one_in(2))
+    STATES[choices.pick(("connected", "logon requested", "established"))](player)
 
 
 def _step(player: Player, choices: Choices) -> None:
@@ -488,13 +520,13 @@ def _step(player: Player, choices: Choices) -> None:
         case 14:
             _call(player, choices)
         case _:
-            if choices.one_in(2):
-                player.again(restart=choices.one_in(2))
-            STATES[choices.pick(("connected", "logon requested", "established"))](player)
+            _connect_again(player, choices)
 
 
 def _peer(player: Player, choices: Choices) -> None:
-    msg_type, body = choices.pick(_TYPES), choices.pick(_BODIES)
+    msg_type, body = choices.pick(_SAID)
+    if choices.one_in(8):
+        msg_type = choices.pick(_TYPES)
     number = None
     match choices.below(6):
         case 4:

@@ -53,6 +53,12 @@ class Choices:
 
     def below(self, count: int) -> int:
         """Return a number from 0 to `count` - 1."""
+        if 1 < count <= 256:
+            at = self._at
+            if at >= len(self._data):
+                return 0
+            self._at = at + 1
+            return self._data[at] % count
         size = (max(count - 1, 0).bit_length() + 7) // 8
         return int.from_bytes(self.take(size), "big") % count if size else 0
 
