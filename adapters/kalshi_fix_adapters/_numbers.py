@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import attrs
@@ -61,7 +62,11 @@ class Numbers:
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)
         config = attrs.evolve(
-            config, reset_seq_num=reset, explicit_confirm=True, sign_logon=_guarded(config.sign_logon)
+            config,
+            reset_seq_num=reset,
+            explicit_confirm=True,
+            max_events=sys.maxsize,  # the queue bounds what waits
+            sign_logon=_guarded(config.sign_logon),
         )
         if self._last is None:
             self._last = Session(config, self._store)

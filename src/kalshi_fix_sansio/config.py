@@ -138,9 +138,11 @@ class SessionConfig:
     """Bytes of these messages, as they came; what arrives beyond is dropped and asked for again as well."""
     max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
     """Bytes waiting in `data_to_send` at which `send` refuses; answers to the peer may go up to twice as
-    far, then the session ends, because the peer has stopped reading."""
+    far, beside the largest message that waits; then the session ends, because the peer has stopped
+    reading."""
     max_events: int = attrs.field(default=100_000, validator=_positive)
-    """Events waiting in `events` at which `receive_data` refuses to read on."""
+    """Events waiting in `events` at which `receive_data` refuses to read on; with `explicit_confirm`,
+    together with those that are not confirmed."""
     max_event_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
     """Bytes that the events waiting in `events` were made of at which `receive_data` refuses to read on:
     everything received since they were taken last, and what was held back during a gap and released since."""

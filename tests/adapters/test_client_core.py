@@ -421,6 +421,15 @@ def test_at_the_bound_nothing_is_read_and_the_user_is_told_first() -> None:
     assert stage.ids() == ["2", "3", "late"]
 
 
+def test_the_bound_of_the_queue_holds_and_not_that_of_the_session() -> None:
+    """A session that leaves confirming to its user bounds what is not confirmed; the client has its queue."""
+    stage = opened(plan(session={"max_events": 2}))
+    for number in range(5):
+        stage.say(report(str(number)))
+    assert stage.core.wants_read
+    assert stage.ids() == ["0", "1", "2", "3", "4"]
+
+
 def test_heartbeats_go_on_whatever_the_user_does() -> None:
     stage = full()
     stage.advance(100)

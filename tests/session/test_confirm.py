@@ -398,3 +398,42 @@ def test_a_gap_fill_that_takes_no_number_takes_along_what_was_confirmed(role: Ro
         wired.receive(wired.peer.message("2", "7=1|16=0|"))
         assert wired.sent() != []
         assert store.after_crash().next_incoming == confirmed
+
+
+@BOTH
+def test_a_user_who_never_confirms_is_told(role: Role) -> None:
+    wired = explicit(role, max_events=3)
+    wired.receive(news(wired), news(wired))
+    assert wired.session.unconfirmed == 2
+    wired.session.receive_data(news(wired), wired.clock.now)
+    more = news(wired)
+    with pytest.raises(LocalProtocolError, match="2 events are not confirmed, and 1 wait"):
+        wired.session.receive_data(more, wired.clock.now)
+    wired.session.events()
+    with pytest.raises(LocalProtocolError, match="3 events are not confirmed, and 0 wait"):
+        wired.session.receive_data(more, wired.clock.now)
+    wired.session.confirm(1)
+    assert len(wired.receive(more)) == 1  # what was refused was not taken, and comes whole
+    assert wired.session.unconfirmed == 3
+
+
+def test_what_the_session_before_handed_out_counts_until_it_is_confirmed() -> None:
+    wired = explicit(max_events=2)
+    wired.receive(news(wired))
+    wired.session.receive_eof(wired.clock.now)
+    wired.session.events()
+    later = Session(wired.session.config, continues=wired.session)
+    later.connect(wired.clock.now)
+    with pytest.raises(LocalProtocolError, match="2 events are not confirmed"):
+        later.receive_data(b"8", wired.clock.now)
+    later.confirm()
+    later.receive_data(b"8", wired.clock.now)
+
+
+@BOTH
+def test_a_user_who_confirms_by_fetching_has_no_such_bound(role: Role) -> None:
+    wired = established(role, max_events=2)
+    for _ in range(3):
+        wired.session.receive_data(news(wired) + news(wired) + news(wired), wired.clock.now)
+        assert len(wired.session.events()) == 3
+    assert wired.session.unconfirmed == 3

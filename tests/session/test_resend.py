@@ -10,7 +10,7 @@ import pytest
 from kalshi_fix_sansio._generated import OrderCancelReject
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, MessageRejected, OutcomesUnknown, ResendServed
+from kalshi_fix_sansio.events import Event, MessageRejected, OutcomesUnknown, ResendServed, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
 from kalshi_fix_sansio.session.resend import PAGE
 from tests.helpers import START, Wired, established, kinds, messages, of_type, order
@@ -328,3 +328,51 @@ def test_a_resend_of_more_than_may_wait_pauses_in_time() -> None:
         seen += len(found)
         wired.wait(0)
     assert seen == 41
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1_900, 2_000, 2_001, 50_000])
+def test_a_message_larger_than_may_wait_goes_out_again(role: Role, size: int) -> None:
+    """It ended its session as one whose peer does not read, at every logon that sent it again."""
+    wired = busy(role, sent=0, resend_policy=everything, max_unsent=1_000)
+    wired.session.send(sized(role, size), wired.clock.now)
+    unsent = wired.session.data_to_send()
+    assert wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=x|")) == []
+    wired.wait(0)
+    assert len(wired.session._core.outbound.buffer) > len(unsent) >= size
+    assert wired.session.state is State.ESTABLISHED
+    assert [number for _, number in script_numbers(wired)][:2] == [1, 2]
+
+
+@BOTH
+def test_what_waits_beside_the_largest_message_is_bounded(role: Role) -> None:
+    wired = busy(role, sent=0, max_unsent=1_000)
+    wired.session.send(sized(role, 5_000), wired.clock.now)
+    largest = len(wired.session._core.outbound.buffer)
+    events: list[Event] = []
+    while not events:
+        events = wired.receive(wired.peer.message("1", "112=x|"))
+    (ended,) = events
+    assert isinstance(ended, SessionEnded)
+    assert ended.text == "the peer has stopped reading"
+    assert 2_000 < ended.unsent - largest < 2_300
+    wired = busy(role, sent=0, max_unsent=1_000)
+    wired.session.send(sized(role, 5_000), wired.clock.now)
+    wired.session.data_to_send()  # a large message that has left excuses nothing
+    events = []
+    while not events:
+        events = wired.receive(wired.peer.message("1", "112=x|"))
+    assert isinstance(events[0], SessionEnded)
+    assert 2_000 < events[0].unsent < 2_500
+
+
+def sized(role: Role, size: int) -> Message:
+    """A message of more than this size."""
+    text = "x" * size
+    if role is Role.INITIATOR:
+        return order(symbol=text)
+    return OrderCancelReject(order_id="o", cl_ord_id="o", ord_status="8", cxl_rej_response_to="1", text=text)
+
+
+def script_numbers(wired: Wired) -> list[tuple[str, int]]:
+    return [(message.NAME, message.header.msg_seq_num) for message in wired.sent()]

@@ -78,6 +78,7 @@ class Session:
         }
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._most_unsent = 2 * config.max_unsent
+        self._explicit_confirm = config.explicit_confirm
 
     @property
     def config(self) -> SessionConfig:
@@ -168,9 +169,10 @@ class Session:
     def receive_data(self, data: bytes, now: Instant) -> None:
         """Take bytes from the transport; after the end of the session they are ignored.
 
-        Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched, or events
-        made of `max_event_bytes` bytes; and whatever `sign_logon` raises, if the peer restarts the numbers
-        within the session, which takes a Logon in answer: `abort` then.
+        Raises LocalProtocolError before `connect`, and when `max_events` events wait to be fetched (with
+        `explicit_confirm`: or to be confirmed), or events made of `max_event_bytes` bytes; and whatever
+        `sign_logon` raises, if the peer restarts the numbers within the session, which takes a Logon in
+        answer: `abort` then.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
@@ -183,6 +185,11 @@ class Session:
             raise LocalProtocolError(
                 f"{len(core.events)} events wait, made of {core.event_bytes} bytes; take events() before "
                 "receiving more"
+            )
+        if self._explicit_confirm and core.ledger.unconfirmed + len(core.events) >= self._max_events:
+            raise LocalProtocolError(
+                f"{core.ledger.unconfirmed} events are not confirmed, and {len(core.events)} wait; confirm "
+                "some before receiving more"
             )
         core.event_bytes += len(data)
         core.framer.feed(data)
@@ -234,7 +241,7 @@ class Session:
         """
         core, ledger = self._core, self._core.ledger
         try:
-            ledger.confirm(0 if core.config.explicit_confirm else None)
+            ledger.confirm(0 if self._explicit_confirm else None)
         except StoreError as error:
             core.store_failed(error)
         if not core.events:
@@ -280,6 +287,7 @@ class Session:
                 core.store_failed(error)
             data = bytes(buffer)
             buffer.clear()
+            core.outbound.largest = 0
         if self._resender.job is not None:
             self._resender.written()
         return data
@@ -373,9 +381,11 @@ class Session:
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
     def _watch_backlog(self) -> None:
-        """End the session when a peer makes this side answer without ever reading the answers."""
-        core = self._core
-        if len(core.outbound.buffer) > self._most_unsent and core.state is not _CLOSED:
+        """End the session when a peer makes this side answer without ever reading the answers. The largest
+        message does not count: nobody could have read a part of it."""
+        core, outbound = self._core, self._core.outbound
+        waiting = len(outbound.buffer) - outbound.largest
+        if waiting > self._most_unsent and core.state is not _CLOSED:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
 
     # Time

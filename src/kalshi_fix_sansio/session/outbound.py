@@ -52,6 +52,7 @@ class Outbound:
         "_send_last_processed",
         "_timers",
         "buffer",
+        "largest",
         "peer_comp_id",
     )
 
@@ -72,6 +73,8 @@ class Outbound:
         self._send_last_processed = config.send_last_processed
         self._ledger = ledger
         self.buffer = bytearray()
+        self.largest = 0
+        """Size of the largest message in it."""
         self.peer_comp_id = config.target_comp_id
         """TargetCompID of what leaves; None until an acceptor has read a Logon."""
 
@@ -186,11 +189,15 @@ class Outbound:
         while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
             self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame
+        if len(frame) > self.largest:
+            self.largest = len(frame)
         self._timers.last_sent = now.monotonic
 
     def write(self, frame: bytes, now: Instant) -> None:
-        """Queue bytes as they are."""
+        """Queue a message as it is."""
         self.buffer += frame
+        if len(frame) > self.largest:
+            self.largest = len(frame)
         self._timers.last_sent = now.monotonic
 
     def restart(self, *, unanswered: bool) -> None:
