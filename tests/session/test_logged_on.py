@@ -104,3 +104,17 @@ def test_a_reset_that_was_asked_for_is_told_as_such() -> None:
     wired.peer.next_number = 1
     (event,) = of_type(wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|")), LoggedOn)
     assert (event.reset, event.reset_requested) == (True, True)
+
+
+@pytest.mark.parametrize(("number", "restarted"), [(1, False), (2, True)])
+def test_a_process_whose_logon_was_refused_leaves_no_reset_to_be_told_of(
+    number: int, restarted: bool
+) -> None:
+    store = MemoryStore()
+    wired = wire(Role.INITIATOR, store=store)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.message("5", "58=Invalid signature|", 1))
+    wired = wire(Role.INITIATOR, store=store)
+    wired.session.connect(wired.clock.now)
+    (event,) = of_type(wired.receive(wired.peer.logon("98=0|108=30|1137=9|", number)), LoggedOn)
+    assert (event.reset, event.reset_requested) == (restarted, not restarted)

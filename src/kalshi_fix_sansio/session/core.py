@@ -192,7 +192,8 @@ class Core:
         self.timers.start(heart_bt_int, now.monotonic)
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        restarted = reset or self.ledger.restart_untold
+        # A peer that begins with this Logon cannot have agreed to a reset before it.
+        restarted = reset or (self.ledger.restart_untold and number != 1)
         self.tell(LoggedOn(logon, heart_bt_int, restarted, self.flags, missing, requested or not restarted))
         self.ledger.restart_untold = False
 
