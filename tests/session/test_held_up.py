@@ -194,3 +194,13 @@ def test_an_acceptor_takes_no_old_logon() -> None:
     wired.held_up(33)
     (event,) = wired.receive(logon)
     assert isinstance(event, SessionEnded)
+
+
+@pytest.mark.parametrize("age", [16, 45])
+def test_a_peer_that_was_long_in_logging_on_excuses_nothing_behind_its_logon(age: float) -> None:
+    wired = wire(Role.ACCEPTOR, logon_timeout=60.0)
+    wired.session.connect(wired.clock.now)
+    wired.held_up(20)
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|"))
+    wired.session.accept_logon(wired.clock.now)
+    assert is_taken(wired, fill(wired, age)) == (age < 30)

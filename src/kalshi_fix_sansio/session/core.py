@@ -190,6 +190,7 @@ class Core:
             self.learn_logon(logon)
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
+        self.times.has_read(logon.header.sending_time)
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
         # A peer that begins with this Logon cannot have agreed to a reset before it.

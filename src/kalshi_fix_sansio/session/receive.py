@@ -245,8 +245,7 @@ class Receiver:
         if fatal is not None:
             self._refuse(message, problems, fatal, frame, now)
             return
-        if header.sending_time is not None and header.sending_time >= core.times.earliest:
-            core.times.catching_up = False
+        core.times.has_read(header.sending_time)
         msg_type = header.msg_type
         if msg_type == LOGOUT:
             self._take_logout(message, now)

@@ -87,6 +87,11 @@ class SendingTimes:
         self.catching_up = True
         self._since, self._until = since, until
 
+    def has_read(self, sending_time: datetime | None) -> None:
+        """Take note of a message that was read: behind something fresh nothing waited."""
+        if sending_time is not None and sending_time >= self.earliest:
+            self.catching_up = False
+
     def may_have_waited(self, sending_time: datetime) -> bool:
         """Say whether a message is late, and may be so because it waited here."""
         return (
