@@ -1,4 +1,9 @@
-"""What ended a connection, if the next one will end by the very same unless something is done about it."""
+"""What ended a connection, if the next one will probably end by the very same.
+
+A session knows by itself when the next one ended by the same message, which it refused for time or name:
+`SessionEnded.advice` says so the second time, and that is the end. What is found here may have other numbers
+each time, or cure itself; it is tried `ReconnectPolicy.same_failures` times.
+"""
 
 from __future__ import annotations
 
