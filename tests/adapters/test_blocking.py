@@ -28,6 +28,7 @@ from kalshi_fix_adapters.errors import (
     ClientTimeoutError,
     ConnectionFailedError,
     NotConnectedError,
+    OrdersUnverifiedError,
     SessionClosedError,
     SessionInterruptedError,
 )
@@ -432,6 +433,8 @@ def test_a_venue_that_restarts_in_the_middle_of_trading() -> None:
         assert client.send(order()) == 2
         next(client.messages(LONG))
         with sandbox.server.down():
+            with pytest.raises(OrdersUnverifiedError):
+                list(client.messages(LONG))
             with pytest.raises(SessionInterruptedError):
                 list(client.messages(LONG))
             with pytest.raises(NotConnectedError):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.log_reader import LogReader
+from kalshi_fix_adapters.cli.log_reader import MAX_MESSAGE, LogReader
 from kalshi_fix_adapters.cli.render import as_json, lines
 from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_sansio import DIALECT, decode_strict
@@ -281,7 +281,7 @@ def test_a_message_without_type_is_told() -> None:
 
 
 def test_an_endless_message_is_cut() -> None:
-    [found] = objects(b"8=FIXT.1.1|35=5|58=" + b"x" * 300_000)
+    [found] = objects(b"8=FIXT.1.1|35=5|58=" + b"x" * (MAX_MESSAGE + 1))
     assert "does not end" in found["problems"][-1]
 
 

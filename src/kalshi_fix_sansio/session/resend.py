@@ -67,6 +67,9 @@ class Resender:
         self._turn = now
         self._messages_left, self._bytes_left = MESSAGES_A_TURN, BYTES_A_TURN
 
+    def _turn_is_over(self) -> bool:
+        return self._messages_left <= 0 or self._bytes_left <= 0
+
     def serve(self, request: Message, now: Instant) -> None:
         """Answer a ResendRequest: refuse it, or start to resend."""
         problem = self._problem(request)
@@ -139,14 +142,14 @@ class Resender:
         core.timers.page_at = None
         self._paused_at = now.monotonic
         page = min(PAGE, core.config.max_unsent)
-        if job is None or len(core.outbound.buffer) >= page:
+        if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
         problem = self._forgotten(job.looked_to)
         if problem is not None:
             self._break_off(job, problem, now)
             return
         for stored in core.store.sent_between(job.looked_to, job.end):
-            if self._messages_left <= 0 or self._bytes_left <= 0:
+            if self._turn_is_over():
                 return
             self._messages_left -= 1
             self._bytes_left -= len(stored.frame)
