@@ -112,8 +112,8 @@ class ClientCore(Connections):
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """The user has left: confirm what was taken last if that was `clean`, and what comes next up to the
-        first message; close store and wire log.
+        """The user has left: confirm what was taken last if that was `clean` and no other thread or task may
+        still be busy with it, and what comes next up to the first message; close store and wire log.
 
         After this `take` still returns what waits, and nothing is confirmed any more. Harmless when nothing
         is open.
@@ -122,7 +122,8 @@ class ClientCore(Connections):
             StoreError: what was confirmed last could not be written, and will come again.
         """
         try:
-            if clean:
+            taken = self._taken
+            if clean and (taken is None or self._taker() == self._taken_by or self._is_done_with(taken)):
                 self._confirm()
                 # A user who only sends takes nothing; what says nothing of messages need not come again.
                 for _ in range(self._queue.harmless()):
@@ -240,8 +241,12 @@ class ClientCore(Connections):
         """
         taker = self._taker()
         if self._taken is not None:
-            if taker != self._taken_by:
-                self._take_over(self._taken)
+            if taker != self._taken_by and not self._is_done_with(self._taken):
+                raise LocalProtocolError(
+                    "another thread or task has taken an event and may still be busy with it, so that asking "
+                    "for the next one would confirm it too early; take events in one thread or task, and "
+                    "pass them on"
+                )
             self._confirm()
         queue = self._queue
         event = queue.take()
@@ -255,13 +260,9 @@ class ClientCore(Connections):
             self._watch_queue()
         return event
 
-    def _take_over(self, taken: ClientEvent) -> None:
-        """Let another thread or task go on taking events, unless that would confirm what it did not take."""
-        if message_or_error(taken) is not None and not self._is_over(self._taken_by):
-            raise LocalProtocolError(
-                "another thread or task has taken an event and may still be busy with it, so that asking for "
-                "the next one would confirm it too early; take events in one thread or task, and pass them on"
-            )
+    def _is_done_with(self, taken: ClientEvent) -> bool:
+        """Say whether the event that another thread or task has taken needs it no more."""
+        return message_or_error(taken) is None or self._is_over(self._taken_by)
 
     def message_of(self, event: ClientEvent) -> Message | None:
         """Return the message in an event, for those who iterate over messages; None if it has none.

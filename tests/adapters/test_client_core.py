@@ -522,6 +522,23 @@ def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reach
     assert stage.ids() == (["b"] if clean else ["a", "b"])
 
 
+@pytest.mark.parametrize(("is_over", "reached"), [(False, 2), (True, 4)])
+def test_leaving_does_not_confirm_what_another_thread_may_be_busy_with(is_over: bool, reached: int) -> None:
+    stage = opened(plan("KalshiRT"))
+    core = stage.core
+    core._is_over = lambda _: is_over
+    core._taker = lambda: "busy"
+    stage.say(report("a"))
+    assert isinstance(core.take(), MessageReceived)
+    assert stage.venue is not None
+    stage.venue.test_request(stage.clock.now)
+    stage.run()
+    core._taker = lambda: "leaving"
+    store = core._numbers._store
+    core.close(clean=True)
+    assert store.next_incoming == reached
+
+
 def test_one_order_of_events_over_all_connections() -> None:
     stage = rt()
     stage.say(report("a"), report("b"))
