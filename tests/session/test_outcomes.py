@@ -299,10 +299,13 @@ def test_what_orders_became_is_remembered_within_bounds(monkeypatch: pytest.Monk
     monkeypatch.setattr(requests_of_sessions, "MAX_REMEMBERED", 3)
     known = Remembered()
     for number in range(1, 20):
-        known.add("x" * number)
+        known.add("x" * number, None)
         assert len(known) <= 6
         assert all("x" * each in known for each in range(max(1, number - 2), number + 1))
     assert "x" not in known
+    known.add("a", "o1")
+    assert ("a", "o1") in known
+    assert ("a", "o2") not in known
 
 
 def test_what_shares_an_id_is_named_as_often_as_it_was_sent() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_sansio._generated import Quote, QuoteConfirm
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, Event, OrdersUnverified, OutcomesUnknown, SessionEnded
 from kalshi_fix_sansio.outcomes import RestingOrder
@@ -76,6 +77,21 @@ def test_a_report_that_takes_the_careful_way_counts_too() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", strict=True)
     wired.receive(report(wired, "o1", "0"))
     assert unverified(wired) == ["o1"]
+
+
+def test_what_rests_of_a_quote_that_was_executed_is_told_too() -> None:
+    wired = established(Role.INITIATOR, "KalshiRFQ")
+    quote = Quote(quote_id="q1", quote_req_id="r1", symbol=SYMBOL, bid_px="0.5", rest_remainder=True)
+    wired.session.send(quote, wired.clock.now)
+    wired.receive(wired.peer.message("AI", f"117=q1|131=r1|55={SYMBOL}|297=10|"))
+    wired.session.send(QuoteConfirm(quote_id="q1"), wired.clock.now)
+    wired.receive(wired.peer.message("U8", "117=q1|21010=0|"))
+    wired.receive(
+        report(wired, "o1", "1", rest="31=0.5|32=4|"), report(wired, "o2", "2", rest="31=0.5|32=4|")
+    )
+    events = cut(wired)
+    assert [type(event) for event in events] == [OrdersUnverified, SessionEnded]
+    assert [each.order_id for told in of_type(events, OrdersUnverified) for each in told.orders] == ["o1"]
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiDC"])

@@ -89,6 +89,8 @@ class AnswerBook:
         if lookups is None:
             return None
         ledger = self._core.ledger
+        known = ledger.open.answered
+        told_of = self._made.get(message.__class__)
         answered: list[OpenRequest] = []
         unsure: list[OpenRequest] = []
         for lookup in lookups:
@@ -100,16 +102,19 @@ class AnswerBook:
             for rule in lookup.rules:
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
-                request = rule.among(found, name, message, ledger.open.made)
+                request = rule.among(found, name, message, known)
                 if request is None:
                     continue
                 answered.append(request)
                 made = rule.made
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
-                    made = self._made.get(message.__class__)
-                # A refusal may speak of the order that stands in the way, whose own answer is still to come.
-                ledger.open.note_answer(request, name, getattr(message, made) if made else None)
+                    made = told_of
+                if told_of is not None:
+                    # A refusal may speak of the order that stands in its way, whose own answer is to come.
+                    known.add(name, getattr(message, made) if made else None)
+                if found is request:
+                    break  # no other has this name
         if unsure:
             answered = [request for request in answered if request not in unsure]
         if answered:

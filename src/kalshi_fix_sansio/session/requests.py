@@ -24,12 +24,13 @@ UNNAMED = ""
 """Stands for the attribute of requests that have nothing by which an answer could name them, but a MsgSeqNum;
 their value is their MsgType. The answer to such a request answers those of one type."""
 
-MAX_REMEMBERED: Final = 20_000
-"""How many of the last answers to orders are known for sure, and up to twice as many in fact."""
+MAX_REMEMBERED: Final = 40_000
+"""How many hashes are known for sure, and up to twice as many in fact: an answer takes two."""
 
 
 class Remembered:
-    """Things that came last, by their hashes: what a peer puts into an id takes no room here."""
+    """The names that the last answers gave, and what they were about, by their hashes: what a peer puts into
+    an id takes no room here."""
 
     __slots__ = ("_before", "_recent")
 
@@ -44,11 +45,15 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._recent) + len(self._before)
 
-    def add(self, what: object) -> None:
-        """Take note of one more; at a bound, the older half is forgotten."""
-        if len(self._recent) >= MAX_REMEMBERED:
-            self._before, self._recent = self._recent, set()
-        self._recent.add(hash(what))
+    def add(self, name: str, made: str | None) -> None:
+        """Take note of an answer; at a bound, the older half is forgotten."""
+        recent = self._recent
+        if len(recent) >= MAX_REMEMBERED:
+            self._before, self._recent = recent, set()
+            recent = self._recent
+        recent.add(hash(name))
+        if made:
+            recent.add(hash((name, made)))
 
 
 class Several:
@@ -90,12 +95,11 @@ class OpenRequests:
 
     __slots__ = (
         "_all",
-        "_answered",
         "_by_name",
         "_by_number",
         "_named_by",
         "_names",
-        "made",
+        "answered",
         "makers",
         "size",
     )
@@ -112,10 +116,8 @@ class OpenRequests:
         """Bytes of all messages together."""
         self.makers: set[str] = set()
         """MsgTypes of requests each of which makes something of its own (`layout.Answers.makes`)."""
-        self.made = Remembered()
-        """What answers were about (an OrderID), each with the name that they gave."""
-        self._answered = Remembered()
-        """MsgType and name of what makes something and has had its answer."""
+        self.answered = Remembered()
+        """Names that answers gave, and names with what they were about (an OrderID)."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -162,14 +164,7 @@ class OpenRequests:
         if msg_type not in self.makers:
             return False
         attribute, value = names[0]
-        return value in self._by_name[attribute] or (msg_type, value) in self._answered
-
-    def note_answer(self, request: OpenRequest, name: str, made: str | None) -> None:
-        """A request was answered by a message that gives this name, perhaps about what it made."""
-        if request.msg_type in self.makers:
-            self._answered.add((request.msg_type, name))
-        if made:
-            self.made.add((name, made))
+        return value in self._by_name[attribute] or value in self.answered
 
     def remove(self, request: OpenRequest) -> None:
         """Take out one that is here."""

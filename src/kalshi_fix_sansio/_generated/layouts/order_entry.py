@@ -282,6 +282,13 @@ EXECUTION_REPORT = MessageLayout(
     ),
     answers=(
         Answers(
+            frozenset(("D",)),
+            attribute="cl_ord_id",
+            names="cl_ord_id",
+            unless=Condition((("ExecType", ("4", "5", "6", "8", "A", "C", "E")),)),
+            makes=("D", "order_id"),
+        ),
+        Answers(
             frozenset(("D", "F", "G")),
             attribute="cl_ord_id",
             names="cl_ord_id",
@@ -293,13 +300,6 @@ EXECUTION_REPORT = MessageLayout(
             attribute="cl_ord_id",
             names="cl_ord_id",
             when=Condition((("ExecType", ("4", "5", "C")),)),
-            makes=("D", "order_id"),
-        ),
-        Answers(
-            frozenset(("D",)),
-            attribute="cl_ord_id",
-            names="cl_ord_id",
-            unless=Condition((("ExecType", ("4", "5", "6", "8", "A", "C", "E")),)),
             makes=("D", "order_id"),
         ),
     ),
