@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     search.add_argument(
         "--until-quiet", type=float, metavar="MINUTES", help="go on until no new edge came for so long"
     )
+    search.add_argument("--report", type=Path, metavar="FILE", help="write a table of what each did")
     search.add_argument("--jobs", type=int, default=2, help="targets at a time")
     replay = commands.add_parser("replay", help="run inputs again, and show what they break")
     replay.add_argument("target", choices=list(TARGETS))
@@ -70,7 +71,7 @@ def _search(options: argparse.Namespace) -> int:
     quiet, seconds = options.until_quiet, options.seconds
     if quiet is not None:
         quiet, seconds = quiet * 60, max(seconds, 24 * 3600)
-    return 1 if campaign.search(targets, engine, seconds, quiet, options.jobs) else 0
+    return 1 if campaign.search(targets, engine, seconds, quiet, options.jobs, options.report) else 0
 
 
 if __name__ == "__main__":

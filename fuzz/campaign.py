@@ -23,6 +23,10 @@ WORK: Final = ROOT / ".cache" / "fuzz"
 """What is found on the way: inputs that reach something new, logs, and reproducers."""
 LONGEST_INPUT_SECONDS: Final = 30
 MEMORY_MB: Final = 1024
+HEAD: Final = (
+    "| target | engine | executions | time | edges | last new edge | inputs kept | found |\n"
+    "|--------|--------|-----------:|-----:|------:|--------------:|------------:|------:|"
+)
 _STATUS = re.compile(r"^#(\d+)\s.*?(?:cov: (\d+))?(?: ft: \d+)?(?: corp: (\d+)/|$)")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
@@ -48,6 +52,17 @@ class Run:
     newest: float = 0.0
     """When the last new edge was seen, on the monotonic clock."""
     reader: threading.Thread | None = None
+
+    @property
+    def row(self) -> str:
+        """What it did, as a line of a table (see `HEAD`)."""
+        now = time.monotonic()
+        edges = f"{self.edges} | {(now - self.newest) / 60:.1f} min ago" if self.edges else "- | -"
+        lasted = f"{(now - self.began) / 60:.1f} min"
+        return (
+            f"| {self.target.name} | {self.engine} | {self.executions:,} | {lasted} | {edges} | "
+            f"{self.corpus:,} | {len(self.reproducers) or '-'} |"
+        )
 
     def note(self, line: str) -> None:
         """Take one line of the engine's output."""
@@ -104,13 +119,19 @@ def _read(run: Run, log: Path) -> None:
 
 
 def search(
-    targets: Sequence[Target], engine: str, seconds: float, until_quiet: float | None, jobs: int
+    targets: Sequence[Target],
+    engine: str,
+    seconds: float,
+    until_quiet: float | None,
+    jobs: int,
+    report: Path | None = None,
 ) -> int:
-    """Search on all targets, some at a time; print a line for each. Return how many promises were broken.
+    """Search on all targets, some at a time; print a line for each, and write a table of them to `report`.
+    Return how many promises were broken.
 
     With `until_quiet` each ends when no new edge came for so many seconds, and `seconds` is the longest.
     """
-    waiting, running, broken = list(targets), list[Run](), 0
+    waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
     each = seconds if until_quiet is not None else seconds * min(jobs, len(targets)) / len(targets)
     try:
         while waiting or running:
@@ -125,6 +146,9 @@ def search(
                 if run.process.poll() is not None:
                     running.remove(run)
                     broken += _tell(run)
+                    rows.append(run.row)
+                    if report is not None:
+                        report.write_text("\n".join([*rows, ""]), "utf-8")
     finally:
         for run in running:
             run.process.kill()

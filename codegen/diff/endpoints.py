@@ -10,9 +10,9 @@ from codegen.diff.headings import sender_of
 
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
 _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
-_WITH_ROLE = re.compile(
-    rf"([A-Za-z][\w /-]*?)\s+host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE
-)
+_WITH_ROLE = re.compile(rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE)
+_NO_ROLE = re.compile(r"[^\w /-]")
+_LETTER = re.compile("[A-Za-z]")
 _FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
 _ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
 _LEAST_PREFIX = 4
@@ -48,8 +48,13 @@ def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
 
 def hosts_with_roles(text: str, place: Place, environment: str) -> Iterator[HostSaid]:
     """The hosts of a line such as `Order Entry Host: fix.example.com`."""
+    end = 0
     for match in _WITH_ROLE.finditer(text):
-        yield HostSaid(place, environment, match[1].strip(), match[2])
+        # The role stands in front of what was found: looked for first, it would be tried from every letter.
+        before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
+        end = match.end()
+        if first := _LETTER.search(before):
+            yield HostSaid(place, environment, before[first.start() :].strip(), match[1])
 
 
 def hosts_of_text(text: str, place: Place) -> Iterator[HostSaid]:

@@ -279,7 +279,11 @@ class Player:
             assert number >= max(self.delivered, default=0), f"{number} is delivered out of turn"
             self.delivered.add(number)
         if isinstance(event, MessageRejected) and event.message is not None:
-            self.explained.add(event.message.header.msg_seq_num)
+            number = event.message.header.msg_seq_num
+            if event.comes_again:
+                assert self.session.next_incoming <= number, f"{number} is counted, and cannot come again"
+            else:
+                self.explained.add(number)
         if isinstance(event, SequenceSkipped | MessagesLost):
             self.skipped.append((event.begin, event.end))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from codegen import bounded_xml, importer, members, nodes, quickfix_xml, schema
-from codegen.diff import inline, markdown, quickfix, sources
-from codegen.diff.facts import Unread
+from codegen.diff import endpoints, inline, markdown, quickfix, sources
+from codegen.diff.facts import Place, Unread
 from codegen.diff.view import View
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError, nearest
 from codegen.model import Location
@@ -388,3 +388,11 @@ def test_headings_are_read_in_linear_time(line: str, text: str) -> None:
     (heading,) = markdown.blocks(line)
     assert isinstance(heading, markdown.Heading)
     assert heading.text == text
+
+
+def test_hosts_are_found_behind_any_text_in_linear_time() -> None:
+    place = Place("page.md", 1)
+    text = "a _b" * 20_000 + ". Order Entry Host: fix.example.com"
+    said = list(endpoints.hosts_with_roles(text, place, ""))
+    assert [(each.role, each.host) for each in said] == [("Order Entry", "fix.example.com")]
+    assert not list(endpoints.hosts_with_roles("host: fix.example.com", place, ""))

@@ -133,3 +133,13 @@ def test_another_version_s_frame_is_sent_as_this_version_s() -> None:
     data = wired.session.data_to_send()
     assert data.startswith(b"8=FIXT.1.1\x01")
     assert body_of(data) == BODY
+
+
+@pytest.mark.parametrize("field", ["102=|", "38=many|", "54=1|"])
+def test_a_body_with_problems_is_not_passed_on(field: str) -> None:
+    wired = client()
+    frame = raw(f"35=D|34=7|49=a|52=20260101-00:00:00|56=b|11=a1|55=KX|54=1|38=1|40=2|44=0.5|{field}")
+    with pytest.raises(InvalidMessageError, match="cannot be sent"):
+        wired.session.forward(frame, wired.clock.now)
+    assert wired.session.data_to_send() == b""
+    assert wired.session.next_outgoing == 2

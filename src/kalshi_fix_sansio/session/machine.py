@@ -8,7 +8,7 @@ from typing import Any, Final
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, Event, PeerSilent
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
@@ -312,6 +312,11 @@ class Session:
         """
         core = self._core
         names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        if message.problems:
+            dialect = core.config.dialect
+            replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
+            if problems := tuple(each for each in message.problems if each.tag not in replaced):
+                raise InvalidMessageError(message.NAME, problems)
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields, keep=keep, names=names)
@@ -332,12 +337,17 @@ class Session:
 
         `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
         `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError when it is not one
-        whole message, EncodeError when the body would be read differently under another header, otherwise
-        what `send` raises.
+        whole message, InvalidMessageError also when `decode` finds problems in its body, EncodeError when the
+        body would be read differently under another header, otherwise what `send` raises.
         """
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
         names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        if message.problems:
+            dialect = core.config.dialect
+            replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
+            if problems := tuple(each for each in message.problems if each.tag not in replaced):
+                raise InvalidMessageError(message.NAME, problems)
         keep = core.config.session_type.resend
         with core:
             return core.outbound.forward(whole, message.msg_type, now, header_fields, keep=keep, names=names)
