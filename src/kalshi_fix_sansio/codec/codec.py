@@ -147,8 +147,8 @@ class Codec:
         """Return a message under another header; its body stays byte for byte, its trailer goes.
 
         Fields of the header and the trailer are taken out wherever they stand; what the dialect does not know
-        stays, also what stood in an entry of a group of the header. For passing a message on, and for sending it
-        again.
+        stays, also what stood in an entry of a group of the header. For passing a message on, and for sending
+        it again.
 
         Raises:
             DecodeError: the bytes are not one whole message.
