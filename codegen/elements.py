@@ -281,6 +281,17 @@ def endpoints(context: Context) -> tuple[model.Endpoint, ...]:
     return tuple(found)
 
 
+def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
+    """Tags of the standard's lengths, each with the tag of its data."""
+    found = []
+    for name, (node, where) in context.source.merged("standard_data").items():
+        if not name.isascii() or not name.isdigit():
+            context.mistakes.add(where, f"`{name}` is not a tag", "write the tag of a length field")
+        elif isinstance(node, Scalar) and isinstance(node.value, int):
+            found.append((int(name), node.value))
+    return tuple(sorted(found))
+
+
 def environment_names(context: Context) -> tuple[str, ...]:
     """The environments of the manifest."""
     return tuple(name for name, _ in words(context.source.setting("environments")))

@@ -377,6 +377,8 @@ class Dialect:
     """The venue's changelog, oldest first: version and ISO date."""
     texts: tuple[KnownText, ...] = ()
     """Known values of Text (58), message by message."""
+    standard_data: tuple[tuple[int, int], ...] = ()
+    """Length and data fields of the standard, also of those that the dialect does not define."""
     refusals: tuple[Refusal, ...] = ()
     """Reasons for which a Logon is refused; the first that fits a Text holds."""
 

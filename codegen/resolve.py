@@ -77,6 +77,7 @@ def resolve(source: Source) -> model.Dialect:
         environments=elements.environment_names(context),
         texts=known_texts(context, messages),
         refusals=refusals(context),
+        standard_data=elements.standard_data(context),
         versions=tuple(
             (name, node.text)
             for name, (node, _) in source.merged("versions").items()

@@ -94,8 +94,9 @@ def _plain(field: FieldLayout) -> st.SearchStrategy[Any]:
 
 
 def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
-    """Fields the dialect does not know."""
-    tags = st.integers(1, 99_999).filter(lambda tag: tag not in dialect.fields)
+    """Fields that neither the dialect knows nor the standard has for data."""
+    taken = {*dialect.fields, *dialect.standard_data, *dialect.standard_data.values()}
+    tags = st.integers(1, 99_999).filter(lambda tag: tag not in taken)
     value = st.binary(min_size=1, max_size=12).filter(lambda raw: b"\x01" not in raw)
     return st.lists(st.tuples(tags, value), max_size=3, unique_by=lambda pair: pair[0]).map(tuple)
 
@@ -103,6 +104,7 @@ def unknown_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
 def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
     """Fields that are meant to be taken for others: any tag, and data with lengths that may lie."""
     pairs = [(field.length_tag, field.tag) for field in dialect.fields.values() if field.length_tag]
+    pairs += dialect.standard_data.items()
     lone = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
     value = st.sampled_from([b"abc", b"1", b"10", b"a\x0144=1", b"10=000\x01", b"Y"]) | st.binary(min_size=1)
     length = st.integers(0, 40).map(lambda number: b"%d" % number) | st.sampled_from([b"003", b"-3", b"+3"])

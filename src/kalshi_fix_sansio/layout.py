@@ -392,6 +392,9 @@ class Dialect:
     fields: Mapping[int, FieldLayout]
     """Every tag the dialect knows."""
     session_types: Mapping[str, SessionType]
+    standard_data: Mapping[int, int] = MappingProxyType({})
+    """Tags of the standard's data fields by the tags of their lengths: a peer may know those that the dialect
+    does not."""
     by_class: Mapping[type[Any], MessageLayout] = attrs.field(init=False, repr=False, eq=False)
     logon_names: frozenset[str] = attrs.field(init=False, repr=False, eq=False)
     """FIX names of the fields of the client's Logon that rules ask for."""

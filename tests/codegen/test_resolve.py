@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen import model
+from codegen.errors import SpecError
 from codegen.resolve import load_dialect
 from tests.codegen.spec_folder import FILES, edited, line_of, write
 
@@ -322,3 +323,11 @@ def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> N
         model.Answers(("D",), field(dialect, "Rank"), "level", None, None, None),
         model.Answers(("D",), None, "", None, None, None),
     )
+
+
+def test_data_fields_of_the_standard_are_tags(tmp_path: Path) -> None:
+    manifest = edited("manifest", "sources:", "standard_data: {93: 89, 90: 91}\nsources:")
+    assert load_dialect(write(tmp_path / "right", manifest=manifest)).standard_data == ((90, 91), (93, 89))
+    wrong = manifest.replace("90:", "RawData:")
+    with pytest.raises(SpecError, match="`RawData` is not a tag"):
+        load_dialect(write(tmp_path / "wrong", manifest=wrong))

@@ -385,3 +385,46 @@ def test_unknown_data_behind_its_length_is_sent_as_it_came() -> None:
 def test_another_header_is_put_on_whole_messages_only() -> None:
     with pytest.raises(DecodeError):
         CODEC.with_header(b"nonsense", header("D"))
+
+
+PAIRS = sorted(KALSHI.standard_data.items())
+
+
+@given(
+    st.sampled_from(PAIRS), st.binary(min_size=1, max_size=20).filter(lambda v: b"\x01" not in v), st.data()
+)
+def test_a_length_of_the_standard_tells_the_truth(
+    pair: tuple[int, int], value: bytes, data: st.DataObject
+) -> None:
+    """Also where the dialect knows neither field: a peer that does goes by it."""
+    codec, (length, tag) = Codec(KALSHI), pair
+    right = ((length, b"%d" % len(value)), (tag, value))
+
+    def sent(*fields: tuple[int, bytes]) -> tuple[tuple[int, bytes], ...]:
+        return codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown
+
+    if pair == (93, 89):  # the trailer's
+        with pytest.raises(EncodeError, match="cannot be sent as an unknown field"):
+            sent(*right)
+        return
+    assert sent(*right, (9001, b"x")) == (*right, (9001, b"x"))
+    lie = data.draw(st.integers(0, 10**6).filter(lambda size: size != len(value)))
+    with pytest.raises(EncodeError, match=f"is '{lie}', but"):
+        sent((length, b"%d" % lie), (tag, value))
+    with pytest.raises(EncodeError, match="is not followed by"):
+        sent(right[0])
+    with pytest.raises(EncodeError, match="is not followed by"):
+        sent(right[0], (9001, b"x"), right[1])
+    with pytest.raises(EncodeError, match="is data, but its length does not stand in front"):
+        sent(right[1])
+    if tag not in KALSHI.fields:
+        with pytest.raises(EncodeError, match="holds SOH"):
+            sent((length, b"3"), (tag, b"a\x01b"))
+
+
+def test_a_tag_that_the_dialect_has_for_something_else_is_no_length() -> None:
+    codec = Codec(attrs.evolve(DIALECT, standard_data={9003: 9004, 9005: 38, 38: 9006}))
+    for fields in (((9005, b"1"),), ((9006, b"1"),)):
+        assert codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown == fields
+    with pytest.raises(EncodeError, match="unknown field 9003 is not followed by unknown field 9004"):
+        codec.encode(UnknownMessage(msg_type="ZZ", unknown=[(9003, b"1")]))

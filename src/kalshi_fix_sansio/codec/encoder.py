@@ -123,18 +123,18 @@ def _check_fields(block: Block, plan: BlockPlan, plans: Plans, enclosing: tuple[
             )
         if length is not None:
             _check_data(length, tag, value, plans)
-        elif tag in plans.length_tags:
+        elif tag in plans.standard_length_tags:
             raise EncodeError(f"{_label(tag, plans)} is data, but its length does not stand in front of it")
-        elif b"\x01" in value:
+        if b"\x01" in value and tag not in plans.length_tags:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
-        length = (tag, value) if tag in plans.data_tags else None
+        length = (tag, value) if tag in plans.standard_data_tags else None
     if length is not None:
         _check_data(length, None, b"", plans)
 
 
 def _check_data(length: tuple[int, bytes], tag: int | None, value: bytes, plans: Plans) -> None:
     """Refuse what follows a length unless it is its data, as long as it says, for a reader goes by that."""
-    data = plans.data_tags[length[0]]
+    data = plans.standard_data_tags[length[0]]
     if tag != data:
         raise EncodeError(f"{_label(length[0], plans)} is not followed by {_label(data, plans)}")
     if not length[1].isdigit() or len(length[1]) > MAX_INT_DIGITS or int(length[1]) != len(value):

@@ -124,6 +124,9 @@ class Plans:
     """Tag of each data field, by the tag of its length field."""
     length_tags: dict[int, int] = attrs.field(init=False)
     """The other way round."""
+    standard_data_tags: dict[int, int] = attrs.field(init=False)
+    """Also those of the standard that the dialect does not know but a peer may."""
+    standard_length_tags: dict[int, int] = attrs.field(init=False)
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, also in their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
@@ -140,6 +143,13 @@ class Plans:
             if field.length_tag is not None
         }
         self.length_tags = {data: length for length, data in self.data_tags.items()}
+        taken = self.dialect.fields.keys() | self.data_tags.keys()
+        self.standard_data_tags = self.data_tags | {
+            length: data
+            for length, data in self.dialect.standard_data.items()
+            if length not in taken and data not in taken
+        }
+        self.standard_length_tags = {data: length for length, data in self.standard_data_tags.items()}
 
     @property
     def session_tags(self) -> frozenset[int]:

@@ -58,6 +58,18 @@ def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> None:
     loop.run(main)
 
 
+def test_codes_that_the_spec_does_not_know_leave_when_told_to(loop: Loop, sandbox: Sandbox) -> None:
+    newer = order(time_in_force="Z")
+
+    async def main() -> None:
+        async with loop.client("KalshiNR", **options(sandbox)) as client:
+            with pytest.raises(InvalidMessageError, match="TimeInForce"):
+                await client.send(newer)
+            assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused one took no number
+
+    loop.run(main)
+
+
 @pytest.mark.parametrize("session", SESSIONS)
 def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, session: str) -> None:
     async def main() -> None:
