@@ -1,0 +1,36 @@
+"""What `python -m fuzz cost` calls too much, with work counted in place of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fuzz import cost
+
+
+@pytest.mark.parametrize(
+    ("steps", "careful", "says"),
+    [
+        (lambda size: size, None, ""),
+        (lambda size: 2 * size, lambda size: size, ""),
+        (lambda size: size * size // 100, None, "for 4, 8 and 16 KB"),
+        (lambda size: 50 * size, lambda size: size, "as long as the careful path"),
+        (lambda size: (size // 4096) ** 2, None, ""),
+    ],
+    ids=["linear", "twice the careful path", "quadratic", "50 times the careful path", "too short to tell"],
+)
+def test_what_grows_too_fast_is_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+    steps: Callable[[int], int],
+    careful: Callable[[int], int] | None,
+    says: str,
+) -> None:
+    monkeypatch.setattr(cost, "seconds", lambda work: work() * 1e-5)
+
+    def counted(count: Callable[[int], int]) -> Callable[[int], cost.Work]:
+        return lambda size: lambda: count(size)
+
+    found = cost.broken(cost.Case("toy", counted(steps), careful and counted(careful)))
+    assert says in found
+    assert bool(found) == bool(says)
