@@ -13,7 +13,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.regressions import REGRESSIONS
 from tests.simulation.run import run
 
-SEEDS = 300
+SEEDS = 600
 WITHOUT_MUTANT = {"store", "resurrected", "endless"}
 """The store on SQLite has its own tests; an order that comes to life again would take two faults at once; and
 a run without end is a fault of the simulation."""
