@@ -27,6 +27,7 @@ def config(role: Role, **settings: Any) -> SessionConfig:
         sender_comp_id=sender,
         target_comp_id=target,
         resend_policy=settings.pop("resend_policy", resend_everything),
+        logon_fields={"use_dollars": True} if role is Role.INITIATOR else {},  # the unit of `order`
         **settings,
     )
 
