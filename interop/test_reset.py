@@ -15,6 +15,7 @@ from kalshi_fix_sansio.events import (
     GapDetected,
     LoggedOn,
     MessageReceived,
+    MessagesLost,
     SequenceSkipped,
     SessionEnded,
 )
@@ -82,6 +83,7 @@ def test_the_peers_logon_resets_in_a_gap(start: Start) -> None:
     meeting.peer.send(*RESETTING_LOGON)
 
     # What was missing has no number any more, and neither has what was held behind it.
+    assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
     exchange(meeting, ours, "after")
     log_out(meeting, ours)
