@@ -76,8 +76,9 @@ imports: $(DEV)
 	$(BIN)/lint-imports
 
 coverage: $(DEV)
-	$(BIN)/python -bb -m coverage run -m pytest
+	$(BIN)/python -bb -m coverage run -m pytest --ignore tests/simulation --ignore tests/kill
 	$(BIN)/coverage report
+	$(BIN)/$(PYTEST) tests/simulation tests/kill
 
 package: $(DEV)
 	$(BIN)/python tools/check_package.py
