@@ -312,11 +312,6 @@ class Session:
         """
         core = self._core
         names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        if message.problems:
-            dialect = core.config.dialect
-            replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
-            if problems := tuple(each for each in message.problems if each.tag not in replaced):
-                raise InvalidMessageError(message.NAME, problems)
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields, keep=keep, names=names)
