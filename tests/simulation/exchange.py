@@ -119,6 +119,8 @@ class Exchange:
         self._answered_by: dict[str, float] = {}
         """When all that is to be said of a request will have been."""
         self.outbox: deque[Message] = deque()
+        self._unpublished: deque[Make] = deque()
+        """What happened while the exchange is paused, in order."""
         self.paused_until = 0.0
         self.unsure_until = 0.0
         """Until when the order gateway does not know what becomes of orders."""
@@ -150,11 +152,17 @@ class Exchange:
 
     def publish(self, make: Callable[[], Message]) -> None:
         """Something happened that the client is to be told of."""
+        self._unpublished.append(make)
+        self._publish()
+
+    def _publish(self) -> None:
         if self.paused_until > self._world.now:
-            self.later(self.paused_until - self._world.now, make)
+            self._world.at(self.paused_until, self._publish)
             return
-        self.outbox.append(make())
-        self._world.venue_has_news()
+        if self._unpublished:
+            self.outbox.extend(make() for make in self._unpublished)
+            self._unpublished.clear()
+            self._world.venue_has_news()
 
     # What becomes of a request, each step when it is its time
 

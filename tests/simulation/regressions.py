@@ -5,6 +5,16 @@ from __future__ import annotations
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
 REGRESSIONS = {
+    "a pause of the exchange that ends early puts a cancel before its order": Schedule(
+        seed=6001421,
+        calm=12.0,
+        orders=0,
+        reports=0,
+        faults=(
+            Fault(11.0, Kind.PAUSE, Side.VENUE, 16.0),
+            Fault(11.0, Kind.REUSE, Side.CLIENT),
+        ),
+    ),
     "an acceptor forgets that its reset was never answered": Schedule(
         seed=30,
         calm=23.8,
