@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     search.add_argument(
         "--until-quiet", type=float, metavar="MINUTES", help="go on until no new edge came for so long"
     )
+    search.add_argument("--at-least", type=int, default=0, help="executions before that, on each target")
     search.add_argument("--report", type=Path, metavar="FILE", help="write a table of what each did")
     search.add_argument("--jobs", type=int, default=2, help="targets at a time")
     replay = commands.add_parser("replay", help="run inputs again, and show what they break")
@@ -71,7 +72,8 @@ def _search(options: argparse.Namespace) -> int:
     quiet, seconds = options.until_quiet, options.seconds
     if quiet is not None:
         quiet, seconds = quiet * 60, max(seconds, 24 * 3600)
-    return 1 if campaign.search(targets, engine, seconds, quiet, options.jobs, options.report) else 0
+    broken = campaign.search(targets, engine, seconds, quiet, options.at_least, options.jobs, options.report)
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

@@ -123,13 +123,15 @@ def search(
     engine: str,
     seconds: float,
     until_quiet: float | None,
+    at_least: int,
     jobs: int,
     report: Path | None = None,
 ) -> int:
     """Search on all targets, some at a time; print a line for each, and write a table of them to `report`.
     Return how many promises were broken.
 
-    With `until_quiet` each ends when no new edge came for so many seconds, and `seconds` is the longest.
+    With `until_quiet` each ends when no new edge came for so many seconds, and `at_least` so many inputs have
+    been tried; `seconds` is the longest.
     """
     waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
     each = seconds if until_quiet is not None else seconds * min(jobs, len(targets)) / len(targets)
@@ -140,7 +142,8 @@ def search(
             time.sleep(0.2)
             for run in list(running):
                 quiet = time.monotonic() - run.newest
-                if until_quiet is not None and quiet > until_quiet and run.process.poll() is None:
+                done = until_quiet is not None and quiet > until_quiet and run.executions >= at_least
+                if done and run.process.poll() is None:
                     run.process.send_signal(signal.SIGINT)
                     run.process.wait(LONGEST_INPUT_SECONDS)
                 if run.process.poll() is not None:
