@@ -216,8 +216,10 @@ class _WaitsWhileWanted:
 
     def _look(self) -> None:
         shared = self._shared
-        if shared.core.leaving or shared.halfway:
-            raise _NotWantedError
+        # Under the lock: what is halfway for a moment in another thread was not cut off.
+        with shared.lock:
+            if shared.core.leaving or shared.halfway:
+                raise _NotWantedError
 
 
 def _wait_for(claim: threading.Lock) -> None:

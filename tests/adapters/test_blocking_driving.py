@@ -447,6 +447,38 @@ def test_a_sleeper(poll: Callable[[], Poll], monkeypatch: pytest.MonkeyPatch) ->
     sleeper.wake()
 
 
+class Asked:
+    """A lock that tells when another thread asks for it."""
+
+    def __init__(self, lock: threading.RLock, tell: Callable[[], object]) -> None:
+        self._lock, self._tell, self._owner = lock, tell, threading.get_ident()
+
+    def __enter__(self) -> None:
+        if threading.get_ident() != self._owner:
+            self._tell()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_change_under_way_does_not_end_a_connection_in_the_making(sandbox: Sandbox) -> None:
+    sharing, asked = Driving(by_hand(sandbox, 1)), threading.Event()
+    sharing.open()
+    waits = _io_thread._WaitsWhileWanted(sharing)
+    sharing.lock = Asked(sharing.lock, asked.set)  # type: ignore[assignment]
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        with sharing.lock:
+            sharing.halfway = True
+            waiting = pool.submit(waits.until_ready, ours, WRITE, LONG)
+            waiting.add_done_callback(lambda _: asked.set())
+            assert asked.wait(LONG)
+            sharing.halfway = False
+        assert waiting.result(LONG) is None
+    sharing.close()
+
+
 def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: ClientCore) -> None:
         raise AssertionError
