@@ -235,7 +235,9 @@ class Player:
             self._look(event)
         self.written(self.session.data_to_send())
         session = self.session
-        assert len(session.store.open_requests()) <= self.config.max_open_requests
+        assert len(session.open_requests) <= self.config.max_open_requests
+        # And those whose answer is not confirmed; OutcomesUnknown answers as many as were open at once.
+        assert len(session.store.open_requests()) <= 3 * self.config.max_open_requests
         if self.store.resets != self.resets:
             self.resets = self.store.resets
             if session.next_incoming < self.expected:

@@ -151,7 +151,8 @@ class SessionConfig:
     max_sent_record_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
     """Bytes of these messages; beyond, the oldest are no longer kept."""
     max_open_requests: int = attrs.field(default=100_000, validator=_positive)
-    """Requests sent and not answered at which `send` refuses another one."""
+    """Requests sent and not answered at which `send` refuses another one; so it does beyond as many whose
+    answer is not confirmed."""
     max_open_request_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
     """Bytes of such requests, each of which is kept as it stood on the wire, at which `send` refuses another
     one."""

@@ -407,6 +407,31 @@ def test_quotes_that_are_refused_without_their_ids_never_keep_others_from_being_
     assert wired.session.open_requests == ()
 
 
+def test_requests_whose_answer_is_not_confirmed_are_bounded_too() -> None:
+    wired = established(Role.INITIATOR, max_open_requests=2, explicit_confirm=True)
+    for name in ("a", "b", "c"):
+        send(wired, name)
+        wired.receive(report(wired, name))
+    with pytest.raises(LocalProtocolError, match="0 requests have no answer yet, and 3 have one that is not"):
+        send(wired, "d")
+    assert open_in(wired) == ["a", "b", "c"]
+    wired.session.confirm()
+    send(wired, "d", "e")
+    assert open_in(wired) == ["d", "e"]
+
+
+def test_bytes_of_requests_whose_answer_is_not_confirmed_are_bounded_too() -> None:
+    wired = established(Role.INITIATOR, max_open_request_bytes=200, explicit_confirm=True)
+    for name in ("a", "b"):
+        send(wired, name)
+        wired.receive(report(wired, name))
+    with pytest.raises(LocalProtocolError, match=r"of 0 bytes have no answer yet, of [0-9]{3} bytes one"):
+        send(wired, "c")
+    wired.session.confirm()
+    send(wired, "c")
+    assert open_in(wired) == ["c"]
+
+
 @pytest.mark.parametrize("body", ["131=x1|21013=0|", "131=r1|21023=x1|21013=2|"])
 def test_the_end_of_a_request_known_by_the_exchanges_id_is_followed_too(body: str) -> None:
     wired = established(Role.INITIATOR)

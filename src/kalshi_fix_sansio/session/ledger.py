@@ -47,6 +47,8 @@ class Ledger:
         "next_key",
         "open",
         "restart_untold",
+        "settling",
+        "settling_bytes",
         "store",
         "unsaved",
     )
@@ -79,8 +81,11 @@ class Ledger:
         """The number beyond which the store must not advance for now; see `suspect`."""
         self._suspect_before = 0
         self._lost_before = 0
-        self._settling: deque[tuple[int, Sequence[int]]] = deque()
-        """Keys of requests to be settled, each after the event of this running number."""
+        self._settling: deque[tuple[int, Sequence[int], int]] = deque()
+        """Keys of requests to be settled and the bytes of these, each after the event of this running
+        number."""
+        self.settling = self.settling_bytes = 0
+        """How many these are, and the bytes of all their messages, which the store still has."""
         self._sent_again: dict[int, int] = {}
         """By key, for open requests that the peer asked for again: which number was next when it got them."""
         self._loaded = False
@@ -139,7 +144,10 @@ class Ledger:
         settling = self._settling
         settled: list[int] = []
         while settling and settling[0][0] < self._confirmed:
-            settled.extend(settling.popleft()[1])
+            _, keys, size = settling.popleft()
+            settled.extend(keys)
+            self.settling_bytes -= size
+        self.settling -= len(settled)
         if settled and not self.broken:
             self.store.settle_requests(settled)
             self._stale = True
@@ -239,12 +247,16 @@ class Ledger:
     def answered(self, requests: Iterable[OpenRequest]) -> None:
         """The event that is told next settles these requests, once it is confirmed."""
         keys = []
+        size = self.open.size
         for request in requests:
             keys.append(request.key)
             self.open.remove(request)
             if self._sent_again:
                 self._sent_again.pop(request.key, None)
-        self._settling.append((self._confirmed + len(self._handed) + len(self.marks), keys))
+        size -= self.open.size
+        self.settling += len(keys)
+        self.settling_bytes += size
+        self._settling.append((self._confirmed + len(self._handed) + len(self.marks), keys, size))
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
         """The peer will not send what it sent under the number expected next, and that may have answered a

@@ -92,15 +92,17 @@ class Permit:
             raise InvalidMessageError(kind.layout.name, problems)
         if not kind.is_request:
             return None
-        requests = core.ledger.open
-        if len(requests) >= self._max_open:
+        ledger = core.ledger
+        requests = ledger.open
+        if len(requests) >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(
-                f"{len(requests)} requests have no answer yet; wait for some, or raise max_open_requests"
+                f"{len(requests)} requests have no answer yet, and {ledger.settling} have one that is not "
+                "confirmed; wait for some, or raise max_open_requests"
             )
-        if requests.size >= self._max_open_bytes:
+        if requests.size >= self._max_open_bytes or ledger.settling_bytes > self._max_open_bytes:
             raise LocalProtocolError(
-                f"requests of {requests.size} bytes have no answer yet; wait for some, or raise "
-                "max_open_request_bytes"
+                f"requests of {requests.size} bytes have no answer yet, of {ledger.settling_bytes} bytes one "
+                "that is not confirmed; wait for some, or raise max_open_request_bytes"
             )
         name = kind.name
         return names_of(message, kind.layout) if name is None else ((name, getattr(message, name)),)
