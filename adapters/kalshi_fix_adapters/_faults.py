@@ -27,6 +27,9 @@ class Fault:
     key: tuple[object, ...]
     """The same for the same fault of another connection."""
     advice: str = attrs.field(eq=False)
+    at_one_place: bool = attrs.field(default=True, eq=False)
+    """Whether the key names a place in what the venue says, so that it is the same fault however long a
+    connection lasted. Otherwise two that are far apart may be two."""
 
 
 class Faults:
@@ -66,5 +69,6 @@ class Faults:
             return Fault(
                 (ended.reason, ended.text),
                 "ask the venue about it; the option wire_log writes down what it sends",
+                at_one_place=False,
             )
         return None

@@ -39,10 +39,11 @@ class Retries:
     ) -> Wait | GiveUp:
         """A connection that was logged on is over."""
         self._lost_at = now.monotonic
-        if now.monotonic - logged_on_at >= self.policy.stable_after:
+        stable = now.monotonic - logged_on_at >= self.policy.stable_after
+        if stable:
             self._failures = 0
         self._unclear = 0
-        if fault != self._fault:
+        if fault != self._fault or (stable and fault is not None and not fault.at_one_place):
             self._fault, self._same = fault, 0
         cure = cure_of(error)
         if fault is None or cure is not Cure.TIME:

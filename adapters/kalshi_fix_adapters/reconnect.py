@@ -124,7 +124,7 @@ class ReconnectPolicy:
     not (a refusal with an unknown Text), for the client to give up."""
     same_failures: int = attrs.field(default=3, validator=_at_least_one)
     """How many connections in a row the very same fault has to end, such as a message that is too large, for
-    the client to give up."""
+    the client to give up. A breach of the protocol that comes after `stable_after` counts anew."""
     retry_first: bool = False
     """Whether the connection that is made on opening the client is tried again too, instead of raising."""
     stable_after: float = attrs.field(default=60.0, validator=_seconds)

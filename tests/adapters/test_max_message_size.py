@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -10,9 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kalshi_fix_adapters._faults import Fault, Faults
+from kalshi_fix_adapters._retries import Retries
 from kalshi_fix_adapters.connection_events import Disconnected, GaveUp
-from kalshi_fix_adapters.errors import MessageTooLargeError
+from kalshi_fix_adapters.errors import MessageTooLargeError, SessionClosedError
 from kalshi_fix_adapters.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.reconnect import GiveUp as GiveUpVerdict
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.tls import Tls
 from kalshi_fix_sansio import (
@@ -22,6 +24,7 @@ from kalshi_fix_sansio import (
     MDReqSymbol,
     encode,
 )
+from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -190,6 +193,7 @@ def fault(reason: CloseReason, *events: Any, text: str = "text") -> Fault | None
 
 
 GAP = GapDetected(5, 7, recoverable=True)
+START = Instant(0.0, datetime(2026, 8, 21, tzinfo=UTC))
 
 
 def test_faults_are_the_same_if_the_venue_has_said_the_same() -> None:
@@ -201,6 +205,23 @@ def test_faults_are_the_same_if_the_venue_has_said_the_same() -> None:
     assert fault(protocol) == fault(protocol, GAP)
     assert fault(protocol) != fault(protocol, text="another")
     assert fault(CloseReason.SEQUENCE_TOO_LOW) == fault(CloseReason.SEQUENCE_TOO_LOW)
+
+
+def gives_up(reason: CloseReason, *events: Any, seconds: float) -> bool:
+    """Whether a client does after three connections of so many seconds that end so."""
+    retries = Retries(ReconnectPolicy(maintenance=None), 30, lambda: 0.5, START)
+    error = SessionClosedError("it ended", ended(reason))
+    verdicts = [retries.lost(error, fault(reason, *events), -seconds, START) for _ in range(3)]
+    return isinstance(verdicts[-1], GiveUpVerdict)
+
+
+@pytest.mark.parametrize(("seconds", "same"), [(1.0, True), (59.0, True), (60.0, False), (86400.0, False)])
+def test_the_same_breach_of_the_protocol_days_apart_is_not_the_same_failure(
+    seconds: float, same: bool
+) -> None:
+    assert gives_up(CloseReason.PROTOCOL_ERROR, seconds=seconds) is same
+    assert gives_up(CloseReason.SEQUENCE_GAP, GAP, seconds=seconds)
+    assert gives_up(CloseReason.SEQUENCE_GAP, MessageTooLarge(10, 9, "W"), seconds=seconds)
 
 
 def test_what_may_go_better_the_next_time_is_no_fault() -> None:
