@@ -150,6 +150,11 @@ class Exchange:
     def later(self, delay: float, make: Callable[[], Message]) -> None:
         self._world.at(self._world.now + delay, lambda: self.publish(make))
 
+    def calm_down(self) -> None:
+        """Go on as usual."""
+        self.paused_until = self.unsure_until = 0.0
+        self._publish()
+
     def publish(self, make: Callable[[], Message]) -> None:
         """Something happened that the client is to be told of."""
         self._unpublished.append(make)

@@ -50,13 +50,13 @@ class Injector:
         world = self._world
         self._stopped = True
         world.shut_until = world.refused_until = 0.0
-        world.exchange.paused_until = world.exchange.unsure_until = 0.0
         for side in Side:
             world.weather[side].clear_up()
             world.clocks[side].wrong = 0.0
             world.disks[side].failure = None
             process = world.processes[side]
             process.spare()
+        world.exchange.calm_down()
         self._look_again()
 
     def _look_again(self) -> None:
