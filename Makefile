@@ -124,8 +124,12 @@ stunnel: ## stunnel for its tests, from the machine's own distribution, if it is
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))
 
-fuzz: $(FUZZ) ## SECONDS=n TARGET=t: search for inputs that break a promise, guided by coverage, on every target or one
+fuzz: $(FUZZ) ## SECONDS=n TARGET=t: search for inputs that break a promise, on every target (then measure costs) or one
 	.venv-fuzz/bin/python -m fuzz search --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+ifndef TARGET
+	.venv-fuzz/bin/python -m fuzz cost
+	.venv-fuzz/bin/python -m fuzz memory --sample
+endif
 
 docs: $(DOCS) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -33,7 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     cost = commands.add_parser("cost", help="measure what hostile constructions cost at n, 2n and 4n bytes")
     cost.add_argument("group", nargs="*", help="decoding, streams, documents; all of them by default")
     memory = commands.add_parser("memory", help="measure what sessions keep of the largest messages")
-    memory.add_argument("--messages", type=int, default=1000)
+    memory.add_argument(
+        "--sample", action="store_true", help="some of the cases, with just enough messages to tell"
+    )
+    memory.add_argument("--messages", type=int)
     commands.add_parser("targets", help="list the invariants")
     options = parser.parse_args(arguments)
     if options.command == "search":
@@ -50,7 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "memory":
         from fuzz import memory as memories
 
-        return 1 if memories.check(options.messages) else 0
+        messages, cases = memories.MESSAGES, memories.CASES
+        if options.sample:
+            messages, cases = memories.FEW, memories.SAMPLE
+        return 1 if memories.check(options.messages or messages, cases) else 0
     if options.command == "seed":
         from fuzz import seed
 

@@ -143,9 +143,10 @@ class SessionConfig:
     max_events: int = attrs.field(default=100_000, validator=_positive)
     """Events waiting in `events` at which `receive_data` refuses to read on; with `explicit_confirm`,
     together with those that are not confirmed."""
-    max_event_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    max_event_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
     """Bytes that the events waiting in `events` were made of at which `receive_data` refuses to read on:
-    everything received since they were taken last, and what was held back during a gap and released since."""
+    everything received since they were taken last, and what was held back during a gap and released since.
+    A message of many short fields takes up to 17 times its bytes."""
     max_sent_record: int = attrs.field(default=10_000, validator=_positive)
     """How many of the last messages sent are kept, to be tied to a Reject that names them, once each."""
     max_sent_record_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)

@@ -34,3 +34,20 @@ def test_what_grows_too_fast_is_too_much(
     found = cost.broken(cost.Case("toy", counted(steps), careful and counted(careful)))
     assert says in found
     assert bool(found) == bool(says)
+
+
+@pytest.mark.parametrize(("times", "says"), [(1, False), (2, False), (3, True)])
+def test_what_was_too_much_only_for_a_while_is_not_called_so(
+    monkeypatch: pytest.MonkeyPatch, times: int, says: bool
+) -> None:
+    looks: list[bool] = []
+
+    def seconds(work: cost.Work) -> float:
+        size = work()
+        assert isinstance(size, int)
+        if size == 4 * cost.SIZE:
+            looks.append(len(looks) < times)
+        return size * (1e-3 if looks[-1] and size == 4 * cost.SIZE else 1e-5)
+
+    monkeypatch.setattr(cost, "seconds", seconds)
+    assert bool(cost.broken(cost.Case("toy", lambda size: lambda: size))) is says

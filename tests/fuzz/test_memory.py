@@ -1,0 +1,71 @@
+"""What `python -m fuzz memory` calls too much, with bytes counted in place of memory."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+
+import pytest
+
+from fuzz import memory
+from fuzz.targets import session
+from kalshi_fix_sansio.config import Role
+
+
+@pytest.mark.parametrize(
+    ("keeps", "is_too_much"),
+    [(0, False), (1, False), (memory.FEW // 2, False), (memory.FEW, True)],
+    ids=["nothing", "the last", "half", "everything"],
+)
+def test_what_keeps_all_that_it_gets_is_too_much(
+    monkeypatch: pytest.MonkeyPatch, keeps: int, is_too_much: bool
+) -> None:
+    kept: list[int] = []
+
+    def toy(number: int) -> None:
+        kept.append(memory.LARGEST)
+        del kept[: max(len(kept) - keeps, 0)]
+
+    monkeypatch.setattr(memory, "resident", lambda: sum(kept))
+    size = memory.grown(toy, memory.FEW)
+    assert size == keeps * memory.LARGEST
+    assert bool(memory.too_much("toy", size)) is is_too_much
+
+
+def test_the_most_counts_and_not_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [10, 10, 50, 10]
+    monkeypatch.setattr(memory, "resident", lambda: sizes.pop(0))
+    assert memory.grown(lambda _: None, 18) == 40
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="elsewhere only the most so far is known")
+def test_the_memory_of_this_process_is_measured() -> None:
+    before = memory.resident()
+    held = b"x" * (100 << 20)
+    assert memory.resident() - before > 90 << 20
+    del held
+
+
+def test_a_sample_has_every_kind_taken_and_not() -> None:
+    kinds = {(case.kind, case.taken) for case in memory.CASES}
+    assert {(case.kind, case.taken) for case in memory.SAMPLE} == kinds
+    assert {case.state for case in memory.CASES} == set(session.STATES)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("kind", sorted({case.kind for case in memory.CASES}))
+def test_messages_of_the_largest_size_are_sent(
+    monkeypatch: pytest.MonkeyPatch, kind: str, taken: bool
+) -> None:
+    fed: list[int] = []
+    feed: Callable[[session.Player, bytes], None] = session.Player.feed
+
+    def counted(player: session.Player, data: bytes) -> None:
+        fed.append(len(data))
+        feed(player, data)
+
+    send = memory.Case(Role.INITIATOR, "established", kind, taken).begin()
+    monkeypatch.setattr(session.Player, "feed", counted)
+    send(0)
+    send(1)
+    assert [memory.LARGEST - 512 < size <= memory.LARGEST for size in fed] == [True, True]
