@@ -1,4 +1,4 @@
-"""What SECURITY.md and docs/bounds.md say is shown by tests that are there."""
+"""What SECURITY.md, docs/bounds.md and tests/REGRESSIONS.md say is shown by tests that are there."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ from kalshi_fix_sansio.config import SessionConfig
 ROOT = Path(__file__).resolve().parent.parent
 SECURITY = (ROOT / "SECURITY.md").read_text("utf-8")
 BOUNDS = (ROOT / "docs" / "bounds.md").read_text("utf-8")
+REGRESSIONS = (ROOT / "tests" / "REGRESSIONS.md").read_text("utf-8")
+FUZZED = "tests/fuzz/test_regressions.py"
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
-    """The cells of every row of the tables with so many columns, without their heads."""
+    """The cells of every row of the tables with so many columns, without their heads, which are all alike."""
     cells = [
         [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         for line in page.splitlines()
         if line.startswith("| ") and not line.startswith("| ---")
     ]
-    return [row for row in cells if len(row) == columns][1:]
+    found = [row for row in cells if len(row) == columns]
+    return [row for row in found if row != found[0]]
 
 
 BAD_INPUTS = [row for row in rows(SECURITY, 4) if "tests/" in row[-1]]
 BOUND_ROWS = rows(BOUNDS, 5)
+BROKEN_ONCE = rows(REGRESSIONS, 2)
 
 
 def test_the_tables_are_there() -> None:
     assert len(BAD_INPUTS) > 20
     assert len(BOUND_ROWS) > 10
+    assert len(BROKEN_ONCE) > 50
 
 
-@pytest.mark.parametrize("row", [*BAD_INPUTS, *BOUND_ROWS], ids=lambda row: row[0][:50])
+@pytest.mark.parametrize("row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE], ids=lambda row: row[0][:50])
 def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
     named = re.findall(r"`([^`]+)`", row[-1])
     assert named, row[0]
@@ -45,6 +50,12 @@ def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
         assert found.is_file(), f"{row[0]}: there is no {path}"
         assert not test or f"def {test}(" in found.read_text("utf-8"), f"{row[0]}: there is no {test}"
         folder = found.parent
+
+
+def test_every_regression_of_a_fuzz_target_is_in_the_table() -> None:
+    tests = re.findall(r"^def (test_\w+)", (ROOT / FUZZED).read_text("utf-8"), re.MULTILINE)
+    missing = [test for test in tests if f"`{FUZZED}::{test}`" not in REGRESSIONS]
+    assert not missing
 
 
 def test_the_settings_in_the_table_of_bounds_are_there() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from fuzz.targets import encode, framing, log_reader, secrets, session, store
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fuzz.cost import _components
+from fuzz.targets import decode, diff, encode, framing, log_reader, secrets, session, spec, store
 from fuzz.targets.session import Player, Setting
-from fuzz.wire import KALSHI
-from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
+from fuzz.wire import KALSHI, fields_of, framed
+from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle, Quote, QuoteCancel
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import MessageReceived, MessageTooLarge, SessionEnded
 from kalshi_fix_sansio.framing import Frame, byte_sum, encode_frame
 from tests import samples
 
@@ -15,7 +22,7 @@ HEADER = samples.minimal(KALSHI.dialect.header)
 
 
 def order(**changes: object) -> NewOrderSingle:
-    values = {"cl_ord_id": "a", "symbol": "M", "side": "1", "order_qty": 1, "ord_type": "2", "price": "0.5"}
+    values = {"cl_ord_id": "a", "symbol": "M", "side": "1", "order_qty": 1, "ord_type": "2", "price": "50"}
     return NewOrderSingle(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -27,6 +34,14 @@ def test_a_length_among_unknown_fields_that_lies_swallows_nothing() -> None:
 def test_unknown_fields_of_an_update_without_entries_are_not_read_as_one() -> None:
     update = MarketDataIncrementalRefresh(md_entries=[], unknown=((269, b"7"),))
     assert encode.hold(KALSHI, update, HEADER) is not None
+
+
+def test_an_opener_again_and_again_in_a_text_of_a_known_shape_is_text() -> None:
+    fields = next(each for each in KALSHI.templates if each[0] == (b"35", b"8") and (b"58", b"x") not in each)
+    report = [field for field in fields if field[0] not in (b"453", b"448", b"447", b"452", b"58")]
+    parties = [(b"453", b"5"), *[(b"448", b"a"), (b"452", b"24")] * 5]
+    known = [framed([*report, (b"58", b"x"), *parties])] * 3
+    decode.hold(KALSHI, [*known, framed([*report, (b"58", b"448=" * 4000), *parties])], warm=False)
 
 
 def test_a_check_sum_that_no_soh_precedes_ends_no_message() -> None:
@@ -54,10 +69,36 @@ def test_a_changed_bit_in_the_log_of_a_store_takes_no_numbers_back() -> None:
     assert store.hold({**files, "-wal": bytes(log)}, truth)
 
 
-def established(name: str = "KalshiRT") -> Player:
-    player = Player(Setting(Role.INITIATOR, name))
+DOUBLING = "a0: &a0 x\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 64))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DOUBLING, "a: " + "9" * 5000, "[" * 5000, "{a: " * 5000],
+    ids=["doubling", "digits", "lists", "maps"],
+)
+def test_a_file_of_a_spec_that_grows_without_end_is_refused(text: str) -> None:
+    spec.hold(Path("fields.yaml"), text.encode(), whole=False)
+
+
+def test_components_of_a_dictionary_that_double_and_digits_and_depth_without_end_are_unread() -> None:
+    assert diff.hold(_components(24), is_page=False)
+    diff.hold(
+        f'<fix><fields><field number="{"9" * 5000}" name="F" type="INT"/></fields></fix>', is_page=False
+    )
+    diff.hold("<fix>" + "<messages>" * 5000, is_page=False)
+
+
+def established(name: str = "KalshiRT", *, explicit_confirm: bool = False) -> Player:
+    player = Player(Setting(Role.INITIATOR, name, explicit_confirm=explicit_confirm))
     session.log_on(player)
     return player
+
+
+def delivered(player: Player) -> list[int]:
+    player.take()
+    player.account()
+    return [event.message.header.msg_seq_num for event in player.told if isinstance(event, MessageReceived)]
 
 
 def test_a_message_with_an_old_time_is_delivered_when_it_comes_again() -> None:
@@ -86,3 +127,95 @@ def test_numbers_that_are_used_up_raise_nothing() -> None:
     player.again(restart=False)
     session.log_on(player)
     player.account()
+
+
+def test_a_duplicate_with_its_first_time_is_delivered() -> None:
+    player = established()
+    old = b"20260821-14:00:00"
+    player.peer(b"8", b"37=o\x01", header=b"43=Y\x01122=" + old + b"\x01", t52=old)
+    assert delivered(player) == [2]
+
+
+def test_without_resend_a_message_with_an_old_time_is_delivered_before_the_end() -> None:
+    player = established("KalshiNR")
+    player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
+    assert delivered(player) == [2]
+    assert isinstance(player.told[-1], SessionEnded)
+
+
+@pytest.mark.parametrize("clock", ["both", "monotonic"])
+def test_what_waited_while_the_caller_was_held_up_is_delivered(clock: str) -> None:
+    player = established()
+    sent = session._stamp(player.utc)
+    player.monotonic += 33
+    player.utc += timedelta(seconds=33 if clock == "both" else 0)
+    player.peer(b"8", b"37=o\x01", t52=sent)
+    assert delivered(player) == [2]
+
+
+def test_a_message_that_is_too_large_is_told_by_name() -> None:
+    player = established("KalshiMD")
+    player.peer(b"W", b"55=" + b"x" * session.MAX_MESSAGE_SIZE + b"\x01")
+    player.take()
+    (told,) = [event for event in player.told if isinstance(event, MessageTooLarge)]
+    assert (told.limit, told.msg_type) == (session.MAX_MESSAGE_SIZE, "W")
+
+
+def test_requests_of_one_id_are_open_by_themselves() -> None:
+    player = established("KalshiRFQ")
+    for message in (
+        Quote(quote_id="a", quote_req_id="r", symbol="M", bid_px="50", offer_px="60"),
+        QuoteCancel(quote_id="a"),
+    ):
+        player.session.send(message, player.now)
+    player.take()
+    assert [each.msg_type for each in player.session.store.open_requests()] == ["S", "Z"]
+
+
+def test_two_orders_of_one_id_are_open_by_themselves() -> None:
+    player = established()
+    for _ in range(2):
+        player.session.send(order(), player.now)
+    player.take()
+    assert len(player.session.store.open_requests()) == 2
+
+
+def test_requests_whose_answer_is_not_confirmed_are_bounded() -> None:
+    player = established(explicit_confirm=True)
+    for number in range(player.config.max_open_requests + 1):
+        player.session.send(order(cl_ord_id=f"a{number}"), player.now)
+        player.peer(b"8", b"37=o%d\x0111=a%d\x01150=0\x0139=0\x01" % (number, number))
+        player.take()
+    with pytest.raises(LocalProtocolError, match="not confirmed"):
+        player.session.send(order(cl_ord_id="b"), player.now)
+    player.take()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price": "-1"},
+        {"price": "0"},
+        {"price": "0.55"},
+        {"price": "0.12345"},
+        {"order_qty": -5},
+        {"order_qty": "0"},
+    ],
+)
+def test_what_no_market_takes_does_not_leave(changes: dict[str, object]) -> None:
+    player = established()
+    with pytest.raises(LocalProtocolError):
+        player.session.send(order(**changes), player.now)
+    player.take()
+    assert player.own_number == 2
+
+
+def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
+    player = established()
+    fields = fields_of(KALSHI.codec.encode(order(), HEADER))
+    at = fields.index((b"44", b"50"))
+    hostile = [*fields[:at], (b"95", b"10"), (b"43", b"N"), (b"96", b"abc"), *fields[at:]]
+    with pytest.raises(LocalProtocolError):
+        player.forward(framed(hostile))
+    player.take()
+    assert player.own_number == 2
