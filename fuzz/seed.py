@@ -1,8 +1,8 @@
 """Makes the inputs to begin from: `python -m fuzz seed` writes them into corpus/, one file a target.
 
 A line holds a name and an input in hexadecimal digits. They stand for every example of the spec and every
-sound message of both dialects, for every state of a session with what may come next, and for every file, page
-and secret that a target knows.
+sound message of both dialects, for every state of a session with what may come next, for the conversations of
+tests/scenarios/, and for every file, page and secret that a target knows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from fuzz import wire
+from fuzz import scenarios, wire
 from fuzz.targets import CORPUS, diff, secrets, session, spec, store
 from fuzz.wire import WIRES, Wire
 
@@ -94,6 +94,7 @@ def _session() -> Seeds:
                     data += peer + said((0, 4)) * (turn % 6 == 5) + said((0, 16)) * (turn % 6 == 4)
                     data += said((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
                 yield f"{'acceptor' if role else 'initiator'}-{name}-{state.replace(' ', '-')}", data
+    yield from scenarios.inputs()
 
 
 def _books() -> Seeds:

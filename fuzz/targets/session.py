@@ -38,6 +38,7 @@ MAX_MESSAGE_SIZE = 2048
 MAX_UNSENT = 8192
 MAX_EVENTS = 64
 MOST_STEPS = 8
+_MOST_CALLS = 32
 _ROOM = 16 * 1024
 """By how much what waits may pass the point at which the session ends: the answers to one message."""
 _SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
@@ -98,6 +99,7 @@ def config(setting: Setting) -> SessionConfig:
         sender_comp_id=OURS,
         target_comp_id=THEIRS,
         sign_logon=(lambda _: b"c2lnbmF0dXJl") if signs else None,
+        logon_fields={"use_dollars": True} if signs and _takes_orders(setting) else {},
         strict=setting.strict,
         conduct=CLASSIC if setting.classic else Conduct(),
         explicit_confirm=setting.explicit_confirm,
@@ -109,6 +111,26 @@ def config(setting: Setting) -> SessionConfig:
         max_sent_record=4,
         max_open_requests=5,
     )
+
+
+@cache
+def logon_fields(setting: Setting) -> dict[str, str]:
+    """Return what the peer's Logon says, by tag."""
+    session_type = config(setting).session_type
+    is_signed = setting.role is Role.ACCEPTOR and setting.wire is KALSHI
+    return {
+        "98": "0",
+        "108": "30",
+        **({"95": "4", "96": "c2ln"} if is_signed else {}),
+        "1137": "9",
+        **({"141": "Y"} if session_type.reset_required else {}),
+        **({"21005": "Y"} if is_signed and _takes_orders(setting) else {}),
+    }
+
+
+def _takes_orders(setting: Setting) -> bool:
+    """Say whether prices are sent, which are in dollars in what the choices take them from."""
+    return setting.wire is KALSHI and setting.name in ("KalshiNR", "KalshiRT", "KalshiRFQ")
 
 
 @lru_cache(4096)
@@ -147,6 +169,8 @@ class Player:
         """First and last of numbers that the user was told to be without content or lost."""
         self.first = 1
         """The number expected first, since the last reset."""
+        self.lost_count = False
+        """Whether the process began with a reset that is not answered: what came before it is not known."""
         self.fed = b""
         """Everything that came."""
         self.codec = self.config.codec
@@ -180,10 +204,11 @@ class Player:
 
     def logon(self, body: bytes = b"", number: int | None = None) -> None:
         """Send the peer's Logon."""
-        reset = b"141=Y\x01" if self.config.session_type.reset_required else b""
-        if reset and number is None:
+        fields = logon_fields(self.setting)
+        if "141" in fields and number is None:
             self.peer_number = 1
-        self.peer(b"A", b"98=0\x01108=30\x011137=9\x01" + reset + body, number)
+        said = "".join(f"{tag}={value}\x01" for tag, value in fields.items())
+        self.peer(b"A", said.encode() + body, number)
 
     def feed(self, data: bytes) -> None:
         """Have bytes arrive."""
@@ -218,6 +243,16 @@ class Player:
         self.monotonic += seconds
         self.utc += timedelta(seconds=seconds if wall is None else wall)
         self.timer()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass for a caller who comes whenever something is due, though not for ever."""
+        end = self.monotonic + seconds
+        for _ in range(_MOST_CALLS):
+            due = self.session.next_deadline()
+            if due is None or due > end:
+                break
+            self.advance(max(due - self.monotonic, 0.0))
+        self.advance(max(end - self.monotonic, 0.0))
 
     def timer(self) -> None:
         """Let everything happen that is due; it must not stay due."""
@@ -261,6 +296,8 @@ class Player:
 
     def account(self) -> None:
         """See that whatever the session has counted was told of, or is a message of the session itself."""
+        if self.lost_count and self.store.reset_unanswered:
+            return
         own = {int(found[1]) for found in map(_NUMBER.search, _session_messages(self.fed)) if found}
         known = self.delivered | self.explained | own
         number = self.first
@@ -324,6 +361,7 @@ class Player:
         if restart:
             self.session = Session(self.config, self.store)
             self._begin(self.store.next_incoming)
+            self.lost_count = self.store.reset_unanswered
         else:
             self.session = Session(self.config, continues=self.session)
         self.told = []
@@ -462,6 +500,10 @@ _CHANGES: Final[tuple[dict[str, bytes], ...]] = (
     {"t34": b"999999999999999999"},
     {"t34": b""},
 )
+QUARTERS = 4
+"""So many parts of a second are told apart."""
+NEAREST = 32
+"""How far from the next one the number of a message that is spelt out may be."""
 _SECONDS: Final = (0.0, 0.001, 1.0, 6.0, 29.9, 30.0, 31.0, 36.0, 600.0, 90_000.0)
 
 
@@ -511,14 +553,16 @@ def _step(player: Player, choices: Choices) -> None:
     match choices.below(16):
         case 0 | 1 | 2 | 3 | 4 | 5:
             _peer(player, choices)
-        case 6 | 7:
+        case 6:
             _feed_template(player, choices)
+        case 7:
+            _spell(player, choices)
         case 8:
             player.feed(choices.chunk())
         case 9:
-            player.advance(choices.pick(_SECONDS))
+            player.wait(choices.pick(_SECONDS) + choices.below(256) / QUARTERS)
         case 10:
-            player.advance(choices.pick(_SECONDS), wall=choices.pick((0.0, -60.0, 60.0)))
+            player.advance(choices.pick(_SECONDS), wall=choices.pick((None, 0.0, -60.0, 60.0)))
         case 11 | 12:
             player.take()
         case 13:
@@ -543,6 +587,15 @@ def _peer(player: Player, choices: Choices) -> None:
             player.peer_number = player.session.next_incoming
     body += choices.chunk() if choices.one_in(4) else b""
     player.peer(msg_type, body, number, choices.pick(_HEADERS), **choices.pick(_CHANGES * 2 + ({},) * 16))
+
+
+def _spell(player: Player, choices: Choices) -> None:
+    """A message of the peer, spelt out."""
+    msg_type = choices.take(1 + choices.below(2))
+    number = max(player.peer_number + (choices.below(2 * NEAREST) + NEAREST) % (2 * NEAREST) - NEAREST, 0)
+    player.peer_number = max(player.peer_number, number + 1)
+    header = choices.chunk()
+    player.peer(msg_type, choices.chunk(), number, header)
 
 
 def _feed_template(player: Player, choices: Choices) -> None:

@@ -22,7 +22,7 @@ HEADER = samples.minimal(KALSHI.dialect.header)
 
 
 def order(**changes: object) -> NewOrderSingle:
-    values = {"cl_ord_id": "a", "symbol": "M", "side": "1", "order_qty": 1, "ord_type": "2", "price": "50"}
+    values = {"cl_ord_id": "a", "symbol": "M", "side": "1", "order_qty": 1, "ord_type": "2", "price": "0.5"}
     return NewOrderSingle(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -164,7 +164,7 @@ def test_a_message_that_is_too_large_is_told_by_name() -> None:
 def test_requests_of_one_id_are_open_by_themselves() -> None:
     player = established("KalshiRFQ")
     for message in (
-        Quote(quote_id="a", quote_req_id="r", symbol="M", bid_px="50", offer_px="60"),
+        Quote(quote_id="a", quote_req_id="r", symbol="M", bid_px="0.5", offer_px="0.6"),
         QuoteCancel(quote_id="a"),
     ):
         player.session.send(message, player.now)
@@ -196,7 +196,7 @@ def test_requests_whose_answer_is_not_confirmed_are_bounded() -> None:
     [
         {"price": "-1"},
         {"price": "0"},
-        {"price": "0.55"},
+        {"price": "55"},
         {"price": "0.12345"},
         {"order_qty": -5},
         {"order_qty": "0"},
@@ -213,7 +213,7 @@ def test_what_no_market_takes_does_not_leave(changes: dict[str, object]) -> None
 def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
     player = established()
     fields = fields_of(KALSHI.codec.encode(order(), HEADER))
-    at = fields.index((b"44", b"50"))
+    at = fields.index((b"44", b"0.5"))
     hostile = [*fields[:at], (b"95", b"10"), (b"43", b"N"), (b"96", b"abc"), *fields[at:]]
     with pytest.raises(LocalProtocolError):
         player.forward(framed(hostile))

@@ -1,0 +1,209 @@
+"""Conversations to begin from: the scenarios of tests/scenarios/, as inputs of the session's target.
+
+One role of each file is played, its first steps as far as an input goes. Left out are files that set what
+an input cannot choose: the numbers or bounds of the store, intervals and bounds of the session, choices of
+conduct one by one, the other product. Of what the user sends only the type stands; what a step is expected to
+do is left to the target, which knows what must hold always; cuts, and who looks away, are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fuzz.checkpoint import Checkpoint
+from fuzz.targets import session
+from fuzz.targets.session import NEAREST, OURS, QUARTERS, THEIRS, Player, Setting
+from fuzz.wire import SOH, fields_of
+from kalshi_fix_sansio.conduct import CLASSIC
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.framing import is_frame
+from kalshi_fix_sansio.fuzzing import Choices
+from kalshi_fix_sansio.session import State
+from tests.helpers import Clock
+from tests.scenarios.runner.model import PeerCloses, PeerSays, Said, Scenario, UserDoes
+from tests.scenarios.runner.parse import load, roles
+from tests.scenarios.runner.peer import Peer
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "tests" / "scenarios"
+_SETTINGS: Final = frozenset({"strict", "offer_next_expected", "explicit_confirm", "conduct"})
+_CALLS: Final = {
+    "accept": 0,
+    "refuse": 1,
+    "confirm": 3,
+    "test_request": 4,
+    "reset": 6,
+    "logout": 7,
+    "abort": 8,
+}
+_EOF, _CONNECT = 9, 13
+_LONGEST = 255
+
+
+def inputs() -> Iterator[tuple[str, bytes]]:
+    """Return the names and inputs of all that can be said."""
+    for path in sorted(FOLDER.glob("*/*.yaml")):
+        scenario = load(path, roles(path)[0])
+        if (setting := _setting(scenario)) is not None:
+            yield f"{path.parent.name}-{path.stem}", _Writer(scenario, setting).data
+
+
+def _setting(scenario: Scenario) -> Setting | None:
+    """Return the session of a scenario, or None if no input chooses it."""
+    given = dict(scenario.settings)
+    product = given.pop("product", "")
+    conduct = given.pop("conduct", None)
+    kind = scenario.session_type
+    usual = kind.products[0] if kind.products else ""
+    if (
+        scenario.store
+        or set(given) - _SETTINGS
+        or kind.name not in session._NAMES
+        or product not in ("", usual)
+        or conduct not in (None, CLASSIC)
+    ):
+        return None
+    return Setting(scenario.role, kind.name, classic=conduct is CLASSIC, **given)
+
+
+def _joined(step: Sequence[int | bytes]) -> bytes:
+    return b"".join(each if isinstance(each, bytes) else bytes((each,)) for each in step)
+
+
+class _Writer:
+    """Plays a scenario, and notes the choices that do so in `data`."""
+
+    def __init__(self, scenario: Scenario, setting: Setting) -> None:
+        begins = isinstance(scenario.steps[0].action, UserDoes) and not scenario.logged_on
+        state = "established" if scenario.logged_on else "connected" if begins else "new"
+        names = tuple(session.STATES)
+        self.data = bytes(
+            (
+                setting.role is Role.ACCEPTOR,
+                session._NAMES.index(setting.name),
+                setting.strict,
+                3 * setting.classic,
+                3 * setting.explicit_confirm,
+                2 * setting.offer_next_expected,
+                names.index(state),
+            )
+        )
+        self._player = Player(setting)
+        session.STATES[state](self._player)
+        self._player.take()
+        self._count = 0
+        self._clock, start = Clock(utc=self._player.utc), Clock(utc=self._player.utc)
+        self._peer = Peer(
+            dialect=scenario.dialect,
+            clock=self._clock,
+            start=start,
+            sender=THEIRS,
+            target=OURS,
+            logon={int(tag): value for tag, value in session.logon_fields(setting).items()},
+            next_number=self._player.peer_number,
+        )
+        began, steps = self._player.monotonic, scenario.steps[begins:]
+        for step in steps:
+            if step.at is not None:
+                self._wait(began + step.at - self._player.monotonic)
+            self._act(step.action)
+
+    def _say(self, *step: int | bytes) -> None:
+        """Note one step, and do it."""
+        if self._count == session.MOST_STEPS or self._player.session.state is State.CLOSED:
+            return
+        self._count += 1
+        self._add(*step)
+
+    def _add(self, *step: int | bytes) -> None:
+        said = _joined(step)
+        self.data += said
+        session._step(self._player, Choices(said))
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            fits = [each for each in session._SECONDS if each <= seconds]
+            rest = min(round((seconds - fits[-1]) * QUARTERS), 255)
+            self._say(9, session._SECONDS.index(fits[-1]), rest)
+
+    def _act(self, action: Any) -> None:
+        self._clock.utc = self._player.utc
+        if isinstance(action, PeerSays):
+            for part in action.parts:
+                self._hear(self._peer.write(part) if isinstance(part, Said) else part)
+        elif isinstance(action, PeerCloses):
+            self._call(_EOF)
+        elif isinstance(action, UserDoes):
+            self._do(action)
+
+    def _hear(self, data: bytes) -> None:
+        """Have the peer say something: spelt out if it is under the usual header, else byte by byte."""
+        if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (spelt := self._spelt(data)):
+            self._say(7, *spelt)
+            return
+        for at in range(0, len(data), _LONGEST):
+            piece = data[at : at + _LONGEST]
+            self._say(8, len(piece), piece)
+
+    def _spelt(self, frame: bytes) -> tuple[int | bytes, ...] | None:
+        (_, msg_type), *fields = fields_of(frame)
+        usual = {b"49": THEIRS.encode(), b"56": OURS.encode(), b"52": session._stamp(self._player.utc)}
+        tags = [tag for tag, _ in fields]
+        header_tags = {b"%d" % tag for tag in self._player.config.dialect.header.by_tag}
+        if any((tag, value) not in fields for tag, value in usual.items()) or tags.count(b"34") != 1:
+            return None
+        number = dict(fields)[b"34"]
+        away = int(number) - self._player.peer_number if number.isdigit() and len(number) < 6 else NEAREST
+        if not (-NEAREST <= away < NEAREST and len(msg_type) in (1, 2)):
+            return None
+        rest = [field for field in fields if field[0] not in (*usual, b"34")]
+        header, body = (
+            b"".join(tag + b"=" + value + SOH for tag, value in rest if (tag in header_tags) is is_header)
+            for is_header in (True, False)
+        )
+        is_in_order = header + body == b"".join(tag + b"=" + value + SOH for tag, value in rest)
+        if max(len(header), len(body)) > _LONGEST or not is_in_order:
+            return None
+        return (len(msg_type) - 1, msg_type, away % (2 * NEAREST), len(header), header, len(body), body)
+
+    def _do(self, action: UserDoes) -> None:
+        if action.name in ("connect", "restart"):
+            restart = action.name == "restart"
+            if self._player.session.state is State.CLOSED:
+                # Between two steps, and a step follows: here one that takes events.
+                if self._count < session.MOST_STEPS:
+                    again = bytes((0, restart, 0))
+                    self.data += again
+                    session._connect_again(self._player, Choices(again[1:]))
+                    self._say(11)
+            elif self._player.session.state is State.DISCONNECTED and not restart:
+                self._call(_CONNECT)
+            else:
+                self._say(15, restart, 0)
+        elif action.name == "send":
+            self._send(action)
+        else:
+            self._call(_CALLS[action.name], text=1 if action.text else 0)
+
+    def _call(self, number: int, text: int = 0) -> None:
+        self._say(14, text, number)
+
+    def _send(self, action: UserDoes) -> None:
+        assert action.message is not None
+        msg_type = str(dict(action.message.fields)[35]).encode()
+        templates = self._player.setting.wire.templates
+        size = ((len(templates) - 1).bit_length() + 7) // 8
+        player = self._player
+        for number, fields in enumerate(templates):
+            if fields[0][1] != msg_type:
+                continue
+            step = (13, number.to_bytes(size, "big"), 0)
+            tried = Checkpoint(player, (player.config, player.codec, player.config.dialect))
+            before = player.session.next_outgoing
+            session._step(player, Choices(_joined(step)))
+            leaves = player.session.next_outgoing > before
+            tried.restore()
+            if leaves:
+                self._say(*step)
+                return

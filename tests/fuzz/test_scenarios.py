@@ -1,0 +1,57 @@
+"""Inputs made of scenarios: each does what its file says."""
+
+from __future__ import annotations
+
+import pytest
+
+from fuzz import scenarios
+from fuzz.targets import session
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.events import Event
+from tests.scenarios.runner.parse import load, roles
+
+INPUTS = dict(scenarios.inputs())
+
+
+def test_most_scenarios_are_among_them() -> None:
+    assert len(INPUTS) > 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "checks/sending-time-late",
+        "checks/refused-message-comes-again",
+        "conduct/classic",
+        "garbled/check-sum-wrong",
+        "heartbeat/peer-stops-reading",
+        "logon/acceptor-reconnected",
+        "logon/reset-in-mid-session",
+        "logout/ours-in-a-gap",
+        "next_expected/initiator-offers",
+        "outcomes/rejected-by-number",
+        "recovery/gap-fill-closes",
+        "recovery/refused-again-and-again",
+        "resend/asked-twice",
+        "sequence/gap-without-resend",
+        "validation/group-count",
+    ],
+)
+def test_an_input_tells_what_its_scenario_does(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    told: list[str] = []
+    look = session.Player._look
+
+    def noted(player: session.Player, event: Event) -> None:
+        told.append(type(event).__name__)
+        look(player, event)
+
+    path = scenarios.FOLDER / f"{name}.yaml"
+    scenario = load(path, roles(path)[0])
+    expected = [event.name for step in scenario.steps for event in step.events]
+    monkeypatch.setattr(session.Player, "_look", noted)
+    session.begun.cache_clear()
+    session.check(INPUTS[name.replace("/", "-")])
+    if scenario.logged_on:
+        expected = ["LogonRequested"] * (scenario.role is Role.ACCEPTOR) + ["LoggedOn", *expected]
+    assert told[: len(expected)] == expected
+    assert expected
