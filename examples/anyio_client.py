@@ -15,10 +15,10 @@ import anyio.abc
 import anyio.lowlevel
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from kalshi_fix_adapters.async_adapter import GOODBYE, AsyncAdapter, Attempt, Bell, Factories
-from kalshi_fix_adapters.async_client import AsyncClient
-from kalshi_fix_adapters.dialer import Dialer, Stage
-from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Bell, Factories
+from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_sansio.errors import KalshiFixError
 
 

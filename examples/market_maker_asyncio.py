@@ -12,8 +12,8 @@ from sys import argv
 from quoting import Quoter
 
 from kalshi_fix_adapters.asyncio import Client, market_data, order_entry
-from kalshi_fix_adapters.connection_events import Disconnected
 from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.events import Disconnected
 from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import OrderBooks

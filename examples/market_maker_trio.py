@@ -11,8 +11,8 @@ from sys import argv
 import trio
 from quoting import Quoter
 
-from kalshi_fix_adapters.connection_events import Disconnected
 from kalshi_fix_adapters.errors import NotConnectedError
+from kalshi_fix_adapters.events import Disconnected
 from kalshi_fix_adapters.trio import Client, market_data, order_entry
 from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
 from kalshi_fix_sansio.events import MessageReceived

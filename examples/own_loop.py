@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from sys import argv
 from uuid import uuid4
 
-from kalshi_fix_adapters.dialer import open_socket
-from kalshi_fix_adapters.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.net.dial import open_socket
 from kalshi_fix_sansio import ExecType, ExecutionReport, Instant, NewOrderSingle, OrdType, Session, Side
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
 

@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.blocking import order_entry
-from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
+from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 

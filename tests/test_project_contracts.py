@@ -71,7 +71,7 @@ def test_the_code_as_it_is_keeps_every_contract(copy: Path) -> None:
         ("src/kalshi_fix_sansio/session/machine.py", "import cryptography", "Only signing"),
         ("src/kalshi_fix_sansio/events.py", "import kalshi_fix_adapters", "imports no adapter"),
         (
-            "adapters/kalshi_fix_adapters/blocking.py",
+            "adapters/kalshi_fix_adapters/blocking/client.py",
             "import kalshi_fix_adapters.venue",
             "do not know each other",
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
+from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_sansio import PRODUCTS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from kalshi_fix_sansio import NewOrderSingle
 
 
 def _options(port: int, key: str, authority: str | None) -> dict[str, Any]:
-    from kalshi_fix_adapters.tls import Plaintext, Tls
+    from kalshi_fix_adapters.net.tls import Plaintext, Tls
 
     trace.watch_session()
     return {

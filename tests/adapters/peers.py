@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 
-from kalshi_fix_adapters._pump import read_clocks
+from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role, SessionConfig

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kalshi_fix_adapters._client_core import Attempt, ClientCore
-from kalshi_fix_adapters.connection_events import ClientEvent
-from kalshi_fix_adapters.plan import ConnectionPlan
-from kalshi_fix_adapters.settings import Endpoint
-from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.client import Attempt, ClientCore
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role

@@ -13,11 +13,11 @@ from typing import Any, cast
 
 import pytest
 
-from kalshi_fix_adapters._asyncio_bell import LoopBell
-from kalshi_fix_adapters._asyncio_link import Link
-from kalshi_fix_adapters._client_core import ClientCore
-from kalshi_fix_adapters.dialer import Dialer
-from kalshi_fix_adapters.tls import Plaintext, Tls
+from kalshi_fix_adapters.asyncio.bell import LoopBell
+from kalshi_fix_adapters.asyncio.transport import Link
+from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.net.dial import Dialer
+from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority
 from tests.adapters.peers import Handler, keep_silent, listening
 

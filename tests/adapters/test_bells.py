@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from kalshi_fix_adapters.async_adapter import Bell
+from kalshi_fix_adapters.loops.adapter import Bell
 from tests.adapters.conformance.loops import LONG, LOOPS, AnyIo, Loop
 
 TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
@@ -21,7 +21,7 @@ def run(loop: Loop, use: Callable[[Bell, Callable[[], Awaitable[None]]], Awaitab
 
     async def main() -> None:
         module: Any = loop.module
-        bell = (module.Io if isinstance(loop, AnyIo) else module._Io).bell()
+        bell = (module.Io if isinstance(loop, AnyIo) else module.client._Io).bell()
 
         async def turn() -> None:
             for _ in range(10):

@@ -18,12 +18,10 @@ from uuid import uuid4
 import attrs
 import pytest
 
-from kalshi_fix_adapters import _io_thread
-from kalshi_fix_adapters._client_core import ClientCore
-from kalshi_fix_adapters._user_calls import UserCalls
-from kalshi_fix_adapters.blocking import Client, market_data, order_entry
-from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
-from kalshi_fix_adapters.connection_events import ClientEvent, Disconnected, Resubscribed
+from kalshi_fix_adapters.blocking import Client, background, market_data, order_entry
+from kalshi_fix_adapters.blocking.calls import UserCalls
+from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan
+from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import (
     ClientTimeoutError,
     ConnectionFailedError,
@@ -32,8 +30,9 @@ from kalshi_fix_adapters.errors import (
     SessionClosedError,
     SessionInterruptedError,
 )
-from kalshi_fix_adapters.plan import ClientConfig, ConnectionPlan, Options, make_plan
-from kalshi_fix_adapters.tls import Plaintext
+from kalshi_fix_adapters.events import ClientEvent, Disconnected, Resubscribed
+from kalshi_fix_adapters.net.tls import Plaintext
+from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
@@ -397,7 +396,7 @@ def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
 ) -> None:
     ours, theirs = socket.socketpair()
     with Choked(fileno=ours.detach()) as choked, theirs, ThreadPoolExecutor() as pool:
-        monkeypatch.setattr(_io_thread, "open_socket", lambda *_, **__: choked)
+        monkeypatch.setattr(background, "open_socket", lambda *_, **__: choked)
         acceptor = pool.submit(Acceptor, theirs)
         with Client(by_hand(sandbox, 1)) as client:
             choked.broken = True

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters import _io_thread, _link, _sleeper, _user_calls
-from kalshi_fix_adapters._client_core import ClientCore
-from kalshi_fix_adapters._driving import Background, Driving
-from kalshi_fix_adapters._pump import read_clocks
-from kalshi_fix_adapters._sleeper import READ, READY, WOKEN, WRITE, Poll, SelectPoll, Sleeper, make_poll
-from kalshi_fix_adapters.blocking import Client, order_entry
-from kalshi_fix_adapters.cli.sandbox import Sandbox
-from kalshi_fix_adapters.connection_events import ClientEvent, ReadingPaused, ReadingResumed
+from kalshi_fix_adapters.blocking import Client, background, calls, order_entry, transport
+from kalshi_fix_adapters.blocking.driver import Background, Driving
+from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.events import ClientEvent, ReadingPaused, ReadingResumed
+from kalshi_fix_adapters.net import sleeper as sleeping
+from kalshi_fix_adapters.net.sleeper import READ, READY, WOKEN, WRITE, Poll, SelectPoll, Sleeper, make_poll
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session.timers import Timers
@@ -61,7 +61,7 @@ class Watched(Driving):
 
 @pytest.fixture(autouse=True)
 def _watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_user_calls, "Driving", Watched)
+    monkeypatch.setattr(calls, "Driving", Watched)
 
 
 def shared(client: Client) -> Watched:
@@ -127,7 +127,7 @@ def taken(client: Client) -> str:
 
 
 def grace(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(_io_thread, "GRACE", seconds)
+    monkeypatch.setattr(background, "GRACE", seconds)
 
 
 # --- the table
@@ -330,7 +330,7 @@ def test_a_thread_that_dies_lets_the_user_go_that_drives(
         ThreadPoolExecutor() as pool,
         monkeypatch.context() as patch,
     ):
-        patch.setattr(_io_thread, "_wait_for", fail)
+        patch.setattr(background, "_wait_for", fail)
         with pytest.raises(SessionClosedError):
             pool.submit(taken, client).result(LONG)
 
@@ -364,7 +364,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
 
 def test_what_waits_inside_the_tls_layer_is_read(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Watching the socket does not show it."""
-    monkeypatch.setattr(_link, "CHUNK", 50)
+    monkeypatch.setattr(transport, "CHUNK", 50)
     grace(monkeypatch, NEVER)
     with order_entry(**options(sandbox)) as client:
         for _ in range(3):
@@ -425,7 +425,7 @@ def test_heartbeats_leave_whatever_the_user_does(
 
 @pytest.mark.parametrize("poll", [make_poll, SelectPoll])
 def test_a_sleeper(poll: Callable[[], Poll], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sleeper, "make_poll", poll)
+    monkeypatch.setattr(sleeping, "make_poll", poll)
     sleeper = Sleeper()
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -465,7 +465,7 @@ class Asked:
 def test_a_change_under_way_does_not_end_a_connection_in_the_making(sandbox: Sandbox) -> None:
     sharing, asked = Driving(by_hand(sandbox, 1)), threading.Event()
     sharing.open()
-    waits = _io_thread._WaitsWhileWanted(sharing)
+    waits = background._WaitsWhileWanted(sharing)
     sharing.lock = Asked(sharing.lock, asked.set)  # type: ignore[assignment]
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:

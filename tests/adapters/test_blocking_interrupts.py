@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters import _driving, _link, _sleeper, _user_calls, blocking
-from kalshi_fix_adapters.blocking import Client, order_entry
-from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.blocking import Client, calls, client, driver, order_entry, transport
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.net import sleeper
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
 from tests.adapters.test_blocking import LONG, next_of, options, order
 
-FILES = {module.__file__ for module in (_driving, _link, _sleeper, _user_calls, blocking)}
+FILES = {module.__file__ for module in (driver, transport, sleeper, calls, client)}
 MOST = 2_000
 """Points in a call, at the most."""
 

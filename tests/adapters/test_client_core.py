@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters._client_core import LINGER
-from kalshi_fix_adapters.connection_events import (
-    ConnectFailed,
-    Connecting,
-    Disconnected,
-    GaveUp,
-    ReadingPaused,
-    ReadingResumed,
-)
+from kalshi_fix_adapters.engine.client import LINGER
 from kalshi_fix_adapters.errors import (
     ConnectionFailedError,
     LogonFailedError,
@@ -24,7 +16,15 @@ from kalshi_fix_adapters.errors import (
     SessionClosedError,
     SessionInterruptedError,
 )
-from kalshi_fix_adapters.observer import Observer
+from kalshi_fix_adapters.events import (
+    ConnectFailed,
+    Connecting,
+    Disconnected,
+    GaveUp,
+    ReadingPaused,
+    ReadingResumed,
+)
+from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import (
@@ -353,7 +353,7 @@ def test_how_long_a_heartbeat_takes() -> None:
 
 
 def test_answers_nobody_waits_for_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters._pump.MAX_TESTS", 3)
+    monkeypatch.setattr("kalshi_fix_adapters.engine.connection.MAX_TESTS", 3)
     stage = opened()
     answered = [stage.core.test_request() for _ in range(3)]
     stage.run()
@@ -466,7 +466,7 @@ def test_no_attempt_is_made_while_nothing_would_be_read() -> None:
 
 
 def test_attempts_nobody_looks_at_are_told_by_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters._event_queue.MAX_OWN", 6)
+    monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_OWN", 6)
     stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
     stage.fails = DOWN
     stage.cut()

@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Disconnected, GaveUp
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
     ConnectionFailedError,
@@ -18,6 +17,7 @@ from kalshi_fix_adapters.errors import (
     LogonRefusedError,
     SigningError,
 )
+from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected, GaveUp
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError, LocalProtocolError, StoreError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_adapters._connections import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
-from kalshi_fix_adapters._subscriptions import PER_REQUEST
-from kalshi_fix_adapters.connection_events import Resubscribed
+from kalshi_fix_adapters.engine.connections import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
+from kalshi_fix_adapters.engine.subscriptions import PER_REQUEST
+from kalshi_fix_adapters.events import Resubscribed
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
@@ -118,7 +118,7 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
         stage.core.send(status(f"S{number}"))
     stage.run()
     stage.cut()
-    monkeypatch.setattr("kalshi_fix_adapters._pump.HIGH_WATER", 1)
+    monkeypatch.setattr("kalshi_fix_adapters.engine.connection.HIGH_WATER", 1)
     stage.clock.advance(1)
     assert stage.core.next_attempt() is not None
     stage.accept()
@@ -132,7 +132,7 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
         stage.core.tick()
     assert sum(isinstance(event, Resubscribed) for event in stage.core._queue._events) == 1
     stage.core.output.clear()
-    monkeypatch.setattr("kalshi_fix_adapters._pump.HIGH_WATER", 64 * 1024)
+    monkeypatch.setattr("kalshi_fix_adapters.engine.connection.HIGH_WATER", 64 * 1024)
     stage.advance(30)
     again = [event.request for event in stage.take() if isinstance(event, Resubscribed)]
     assert again == [status(f"S{number}") for number in range(5)]

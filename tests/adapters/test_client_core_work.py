@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters._pump import HIGH_WATER
-from kalshi_fix_adapters._watch import Watch
-from kalshi_fix_adapters.observer import Observer, OrderTiming
+from kalshi_fix_adapters.engine.connection import HIGH_WATER
+from kalshi_fix_adapters.observe.dispatch import Watch
+from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import StoreError

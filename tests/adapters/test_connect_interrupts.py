@@ -28,10 +28,10 @@ PEM = (
 )
 LOG_ON = """
 import socket, sys, threading
-from kalshi_fix_adapters import _io_thread
+from kalshi_fix_adapters.blocking import background
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.tls import Plaintext, Tls
+from kalshi_fix_adapters.net.tls import Plaintext, Tls
 
 stage, port = sys.argv[1], int(sys.argv[2])
 
@@ -50,9 +50,9 @@ if stage == "resolve":
         threading.Event().wait()
     socket.getaddrinfo = hang
 elif stage == "logon":
-    _io_thread.Link = told(_io_thread.Link)
+    background.Link = told(background.Link)
 else:
-    waits = _io_thread._WaitsWhileWanted
+    waits = background._WaitsWhileWanted
     waits.until_ready = told(waits.until_ready)
 client = order_entry(
     host="venue.invalid" if stage == "resolve" else "127.0.0.1",

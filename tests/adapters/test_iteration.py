@@ -6,16 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from kalshi_fix_adapters.connection_events import (
-    ClientEvent,
-    ConnectFailed,
-    Connecting,
-    Disconnected,
-    GaveUp,
-    ReadingPaused,
-    ReadingResumed,
-    Resubscribed,
-)
+from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.errors import (
     AdapterError,
     GarbledReceivedError,
@@ -28,8 +19,17 @@ from kalshi_fix_adapters.errors import (
     ReconcileError,
     SessionInterruptedError,
 )
-from kalshi_fix_adapters.iteration import message_or_error
-from kalshi_fix_adapters.settings import Endpoint
+from kalshi_fix_adapters.events import (
+    ClientEvent,
+    ConnectFailed,
+    Connecting,
+    Disconnected,
+    GaveUp,
+    ReadingPaused,
+    ReadingResumed,
+    Resubscribed,
+)
+from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_sansio import Logon, MarketDataRequest, NewOrderSingle, Reject
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.errors import KalshiFixError

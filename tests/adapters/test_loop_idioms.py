@@ -10,10 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-import kalshi_fix_adapters.asyncio
+import kalshi_fix_adapters.asyncio.client
 import kalshi_fix_adapters.trio
-from kalshi_fix_adapters.cli.sandbox import Sandbox
 from kalshi_fix_adapters.errors import ClientTimeoutError
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import LocalProtocolError
 from tests.adapters.conformance.loops import gather
 from tests.adapters.conformance.relay import Relay
@@ -68,7 +68,7 @@ def test_who_is_served_at_once_lets_others_run_on_asyncio(
             for _ in range(many):
                 await client.send(order())
             await client.test_request(30.0)
-            monkeypatch.setattr(kalshi_fix_adapters.asyncio, "SLICE", seconds)
+            monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "SLICE", seconds)
             monkeypatch.setattr(client._io, "_look_at", 0.0)
             turn()
             for _ in range(many):
@@ -94,7 +94,7 @@ def test_who_is_served_at_once_can_be_cancelled_on_asyncio(
         assert client.ended is not None
         assert client.ended.clean
 
-    monkeypatch.setattr(kalshi_fix_adapters.asyncio, "SLICE", 0.0)
+    monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "SLICE", 0.0)
     asyncio.run(main())
 
 

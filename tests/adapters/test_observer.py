@@ -8,10 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters import _timings
-from kalshi_fix_adapters._transcript import Transcript
-from kalshi_fix_adapters._watch import Watch
-from kalshi_fix_adapters.connection_events import (
+from kalshi_fix_adapters.errors import ConnectionFailedError
+from kalshi_fix_adapters.events import (
     ClientEvent,
     ConnectFailed,
     Connecting,
@@ -21,8 +19,10 @@ from kalshi_fix_adapters.connection_events import (
     ReadingResumed,
     Resubscribed,
 )
-from kalshi_fix_adapters.errors import ConnectionFailedError
-from kalshi_fix_adapters.observer import (
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.observe import timing
+from kalshi_fix_adapters.observe.dispatch import Watch
+from kalshi_fix_adapters.observe.observer import (
     Direction,
     HeartbeatTiming,
     LogonTiming,
@@ -30,8 +30,8 @@ from kalshi_fix_adapters.observer import (
     OrderTiming,
     Timing,
 )
-from kalshi_fix_adapters.settings import Endpoint
-from kalshi_fix_adapters.wire_log import WireLog
+from kalshi_fix_adapters.observe.redact import Transcript
+from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     Heartbeat,
@@ -197,7 +197,7 @@ def test_an_order_is_timed_up_to_the_first_that_names_it(clock: Clock, notes: No
 def test_orders_that_are_never_answered_take_bounded_memory(
     clock: Clock, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_timings, "MAX_WAITING", 3)
+    monkeypatch.setattr(timing, "MAX_WAITING", 3)
     watch = Watch("KalshiNR", notes)
     for number in range(5):
         watch.sent(order(str(number)), clock.now)

@@ -16,18 +16,18 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kalshi_fix_adapters._factories import Factories
-from kalshi_fix_adapters.plan import ClientConfig, Options, make_plan, merge
-from kalshi_fix_adapters.settings import (
+from kalshi_fix_adapters.config.environment import (
     MAX_KEY_FILE,
-    Endpoint,
     KeyFileWarning,
     export_lines,
     find_credentials,
     find_endpoint,
     find_security,
 )
-from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_adapters.config.factories import Factories
+from kalshi_fix_adapters.config.plan import ClientConfig, Options, make_plan, merge
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
 from kalshi_fix_sansio.signing import Signer

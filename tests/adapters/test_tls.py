@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.dialer import Dialer, Stage, open_socket
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
     ConnectionFailedError,
@@ -18,7 +17,8 @@ from kalshi_fix_adapters.errors import (
     PlaintextRefusedError,
     TlsError,
 )
-from kalshi_fix_adapters.tls import Plaintext, Tls
+from kalshi_fix_adapters.net.dial import Dialer, Stage, open_socket
+from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority, ServerIdentity
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.certificates import fingerprint, leaf
@@ -192,7 +192,7 @@ def test_a_server_that_never_shakes_hands() -> None:
 
 def test_a_connection_that_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.chain([0.0, 4.0, 4.0], itertools.repeat(5.0))
-    monkeypatch.setattr("kalshi_fix_adapters.dialer.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("kalshi_fix_adapters.net.dial.time.monotonic", lambda: next(clock))
     with (
         listening(keep_silent) as port,
         pytest.raises(ConnectTimeoutError, match="did not complete the TLS handshake within 5 s"),

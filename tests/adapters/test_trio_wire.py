@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import trio
 
-from kalshi_fix_adapters._trio_wire import SecureWire, Wire
-from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_adapters.net.tls import Tls
+from kalshi_fix_adapters.trio.transport import SecureWire, Wire
 from kalshi_fix_adapters.venue.identities import Authority
 from tests.adapters.peers import Handler, keep_silent, listening
 

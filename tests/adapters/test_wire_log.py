@@ -16,12 +16,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_fix_adapters import _log_file
-from kalshi_fix_adapters._transcript import STALL, Transcript, printable, without_secrets
 from kalshi_fix_adapters.cli.decode import decode
 from kalshi_fix_adapters.cli.log_reader import LogReader
-from kalshi_fix_adapters.observer import Direction
-from kalshi_fix_adapters.wire_log import WireLog, borrow, give_back
+from kalshi_fix_adapters.observe import log_file
+from kalshi_fix_adapters.observe.observer import Direction
+from kalshi_fix_adapters.observe.redact import STALL, Transcript, printable, without_secrets
+from kalshi_fix_adapters.observe.wire_log import WireLog, borrow, give_back
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import encode_frame, is_frame
@@ -371,7 +371,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
             return disk if name == "write" else getattr(os, name)
 
     disk = FullDisk(10**9)
-    monkeypatch.setattr(_log_file, "os", Os())
+    monkeypatch.setattr(log_file, "os", Os())
     return disk
 
 

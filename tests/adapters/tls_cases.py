@@ -19,7 +19,7 @@ from kalshi_fix_adapters.errors import (
     ConnectTimeoutError,
     TlsError,
 )
-from kalshi_fix_adapters.tls import Tls
+from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.venue.identities import ServerIdentity
 from tests.adapters.certificates import Issuer, fingerprint, leaf, self_signed
 from tests.adapters.peers import Handler, hang_up, keep_silent, listening, talk_nonsense

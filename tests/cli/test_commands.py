@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from kalshi_fix_adapters.cli import main
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from tests.adapters.peers import hang_up, keep_silent, listening, unused_port
 

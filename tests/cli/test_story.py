@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.participant import Participant, StoryError
-from kalshi_fix_adapters.cli.sandbox import MARKETS, PREDICTION, Sandbox
-from kalshi_fix_adapters.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.testing import MARKETS, PREDICTION, Sandbox
 from kalshi_fix_sansio import (
     EventResendRequest,
     ExecType,
@@ -40,7 +40,7 @@ def order() -> NewOrderSingle:
 
 
 def test_a_story_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.cli.sandbox.BALANCE", Decimal(0))
+    monkeypatch.setattr("kalshi_fix_adapters.testing.BALANCE", Decimal(0))
     result = CliRunner().invoke(commands, ["demo"])
     assert result.exit_code == 1
     [sentence] = result.stderr.splitlines()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalshi_fix_adapters.connection_events import ClientEvent, ConnectFailed
+from kalshi_fix_adapters.events import ClientEvent, ConnectFailed
 from kalshi_fix_sansio import ExecutionReport, Header, NewOrderSingle, OrderCancelReject
 from kalshi_fix_sansio.events import (
     LoggedOn,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kalshi_fix_adapters import iteration
+from kalshi_fix_adapters.engine import iteration
 from kalshi_fix_adapters.errors import AdapterError
 from kalshi_fix_sansio.events import Event, MessageReceived, OrdersUnverified, OutcomesUnknown, RejectReceived
 from tests.simulation.ledger import Entry

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.connection_events import Resubscribed
+from kalshi_fix_adapters.events import Resubscribed
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     Heartbeat,

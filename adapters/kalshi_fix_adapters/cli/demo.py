@@ -9,10 +9,10 @@ import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.render import code_name, value
-from kalshi_fix_adapters.cli.sandbox import MARGIN, PREDICTION, Sandbox
 from kalshi_fix_adapters.cli.story import OTHER, YOU, Story, Told
 from kalshi_fix_adapters.cli.terminal import Line, Screen, plain
 from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_adapters.testing import MARGIN, PREDICTION, Sandbox
 from kalshi_fix_sansio import ExecType, ExecutionReport
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
 

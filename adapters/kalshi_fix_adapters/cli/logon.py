@@ -8,8 +8,8 @@ import click
 
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.failures import told_plainly
-from kalshi_fix_adapters.plan import ClientConfig, make_plan
-from kalshi_fix_adapters.tls import Plaintext, Security, Tls
+from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
 from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 

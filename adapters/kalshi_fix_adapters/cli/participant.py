@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import attrs
 
 from kalshi_fix_adapters.blocking import Client
+from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import AdapterError
-from kalshi_fix_adapters.observer import Direction, Observer
-from kalshi_fix_adapters.plan import ConnectionPlan
+from kalshi_fix_adapters.observe.observer import Direction, Observer
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import FieldNode, Inspection

@@ -11,8 +11,8 @@ from typing import Protocol
 import attrs
 
 from kalshi_fix_adapters.cli.participant import Participant, StoryError
-from kalshi_fix_adapters.cli.sandbox import MARGIN, MARKETS, PREDICTION, Sandbox
-from kalshi_fix_adapters.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.testing import MARGIN, MARKETS, PREDICTION, Sandbox
 from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,

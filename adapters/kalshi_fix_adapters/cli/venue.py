@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
-from kalshi_fix_adapters.cli.sandbox import MARKETS, Sandbox
 from kalshi_fix_adapters.cli.terminal import Screen, plain
-from kalshi_fix_adapters.settings import export_lines
+from kalshi_fix_adapters.config.environment import export_lines
+from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_adapters.venue.server import all_ports
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 

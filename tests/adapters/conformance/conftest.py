@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
-from kalshi_fix_adapters.plan import ClientConfig, ConnectionPlan, make_plan
+from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
 from kalshi_fix_sansio.session.timers import Timers
 from tests.adapters.conformance.loops import LOOPS, Loop
 
@@ -24,7 +24,7 @@ def loop(request: pytest.FixtureRequest) -> Loop:
 
 @pytest.fixture(autouse=True)
 def _brief_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_pump.LINGER", "_asyncio_link.GOODBYE", "trio.GOODBYE"):
+    for name in ("engine.connection.LINGER", "asyncio.transport.GOODBYE", "trio.client.GOODBYE"):
         monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF)
     monkeypatch.setattr("anyio_client.GOODBYE", BRIEF)
 
@@ -45,7 +45,7 @@ def brief_logouts(monkeypatch: pytest.MonkeyPatch) -> None:
         plan = make_plan(session, config)
         return attrs.evolve(plan, config=attrs.evolve(plan.config, logout_timeout=BRIEF))
 
-    monkeypatch.setattr("kalshi_fix_adapters._factories.make_plan", make_brief_plan)
+    monkeypatch.setattr("kalshi_fix_adapters.config.factories.make_plan", make_brief_plan)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ import anyio
 import pytest
 import trio
 
-from kalshi_fix_adapters.cli.sandbox import Sandbox
 from kalshi_fix_adapters.errors import SessionInterruptedError
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import LoggedOn
 from tests.adapters.conformance.loops import LONG, LOOPS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from kalshi_fix_adapters.cli.sandbox import Sandbox
-from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting
 from kalshi_fix_adapters.errors import AdapterError, LogonFailedError, LogonRefusedError
-from kalshi_fix_adapters.observer import Observer
+from kalshi_fix_adapters.events import ConnectFailed, Connecting
+from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import InvalidMessageError

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters._client_core import ClientCore
-from kalshi_fix_adapters.cli.sandbox import Sandbox
-from kalshi_fix_adapters.connection_events import ConnectFailed, Connecting, Disconnected, GaveUp
+from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import (
     LogonRefusedError,
     NotConnectedError,
@@ -22,8 +20,10 @@ from kalshi_fix_adapters.errors import (
     SessionClosedError,
     SessionInterruptedError,
 )
+from kalshi_fix_adapters.events import ConnectFailed, Connecting, Disconnected, GaveUp
+from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.tls import Plaintext
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import ExecutionReport
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (

@@ -13,9 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.decode import decode
-from kalshi_fix_adapters.cli.sandbox import Sandbox
-from kalshi_fix_adapters.connection_events import ClientEvent, Connecting, Disconnected
-from kalshi_fix_adapters.observer import (
+from kalshi_fix_adapters.events import ClientEvent, Connecting, Disconnected
+from kalshi_fix_adapters.observe.observer import (
     Direction,
     HeartbeatTiming,
     LogonTiming,
@@ -23,7 +22,8 @@ from kalshi_fix_adapters.observer import (
     OrderTiming,
     Timing,
 )
-from kalshi_fix_adapters.wire_log import WireLog
+from kalshi_fix_adapters.observe.wire_log import WireLog
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.framing import Frame, Framer

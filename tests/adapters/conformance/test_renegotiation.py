@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters._link import Link
-from kalshi_fix_adapters._wire import MAX_HELD, TlsBytes
-from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.blocking.transport import Link
+from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
+from kalshi_fix_adapters.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, options, order
 from tests.adapters.peers import unused_port

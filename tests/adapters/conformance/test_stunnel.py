@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from kalshi_fix_adapters.cli.sandbox import Sandbox
+from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.errors import ConnectionFailedError, LogonFailedError
-from kalshi_fix_adapters.plan import Options
-from kalshi_fix_adapters.tls import Plaintext
+from kalshi_fix_adapters.net.tls import Plaintext
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.cli.sandbox import Sandbox
-from kalshi_fix_adapters.connection_events import Connecting, ReadingPaused, ReadingResumed
 from kalshi_fix_adapters.errors import (
     ClientTimeoutError,
     NotConnectedError,
     OutcomesUnknownError,
     SessionClosedError,
 )
+from kalshi_fix_adapters.events import Connecting, ReadingPaused, ReadingResumed
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     EventResendRequest,

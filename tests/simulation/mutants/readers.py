@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_adapters import iteration
+from kalshi_fix_adapters.engine import iteration
 from kalshi_fix_adapters.errors import MessagesLostError
 from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
 from tests.simulation.mutants.patching import around, caught_by

@@ -1,0 +1,292 @@
+"""One connection under asyncio: carries bytes and time to the core as they come, and writes what it says.
+
+A transport of asyncio reads and, when a write fails, reads no more: what the venue had said and was not read
+yet would be lost. So the transport is there for reading, and the socket is written to directly. What the
+socket does not take at once waits in the transport. TLS is done here, because asyncio's own sits on a
+transport that is written to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import cast
+
+from kalshi_fix_adapters.asyncio.bell import Timer
+from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, Bell
+from kalshi_fix_adapters.net.dial import Dialer
+from kalshi_fix_adapters.net.tls_buffer import TlsBytes, send_some
+from kalshi_fix_sansio.errors import KalshiFixError
+
+
+class Link(asyncio.BufferedProtocol):
+    """A connected socket, with TLS or without."""
+
+    def __init__(self, core: ClientCore, users: Bell) -> None:
+        self._core = core
+        self._users = users
+        self._raw: socket.socket | None = None
+        self._transport: asyncio.Transport | None = None
+        self._tls: TlsBytes | None = None
+        self._talk: Callable[[], bool] | None = None
+        """What TLS does while it speaks for itself: the handshake, or the goodbye."""
+        self._talked: asyncio.Future[None] | None = None
+        """Done when that is."""
+        self._timer = Timer(lambda: self.step(core.tick))
+        self._room = memoryview(bytearray(CHUNK))
+        self._begun = False
+        """Whether the core is connected."""
+        self._early = b""
+        """What came before: uvloop reads once although it was told not to."""
+        self._may_write = True
+        self._reads = False
+        self._lost = asyncio.Event()
+        self.finished = asyncio.Event()
+        """Set once the core wants the transport closed."""
+
+    # From the handshake to the goodbye
+
+    async def connect(self, raw: socket.socket, dialer: Dialer) -> None:
+        """Take over a connected socket that does not block: TLS handshake and certificate check."""
+        self._raw = raw
+        try:
+            if dialer.context is not None:
+                self._tls = TlsBytes(dialer.context, dialer.server_name)
+            await asyncio.get_running_loop().create_connection(lambda: self, sock=raw)
+            if self._tls is not None:
+                await self._converse(self._tls.shake_hands)
+                dialer.check_certificate(self._tls.certificate)
+        except OSError as error:
+            self.drop()
+            raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
+        except BaseException:
+            self.drop()
+            raise
+
+    def begin(self) -> None:
+        """Carry bytes from now on; the core is connected."""
+        self._begun = True
+        if self._tls is not None:
+            # With the end of the handshake there may have come more.
+            self.step(self._decrypt)
+        elif self._early:
+            self.step(self._core.receive, self._early)
+        else:
+            self.step()
+        if self._lost.is_set():
+            self.step(self._core.receive, b"")
+
+    async def close(self) -> None:
+        """Write what is left, say goodbye, and wait for that, but not for long."""
+        self._timer.cancel()
+        if self._transport is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                if self._tls is not None and not self._transport.is_closing():
+                    with contextlib.suppress(OSError):
+                        await self._converse(self._tls.say_goodbye)
+                self._transport.close()
+                await self._lost.wait()
+
+    def drop(self) -> None:
+        """Close at once."""
+        self.finished.set()
+        self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        elif self._raw is not None:
+            self._raw.close()
+
+    async def _converse(self, talk: Callable[[], bool]) -> None:
+        assert self._transport is not None  # noqa: S101 - for mypy
+        self._talk = talk
+        self._talked = asyncio.get_running_loop().create_future()
+        self._transport.resume_reading()
+        self._go_on_talking()
+        await self._talked
+
+    def _go_on_talking(self) -> None:
+        talk, talked, transport = self._talk, self._talked, self._transport
+        if talk is None or talked is None or transport is None:
+            return
+        try:
+            done = talk()
+        except OSError as error:
+            # An alert says to the peer what is wrong.
+            with contextlib.suppress(OSError):
+                self._push()
+            self._end_talk(error)
+            return
+        try:
+            self._push()
+        except OSError as error:
+            self._end_talk(error)
+            return
+        if done:
+            # What more has come is for the core, which is not ready for it yet.
+            transport.pause_reading()
+            self._end_talk(None)
+
+    def _end_talk(self, error: OSError | None) -> None:
+        talked, self._talk = self._talked, None
+        if talked is None or talked.done():
+            return
+        if error is None:
+            talked.set_result(None)
+        else:
+            talked.set_exception(error)
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, without reading yet."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.pause_reading()
+        self._transport.set_write_buffer_limits(CHUNK)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Lend room to read into.
+
+        For the bytes that a plain `asyncio.Protocol` is given, asyncio takes and gives back 256 KiB of memory
+        each time, with the page faults that come of that.
+        """
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand bytes on."""
+        if self._tls is not None:
+            self._take_encrypted(self._room[:nbytes])
+        elif self._begun:
+            self.step(self._core.receive, bytes(self._room[:nbytes]))
+        else:
+            self._early += self._room[:nbytes]
+
+    def eof_received(self) -> None:
+        """Say that no more come; asyncio closes the transport."""
+        if self._tls is not None:
+            self._take_encrypted(b"")
+        elif self._begun:
+            self.step(self._core.receive, b"")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say that it is over."""
+        self._lost.set()
+        if self._talk is not None:
+            self._end_talk(exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file"))
+        if self._begun and not self.finished.is_set():
+            self._read_what_is_left()
+        if self._begun and not self.finished.is_set():
+            self.step(self._core.receive, b"")
+
+    def pause_writing(self) -> None:
+        """Leave what is to be written with the core, which paces the session by it."""
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self._may_write = True
+        self.step()
+
+    # Reading
+
+    def _take_encrypted(self, encrypted: bytes | memoryview) -> None:
+        tls = self._tls
+        if tls is None or tls.ended:
+            return
+        tls.feed(encrypted)
+        if self._talk is not None:
+            self._go_on_talking()
+        elif self._begun and not self.finished.is_set():
+            self.step(self._decrypt)
+
+    def _decrypt(self) -> None:
+        tls = self._tls
+        if tls is None:
+            return
+        data = tls.decrypt()
+        # What TLS itself has to say; that it could not be written is seen when something else is.
+        with contextlib.suppress(OSError):
+            self._push()
+        if data:
+            self._core.receive(data)
+        if tls.ended:
+            self._core.receive(b"")
+
+    def _read_what_is_left(self) -> None:
+        # The transport has given up, perhaps because it could not write what had waited there; the socket is
+        # closed only after this.
+        raw = self._raw
+        with contextlib.suppress(OSError, ValueError):
+            while raw is not None and not self.finished.is_set() and (size := raw.recv_into(self._room)):
+                self.buffer_updated(size)
+
+    # Writing
+
+    def _push(self) -> None:
+        if self._tls is not None:
+            self._send(self._tls.outgoing())
+
+    def _send(self, data: bytes) -> None:
+        # Directly as long as nothing waits in the transport, so that the order is kept.
+        transport = self._transport
+        if not data or self._raw is None or transport is None:
+            return
+        if transport.is_closing():
+            raise ConnectionAbortedError("the transport is closed")
+        if not transport.get_write_buffer_size():
+            data = data[send_some(self._raw, data) :]
+        if data:
+            transport.write(data)
+
+    # Both, and time
+
+    def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
+        """Do something to the core and what follows from it, then let the users look."""
+        self._do(act, *args)
+        self._users.ring()
+
+    def flush(self) -> None:
+        """Write what the user has put into the core."""
+        if not self._do(None):
+            self._users.ring()
+
+    def _do(self, act: Callable[..., object] | None, *args: object) -> bool:
+        # Say whether it went well.
+        try:
+            if act is not None:
+                act(*args)
+            self._settle()
+        except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
+            self._core.failure(error)
+            self.finished.set()
+            return False
+        return True
+
+    def _settle(self) -> None:
+        # Write what there is to write, read or not, keep time, and see whether all is over.
+        core, transport = self._core, self._transport
+        if transport is None or self.finished.is_set():
+            return
+        if transport.is_closing():
+            core.write_failed()
+        while (output := core.output) and self._may_write:
+            chunk = bytes(output[:CHUNK])
+            try:
+                self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
+            except OSError:
+                # What the venue said before it went may still be there to be read; the end of file follows.
+                core.write_failed()
+                break
+            core.wrote(len(chunk))
+        if core.wants_read is not self._reads:
+            self._reads = core.wants_read
+            (transport.resume_reading if self._reads else transport.pause_reading)()
+        due = core.due()
+        if due is not None:
+            self._timer.set(due)
+        if core.finished:
+            self.finished.set()

@@ -1,0 +1,33 @@
+"""The blocking client: for scripts and threads.
+
+    with order_entry() as client:
+        client.send(order)
+        for message in client.messages(timeout=5):
+            ...
+
+A thread of yours that waits for something (`receive`, `events`, `messages`, `test_request`) reads the
+connection itself, so that an event reaches it without a change of threads. While none does, a background
+thread reads, answers and keeps heartbeats going, so that they leave on time while your code computes, sleeps
+or waits for input; it also connects. What it costs: the thread, which looks fifty times a second while your
+calls come and go and otherwise sleeps, four small sockets to wake one another, and that your code must
+release the interpreter now and then, as all but some C extensions do.
+
+Observers and wire logs are called in whichever thread reads. An interrupt (Ctrl-C) that comes while a call
+waits changes nothing; in the microseconds in which it moves a message in or out, the connection is dropped
+and every later call says so. In a forked child a client is of no use: make another one there.
+
+Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
+notices by TCP, and nothing is lost; heartbeats go on.
+
+All methods may be called from several threads, but one thread takes the events (`receive`, `events`,
+`messages`): asking for the next one says that you are done with the one before, which another thread may not
+say for you. It is refused (LocalProtocolError) while the thread that took a message before still runs.
+
+The modules: `client`, `calls` (what the user's threads do), `background` (what the client's own thread does),
+`driver` (which of them drives) and `transport` (bytes). They may import `engine` and all that `engine` may;
+no other client imports them.
+"""
+
+from kalshi_fix_adapters.blocking.client import Client, drop_copy, market_data, order_entry, post_trade, rfq
+
+__all__ = ["Client", "drop_copy", "market_data", "order_entry", "post_trade", "rfq"]

@@ -1,0 +1,228 @@
+"""The background thread of a blocking client: it makes and ends connections, drives while no user does."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+from kalshi_fix_adapters.blocking.driver import Background, Driving
+from kalshi_fix_adapters.blocking.transport import Link
+from kalshi_fix_adapters.engine.client import Attempt
+from kalshi_fix_adapters.errors import SessionClosedError
+from kalshi_fix_adapters.net.dial import AddressInfo, open_socket
+from kalshi_fix_adapters.net.sleeper import READY
+from kalshi_fix_sansio.errors import KalshiFixError
+
+GRACE = 0.02
+"""Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
+
+
+class IoThread:
+    """Runs from the first attempt to connect until the client is over."""
+
+    def __init__(self, shared: Driving) -> None:
+        self._shared = shared
+        self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
+
+    def start(self) -> None:
+        """Start; once."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread to have closed the connection; say whether it has."""
+        if self._thread.ident is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        shared = self._shared
+        try:
+            while (attempt := self._next_attempt()) is not None:
+                self._connect(attempt)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
+            with shared.lock:
+                shared.core.failure(error)
+        finally:
+            with shared.lock:
+                shared.close()
+
+    def _next_attempt(self) -> Attempt | None:
+        """Wait for the moment to connect; None at the end."""
+        shared = self._shared
+        core = shared.core
+        while True:
+            with shared.lock:
+                if shared.halfway:
+                    core.failure(SessionClosedError("interrupted"))
+                if core.over:
+                    return None
+                attempt = core.next_attempt()
+                seconds = core.timeout()
+                shared.tell()
+            if attempt is not None:
+                return attempt
+            shared.background_sleeper.sleep(seconds)
+
+    def _connect(self, attempt: Attempt) -> None:
+        shared = self._shared
+        core, endpoint = shared.core, attempt.endpoint
+        try:
+            connected = open_socket(
+                endpoint.host,
+                endpoint.port,
+                attempt.security,
+                attempt.timeout,
+                on_tcp=core.tcp_connected,
+                waiting=_WaitsWhileWanted(shared),
+            )
+        except _NotWantedError:
+            with shared.lock:
+                core.connect_failed(SessionClosedError("the client was left"))
+            return
+        except KalshiFixError as error:
+            with shared.lock:
+                core.connect_failed(error)
+            return
+        link = Link(connected)
+        try:
+            with shared.lock:
+                core.connected()
+                shared.link = link
+            while self._drive(link):
+                self._stand_by()
+        finally:
+            self._end(link)
+        with shared.lock:
+            if not shared.halfway and not core.over:
+                core.disconnected()
+
+    def _end(self, link: Link) -> None:
+        shared = self._shared
+        with shared.lock:
+            shared.background = Background.AWAY
+            shared.link = None
+            claim = shared.claim()
+            shared.wake()
+        if claim is not None:
+            _wait_for(claim)
+        with shared.lock:
+            shared.forget(link)
+        link.hang_up()
+
+    def _drive(self, link: Link) -> bool:
+        """Drive until a user does (True) or the connection is to be ended (False)."""
+        shared = self._shared
+        sleeper = shared.background_sleeper
+        with shared.lock:
+            if shared.claim() is not None:
+                return True
+            shared.background = Background.DRIVING
+            # Of those that waited for a user that was interrupted, one drives.
+            shared.tell()
+        ready = False
+        while True:
+            with shared.lock:
+                if shared.background is not Background.DRIVING:
+                    sleeper.watch(link.number, 0)
+                    return True
+                shared.needed = False
+                if not shared.halfway:
+                    shared.turn(link, ready)
+                if shared.halfway or shared.core.finished:
+                    return False
+                seconds = shared.prepare(link, sleeper)
+            ready = bool(sleeper.sleep(seconds) & READY)
+
+    def _stand_by(self) -> None:
+        """Let users drive until none has for a while, or the thread is needed."""
+        shared = self._shared
+        while True:
+            with shared.lock:
+                shared.background = Background.STANDING_BY
+                seen = shared.turns
+                needed = shared.needed and shared.claim() is None
+            if not needed:
+                shared.background_sleeper.sleep(GRACE)
+            with shared.lock:
+                claim, idle = shared.claim(), shared.turns == seen
+                if claim is None and (idle or shared.needed):
+                    return
+                if claim is None or not idle:
+                    continue
+                shared.background = Background.RESTING
+            _wait_for(claim)
+
+
+class _NotWantedError(Exception):
+    """A connection that is being made is not wanted any more."""
+
+
+class _WaitsWhileWanted:
+    """Waits while a connection is made, but no longer than the client is wanted: leaving it, Ctrl-C among the
+    ways to do so, wakes the thread."""
+
+    def __init__(self, shared: Driving) -> None:
+        self._shared = shared
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
+        """Return the addresses of a host; none if that has taken longer."""
+        with contextlib.suppress(socket.gaierror):
+            # An address needs no other thread.
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        results: list[Sequence[AddressInfo] | BaseException] = []
+        sleeper = self._shared.background_sleeper
+
+        def resolve() -> None:
+            try:
+                results.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
+                results.append(error)
+            sleeper.wake()
+
+        # Nothing can interrupt the system while it resolves a name, so a thread is left to it.
+        threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
+        end = time.monotonic() + seconds
+        while not results:
+            self._look()
+            left = end - time.monotonic()
+            if left <= 0:
+                return []
+            sleeper.sleep(left)
+        (found,) = results
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        """Wait until a socket can be read or written."""
+        sleeper = self._shared.background_sleeper
+        number = raw.fileno()
+        self._look()
+        sleeper.watch(number, interest)
+        try:
+            sleeper.sleep(seconds)
+        finally:
+            sleeper.watch(number, 0)
+        self._look()
+
+    def _look(self) -> None:
+        shared = self._shared
+        # Under the lock: what is halfway for a moment in another thread was not cut off.
+        with shared.lock:
+            if shared.core.leaving or shared.halfway:
+                raise _NotWantedError
+
+
+def _wait_for(claim: threading.Lock) -> None:
+    """Wait for a user to let go of the connection."""
+    with claim:
+        pass

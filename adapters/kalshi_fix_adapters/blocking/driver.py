@@ -1,0 +1,287 @@
+"""One client's core and connection under one lock, driven by the thread that waits for what comes.
+
+To drive is to sleep until the socket is ready, something is due or another thread wakes, then to read, to do
+what is due and to write. A user's thread that waits drives by itself, so that an event needs no handover to
+it; while no user waits, the background thread (`background`) does, which also makes and ends connections.
+The change costs the user nothing as a rule: the background thread stands by and sees by itself, some
+milliseconds later, that nobody drives any more.
+
+| background  | a user drives | it does                   | goes on                                         |
+| ----------- | ------------- | ------------------------- | ----------------------------------------------- |
+| AWAY        | no            | connects, waits, hangs up | DRIVING once connected                          |
+| DRIVING     | no            | drives                    | STANDING_BY when a user drives; AWAY at the end |
+| STANDING_BY | maybe         | looks after GRACE seconds | DRIVING if none has driven since the last look, |
+|             |               | and when it is needed     | or it is needed and none drives now;            |
+|             |               |                           | RESTING if one sleeps since the last look       |
+| RESTING     | yes           | sleeps until that user    | STANDING_BY when it has                         |
+|             |               | lets go                   |                                                 |
+
+Users that find another one driving wait for it to tell them; so they do while there is no connection.
+
+Ctrl-C may strike the user's thread anywhere, so what it holds it holds as a context that is implemented in C:
+nothing comes between. A user that drives claims it by a lock of its own, entered first and shown afterwards;
+the claim is good while that lock is held, and the background thread rests on it. In the middle of a change
+to core or stream an interrupt leaves them half changed; that is noticed (`halfway`), and the client ended
+rather than continued with doubtful numbers. Nobody sleeps in the middle of a change.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
+
+from kalshi_fix_adapters.blocking.transport import Link
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
+
+_READS_PER_TURN = 8
+_NOBODY = threading.Lock()
+"""The claim while no user drives; never held."""
+T = TypeVar("T")
+
+
+class Background(Enum):
+    """What the background thread does; see above."""
+
+    AWAY = "away"
+    DRIVING = "driving"
+    STANDING_BY = "standing by"
+    RESTING = "resting"
+
+
+class Driving:
+    """What the threads of one client share. All of it but `wait` is to be used under `lock`."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self.core = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
+        self.lock = threading.RLock()
+        self.halfway = False
+        """Whether a change is under way; for who has just got the lock, whether one was cut off."""
+        self.forked = False
+        """Whether this is the copy in a forked child, where nobody drives; the parent goes on."""
+        self.link: Link | None = None
+        """The connection, while there is one to be driven."""
+        self.background = Background.AWAY
+        self.needed = False
+        """Whether the background thread has to drive as soon as no user does."""
+        self.background_sleeper = self._users_sleeper = Sleeper()
+        self.turns = 0
+        """How often users have driven."""
+        self._claim = _NOBODY
+        self._due: float | None = None
+        """Until when the driver sleeps at most, monotonic."""
+        self._waiting: set[threading.Lock] = set()
+        """Users that wait without driving; each sleeps by acquiring its lock a second time."""
+        self.close()
+        _all.add(self)
+
+    def open(self) -> None:
+        """Be ready for a background thread that starts."""
+        self.halfway = self.forked = False
+        self.background_sleeper, self._users_sleeper = Sleeper(), Sleeper()
+
+    def close(self) -> None:
+        """The background thread is over."""
+        self.background = Background.AWAY
+        self.background_sleeper.close()
+        self._users_sleeper.close()
+        self.tell()
+
+    def forked_off(self) -> None:
+        """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
+        self.lock = threading.RLock()
+        self.halfway = self.forked = True
+        self._claim = _NOBODY
+        if self.link is not None:
+            self.link.abandon()
+            self.link = None
+        self._waiting.clear()
+        self.close()
+
+    def forget(self, link: Link) -> None:
+        """The connection is over, and no user drives it."""
+        for sleeper in (self.background_sleeper, self._users_sleeper):
+            sleeper.watch(link.number, 0)
+
+    def wake(self) -> None:
+        """Let the driver look again, or the background thread if there is none."""
+        if self._claim.locked():
+            self._users_sleeper.wake()
+        else:
+            self._wake_background()
+
+    def _wake_background(self) -> None:
+        self.needed = True
+        self.background_sleeper.wake()
+
+    def tell(self) -> None:
+        """Let users that wait without driving look again."""
+        for each in self._waiting:
+            if each.locked():
+                each.release()
+
+    def claim(self) -> threading.Lock | None:
+        """Return what the user that drives holds as long as it does; None if none drives."""
+        return self._claim if self._claim.locked() else None
+
+    # Changes that must be whole
+
+    def write(self) -> None:
+        """Write what can be written now."""
+        output, link = self.core.output, self.link
+        while output and link is not None:
+            try:
+                size = link.write(output)
+            except OSError:
+                # What the venue said before it went may still be there to be read; the end of file follows.
+                self.core.write_failed()
+                return
+            if not size:
+                return
+            self.core.wrote(size)
+
+    def rouse(self) -> None:
+        """Wake the driver if it does not sleep for what is to be done now: to write, or to be earlier."""
+        if self.core.output:
+            self.wake()
+        elif self.background is Background.DRIVING or self._claim.locked():
+            due = self.core.due()
+            if due is not None and (self._due is None or due < self._due):
+                self.wake()
+
+    def prepare(self, link: Link, sleeper: Sleeper, deadline: float | None = None) -> float | None:
+        """Say how long to sleep for the next turn, at most until a deadline."""
+        core = self.core
+        until = self._due = core.due()
+        if deadline is not None and (until is None or deadline < until):
+            until = deadline
+        reading = core.wants_read
+        interest = READ if reading else 0
+        if link.read_wants_write or (core.output and not link.write_wants_read):
+            interest |= WRITE
+        sleeper.watch(link.number, interest)
+        if reading and link.unread:
+            return 0.0
+        return None if until is None else max(0.0, until - time.monotonic())
+
+    def turn(self, link: Link, ready: bool) -> None:
+        """Do what can be done after a sleep."""
+        core = self.core
+        self.halfway = True
+        try:
+            if ready or link.unread:
+                for _ in range(_READS_PER_TURN):
+                    if not core.wants_read or (data := link.read()) is None:
+                        break
+                    core.receive(data)
+                    if not link.unread:
+                        break
+            due = self._due
+            if due is not None and due <= time.monotonic():
+                core.tick()
+            if core.output:
+                self.write()
+        except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
+            core.failure(error)
+        self.halfway = False
+        if self._waiting:
+            self.tell()
+
+    # Users that wait
+
+    def wait(self, look: Callable[[], T | None], deadline: float | None) -> T | None:
+        """Return what a function finds, called under the lock whenever that may have changed; None if it
+        has found nothing by the deadline. What it raises is raised."""
+        while True:
+            mine, waiting, seconds = threading.Lock(), None, None
+            with mine:
+                with self.lock:
+                    found = look()
+                    if found is not None:
+                        return found
+                    link = self.link
+                    if link is None or self._claim.locked() or self.halfway or self.core.finished:
+                        waiting = threading.Lock()
+                        waiting.acquire()
+                        self._waiting.add(waiting)
+                    else:
+                        seconds = self.prepare(link, self._users_sleeper, deadline)
+                        self._claim = mine
+                        self.turns += 1
+                        if self.background is Background.DRIVING:
+                            self.background = Background.STANDING_BY
+                            self.background_sleeper.wake()
+                if link is not None and waiting is None:
+                    found = self._drive(link, look, seconds, deadline)
+                    if found is not None:
+                        return found
+            if waiting is not None:
+                self._wait_for_others(waiting, deadline)
+            if deadline is not None and time.monotonic() >= deadline:
+                with self.lock:
+                    return look()
+
+    def _drive(
+        self, link: Link, look: Callable[[], T | None], seconds: float | None, deadline: float | None
+    ) -> T | None:
+        """Drive until a function finds something, the deadline, or the end of the connection."""
+        sleeper = self._users_sleeper
+        while True:
+            why = sleeper.sleep(seconds)
+            with self.lock:
+                try:
+                    self.turns += 1
+                    if not self.halfway:
+                        self.turn(link, bool(why & READY))
+                    found = look()
+                    if (
+                        found is None
+                        and self.link is link
+                        and not self.halfway
+                        and not self.core.finished
+                        and (deadline is None or time.monotonic() < deadline)
+                    ):
+                        seconds = self.prepare(link, sleeper, deadline)
+                        continue
+                except BaseException:
+                    self._let_go()
+                    raise
+                self._let_go()
+                return found
+
+    def _let_go(self) -> None:
+        self._claim = _NOBODY
+        if self._waiting:
+            self.tell()
+        if self.halfway or self.core.output or self.core.finished:
+            self._wake_background()
+
+    def _wait_for_others(self, waiting: threading.Lock, deadline: float | None) -> None:
+        if deadline is None:
+            waiting.acquire()
+        else:
+            waiting.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
+        with self.lock:
+            self._waiting.discard(waiting)
+
+
+def _is_over(thread: int) -> bool:
+    return all(each.ident != thread for each in threading.enumerate())
+
+
+_all: weakref.WeakSet[Driving] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for each in list(_all):
+        each.forked_off()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -1,0 +1,242 @@
+r"""Where a client connects and as whom, from explicit arguments and the environment.
+
+For the prediction product the variables begin with `KALSHI_`, for margin with `KALSHI_PERPS_`:
+
+| variable | meaning |
+| --- | --- |
+| `..._KEY_ID` | the API key's id: SenderCompID (49) |
+| `..._PRIVATE_KEY` | the private key as PEM text (line ends may be written as `\n`) |
+| `..._PRIVATE_KEY_PATH` | or a file with it |
+| `..._PRIVATE_KEY_PASSPHRASE` | if the key is encrypted |
+| `..._FIX_ENDPOINTS` | other addresses than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
+| `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
+
+A key goes only where it belongs: each product reads its own variables, the environment is Kalshi's demo
+unless production is named in the call, and production does not mix with the overrides above. Where
+`..._FIX_ENDPOINTS` is set, it has to name every session type that is used: none goes to Kalshi by oversight.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.key_text import looks_like_key, shown
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.tls import Security, Tls
+from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
+from kalshi_fix_sansio.layout import SessionType
+from kalshi_fix_sansio.signing import Signer, load_private_key
+
+PRODUCTION = "production"
+DEMO = "demo"
+MAX_KEY_FILE = 64 * 1024
+"""Bytes of a private key's file; the largest keys take a few thousand."""
+_HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\]")
+"""A host's name or address."""
+
+_PORT = re.compile("[0-9]{1,5}")
+
+
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None and not looks_like_key(text)
+
+
+class KeyFileWarning(UserWarning):
+    """Other users of this machine may read or replace the file of a private key."""
+
+
+@attrs.frozen
+class Credentials:
+    """An API key: its id and what signs with it. The key itself never shows."""
+
+    key_id: str
+    signer: Signer = attrs.field(repr=False)
+
+
+def _prefix(product: str) -> str:
+    if product not in PRODUCTS:
+        raise ConfigurationError(f"there is no product {shown(product)}; choose {' or '.join(PRODUCTS)}")
+    return PRODUCTS[product]
+
+
+def find_credentials(
+    product: str,
+    *,
+    key_id: str | None = None,
+    private_key: Signer | str | bytes | None = None,
+    private_key_path: str | Path | None = None,
+    passphrase: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Credentials:
+    """Return the API key of a product: what is given, and the environment for what is not.
+
+    Args:
+        product: `prediction` or `margin`.
+        key_id: the API key's id, a UUID.
+        private_key: PEM text, or an already loaded key.
+        private_key_path: file with PEM text, instead of `private_key`.
+        passphrase: for an encrypted key.
+        environ: read instead of `os.environ`.
+
+    Raises:
+        ConfigurationError: something is missing or given twice.
+        KeyFileError: the private key cannot be read or used.
+    """
+    prefix = _prefix(product)
+    variables = os.environ if environ is None else environ
+    name = f"{prefix}_KEY_ID"
+    key_id = key_id or variables.get(name)
+    if not key_id:
+        raise ConfigurationError(f"{name} is not set; export the id of your API key (a UUID), or pass key_id")
+    if not (key_id.isascii() and key_id.isprintable()) or " " in key_id:
+        raise ConfigurationError(f"{name} is no API key id; it must be the id (a UUID), not the key itself")
+    if isinstance(private_key, Signer):
+        return Credentials(key_id, private_key)
+    if private_key is None and private_key_path is None:
+        private_key = variables.get(f"{prefix}_PRIVATE_KEY") or None
+        private_key_path = variables.get(f"{prefix}_PRIVATE_KEY_PATH") or None
+        names = f"{prefix}_PRIVATE_KEY and {prefix}_PRIVATE_KEY_PATH"
+    else:
+        names = "private_key and private_key_path"
+    passphrase = passphrase or variables.get(f"{prefix}_PRIVATE_KEY_PASSPHRASE") or None
+    if private_key is not None and private_key_path is not None:
+        raise ConfigurationError(f"{names} are both set; keep the one that holds the key")
+    if private_key is not None:
+        text = private_key.encode() if isinstance(private_key, str) else private_key
+        return Credentials(key_id, load_private_key(text.replace(rb"\n", b"\n"), passphrase))
+    if private_key_path is not None:
+        return Credentials(key_id, _load_key_file(Path(private_key_path), passphrase))
+    raise ConfigurationError(
+        f"{prefix}_PRIVATE_KEY_PATH is not set; export the path of your private key, or the key itself as "
+        f"{prefix}_PRIVATE_KEY"
+    )
+
+
+def _load_key_file(path: Path, passphrase: str | None) -> Signer:
+    if looks_like_key(str(path)):
+        raise KeyFileError(
+            "the path of the private key file is the text of a key (not shown); give the file's path, or the "
+            "text as private_key (..._PRIVATE_KEY in the environment)"
+        )
+    pem, mode, problem = b"", 0, ""
+    try:
+        with path.expanduser().open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            pem = file.read(MAX_KEY_FILE + 1)
+    except (OSError, RuntimeError, ValueError) as error:  # a home that is unknown, a NUL in the name
+        problem = getattr(error, "strerror", None) or type(error).__name__
+    if problem:
+        # Outside of the handler: what it caught names the path once more.
+        raise KeyFileError(
+            f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
+        )
+    if len(pem) > MAX_KEY_FILE:
+        raise KeyFileError(f"{shown(path)} is too large for a private key; give the path of the PEM file")
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        warnings.warn(
+            f"other users may read or change the private key file {shown(path)} (mode "
+            f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(shown(path))}",
+            KeyFileWarning,
+            stacklevel=2,
+        )
+    try:
+        return load_private_key(pem, passphrase)
+    except KeyFileError as error:
+        raise KeyFileError(f"{shown(path)}: {error}") from None
+
+
+def find_endpoint(
+    product: str,
+    environment: str,
+    session_type: SessionType,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Endpoint:
+    """Return where a session type is served: what is given, else the environment, else Kalshi's own address.
+
+    Raises:
+        ConfigurationError: no such environment, or the session type is not offered there.
+    """
+    prefix = _prefix(product)
+    if environment not in ENVIRONMENTS:
+        raise ConfigurationError(
+            f"there is no environment {shown(environment)}; choose one of {', '.join(ENVIRONMENTS)}"
+        )
+    if product not in session_type.products:
+        raise ConfigurationError(
+            f"{session_type.name} is not offered for {product}, only for {', '.join(session_type.products)}"
+        )
+    default_port = session_type.port
+    if host is None:
+        name = f"{prefix}_FIX_ENDPOINTS"
+        endpoints = _overrides(name, environment, environ)
+        if endpoints:
+            if session_type.name not in endpoints:
+                raise ConfigurationError(
+                    f"{name} has no address of {session_type.name}, only of {', '.join(endpoints)}; add "
+                    f"{session_type.name}=HOST:PORT, or unset it to connect to Kalshi's own hosts"
+                )
+            host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port
+    elif not _is_host(host):
+        raise ConfigurationError(f"host is {shown(host)}, which is no host's name or address")
+    if host is None and session_type.host_role is not None:
+        host = ENDPOINTS.get((environment, product, session_type.host_role))
+    port = port or default_port
+    if host is None or port is None:
+        raise ConfigurationError(f"no address of {session_type.name} is known; pass host and port")
+    return Endpoint(host, port)
+
+
+def find_security(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> Security:
+    """Return the TLS settings that the environment asks for: its CA file, else the system's authorities.
+
+    Raises:
+        ConfigurationError: production was named, and the environment sets a CA of its own.
+    """
+    name = f"{_prefix(product)}_FIX_CA_FILE"
+    path = _override(name, environment, environ)
+    if path is not None and looks_like_key(path):
+        raise ConfigurationError(f"{name} is PEM text (not shown); give the path of the file with the CA")
+    return Tls() if path is None else Tls(ca_file=path)
+
+
+def _override(name: str, environment: str, environ: Mapping[str, str] | None) -> str | None:
+    value = (os.environ if environ is None else environ).get(name)
+    if value and environment == PRODUCTION:
+        raise ConfigurationError(
+            f"production was asked for, but {name} points elsewhere; unset it, or pass host and tls"
+        )
+    return value or None
+
+
+def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -> dict[str, Endpoint]:
+    found: dict[str, Endpoint] = {}
+    for item in (_override(name, environment, environ) or "").split(","):
+        if not item.strip():
+            continue
+        session, _, address = item.strip().partition("=")
+        host, _, port = address.rpartition(":")
+        if session not in SESSION_TYPES or not _is_host(host) or not _PORT.fullmatch(port):
+            raise ConfigurationError(
+                f"{name} has {shown(item.strip())}; write SESSION=HOST:PORT, such as KalshiNR=127.0.0.1:8228"
+            )
+        found[session] = Endpoint(host.strip("[]"), int(port))
+    return found
+
+
+def export_lines(product: str, values: Mapping[str, Any]) -> list[str]:
+    """Return shell lines that set variables of a product, given without prefix, such as `{"KEY_ID": ...}`."""
+    prefix = _prefix(product)
+    return [f"export {prefix}_{name}={shlex.quote(str(value))}" for name, value in values.items()]

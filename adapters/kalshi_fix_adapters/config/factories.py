@@ -1,0 +1,71 @@
+"""The functions that make a client of each session type, once for every kind of client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, Unpack
+
+import attrs
+
+from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan, merge
+
+C = TypeVar("C")
+
+
+class Factories(Generic[C]):
+    """Makes clients of one kind. None of them connects before it is opened.
+
+    Every method raises ConfigurationError (or its KeyFileError) when a setting is missing or contradicts
+    another.
+    """
+
+    def __init__(self, client: Callable[[ConnectionPlan], C]) -> None:
+        """Prepare to make clients from their plans."""
+        self._client = client
+
+    def order_entry(
+        self,
+        *,
+        retransmission: bool = False,
+        listener: bool = False,
+        config: ClientConfig | None = None,
+        **options: Unpack[Options],
+    ) -> C:
+        """Return a client for orders: KalshiNR, or KalshiRT with `retransmission`.
+
+        Args:
+            retransmission: KalshiRT: missed messages can be asked for again; also RFQs and settlement
+                reports.
+            listener: a read-only feed of the account's execution reports; it needs an API key of its own.
+            config: settings to begin with.
+            **options: see `Options`.
+        """
+        fields = {"listener_session": True, "skip_pending_exec_reports": True} if listener else {}
+        return self._make("KalshiRT" if retransmission else "KalshiNR", config, options, fields)
+
+    def drop_copy(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
+        """Return a client for KalshiDC, which is asked for past execution reports."""
+        return self._make("KalshiDC", config, options)
+
+    def market_data(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
+        """Return a client for KalshiMD: books, trades and trading status."""
+        return self._make("KalshiMD", config, options)
+
+    def post_trade(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
+        """Return a client for KalshiPT: settlement reports (prediction only)."""
+        return self._make("KalshiPT", config, options)
+
+    def rfq(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
+        """Return a client for KalshiRFQ: market makers in requests for quotes (prediction only)."""
+        return self._make("KalshiRFQ", config, options)
+
+    def _make(
+        self,
+        session: str,
+        config: ClientConfig | None,
+        options: Options,
+        logon_fields: Mapping[str, Any] | None = None,
+    ) -> C:
+        merged = merge(config, options)
+        fields = {**(logon_fields or {}), **merged.logon_fields}
+        return self._client(make_plan(session, attrs.evolve(merged, logon_fields=fields)))

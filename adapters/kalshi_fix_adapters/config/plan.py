@@ -1,0 +1,250 @@
+"""The options of a client, and what follows from them for its connections; the same for every event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypedDict, get_args
+
+import attrs
+
+from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
+from kalshi_fix_adapters.key_text import shown
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
+from kalshi_fix_adapters.observe.observer import Observer
+from kalshi_fix_adapters.observe.wire_log import WireLog
+from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio._generated.sessions import Environment, Product
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.session import MessageStore
+from kalshi_fix_sansio.signing import Signer
+
+QUEUE_LIMIT = 10_000
+"""Events that may wait for the user before the client stops reading (it then finishes the chunk it has)."""
+QUEUE_BYTES = 64 * 1024 * 1024
+"""Bytes of messages, as on the wire, that may wait for the user before the client stops reading."""
+Sync = Literal["full", "normal"]
+Observers = Observer | Iterable[Observer]
+
+
+@attrs.frozen
+class ConnectionPlan:
+    """Where a client connects, whom it trusts there, how it logs on, and what it does between connections."""
+
+    endpoint: Endpoint
+    security: Security
+    config: SessionConfig
+    timeout: float
+    """Seconds for connecting, for the Logon and for the Logout, each."""
+    environment: str = "demo"
+    """Which one the API key belongs to, wherever the endpoint is."""
+    reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
+    """None: one connection only."""
+    store: MessageStore | Path | None = None
+    """Numbers and messages of a session with resend: an object, a folder with files of them, or None for
+    memory."""
+    sync: Sync = "full"
+    reset_seq_num: bool = False
+    """Whether the first logon restarts the numbers of a session with resend whatever the store says."""
+    queue_limit: int = QUEUE_LIMIT
+    queue_bytes: int = QUEUE_BYTES
+    observer: Observers | None = attrs.field(default=None, repr=False)
+    wire_log: WireLog | str | Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What the client is called in logs."""
+        return f"{self.config.session_type.name} {self.config.product}"
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.endpoint}"
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of every client. What is left out comes from its `config`, then from the
+    environment's variables, then from the defaults."""
+
+    product: Product
+    """`prediction` (default) or `margin`."""
+    environment: Environment
+    """`demo` (default) or `production`."""
+    key_id: str | None
+    """Id of the API key, a UUID. Default: KALSHI_KEY_ID (or KALSHI_PERPS_KEY_ID for margin)."""
+    private_key: Signer | str | bytes | None
+    """The private key as PEM text, or loaded. Default: KALSHI_PRIVATE_KEY."""
+    private_key_path: str | Path | None
+    """File with the private key. Default: KALSHI_PRIVATE_KEY_PATH."""
+    passphrase: str | None
+    """For an encrypted private key. Default: KALSHI_PRIVATE_KEY_PASSPHRASE."""
+    host: str | None
+    """Connect here instead of to Kalshi's own host."""
+    port: int | None
+    tls: Security | None
+    """Whom to trust, see `kalshi_fix_adapters.net.tls`."""
+    heart_bt_int: int
+    """HeartBtInt (108) in seconds; 30 by default."""
+    logon_fields: Mapping[str, Any]
+    """Further attributes of the Logon, such as `{"cancel_orders_on_disconnect": True}`. UseDollars is on for
+    prediction unless this says otherwise."""
+    timeout: float
+    """Seconds for connecting, for the Logon and for the Logout, each; 10 by default."""
+    reconnect: ReconnectPolicy | None
+    """When to connect again after a connection was lost; None for never."""
+    store: MessageStore | str | Path | None
+    """What outlives the process: a folder, in which each account and session type has a file, or a store of
+    your own. Default: memory, with which KalshiRT and KalshiPT go on over the connections of one client, and
+    restart their numbers with the next process."""
+    sync: Sync
+    """How safe the files of `store` are: `full` (default) or `normal`, see `store_sqlite.SqliteStore`."""
+    reset_seq_num: bool
+    """Restart the numbers of KalshiRT or KalshiPT at the first logon, whatever the store says."""
+    queue_limit: int
+    """Events that may wait for you before the client stops reading; 10,000 by default."""
+    queue_bytes: int
+    """Bytes of messages, as they stood on the wire, that may wait for you before the client stops reading;
+    64 MiB by default."""
+    max_message_size: int | None
+    """Longest BodyLength (9) that is accepted from the venue, in bytes; a longer message is skipped
+    (`MessageTooLarge`). Default: what the session type needs, 2 MiB on KalshiMD and 256 KiB elsewhere."""
+    observer: Observers | None
+    """Is told of bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`."""
+    wire_log: WireLog | str | Path | None
+    """Where every message is written down, see `kalshi_fix_adapters.observe.wire_log`."""
+
+
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    del instance
+    if value is not None and not value > 0:
+        raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
+
+
+def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(fields)
+
+
+def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
+    del instance, attribute
+    if value not in get_args(Sync):
+        raise ConfigurationError(f"sync must be {' or '.join(get_args(Sync))}, not {value!r}")
+
+
+def _known_security(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    del instance, attribute
+    # An SSLContext that verifies nothing, or False, must not pass for "as it is by default".
+    if not (value is None or isinstance(value, Tls | Plaintext)):
+        raise ConfigurationError(
+            "tls must be a Tls, a Plaintext or None, of kalshi_fix_adapters.net.tls, "
+            f"not {type(value).__name__}"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class ClientConfig:
+    """The same settings as `Options`, as a value that several clients can share; they are described there."""
+
+    product: Product = "prediction"
+    environment: Environment = "demo"
+    key_id: str | None = None
+    private_key: Signer | str | bytes | None = attrs.field(default=None, repr=False)
+    private_key_path: str | Path | None = attrs.field(default=None, repr=shown)
+    passphrase: str | None = attrs.field(default=None, repr=False)
+    host: str | None = None
+    port: int | None = None
+    tls: Security | None = attrs.field(default=None, validator=_known_security)
+    heart_bt_int: int = 30
+    logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
+    timeout: float = attrs.field(default=10.0, validator=_positive)
+    reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
+    store: MessageStore | str | Path | None = None
+    sync: Sync = attrs.field(default="full", validator=_known_sync)
+    reset_seq_num: bool = False
+    queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
+    queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_positive)
+    max_message_size: int | None = attrs.field(default=None, validator=_positive)
+    observer: Observers | None = attrs.field(default=None, repr=False)
+    wire_log: WireLog | str | Path | None = None
+
+
+_BOUND = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
+"""What belongs to one product and environment."""
+
+
+def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
+    """Return the settings of a config with some of them changed.
+
+    Raises:
+        ConfigurationError: the config has a key or an address, and the options take them to another product
+            or environment.
+    """
+    if config is None:
+        return ClientConfig(**options)
+    merged = attrs.evolve(config, **options)
+    if (merged.product, merged.environment) != (config.product, config.environment):
+        for name in _BOUND:
+            kept = getattr(merged, name)
+            if kept is not None and kept is getattr(config, name):
+                raise ConfigurationError(
+                    f"{name} of this config is for {config.product} in {config.environment}, not for "
+                    f"{merged.product} in {merged.environment}; make a config of its own for that"
+                )
+    return merged
+
+
+def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
+    """Work out what a client of a session type, such as KalshiNR, does.
+
+    Prices are in dollars (UseDollars, 21005) unless `logon_fields` says otherwise.
+
+    Raises:
+        ConfigurationError: a setting is missing or contradicts another.
+        KeyFileError: the private key cannot be read or used.
+    """
+    session_type = DIALECT.session_types[session]
+    endpoint = find_endpoint(
+        config.product, config.environment, session_type, host=config.host, port=config.port
+    )
+    security = config.tls if config.tls is not None else find_security(config.product, config.environment)
+    credentials = find_credentials(
+        config.product,
+        key_id=config.key_id,
+        private_key=config.private_key,
+        private_key_path=config.private_key_path,
+        passphrase=config.passphrase,
+    )
+    # Margin knows no other unit than dollars.
+    logon_fields = {"use_dollars": True} if config.product == "prediction" else {}
+    session_config = SessionConfig(
+        role=Role.INITIATOR,
+        dialect=DIALECT,
+        codec=CODEC,
+        session_type=session_type,
+        product=config.product,
+        sender_comp_id=credentials.key_id,
+        target_comp_id=session_type.name,
+        heart_bt_int=config.heart_bt_int,
+        logon_fields={**logon_fields, **config.logon_fields},
+        sign_logon=credentials.signer.sign_logon,
+        logon_timeout=config.timeout,
+        logout_timeout=config.timeout,
+    )
+    if config.max_message_size is not None:
+        session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
+    return ConnectionPlan(
+        endpoint,
+        security,
+        session_config,
+        config.timeout,
+        environment=config.environment,
+        reconnect=config.reconnect,
+        store=Path(config.store) if isinstance(config.store, str) else config.store,
+        sync=config.sync,
+        reset_seq_num=config.reset_seq_num,
+        queue_limit=config.queue_limit,
+        queue_bytes=config.queue_bytes,
+        observer=config.observer,
+        wire_log=config.wire_log,
+    )

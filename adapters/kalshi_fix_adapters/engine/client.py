@@ -1,0 +1,320 @@
+"""A client as far as no event loop changes it: sessions over many connections, the queue of events, what is
+confirmed, when to connect again, what to subscribe to again.
+
+An adapter has one task or thread that moves the bytes:
+
+    while not core.over:
+        attempt = core.next_attempt()
+        if attempt is None:
+            wait until core.next_due(), looking when woken and at the moment core.due()
+            continue
+        try:
+            transport = connect to attempt.endpoint by attempt.security within attempt.timeout seconds;
+                core.tcp_connected() between TCP and TLS
+        except KalshiFixError as error:
+            core.connect_failed(error)
+            continue
+        core.connected()
+        while not core.finished:
+            write core.output, and tell core.wrote(n), or core.write_failed() when that is impossible
+            wait until woken, or it can be read (only while core.wants_read) or written, at most until
+                core.due()
+            core.receive(data), b"" at the end of the transport; core.tick() when it is due
+        close the transport, in bounded time
+        core.disconnected()
+
+After every call here by either side, whoever waits for events, for room to send, for the logon or for the
+end looks again (`take`, `congested`, `is_logged_on`, `over`), and the task is woken. What raises here that is
+no KalshiFixError goes to `failure`. No method blocks, except on a store's disk.
+
+`due` is a moment of `time.monotonic` that mostly moves away with each message: a timer that is set to an
+earlier one may stay, since a tick too early is harmless. `timeout` is the same in seconds from now.
+"""
+
+from __future__ import annotations
+
+import random as system_random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.attempts import Attempt, Phase
+from kalshi_fix_adapters.engine.connection import LINGER, Pump, read_clocks
+from kalshi_fix_adapters.engine.connections import Connections
+from kalshi_fix_adapters.engine.iteration import message_or_error
+from kalshi_fix_adapters.engine.queue import OWN
+from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.observe.dispatch import Watch
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.outcomes import OpenRequest
+
+__all__ = ["LINGER", "Attempt", "ClientCore"]
+
+
+class ClientCore(Connections):
+    """Everything of a client but its transport and its waiting. Not safe for threads by itself."""
+
+    def __init__(
+        self,
+        plan: ConnectionPlan,
+        *,
+        wake: Callable[[], object] = lambda: None,
+        clocks: Callable[[], Instant] = read_clocks,
+        random: Callable[[], float] = system_random.random,
+        taker: Callable[[], object] = lambda: None,
+        is_over: Callable[[Any], bool] = lambda _: False,
+    ) -> None:
+        """Prepare a client.
+
+        `wake` is called when the task that moves the bytes has to look again because of something the
+        user's side did; `send` and `test_request` leave that to their caller, who sees in `output` whether
+        something is left to be written. `taker` returns the thread or task that runs now, and `is_over` says
+        of one of before whether it has ended.
+        """
+        super().__init__(plan, wake, clocks, random)
+        self._begun = False
+        self._failure: BaseException | None = None
+        self._taken: ClientEvent | None = None
+        """The event of the session that was handed out and is not confirmed."""
+        self._taker = taker
+        self._taken_by: object = None
+        self._is_over = is_over
+
+    def __str__(self) -> str:
+        state = "new" if not self._begun else "over" if self.over else "open"
+        return f"{self.plan}, {state}"
+
+    # The life of a client
+
+    def begin(self) -> None:
+        """Start anew: the first attempt is due at once, and what nobody took before is dropped (on a session
+        with resend it comes again). `close` has to follow in the end.
+
+        Raises:
+            LocalProtocolError: it is open already.
+            StoreError: the store cannot be used.
+            ConfigurationError: the wire log cannot be written.
+        """
+        if not self.over:
+            raise LocalProtocolError("the client is open already; use one client for each connection")
+        self.close(clean=False)
+        watch = Watch(self.plan.name, self.plan.observer, self.plan.wire_log)
+        try:
+            self._numbers.open()
+        except BaseException:
+            watch.close()
+            raise
+        self._start(watch)
+        self._begun, self._failure, self._taken = True, None, None
+        self._attempts.phase = Phase.WAITING
+
+    def close(self, *, clean: bool) -> None:
+        """The user has left: confirm what was taken last if that was `clean` and no other thread or task may
+        still be busy with it, and what comes next up to the first message; close store and wire log.
+
+        After this `take` still returns what waits, and nothing is confirmed any more. Harmless when nothing
+        is open.
+
+        Raises:
+            StoreError: what was confirmed last could not be written, and will come again.
+        """
+        try:
+            taken = self._taken
+            if clean and (taken is None or self._taker() == self._taken_by or self._is_done_with(taken)):
+                self._confirm()
+                # A user who only sends takes nothing; what says nothing of messages need not come again.
+                for _ in range(self._queue.harmless()):
+                    self._numbers.confirm()
+            self._taken = None
+            self._numbers.close()
+        finally:
+            self._watch.close()
+
+    def logout(self, text: str | None = None) -> None:
+        """Begin to leave: the Logout handshake if logged on, otherwise the end; no more attempts.
+
+        From now on the queue is not bounded, so that the venue's answer is seen.
+        """
+        pump = self._leave()
+        if pump is not None:
+            now = self._clocks()
+            if pump.session.is_established:
+                pump.logout(text, now)
+            elif pump.logged_on_at is None:
+                pump.abort("left before the logon was complete", now)
+            self._deliver(pump, now)
+        self._wake()
+
+    def abort(self, text: str) -> None:
+        """End at once: a Logout if logged on, no wait for an answer, no more attempts."""
+        pump = self._leave()
+        if pump is not None:
+            now = self._clocks()
+            pump.abort(text, now)
+            self._deliver(pump, now)
+        self._wake()
+
+    def _leave(self) -> Pump | None:
+        self._attempts.leave()
+        return self._pump
+
+    def stop_reconnecting(self) -> None:
+        """Keep the present connection, but make no other; one that is waited for is given up."""
+        self._attempts.stop()
+        self._wake()
+
+    def failure(self, error: BaseException) -> None:
+        """Take note that the adapter itself has failed: the client is over, and `take` and `send` say so."""
+        self._failure = error
+        self._attempts.phase = Phase.OVER
+        self._pump = None
+        self._watch.disconnected(self._clocks())
+
+    # The user
+
+    def send(
+        self,
+        message: Message,
+        header_fields: Mapping[str, Any] | None = None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> int:
+        """Queue a message; return its MsgSeqNum.
+
+        Raises:
+            NotConnectedError: the client is not logged on.
+            LocalProtocolError: or one of its kinds, as `Session.send` does.
+        """
+        pump = self._sendable()
+        try:
+            number = pump.send(
+                message, self._clocks(), header_fields, allow_unknown_codes=allow_unknown_codes
+            )
+        finally:
+            if pump.session.wants_close:
+                self._look_at(pump)
+        if self._watch.follows_orders:
+            self._watch.sent(message, self._clocks())
+        if self._subscriptions is not None:
+            self._subscriptions.sent(message, number)
+        return number
+
+    def test_request(self) -> str:
+        """Ask the venue for a Heartbeat; return the id by which `round_trip` knows it.
+
+        Raises:
+            NotConnectedError: the client is not logged on.
+        """
+        pump, now = self._sendable(), self._clocks()
+        try:
+            test_req_id = pump.test_request(now)
+        finally:
+            if pump.session.wants_close:
+                self._look_at(pump)
+        self._watch.tested(test_req_id, now)
+        return test_req_id
+
+    def round_trip(self, test_req_id: str) -> float | None:
+        """Return the seconds that a test request of this connection took, once; None if no answer came."""
+        return None if self._pump is None else self._pump.round_trip(test_req_id)
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first."""
+        return self._numbers.open_requests
+
+    @property
+    def congested(self) -> bool:
+        """Whether a sender had better wait because the venue does not read what was sent before."""
+        pump = self._pump
+        return pump is not None and pump.congested and pump.can_send
+
+    def take(self) -> ClientEvent | None:
+        """Confirm the event taken before, and return the next one; None if there is none now.
+
+        Raises:
+            LocalProtocolError: another thread or task may still be busy with the event taken before.
+            SessionClosedError: the client has failed by itself, and nothing waits any more.
+        """
+        taker = self._taker()
+        if self._taken is not None:
+            if taker != self._taken_by and not self._is_done_with(self._taken):
+                raise LocalProtocolError(
+                    "another thread or task has taken an event and may still be busy with it, so that asking "
+                    "for the next one would confirm it too early; take events in one thread or task, and "
+                    "pass them on"
+                )
+            self._confirm()
+        queue = self._queue
+        event = queue.take()
+        if event is None:
+            if self._failure is not None:
+                raise self.closed_error()
+            return None
+        if event.__class__ not in OWN:
+            self._taken, self._taken_by = event, taker
+        if queue.paused:
+            self._watch_queue()
+        return event
+
+    def _is_done_with(self, taken: ClientEvent) -> bool:
+        """Say whether the event that another thread or task has taken needs it no more."""
+        return message_or_error(taken) is None or self._is_over(self._taken_by)
+
+    def message_of(self, event: ClientEvent) -> Message | None:
+        """Return the message in an event, for those who iterate over messages; None if it has none.
+
+        Raises:
+            SessionInterruptedError: the event is the loss of the connection.
+            ReconcileError: or one of its kinds: it tells of loss or doubt.
+        """
+        found = message_or_error(event)
+        if isinstance(found, AdapterError):
+            raise found
+        return found
+
+    @property
+    def ended_as_wanted(self) -> bool:
+        """Whether the client is over because the user left it, with a completed Logout handshake."""
+        return self.over and self.leaving and self._ended is not None and self._ended.clean
+
+    def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
+        """Return what to raise when nothing more comes, or nothing can be sent: it says why."""
+        if self._failure is not None:
+            error = kind(f"the client failed by itself ({type(self._failure).__name__}); please report it")
+            error.__cause__ = self._failure
+        elif not self._begun:
+            error = kind("the client is not open; use it as a context manager, or call open()")
+        elif not self.over:
+            error = kind("the client is not logged on, so nothing was sent; wait for LoggedOn", self._ended)
+        elif self.error is not None:
+            error = kind(f"the client gave up: {self.error}; open it again", self._ended)
+            error.__cause__ = self.error
+        else:
+            why = "it was left" if self._ended is None else self._ended.text
+            error = kind(f"the session is over ({why}); open the client again", self._ended)
+        return error
+
+    def _sendable(self) -> Pump:
+        pump = self._pump
+        if pump is None or not pump.can_send:
+            raise self.closed_error(NotConnectedError)
+        return pump
+
+    def _confirm(self) -> None:
+        """The event that was taken last has been taken care of, if that was one of the session's."""
+        if self._taken is None:
+            return
+        self._taken = None
+        self._numbers.confirm()
+        pump = self._pump
+        if pump is not None and pump.session.wants_close:
+            self._look_at(pump)
+
+    def _look_at(self, pump: Pump) -> None:
+        """Take what the user's side made the session tell: a store that fails ends it."""
+        self._deliver(pump, self._clocks())
+        self._wake()

@@ -1,0 +1,188 @@
+"""One connection as far as no event loop changes it: a session, and the bytes on their way out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kalshi_fix_adapters.observe.observer import OnWire
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import Event, HeartbeatReceived, LoggedOn, SessionEnded
+from kalshi_fix_sansio.session import Session
+from kalshi_fix_sansio.session.states import State
+
+HIGH_WATER = 64 * 1024
+"""Bytes waiting to be written above which the session is not asked for more; it paces long resends by
+that."""
+LINGER = 2.0
+"""Seconds that the last bytes of an ended session may take to leave."""
+MAX_TESTS = 1_000
+"""TestRequests of the user whose answers are waited for; beyond, the oldest is forgotten."""
+
+
+def read_clocks() -> Instant:
+    """Return this moment by both of the machine's clocks."""
+    return Instant(time.monotonic(), datetime.now(UTC))
+
+
+class Pump:
+    """Feeds one session and holds what it wants written.
+
+    `now` is the moment of the call, which the caller has read once for all that follows from it. After every
+    input the caller takes the session's `events`, tells `note` of all but those that merely bring a message,
+    and then `moved_to` of a new state. `send`, `test_request` and `wrote` bring none unless the session ends
+    by them, which `session.wants_close` shows.
+    """
+
+    def __init__(
+        self, session: Session, *, clocks: Callable[[], Instant] = read_clocks, on_wire: OnWire | None = None
+    ) -> None:
+        self.session = session
+        self.state = State.DISCONNECTED
+        """The session's, as last noted."""
+        self.can_send = False
+        """Whether a message can be sent now."""
+        self.logged_on_at: float | None = None
+        """When the logon was complete, monotonic."""
+        self.output = bytearray()
+        """What waits to be written, oldest first."""
+        self.holds_back = False
+        """Whether the session has more to say once some of that is written."""
+        self._clocks = clocks
+        self._on_wire = on_wire
+        self._mute = False
+        """Whether the transport takes nothing any more."""
+        self._close_by: float | None = None
+        self._tests: dict[str, float] = {}
+        """When each TestRequest left, by TestReqID."""
+        self._answers: dict[str, float] = {}
+
+    def connect(self, now: Instant) -> None:
+        """The transport is up."""
+        self.session.connect(now)
+        self._collect()
+
+    def receive(self, data: bytes, now: Instant) -> None:
+        """Take what was read; nothing means the end of the transport."""
+        if data:
+            if self._on_wire is not None:
+                self._on_wire("received", data, now)
+            self.session.receive_data(data, now)
+        else:
+            self.session.receive_eof(now)
+        self._collect()
+
+    def send(
+        self,
+        message: Message,
+        now: Instant,
+        header_fields: Mapping[str, Any] | None = None,
+        *,
+        allow_unknown_codes: bool = False,
+    ) -> int:
+        """Queue a message; return its MsgSeqNum. Raises as `Session.send` does."""
+        number = self.session.send(
+            message, now, header_fields=header_fields, allow_unknown_codes=allow_unknown_codes
+        )
+        self._collect()
+        return number
+
+    def test_request(self, now: Instant) -> str:
+        """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
+        test_req_id = self.session.test_request(now)
+        for known in (self._tests, self._answers):
+            if len(known) >= MAX_TESTS:
+                del known[next(iter(known))]
+        self._tests[test_req_id] = now.monotonic
+        self._collect()
+        return test_req_id
+
+    def round_trip(self, test_req_id: str) -> float | None:
+        """Return the seconds that a TestRequest took, once; None before its answer came."""
+        return self._answers.pop(test_req_id, None)
+
+    def logout(self, text: str | None, now: Instant) -> None:
+        """Begin the Logout handshake."""
+        self.session.logout(now, text)
+        self._collect()
+
+    def abort(self, text: str, now: Instant) -> None:
+        """End at once."""
+        self.session.abort(now, text)
+        self._collect()
+
+    def pause_reading(self, paused: bool, now: Instant) -> None:
+        """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
+        if paused:
+            self.session.pause_reading()
+        else:
+            self.session.resume_reading(now)
+
+    def tick(self, now: Instant) -> None:
+        """Do what is due."""
+        due = self.session.next_deadline()
+        if due is not None and due <= now.monotonic:
+            self.session.handle_timer(now)
+            self._collect()
+
+    def due(self) -> float | None:
+        """Return the moment (monotonic) at which `tick` has something to do, or `finished` may change; None
+        for never."""
+        return self.session.next_deadline() if self._close_by is None else self._close_by
+
+    def note(self, event: Event, now: Instant) -> None:
+        """Take note of an event of the session."""
+        if isinstance(event, HeartbeatReceived):
+            begun = self._tests.pop(event.test_req_id, None)
+            if begun is not None:
+                self._answers[event.test_req_id] = now.monotonic - begun
+        elif isinstance(event, LoggedOn) and self.logged_on_at is None:
+            self.logged_on_at = now.monotonic
+        elif isinstance(event, SessionEnded):
+            self._close_by = now.monotonic + LINGER
+
+    def moved_to(self, state: State) -> None:
+        """Take note of the session's state."""
+        self.state = state
+        self.can_send = self.session.is_established and not self._mute
+
+    @property
+    def congested(self) -> bool:
+        """Whether a sender of messages had better wait until more is written."""
+        return len(self.output) >= HIGH_WATER
+
+    def wrote(self, size: int) -> None:
+        """Note that the transport took the first `size` bytes of `output`."""
+        del self.output[:size]
+        if self.holds_back:
+            self._collect()
+
+    def fail_writing(self) -> None:
+        """Note that the transport takes nothing any more; what the peer said before may still be read."""
+        self._mute = True
+        self.can_send = False
+        self.output.clear()
+        self._collect()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the transport is to be closed now: the session is over, and what it had to say was written,
+        or has had time enough."""
+        if not self.session.wants_close:
+            return False
+        return not self.output or (self._close_by is not None and self._clocks().monotonic >= self._close_by)
+
+    def _collect(self) -> None:
+        output = self.output
+        self.holds_back = len(output) >= HIGH_WATER
+        if self.holds_back:
+            return
+        data = self.session.data_to_send()
+        if data and not self._mute:
+            if self._on_wire is not None:
+                # What had to be durable first may have taken a while.
+                self._on_wire("sent", data, self._clocks())
+            output += data

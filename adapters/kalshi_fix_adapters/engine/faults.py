@@ -1,0 +1,74 @@
+"""What ended a connection, if the next one will probably end by the very same.
+
+A session knows by itself when the next one ended by the same message, which it refused for time or name:
+`SessionEnded.advice` says so the second time, and that is the end. What is found here may have other numbers
+each time, or cure itself; it is tried `ReconnectPolicy.same_failures` times.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from kalshi_fix_adapters.engine.logon_errors import RESET_ADVICE
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    Event,
+    GapClosed,
+    GapDetected,
+    MessageTooLarge,
+    SessionEnded,
+)
+
+
+@attrs.frozen
+class Fault:
+    """Something that the venue said, and will probably say again."""
+
+    key: tuple[object, ...]
+    """The same for the same fault of another connection."""
+    advice: str = attrs.field(eq=False)
+    at_one_place: bool = attrs.field(default=True, eq=False)
+    """Whether the key names a place in what the venue says, so that it is the same fault however long a
+    connection lasted. Otherwise two that are far apart may be two."""
+
+
+class Faults:
+    """Looks for the fault of one connection."""
+
+    def __init__(self) -> None:
+        self._too_large: MessageTooLarge | None = None
+        self._gap: GapDetected | None = None
+
+    def note(self, event: Event) -> None:
+        """Take note of an event of the session."""
+        if isinstance(event, MessageTooLarge):
+            self._too_large = event
+        elif isinstance(event, GapDetected):
+            self._gap = event
+        elif isinstance(event, GapClosed):
+            self._gap = None
+
+    def behind(self, ended: SessionEnded) -> Fault | None:
+        """Return the fault that has ended the session; None if it may well go better the next time."""
+        too_large, gap = self._too_large, self._gap
+        if ended.reason is CloseReason.SEQUENCE_GAP and too_large is not None:
+            return Fault(
+                ("too large", too_large.msg_type),
+                f"a message of {too_large.size} bytes was skipped each time: set max_message_size, which is "
+                f"{too_large.limit}, higher than that",
+            )
+        if ended.reason is CloseReason.SEQUENCE_GAP and gap is not None:
+            return Fault(
+                ("gap", gap.begin),
+                f"the venue's message {gap.begin} does not come: look up by drop copy or REST what it may "
+                "have said, and ask the venue",
+            )
+        if ended.reason is CloseReason.SEQUENCE_TOO_LOW:
+            return Fault((ended.reason, ended.text), RESET_ADVICE)
+        if ended.reason is CloseReason.PROTOCOL_ERROR:
+            return Fault(
+                (ended.reason, ended.text),
+                "ask the venue about it; the option wire_log writes down what it sends",
+                at_one_place=False,
+            )
+        return None

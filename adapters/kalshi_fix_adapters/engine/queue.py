@@ -1,0 +1,101 @@
+"""What waits to be taken by the user of a client, and the bound on it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, get_args
+
+from kalshi_fix_adapters.engine.iteration import message_or_error
+from kalshi_fix_adapters.events import (
+    ClientEvent,
+    ConnectFailed,
+    Connecting,
+    ConnectionEvent,
+    ReadingPaused,
+    ReadingResumed,
+)
+from kalshi_fix_sansio.events import Event, MessageReceived
+
+OWN: Final = frozenset(get_args(ConnectionEvent))
+"""The client's own events, by class; all others are the session's."""
+MAX_OWN = 1_000
+"""Events of the client's own that may wait before failed attempts are told by the last of them alone."""
+
+
+class EventQueue:
+    """First in, first out, over all connections. Events of the session count towards the limit, the
+    client's own do not."""
+
+    def __init__(self, limit: int, max_bytes: int) -> None:
+        self._limit = limit
+        self._max_bytes = max_bytes
+        self._events: deque[ClientEvent] = deque()
+        self.waiting = 0
+        """How many that count are in it."""
+        self.held = 0
+        """Bytes of the messages in it, as they stood on the wire."""
+        self.paused = False
+        """Whether nothing more should be read."""
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, event: Event) -> None:
+        """Add an event of the session."""
+        self._events.append(event)
+        self.waiting += 1
+        if event.__class__ is MessageReceived:
+            self.held += len(event.frame)
+
+    def tell(self, event: ConnectionEvent) -> None:
+        """Add an event of the client's own; the queue stays bounded when nobody takes them."""
+        events = self._events
+        crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_OWN
+        if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
+            events.pop()
+            events.pop()
+        events.append(event)
+
+    def take(self) -> ClientEvent | None:
+        """Remove the next event and return it."""
+        if not self._events:
+            return None
+        event = self._events.popleft()
+        if event.__class__ not in OWN:
+            self.waiting -= 1
+            if event.__class__ is MessageReceived:
+                self.held -= len(event.frame)
+        return event
+
+    def harmless(self) -> int:
+        """Return how many events of the session stand before the first that somebody has to take care of."""
+        found = 0
+        for event in self._events:
+            if event.__class__ in OWN:
+                continue
+            if message_or_error(event) is not None:
+                break
+            found += 1
+        return found
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether `judge` may have something to say; it never has where this is false."""
+        return self.paused or self.waiting >= self._limit or self.held >= self._max_bytes
+
+    def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
+        """Decide whether to read on: not from one of the limits on, and again from half of both.
+
+        When that changes, the event that says so is put before what waits, and returned.
+        """
+        if self.paused:
+            full = self.waiting > self._limit // 2 or self.held > self._max_bytes // 2
+        else:
+            full = self.waiting >= self._limit or self.held >= self._max_bytes
+        paused = bounded and full
+        if paused is self.paused:
+            return None
+        self.paused = paused
+        event = ReadingPaused(self.waiting) if paused else ReadingResumed()
+        self._events.appendleft(event)
+        return event

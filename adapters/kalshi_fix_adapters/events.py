@@ -1,0 +1,81 @@
+"""What a client tells about its connections, in the same stream as the session's own events.
+
+In the order in which they come: `Connecting`, then `ConnectFailed` or the session's LoggedOn; on a market
+data session that comes back, `Resubscribed` for each request that is sent again; after SessionEnded,
+`Disconnected` if the client is going to connect again. `GaveUp` is the last event of a client that does not
+try any more by itself. All times are in seconds.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import KalshiFixError
+from kalshi_fix_sansio.events import Event, SessionEnded
+
+
+@attrs.frozen
+class Connecting:
+    """An attempt to connect and log on begins."""
+
+    endpoint: Endpoint
+    attempt: int
+    """1 for the first one after the client was opened or a connection was lost."""
+
+
+@attrs.frozen
+class ConnectFailed:
+    """No connection came about, or it ended before the logon was complete; there will be another attempt."""
+
+    error: KalshiFixError
+    retry_in: float
+    note: str = ""
+    """Why the wait is not the usual one; empty if it is."""
+
+
+@attrs.frozen
+class Disconnected:
+    """A connection that was logged on is over; there will be another one."""
+
+    ended: SessionEnded
+    retry_in: float
+    note: str = ""
+    """Why the wait is not the usual one; empty if it is."""
+
+
+@attrs.frozen
+class Resubscribed:
+    """A subscription of an earlier connection was asked for again."""
+
+    request: Message
+    seq_num: int
+    """The MsgSeqNum under which it went out this time."""
+
+
+@attrs.frozen
+class GaveUp:
+    """The client does not connect again; nothing but SessionClosedError follows."""
+
+    error: KalshiFixError
+    reason: str
+    """Why, and how to go on."""
+
+
+@attrs.frozen
+class ReadingPaused:
+    """So many events wait for you that the client has stopped reading; it comes before what waits."""
+
+    waiting: int
+
+
+@attrs.frozen
+class ReadingResumed:
+    """Enough of what waited was taken: the client reads again. It comes before what still waits."""
+
+
+ConnectionEvent = (
+    Connecting | ConnectFailed | Disconnected | Resubscribed | GaveUp | ReadingPaused | ReadingResumed
+)
+ClientEvent = Event | ConnectionEvent

@@ -1,0 +1,222 @@
+"""The loop's side of `AsyncClient`: what an adapter to an event loop gives, and what it gets for that.
+
+docs/write-an-adapter.md leads through it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from kalshi_fix_adapters.config.factories import Factories
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.engine.client import Attempt, ClientCore
+from kalshi_fix_sansio.errors import KalshiFixError
+
+__all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Bell", "Factories"]
+
+CHUNK = 64 * 1024
+"""Bytes to read or write at once."""
+GOODBYE = 2.0
+"""Seconds that closing a transport may take before it is dropped."""
+T = TypeVar("T")
+
+
+class Bell(ABC):
+    """Where tasks wait for others. It remembers nothing: who comes after the ring waits for the next one."""
+
+    @abstractmethod
+    def ring(self) -> None:
+        """Wake all that wait now. It is rung often, so it should cost nothing while nobody does."""
+
+    @abstractmethod
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it is rung, at most so long (no time at all if that is negative); say whether it was.
+        Whatever the answer, others have run meanwhile."""
+
+
+class AsyncAdapter(ABC):
+    """Moves the bytes of a client in one event loop. All its methods are called in that loop."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self.core = ClientCore(plan, wake=self.wake, taker=self.task, is_over=self.is_over)
+        self.users = self.bell()
+        """Rung when there may be something for a user: an event, room to send, the logon, the end."""
+        self.output = self.bell()
+        """Rung when there is something to write."""
+        self.changes = self.bell()
+        """Rung when something else has changed for the tasks of the adapter: something is due sooner, reading
+        is wanted again, all is over."""
+        self._timed: float | None = None
+        """The moment until which `keep_time` waits."""
+
+    # What a loop has to give
+
+    broken: tuple[type[Exception], ...] = ()
+    """What its streams raise when the connection is gone."""
+    bell: type[Bell]
+    """How its tasks wait for each other."""
+
+    @abstractmethod
+    async def before(self) -> None:
+        """A user has called: be cancelled, if that was asked for. Others may run, too."""
+
+    async def after(self) -> None:  # noqa: B027 - some loops have nothing to do here
+        """A user's call has succeeded without waiting: let others run if that is owed to them, but be not
+        cancelled, because the user has to learn what was taken or sent."""
+
+    @staticmethod
+    @abstractmethod
+    def task() -> object:
+        """Return the task that runs now; it equals itself alone."""
+
+    @staticmethod
+    def is_over(task: Any) -> bool:
+        """Say whether a task has ended; this one asks the coroutine that it has as `coro`."""
+        return inspect.getcoroutinestate(task.coro) == inspect.CORO_CLOSED
+
+    @abstractmethod
+    def give_up(self) -> None:
+        """If a connection is being made, it is not wanted any more."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start a task with `run`."""
+
+    @abstractmethod
+    async def finish(self) -> None:
+        """Wait until that task has ended, even if this is cancelled; then end it sooner, if possible."""
+
+    async def enter(self) -> None:  # noqa: B027
+        """The client's context is entered."""
+
+    async def exit(self) -> None:  # noqa: B027
+        """The client's context is left; `finish` was called."""
+
+    @abstractmethod
+    async def connect(self, attempt: Attempt) -> None:
+        """Make one connection and move its bytes until `core.finished`: from `core.connected` to
+        `core.disconnected`, or to a KalshiFixError if it does not come about."""
+
+    def flush(self) -> None:
+        """See to it that `core.output` gets written; the user has put something there."""
+        self.moved()
+
+    # What it can use
+
+    def wake(self) -> None:
+        """Let everything that waits look again; the core calls this when the user has done something."""
+        self.users.ring()
+        self.output.ring()
+        self.changes.ring()
+        if self.core.leaving:
+            self.give_up()
+
+    def moved(self) -> None:
+        """Let those look again whom a call into the core may concern, but the users."""
+        core = self.core
+        if core.output:
+            self.output.ring()
+        due = core.due()
+        if core.finished or (due is not None and (self._timed is None or due < self._timed)):
+            self.changes.ring()
+
+    async def run(self) -> None:
+        """Make connections for as long as the core wants them."""
+        core = self.core
+        try:
+            while not core.over:
+                attempt = core.next_attempt()
+                if attempt is None:
+                    await self.changes.wait(core.timeout())
+                    continue
+                self.users.ring()
+                try:
+                    await self.connect(attempt)
+                except KalshiFixError as error:
+                    core.connect_failed(error)
+                self.users.ring()
+        except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
+            core.failure(_alone(error))
+        except BaseException as error:
+            if not core.over:
+                core.failure(error)
+            raise
+        finally:
+            self.users.ring()
+
+    async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
+        """Hand the core what `receive` returns of at most so many bytes, up to the end of the stream."""
+        data: bytes | bytearray = b"-"
+        while data:
+            if not self.core.wants_read:
+                await self.changes.wait(None)
+                continue
+            try:
+                data = await receive(CHUNK)
+            except self.broken:
+                data = b""
+            self.core.receive(bytes(data))
+            self.users.ring()
+            self.moved()
+
+    async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
+        """Write what the core has to say by `send`, for ever."""
+        while True:
+            if not self.core.output:
+                await self.output.wait(None)
+                continue
+            chunk = bytes(self.core.output[:CHUNK])
+            try:
+                await send(chunk)
+            except self.broken:
+                self.core.write_failed()
+            else:
+                self.core.wrote(len(chunk))
+            self.users.ring()
+            self.moved()
+
+    async def keep_time(self) -> None:
+        """Do what is due, until the transport is to be closed."""
+        core = self.core
+        while not core.finished:
+            self._timed = core.due()
+            if not await self.changes.wait(core.timeout()):
+                core.tick()
+                self.users.ring()
+                self.moved()
+
+    async def wait(
+        self,
+        ready: Callable[[], T | None],
+        timeout: float | None,  # noqa: ASYNC109 - the callers' parameter
+    ) -> T | None:
+        """Call `ready` now and whenever users are woken, until it returns something, and return that; None
+        after `timeout` seconds."""
+        # From `ready` to the return nothing can be cancelled: that would lose what was taken.
+        await self.before()
+        found = ready()
+        if found is not None:
+            await self.after()
+            return found
+        left = timeout
+        end = None if timeout is None else time.monotonic() + timeout
+        while await self.users.wait(left):
+            found = ready()
+            if found is not None:
+                return found
+            if end is not None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return None
+        return ready()
+
+
+def _alone(error: Exception) -> Exception:
+    """Return an error without the groups that nurseries put around it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,272 @@
+"""What every client in an event loop has in common: the user's side of it.
+
+`kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` have such clients; docs/write-an-adapter.md leads
+to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.events import ClientEvent
+from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.outcomes import OpenRequest
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """One client of one session type. Its methods may be called from any number of tasks of one loop, but one
+    task takes the events: asking for the next one says that you are done with the one before, which another
+    task may not say for you. It is refused (LocalProtocolError) until the task that took a message before has
+    ended."""
+
+    def __init__(self, adapter: AsyncAdapter) -> None:
+        self._io = adapter
+        self._core = adapter.core
+        self._entered = False
+
+    def __repr__(self) -> str:
+        return f"<Client {self._core}>"
+
+    @property
+    def logged_on(self) -> LoggedOn | None:
+        """The venue's last Logon and what was agreed; None before the first."""
+        return self._core.logged_on
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first: orders, cancels, quotes.
+
+        On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
+        among them. Empty once the client is closed.
+        """
+        return self._core.open_requests
+
+    @property
+    def ended(self) -> SessionEnded | None:
+        """How the last session ended, once the client is over; None before."""
+        return self._core.ended
+
+    @property
+    def is_logged_on(self) -> bool:
+        """Whether something can be sent now."""
+        return self._core.is_logged_on
+
+    async def open(self) -> Self:
+        """Connect and log on; entering the context does this.
+
+        Without a context (which trio and anyio need) `logout` is to be called in the end.
+
+        Raises:
+            ConnectionFailedError: or one of its kinds: no connection, or TLS failed.
+            LogonRefusedError: the venue refused the Logon.
+            LogonFailedError: the Logon was not answered as it should be.
+            StoreError: the store cannot be opened or read.
+            LocalProtocolError: the client is open, or the Logon's fields are not allowed.
+        """
+        self._core.begin()
+        try:
+            await self._io.start()
+            await self._io.wait(lambda: self._core.over or self._core.logged_on, None)
+            if self._core.logged_on is None:
+                raise self._core.error or self._core.closed_error()
+        except BaseException:
+            await self._leave(clean=False)
+            raise
+        return self
+
+    async def __aenter__(self) -> Self:
+        await self._io.enter()
+        try:
+            await self.open()
+        except BaseException:
+            await self._io.exit()
+            raise
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._entered = False
+        try:
+            await self._leave(clean=error is None)
+        finally:
+            await self._io.exit()
+
+    async def logout(self, text: str | None = None) -> SessionEnded | None:
+        """Log out, wait for the venue's answer and close the connection; leaving the context does this.
+
+        Events that are still in the queue can be taken afterwards. Returns how the session ended. Cancelled,
+        it stops waiting; the logout goes on.
+
+        Raises:
+            ClientTimeoutError: the connection could not be closed in time.
+        """
+        self._core.logout(text)
+        # The session has its own deadline for the answer, equal to the plan's; some more for the last bytes.
+        bound = self._core.plan.timeout + 3 * GOODBYE
+        if not await self._io.wait(lambda: self._core.over or None, bound):
+            raise ClientTimeoutError("the connection could not be closed in time; try again")
+        if not self._entered:
+            await self._leave(clean=True)
+        return self._core.ended
+
+    async def send(
+        self,
+        message: Message,
+        *,
+        header_fields: Mapping[str, Any] | None = None,
+        allow_unknown_codes: bool = False,
+        timeout: float | None = 10.0,  # noqa: ASYNC109 - the same signature in every adapter
+    ) -> int:
+        """Send a message; return its MsgSeqNum. Waits for room while the venue reads too slowly.
+
+        Cancelled, it has sent nothing. A message is never kept for a later connection. With
+        `allow_unknown_codes` code values leave that this version does not know.
+
+        Raises:
+            LocalProtocolError: or one of its kinds: the message may not be sent here; nothing was.
+            ClientTimeoutError: the venue has not read in time; nothing was sent.
+            NotConnectedError: the client is not logged on; nothing was sent.
+        """
+        io, core = self._io, self._core
+        await io.before()
+        waits = core.congested
+        if waits and not await io.wait(lambda: not core.congested or None, timeout):
+            raise ClientTimeoutError(
+                "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
+                "more time"
+            )
+        number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        io.flush()
+        if not waits:
+            await io.after()
+        return number
+
+    async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
+        """Wait for the next event and return it; this says that you are done with the one before.
+
+        Cancelled, it has taken none.
+
+        Raises:
+            ClientTimeoutError: none came within `timeout` seconds.
+            LocalProtocolError: another task has taken a message and may still be busy with it.
+            SessionClosedError: the client is over, and its last event was taken.
+        """
+        event: ClientEvent | None = await self._io.wait(self._take, timeout)
+        if event is None:
+            raise ClientTimeoutError(
+                f"nothing came within {timeout:g} s; wait longer, or check what was sent"
+            )
+        return event
+
+    def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
+        """Iterate over events until the client is over; stop early when none comes for `timeout` seconds."""
+        return Stream(self._io, self._take_or_stop, timeout)
+
+    def messages(self, timeout: float | None = None) -> Stream[Message]:
+        """Iterate over what the venue sends: application messages, and rejects of your own messages.
+
+        Stops when none comes for `timeout` seconds, and after `logout`. `events` tells more, such as
+        what a reject answers. What it tells of loss or doubt is raised here; to go on after that, iterate
+        again, which says that you have taken care of it.
+
+        Raises:
+            SessionInterruptedError: the connection was lost; the client connects again.
+            OutcomesUnknownError: nobody knows what became of requests of yours; it names them.
+            OrdersUnverifiedError: orders rested when the connection ended, on a session without resend.
+            MessagesLostError: messages of the venue will not come.
+            MessageRejectedError: a message of the venue could not be accepted.
+            GarbledReceivedError: bytes came that are no message.
+            SessionClosedError: the client is over for another reason than your logout.
+        """
+        return Stream(self._io, self._take_message, timeout)
+
+    async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
+        """Ask the venue for a Heartbeat; return the seconds it took.
+
+        Raises:
+            ClientTimeoutError: it did not come within `timeout` seconds.
+            NotConnectedError: the client is not logged on, or not any more.
+        """
+        test_req_id = self._core.test_request()
+        self._io.flush()
+        seconds = await self._io.wait(lambda: self._answer(test_req_id), timeout)
+        if seconds is None:
+            raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
+        return seconds
+
+    def stop_reconnecting(self) -> None:
+        """Keep the present connection, but make no other; one that is waited for is given up."""
+        self._core.stop_reconnecting()
+
+    # Inside
+
+    async def _leave(self, *, clean: bool) -> None:
+        self._core.logout()
+        try:
+            await self._io.finish()
+        finally:
+            try:
+                self._core.close(clean=clean)
+            except StoreError:
+                if clean:
+                    raise
+
+    def _take(self) -> ClientEvent | None:
+        event = self._core.take()
+        if event is None and self._core.over:
+            raise self._core.closed_error()
+        return event
+
+    def _take_or_stop(self) -> ClientEvent | None:
+        event = self._core.take()
+        if event is None and self._core.over:
+            raise StopAsyncIteration
+        return event
+
+    def _take_message(self) -> Message | None:
+        while (event := self._core.take()) is not None:
+            message = self._core.message_of(event)
+            if message is not None:
+                return message
+        if self._core.over:
+            raise StopAsyncIteration if self._core.ended_as_wanted else self._core.closed_error()
+        return None
+
+    def _answer(self, test_req_id: str) -> float | None:
+        seconds = self._core.round_trip(test_req_id)
+        if seconds is None and not self._core.is_logged_on:
+            raise self._core.closed_error(NotConnectedError)
+        return seconds
+
+
+class Stream(Generic[T]):
+    """An asynchronous iterator over what a client receives. It holds nothing, so it may be dropped at any
+    time, and a cancellation or an exception does not end it."""
+
+    def __init__(self, adapter: AsyncAdapter, take: Callable[[], T | None], timeout: float | None) -> None:
+        self._io = adapter
+        self._take = take
+        """Raises StopAsyncIteration at the end."""
+        self._timeout = timeout
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        found = await self._io.wait(self._take, self._timeout)
+        if found is None:
+            raise StopAsyncIteration
+        return found

@@ -1,0 +1,403 @@
+"""From settings to a connection: what is checked on the way, and what is said when it fails.
+
+A `Dialer` is one attempt, without I/O, so that every adapter checks the same and says the same:
+
+    dialer = Dialer(host, port, security, timeout)
+    addresses = resolve host                            or raise dialer.not_resolved()
+    for address in addresses:
+        dialer.check_address(address)
+        connect to it                                   or raise dialer.not_connected(the last error)
+    if dialer.context is not None:
+        shake hands by dialer.context as dialer.server_name     or raise dialer.not_secured(error)
+        dialer.check_certificate(the peer's certificate, DER)
+
+All of that within `timeout` seconds, or raise `late(Stage)`. `open_socket` does it with a blocking
+socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from kalshi_fix_adapters.errors import (
+    CertificateRejectedError,
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    HostNotFoundError,
+    PlaintextRefusedError,
+    TlsError,
+)
+from kalshi_fix_adapters.net.endpoint import Endpoint
+from kalshi_fix_adapters.net.sleeper import READ, WRITE, make_poll
+from kalshi_fix_adapters.net.tls import Plaintext, Security
+from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
+
+_HOSTNAME_MISMATCH = frozenset({62, 64})
+"""OpenSSL: X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+_OUT_OF_DATE = frozenset({9, 10})
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+_MAX_CAUSES = 10
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""What `socket.getaddrinfo` has for each address."""
+
+
+class Stage(Enum):
+    """What an attempt may be late with."""
+
+    RESOLVE = "has not been resolved to an address"
+    CONNECT = "did not accept a connection"
+    HANDSHAKE = "did not complete the TLS handshake"
+
+
+class Dialer:
+    """One attempt to connect."""
+
+    def __init__(self, host: str, port: int, security: Security, timeout: float) -> None:
+        """Read the settings, before a connection is made, so that their mistakes cost none.
+
+        Args:
+            host: name or address to connect to.
+            port: TCP port.
+            security: TLS settings, or `Plaintext()`.
+            timeout: seconds for all of it, for `late` to name.
+
+        Raises:
+            ConfigurationError: a certificate file cannot be read, or the name is none.
+        """
+        self.host = host
+        self.port = port
+        self.peer = str(Endpoint(host, port))
+        self._plaintext = security if isinstance(security, Plaintext) else None
+        self._timeout = timeout
+        self.context: ssl.SSLContext | None = None
+        """For the handshake; None for plain TCP."""
+        self.server_name = host
+        """The name to ask for (SNI), which the certificate must carry."""
+        self._pins: frozenset[str] = frozenset()
+        if not isinstance(security, Plaintext):
+            self.context, self._pins = security.context(), security.pins()
+            self.server_name = _checked_name(security.server_name or host)
+
+    def check_address(self, address: str) -> None:
+        """Refuse plain TCP to another machine that was not asked for by name.
+
+        Raises:
+            PlaintextRefusedError: the address is not one of this machine's own.
+        """
+        if self._plaintext is None or self._plaintext.allow_remote:
+            return
+        if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+            raise PlaintextRefusedError(
+                f"plain TCP to {address} would show everything on the way; use TLS, a TLS proxy on this "
+                "machine, or say Plaintext(allow_remote=True)"
+            )
+
+    def check_certificate(self, certificate: bytes | None) -> None:
+        """Compare the pin, if there is one; to be called after the handshake, before a byte is sent.
+
+        Args:
+            certificate: the venue's own certificate in DER form, as `getpeercert(binary_form=True)` has it.
+
+        Raises:
+            CertificateRejectedError: it is not the pinned one.
+        """
+        if not self._pins:
+            return
+        found = hashlib.sha256(certificate or b"").hexdigest()
+        if found not in self._pins:
+            raise CertificateRejectedError(
+                f"the certificate of {self.peer} is not the pinned one (its SHA-256 is {found}); if the "
+                "venue has renewed it, verify the new one by another way and pin that"
+            )
+
+    def not_resolved(self) -> HostNotFoundError:
+        """Return the error for a host without address."""
+        return HostNotFoundError(
+            f"the host {self.host} has no known address; check its spelling and this machine's DNS"
+        )
+
+    def not_connected(self, error: BaseException | None) -> ConnectionFailedError:
+        """Return the error for a TCP connection that did not come about; None if there was no address."""
+        cause = _system_error(error)
+        if isinstance(cause, ConnectionRefusedError):
+            return ConnectionFailedError(
+                f"{self.peer} refused the connection; nothing listens there, so check the port, or start "
+                "what should (kalshi-fix venue)"
+            )
+        reason = "no address" if cause is None else cause.strerror or type(cause).__name__
+        return ConnectionFailedError(
+            f"{self.peer} cannot be reached ({reason}); check the network, host and port"
+        )
+
+    def not_secured(self, error: BaseException) -> TlsError:
+        """Return the error for a TLS handshake that failed, whatever the event loop wrapped its cause in."""
+        cause = _system_error(error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateRejectedError(self._explain_certificate(cause))
+        if isinstance(cause, ssl.SSLError) and not _is_end(cause):
+            return TlsError(self._explain_tls(cause))
+        reason = "end of file" if cause is None or isinstance(cause, ssl.SSLError) else cause.strerror
+        return TlsError(
+            f"{self.peer} closed the connection during the TLS handshake ({reason or 'end of file'}); "
+            "check that host and port are a TLS gateway"
+        )
+
+    def late(self, stage: Stage) -> ConnectTimeoutError:
+        """Return the error for a stage that was not over in time."""
+        if stage is Stage.RESOLVE:
+            return ConnectTimeoutError(
+                f"{self.host} {stage.value} within {self._timeout:g} s; check this machine's DNS, or allow "
+                "more time"
+            )
+        return ConnectTimeoutError(
+            f"{self.peer} {stage.value} within {self._timeout:g} s; check host, port and firewall, or "
+            "allow more time"
+        )
+
+    def _explain_certificate(self, error: ssl.SSLCertVerificationError) -> str:
+        if error.verify_code in _HOSTNAME_MISMATCH:
+            return (
+                f"the certificate of {self.peer} is not for {self.server_name}; check the host, or set the "
+                "server name that the certificate carries"
+            )
+        if error.verify_code in _OUT_OF_DATE:
+            return (
+                f"the certificate of {self.peer} is not valid at this time ({error.verify_message}); "
+                "check this machine's clock"
+            )
+        return (
+            f"the certificate of {self.peer} does not verify ({error.verify_message}); give the CA that "
+            "signed it (ca_file), or pin the certificate"
+        )
+
+    def _explain_tls(self, error: ssl.SSLError) -> str:
+        reason = _reason(error)
+        if reason in _NOT_TLS:
+            return (
+                f"{self.peer} does not speak TLS; check the port, or use Plaintext() for a proxy on this "
+                "machine"
+            )
+        if "PROTOCOL" in reason:
+            return f"{self.peer} offers no TLS 1.2 or newer ({reason}); check that it is the venue's gateway"
+        said = reason or error.strerror
+        return f"the TLS handshake with {self.peer} failed ({said}); check that it is a TLS gateway"
+
+
+def _is_end(error: ssl.SSLError) -> bool:
+    return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in _reason(error)
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """Return OpenSSL's name of the failure; what Python itself raises may have none."""
+    return getattr(error, "reason", None) or ""
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return what ssl or the operating system said, out of what an event loop made of it."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError):
+            return cause
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(_MAX_CAUSES):
+        if error is None:
+            return
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        else:
+            error = error.__cause__ or error.__context__
+
+
+def _checked_name(server_name: str) -> str:
+    try:
+        server_name.encode("idna")
+    except UnicodeError:
+        raise ConfigurationError(f"{server_name!r} is no host name; give one, or an address") from None
+    if not server_name.strip("."):
+        raise ConfigurationError("the host name is empty; give one, or an address")
+    return server_name
+
+
+class _Deadline:
+    """The point in time by which everything must be done."""
+
+    def __init__(self, dialer: Dialer, seconds: float) -> None:
+        self._dialer = dialer
+        self._end = time.monotonic() + seconds
+
+    def left(self, stage: Stage) -> float:
+        """Return the seconds left, or raise because this stage took too long."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self._dialer.late(stage)
+        return left
+
+
+class Waiting(Protocol):
+    """How a thread waits while it connects, so that somebody can call it off."""
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
+        """Return the addresses of a host; none if that has taken longer.
+
+        Raises:
+            OSError, UnicodeError: it has none.
+        """
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        """Wait until a socket that does not block can be read (`READ`) or written (`WRITE`); it may also be
+        too early, or the time may be over."""
+
+
+class _Waiting:
+    """Waits as long as it takes."""
+
+    def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:  # noqa: ARG002
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
+        poll = make_poll()
+        poll.register(raw.fileno(), interest)
+        poll.poll(seconds * 1000)
+
+
+def open_socket(
+    host: str,
+    port: int,
+    security: Security,
+    timeout: float,
+    *,
+    on_tcp: Callable[[], object] = lambda: None,
+    waiting: Waiting | None = None,
+) -> socket.socket:
+    """Return a socket connected to the venue, TLS handshake and certificate check done, in blocking mode.
+
+    Args:
+        host: name or address to connect to.
+        port: TCP port.
+        security: TLS settings, or `Plaintext()`.
+        timeout: seconds for all of it; without `waiting`, for everything after the name was resolved.
+        on_tcp: is called when TCP is up and TLS not yet.
+        waiting: how to wait; what it raises ends the attempt.
+
+    Raises:
+        ConnectionFailedError: or one of its kinds, with what to do.
+        PlaintextRefusedError: plain TCP to another machine.
+        ConfigurationError: a certificate file cannot be read.
+    """
+    dialer = Dialer(host, port, security, timeout)
+    waiting = waiting or _Waiting()
+    try:
+        found = waiting.resolve(host, port, timeout)
+    except (socket.gaierror, UnicodeError):
+        raise dialer.not_resolved() from None
+    if not found:
+        raise dialer.late(Stage.RESOLVE)
+    deadline = _Deadline(dialer, timeout)
+    raw = _connect(dialer, found, deadline, waiting)
+    on_tcp()
+    if dialer.context is None:
+        raw.settimeout(None)
+        return raw
+    return _secure(dialer, dialer.context, raw, deadline, waiting)
+
+
+def _connect(
+    dialer: Dialer, found: Sequence[AddressInfo], deadline: _Deadline, waiting: Waiting
+) -> socket.socket:
+    failure: OSError | None = None
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        dialer.check_address(str(address[0]))
+        raw = socket.socket(family, kind, protocol)
+        try:
+            raw.setblocking(False)
+            # An address that leads nowhere leaves time for the others.
+            _reach(raw, address, deadline.left(Stage.CONNECT) / (len(found) - number), waiting)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raw.close()
+            failure = error
+        except BaseException:
+            raw.close()
+            raise
+        else:
+            return raw
+    if isinstance(failure, TimeoutError):
+        raise dialer.late(Stage.CONNECT) from None
+    raise dialer.not_connected(failure) from None
+
+
+def _reach(raw: socket.socket, address: Any, seconds: float, waiting: Waiting) -> None:
+    """Connect to an address.
+
+    Raises:
+        OSError: it was not possible; TimeoutError if it took longer.
+    """
+    end = time.monotonic() + seconds
+    try:
+        raw.connect(address)
+    except (BlockingIOError, InterruptedError):
+        while not _is_there(raw):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError from None
+            waiting.until_ready(raw, WRITE, left)
+
+
+def _is_there(raw: socket.socket) -> bool:
+    """Say whether a socket that is being connected is.
+
+    Raises:
+        OSError: it will not be.
+    """
+    code = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    try:
+        raw.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _secure(
+    dialer: Dialer, context: ssl.SSLContext, raw: socket.socket, deadline: _Deadline, waiting: Waiting
+) -> ssl.SSLSocket:
+    secured = raw
+    try:
+        try:
+            secured = context.wrap_socket(
+                raw, server_hostname=dialer.server_name, do_handshake_on_connect=False
+            )
+            while (interest := _shake_hands(secured)) is not None:
+                waiting.until_ready(secured, interest, deadline.left(Stage.HANDSHAKE))
+        except OSError as error:
+            raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
+        dialer.check_certificate(secured.getpeercert(binary_form=True))
+        secured.settimeout(None)
+    except BaseException:
+        secured.close()
+        raise
+    return secured
+
+
+def _shake_hands(secured: ssl.SSLSocket) -> int | None:
+    """Go on with the handshake; return what to wait for, None if it is done."""
+    try:
+        secured.do_handshake()
+    except ssl.SSLWantReadError:
+        return READ
+    except ssl.SSLWantWriteError:
+        return WRITE
+    return None

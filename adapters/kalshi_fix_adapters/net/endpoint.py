@@ -1,0 +1,17 @@
+"""Where a session type is served."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Endpoint:
+    """Where one session type is served."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"

@@ -1,0 +1,184 @@
+"""Everything that looks on while a client works: observers, wire log, `logging`, timings.
+
+A client's core has one `Watch` and tells it what happens:
+
+    watch.event(event, now)             each event that is put into the queue; of messages without problems
+                                        only if watch.follows_messages
+    watch.tcp_connected(now)            between TCP and TLS; may be left out
+    watch.connected(where, now, secured=True)
+    watch.on_wire(direction, data, now) bytes, as they are handed over, if that is not None
+    watch.state(session.state, now)     after each input of the session
+    watch.sent(message, now)            after `Session.send`, if watch.follows_orders
+    watch.tested(test_req_id, now)      after `Session.test_request`
+    watch.disconnected(now)
+    watch.close()                       at the end of the client, whatever its end
+
+Nothing that looks on can harm the session: what raises is logged and switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from kalshi_fix_adapters.events import ClientEvent, Connecting
+from kalshi_fix_adapters.observe.logging import DEBUG, WIRE, Journal
+from kalshi_fix_adapters.observe.observer import Direction, Observer, OnWire
+from kalshi_fix_adapters.observe.redact import Transcript
+from kalshi_fix_adapters.observe.timing import Timings
+from kalshi_fix_adapters.observe.wire_log import WireLog, WireLogConnection, borrow, give_back
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.events import PeerSilent
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
+from kalshi_fix_sansio.session.states import State
+
+HOOKS: Final = ("on_wire", "on_state", "on_event", "on_timing")
+
+
+class Watch:
+    """Looks on for one client, over all its connections."""
+
+    def __init__(
+        self,
+        name: str,
+        observer: Observer | Iterable[Observer] | None = None,
+        wire_log: WireLog | str | Path | None = None,
+    ) -> None:
+        """Begin to look on.
+
+        Args:
+            name: what the client is called in logs.
+            observer: one of the user's, or several.
+            wire_log: one of the user's, who closes it; or a path, where clients of the same path share one.
+
+        Raises:
+            ConfigurationError: the wire log cannot be written.
+        """
+        observers = (observer,) if isinstance(observer, Observer) else tuple(observer or ())
+        self._hooks = {hook: [each for each in observers if _is_overridden(each, hook)] for hook in HOOKS}
+        self.follows_orders = self.follows_messages = False
+        """Whether `sent`, and `event` for a message without problems, have something to do."""
+        self._note_hooks()
+        self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
+        self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
+        self._journal = Journal(name)
+        self._name = name
+        self._timings = Timings()
+        self._state = State.DISCONNECTED
+        self._connected = False
+        self._logged: WireLogConnection | None = None
+        self._transcript: Transcript | None = None
+
+    def event(self, event: ClientEvent, now: Instant) -> None:
+        """An event is put into the queue."""
+        self._journal.event(event)
+        if self._hooks["on_event"]:
+            self._tell("on_event", event, now)
+        if isinstance(event, Connecting):
+            self._timings.connecting(now.monotonic)
+        elif isinstance(event, PeerSilent):
+            self.tested(event.test_req_id, now)
+        timing = self._timings.event(event, now.monotonic)
+        if timing is not None:
+            self._journal.timing(timing)
+            self._tell("on_timing", timing, now)
+
+    def tcp_connected(self, now: Instant) -> None:
+        """TCP is up, TLS not yet."""
+        self._timings.tcp_connected(now.monotonic)
+
+    def connected(
+        self, where: str, now: Instant, *, secured: bool, max_message_size: int = MAX_BODY_LENGTH
+    ) -> None:
+        """The transport is up, with TLS if it is `secured`; `where` is the venue's address."""
+        self._connected = True
+        self._timings.connected(now.monotonic, secured=secured)
+        self._journal.connected(where)
+        if self._wire_log is not None:
+            self._logged = self._wire_log.connect(f"{self._name} at {where}", now, max_message_size)
+        if WIRE.isEnabledFor(DEBUG):
+            # Asked once a connection: what begins in the middle of a message could show half a signature.
+            self._transcript = Transcript(max_message_size)
+
+    @property
+    def on_wire(self) -> OnWire | None:
+        """What is to be told of the bytes of the present connection; None if nobody looks at them."""
+        looks = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
+        return self.wire if looks else None
+
+    def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+        """Bytes pass."""
+        if self._hooks["on_wire"]:
+            self._tell("on_wire", direction, data, now)
+        try:
+            if self._logged is not None:
+                self._logged.wire(direction, data, now)
+            if self._transcript is not None:
+                for line in self._transcript.feed(direction, data, now):
+                    self._journal.wire(line)
+        except Exception as error:  # noqa: BLE001 - a log must not end a session
+            self._stop_logging(error)
+
+    def state(self, state: State, now: Instant) -> None:
+        """The session may have moved."""
+        old = self._state
+        if state is not old:
+            self._state = state
+            self._journal.state(old, state)
+            self._tell("on_state", old, state, now)
+
+    def sent(self, message: Message, now: Instant) -> None:
+        """The session has taken a message of the user."""
+        if self.follows_orders:
+            self._timings.sent(message, now.monotonic)
+
+    def tested(self, test_req_id: str, now: Instant) -> None:
+        """The session has sent a TestRequest that the user asked for."""
+        self._timings.tested(test_req_id, now.monotonic)
+
+    def disconnected(self, now: Instant) -> None:
+        """The transport is closed; harmless if it never was up."""
+        if not self._connected:
+            return
+        self._connected = False
+        try:
+            if self._logged is not None:
+                self._logged.close(now)
+            if self._transcript is not None:
+                for line in self._transcript.end():
+                    self._journal.wire(line)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._stop_logging(error)
+        self._logged = self._transcript = None
+        self._journal.disconnected()
+        self.state(State.DISCONNECTED, now)
+
+    def close(self) -> None:
+        """The client is over."""
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is not None:
+            give_back(borrowed)
+
+    def _stop_logging(self, error: Exception) -> None:
+        self._logged = self._transcript = None
+        self._journal.failed("the wire log", error)
+
+    def _tell(self, hook: str, *arguments: object) -> None:
+        for observer in self._hooks[hook]:
+            try:
+                getattr(observer, hook)(*arguments)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is not the session's
+                for name, listed in self._hooks.items():
+                    self._hooks[name] = [each for each in listed if each is not observer]
+                self._note_hooks()
+                self._journal.failed(f"the observer's {type(observer).__name__}.{hook}", error)
+
+    def _note_hooks(self) -> None:
+        self.follows_orders = bool(self._hooks["on_timing"])
+        self.follows_messages = self.follows_orders or bool(self._hooks["on_event"])
+
+
+def _is_overridden(observer: Observer, hook: str) -> bool:
+    return getattr(getattr(observer, hook), "__func__", None) is not getattr(Observer, hook)

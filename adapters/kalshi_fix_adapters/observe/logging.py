@@ -1,0 +1,187 @@
+"""What a client writes to the standard `logging`, to which logger, at which level.
+
+The library configures no handlers. `docs/observability.md` has the table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import traceback
+from typing import Final
+
+from kalshi_fix_adapters.events import (
+    ClientEvent,
+    ConnectFailed,
+    Connecting,
+    Disconnected,
+    GaveUp,
+    ReadingPaused,
+    ReadingResumed,
+    Resubscribed,
+)
+from kalshi_fix_adapters.observe.observer import LogonTiming, Timing
+from kalshi_fix_sansio.events import (
+    GapClosed,
+    GapDetected,
+    GarbledReceived,
+    LoggedOn,
+    LogoutReceived,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    MessageTooLarge,
+    OrdersUnverified,
+    OutcomesUnknown,
+    PeerSilent,
+    RejectReceived,
+    ResendServed,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.session.states import State
+
+CONNECTION: Final = logging.getLogger("kalshi_fix_adapters.connection")
+SESSION: Final = logging.getLogger("kalshi_fix_adapters.session")
+RECONNECT: Final = logging.getLogger("kalshi_fix_adapters.reconnect")
+WIRE: Final = logging.getLogger("kalshi_fix_adapters.wire")
+
+DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
+MAX_IDS: Final = 10
+"""Requests of unknown outcome that a line names."""
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_Entry = tuple[logging.Logger, int, str]
+
+
+class Journal:
+    """Writes down what happens to one client; `name` begins each line."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def event(self, event: ClientEvent) -> None:
+        """Write down an event, if it is one worth a line."""
+        if type(event) is MessageReceived and not event.message.problems:
+            return
+        entry = _connection_entry(event) or _session_entry(event)
+        self._write(*(entry or (SESSION, DEBUG, type(event).__name__)))
+
+    def connected(self, where: str) -> None:
+        """The transport is up."""
+        self._write(CONNECTION, INFO, f"connected to {where}")
+
+    def disconnected(self) -> None:
+        """The transport is closed."""
+        self._write(CONNECTION, INFO, "disconnected")
+
+    def state(self, old: State, new: State) -> None:
+        """The session has moved."""
+        self._write(SESSION, DEBUG, f"{old.value} -> {new.value}")
+
+    def timing(self, timing: Timing) -> None:
+        """Something was measured."""
+        if isinstance(timing, LogonTiming):
+            parts = f"TCP {timing.tcp:.3f}, TLS {timing.tls:.3f}, logon {timing.logon:.3f}"
+            self._write(SESSION, DEBUG, f"logged on within {timing.total:.3f} s ({parts})")
+
+    def wire(self, line: str) -> None:
+        """A message has passed."""
+        self._log(WIRE, DEBUG, line)
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Something that looks on has raised. Its text stays out of the log: it may quote a signature."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is switched off, from\n{where}")
+
+    def _write(self, logger: logging.Logger, level: int, text: str) -> None:
+        if logger.isEnabledFor(level):
+            # What the venue says may hold line breaks, with which it could forge lines of a log.
+            self._log(logger, level, _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
+
+    def _log(self, logger: logging.Logger, level: int, text: str) -> None:
+        # A filter of the user's may raise, and must not end a session.
+        with contextlib.suppress(Exception):
+            logger.log(level, "%s: %s", self._name, text)
+
+
+def _connection_entry(event: ClientEvent) -> _Entry | None:
+    match event:
+        case Connecting():
+            return CONNECTION, INFO, f"connecting to {event.endpoint}, attempt {event.attempt}"
+        case ConnectFailed():
+            return RECONNECT, WARNING, f"{event.error}; {_next(event)}"
+        case Disconnected():
+            return RECONNECT, WARNING, f"the connection was lost ({event.ended.text}); {_next(event)}"
+        case Resubscribed():
+            return RECONNECT, INFO, f"sent {event.request.NAME} again, MsgSeqNum {event.seq_num}"
+        case GaveUp():
+            return RECONNECT, ERROR, f"gave up: {event.reason}"
+        case ReadingPaused():
+            return CONNECTION, WARNING, f"reading paused: {event.waiting} events wait to be taken"
+        case ReadingResumed():
+            return CONNECTION, INFO, "reading again"
+    return None
+
+
+def _next(event: ConnectFailed | Disconnected) -> str:
+    note = f" ({event.note})" if event.note else ""
+    return f"next attempt in {event.retry_in:.1f} s{note}"
+
+
+def _session_entry(event: ClientEvent) -> _Entry | None:
+    match event:
+        case LoggedOn():
+            reset = ", numbers restarted" if event.reset else ""
+            missing = "" if event.missing is None else f", {_span(*event.missing)} to come again"
+            return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
+        case LogoutReceived():
+            return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
+        case SessionEnded():
+            level = INFO if event.clean else WARNING
+            text = "" if event.text == event.reason.value else f": {event.text}"
+            return SESSION, level, f"ended, {event.reason.value}{text}"
+        case MessageReceived():
+            name, problems = event.message.NAME, "; ".join(map(str, event.message.problems))
+            return SESSION, DEBUG, f"{name} with problems: {problems}"
+        case RejectReceived():
+            sent = "a message" if event.sent is None else event.sent.NAME
+            text = getattr(event.reject, "text", None) or "no reason given"
+            return SESSION, WARNING, f"the venue rejects {sent}, MsgSeqNum {event.ref_seq_num}: {text}"
+        case MessageRejected():
+            name = "a message" if event.message is None else event.message.NAME
+            return SESSION, WARNING, f"{name} rejected: {'; '.join(map(str, event.problems))}"
+        case GarbledReceived():
+            return SESSION, WARNING, f"skipped {event.size} bytes that are no message: {event.reason}"
+        case MessageTooLarge():
+            text = f"skipped a message of {event.size} bytes, max_message_size is {event.limit}"
+            return SESSION, WARNING, text if event.msg_type is None else f"{text}: MsgType {event.msg_type}"
+        case PeerSilent():
+            return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
+        case ResendServed():
+            span = _span(event.begin, event.end)
+            return SESSION, INFO, f"the venue asked for {span} again, {event.resent} resent"
+        case GapClosed():
+            return SESSION, INFO, f"the gap is filled, next is {event.next_expected}"
+        case GapDetected():
+            then = "asked for them" if event.recoverable else "they cannot be had"
+            return SESSION, WARNING, f"messages {_span(event.begin, event.end)} are missing; {then}"
+        case SequenceSkipped():
+            level = INFO if event.gap_fill else WARNING
+            return SESSION, level, f"the venue skipped {_span(event.begin, event.end)}"
+        case MessagesLost():
+            return SESSION, WARNING, f"the venue no longer has its messages {_span(event.begin, event.end)}"
+        case OrdersUnverified():
+            ids = ", ".join(each.cl_ord_id or each.order_id for each in event.orders[:MAX_IDS])
+            more = "" if event.complete and len(event.orders) <= MAX_IDS else "..."
+            return SESSION, WARNING, f"{len(event.orders)} orders rested at the end: {ids}{more}"
+        case OutcomesUnknown():
+            ids = ", ".join(each.label for each in event.requests[:MAX_IDS]) + (
+                "..." if len(event.requests) > MAX_IDS else ""
+            )
+            return SESSION, WARNING, f"{len(event.requests)} outcomes unknown ({event.why.value}): {ids}"
+    return None
+
+
+def _span(begin: int, end: int) -> str:
+    return f"{begin} to {end or 'the last'}"

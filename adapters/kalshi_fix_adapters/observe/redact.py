@@ -1,0 +1,112 @@
+r"""Bytes on the wire as lines of text: one a message, in printable ASCII, with secrets hidden.
+
+SOH is shown as `|`. Any other byte that is not printable ASCII, and `|` and the backslash themselves, are
+written as `\xNN`, so that a line has one reading. `kalshi-fix decode` knows this form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from kalshi_fix_adapters.observe.observer import Direction
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.codec.tokens import Form, tokenize
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH, Frame, Framer, Garbled, Oversized, encode_frame
+from kalshi_fix_sansio.layout import Kind
+
+STALL: Final = 60.0
+"""Seconds after which a message whose rest does not come is given up, so that what follows it is shown."""
+HIDDEN: Final = b"***"
+
+_SECRETS: Final = frozenset(tag for tag, field in DIALECT.fields.items() if field.secret)
+_DATA_TAGS: Final = {
+    field.length_tag: field.tag for field in DIALECT.fields.values() if field.length_tag is not None
+}
+_DATA_SECRETS: Final = _SECRETS & (
+    set(_DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}
+)
+_TAGS: Final = "|".join(map(str, sorted(_SECRETS))).encode()
+_SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
+_SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
+_SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
+_ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
+_TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
+_ESCAPES: Final = {byte: f"\\x{byte:02x}" for byte in _ODD} | {1: "|"}
+
+
+def printable(data: bytes) -> str:
+    """Return bytes of the wire as printable ASCII."""
+    if data.translate(None, _ODD) == data:
+        return data.translate(_TO_BARS).decode("ascii")
+    return data.decode("latin-1").translate(_ESCAPES)
+
+
+def without_secrets(frame: bytes) -> bytes:
+    """Return a sound message with its secrets replaced, and with the CheckSum of what is left.
+
+    A counted value keeps its length. What follows a secret whose end is in doubt is hidden with it.
+    """
+    if _SECRET_FIELD.search(frame) is None:
+        return frame
+    shown: list[bytes] = []
+    for tag, value, form in tokenize(frame.decode("latin-1"), _DATA_TAGS)[2:-1]:
+        field = value if form is Form.INVALID else f"{tag}={value}"
+        if form is Form.INVALID and (meant := _SECRET_NAME.match(value)):
+            tag = int(meant[1])
+        if tag not in _SECRETS:
+            shown.append(field.encode("latin-1"))
+            continue
+        counted = form is Form.COUNTED
+        shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
+        if tag in _DATA_SECRETS and not counted:
+            break
+    begin_string = frame[2 : frame.index(b"\x01")].decode("latin-1")
+    return encode_frame(begin_string, b"\x01".join(shown) + b"\x01")
+
+
+class Transcript:
+    """What passes on one connection, put together to messages in each direction by itself."""
+
+    def __init__(self, max_message_size: int = MAX_BODY_LENGTH) -> None:
+        self._framers = {each: Framer(max_body_length=max_message_size) for each in ("sent", "received")}
+        self._moved_at = {"sent": 0.0, "received": 0.0}
+
+    def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
+        """Take what passes; return a line for each message, or piece of garbage, that is whole now."""
+        framer = self._framers[direction]
+        if not framer.pending:
+            self._moved_at[direction] = now.monotonic
+        elif now.monotonic - self._moved_at[direction] > STALL:
+            framer.resync()
+        framer.feed(data)
+        lines = list(_lines(direction, framer))
+        if lines:
+            self._moved_at[direction] = now.monotonic
+        return lines
+
+    def end(self) -> list[str]:
+        """The connection is over; return lines for what was not whole."""
+        lines: list[str] = []
+        for direction, framer in self._framers.items():
+            while framer.pending or framer.skipped:
+                framer.resync()
+                lines += _lines(direction, framer)
+        return lines
+
+
+def _lines(direction: str, framer: Framer) -> Iterator[str]:
+    while (found := framer.next()) is not None:
+        if isinstance(found, Frame):
+            yield f"{direction:8} {printable(without_secrets(found.data))}"
+        else:
+            yield f"{direction:8} {_describe(found)}"
+
+
+def _describe(garbled: Garbled | Oversized) -> str:
+    if isinstance(garbled, Oversized):
+        return f"a message of {garbled.body_length} bytes begins, the limit is {garbled.limit}; it is skipped"
+    sample = _SECRET_ANYWHERE.sub(HIDDEN, garbled.data)
+    return f"{garbled.size} bytes that are no message ({garbled.reason}), beginning: {printable(sample)}"

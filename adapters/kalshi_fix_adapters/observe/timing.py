@@ -1,0 +1,80 @@
+"""Measures how long logons, TestRequests and orders take, from what happens to a client."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TypeVar
+
+from kalshi_fix_adapters.observe.observer import HeartbeatTiming, LogonTiming, OrderTiming, Timing
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
+from kalshi_fix_sansio.quick import quick
+
+MAX_WAITING = 10_000
+"""Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""
+_T = TypeVar("_T")
+_order_timing = quick(OrderTiming)
+
+
+class Timings:
+    """The moments at which something began, until it ends. All times are seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._connecting = self._tcp = 0.0
+        self._connected: float | None = None
+        self._orders: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._tests: OrderedDict[str, float] = OrderedDict()
+
+    def connecting(self, now: float) -> None:
+        """An attempt to connect begins."""
+        self._connecting = self._tcp = now
+        self._connected = None
+        self._tests.clear()
+
+    def tcp_connected(self, now: float) -> None:
+        """TCP is up, TLS not yet."""
+        self._tcp = now
+
+    def connected(self, now: float, *, secured: bool) -> None:
+        """The transport is up."""
+        self._connected = now
+        if not secured:
+            self._tcp = now
+
+    def sent(self, message: Message, now: float) -> None:
+        """The session has taken a message of the user."""
+        cl_ord_id = getattr(message, "cl_ord_id", None)
+        if cl_ord_id:
+            _remember(self._orders, cl_ord_id, (now, message.NAME))
+
+    def tested(self, test_req_id: str, now: float) -> None:
+        """A TestRequest has left."""
+        _remember(self._tests, test_req_id, now)
+
+    def event(self, event: object, now: float) -> Timing | None:
+        """Return what an event brings to its end."""
+        if isinstance(event, MessageReceived):
+            return self._answered(event.message, event.message, now) if self._orders else None
+        if isinstance(event, RejectReceived):
+            return None if event.sent is None else self._answered(event.sent, event.reject, now)
+        if isinstance(event, HeartbeatReceived):
+            begun = self._tests.pop(event.test_req_id, None)
+            return None if begun is None else HeartbeatTiming(now - begun, event.test_req_id)
+        if isinstance(event, LoggedOn) and self._connected is not None:
+            timing = LogonTiming(
+                self._tcp - self._connecting, self._connected - self._tcp, now - self._connected
+            )
+            self._connected = None  # a reset within the session tells LoggedOn again
+            return timing
+        return None
+
+    def _answered(self, named_in: Message, answer: Message, now: float) -> OrderTiming | None:
+        cl_ord_id = getattr(named_in, "cl_ord_id", None)
+        found = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
+        return None if found is None else _order_timing(now - found[0], str(cl_ord_id), found[1], answer)
+
+
+def _remember(waiting: OrderedDict[str, _T], key: str, value: _T) -> None:
+    waiting[key] = value
+    if len(waiting) > MAX_WAITING:
+        waiting.popitem(last=False)

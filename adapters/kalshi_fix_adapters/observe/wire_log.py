@@ -1,0 +1,216 @@
+"""The wire log: a plain file with one line for each message that passes.
+
+    2026-11-21 12:00:00.123456Z 1 connected to KalshiNR at fix.example:8228
+    2026-11-21 12:00:00.131009Z 1 sent     8=FIXT.1.1|9=...|35=A|...|96=****...|10=123|
+    2026-11-21 12:00:00.164230Z 1 received 8=FIXT.1.1|9=...|35=A|...|10=045|
+    2026-11-21 12:00:09.000417Z 1 disconnected
+
+Time is UTC; the number tells the connections of one log apart. `kalshi-fix decode` reads it. Signatures and
+passwords are not in it, and its owner alone may read it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kalshi_fix_adapters.observe.log_file import LogFile
+from kalshi_fix_adapters.observe.observer import Direction
+from kalshi_fix_adapters.observe.redact import Transcript
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
+
+MAX_BYTES = 64 * 1024 * 1024
+BACKUPS = 5
+
+_log = logging.getLogger("kalshi_fix_adapters.wire")
+
+
+class WireLog:
+    """A file for the messages of any number of connections, from any number of threads of one process.
+
+    Each piece that passes is written at once, in the thread or event loop of its client, so put the file on
+    a local disk. When the disk takes no more, that is logged once, what is lost is counted, and the session
+    goes on; once there is room again the log does too, and says how much it lacks.
+    """
+
+    def __init__(
+        self, path: str | Path, *, max_bytes: int | None = MAX_BYTES, backups: int = BACKUPS
+    ) -> None:
+        """Open the log, or go on with it.
+
+        Args:
+            path: the file; it is made with mode 0600, and an old one gets this mode.
+            max_bytes: size at which the file is set aside as `path.1` and a new one begun; None for never.
+            backups: how many files that were set aside are kept (`path.1` is the newest).
+
+        Raises:
+            ConfigurationError: the file cannot be written, or a limit makes no sense.
+        """
+        if max_bytes is not None and max_bytes < 1:
+            raise ConfigurationError(f"max_bytes must be 1 or more, or None for no limit, not {max_bytes}")
+        if backups < 0:
+            raise ConfigurationError(f"backups must be 0 or more, not {backups}")
+        self._lock = threading.Lock()
+        self._open_connections: dict[int, str] = {}
+        self._connections = 0
+        self._lost = self._lost_in_a_row = 0
+        self._closed = False
+        try:
+            self._file = LogFile(Path(path), max_bytes, backups)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the wire log {path} cannot be written ({error.strerror}); choose another path"
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<WireLog {self.path}>"
+
+    @property
+    def path(self) -> Path:
+        """The file now written to."""
+        return self._file.path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def lost(self) -> int:
+        """How many lines could not be written so far."""
+        return self._lost
+
+    def connect(self, where: str, now: Instant, max_message_size: int = MAX_BODY_LENGTH) -> WireLogConnection:
+        """Mark the beginning of a connection; return what is to be told of its bytes. Messages with a longer
+        BodyLength than `max_message_size` bytes are not written down, only that they came."""
+        where = where.encode("unicode_escape").decode("ascii")
+        with self._lock:
+            self._connections += 1
+            number = self._connections
+            self._open_connections[number] = where
+        self.write(number, [f"connected to {where}"], now)
+        return WireLogConnection(self, number, max_message_size)
+
+    def disconnect(self, number: int, now: Instant) -> None:
+        """Mark the end of a connection."""
+        self.write(number, ["disconnected"], now)
+        with self._lock:
+            self._open_connections.pop(number, None)
+
+    def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
+        """Write lines of a connection; what the file system does is never raised."""
+        stamp = _stamp(now)
+        data = "".join(f"{stamp} {number} {line}\n" for line in lines).encode("ascii")
+        told: list[str] = []
+        with self._lock:
+            if self._closed:
+                self._lost += len(lines)
+                return
+            try:
+                if self._file.needs_room(len(data)):
+                    self._set_aside(stamp, told)
+                self._append(data, stamp, told)
+            except OSError as error:
+                if not self._lost_in_a_row:
+                    told.append(f"cannot be written ({error.strerror}); the session goes on without it")
+                self._lost += len(lines)
+                self._lost_in_a_row += len(lines)
+        for text in told:
+            _log.warning("the wire log %s %s", self.path, text)
+
+    def close(self) -> None:
+        """Close the file; what is written afterwards counts as lost."""
+        with self._lock:
+            self._closed = True
+            self._file.close()
+
+    def _append(self, data: bytes, stamp: str, told: list[str]) -> None:
+        if self._lost_in_a_row:
+            gap = f"lacks {self._lost_in_a_row} lines here"
+            self._file.append(f"{stamp} 0 the log {gap}\n".encode("ascii") + data)
+            self._lost_in_a_row = 0
+            told.append(f"is written again; it {gap}")
+        else:
+            self._file.append(data)
+
+    def _set_aside(self, stamp: str, told: list[str]) -> None:
+        try:
+            self._file.set_aside()
+        except OSError as error:
+            told.append(f"cannot be set aside ({error.strerror}); it grows beyond its limit")
+            return
+        for number, where in self._open_connections.items():
+            self._append(f"{stamp} {number} still connected to {where}\n".encode("ascii"), stamp, told)
+
+
+class WireLogConnection:
+    """What one connection adds to a wire log."""
+
+    def __init__(self, log: WireLog, number: int, max_message_size: int) -> None:
+        self._log = log
+        self._number = number
+        self._transcript: Transcript | None = Transcript(max_message_size)
+
+    def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
+        """Take bytes as they pass, in portions of any size."""
+        if self._transcript is None:
+            return
+        lines = self._transcript.feed(direction, data, now)
+        if lines:
+            self._log.write(self._number, lines, now)
+
+    def close(self, now: Instant) -> None:
+        """The connection is over; what was not whole is written too."""
+        if self._transcript is not None:
+            lines = self._transcript.end()
+            self._transcript = None
+            if lines:
+                self._log.write(self._number, lines, now)
+            self._log.disconnect(self._number, now)
+
+
+_borrowed: dict[Path, tuple[WireLog, int]] = {}
+_borrowing = threading.Lock()
+
+
+def borrow(path: str | Path) -> WireLog:
+    """Return the log at a path, the same one to all who name the path; `give_back` closes it in the end.
+
+    Two that do not know of each other would set the same file aside.
+
+    Raises:
+        ConfigurationError: the file cannot be written.
+    """
+    key = Path(path).absolute()
+    with _borrowing:
+        log, users = _borrowed.get(key) or (WireLog(path), 0)
+        _borrowed[key] = log, users + 1
+    return log
+
+
+def give_back(log: WireLog) -> None:
+    """Close a log that was borrowed, unless others still use it."""
+    key = log.path.absolute()
+    with _borrowing:
+        _, users = _borrowed.pop(key)
+        if users > 1:
+            _borrowed[key] = log, users - 1
+        else:
+            log.close()
+
+
+def _stamp(now: Instant) -> str:
+    return now.utc.astimezone(UTC).isoformat(" ", "microseconds")[:26] + "Z"

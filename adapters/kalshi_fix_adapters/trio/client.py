@@ -1,0 +1,295 @@
+"""The client, and the functions that make one; the package says how it behaves."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from kalshi_fix_adapters.config.plan import ConnectionPlan
+from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Bell, Factories
+from kalshi_fix_adapters.loops.client import AsyncClient
+from kalshi_fix_adapters.net.dial import Dialer, Stage
+from kalshi_fix_adapters.trio.transport import SecureWire, Wire
+from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
+
+
+class _Bell(Bell):
+    """Tasks that wait, and one timer for all, which is set anew for an earlier moment only."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[trio.lowlevel.Task, float] = {}
+        """By when each gets its answer at the latest, monotonic."""
+        self._late: set[trio.lowlevel.Task] = set()
+        """Whose time is over, and who were not told yet."""
+        self._moment = math.inf
+        """When `keep_time` looks next."""
+        self._timer = trio.CancelScope()
+
+    def ring(self) -> None:
+        """Wake all that wait now."""
+        if self._waiting:
+            for task in self._waiting:
+                trio.lowlevel.reschedule(task)
+            self._waiting.clear()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it is rung, at most so long; say whether it was."""
+        if seconds is not None and seconds <= 0:
+            await trio.lowlevel.checkpoint()
+            return False
+        task = trio.lowlevel.current_task()
+        self._waiting[task] = end = math.inf if seconds is None else time.monotonic() + seconds
+        if end < self._moment:
+            self._set_timer(end)
+
+        def give_up(_: object) -> trio.lowlevel.Abort:
+            del self._waiting[task]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(give_up)
+        if task in self._late:
+            self._late.remove(task)
+            return False
+        return True
+
+    def _set_timer(self, moment: float) -> None:
+        self._moment = moment
+        self._timer.deadline = trio.current_time() + moment - time.monotonic()
+
+    async def keep_time(self) -> None:
+        """Wake those whose time is over, for ever."""
+        while True:
+            self._timer = trio.CancelScope()
+            self._set_timer(min(self._waiting.values(), default=math.inf))
+            with self._timer:
+                await trio.sleep_forever()
+            now = time.monotonic()
+            for task in [task for task, end in self._waiting.items() if end <= now]:
+                del self._waiting[task]
+                self._late.add(task)
+                trio.lowlevel.reschedule(task)
+
+
+class _Io(AsyncAdapter):
+    """Makes the connections in a task of the context's nursery."""
+
+    bell = _Bell
+    task = staticmethod(trio.lowlevel.current_task)
+    users: _Bell
+    changes: _Bell
+    before = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
+    after = staticmethod(trio.lowlevel.cancel_shielded_checkpoint)
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        self._nursery: trio.Nursery | None = None
+        self._running = trio.CancelScope()
+        self._finished = trio.Event()
+        self._finished.set()
+        self._dialling: trio.CancelScope | None = None
+        self._wire: Wire | None = None
+        super().__init__(plan)
+
+    async def enter(self) -> None:
+        """Open the nursery; by hand, because `async with` would wrap what is raised inside."""
+        self._manager = trio.open_nursery()
+        self._nursery = await self._manager.__aenter__()
+
+    async def exit(self) -> None:
+        """Close the nursery, in which nothing runs any more."""
+        self._nursery = None
+        await self._manager.__aexit__(None, None, None)
+
+    def give_up(self) -> None:
+        """End the attempt to connect."""
+        if self._dialling is not None:
+            self._dialling.cancel()
+
+    def flush(self) -> None:
+        """Write what there is to write, as far as that goes without waiting."""
+        core, wire = self.core, self._wire
+        try:
+            if wire is not None:
+                while core.output and not wire.full:
+                    core.wrote(wire.write(bytes(core.output[:CHUNK])))
+        except OSError:
+            core.write_failed()
+        except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
+            core.failure(error)
+            self.users.ring()
+        self.moved()
+
+    async def start(self) -> None:
+        """Start the task that moves the bytes."""
+        if self._nursery is None:
+            raise LocalProtocolError("a trio client has its tasks in a nursery; enter it by async with")
+        self._running = trio.CancelScope(shield=True)
+        self._finished = trio.Event()
+        self._nursery.start_soon(self._shielded, name="kalshi-fix")
+
+    async def finish(self) -> None:
+        """Wait for that task to have ended; interrupted from the keyboard, end it at once."""
+        with trio.CancelScope(shield=True):
+            try:
+                await self._finished.wait()
+            except KeyboardInterrupt:
+                self.core.abort("interrupted")
+                self._running.cancel()
+                await self._finished.wait()
+                raise
+
+    async def _shielded(self) -> None:
+        # Leaving the context ends this, with a Logout; a cancellation from outside arrives there.
+        try:
+            with self._running:
+                async with trio.open_nursery() as nursery:
+                    for bell in (self.users, self.changes):
+                        nursery.start_soon(bell.keep_time)
+                    await self.run()
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._finished.set()
+
+    async def connect(self, attempt: Attempt) -> None:
+        """Make one connection, and keep it until it is over."""
+        wire = await self._dial(attempt)
+        try:
+            self._wire = wire
+            self.core.connected()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, wire)
+                nursery.start_soon(self._write, wire)
+                await self.keep_time()
+                nursery.cancel_scope.cancel()
+            with trio.move_on_after(GOODBYE), contextlib.suppress(OSError):
+                await wire.say_goodbye()
+        finally:
+            self._wire = None
+            wire.close()
+            if not self.core.over:
+                self.core.disconnected()
+
+    async def _read(self, wire: Wire) -> None:
+        core = self.core
+        while True:
+            await (wire.readable() if core.wants_read else self.changes.wait(None))
+            if not core.wants_read:
+                continue
+            data = wire.read()
+            if data:
+                core.receive(data)
+            if wire.ended:
+                core.receive(b"")
+            self.users.ring()
+            self.flush()
+            if wire.ended:
+                return
+
+    async def _write(self, wire: Wire) -> None:
+        # What could not be written at once.
+        while True:
+            if not (wire.full or self.core.output):
+                await self.output.wait(None)
+                continue
+            try:
+                await wire.writable()
+            except OSError:
+                self.core.write_failed()
+            self.flush()
+            self.users.ring()
+
+    async def _dial(self, attempt: Attempt) -> Wire:
+        dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
+        stage = Stage.RESOLVE
+        try:
+            with trio.move_on_after(attempt.timeout) as self._dialling:
+                try:
+                    found = await trio.socket.getaddrinfo(dialer.host, dialer.port, type=socket.SOCK_STREAM)
+                except (OSError, UnicodeError):
+                    raise dialer.not_resolved() from None
+                stage = Stage.CONNECT
+                raw = await _connect_tcp(dialer, found, attempt.timeout)
+                self.core.tcp_connected()
+                stage = Stage.HANDSHAKE
+                return await _secure(dialer, raw)
+            raise dialer.late(stage)
+        finally:
+            self._dialling = None
+
+
+async def _connect_tcp(dialer: Dialer, found: Sequence[Any], seconds: float) -> socket.socket:
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        dialer.check_address(str(address[0]))
+        raw = socket.socket(family, kind, protocol)
+        try:
+            raw.setblocking(False)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # An address that leads nowhere leaves time for the others.
+            with trio.fail_after(seconds / len(found)):
+                await trio.socket.from_stdlib_socket(raw).connect(address)
+        except trio.TooSlowError:
+            raw.close()
+            failure = TimeoutError()
+        except OSError as error:
+            raw.close()
+            failure = error
+        except BaseException:
+            raw.close()
+            raise
+        else:
+            return raw
+    if isinstance(failure, TimeoutError):
+        raise dialer.late(Stage.CONNECT)
+    raise dialer.not_connected(failure) from None
+
+
+async def _secure(dialer: Dialer, raw: socket.socket) -> Wire:
+    if dialer.context is None:
+        return Wire(raw)
+    wire = SecureWire(raw, dialer.context, dialer.server_name)
+    try:
+        dialer.check_certificate(await wire.shake_hands())
+    except OSError as error:
+        wire.close()
+        raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+class Client(AsyncClient):
+    """A client of one session type, as an asynchronous context manager: it logs on when entered and out when
+    left. In between it connects again by itself (`reconnect`). Once it is over it may be entered again."""
+
+    def __init__(self, plan: ConnectionPlan) -> None:
+        super().__init__(_Io(plan))
+
+
+_factories = Factories(Client)
+order_entry = _factories.order_entry
+drop_copy = _factories.drop_copy
+market_data = _factories.market_data
+post_trade = _factories.post_trade
+rfq = _factories.rfq
+
+# Ctrl-C may not strike in the middle of a change, in no adapter that runs on trio.
+for _method in (
+    *(
+        AsyncClient.__aenter__,
+        AsyncClient.__aexit__,
+        AsyncClient.send,
+        AsyncClient.logout,
+        AsyncClient.test_request,
+    ),
+    *(_Io.run, _Io.wait, _Io.read_by, _Io.write_by, _Io.keep_time),
+    *(_Io._read, _Io._write, _Bell.keep_time),
+):
+    enable_ki_protection(_method)

@@ -1,0 +1,141 @@
+"""A connection under trio that can be written to without waiting.
+
+trio's own streams are written to by calls that wait, and that spoil the stream when they are cancelled. They
+need a task that does nothing but write, and so two turns of the scheduler for each message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from kalshi_fix_adapters.loops.adapter import CHUNK
+from kalshi_fix_adapters.net.tls_buffer import TlsBytes, send_some
+
+
+class Wire:
+    """A connected TCP socket. Its waiting methods are for one task each."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        """Take over a socket that does not block."""
+        self._raw: Final = raw
+        self.ended = False
+        """Whether the peer will say nothing more, and all it said was read."""
+        self.full = False
+        """Whether nothing can be written before `writable`."""
+
+    def write(self, data: bytes) -> int:
+        """Write what can be written now; return how many bytes were taken.
+
+        Raises:
+            OSError: the connection is gone.
+        """
+        taken = send_some(self._raw, data)
+        self.full = taken < len(data)
+        return taken
+
+    def read(self) -> bytes:
+        """Return what has come; nothing if that is no message yet, or if `ended`."""
+        try:
+            data = self._raw.recv(CHUNK)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        self.ended = not data
+        return data
+
+    async def readable(self) -> None:
+        """Wait until `read` may have something."""
+        await trio.lowlevel.wait_readable(self._raw)
+
+    async def writable(self) -> None:
+        """Wait until something can be written again."""
+        try:
+            await trio.lowlevel.wait_writable(self._raw)
+        finally:
+            self.full = False
+
+    async def say_goodbye(self) -> None:
+        """End it in the way that the peer can tell from an accident, and wait for the peer's answer."""
+        await trio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """Close it at once."""
+        trio.lowlevel.notify_closing(self._raw)
+        self._raw.close()
+
+
+class SecureWire(Wire):
+    """TLS on a connected socket: what is written is encrypted whole, and the rest of that waits here."""
+
+    def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:
+        super().__init__(raw)
+        self._tls: Final = TlsBytes(context, server_name)
+        self._left = b""
+        """What is encrypted and not written."""
+
+    async def shake_hands(self) -> bytes | None:
+        """Do the TLS handshake; return the peer's certificate.
+
+        Raises:
+            OSError: it failed.
+        """
+        await self._talk(self._tls.shake_hands)
+        return self._tls.certificate
+
+    def write(self, data: bytes) -> int:
+        """Write what can be written now; return how many bytes were taken."""
+        if self.full:
+            return 0
+        self._send(self._tls.encrypt(data))
+        return len(data)
+
+    def read(self) -> bytes:
+        """Return what has come; nothing if that is no message yet, or if `ended`."""
+        encrypted = super().read()
+        if encrypted or self.ended:
+            self._tls.feed(encrypted)
+        data = self._tls.decrypt()
+        self.ended = self._tls.ended
+        # What TLS itself has to say; that it could not be written is seen when something else is.
+        with contextlib.suppress(OSError):
+            self._push()
+        return data
+
+    async def writable(self) -> None:
+        """Wait until something can be written again; write what waits here."""
+        await super().writable()
+        self._push()
+
+    async def say_goodbye(self) -> None:
+        """Tell the peer that nothing more comes, and wait for it to say the same."""
+        await self._talk(self._tls.say_goodbye)
+
+    def _push(self) -> None:
+        self._send(self._tls.outgoing())
+
+    def _send(self, encrypted: bytes) -> None:
+        data = self._left + encrypted
+        if data:
+            self._left = data[super().write(data) :]
+
+    async def _talk(self, step: Callable[[], bool]) -> None:
+        # What TLS says and hears by itself.
+        done = False
+        while not done:
+            try:
+                done = step()
+            finally:
+                self._push()
+            while self.full:
+                await self.writable()
+            if not done:
+                await self.readable()
+                with contextlib.suppress(BlockingIOError):
+                    self._tls.feed(self._raw.recv(CHUNK))
