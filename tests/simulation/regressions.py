@@ -5,6 +5,14 @@ from __future__ import annotations
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
 REGRESSIONS = {
+    "a request of more bytes than may be open passes for many": Schedule(
+        seed=8013988,
+        heart_bt_int=30,
+        calm=31.9,
+        orders=0,
+        reports=0,
+        faults=(Fault(10.0, Kind.FULL, Side.CLIENT, 27.0), Fault(31.0, Kind.HUGE, Side.CLIENT, 0.0, 4856)),
+    ),
     "a pause of the exchange that ends early puts a cancel before its order": Schedule(
         seed=6001421,
         calm=12.0,
