@@ -43,7 +43,7 @@ TARGETS: Final = {
         Target("framing", ("kalshi_fix_sansio.framing",)),
         Target("decode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio.scalars")),
         Target("encode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio._generated.encoders")),
-        Target("session", ("kalshi_fix_sansio.session",), 160),
+        Target("session", ("kalshi_fix_sansio.session",), 512),
         Target("books", ("kalshi_fix_sansio.trading",), 512),
         Target("log_reader", ("kalshi_fix_adapters.cli",)),
         Target("store", ("kalshi_fix_adapters.store_sqlite",), 64),

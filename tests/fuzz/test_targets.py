@@ -33,6 +33,11 @@ def test_the_invariant_holds_on_other_inputs(target: Target) -> None:
 
 
 @targets
+def test_no_seed_is_longer_than_an_input(target: Target) -> None:
+    assert not [name for name, data in target.seeds.items() if len(data) > target.max_len]
+
+
+@targets
 def test_the_seeds_are_what_is_made(target: Target) -> None:
     assert seed.path(target.name).read_text("ascii") == seed.text(target.name), "run: python -m fuzz seed"
 
