@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_adapters.engine.connections import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
+from kalshi_fix_adapters.engine.client import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
 from kalshi_fix_adapters.engine.subscriptions import PER_REQUEST
 from kalshi_fix_adapters.events import Resubscribed
 from kalshi_fix_sansio import (
