@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
+from kalshi_fix_adapters.engine.attempts import Retries
 from kalshi_fix_adapters.engine.faults import Fault, Faults
-from kalshi_fix_adapters.engine.retries import Retries
 from kalshi_fix_adapters.errors import MessageTooLargeError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, GaveUp
 from kalshi_fix_adapters.net.tls import Tls

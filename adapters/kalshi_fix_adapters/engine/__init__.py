@@ -2,7 +2,7 @@
 
 `client.ClientCore` is what an adapter drives: bytes in, bytes and events out, no sockets, no threads, no
 waiting. Around it are one connection (`connection`), when to make the next one (`attempts`,
-`retries`, `faults`, `logon_errors`), what is asked for again after a logon (`subscriptions`), the sequence
+`faults`, `logon_errors`), what is asked for again after a logon (`subscriptions`), the sequence
 numbers and the store (`sequence`), the queue of events (`queue`) and what of it raises (`iteration`). It may
 import `config`, `observe`, `net` and what lies beside the wings; the adapters import it.
 """
