@@ -111,14 +111,14 @@ class Stage:
 
     def _nothing_is_overlooked(self) -> None:
         """What the core remembers of its session is what the session says now."""
-        pump = self.core._pump
-        if pump is None:
+        connection = self.core._connection
+        if connection is None:
             return
-        session = pump.session
+        session = connection.session
         assert session.events() == []
-        assert pump.state is session.state
-        assert pump.can_send in (session.is_established, False)
-        assert pump.holds_back or session.data_to_send() == b""
+        assert connection.state is session.state
+        assert connection.can_send in (session.is_established, False)
+        assert connection.holds_back or session.data_to_send() == b""
 
     def accept(self) -> None:
         """The transport of an attempt comes up."""

@@ -363,7 +363,7 @@ def test_a_store_that_cannot_be_closed(
 
     client = order_entry(**options(sandbox))
     with pytest.raises(StoreError if error is None else error), client:  # noqa: PT012
-        monkeypatch.setattr(client._io.core._numbers, "close", close)
+        monkeypatch.setattr(client._io.core._sequence, "close", close)
         if error is not None:
             raise error
 

@@ -488,7 +488,7 @@ def rt(**changes: Any) -> Stage:
 
 def confirmed(stage: Stage) -> int:
     """How far the store has come."""
-    store = stage.core._numbers._store
+    store = stage.core._sequence._store
     assert store is not None
     return store.next_incoming
 
@@ -534,7 +534,7 @@ def test_leaving_does_not_confirm_what_another_thread_may_be_busy_with(is_over: 
     stage.venue.test_request(stage.clock.now)
     stage.run()
     core._taker = lambda: "leaving"
-    store = core._numbers._store
+    store = core._sequence._store
     core.close(clean=True)
     assert store.next_incoming == reached
 

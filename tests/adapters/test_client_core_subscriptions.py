@@ -122,8 +122,8 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
     stage.clock.advance(1)
     assert stage.core.next_attempt() is not None
     stage.accept()
-    pump = stage.core._pump
-    assert pump is not None
+    connection = stage.core._connection
+    assert connection is not None
     stage.run()
     assert stage.core.is_logged_on
     stage.core.output.extend(b"x")  # something that the transport does not take

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.engine.connection import HIGH_WATER
-from kalshi_fix_adapters.observe.dispatch import Watch
+from kalshi_fix_adapters.observe.dispatch import Observers
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
@@ -112,7 +112,7 @@ def test_an_observer_of_bytes_is_told_of_all_of_them() -> None:
 def test_bytes_are_of_no_interest_unless_somebody_looks_at_them(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Watch, "wire", lambda *_: pytest.fail("nobody looks"))
+    monkeypatch.setattr(Observers, "wire", lambda *_: pytest.fail("nobody looks"))
     stage = opened(plan(observer=Observer()))
     stage.say(report("a"))
     monkeypatch.undo()
@@ -231,6 +231,6 @@ def test_who_takes_nothing_gets_what_says_nothing_of_orders_no_second_time() -> 
     stage.open()
     stage.core.logout()
     stage.run()
-    assert stage.core._numbers._store.next_incoming == 1
+    assert stage.core._sequence._store.next_incoming == 1
     stage.core.close(clean=True)
-    assert stage.core._numbers._store.next_incoming == 3
+    assert stage.core._sequence._store.next_incoming == 3

@@ -196,7 +196,7 @@ def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for() -> 
     stage.core.send(order("a2"))
     stage.run()
     stage.cut()
-    store = stage.core._numbers._store
+    store = stage.core._sequence._store
     while not isinstance(event := stage.core.take(), OutcomesUnknown):
         assert event is not None
     with pytest.raises(OutcomesUnknownError) as caught:
@@ -213,7 +213,7 @@ def test_who_never_looked_is_told_again(clean: bool) -> None:
     stage.core.send(order("a1"))
     stage.run()
     stage.cut()
-    store = stage.core._numbers._store
+    store = stage.core._sequence._store
     stage.core.logout()
     stage.core.close(clean=clean)
     assert [each.request_id for each in store.open_requests()] == ["a1"]

@@ -21,7 +21,7 @@ from kalshi_fix_adapters.events import (
 )
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.observe import timing
-from kalshi_fix_adapters.observe.dispatch import Watch
+from kalshi_fix_adapters.observe.dispatch import Observers
 from kalshi_fix_adapters.observe.observer import (
     Direction,
     HeartbeatTiming,
@@ -146,43 +146,43 @@ def cancel(cl_ord_id: str) -> OrderCancelRequest:
 
 
 def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: Notes) -> None:
-    watch = Watch("KalshiNR", notes)
-    watch.event(Connecting(ENDPOINT, 1), clock.now)
-    watch.tcp_connected(clock.advance(0.25))
-    watch.connected("fix.example", clock.advance(0.5), secured=True)
-    watch.event(LOGON, clock.advance(1.0))
+    observers = Observers("KalshiNR", notes)
+    observers.event(Connecting(ENDPOINT, 1), clock.now)
+    observers.tcp_connected(clock.advance(0.25))
+    observers.connected("fix.example", clock.advance(0.5), secured=True)
+    observers.event(LOGON, clock.advance(1.0))
     assert notes.timings == [LogonTiming(tcp=0.25, tls=0.5, logon=1.0)]
     assert isinstance(notes.timings[0], LogonTiming)
     assert notes.timings[0].total == 1.75
-    watch.event(LOGON, clock.advance(9.0))  # the numbers were reset within the session
+    observers.event(LOGON, clock.advance(9.0))  # the numbers were reset within the session
     assert len(notes.timings) == 1
 
 
 def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> None:
-    watch = Watch("KalshiNR", notes)
+    observers = Observers("KalshiNR", notes)
     for _ in range(2):
-        watch.event(Connecting(ENDPOINT, 1), clock.now)
-        watch.connected("fix.example", clock.advance(0.5), secured=False)
-        watch.event(LOGON, clock.advance(1.0))
-        watch.disconnected(clock.advance(1.0))
+        observers.event(Connecting(ENDPOINT, 1), clock.now)
+        observers.connected("fix.example", clock.advance(0.5), secured=False)
+        observers.event(LOGON, clock.advance(1.0))
+        observers.disconnected(clock.advance(1.0))
     assert notes.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
 
 
 def test_an_order_is_timed_up_to_the_first_that_names_it(clock: Clock, notes: Notes) -> None:
-    watch = Watch("KalshiNR", notes)
-    watch.sent(order("a"), clock.now)
-    watch.sent(order("b"), clock.advance(1))
-    watch.sent(cancel("c"), clock.advance(1))
+    observers = Observers("KalshiNR", notes)
+    observers.sent(order("a"), clock.now)
+    observers.sent(order("b"), clock.advance(1))
+    observers.sent(cancel("c"), clock.advance(1))
     answer = report("a")
-    watch.event(answer, clock.advance(1))
-    watch.event(answer, clock.advance(1))
-    watch.event(report(None), clock.now)
-    watch.event(report("stranger"), clock.now)
-    watch.event(RejectReceived(REJECT, 3, order("b")), clock.advance(1))
-    watch.event(RejectReceived(REJECT, 3, None), clock.now)
-    watch.event(RejectReceived(REJECT, 3, Heartbeat()), clock.now)
-    watch.event(report("c"), clock.advance(1))
-    watch.event(report("c"), clock.now)
+    observers.event(answer, clock.advance(1))
+    observers.event(answer, clock.advance(1))
+    observers.event(report(None), clock.now)
+    observers.event(report("stranger"), clock.now)
+    observers.event(RejectReceived(REJECT, 3, order("b")), clock.advance(1))
+    observers.event(RejectReceived(REJECT, 3, None), clock.now)
+    observers.event(RejectReceived(REJECT, 3, Heartbeat()), clock.now)
+    observers.event(report("c"), clock.advance(1))
+    observers.event(report("c"), clock.now)
     assert [
         (timing.seconds, timing.cl_ord_id, timing.request)
         for timing in notes.timings
@@ -198,35 +198,35 @@ def test_orders_that_are_never_answered_take_bounded_memory(
     clock: Clock, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "MAX_WAITING", 3)
-    watch = Watch("KalshiNR", notes)
+    observers = Observers("KalshiNR", notes)
     for number in range(5):
-        watch.sent(order(str(number)), clock.now)
-        watch.tested(str(number), clock.now)
+        observers.sent(order(str(number)), clock.now)
+        observers.tested(str(number), clock.now)
     for number in range(5):
-        watch.event(report(str(number)), clock.now)
-        watch.event(HeartbeatReceived(str(number)), clock.now)
+        observers.event(report(str(number)), clock.now)
+        observers.event(HeartbeatReceived(str(number)), clock.now)
     assert [t.cl_ord_id for t in notes.timings if isinstance(t, OrderTiming)] == ["2", "3", "4"]
     assert [t.test_req_id for t in notes.timings if isinstance(t, HeartbeatTiming)] == ["2", "3", "4"]
 
 
 def test_a_test_request_is_timed_whoever_asked(clock: Clock, notes: Notes) -> None:
-    watch = Watch("KalshiNR", notes)
-    watch.tested("mine", clock.now)
-    watch.event(PeerSilent("its own"), clock.advance(1))
-    watch.event(HeartbeatReceived("nobody's"), clock.now)
-    watch.event(HeartbeatReceived("mine"), clock.advance(1))
-    watch.event(HeartbeatReceived("its own"), clock.advance(1))
+    observers = Observers("KalshiNR", notes)
+    observers.tested("mine", clock.now)
+    observers.event(PeerSilent("its own"), clock.advance(1))
+    observers.event(HeartbeatReceived("nobody's"), clock.now)
+    observers.event(HeartbeatReceived("mine"), clock.advance(1))
+    observers.event(HeartbeatReceived("its own"), clock.advance(1))
     assert notes.timings == [HeartbeatTiming(2, "mine"), HeartbeatTiming(2, "its own")]
-    watch.tested("lost", clock.now)
-    watch.event(Connecting(ENDPOINT, 1), clock.now)
-    watch.event(HeartbeatReceived("lost"), clock.now)
+    observers.tested("lost", clock.now)
+    observers.event(Connecting(ENDPOINT, 1), clock.now)
+    observers.event(HeartbeatReceived("lost"), clock.now)
     assert len(notes.timings) == 2
 
 
 def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
-    watch = Watch("KalshiNR")
-    watch.sent(order("a"), clock.now)
-    assert not watch._timings._orders
+    observers = Observers("KalshiNR")
+    observers.sent(order("a"), clock.now)
+    assert not observers._timings._orders
 
 
 # --- who is told
@@ -234,15 +234,15 @@ def test_orders_are_not_remembered_when_nobody_asks(clock: Clock) -> None:
 
 def test_observers_are_told_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
     other = Notes()
-    watch = Watch("KalshiNR", [notes, other])
-    watch.connected("fix.example", clock.now, secured=True)
-    watch.wire("sent", b"abc", clock.now)
-    watch.state(State.LOGON_SENT, clock.now)
-    watch.state(State.LOGON_SENT, clock.now)
-    watch.event(ENDED, clock.now)
-    watch.state(State.CLOSED, clock.now)
-    watch.disconnected(clock.now)
-    watch.disconnected(clock.now)
+    observers = Observers("KalshiNR", [notes, other])
+    observers.connected("fix.example", clock.now, secured=True)
+    observers.wire("sent", b"abc", clock.now)
+    observers.state(State.LOGON_SENT, clock.now)
+    observers.state(State.LOGON_SENT, clock.now)
+    observers.event(ENDED, clock.now)
+    observers.state(State.CLOSED, clock.now)
+    observers.disconnected(clock.now)
+    observers.disconnected(clock.now)
     assert notes.wire == other.wire == [("sent", b"abc")]
     assert notes.events == other.events == [ENDED]
     assert notes.states == [
@@ -257,11 +257,11 @@ def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
     clock: Clock, notes: Notes, caplog: pytest.LogCaptureFixture
 ) -> None:
     raising, same = Raising(), Raising()
-    watch = Watch("KalshiNR", [raising, notes])
-    watch.event(ENDED, clock.now)
+    observers = Observers("KalshiNR", [raising, notes])
+    observers.event(ENDED, clock.now)
     for _ in range(2):
-        watch.wire("sent", b"the signature", clock.now)
-        watch.event(ENDED, clock.now)
+        observers.wire("sent", b"the signature", clock.now)
+        observers.event(ENDED, clock.now)
     assert (raising.calls, same.calls) == (2, 0)
     assert len(notes.wire) == 2
     [told] = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -272,12 +272,12 @@ def test_an_observer_that_raises_is_switched_off_and_harms_nobody(
 
 
 def test_for_observers_that_are_switched_off_nothing_is_done(clock: Clock) -> None:
-    watch = Watch("KalshiNR", Raising())
-    assert (watch.follows_messages, watch.follows_orders) == (True, False)
-    assert watch.on_wire is not None
-    watch.wire("sent", b"", clock.now)
-    assert not watch.follows_messages
-    assert watch.on_wire is None
+    observers = Observers("KalshiNR", Raising())
+    assert (observers.follows_messages, observers.follows_orders) == (True, False)
+    assert observers.on_wire is not None
+    observers.wire("sent", b"", clock.now)
+    assert not observers.follows_messages
+    assert observers.on_wire is None
 
 
 def test_the_hooks_of_an_observer_do_nothing_by_themselves(clock: Clock) -> None:
@@ -286,7 +286,7 @@ def test_the_hooks_of_an_observer_do_nothing_by_themselves(clock: Clock) -> None
     observer.on_state(State.DISCONNECTED, State.CLOSED, clock.now)
     observer.on_event(ENDED, clock.now)
     observer.on_timing(HeartbeatTiming(1, "x"), clock.now)
-    assert not any(Watch("x", observer)._hooks.values())
+    assert not any(Observers("x", observer)._hooks.values())
 
 
 def test_a_wire_log_that_fails_ends_no_session(
@@ -297,16 +297,16 @@ def test_a_wire_log_that_fails_ends_no_session(
     def fail(*_: object) -> None:
         raise RuntimeError(secret)
 
-    watch = Watch("KalshiNR", None, tmp_path / "wire.log")
+    observers = Observers("KalshiNR", None, tmp_path / "wire.log")
     monkeypatch.setattr(Transcript, "feed", fail)
-    watch.connected("fix.example", clock.now, secured=True)
-    watch.wire("sent", b"abc", clock.now)
-    watch.wire("sent", b"abc", clock.now)
-    watch.disconnected(clock.now)
+    observers.connected("fix.example", clock.now, secured=True)
+    observers.wire("sent", b"abc", clock.now)
+    observers.wire("sent", b"abc", clock.now)
+    observers.disconnected(clock.now)
     monkeypatch.setattr(Transcript, "end", fail)
-    watch.connected("fix.example", clock.now, secured=True)
-    watch.disconnected(clock.now)
-    watch.close()
+    observers.connected("fix.example", clock.now, secured=True)
+    observers.disconnected(clock.now)
+    observers.close()
     told = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 2
     assert all("the wire log raised RuntimeError and is switched off" in text for text in told)
@@ -320,7 +320,7 @@ def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCa
     logger = logging.getLogger("kalshi_fix_adapters.session")
     logger.addFilter(fail)
     try:
-        Watch("KalshiNR").event(ENDED, clock.now)
+        Observers("KalshiNR").event(ENDED, clock.now)
     finally:
         logger.removeFilter(fail)
     assert not caplog.records
@@ -329,44 +329,44 @@ def test_a_filter_that_raises_ends_no_session(clock: Clock, caplog: pytest.LogCa
 # --- a whole session
 
 
-def watched(watch: Watch, signature: bytes) -> None:
+def watched(observers: Observers, signature: bytes) -> None:
     """A session from logon to logout, seen from the client."""
     both = pair(client={"sign_logon": lambda _: signature})
     clock, client = both.clock, both.client
 
-    watch.event(Connecting(ENDPOINT, 1), clock.now)
-    watch.connected(str(ENDPOINT), clock.now, secured=True)
+    observers.event(Connecting(ENDPOINT, 1), clock.now)
+    observers.connected(str(ENDPOINT), clock.now, secured=True)
 
     def cut(data: bytes) -> list[bytes]:
         direction: Direction = "sent" if b"\x0149=3a6b0c1e" in data else "received"
         pieces = [data[:70], data[70:]] if len(data) > 70 else [data]
         for piece in pieces:
-            watch.wire(direction, piece, clock.now)
+            observers.wire(direction, piece, clock.now)
         return pieces
 
     both.cut = cut
     both.connect()
     for event in both.client_events:
-        watch.event(event, clock.now)
-    watch.state(client.state, clock.now)
+        observers.event(event, clock.now)
+    observers.state(client.state, clock.now)
     assert client.state is State.ESTABLISHED
     placed = order("a")
     client.send(placed, clock.now)
-    watch.sent(placed, clock.now)
+    observers.sent(placed, clock.now)
     both.settle()
     client.logout(clock.now)
     both.settle()
     for event in both.client_events[1:]:
-        watch.event(event, clock.now)
-    watch.state(client.state, clock.now)
-    watch.disconnected(clock.now)
-    watch.close()
+        observers.event(event, clock.now)
+    observers.state(client.state, clock.now)
+    observers.disconnected(clock.now)
+    observers.close()
 
 
 def test_no_log_shows_the_signature(tmp_path: Path, caplog: pytest.LogCaptureFixture, notes: Notes) -> None:
     signature = b"c2lnbmF0dXJlIG9mIG5vYm9keSwgYnV0IGxvbmcgZW5vdWdo"
     with WireLog(tmp_path / "wire.log") as log:
-        watched(Watch("KalshiRT", notes, log), signature)
+        watched(Observers("KalshiRT", notes, log), signature)
     text = (tmp_path / "wire.log").read_text()
     logged = caplog.text
     assert signature.decode() not in text + logged
@@ -380,16 +380,16 @@ def test_no_log_shows_the_signature(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 
 def test_messages_are_logged_only_when_asked_for(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    watch = Watch("KalshiNR")
+    observers = Observers("KalshiNR")
     message = raw("35=0|49=me|56=KalshiNR|34=2|52=20261121-12:00:30.000")
-    watch.wire("sent", message, clock.now)
+    observers.wire("sent", message, clock.now)
     with caplog.at_level(logging.INFO, "kalshi_fix_adapters.wire"):
-        watch.connected("x", clock.now, secured=True)
-        watch.wire("sent", message, clock.now)
-        watch.disconnected(clock.now)
-    watch.connected("x", clock.now, secured=True)
-    watch.wire("sent", message + message[:9], clock.now)
-    watch.disconnected(clock.now)
+        observers.connected("x", clock.now, secured=True)
+        observers.wire("sent", message, clock.now)
+        observers.disconnected(clock.now)
+    observers.connected("x", clock.now, secured=True)
+    observers.wire("sent", message + message[:9], clock.now)
+    observers.disconnected(clock.now)
     lines = [r.message for r in caplog.records if r.name == "kalshi_fix_adapters.wire"]
     assert [line[:50] for line in lines] == [
         "KalshiNR: sent     8=FIXT.1.1|9=53|35=0|49=me|56=K",
@@ -511,18 +511,18 @@ def test_what_an_event_is_logged_as(
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    Watch("KalshiNR").event(event, clock.now)
+    Observers("KalshiNR").event(event, clock.now)
     found = [(record.name, record.levelname, record.message) for record in caplog.records]
     assert found == ([(f"kalshi_fix_adapters.{logger}", level, f"KalshiNR: {text}")] if level else [])
 
 
 def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    watch = Watch("KalshiNR")
-    watch.event(Connecting(ENDPOINT, 1), clock.now)
-    watch.connected("fix.example:8228", clock.advance(0.5), secured=False)
-    watch.state(State.LOGON_SENT, clock.now)
-    watch.event(LOGON, clock.advance(0.25))
-    watch.disconnected(clock.now)
+    observers = Observers("KalshiNR")
+    observers.event(Connecting(ENDPOINT, 1), clock.now)
+    observers.connected("fix.example:8228", clock.advance(0.5), secured=False)
+    observers.state(State.LOGON_SENT, clock.now)
+    observers.event(LOGON, clock.advance(0.25))
+    observers.disconnected(clock.now)
     assert [(record.name[20:], record.levelname, record.message[10:]) for record in caplog.records] == [
         ("connection", "INFO", "connecting to fix.example:8228, attempt 1"),
         ("connection", "INFO", "connected to fix.example:8228"),

@@ -39,17 +39,17 @@ from typing import Any, Literal
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.attempts import Attempt, Attempts, Phase
-from kalshi_fix_adapters.engine.connection import LINGER, Pump, read_clocks
+from kalshi_fix_adapters.engine.connection import LINGER, Connection, read_clocks
 from kalshi_fix_adapters.engine.faults import Faults
 from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
 from kalshi_fix_adapters.engine.queue import OWN, EventQueue
-from kalshi_fix_adapters.engine.sequence import Numbers
+from kalshi_fix_adapters.engine.sequence import SequenceState
 from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 from kalshi_fix_adapters.errors import AdapterError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.observe.dispatch import Watch
+from kalshi_fix_adapters.observe.dispatch import Observers
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -92,7 +92,7 @@ class ClientCore:
         self._wake = wake
         self._clocks = clocks
         self._random = random
-        self._numbers = Numbers(plan)
+        self._sequence = SequenceState(plan)
         self._begun = False
         self._failure: BaseException | None = None
         self._taken: ClientEvent | None = None
@@ -100,18 +100,18 @@ class ClientCore:
         self._taker = taker
         self._taken_by: object = None
         self._is_over = is_over
-        self._start(Watch(plan.name))
+        self._start(Observers(plan.name))
 
-    def _start(self, watch: Watch) -> None:
+    def _start(self, observers: Observers) -> None:
         """Forget everything but the numbers."""
         plan = self.plan
-        self._watch = watch
+        self._observers = observers
         self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
         self._attempts = Attempts(plan, self._random, self._clocks())
         self._subscriptions = Subscriptions() if plan.config.session_type.name == MARKET_DATA else None
         self._subscribe_at: float | None = None
         """When subscriptions are asked for once more, monotonic."""
-        self._pump: Pump | None = None
+        self._connection: Connection | None = None
         self._faults = Faults()
         self._broken: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
@@ -135,7 +135,7 @@ class ClientCore:
     @property
     def is_logged_on(self) -> bool:
         """Whether something can be sent now."""
-        return self._pump is not None and self._pump.can_send
+        return self._connection is not None and self._connection.can_send
 
     @property
     def logged_on(self) -> LoggedOn | None:
@@ -166,13 +166,13 @@ class ClientCore:
         if not self.over:
             raise LocalProtocolError("the client is open already; use one client for each connection")
         self.close(clean=False)
-        watch = Watch(self.plan.name, self.plan.observer, self.plan.wire_log)
+        observers = Observers(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
-            self._numbers.open()
+            self._sequence.open()
         except BaseException:
-            watch.close()
+            observers.close()
             raise
-        self._start(watch)
+        self._start(observers)
         self._begun, self._failure, self._taken = True, None, None
         self._attempts.phase = Phase.WAITING
 
@@ -192,39 +192,39 @@ class ClientCore:
                 self._confirm()
                 # A user who only sends takes nothing; what says nothing of messages need not come again.
                 for _ in range(self._queue.harmless()):
-                    self._numbers.confirm()
+                    self._sequence.confirm()
             self._taken = None
-            self._numbers.close()
+            self._sequence.close()
         finally:
-            self._watch.close()
+            self._observers.close()
 
     def logout(self, text: str | None = None) -> None:
         """Begin to leave: the Logout handshake if logged on, otherwise the end; no more attempts.
 
         From now on the queue is not bounded, so that the venue's answer is seen.
         """
-        pump = self._leave()
-        if pump is not None:
+        connection = self._leave()
+        if connection is not None:
             now = self._clocks()
-            if pump.session.is_established:
-                pump.logout(text, now)
-            elif pump.logged_on_at is None:
-                pump.abort("left before the logon was complete", now)
-            self._deliver(pump, now)
+            if connection.session.is_established:
+                connection.logout(text, now)
+            elif connection.logged_on_at is None:
+                connection.abort("left before the logon was complete", now)
+            self._deliver(connection, now)
         self._wake()
 
     def abort(self, text: str) -> None:
         """End at once: a Logout if logged on, no wait for an answer, no more attempts."""
-        pump = self._leave()
-        if pump is not None:
+        connection = self._leave()
+        if connection is not None:
             now = self._clocks()
-            pump.abort(text, now)
-            self._deliver(pump, now)
+            connection.abort(text, now)
+            self._deliver(connection, now)
         self._wake()
 
-    def _leave(self) -> Pump | None:
+    def _leave(self) -> Connection | None:
         self._attempts.leave()
-        return self._pump
+        return self._connection
 
     def stop_reconnecting(self) -> None:
         """Keep the present connection, but make no other; one that is waited for is given up."""
@@ -235,8 +235,8 @@ class ClientCore:
         """Take note that the adapter itself has failed: the client is over, and `take` and `send` say so."""
         self._failure = error
         self._attempts.phase = Phase.OVER
-        self._pump = None
-        self._watch.disconnected(self._clocks())
+        self._connection = None
+        self._observers.disconnected(self._clocks())
 
     # The task or thread that moves the bytes. Each call reads the clocks once, and only if something is done.
 
@@ -263,7 +263,7 @@ class ClientCore:
 
     def tcp_connected(self) -> None:
         """TCP is up, TLS not yet: a mark for those who measure."""
-        self._watch.tcp_connected(self._clocks())
+        self._observers.tcp_connected(self._clocks())
 
     def connected(self) -> None:
         """The attempt's connection is up: the logon begins."""
@@ -273,72 +273,72 @@ class ClientCore:
         if self.leaving:
             return
         now, where = self._clocks(), str(self.plan.endpoint)
-        self._watch.connected(
+        self._observers.connected(
             where,
             now,
             secured=isinstance(self.plan.security, Tls),
             max_message_size=self.plan.config.max_message_size,
         )
         try:
-            session = self._numbers.next_session()
-            pump = Pump(session, clocks=self._clocks, on_wire=self._watch.on_wire)
-            pump.connect(now)
+            session = self._sequence.next_session()
+            connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
+            connection.connect(now)
         except KalshiFixError as error:
             self._broken = error
             return
-        self._pump = pump
-        self._deliver(pump, now)
+        self._connection = connection
+        self._deliver(connection, now)
 
     @property
     def output(self) -> bytearray:
         """What waits to be written, oldest first."""
-        pump = self._pump
-        return bytearray() if pump is None else pump.output
+        connection = self._connection
+        return bytearray() if connection is None else connection.output
 
     def wrote(self, size: int) -> None:
         """Note that the transport took the first `size` bytes of `output`."""
-        pump = self._pump
-        if pump is not None:
-            held_back = pump.holds_back
-            pump.wrote(size)
-            if held_back and pump.session.wants_close:
-                self._deliver(pump, self._clocks())
+        connection = self._connection
+        if connection is not None:
+            held_back = connection.holds_back
+            connection.wrote(size)
+            if held_back and connection.session.wants_close:
+                self._deliver(connection, self._clocks())
 
     def write_failed(self) -> None:
         """Note that the transport takes nothing any more; what the venue said before may still be read."""
-        if self._pump is not None:
-            self._pump.fail_writing()
-            self._deliver(self._pump, self._clocks())
+        if self._connection is not None:
+            self._connection.fail_writing()
+            self._deliver(self._connection, self._clocks())
 
     @property
     def wants_read(self) -> bool:
         """Whether to read from the transport now."""
-        pump = self._pump
-        return pump is not None and not self._queue.paused and not pump.session.wants_close
+        connection = self._connection
+        return connection is not None and not self._queue.paused and not connection.session.wants_close
 
     def receive(self, data: bytes) -> None:
         """Take what was read; nothing means the end of the transport."""
-        pump = self._pump
-        if pump is not None:
+        connection = self._connection
+        if connection is not None:
             now = self._clocks()
             try:
-                pump.receive(data, now)
+                connection.receive(data, now)
             except KalshiFixError as error:  # of what signs the Logon that answers a reset by the venue
-                pump.abort(str(error), now)
-            self._deliver(pump, now)
+                connection.abort(str(error), now)
+            self._deliver(connection, now)
 
     def tick(self) -> None:
         """Do what is due; harmless when nothing is."""
-        pump, due = self._pump, self.due()
-        if pump is None or due is None:
+        connection, due = self._connection, self.due()
+        if connection is None or due is None:
             return
         now = self._clocks()
         if due <= now.monotonic:
-            pump.tick(now)
+            connection.tick(now)
             again, subscriptions = self._subscribe_at, self._subscriptions
             if subscriptions is not None and again is not None and again <= now.monotonic:
-                self._subscribe(subscriptions, pump, now)
-            self._deliver(pump, now)
+                self._subscribe(subscriptions, connection, now)
+            self._deliver(connection, now)
 
     def due(self) -> float | None:
         """Return the moment at which something is due, in seconds of the monotonic clock: `tick`, or
@@ -346,9 +346,9 @@ class ClientCore:
 
         Whoever has a timer set to an earlier moment may leave it: `tick` is harmless.
         """
-        pump = self._pump
-        if pump is not None:
-            due, again = pump.due(), self._subscribe_at
+        connection = self._connection
+        if connection is not None:
+            due, again = connection.due(), self._subscribe_at
             return due if again is None else again if due is None else min(due, again)
         if self._attempts.phase is Phase.WAITING and not self._queue.paused:
             return self._attempts.due
@@ -362,26 +362,26 @@ class ClientCore:
     @property
     def finished(self) -> bool:
         """Whether the transport is to be closed now."""
-        pump = self._pump
-        return pump is None or pump.finished
+        connection = self._connection
+        return connection is None or connection.finished
 
     def disconnected(self) -> None:
         """The transport is closed, whoever wanted it."""
-        now, pump, self._subscribe_at = self._clocks(), self._pump, None
-        if pump is not None:
-            if not pump.session.wants_close:
-                pump.receive(b"", now)
-            self._deliver(pump, now)
-            self._pump = None
-        self._watch.disconnected(now)
-        if pump is None or self._ended is None:
+        now, connection, self._subscribe_at = self._clocks(), self._connection, None
+        if connection is not None:
+            if not connection.session.wants_close:
+                connection.receive(b"", now)
+            self._deliver(connection, now)
+            self._connection = None
+        self._observers.disconnected(now)
+        if connection is None or self._ended is None:
             self._tell_outcome(self._attempts.failed(self._broken, now))
-        elif pump.logged_on_at is None:
+        elif connection.logged_on_at is None:
             error = logon_error(self._ended, str(self.plan.endpoint))
             self._tell_outcome(self._attempts.failed(error, now))
         else:
             fault = self._faults.behind(self._ended)
-            self._tell_outcome(self._attempts.lost(self._ended, fault, pump.logged_on_at, now))
+            self._tell_outcome(self._attempts.lost(self._ended, fault, connection.logged_on_at, now))
 
     # The user
 
@@ -398,16 +398,16 @@ class ClientCore:
             NotConnectedError: the client is not logged on.
             LocalProtocolError: or one of its kinds, as `Session.send` does.
         """
-        pump = self._sendable()
+        connection = self._sendable()
         try:
-            number = pump.send(
+            number = connection.send(
                 message, self._clocks(), header_fields, allow_unknown_codes=allow_unknown_codes
             )
         finally:
-            if pump.session.wants_close:
-                self._look_at(pump)
-        if self._watch.follows_orders:
-            self._watch.sent(message, self._clocks())
+            if connection.session.wants_close:
+                self._look_at(connection)
+        if self._observers.follows_orders:
+            self._observers.sent(message, self._clocks())
         if self._subscriptions is not None:
             self._subscriptions.sent(message, number)
         return number
@@ -418,29 +418,29 @@ class ClientCore:
         Raises:
             NotConnectedError: the client is not logged on.
         """
-        pump, now = self._sendable(), self._clocks()
+        connection, now = self._sendable(), self._clocks()
         try:
-            test_req_id = pump.test_request(now)
+            test_req_id = connection.test_request(now)
         finally:
-            if pump.session.wants_close:
-                self._look_at(pump)
-        self._watch.tested(test_req_id, now)
+            if connection.session.wants_close:
+                self._look_at(connection)
+        self._observers.tested(test_req_id, now)
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
         """Return the seconds that a test request of this connection took, once; None if no answer came."""
-        return None if self._pump is None else self._pump.round_trip(test_req_id)
+        return None if self._connection is None else self._connection.round_trip(test_req_id)
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The requests that were sent and have no answer yet, oldest first."""
-        return self._numbers.open_requests
+        return self._sequence.open_requests
 
     @property
     def congested(self) -> bool:
         """Whether a sender had better wait because the venue does not read what was sent before."""
-        pump = self._pump
-        return pump is not None and pump.congested and pump.can_send
+        connection = self._connection
+        return connection is not None and connection.congested and connection.can_send
 
     def take(self) -> ClientEvent | None:
         """Confirm the event taken before, and return the next one; None if there is none now.
@@ -508,25 +508,25 @@ class ClientCore:
             error = kind(f"the session is over ({why}); open the client again", self._ended)
         return error
 
-    def _sendable(self) -> Pump:
-        pump = self._pump
-        if pump is None or not pump.can_send:
+    def _sendable(self) -> Connection:
+        connection = self._connection
+        if connection is None or not connection.can_send:
             raise self.closed_error(NotConnectedError)
-        return pump
+        return connection
 
     def _confirm(self) -> None:
         """The event that was taken last has been taken care of, if that was one of the session's."""
         if self._taken is None:
             return
         self._taken = None
-        self._numbers.confirm()
-        pump = self._pump
-        if pump is not None and pump.session.wants_close:
-            self._look_at(pump)
+        self._sequence.confirm()
+        connection = self._connection
+        if connection is not None and connection.session.wants_close:
+            self._look_at(connection)
 
-    def _look_at(self, pump: Pump) -> None:
+    def _look_at(self, connection: Connection) -> None:
         """Take what the user's side made the session tell: a store that fails ends it."""
-        self._deliver(pump, self._clocks())
+        self._deliver(connection, self._clocks())
         self._wake()
 
     def _tell_outcome(self, event: ConnectionEvent | None) -> None:
@@ -534,58 +534,59 @@ class ClientCore:
         if event is None:
             return
         if isinstance(event, GaveUp) and is_about_numbers(event.error):
-            self._numbers.disputed()
+            self._sequence.disputed()
         self._tell(event)
 
     def _tell(self, event: ConnectionEvent) -> None:
         self._queue.tell(event)
-        self._watch.event(event, self._clocks())
+        self._observers.event(event, self._clocks())
 
-    def _deliver(self, pump: Pump, now: Instant) -> None:
+    def _deliver(self, connection: Connection, now: Instant) -> None:
         """Take what the session tells, and act on it."""
-        session, queue, watch, subscriptions = pump.session, self._queue, self._watch, self._subscriptions
+        queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
+        session = connection.session
         events, state = session.events(), session.state
-        moved = state is not pump.state
+        moved = state is not connection.state
         if moved:
-            pump.moved_to(state)
+            connection.moved_to(state)
         for event in events:
             queue.put(event)
             if event.__class__ is not MessageReceived:
-                pump.note(event, now)
+                connection.note(event, now)
                 self._faults.note(event)
-                watch.event(event, now)
-                self._act_on(event, pump, now)
-            elif watch.follows_messages or event.message.problems:
-                watch.event(event, now)
+                observers.event(event, now)
+                self._act_on(event, connection, now)
+            elif observers.follows_messages or event.message.problems:
+                observers.event(event, now)
             if subscriptions is not None and subscriptions.received(event):
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
-            watch.state(state, now)
+            observers.state(state, now)
         if queue.unsettled:
             self._watch_queue()
 
-    def _act_on(self, event: Event, pump: Pump, now: Instant) -> None:
+    def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self._logged_on = event
             if self._attempts.logged_on():
-                self._numbers.agreed()
+                self._sequence.agreed()
                 if self._subscriptions is not None:
                     self._subscriptions.start_connection()
-                    self._subscribe(self._subscriptions, pump, now)
+                    self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
             self._ended = event
 
-    def _subscribe(self, subscriptions: Subscriptions, pump: Pump, now: Instant) -> None:
+    def _subscribe(self, subscriptions: Subscriptions, connection: Connection, now: Instant) -> None:
         """Ask for the next subscriptions that are alive and that this connection does not know of; the rest
         follows at the venue's pace, and only once what was said before has left."""
         self._subscribe_at = None
         for count, request in enumerate(subscriptions.requests()):
-            if not pump.can_send or pump.session.wants_close:
+            if not connection.can_send or connection.session.wants_close:
                 break
-            if count == SUBSCRIBE_AT_ONCE or pump.congested:
+            if count == SUBSCRIBE_AT_ONCE or connection.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
                 break
-            number = pump.send(request, now, allow_unknown_codes=True)  # it went out like this before
+            number = connection.send(request, now, allow_unknown_codes=True)  # it went out like this before
             subscriptions.sent(request, number, again=True)
             self._tell(Resubscribed(request, number))
 
@@ -594,8 +595,8 @@ class ClientCore:
         if event is None:
             return
         now = self._clocks()
-        self._watch.event(event, now)
-        if self._pump is not None:
-            self._pump.pause_reading(self._queue.paused, now)
+        self._observers.event(event, now)
+        if self._connection is not None:
+            self._connection.pause_reading(self._queue.paused, now)
         if not self._queue.paused:
             self._wake()

@@ -28,7 +28,7 @@ def read_clocks() -> Instant:
     return Instant(time.monotonic(), datetime.now(UTC))
 
 
-class Pump:
+class Connection:
     """Feeds one session and holds what it wants written.
 
     `now` is the moment of the call, which the caller has read once for all that follows from it. After every

@@ -16,7 +16,7 @@ from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session
 
 
-class Numbers:
+class SequenceState:
     """The store of one client over all its connections, and whether the venue agrees with it.
 
     Session types without resend restart at every logon. The others go on, except where nobody knows from

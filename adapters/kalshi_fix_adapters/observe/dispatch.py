@@ -1,17 +1,18 @@
 """Everything that looks on while a client works: observers, wire log, `logging`, timings.
 
-A client's core has one `Watch` and tells it what happens:
+A client has one `Observers` and tells it what happens:
 
-    watch.event(event, now)             each event that is put into the queue; of messages without problems
-                                        only if watch.follows_messages
-    watch.tcp_connected(now)            between TCP and TLS; may be left out
-    watch.connected(where, now, secured=True)
-    watch.on_wire(direction, data, now) bytes, as they are handed over, if that is not None
-    watch.state(session.state, now)     after each input of the session
-    watch.sent(message, now)            after `Session.send`, if watch.follows_orders
-    watch.tested(test_req_id, now)      after `Session.test_request`
-    watch.disconnected(now)
-    watch.close()                       at the end of the client, whatever its end
+| call | when |
+| --- | --- |
+| `event(event, now)` | an event is queued; a message without problems only if `follows_messages` |
+| `tcp_connected(now)` | between TCP and TLS; may be left out |
+| `connected(where, now, secured=True)` | the logon begins |
+| `on_wire(direction, data, now)` | bytes, as they are handed over, if that is not None |
+| `state(session.state, now)` | after each input of the session |
+| `sent(message, now)` | after `Session.send`, if `follows_orders` |
+| `tested(test_req_id, now)` | after `Session.test_request` |
+| `disconnected(now)` | the transport is closed |
+| `close()` | at the end of the client, whatever its end |
 
 Nothing that looks on can harm the session: what raises is logged and switched off.
 """
@@ -37,7 +38,7 @@ from kalshi_fix_sansio.session.states import State
 HOOKS: Final = ("on_wire", "on_state", "on_event", "on_timing")
 
 
-class Watch:
+class Observers:
     """Looks on for one client, over all its connections."""
 
     def __init__(
