@@ -112,6 +112,8 @@ class ClientCore:
         self._subscribe_at: float | None = None
         """When subscriptions are asked for once more, monotonic."""
         self._connection: Connection | None = None
+        self.output = bytearray()
+        """What waits to be written, oldest first."""
         self._faults = Faults()
         self._broken: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
@@ -235,7 +237,7 @@ class ClientCore:
         """Take note that the adapter itself has failed: the client is over, and `take` and `send` say so."""
         self._failure = error
         self._attempts.phase = Phase.OVER
-        self._connection = None
+        self._connection, self.output = None, bytearray()
         self._observers.disconnected(self._clocks())
 
     # The task or thread that moves the bytes. Each call reads the clocks once, and only if something is done.
@@ -286,22 +288,16 @@ class ClientCore:
         except KalshiFixError as error:
             self._broken = error
             return
-        self._connection = connection
+        self._connection, self.output = connection, connection.output
         self._deliver(connection, now)
-
-    @property
-    def output(self) -> bytearray:
-        """What waits to be written, oldest first."""
-        connection = self._connection
-        return bytearray() if connection is None else connection.output
 
     def wrote(self, size: int) -> None:
         """Note that the transport took the first `size` bytes of `output`."""
+        del self.output[:size]
         connection = self._connection
-        if connection is not None:
-            held_back = connection.holds_back
-            connection.wrote(size)
-            if held_back and connection.session.wants_close:
+        if connection is not None and connection.holds_back:
+            connection.collect()
+            if connection.session.wants_close:
                 self._deliver(connection, self._clocks())
 
     def write_failed(self) -> None:
@@ -372,7 +368,7 @@ class ClientCore:
             if not connection.session.wants_close:
                 connection.receive(b"", now)
             self._deliver(connection, now)
-            self._connection = None
+            self._connection, self.output = None, bytearray()
         self._observers.disconnected(now)
         if connection is None or self._ended is None:
             self._tell_outcome(self._attempts.failed(self._broken, now))
@@ -398,13 +394,20 @@ class ClientCore:
             NotConnectedError: the client is not logged on.
             LocalProtocolError: or one of its kinds, as `Session.send` does.
         """
-        connection = self._sendable()
+        connection = self._connection
+        if connection is None or not connection.can_send:
+            raise self.closed_error(NotConnectedError)
+        session = connection.session
         try:
-            number = connection.send(
-                message, self._clocks(), header_fields, allow_unknown_codes=allow_unknown_codes
+            number = session.send(
+                message,
+                self._clocks(),
+                header_fields=header_fields,
+                allow_unknown_codes=allow_unknown_codes,
             )
+            connection.collect()
         finally:
-            if connection.session.wants_close:
+            if session.wants_close:
                 self._look_at(connection)
         if self._observers.follows_orders:
             self._observers.sent(message, self._clocks())
@@ -418,7 +421,9 @@ class ClientCore:
         Raises:
             NotConnectedError: the client is not logged on.
         """
-        connection, now = self._sendable(), self._clocks()
+        connection, now = self._connection, self._clocks()
+        if connection is None or not connection.can_send:
+            raise self.closed_error(NotConnectedError)
         try:
             test_req_id = connection.test_request(now)
         finally:
@@ -440,7 +445,8 @@ class ClientCore:
     def congested(self) -> bool:
         """Whether a sender had better wait because the venue does not read what was sent before."""
         connection = self._connection
-        return connection is not None and connection.congested and connection.can_send
+        # Asked before each message is sent, mostly with nothing waiting.
+        return bool(self.output) and connection is not None and connection.congested and connection.can_send
 
     def take(self) -> ClientEvent | None:
         """Confirm the event taken before, and return the next one; None if there is none now.
@@ -507,12 +513,6 @@ class ClientCore:
             why = "it was left" if self._ended is None else self._ended.text
             error = kind(f"the session is over ({why}); open the client again", self._ended)
         return error
-
-    def _sendable(self) -> Connection:
-        connection = self._connection
-        if connection is None or not connection.can_send:
-            raise self.closed_error(NotConnectedError)
-        return connection
 
     def _confirm(self) -> None:
         """The event that was taken last has been taken care of, if that was one of the session's."""
@@ -586,7 +586,9 @@ class ClientCore:
             if count == SUBSCRIBE_AT_ONCE or connection.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
                 break
-            number = connection.send(request, now, allow_unknown_codes=True)  # it went out like this before
+            # It went out like this before.
+            number = connection.session.send(request, now, allow_unknown_codes=True)
+            connection.collect()
             subscriptions.sent(request, number, again=True)
             self._tell(Resubscribed(request, number))
 

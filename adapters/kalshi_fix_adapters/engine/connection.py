@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from kalshi_fix_adapters.observe.observer import OnWire
-from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import Event, HeartbeatReceived, LoggedOn, SessionEnded
 from kalshi_fix_sansio.session import Session
@@ -33,8 +31,8 @@ class Connection:
 
     `now` is the moment of the call, which the caller has read once for all that follows from it. After every
     input the caller takes the session's `events`, tells `note` of all but those that merely bring a message,
-    and then `moved_to` of a new state. `send`, `test_request` and `wrote` bring none unless the session ends
-    by them, which `session.wants_close` shows.
+    and then `moved_to` of a new state. `test_request`, and `collect` after `session.send` or when something
+    was written, bring none unless the session ends by them, which `session.wants_close` shows.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class Connection:
     def connect(self, now: Instant) -> None:
         """The transport is up."""
         self.session.connect(now)
-        self._collect()
+        self.collect()
 
     def receive(self, data: bytes, now: Instant) -> None:
         """Take what was read; nothing means the end of the transport."""
@@ -73,22 +71,7 @@ class Connection:
             self.session.receive_data(data, now)
         else:
             self.session.receive_eof(now)
-        self._collect()
-
-    def send(
-        self,
-        message: Message,
-        now: Instant,
-        header_fields: Mapping[str, Any] | None = None,
-        *,
-        allow_unknown_codes: bool = False,
-    ) -> int:
-        """Queue a message; return its MsgSeqNum. Raises as `Session.send` does."""
-        number = self.session.send(
-            message, now, header_fields=header_fields, allow_unknown_codes=allow_unknown_codes
-        )
-        self._collect()
-        return number
+        self.collect()
 
     def test_request(self, now: Instant) -> str:
         """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
@@ -97,7 +80,7 @@ class Connection:
             if len(known) >= MAX_TESTS:
                 del known[next(iter(known))]
         self._tests[test_req_id] = now.monotonic
-        self._collect()
+        self.collect()
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
@@ -107,12 +90,12 @@ class Connection:
     def logout(self, text: str | None, now: Instant) -> None:
         """Begin the Logout handshake."""
         self.session.logout(now, text)
-        self._collect()
+        self.collect()
 
     def abort(self, text: str, now: Instant) -> None:
         """End at once."""
         self.session.abort(now, text)
-        self._collect()
+        self.collect()
 
     def pause_reading(self, paused: bool, now: Instant) -> None:
         """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
@@ -126,7 +109,7 @@ class Connection:
         due = self.session.next_deadline()
         if due is not None and due <= now.monotonic:
             self.session.handle_timer(now)
-            self._collect()
+            self.collect()
 
     def due(self) -> float | None:
         """Return the moment (monotonic) at which `tick` has something to do, or `finished` may change; None
@@ -154,18 +137,12 @@ class Connection:
         """Whether a sender of messages had better wait until more is written."""
         return len(self.output) >= HIGH_WATER
 
-    def wrote(self, size: int) -> None:
-        """Note that the transport took the first `size` bytes of `output`."""
-        del self.output[:size]
-        if self.holds_back:
-            self._collect()
-
     def fail_writing(self) -> None:
         """Note that the transport takes nothing any more; what the peer said before may still be read."""
         self._mute = True
         self.can_send = False
         self.output.clear()
-        self._collect()
+        self.collect()
 
     @property
     def finished(self) -> bool:
@@ -175,7 +152,9 @@ class Connection:
             return False
         return not self.output or (self._close_by is not None and self._clocks().monotonic >= self._close_by)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
+        """Take what the session has to say, unless much waits to be written already. To be called after
+        `session.send`, and when something was written while `holds_back`."""
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:
