@@ -126,6 +126,7 @@ class Acceptor:
             while isinstance(frame := framer.next(), Frame):
                 yield decode(frame).NAME
             self.session.receive_data(data, read_clocks())
+            self.session.events()
             self._flush()
 
 

@@ -19,7 +19,6 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.blocking import Client, background, market_data, order_entry
-from kalshi_fix_adapters.blocking.calls import UserCalls
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import (
@@ -238,10 +237,10 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
 ) -> None:
     client = order_entry(**options(sandbox))
     with client:
-        assert client._io._thread is not None
-        thread = client._io._thread._thread
+        assert client._thread is not None
+        thread = client._thread._thread
         with monkeypatch.context() as patch:
-            patch.setattr(client._io.core, name, _interrupt)
+            patch.setattr(client._core, name, _interrupt)
             with pytest.raises(KeyboardInterrupt):
                 CALLS[name](client)
         thread.join(LONG)
@@ -263,7 +262,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
     with order_entry(**options(sandbox)) as client:
         list(client.events(0))
         with monkeypatch.context() as patch:
-            patch.setattr(client._io._shared._users_sleeper, "sleep", _interrupt)
+            patch.setattr(client._driver._users_sleeper, "sleep", _interrupt)
             for use in (client.receive, client.test_request):
                 with pytest.raises(KeyboardInterrupt):
                     use()
@@ -275,12 +274,11 @@ def test_an_interrupt_while_waiting_for_the_logout_ends_it(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with order_entry(**options(sandbox)) as client:
-        io = client._io
         with monkeypatch.context() as patch:
-            patch.setattr(io, "join", _interrupt)
+            patch.setattr(client, "_join", _interrupt)
             with pytest.raises(KeyboardInterrupt):
                 client.logout()
-        assert io.join(LONG)
+        assert client._join(LONG)
 
 
 def test_an_interrupted_logon_leaves_nothing_behind(
@@ -288,7 +286,7 @@ def test_an_interrupted_logon_leaves_nothing_behind(
 ) -> None:
     before = client_threads()
     with monkeypatch.context() as patch:
-        patch.setattr(UserCalls, "wait_logged_on", _interrupt)
+        patch.setattr(Client, "_wait_logged_on", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             order_entry(**options(sandbox)).open()
     assert client_threads() == before
@@ -316,13 +314,13 @@ def test_an_interrupted_wait_for_a_venue_that_never_answers(
         wrote(core, size)
         sent.set()
 
-    def interrupt_after_the_logon_was_sent(_: UserCalls) -> None:
+    def interrupt_after_the_logon_was_sent(_: Client) -> None:
         assert sent.wait(LONG)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ClientCore, "wrote", tell_that_the_logon_was_sent)
     with listening(keep_silent) as port:
-        monkeypatch.setattr(UserCalls, "wait_logged_on", interrupt_after_the_logon_was_sent)
+        monkeypatch.setattr(Client, "_wait_logged_on", interrupt_after_the_logon_was_sent)
         with pytest.raises(KeyboardInterrupt):
             Client(by_hand(sandbox, port)).open()
     assert client_threads() == before
@@ -333,7 +331,7 @@ def test_an_interrupted_wait_for_a_venue_that_never_answers(
 
 def test_a_failure_of_the_thread_reaches_the_user(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with order_entry(**options(sandbox)) as client:
-        monkeypatch.setattr(client._io.core, "receive", _fail)
+        monkeypatch.setattr(client._core, "receive", _fail)
         client.send(order())
         with pytest.raises(SessionClosedError, match=r"failed by itself \(OwnError\)") as caught:
             list(client.events(LONG))
@@ -363,7 +361,7 @@ def test_a_store_that_cannot_be_closed(
 
     client = order_entry(**options(sandbox))
     with pytest.raises(StoreError if error is None else error), client:  # noqa: PT012
-        monkeypatch.setattr(client._io.core._sequence, "close", close)
+        monkeypatch.setattr(client._core._sequence, "close", close)
         if error is not None:
             raise error
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, background, calls, order_entry, transport
+from kalshi_fix_adapters.blocking import Client, background, order_entry, transport
+from kalshi_fix_adapters.blocking import client as blocking_client
 from kalshi_fix_adapters.blocking.driver import Background, Driving
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.connection import read_clocks
@@ -61,13 +62,19 @@ class Watched(Driving):
 
 @pytest.fixture(autouse=True)
 def _watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "Driving", Watched)
+    monkeypatch.setattr(blocking_client, "Driving", Watched)
 
 
 def shared(client: Client) -> Watched:
-    found = client._io._shared
+    found = client._driver
     assert isinstance(found, Watched)
     return found
+
+
+def queued(client: Client) -> int:
+    """How many events wait for the user."""
+    with shared(client).lock:
+        return len(client._core._queue)
 
 
 class Orders:
@@ -139,7 +146,7 @@ def test_the_thread_drives_while_no_user_waits(sandbox: Sandbox) -> None:
         seen = shared(client).turns
         orders.report("1")
         # It is read although nobody asks.
-        while not client._io.read(lambda core: len(core._queue)):
+        while not queued(client):
             pass
         assert shared(client).turns == seen
         assert taken(client) == "1"
@@ -307,7 +314,7 @@ def test_a_core_that_fails_while_a_user_drives(
 
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         other = None if alone else pool.submit(taken, client)
-        monkeypatch.setattr(client._io.core, "receive", fail)
+        monkeypatch.setattr(client._core, "receive", fail)
         orders.report("1")
         with pytest.raises(SessionClosedError, match=r"failed by itself \(ZeroDivisionError\)"):
             list(client.events(LONG))
@@ -486,7 +493,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
     with trading(sandbox) as (client, _):
         monkeypatch.setattr(ClientCore, "disconnected", fail)
         with shared(client).lock:
-            client._io.core.failure(ZeroDivisionError())
+            client._core.failure(ZeroDivisionError())
             shared(client).wake()
         with pytest.raises(SessionClosedError, match="ZeroDivisionError"):
             list(client.events(LONG))

@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, calls, client, driver, order_entry, transport
+from kalshi_fix_adapters.blocking import Client, client, driver, order_entry, transport
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.net import sleeper
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
 from tests.adapters.test_blocking import LONG, next_of, options, order
 
-FILES = {module.__file__ for module in (driver, transport, sleeper, calls, client)}
+FILES = {module.__file__ for module in (driver, transport, sleeper, client)}
 MOST = 2_000
 """Points in a call, at the most."""
 
@@ -56,7 +56,7 @@ class Interrupter:
 
 def assert_let_go(client: Client, struck: str | None = None) -> None:
     """No thread holds anything of the client."""
-    shared = client._io._shared
+    shared = client._driver
     free: list[bool] = []
 
     def try_lock() -> None:
@@ -138,7 +138,7 @@ def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> 
     client.logout()
     assert threads.issuperset(threading.enumerate())
     assert works
-    assert at > 3
+    assert at > 1
 
 
 def is_coverage_measured() -> bool:

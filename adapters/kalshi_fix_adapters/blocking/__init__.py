@@ -23,7 +23,7 @@ All methods may be called from several threads, but one thread takes the events 
 `messages`): asking for the next one says that you are done with the one before, which another thread may not
 say for you. It is refused (LocalProtocolError) while the thread that took a message before still runs.
 
-The modules: `client`, `calls` (what the user's threads do), `background` (what the client's own thread does),
+The modules: `client` (what the user's threads do), `background` (what the client's own thread does),
 `driver` (which of them drives) and `transport` (bytes). They may import `engine` and all that `engine` may;
 no other client imports them.
 """

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, ParamSpec, Self
 
-from kalshi_fix_adapters.blocking.calls import End, UserCalls, deadline_after
+from kalshi_fix_adapters.blocking.background import IoThread
+from kalshi_fix_adapters.blocking.driver import Driving
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.errors import ClientTimeoutError
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import LoggedOn, SessionEnded
 from kalshi_fix_sansio.outcomes import OpenRequest
 
 _SLACK = 5.0
 """Seconds beyond the deadlines of the session that closing may take: last bytes, end of TLS."""
+
+P = ParamSpec("P")
+
+
+class _End(Enum):
+    """Nothing more will come."""
+
+    END = "end"
+
+
+_Taken = ClientEvent | Literal[_End.END] | None
+
+
+def _deadline_after(timeout: float | None) -> float | None:
+    """Return the moment `timeout` seconds from now; None stays None."""
+    return None if timeout is None else time.monotonic() + timeout
 
 
 class Client:
@@ -29,16 +48,19 @@ class Client:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
-        self._io = UserCalls(plan)
+        self._driver = Driving(plan)
+        self._core = self._driver.core
+        self._thread: IoThread | None = None
         self._entered = False
 
     def __repr__(self) -> str:
-        return f"<Client {self._io.core}>"
+        return f"<Client {self._core}>"
 
     @property
     def logged_on(self) -> LoggedOn | None:
         """The venue's last Logon and what was agreed; None before the first."""
-        return self._io.read(lambda core: core.logged_on)
+        with self._driver.lock:
+            return self._core.logged_on
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
@@ -47,17 +69,20 @@ class Client:
         On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
         among them. Empty once the client is closed.
         """
-        return self._io.read(lambda core: core.open_requests)
+        with self._driver.lock:
+            return self._core.open_requests
 
     @property
     def ended(self) -> SessionEnded | None:
         """How the last session ended, once the client is over; None before."""
-        return self._io.read(lambda core: core.ended)
+        with self._driver.lock:
+            return self._core.ended
 
     @property
     def is_logged_on(self) -> bool:
         """Whether something can be sent now."""
-        return self._io.read(lambda core: core.is_logged_on)
+        with self._driver.lock:
+            return self._core.is_logged_on
 
     def open(self) -> Self:
         """Connect and log on; entering the context does this. Without one, call `logout` in the end.
@@ -69,16 +94,43 @@ class Client:
             StoreError: the store cannot be opened or read.
             LocalProtocolError: the client is open, or the Logon's fields are not allowed.
         """
-        io = self._io
-        io.start()
+        self._start()
         try:
-            io.wait_logged_on()
+            self._wait_logged_on()
         except BaseException:
-            io.change(lambda core: core.abort("interrupted"))
-            io.join(self._plan.timeout)
+            self._change(self._core.abort, "interrupted")
+            self._join(self._plan.timeout)
             self._close(clean=False)
             raise
         return self
+
+    def _start(self) -> None:
+        driver = self._driver
+        with driver.lock:
+            if self._thread is not None and self._thread.alive:
+                raise LocalProtocolError("the client is open already; use one client for each connection")
+            self._core.begin()
+            driver.open()
+            self._thread = thread = IoThread(driver)
+            try:
+                thread.start()
+            except BaseException:
+                self._core.abort("interrupted")
+                if not thread.alive:
+                    driver.close()
+                raise
+
+    def _wait_logged_on(self) -> None:
+        driver, core = self._driver, self._core
+
+        def look() -> bool | None:
+            driver.refuse_if_interrupted(SessionClosedError)
+            return core.logged_on is not None or core.over or None
+
+        driver.wait(look, None)
+        with driver.lock:
+            if core.logged_on is None:
+                raise core.error or core.closed_error()
 
     def __enter__(self) -> Self:
         self.open()
@@ -125,7 +177,28 @@ class Client:
             form. ClientTimeoutError: the venue has not read in time. NotConnectedError: the client is not
             logged on. Nothing was sent, whichever of them it is.
         """
-        return self._io.send(message, header_fields, timeout, allow_unknown_codes=allow_unknown_codes)
+        driver, core = self._driver, self._core
+        deadline = None
+        while True:
+            with driver.lock:
+                if driver.halfway:
+                    driver.refuse_if_interrupted(NotConnectedError)
+                if not core.congested:
+                    number = driver.change(
+                        driver.write,
+                        core.send,
+                        message,
+                        header_fields,
+                        allow_unknown_codes=allow_unknown_codes,
+                    )
+                    driver.rouse()
+                    return number
+            deadline = _deadline_after(timeout) if deadline is None else deadline
+            if driver.wait(lambda: driver.halfway or not core.congested or None, deadline) is None:
+                raise ClientTimeoutError(
+                    "the venue has not read what was sent before, so nothing was sent; try again later, "
+                    "or allow more time"
+                )
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
         """Wait for the next event and return it. Asking for it says that you are done with the one before.
@@ -135,21 +208,38 @@ class Client:
             LocalProtocolError: another thread has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
-        event = self._io.take(deadline_after(timeout))
+        event: _Taken = self._driver.wait(self._take, _deadline_after(timeout))
         if event is None:
             raise ClientTimeoutError(
                 f"nothing came within {timeout:g} s; wait longer, or check what was sent"
             )
-        if event is End.END:
-            raise self._io.read(lambda core: core.closed_error())
+        if event is _End.END:
+            raise self._closed_error()
         return event
+
+    def _take(self) -> _Taken:
+        """Return the next event; called under the lock."""
+        driver, core = self._driver, self._core
+        if driver.halfway:
+            driver.refuse_if_interrupted(SessionClosedError)
+        event = driver.change(None, core.take)
+        if event is None and core.over:
+            return _End.END
+        return event
+
+    def _closed_error(self) -> SessionClosedError:
+        with self._driver.lock:
+            return self._core.closed_error()
 
     def events(self, timeout: float | None = None) -> Iterator[ClientEvent]:
         """Iterate over events until the client is over; stop early when none comes for `timeout` seconds.
 
         Asking for the next one says that you are done with the one before.
         """
-        while (event := self._io.take(deadline_after(timeout))) is not None and event is not End.END:
+        while True:
+            event: _Taken = self._driver.wait(self._take, _deadline_after(timeout))
+            if event is None or event is _End.END:
+                return
             yield event
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
@@ -168,17 +258,18 @@ class Client:
             GarbledReceivedError: bytes came that are no message.
             SessionClosedError: the client is over for another reason than your logout.
         """
-        core = self._io.core
-        deadline = deadline_after(timeout)
-        while (event := self._io.take(deadline)) is not None:
-            if event is End.END:
-                if core.ended_as_wanted:
-                    return
-                raise self._io.read(lambda core: core.closed_error())
+        core = self._core
+        deadline = _deadline_after(timeout)
+        while True:
+            event: _Taken = self._driver.wait(self._take, deadline)
+            if event is None or (event is _End.END and core.ended_as_wanted):
+                return
+            if event is _End.END:
+                raise self._closed_error()
             message = core.message_of(event)
             if message is not None:
                 yield message
-                deadline = deadline_after(timeout)
+                deadline = _deadline_after(timeout)
 
     def test_request(self, timeout: float = 10.0) -> float:
         """Ask the venue for a Heartbeat and return the seconds it took.
@@ -187,14 +278,29 @@ class Client:
             ClientTimeoutError: it did not come within `timeout` seconds.
             NotConnectedError: the client is not logged on, or not any more.
         """
-        seconds = self._io.test_request(deadline_after(timeout))
+        driver, core = self._driver, self._core
+        deadline = _deadline_after(timeout)
+        with driver.lock:
+            driver.refuse_if_interrupted(NotConnectedError)
+            test_req_id = driver.change(driver.write, core.test_request)
+            driver.rouse()
+
+        def look() -> float | None:
+            seconds = core.round_trip(test_req_id)
+            if seconds is None:
+                driver.refuse_if_interrupted(NotConnectedError)
+                if not core.is_logged_on:
+                    raise core.closed_error(NotConnectedError)
+            return seconds
+
+        seconds = driver.wait(look, deadline)
         if seconds is None:
             raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
         return seconds
 
     def stop_reconnecting(self) -> None:
         """Keep the present connection, but make no other; one that is waited for is given up."""
-        self._io.change(lambda core: core.stop_reconnecting())
+        self._change(self._core.stop_reconnecting)
 
     def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
@@ -204,14 +310,13 @@ class Client:
         Raises:
             ClientTimeoutError: the connection could not be closed in time.
         """
-        io = self._io
         try:
-            io.change(lambda core: core.logout(text))
+            self._change(self._core.logout, text)
             # The session has its own deadline for the answer, equal to the plan's; some more for the bytes.
-            closed = io.join(self._plan.timeout + _SLACK)
+            closed = self._join(self._plan.timeout + _SLACK)
         except BaseException:
             # Interrupted while waiting: no second wait.
-            io.change(lambda core: core.abort("interrupted"))
+            self._change(self._core.abort, "interrupted")
             raise
         if not self._entered:
             self._close(clean=True)
@@ -219,9 +324,27 @@ class Client:
             raise ClientTimeoutError("the connection could not be closed in time; it ends with this process")
         return self.ended
 
+    def _change(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do something to the core, unless an interrupt has ended it, and let everybody look again."""
+        driver = self._driver
+        with driver.lock:
+            if not driver.halfway:
+                driver.change(driver.write, act, *args, **kwargs)
+            driver.tell()
+            driver.wake()
+
+    def _join(self, timeout: float) -> bool:
+        """Wait for the connection to be closed and the thread to be over; say whether it is."""
+        return self._thread is None or self._thread.join(timeout)
+
     def _close(self, *, clean: bool) -> None:
+        """Let go of store and wire log; say if what was confirmed last could not be written."""
+        driver = self._driver
         try:
-            self._io.close(clean=clean)
+            with driver.lock:
+                # In a forked child the store is the parent's, too.
+                if not driver.forked:
+                    self._core.close(clean=clean and not driver.halfway)
         except StoreError:
             if clean:
                 raise

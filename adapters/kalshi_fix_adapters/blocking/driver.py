@@ -33,17 +33,21 @@ import time
 import weakref
 from collections.abc import Callable
 from enum import Enum
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from kalshi_fix_adapters.blocking.transport import Link
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
 
 _READS_PER_TURN = 8
 _NOBODY = threading.Lock()
 """The claim while no user drives; never held."""
+P = ParamSpec("P")
 T = TypeVar("T")
+_INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
+_FORKED = "this process was forked from the one that has the connection; make a client of its own here"
 
 
 class Background(Enum):
@@ -131,6 +135,30 @@ class Driving:
         return self._claim if self._claim.locked() else None
 
     # Changes that must be whole
+
+    def change(
+        self, then: Callable[[], object] | None, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Let a function change the core, and do what comes `then` (`write`); an interrupt in the middle ends
+        the client."""
+        self.halfway = True
+        try:
+            result = act(*args, **kwargs)
+            if then is not None:
+                then()
+        except Exception:
+            self.halfway = False
+            raise
+        except BaseException:
+            self.wake()
+            raise
+        self.halfway = False
+        return result
+
+    def refuse_if_interrupted(self, kind: type[SessionClosedError]) -> None:
+        """Raise that the client is over if a change was cut off."""
+        if self.halfway:
+            raise kind(_FORKED if self.forked else _INTERRUPTED)
 
     def write(self) -> None:
         """Write what can be written now."""
