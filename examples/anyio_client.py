@@ -16,26 +16,26 @@ import anyio.lowlevel
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Bell, Factories
+from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
 from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_sansio.errors import KalshiFixError
 
 
-class AnyBell(Bell):
+class AnyNotifier(Notifier):
     """An event that is set once, and replaced."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all that wait now."""
         if self._event.statistics().tasks_waiting:
             self._event.set()
             self._event = anyio.Event()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until it is rung, at most so long."""
+        """Wait until notified, at most so long."""
         with anyio.move_on_after(seconds):
             await self._event.wait()
             return True
@@ -45,7 +45,7 @@ class AnyBell(Bell):
 class Io(AsyncAdapter):
     """Makes the connections of a client in a task group of its context."""
 
-    bell = AnyBell
+    notifier = AnyNotifier
     task = staticmethod(anyio.get_current_task)
     before = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
     after = staticmethod(anyio.lowlevel.cancel_shielded_checkpoint)

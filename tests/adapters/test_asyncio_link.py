@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from kalshi_fix_adapters.asyncio.bell import LoopBell
+from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
 from kalshi_fix_adapters.asyncio.transport import Link
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.net.dial import Dialer
@@ -93,7 +93,7 @@ def run(
 
     async def main(port: int) -> None:
         core = Core()
-        link = Link(cast("ClientCore", core), LoopBell())
+        link = Link(cast("ClientCore", core), LoopNotifier())
         raw = socket.create_connection((HOST, port))
         # Little fits into the kernel, so that writing has to stop.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from kalshi_fix_adapters.asyncio.bell import LoopBell
+from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
 from kalshi_fix_adapters.asyncio.transport import Link
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter, Attempt, Factories
@@ -22,10 +22,10 @@ SLICE = 0.005
 class _Io(AsyncAdapter):
     """Makes the connections in a task of its own."""
 
-    bell = LoopBell
+    notifier = LoopNotifier
     task = staticmethod(asyncio.current_task)
-    users: LoopBell
-    changes: LoopBell
+    users: LoopNotifier
+    changes: LoopNotifier
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._task: asyncio.Task[None] | None = None

@@ -14,9 +14,9 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from kalshi_fix_adapters.asyncio.bell import Timer
+from kalshi_fix_adapters.asyncio.notifier import Timer
 from kalshi_fix_adapters.engine.client import ClientCore
-from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, Bell
+from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, Notifier
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls_buffer import TlsBytes, send_some
 from kalshi_fix_sansio.errors import KalshiFixError
@@ -25,7 +25,7 @@ from kalshi_fix_sansio.errors import KalshiFixError
 class Link(asyncio.BufferedProtocol):
     """A connected socket, with TLS or without."""
 
-    def __init__(self, core: ClientCore, users: Bell) -> None:
+    def __init__(self, core: ClientCore, users: Notifier) -> None:
         self._core = core
         self._users = users
         self._raw: socket.socket | None = None
@@ -247,12 +247,12 @@ class Link(asyncio.BufferedProtocol):
     def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
         """Do something to the core and what follows from it, then let the users look."""
         self._do(act, *args)
-        self._users.ring()
+        self._users.notify()
 
     def flush(self) -> None:
         """Write what the user has put into the core."""
         if not self._do(None):
-            self._users.ring()
+            self._users.notify()
 
     def _do(self, act: Callable[..., object] | None, *args: object) -> bool:
         # Say whether it went well.

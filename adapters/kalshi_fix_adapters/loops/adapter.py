@@ -16,7 +16,7 @@ from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client import Attempt, ClientCore
 from kalshi_fix_sansio.errors import KalshiFixError
 
-__all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Bell", "Factories"]
+__all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Factories", "Notifier"]
 
 CHUNK = 64 * 1024
 """Bytes to read or write at once."""
@@ -25,16 +25,16 @@ GOODBYE = 2.0
 T = TypeVar("T")
 
 
-class Bell(ABC):
-    """Where tasks wait for others. It remembers nothing: who comes after the ring waits for the next one."""
+class Notifier(ABC):
+    """Where tasks wait for others. It remembers nothing: who comes after `notify` waits for the next one."""
 
     @abstractmethod
-    def ring(self) -> None:
-        """Wake all that wait now. It is rung often, so it should cost nothing while nobody does."""
+    def notify(self) -> None:
+        """Wake all that wait now. It is called often, so it should cost nothing while nobody does."""
 
     @abstractmethod
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until it is rung, at most so long (no time at all if that is negative); say whether it was.
+        """Wait until notified, at most so long (no time at all if that is negative); say whether it was.
         Whatever the answer, others have run meanwhile."""
 
 
@@ -43,13 +43,13 @@ class AsyncAdapter(ABC):
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core = ClientCore(plan, wake=self.wake, taker=self.task, is_over=self.is_over)
-        self.users = self.bell()
-        """Rung when there may be something for a user: an event, room to send, the logon, the end."""
-        self.output = self.bell()
-        """Rung when there is something to write."""
-        self.changes = self.bell()
-        """Rung when something else has changed for the tasks of the adapter: something is due sooner, reading
-        is wanted again, all is over."""
+        self.users = self.notifier()
+        """Notified when there may be something for a user: an event, room to send, the logon, the end."""
+        self.output = self.notifier()
+        """Notified when there is something to write."""
+        self.changes = self.notifier()
+        """Notified when something else has changed for the tasks of the adapter: something is due sooner,
+        reading is wanted again, all is over."""
         self._timed: float | None = None
         """The moment until which `keep_time` waits."""
 
@@ -57,7 +57,7 @@ class AsyncAdapter(ABC):
 
     broken: tuple[type[Exception], ...] = ()
     """What its streams raise when the connection is gone."""
-    bell: type[Bell]
+    notifier: type[Notifier]
     """How its tasks wait for each other."""
 
     @abstractmethod
@@ -109,9 +109,9 @@ class AsyncAdapter(ABC):
 
     def wake(self) -> None:
         """Let everything that waits look again; the core calls this when the user has done something."""
-        self.users.ring()
-        self.output.ring()
-        self.changes.ring()
+        self.users.notify()
+        self.output.notify()
+        self.changes.notify()
         if self.core.leaving:
             self.give_up()
 
@@ -119,10 +119,10 @@ class AsyncAdapter(ABC):
         """Let those look again whom a call into the core may concern, but the users."""
         core = self.core
         if core.output:
-            self.output.ring()
+            self.output.notify()
         due = core.due()
         if core.finished or (due is not None and (self._timed is None or due < self._timed)):
-            self.changes.ring()
+            self.changes.notify()
 
     async def run(self) -> None:
         """Make connections for as long as the core wants them."""
@@ -133,12 +133,12 @@ class AsyncAdapter(ABC):
                 if attempt is None:
                     await self.changes.wait(core.timeout())
                     continue
-                self.users.ring()
+                self.users.notify()
                 try:
                     await self.connect(attempt)
                 except KalshiFixError as error:
                     core.connect_failed(error)
-                self.users.ring()
+                self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
         except BaseException as error:
@@ -146,7 +146,7 @@ class AsyncAdapter(ABC):
                 core.failure(error)
             raise
         finally:
-            self.users.ring()
+            self.users.notify()
 
     async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
         """Hand the core what `receive` returns of at most so many bytes, up to the end of the stream."""
@@ -160,7 +160,7 @@ class AsyncAdapter(ABC):
             except self.broken:
                 data = b""
             self.core.receive(bytes(data))
-            self.users.ring()
+            self.users.notify()
             self.moved()
 
     async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
@@ -176,7 +176,7 @@ class AsyncAdapter(ABC):
                 self.core.write_failed()
             else:
                 self.core.wrote(len(chunk))
-            self.users.ring()
+            self.users.notify()
             self.moved()
 
     async def keep_time(self) -> None:
@@ -186,7 +186,7 @@ class AsyncAdapter(ABC):
             self._timed = core.due()
             if not await self.changes.wait(core.timeout()):
                 core.tick()
-                self.users.ring()
+                self.users.notify()
                 self.moved()
 
     async def wait(

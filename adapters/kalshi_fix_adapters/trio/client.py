@@ -13,14 +13,14 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Bell, Factories
+from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
 from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_adapters.trio.transport import SecureWire, Wire
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
 
 
-class _Bell(Bell):
+class _Notifier(Notifier):
     """Tasks that wait, and one timer for all, which is set anew for an earlier moment only."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class _Bell(Bell):
         """When `keep_time` looks next."""
         self._timer = trio.CancelScope()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all that wait now."""
         if self._waiting:
             for task in self._waiting:
@@ -40,7 +40,7 @@ class _Bell(Bell):
             self._waiting.clear()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until it is rung, at most so long; say whether it was."""
+        """Wait until notified, at most so long; say whether it was."""
         if seconds is not None and seconds <= 0:
             await trio.lowlevel.checkpoint()
             return False
@@ -80,10 +80,10 @@ class _Bell(Bell):
 class _Io(AsyncAdapter):
     """Makes the connections in a task of the context's nursery."""
 
-    bell = _Bell
+    notifier = _Notifier
     task = staticmethod(trio.lowlevel.current_task)
-    users: _Bell
-    changes: _Bell
+    users: _Notifier
+    changes: _Notifier
     before = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
     after = staticmethod(trio.lowlevel.cancel_shielded_checkpoint)
 
@@ -122,7 +122,7 @@ class _Io(AsyncAdapter):
             core.write_failed()
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
             core.failure(error)
-            self.users.ring()
+            self.users.notify()
         self.moved()
 
     async def start(self) -> None:
@@ -149,8 +149,8 @@ class _Io(AsyncAdapter):
         try:
             with self._running:
                 async with trio.open_nursery() as nursery:
-                    for bell in (self.users, self.changes):
-                        nursery.start_soon(bell.keep_time)
+                    for notifier in (self.users, self.changes):
+                        nursery.start_soon(notifier.keep_time)
                     await self.run()
                     nursery.cancel_scope.cancel()
         finally:
@@ -186,7 +186,7 @@ class _Io(AsyncAdapter):
                 core.receive(data)
             if wire.ended:
                 core.receive(b"")
-            self.users.ring()
+            self.users.notify()
             self.flush()
             if wire.ended:
                 return
@@ -202,7 +202,7 @@ class _Io(AsyncAdapter):
             except OSError:
                 self.core.write_failed()
             self.flush()
-            self.users.ring()
+            self.users.notify()
 
     async def _dial(self, attempt: Attempt) -> Wire:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
@@ -290,6 +290,6 @@ for _method in (
         AsyncClient.test_request,
     ),
     *(_Io.run, _Io.wait, _Io.read_by, _Io.write_by, _Io.keep_time),
-    *(_Io._read, _Io._write, _Bell.keep_time),
+    *(_Io._read, _Io._write, _Notifier.keep_time),
 ):
     enable_ki_protection(_method)

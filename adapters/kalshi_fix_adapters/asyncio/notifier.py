@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 
-from kalshi_fix_adapters.loops.adapter import Bell
+from kalshi_fix_adapters.loops.adapter import Notifier
 
 
 class Timer:
@@ -40,7 +40,7 @@ class Timer:
         self._act()
 
 
-class LoopBell(Bell):
+class LoopNotifier(Notifier):
     """Futures, one for each task that waits, and one timer for all."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class LoopBell(Bell):
         """By when each gets its answer at the latest."""
         self._timer = Timer(self._expire)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all that wait now."""
         if self._waiting:
             for future in self._waiting:
@@ -57,7 +57,7 @@ class LoopBell(Bell):
             self._waiting.clear()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until it is rung, at most so long; say whether it was."""
+        """Wait until notified, at most so long; say whether it was."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[future] = end = math.inf if seconds is None else time.monotonic() + seconds
         self._timer.set(end)

@@ -9,33 +9,33 @@ from typing import Any
 import pytest
 import trio
 
-from kalshi_fix_adapters.loops.adapter import Bell
+from kalshi_fix_adapters.loops.adapter import Notifier
 from tests.adapters.conformance.loops import LONG, LOOPS, AnyIo, Loop
 
 TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
-def run(loop: Loop, use: Callable[[Bell, Callable[[], Awaitable[None]]], Awaitable[None]]) -> None:
-    """Use a bell, and a function that lets others run."""
+def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awaitable[None]]) -> None:
+    """Use a notifier, and a function that lets others run."""
 
     async def main() -> None:
         module: Any = loop.module
-        bell = (module.Io if isinstance(loop, AnyIo) else module.client._Io).bell()
+        notifier = (module.Io if isinstance(loop, AnyIo) else module.client._Io).notifier()
 
         async def turn() -> None:
             for _ in range(10):
-                assert await bell.wait(-1) is False
+                assert await notifier.wait(-1) is False
 
         async def used() -> None:
             await turn()
-            await use(bell, turn)
+            await use(notifier, turn)
 
         if loop.name != "trio":
             await used()
             return
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(bell.keep_time)
+            nursery.start_soon(notifier.keep_time)
             await used()
             nursery.cancel_scope.cancel()
 
@@ -43,54 +43,54 @@ def run(loop: Loop, use: Callable[[Bell, Callable[[], Awaitable[None]]], Awaitab
 
 
 def test_all_that_wait_are_woken_and_nobody_later(loop: Loop) -> None:
-    async def use(bell: Bell, turn: Callable[[], Awaitable[None]]) -> None:
+    async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         woken = []
 
         async def wait(seconds: float | None) -> None:
-            woken.append(await bell.wait(seconds))
+            woken.append(await notifier.wait(seconds))
 
-        bell.ring()
+        notifier.notify()
         async with loop.together() as start:
             for seconds in (None, LONG, None, 2 * LONG):
                 start(partial(wait, seconds))
             await turn()
             assert woken == []
-            bell.ring()
-            bell.ring()
+            notifier.notify()
+            notifier.notify()
         assert woken == [True] * 4
-        # The ring was not for those who come now.
-        assert await bell.wait(0.001) is False
+        # That was not for those who come now.
+        assert await notifier.wait(0.001) is False
 
     run(loop, use)
 
 
 def test_each_waits_for_its_own_time(loop: Loop) -> None:
-    async def use(bell: Bell, turn: Callable[[], Awaitable[None]]) -> None:
+    async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         told: list[tuple[float, bool]] = []
 
         async def wait(seconds: float) -> None:
-            told.append((seconds, await bell.wait(seconds)))
+            told.append((seconds, await notifier.wait(seconds)))
 
         async with loop.together() as start:
             for seconds in (LONG, 0.08, 0.02, 0.05):
                 start(partial(wait, seconds))
                 await turn()
             while len(told) < 3:
-                await bell.wait(-1)
-            bell.ring()
+                await notifier.wait(-1)
+            notifier.notify()
         assert told == [(0.02, False), (0.05, False), (0.08, False), (LONG, True)]
         # The timer was moved for all of them, and works for the next one.
-        assert await bell.wait(0.001) is False
+        assert await notifier.wait(0.001) is False
 
     run(loop, use)
 
 
 def test_who_is_cancelled_waits_no_more(loop: Loop) -> None:
-    async def use(bell: Bell, turn: Callable[[], Awaitable[None]]) -> None:
+    async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
         for _ in range(3):
             with pytest.raises((TimeoutError, trio.TooSlowError)):
-                await loop.within(0.001, lambda: bell.wait(None))
-        bell.ring()
-        assert await bell.wait(0.001) is False
+                await loop.within(0.001, lambda: notifier.wait(None))
+        notifier.notify()
+        assert await notifier.wait(0.001) is False
 
     run(loop, use)
