@@ -17,7 +17,7 @@ import pytest
 
 from kalshi_fix_adapters.blocking import Client, background, order_entry, transport
 from kalshi_fix_adapters.blocking import client as blocking_client
-from kalshi_fix_adapters.blocking.driver import Background, Driving
+from kalshi_fix_adapters.blocking.driver import Background, Driver
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.engine.connection import read_clocks
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
@@ -37,7 +37,7 @@ NEVER = 1e6
 """A grace that does not end while a test runs."""
 
 
-class Watched(Driving):
+class Watched(Driver):
     """Tells what the background thread does, one after the other."""
 
     def __init__(self, plan: Any) -> None:
@@ -62,7 +62,7 @@ class Watched(Driving):
 
 @pytest.fixture(autouse=True)
 def _watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking_client, "Driving", Watched)
+    monkeypatch.setattr(blocking_client, "Driver", Watched)
 
 
 def shared(client: Client) -> Watched:
@@ -470,7 +470,7 @@ class Asked:
 
 
 def test_a_change_under_way_does_not_end_a_connection_in_the_making(sandbox: Sandbox) -> None:
-    sharing, asked = Driving(by_hand(sandbox, 1)), threading.Event()
+    sharing, asked = Driver(by_hand(sandbox, 1)), threading.Event()
     sharing.open()
     waits = background._WaitsWhileWanted(sharing)
     sharing.lock = Asked(sharing.lock, asked.set)  # type: ignore[assignment]

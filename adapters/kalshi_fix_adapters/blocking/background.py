@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from kalshi_fix_adapters.blocking.driver import Background, Driving
+from kalshi_fix_adapters.blocking.driver import Background, Driver
 from kalshi_fix_adapters.blocking.transport import Link
 from kalshi_fix_adapters.engine.client import Attempt
 from kalshi_fix_adapters.errors import SessionClosedError
@@ -20,10 +20,10 @@ GRACE = 0.02
 """Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
 
 
-class IoThread:
+class BackgroundThread:
     """Runs from the first attempt to connect until the client is over."""
 
-    def __init__(self, shared: Driving) -> None:
+    def __init__(self, shared: Driver) -> None:
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
 
@@ -170,7 +170,7 @@ class _WaitsWhileWanted:
     """Waits while a connection is made, but no longer than the client is wanted: leaving it, Ctrl-C among the
     ways to do so, wakes the thread."""
 
-    def __init__(self, shared: Driving) -> None:
+    def __init__(self, shared: Driver) -> None:
         self._shared = shared
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:

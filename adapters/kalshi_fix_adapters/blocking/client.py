@@ -8,8 +8,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self
 
-from kalshi_fix_adapters.blocking.background import IoThread
-from kalshi_fix_adapters.blocking.driver import Driving
+from kalshi_fix_adapters.blocking.background import BackgroundThread
+from kalshi_fix_adapters.blocking.driver import Driver
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
@@ -48,9 +48,9 @@ class Client:
 
     def __init__(self, plan: ConnectionPlan) -> None:
         self._plan = plan
-        self._driver = Driving(plan)
+        self._driver = Driver(plan)
         self._core = self._driver.core
-        self._thread: IoThread | None = None
+        self._thread: BackgroundThread | None = None
         self._entered = False
 
     def __repr__(self) -> str:
@@ -111,7 +111,7 @@ class Client:
                 raise LocalProtocolError("the client is open already; use one client for each connection")
             self._core.begin()
             driver.open()
-            self._thread = thread = IoThread(driver)
+            self._thread = thread = BackgroundThread(driver)
             try:
                 thread.start()
             except BaseException:

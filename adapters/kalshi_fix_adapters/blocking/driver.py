@@ -59,7 +59,7 @@ class Background(Enum):
     RESTING = "resting"
 
 
-class Driving:
+class Driver:
     """What the threads of one client share. All of it but `wait` is to be used under `lock`."""
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -303,7 +303,7 @@ def _is_over(thread: int) -> bool:
     return all(each.ident != thread for each in threading.enumerate())
 
 
-_all: weakref.WeakSet[Driving] = weakref.WeakSet()
+_all: weakref.WeakSet[Driver] = weakref.WeakSet()
 
 
 def _forked() -> None:
