@@ -4,8 +4,9 @@ import os
 import ssl
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import attrs
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -25,11 +26,14 @@ from kalshi_fix_adapters.config.environment import (
     find_security,
 )
 from kalshi_fix_adapters.config.factories import Factories
-from kalshi_fix_adapters.config.plan import ClientConfig, Options, make_plan, merge
+from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettings, make_plan, merge
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio.conduct import CLASSIC
+from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
+from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.signing import Signer
 
 KEY_ID = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
@@ -403,6 +407,80 @@ def test_a_listener_says_so_in_its_logon() -> None:
         "skip_pending_exec_reports": True,
         "use_dollars": False,
     }
+
+
+SETTINGS: SessionSettings = {
+    "accepted_sender_comp_ids": frozenset({"a", "b"}),
+    "conduct": CLASSIC,
+    "max_event_bytes": 1,
+    "max_events": 2,
+    "max_held": 3,
+    "max_held_bytes": 4,
+    "max_open_request_bytes": 5,
+    "max_open_requests": 6,
+    "max_resting_order_bytes": 7,
+    "max_resting_orders": 8,
+    "max_sent_record": 9,
+    "max_sent_record_bytes": 10,
+    "max_unsent": 11,
+    "offer_next_expected": True,
+    "offer_next_expected_at_reset": True,
+    "resend_attempts": 12,
+    "resend_policy": resend_everything,
+    "resend_timeout": 13.0,
+    "send_last_processed": False,
+    "sending_time_tolerance": None,
+    "strict": True,
+}
+DECIDED = {
+    *(
+        "role",
+        "dialect",
+        "session_type",
+        "codec",
+        "product",
+        "sender_comp_id",
+        "target_comp_id",
+        "sign_logon",
+    ),
+    *("logon_timeout", "logout_timeout", "heart_bt_int", "logon_fields", "max_message_size", "reset_seq_num"),
+    *("min_heart_bt_int", "max_heart_bt_int", "reject_forgotten_resend", "explicit_confirm"),
+}
+"""What a client has options for, what follows from them, and what is an acceptor's."""
+
+
+def test_every_setting_of_a_session_is_a_clients_or_decided_by_it() -> None:
+    assert SessionSettings.__annotations__.keys() == SETTINGS.keys()
+    names = {attribute.name for attribute in attrs.fields(SessionConfig)}
+    assert names == SETTINGS.keys() | DECIDED
+    assert not SETTINGS.keys() & DECIDED
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_reach_the_session(name: str) -> None:
+    wanted = cast("dict[str, Any]", SETTINGS)[name]
+    # One of them is of no use without another.
+    settings = cast("SessionSettings", {"offer_next_expected": True, name: wanted})
+    config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls(), session=settings)
+    for found in (
+        FACTORIES.order_entry(retransmission=True, config=config),
+        FACTORIES.order_entry(
+            retransmission=True, key_id=KEY_ID, private_key=PEM, tls=Tls(), session=settings
+        ),
+    ):
+        assert getattr(found.config, name) == wanted
+
+
+@pytest.mark.parametrize("name", ["explicit_confirm", "role", "stict", PEM])
+def test_a_setting_that_a_session_of_a_client_does_not_have_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no setting .* there are .*strict") as caught:
+        ClientConfig(session=cast("SessionSettings", {name: True}))
+    assert "PRIVATE KEY" not in str(caught.value)
+
+
+def test_a_setting_of_no_sense_is_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match="max_held must be"):
+        FACTORIES.order_entry(key_id=KEY_ID, private_key=PEM, tls=Tls(), session={"max_held": 0})
 
 
 def test_what_a_plan_keeps_of_the_settings(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, cast, get_args
 
 import attrs
 
@@ -17,9 +17,11 @@ from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
+from kalshi_fix_sansio.conduct import Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.resend_policy import ResendPolicy
 from kalshi_fix_sansio.session import MessageStore
 from kalshi_fix_sansio.signing import Signer
 
@@ -62,6 +64,32 @@ class ConnectionPlan:
 
     def __str__(self) -> str:
         return f"{self.name} at {self.endpoint}"
+
+
+class SessionSettings(TypedDict, total=False):
+    """What a client leaves to its sessions, by the names of `SessionConfig`, where each is described."""
+
+    accepted_sender_comp_ids: Iterable[str]
+    conduct: Conduct
+    max_event_bytes: int
+    max_events: int
+    max_held: int
+    max_held_bytes: int
+    max_open_request_bytes: int
+    max_open_requests: int
+    max_resting_order_bytes: int
+    max_resting_orders: int
+    max_sent_record: int
+    max_sent_record_bytes: int
+    max_unsent: int
+    offer_next_expected: bool
+    offer_next_expected_at_reset: bool
+    resend_attempts: int
+    resend_policy: ResendPolicy
+    resend_timeout: float
+    send_last_processed: bool
+    sending_time_tolerance: float | None
+    strict: bool
 
 
 class Options(TypedDict, total=False):
@@ -110,6 +138,9 @@ class Options(TypedDict, total=False):
     max_message_size: int | None
     """Longest BodyLength (9) that is accepted from the venue, in bytes; a longer message is skipped
     (`MessageTooLarge`). Default: what the session type needs, 2 MiB on KalshiMD and 256 KiB elsewhere."""
+    session: SessionSettings
+    """How its sessions behave and what they keep, where that is to be another than by default:
+    `{"strict": True, "resend_policy": ResendFresh(max_age=1.0)}`."""
     observer: Observers | None
     """Is told of bytes, states, events and timings, see `kalshi_fix_adapters.observe.observer`."""
     wire_log: WireLog | str | Path | None
@@ -124,6 +155,17 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
 
 def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
     return dict(fields)
+
+
+def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
+    known = SessionSettings.__annotations__
+    for name in settings:
+        if name not in known:
+            raise ConfigurationError(
+                f"there is no setting {shown(name)} for the session of a client; there are "
+                f"{', '.join(sorted(known))}"
+            )
+    return cast("SessionSettings", dict(settings))
 
 
 def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
@@ -165,6 +207,7 @@ class ClientConfig:
     queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
     queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_positive)
     max_message_size: int | None = attrs.field(default=None, validator=_positive)
+    session: SessionSettings = attrs.field(factory=SessionSettings, converter=_session_settings)
     observer: Observers | None = attrs.field(default=None, repr=False)
     wire_log: WireLog | str | Path | None = None
 
@@ -230,6 +273,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         sign_logon=credentials.signer.sign_logon,
         logon_timeout=config.timeout,
         logout_timeout=config.timeout,
+        **cast("dict[str, Any]", config.session),
     )
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
