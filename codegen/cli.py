@@ -8,15 +8,17 @@ from pathlib import Path
 
 import click
 
-from codegen import api, dictionary, importer, orchestra, quickfix_xml, shipped
-from codegen.check import ForeignFileError, check, write
 from codegen.diff.command import diff
+from codegen.emit import api
+from codegen.emit.check import ForeignFileError, check, write
+from codegen.emit.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, REPOSITORY, render
 from codegen.errors import SpecError
+from codegen.export import dictionary, orchestra, shipped
+from codegen.export.reference import examples, pages
 from codegen.format import FormatError
 from codegen.model import Dialect
-from codegen.reference import examples, pages
-from codegen.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, REPOSITORY, render
-from codegen.resolve import load_dialect
+from codegen.read import importer, quickfix_xml
+from codegen.read.resolve import load_dialect
 
 DEFAULT_SPEC = REPOSITORY / "spec" / "kalshi"
 DEFAULT_OUT = REPOSITORY / "src" / "kalshi_fix_sansio" / "_generated"

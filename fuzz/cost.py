@@ -19,7 +19,7 @@ import attrs
 
 from codegen.diff import pages, quickfix
 from codegen.errors import SpecError
-from codegen.nodes import read_yaml
+from codegen.read.nodes import read_yaml
 from fuzz import wire
 from fuzz.targets import session as sessions
 from fuzz.targets.diff import _KNOWN

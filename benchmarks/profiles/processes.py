@@ -91,9 +91,11 @@ def million(count: int = 50_000) -> list[Stage]:
 
 def generating() -> list[Stage]:
     """Take `codegen --check` apart, its functions timed where they are called."""
-    from codegen import cli, resolve, shipped
-    from codegen import render as rendering
-    from codegen.reference import examples, pages
+    from codegen import cli
+    from codegen.emit import render as rendering
+    from codegen.export import shipped
+    from codegen.export.reference import examples, pages
+    from codegen.read import resolve
 
     watch, case = Stopwatch(), process.GENERATE
     places: tuple[tuple[Any, str, str], ...] = (

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from codegen.context import text, words
 from codegen.diff.findings import STALE, Edit, Evidence, Finding
 from codegen.diff.view import DICTIONARY, PAGE, View
 from codegen.errors import Mistakes, did_you_mean
 from codegen.model import Location
-from codegen.nodes import Map, Seq
+from codegen.read.context import text, words
+from codegen.read.nodes import Map, Seq
 
 ELEMENTS = ("member", "message", "field", "code", "session", "environment", "host", "version", "text", "page")
 """What a difference can be about; also the keys of an entry of `differences.yaml`."""

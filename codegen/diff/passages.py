@@ -22,7 +22,7 @@ from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
 from codegen.diff.view import DICTIONARY, PAGE, View
 from codegen.model import Location
-from codegen.nodes import Scalar
+from codegen.read.nodes import Scalar
 
 FILE = "reviewed.yaml"
 _HEAD = """\

@@ -1,7 +1,7 @@
 """Reads the facts of a QuickFIX data dictionary, faults included.
 
-`codegen.quickfix_xml` refuses what is not sound; here everything that can be read counts, each with its line,
-and the rest is said to be unread.
+`codegen.read.quickfix_xml` refuses what is not sound; here everything that can be read counts, each with its
+line, and the rest is said to be unread.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Iterator
 
 import attrs
 
-from codegen import bounded_xml
-from codegen.bounded_xml import XmlError
 from codegen.diff.facts import (
     CodeSaid,
     CodesSaid,
@@ -24,6 +22,8 @@ from codegen.diff.facts import (
     Place,
     Unread,
 )
+from codegen.read import bounded_xml
+from codegen.read.bounded_xml import XmlError
 
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")

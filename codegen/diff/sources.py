@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from codegen.bounded_xml import MAX_XML_SIZE
 from codegen.diff import markdown, pages, quickfix
 from codegen.diff.facts import Fact
 from codegen.diff.view import DICTIONARY, PAGE, View
 from codegen.errors import SpecError
-from codegen.nodes import read_bounded
+from codegen.read.bounded_xml import MAX_XML_SIZE
+from codegen.read.nodes import read_bounded
 
 _PAGE_SUFFIXES = (".md", ".mdx", ".markdown")
 _LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")

@@ -10,14 +10,14 @@ from pathlib import Path
 import attrs
 
 from codegen import model
-from codegen.context import words
 from codegen.diff.facts import Vocabulary
-from codegen.load import Entry as Written
-from codegen.load import Source, load
 from codegen.model import Location
-from codegen.nodes import Map
 from codegen.presence import Place, presence_at
-from codegen.resolve import resolve
+from codegen.read.context import words
+from codegen.read.load import Entry as Written
+from codegen.read.load import Source, load
+from codegen.read.nodes import Map
+from codegen.read.resolve import resolve
 
 SENDERS = ("client", "venue")
 PAGE = "page"

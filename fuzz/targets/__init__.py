@@ -48,7 +48,11 @@ TARGETS: Final = {
         Target("log_reader", ("kalshi_fix_adapters.cli",)),
         Target("store", ("kalshi_fix_adapters.store_sqlite",), 64),
         Target("secrets", ("kalshi_fix_adapters", "kalshi_fix_sansio.codec"), 256),
-        Target("spec", ("codegen.load", "codegen.nodes", "codegen.resolve", "codegen.members"), 512),
+        Target(
+            "spec",
+            ("codegen.read.load", "codegen.read.nodes", "codegen.read.resolve", "codegen.read.members"),
+            512,
+        ),
         Target("diff", ("codegen.diff",), 512),
     )
 }

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from codegen.errors import SpecError
-from codegen.nodes import read_yaml
-from codegen.resolve import load_dialect
+from codegen.read.nodes import read_yaml
+from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.fuzzing import Choices
 
 HARBOUR: Final = Path(__file__).resolve().parents[2] / "tests" / "codegen" / "harbour"

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from codegen.reference import examples
-from codegen.resolve import load_dialect
+from codegen.export.reference import examples
+from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import Sender
 

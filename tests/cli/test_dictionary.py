@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from codegen import shipped
-from codegen.resolve import load_dialect
+from codegen.export import shipped
+from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.cli.commands import commands
 
 REPOSITORY = Path(__file__).resolve().parents[2]

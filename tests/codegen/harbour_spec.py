@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from codegen.render import render
-from codegen.resolve import load_dialect
+from codegen.emit.render import render
+from codegen.read.resolve import load_dialect
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HARBOUR = REPOSITORY / "tests" / "codegen" / "harbour"

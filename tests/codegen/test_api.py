@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from codegen import api
 from codegen.cli import main
-from codegen.render import render
-from codegen.resolve import load_dialect
+from codegen.emit import api
+from codegen.emit.render import render
+from codegen.read.resolve import load_dialect
 from tests.codegen.harbour_spec import HARBOUR, SpecCopy
 
 PACKAGE = "deprecated_harbour"

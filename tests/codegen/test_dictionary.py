@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 import attrs
 import pytest
 
-from codegen import dictionary
+from codegen.export import dictionary
 from codegen.model import Dialect
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRODUCTS = ("prediction", "margin")

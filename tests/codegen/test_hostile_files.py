@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from codegen import bounded_xml, importer, members, nodes, quickfix_xml, schema
 from codegen.diff import endpoints, inline, markdown, quickfix, sources
 from codegen.diff.facts import Place, Unread
 from codegen.diff.view import View
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError, nearest
 from codegen.model import Location
-from codegen.nodes import read_yaml
-from codegen.resolve import load_dialect
+from codegen.read import bounded_xml, importer, members, nodes, quickfix_xml, schema
+from codegen.read.nodes import read_yaml
+from codegen.read.resolve import load_dialect
 from tests.codegen.spec_folder import edited, write
 
 

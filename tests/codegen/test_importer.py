@@ -13,12 +13,12 @@ import attrs
 import pytest
 from click.testing import CliRunner, Result
 
-from codegen import dictionary
 from codegen.cli import main
 from codegen.errors import SpecError
+from codegen.export import dictionary
 from codegen.model import Product
-from codegen.quickfix_xml import read
-from codegen.resolve import load_dialect
+from codegen.read.quickfix_xml import read
+from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role, Session, SessionConfig
 from kalshi_fix_sansio.events import LoggedOn, LogonRequested, MessageReceived
 from tests.codegen.harbour_spec import REPOSITORY

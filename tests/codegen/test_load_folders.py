@@ -8,7 +8,7 @@ import pytest
 
 from codegen import model
 from codegen.errors import Mistake, SpecError
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from tests.codegen.spec_folder import FILES, edited, line_of, write
 
 CHILD = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import SpecError
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from tests.codegen.spec_folder import edited, line_of, path_of, write
 
 CASES = {

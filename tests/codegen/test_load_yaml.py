@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import Mistake, SpecError
-from codegen.nodes import Map, Node, Scalar, Seq, plain, read_yaml
+from codegen.read.nodes import Map, Node, Scalar, Seq, plain, read_yaml
 
 
 def read(tmp_path: Path, text: str) -> Node:

@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from codegen import orchestra
+from codegen.export import orchestra
 from codegen.model import Dialect
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from tests.codegen.harbour_spec import REPOSITORY
 
 N = f"{{{orchestra.FIXR}}}"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import SpecError
+from codegen.export.reference import examples, pages
+from codegen.export.reference.examples import Example
+from codegen.export.reference.history import history
 from codegen.model import Dialect, Location
-from codegen.reference import examples, pages
-from codegen.reference.examples import Example
-from codegen.reference.history import history
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import decode_strict
 from tests.codegen.harbour_spec import REPOSITORY
 

@@ -13,10 +13,10 @@ from types import ModuleType
 
 import pytest
 
+from codegen.emit.render import render
 from codegen.errors import SpecError
 from codegen.format import FormatError, format_sources
-from codegen.render import render
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.layout import Kind, Presence
 from tests.codegen.harbour_spec import HARBOUR, PACKAGE, SpecCopy, rendered
 

@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from codegen import prose
+from codegen.emit.docstrings import docstring
+from codegen.emit.modules import modules
 from codegen.model import Change, Condition, Limit, Pedigree, Scope
-from codegen.pyview.docstrings import docstring
-from codegen.pyview.modules import modules
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from tests.codegen.harbour_spec import SpecCopy
 
 

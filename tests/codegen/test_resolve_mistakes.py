@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from codegen.errors import Mistake, SpecError
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from tests.codegen.spec_folder import FILES, edited, line_of, path_of, write
 
 SLIPS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("mistakes.yaml").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codegen import model
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 
 SPEC = Path(__file__).resolve().parents[2] / "spec" / "kalshi"
 

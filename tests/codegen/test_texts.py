@@ -8,7 +8,7 @@ import pytest
 
 from codegen.errors import SpecError
 from codegen.model import Change
-from codegen.resolve import load_dialect
+from codegen.read.resolve import load_dialect
 from tests.codegen.spec_folder import edited, line_of, write
 
 TEXTS = """\

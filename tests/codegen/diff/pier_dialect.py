@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from codegen import dictionary
 from codegen.diff import compare, findings, known, passages, sources
 from codegen.diff.facts import Vocabulary
 from codegen.diff.findings import Finding
 from codegen.diff.view import View
-from codegen.resolve import load_dialect
+from codegen.export import dictionary
+from codegen.read.resolve import load_dialect
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]

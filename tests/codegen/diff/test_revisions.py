@@ -7,9 +7,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from codegen import dictionary
-from codegen.render import render
-from codegen.resolve import load_dialect
+from codegen.emit.render import render
+from codegen.export import dictionary
+from codegen.read.resolve import load_dialect
 from tests.codegen.diff.pier_dialect import SPEC, Scratch, Told, line_of, told, where
 
 Edit = tuple[str, str, str]

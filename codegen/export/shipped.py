@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen import dictionary, orchestra
+from codegen.export import dictionary, orchestra
 from codegen.model import Dialect
 
 ORCHESTRA_FILE = "orchestra.xml"

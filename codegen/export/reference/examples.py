@@ -12,16 +12,16 @@ from pathlib import Path
 
 import attrs
 
-from codegen import schema
-from codegen.context import text
 from codegen.errors import Mistakes, SpecError, did_you_mean
 from codegen.format import format_sources
 from codegen.model import Dialect, Field, Location, Member, Message
-from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
+from codegen.read import schema
+from codegen.read.context import text
+from codegen.read.nodes import Map, Node, Scalar, Seq, read_yaml
 
 FILE = "examples.yaml"
 LIBRARY = "kalshi_fix_sansio"
-_SOURCES = Path(__file__).resolve().parents[2] / "src"
+_SOURCES = Path(__file__).resolve().parents[3] / "src"
 _DAY, _CLOCK = r"(\d{4})(\d\d)(\d\d)", r"(\d\d):(\d\d):(\d\d)(?:\.(\d{3,6}))?"
 _MOMENTS = {
     "UTCTIMESTAMP": (re.compile(f"{_DAY}-{_CLOCK}"), "datetime"),

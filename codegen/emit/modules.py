@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
+from codegen.emit import classes, encoders, layouts
+from codegen.emit.imports import Imports, export_key
 from codegen.model import Dialect, Location, Message
-from codegen.pyview import classes, encoders, layouts
-from codegen.pyview.imports import Imports, export_key
 
 LAYOUT = "kalshi_fix_sansio.layout"
 

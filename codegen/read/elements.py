@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 from codegen import model
-from codegen.context import Context, flag, integer, optional_text, text, words
-from codegen.load import Entry
 from codegen.naming import FIX_NAME, attribute_name, is_attribute, upper_snake
-from codegen.nodes import Map, Scalar
+from codegen.read.context import Context, flag, integer, optional_text, text, words
+from codegen.read.load import Entry
+from codegen.read.nodes import Map, Scalar
 
 PYTHON = {
     "STRING": "str",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codegen import elements, model
-from codegen.context import Context, flag, maps, text
+from codegen import model
 from codegen.errors import Mistakes
-from codegen.load import Entry, Source, load
-from codegen.members import Blocks, nested_fields
 from codegen.model import Location
 from codegen.naming import FIX_NAME, is_class_name
-from codegen.nodes import Scalar
-from codegen.requests import with_requests
-from codegen.scopes import Places
-from codegen.texts import known_texts, refusals
+from codegen.read import elements
+from codegen.read.context import Context, flag, maps, text
+from codegen.read.load import Entry, Source, load
+from codegen.read.members import Blocks, nested_fields
+from codegen.read.nodes import Scalar
+from codegen.read.requests import with_requests
+from codegen.read.scopes import Places
+from codegen.read.texts import known_texts, refusals
 
 _HEADER_START = (8, 9, 35)
 _TRAILER_END = 10

@@ -9,9 +9,9 @@ import attrs
 
 from codegen import model
 from codegen.errors import Mistakes, did_you_mean, nearest
-from codegen.load import Source
 from codegen.model import Location
-from codegen.nodes import Map, Node, Scalar, Seq
+from codegen.read.load import Source
+from codegen.read.nodes import Map, Node, Scalar, Seq
 
 _DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?\Z")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from codegen import model
-from codegen.context import Context, text
 from codegen.errors import did_you_mean
-from codegen.nodes import Map, Scalar
+from codegen.read.context import Context, text
+from codegen.read.nodes import Map, Scalar
 
 
 def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.KnownText, ...]:

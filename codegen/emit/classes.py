@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import attrs
 
 from codegen import prose
+from codegen.emit import kinds
+from codegen.emit.docstrings import docstring
+from codegen.emit.imports import Imports
 from codegen.model import Code, CodeSet, Dialect, Field, Group, Member, Message, Pedigree
 from codegen.naming import snake_case
-from codegen.pyview import kinds
-from codegen.pyview.docstrings import docstring
-from codegen.pyview.imports import Imports
 
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""

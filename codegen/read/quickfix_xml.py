@@ -7,11 +7,11 @@ from pathlib import Path
 
 import attrs
 
-from codegen import bounded_xml
-from codegen.bounded_xml import MAX_XML_SIZE, XmlError
 from codegen.errors import Mistake, SpecError
 from codegen.model import Location
-from codegen.nodes import read_bounded
+from codegen.read import bounded_xml
+from codegen.read.bounded_xml import MAX_XML_SIZE, XmlError
+from codegen.read.nodes import read_bounded
 
 MAX_TAG_DIGITS = 9
 """Digits of the number of a field."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from codegen import model
-from codegen.context import Context, optional_text, words
-from codegen.nodes import Map
+from codegen.read.context import Context, optional_text, words
+from codegen.read.nodes import Map
 
 SENDERS = ("client", "venue")
 

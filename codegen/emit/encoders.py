@@ -7,12 +7,12 @@ from itertools import groupby
 
 import attrs
 
+from codegen.emit import kinds
+from codegen.emit.classes import CODEC_TAGS, always_required, attributes_of
+from codegen.emit.docstrings import WIDTH
+from codegen.emit.imports import Imports
 from codegen.model import Group, Member
 from codegen.naming import snake_case
-from codegen.pyview import kinds
-from codegen.pyview.classes import CODEC_TAGS, always_required, attributes_of
-from codegen.pyview.docstrings import WIDTH
-from codegen.pyview.imports import Imports
 
 
 @attrs.frozen

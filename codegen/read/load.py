@@ -13,11 +13,11 @@ from pathlib import Path
 
 import attrs
 
-from codegen import schema
 from codegen.errors import Mistakes, SpecError, did_you_mean
 from codegen.model import Location
 from codegen.naming import is_module_name
-from codegen.nodes import Map, Node, Scalar, Seq, read_yaml
+from codegen.read import schema
+from codegen.read.nodes import Map, Node, Scalar, Seq, read_yaml
 
 BESIDE = frozenset({"examples.yaml"})
 """Files of a spec folder that other parts of this program read."""

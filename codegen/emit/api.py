@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 
+from codegen.emit.classes import always_required, attributes_of
+from codegen.emit.kinds import annotation_of
 from codegen.model import Dialect, Member
-from codegen.pyview.classes import always_required, attributes_of
-from codegen.pyview.kinds import annotation_of
 
 RELEASED = Path(__file__).with_name("released.json")
 Api = dict[str, Any]

@@ -12,7 +12,7 @@ import jsonschema
 
 from codegen.errors import Mistakes, did_you_mean
 from codegen.model import Location
-from codegen.nodes import Map, Node, Seq, plain
+from codegen.read.nodes import Map, Node, Seq, plain
 
 SCHEMA = Path(__file__).with_name("spec.schema.json")
 """One definition for each kind of file."""

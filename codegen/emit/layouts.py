@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
+from codegen.emit.classes import attributes_of
+from codegen.emit.encoders import encoder_name
+from codegen.emit.imports import Imports
 from codegen.model import (
     Answers,
     Condition,
@@ -27,9 +30,6 @@ from codegen.model import (
     Terms,
 )
 from codegen.naming import upper_snake
-from codegen.pyview.classes import attributes_of
-from codegen.pyview.encoders import encoder_name
-from codegen.pyview.imports import Imports
 
 LAYOUT = "kalshi_fix_sansio.layout"
 _ONE_OF_FLAGS: dict[str, dict[str, str]] = {

@@ -8,14 +8,14 @@ from decimal import Decimal
 import attrs
 
 from codegen import model
-from codegen.context import Context, integer, maps, optional_text, text, words
-from codegen.elements import INTEGER_KINDS
 from codegen.errors import did_you_mean
-from codegen.load import Entry
 from codegen.model import Location
 from codegen.naming import FIX_NAME, is_attribute, list_attribute
-from codegen.nodes import Map, Node, Scalar
-from codegen.scopes import Places
+from codegen.read.context import Context, integer, maps, optional_text, text, words
+from codegen.read.elements import INTEGER_KINDS
+from codegen.read.load import Entry
+from codegen.read.nodes import Map, Node, Scalar
+from codegen.read.scopes import Places
 
 _PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidden_on": "forbidden"}
 _MODES = ("exactly_one", "at_most_one", "at_least_one")

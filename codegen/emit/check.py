@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from codegen.render import MARK
+from codegen.emit.render import MARK
 
 
 @attrs.frozen

@@ -21,14 +21,14 @@ import yaml
 from codegen.errors import Mistake, SpecError
 from codegen.model import Location
 from codegen.naming import FIX_NAME, attribute_name, is_attribute, is_class_name, list_attribute, snake_case
-from codegen.quickfix_xml import DataDictionary, FieldDefinition, Item, MessageDefinition
+from codegen.read.quickfix_xml import DataDictionary, FieldDefinition, Item, MessageDefinition
 
 SOURCE = "dictionary"
 MAX_MEMBERS = 500_000
 """Members of all blocks that are written, those of components counted wherever they are put in."""
 MAX_NESTING = 32
 """How deep groups may be nested, and components may contain each other."""
-_STANDARD_TYPES = Path(__file__).resolve().parent.parent / "spec" / "fixt11" / "datatypes.yaml"
+_STANDARD_TYPES = Path(__file__).resolve().parents[2] / "spec" / "fixt11" / "datatypes.yaml"
 _OTHER_TYPES = {
     "UTCDATE": "UTCDATEONLY",
     "DATE": "UTCDATEONLY",

@@ -8,14 +8,14 @@ from pathlib import Path
 import attrs
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from codegen.export.reference.examples import Example
+from codegen.export.reference.history import history
 from codegen.model import Code, Dialect, Field, Group, Member, Message
 from codegen.naming import snake_case
 from codegen.presence import Place, places, places_of, presences
 from codegen.prose import count_text, limits_text, listed, one_of_text, pedigree_text, presence_text, sentence
-from codegen.reference.examples import Example
-from codegen.reference.history import history
 
-_TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "reference"
+_TEMPLATES = Path(__file__).parent / "templates"
 MARK = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
 _PRESENCE = {"required": "yes", "constant": "yes", "optional": "no", "forbidden": "never"}
 

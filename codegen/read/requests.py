@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from codegen import model
-from codegen.context import Context, maps, text, words
 from codegen.errors import did_you_mean
 from codegen.model import Location
-from codegen.nodes import Map
+from codegen.read.context import Context, maps, text, words
+from codegen.read.nodes import Map
 
 _NUMBER = "MsgSeqNum"
 """The field of the header by which any message can be named."""
