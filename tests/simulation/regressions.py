@@ -5,6 +5,17 @@ from __future__ import annotations
 from tests.simulation.schedule import Fault, Kind, Schedule, Side
 
 REGRESSIONS = {
+    "a reset whose answer is garbled goes on with numbers of two kinds": Schedule(
+        seed=8037919,
+        calm=30.0,
+        orders=2,
+        reports=0,
+        faults=(
+            Fault(2.0, Kind.FLIP, Side.CLIENT),
+            Fault(10.0, Kind.FLIP, Side.CLIENT),
+            Fault(11.0, Kind.RESET, Side.VENUE),
+        ),
+    ),
     "a request of more bytes than may be open passes for many": Schedule(
         seed=8013988,
         heart_bt_int=30,

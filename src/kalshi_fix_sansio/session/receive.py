@@ -152,14 +152,14 @@ class Receiver:
             if not isinstance(found, Frame):
                 if found is None:
                     if framer.skipped:
-                        self._mind_garbage()
+                        self._mind_garbage(now)
                     return
                 if isinstance(found, Oversized):
                     core.tell(MessageTooLarge(found.body_length, found.limit, found.msg_type))
                 elif not found.oversized:  # told of when it began
                     core.tell(GarbledReceived(found.reason, found.data, found.size))
                 times.catch_up()  # what comes next may have waited behind it
-                self._mind_garbage()
+                self._mind_garbage(now)
                 continue
             if not lives:
                 lives = True
@@ -202,13 +202,16 @@ class Receiver:
             message, problems = self._core.codec.check(frame)
             self._take(message, problems, frame, now)
 
-    def _mind_garbage(self) -> None:
+    def _mind_garbage(self, now: Instant) -> None:
         """End the connection for bytes that are no message, where a Logon is awaited and this session is so
-        particular."""
+        particular, and where they may have been the answer to a reset: nobody could say whether the numbers
+        that follow are the old ones or the new."""
         core = self._core
         if core.config.conduct.end_on_garbage_before_logon and core.state in NOTHING_BUT_LOGON:
             text = "what came instead of a Logon is no message"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
+        elif core.state is State.RESETTING:
+            core.fail(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
 
     def _take_other_version(self, frame: Frame, now: Instant) -> None:
         """Answer a message with another BeginString (8) by a Logout, or before a Logon not at all."""
