@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.engine.client import Attempt, ClientCore
+from kalshi_fix_adapters.engine.attempts import Attempt
+from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.tls import Tls

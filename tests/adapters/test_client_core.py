@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.engine.client import LINGER
+from kalshi_fix_adapters.engine.connection import LINGER
 from kalshi_fix_adapters.errors import (
     ConnectionFailedError,
     LogonFailedError,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from kalshi_fix_adapters.blocking.driver import Background, Driver
 from kalshi_fix_adapters.blocking.transport import Link
-from kalshi_fix_adapters.engine.client import Attempt
+from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.dial import AddressInfo, open_socket
 from kalshi_fix_adapters.net.sleeper import READY
@@ -23,8 +23,8 @@ GRACE = 0.02
 class BackgroundThread:
     """Runs from the first attempt to connect until the client is over."""
 
-    def __init__(self, shared: Driver) -> None:
-        self._shared = shared
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
 
     def start(self) -> None:
@@ -44,37 +44,37 @@ class BackgroundThread:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        shared = self._shared
+        driver = self._driver
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
-            with shared.lock:
-                shared.core.failure(error)
+            with driver.lock:
+                driver.core.failure(error)
         finally:
-            with shared.lock:
-                shared.close()
+            with driver.lock:
+                driver.close()
 
     def _next_attempt(self) -> Attempt | None:
         """Wait for the moment to connect; None at the end."""
-        shared = self._shared
-        core = shared.core
+        driver = self._driver
+        core = driver.core
         while True:
-            with shared.lock:
-                if shared.halfway:
+            with driver.lock:
+                if driver.halfway:
                     core.failure(SessionClosedError("interrupted"))
                 if core.over:
                     return None
                 attempt = core.next_attempt()
                 seconds = core.timeout()
-                shared.tell()
+                driver.tell()
             if attempt is not None:
                 return attempt
-            shared.background_sleeper.sleep(seconds)
+            driver.background_sleeper.sleep(seconds)
 
     def _connect(self, attempt: Attempt) -> None:
-        shared = self._shared
-        core, endpoint = shared.core, attempt.endpoint
+        driver = self._driver
+        core, endpoint = driver.core, attempt.endpoint
         try:
             connected = open_socket(
                 endpoint.host,
@@ -82,83 +82,83 @@ class BackgroundThread:
                 attempt.security,
                 attempt.timeout,
                 on_tcp=core.tcp_connected,
-                waiting=_WaitsWhileWanted(shared),
+                waiting=_WaitsWhileWanted(driver),
             )
         except _NotWantedError:
-            with shared.lock:
+            with driver.lock:
                 core.connect_failed(SessionClosedError("the client was left"))
             return
         except KalshiFixError as error:
-            with shared.lock:
+            with driver.lock:
                 core.connect_failed(error)
             return
         link = Link(connected)
         try:
-            with shared.lock:
+            with driver.lock:
                 core.connected()
-                shared.link = link
+                driver.link = link
             while self._drive(link):
                 self._stand_by()
         finally:
             self._end(link)
-        with shared.lock:
-            if not shared.halfway and not core.over:
+        with driver.lock:
+            if not driver.halfway and not core.over:
                 core.disconnected()
 
     def _end(self, link: Link) -> None:
-        shared = self._shared
-        with shared.lock:
-            shared.background = Background.AWAY
-            shared.link = None
-            claim = shared.claim()
-            shared.wake()
+        driver = self._driver
+        with driver.lock:
+            driver.background = Background.AWAY
+            driver.link = None
+            claim = driver.claim()
+            driver.wake()
         if claim is not None:
             _wait_for(claim)
-        with shared.lock:
-            shared.forget(link)
+        with driver.lock:
+            driver.forget(link)
         link.hang_up()
 
     def _drive(self, link: Link) -> bool:
         """Drive until a user does (True) or the connection is to be ended (False)."""
-        shared = self._shared
-        sleeper = shared.background_sleeper
-        with shared.lock:
-            if shared.claim() is not None:
+        driver = self._driver
+        sleeper = driver.background_sleeper
+        with driver.lock:
+            if driver.claim() is not None:
                 return True
-            shared.background = Background.DRIVING
+            driver.background = Background.DRIVING
             # Of those that waited for a user that was interrupted, one drives.
-            shared.tell()
+            driver.tell()
         ready = False
         while True:
-            with shared.lock:
-                if shared.background is not Background.DRIVING:
+            with driver.lock:
+                if driver.background is not Background.DRIVING:
                     sleeper.watch(link.number, 0)
                     return True
-                shared.needed = False
-                if not shared.halfway:
-                    shared.turn(link, ready)
-                if shared.halfway or shared.core.finished:
+                driver.needed = False
+                if not driver.halfway:
+                    driver.turn(link, ready)
+                if driver.halfway or driver.core.finished:
                     return False
-                seconds = shared.prepare(link, sleeper)
+                seconds = driver.prepare(link, sleeper)
             ready = bool(sleeper.sleep(seconds) & READY)
 
     def _stand_by(self) -> None:
         """Let users drive until none has for a while, or the thread is needed."""
-        shared = self._shared
+        driver = self._driver
         while True:
-            with shared.lock:
-                shared.background = Background.STANDING_BY
-                seen = shared.turns
-                needed = shared.needed and shared.claim() is None
+            with driver.lock:
+                driver.background = Background.STANDING_BY
+                seen = driver.turns
+                needed = driver.needed and driver.claim() is None
             if not needed:
-                shared.background_sleeper.sleep(GRACE)
-            with shared.lock:
-                claim, idle = shared.claim(), shared.turns == seen
-                if claim is None and (idle or shared.needed):
+                driver.background_sleeper.sleep(GRACE)
+            with driver.lock:
+                claim, idle = driver.claim(), driver.turns == seen
+                if claim is None and (idle or driver.needed):
                     return
                 if claim is None or not idle:
                     continue
-                shared.background = Background.RESTING
+                driver.background = Background.RESTING
             _wait_for(claim)
 
 
@@ -170,8 +170,8 @@ class _WaitsWhileWanted:
     """Waits while a connection is made, but no longer than the client is wanted: leaving it, Ctrl-C among the
     ways to do so, wakes the thread."""
 
-    def __init__(self, shared: Driver) -> None:
-        self._shared = shared
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:
         """Return the addresses of a host; none if that has taken longer."""
@@ -179,7 +179,7 @@ class _WaitsWhileWanted:
             # An address needs no other thread.
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         results: list[Sequence[AddressInfo] | BaseException] = []
-        sleeper = self._shared.background_sleeper
+        sleeper = self._driver.background_sleeper
 
         def resolve() -> None:
             try:
@@ -204,7 +204,7 @@ class _WaitsWhileWanted:
 
     def until_ready(self, raw: socket.socket, interest: int, seconds: float) -> None:
         """Wait until a socket can be read or written."""
-        sleeper = self._shared.background_sleeper
+        sleeper = self._driver.background_sleeper
         number = raw.fileno()
         self._look()
         sleeper.watch(number, interest)
@@ -215,10 +215,10 @@ class _WaitsWhileWanted:
         self._look()
 
     def _look(self) -> None:
-        shared = self._shared
+        driver = self._driver
         # Under the lock: what is halfway for a moment in another thread was not cut off.
-        with shared.lock:
-            if shared.core.leaving or shared.halfway:
+        with driver.lock:
+            if driver.core.leaving or driver.halfway:
                 raise _NotWantedError
 
 

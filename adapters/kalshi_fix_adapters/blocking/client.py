@@ -181,7 +181,7 @@ class Client:
         deadline = None
         while True:
             with driver.lock:
-                if driver.halfway:
+                if driver.halfway:  # looked at here as well: that saves each message a call
                     driver.refuse_if_interrupted(NotConnectedError)
                 if not core.congested:
                     number = driver.change(

@@ -39,7 +39,7 @@ from typing import Any, Literal
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.attempts import Attempt, Attempts, Phase
-from kalshi_fix_adapters.engine.connection import LINGER, Connection, read_clocks
+from kalshi_fix_adapters.engine.connection import Connection, read_clocks
 from kalshi_fix_adapters.engine.faults import Faults
 from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_error
@@ -56,8 +56,6 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.outcomes import OpenRequest
-
-__all__ = ["LINGER", "Attempt", "ClientCore"]
 
 MARKET_DATA = "KalshiMD"
 """The session type whose subscriptions are repeated."""

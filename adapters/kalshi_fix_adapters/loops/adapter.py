@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.engine.client import Attempt, ClientCore
+from kalshi_fix_adapters.engine.attempts import Attempt
+from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_sansio.errors import KalshiFixError
 
 __all__ = ["CHUNK", "GOODBYE", "AsyncAdapter", "Attempt", "Factories", "Notifier"]
