@@ -36,7 +36,7 @@ def _decoding(wire: list[bytes]) -> Iterator[Part]:
     """The function that was made for the shape of these messages, and what is in it."""
     for data in wire * 2:
         CODEC.decode(data)
-    heads: Any = CODEC._shapes._heads
+    heads: Any = CODEC._compiled._heads
     calls = []
     for data in wire:
         at = data.find(b"\x0134=") + 1

@@ -34,10 +34,10 @@ _COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
 
 def _copy_of(codec: Codec) -> Codec:
     """Return a codec that has learnt the same, and learns on by itself."""
-    made, shapes = copy.copy(codec), copy.copy(codec._shapes)
+    made, shapes = copy.copy(codec), copy.copy(codec._compiled)
     shapes._heads, shapes._sightings = dict(shapes._heads), set(shapes._sightings)
     shapes._shapes = {key: list(each) for key, each in shapes._shapes.items()}
-    made._shapes = shapes
+    made._compiled = shapes
     return made
 
 
@@ -74,7 +74,7 @@ def hold(
     codec, careful = _copy_of((_WARM if warm else _COLD)[name]), _COLD[name]
     for frame in frames:
         given = Frame(frame) if framed else frame
-        if not thorough and codec._shapes.decode(frame, framed) is None:
+        if not thorough and codec._compiled.decode(frame, framed) is None:
             with contextlib.suppress(DecodeError):
                 codec.decode(given)
             continue

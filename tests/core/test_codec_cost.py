@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
-from kalshi_fix_sansio.codec import Codec, shapes
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.compiled import decoders
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from tests.core.expressions import first_literals, steps_back
 from tests.core.tiny_dialect import DIALECT
@@ -31,13 +32,13 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(pattern)
         return re.compile(pattern)
 
-    monkeypatch.setattr(shapes, "re", SimpleNamespace(compile=compile_and_note, escape=re.escape))
+    monkeypatch.setattr(decoders, "re", SimpleNamespace(compile=compile_and_note, escape=re.escape))
     return found
 
 
 def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give code to the shapes of all sample messages, groups as runs where they can be."""
-    monkeypatch.setattr(shapes, "MAX_SINGLE_ENTRIES", 0)
+    monkeypatch.setattr(decoders, "MAX_SINGLE_ENTRIES", 0)
     tiny, kalshi = Codec(DIALECT), Codec(KALSHI)
     for _ in range(2):
         for body in SOUND:
@@ -68,13 +69,13 @@ def test_entries_are_looked_for_only_where_a_field_begins(
     compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     splits: list[str] = []
-    compile_shape = shapes.ShapeWriter.compile
+    compile_shape = decoders.DecoderWriter.compile
 
-    def noting(writer: shapes.ShapeWriter) -> shapes.Shape:
+    def noting(writer: decoders.DecoderWriter) -> decoders.Shape:
         splits.extend(writer._splits.values())
         return compile_shape(writer)
 
-    monkeypatch.setattr(shapes.ShapeWriter, "compile", noting)
+    monkeypatch.setattr(decoders.DecoderWriter, "compile", noting)
     learn_all(monkeypatch)
     assert splits
     for pattern in splits:
@@ -102,7 +103,7 @@ def test_an_opener_again_and_again_in_a_text_is_text(place: str) -> None:
     for _ in range(2):
         codec.decode(report("x"))
     hostile = report("448=" * 16000)
-    found: Any = codec._shapes.decode(hostile, False)
+    found: Any = codec._compiled.decode(hostile, False)
     assert found is not None
     assert found.text == "448=" * 16000
     assert dump(found) == dump(Codec(KALSHI).decode(Frame(hostile)))
@@ -114,7 +115,7 @@ def test_a_run_in_front_of_the_number_gets_no_code() -> None:
     codec = Codec(DIALECT)
     for _ in range(3):
         assert codec.decode(whole).problems == ()
-    assert not codec._shapes._shapes
+    assert not codec._compiled._shapes
 
 
 def calls(codec: Codec, data: bytes) -> int:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec import Codec, fast, shapes
-from kalshi_fix_sansio.codec.fast import ShapeCache
-from kalshi_fix_sansio.codec.plans import Plans
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.compiled import cache as caching
+from kalshi_fix_sansio.codec.compiled import decoders
+from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
+from kalshi_fix_sansio.codec.compiled.decoders import DecoderWriter
 from kalshi_fix_sansio.codec.reader import Reader
-from kalshi_fix_sansio.codec.shapes import ShapeWriter
+from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.layout import Dialect
@@ -28,7 +30,7 @@ from tests.samples import full, minimal
 
 CAREFUL = Codec(DIALECT)
 KALSHI_CAREFUL = Codec(KALSHI)
-PLANS = Plans(DIALECT)
+PLANS = Tables(DIALECT)
 
 
 SOUND_FIELDS = [fields_of(body) for body in SOUND]
@@ -165,16 +167,16 @@ def text(whole: bytes) -> str:
     return whole.decode("latin-1")
 
 
-def learnt(*bodies: str) -> ShapeCache:
+def learnt(*bodies: str) -> DecoderCache:
     """A cache that has seen each of these messages twice."""
-    cache = ShapeCache(PLANS)
+    cache = DecoderCache(PLANS)
     for body in bodies:
         for _ in range(2):
             cache.learn(Reader(PLANS, text(joined(fields_of(body)))))
     return cache
 
 
-def taken(cache: ShapeCache, body: str) -> Message | None:
+def taken(cache: DecoderCache, body: str) -> Message | None:
     """What the fast path alone says of a message."""
     whole = joined(fields_of(body))
     found = cache.decode(whole, framed=False)
@@ -195,7 +197,7 @@ def book(*entries: str, rest: str = "") -> str:
 
 @pytest.mark.parametrize("body", [body for body in SOUND if "35=ZZ" not in body and "270=.7" not in body])
 def test_a_shape_is_known_from_the_second_sighting_on(body: str) -> None:
-    cache = ShapeCache(PLANS)
+    cache = DecoderCache(PLANS)
     reader = Reader(PLANS, text(joined(fields_of(body))))
     cache.learn(reader)
     assert taken(cache, body) is None
@@ -245,7 +247,7 @@ def test_data_is_taken_if_its_length_is_right() -> None:
 
 def test_data_with_soh_in_it_goes_the_careful_way() -> None:
     whole = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
-    cache = ShapeCache(PLANS)
+    cache = DecoderCache(PLANS)
     for _ in range(3):
         cache.learn(Reader(PLANS, text(whole)))
     assert cache.decode(whole, framed=True) is None
@@ -265,7 +267,7 @@ ENTRY = "269=1|270=0.5|"
 @pytest.fixture
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than two entries are a run, so that examples stay short."""
-    monkeypatch.setattr(shapes, "MAX_SINGLE_ENTRIES", 2)
+    monkeypatch.setattr(decoders, "MAX_SINGLE_ENTRIES", 2)
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -387,12 +389,12 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
 def test_groups_that_other_fields_run_through_get_no_code(body: str) -> None:
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
-    assert ShapeWriter(Reader(PLANS, text(whole)), PLANS.data_tags, Decimals(Decimal)).pattern == ""
+    assert DecoderWriter(Reader(PLANS, text(whole)), PLANS.data_tags, Decimals(Decimal)).pattern == ""
     assert taken(learnt(body), body) is None
 
 
 def test_a_shape_of_too_many_fields_gets_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shapes, "MAX_VALUES", 9)
+    monkeypatch.setattr(decoders, "MAX_VALUES", 9)
     cache = learnt(order("58=x|"), order("58=x|79=5|44=1|54=1|"))
     assert taken(cache, order("58=x|"))
     assert taken(cache, order("58=x|79=5|44=1|54=1|")) is None
@@ -429,7 +431,7 @@ def test_messages_with_the_same_head_and_other_shapes_are_told_apart() -> None:
     assert len(heads) == 1
     for body in bodies * 4:
         sent(body, codec)
-    assert len(codec._shapes._heads) == 1
+    assert len(codec._compiled._heads) == 1
 
 
 def test_messages_of_other_sessions_are_told_apart() -> None:
@@ -438,18 +440,18 @@ def test_messages_of_other_sessions_are_told_apart() -> None:
         body = order("58=x|").replace("49=a", f"49={number % 5}")
         header = sent(body, codec).header
         assert (header.sender_comp_id, header.target_comp_id) == (str(number % 5), "b")
-    assert len(codec._shapes._heads) == 5
+    assert len(codec._compiled._heads) == 5
 
 
 def test_heads_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "MAX_HEADS", 7)
+    monkeypatch.setattr(caching, "MAX_HEADS", 7)
     codec = Codec(DIALECT)
     for number in range(100):
         sent(order(f"58={'x' * (number % 23 + 1)}|"), codec)
-        assert len(codec._shapes._heads) <= 7
+        assert len(codec._compiled._heads) <= 7
 
 
-@pytest.mark.parametrize("size", [fast.MAX_HEAD_SIZE, fast.MAX_HEAD_SIZE + 1, 250_000])
+@pytest.mark.parametrize("size", [caching.MAX_HEAD_SIZE, caching.MAX_HEAD_SIZE + 1, 250_000])
 def test_long_heads_are_not_remembered(size: int) -> None:
     codec = Codec(DIALECT)
     body = order("58=x|")
@@ -462,7 +464,9 @@ def test_long_heads_are_not_remembered(size: int) -> None:
         assert joined(fields_of(long)).index(b"34=") == size
         for _ in range(4):
             assert sent(long, codec).header.sender_comp_id == filler[grown:]
-    assert [len(head) for head in codec._shapes._heads] == ([size] * 2 if size <= fast.MAX_HEAD_SIZE else [])
+    assert [len(head) for head in codec._compiled._heads] == (
+        [size] * 2 if size <= caching.MAX_HEAD_SIZE else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -557,20 +561,20 @@ class Counted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         self.values = 0
-        compile_shape = ShapeWriter.compile
+        compile_shape = DecoderWriter.compile
 
-        def counting(writer: ShapeWriter) -> shapes.Shape:
+        def counting(writer: DecoderWriter) -> decoders.Shape:
             self.count += 1
             self.values += writer.size
             return compile_shape(writer)
 
-        monkeypatch.setattr(ShapeWriter, "compile", counting)
+        monkeypatch.setattr(DecoderWriter, "compile", counting)
 
 
 def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
-    monkeypatch.setattr(fast, "MAX_SIGHTINGS", 20)
-    cache = ShapeCache(PLANS)
+    monkeypatch.setattr(caching, "MAX_SIGHTINGS", 20)
+    cache = DecoderCache(PLANS)
     for _, body in zip(range(70), shapes_of_orders(), strict=False):
         cache.learn(Reader(PLANS, text(joined(fields_of(body)))))
         assert len(cache._sightings) <= 20
@@ -579,9 +583,9 @@ def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytes
 
 def test_ever_new_shapes_that_come_twice_cost_a_bounded_share(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
-    monkeypatch.setattr(fast, "FREE_COMPILATIONS", 100)
-    monkeypatch.setattr(fast, "READINGS_PER_COMPILATION", 10)
-    monkeypatch.setattr(fast, "MAX_SHAPES_PER_TYPE", 3)
+    monkeypatch.setattr(caching, "FREE_COMPILATIONS", 100)
+    monkeypatch.setattr(caching, "READINGS_PER_COMPILATION", 10)
+    monkeypatch.setattr(caching, "MAX_SHAPES_PER_TYPE", 3)
     codec = Codec(DIALECT)
     fields = 0
     for _, body in zip(range(100), shapes_of_orders(), strict=False):
@@ -590,13 +594,13 @@ def test_ever_new_shapes_that_come_twice_cost_a_bounded_share(monkeypatch: pytes
             codec.decode(whole)
             fields += whole.count(b"\x01")
     assert compiled.values > 100
-    assert compiled.values + compiled.count * fast.COMPILATION_BASE <= 100 + fields // 10 + 30
-    assert len(codec._shapes._shapes[b"D\x01"]) == 3
+    assert compiled.values + compiled.count * caching.COMPILATION_BASE <= 100 + fields // 10 + 30
+    assert len(codec._compiled._shapes[b"D\x01"]) == 3
 
 
 def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "MAX_PATTERN_SIZE", 2000)
-    cache = ShapeCache(PLANS)
+    monkeypatch.setattr(caching, "MAX_PATTERN_SIZE", 2000)
+    cache = DecoderCache(PLANS)
     most = 0
     for number, body in zip(range(60), shapes_of_orders(), strict=False):
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
@@ -612,8 +616,8 @@ def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPa
 def test_a_large_message_is_tried_with_few_shapes_and_those_of_any_length() -> None:
     tried: list[int] = []
 
-    def noted(shape: shapes.Shape, number: int) -> shapes.Shape:
-        def read(data: bytes, at: int, head: shapes.Head, framed: bool) -> Message | None:
+    def noted(shape: decoders.Shape, number: int) -> decoders.Shape:
+        def read(data: bytes, at: int, head: decoders.Head, framed: bool) -> Message | None:
             tried.append(number)
             return shape.read(data, at, head, framed)
 
@@ -647,7 +651,7 @@ def test_the_shape_of_any_length_used_last_is_tried_first() -> None:
 
 
 def test_the_shape_not_used_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "MAX_SHAPES_PER_TYPE", 2)
+    monkeypatch.setattr(caching, "MAX_SHAPES_PER_TYPE", 2)
     first, second, third = order("58=x|"), order("79=5|"), order("44=1|")
     cache = learnt(first, second)
     assert taken(cache, first)
@@ -714,7 +718,7 @@ def test_a_message_that_is_no_frame_gets_no_code(place: int, tag: bytes) -> None
     codec = Codec(DIALECT)
     for _ in range(3):
         assert codec.decode(Frame(data)).problems == ()
-    assert not codec._shapes._shapes
+    assert not codec._compiled._shapes
     with pytest.raises(DecodeError):
         codec.decode(data)
 
@@ -731,7 +735,7 @@ def test_a_shape_of_any_length_does_not_stand_before_one_of_this_length() -> Non
 
 
 def test_a_shape_of_any_length_is_the_last_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "MAX_SHAPES_PER_TYPE", 2)
+    monkeypatch.setattr(caching, "MAX_SHAPES_PER_TYPE", 2)
     level = "269=1|270=0.40|271=5|"
     cache = learnt(book(*[level] * 5), book(level), book(level, level))
     (kept,) = cache._shapes.values()

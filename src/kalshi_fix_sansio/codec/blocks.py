@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio.codec.nodes import FieldNode, GroupNode, Node
-from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, GroupSlot, LengthSlot
+from kalshi_fix_sansio.codec.tables import BlockTable, FieldSlot, GroupSlot, LengthSlot
 from kalshi_fix_sansio.codec.tokens import Token
 from kalshi_fix_sansio.layout import FieldLayout
 
@@ -52,8 +52,8 @@ class GroupItem:
     """Whether fields of the enclosing block stand among the entries."""
 
     @property
-    def plan(self) -> BlockPlan:
-        """The plan of an entry."""
+    def table(self) -> BlockTable:
+        """The table of an entry."""
         return self.slot.entry
 
     def opens_entry(self, tag: int) -> bool:
@@ -80,7 +80,7 @@ class GroupItem:
 class BlockItem:
     """A block and what was found of it."""
 
-    plan: BlockPlan
+    table: BlockTable
     items: list[FieldItem | GroupItem] = attrs.field(factory=list)
     seen: set[int] = attrs.field(factory=set)
     values: dict[str, Any] = attrs.field(factory=dict)
@@ -96,15 +96,15 @@ class BlockItem:
 
     def build(self) -> Any:
         """Make the instance of the block's class, without asking its constructor."""
-        instance = object.__new__(self.plan.layout.cls)
+        instance = object.__new__(self.table.layout.cls)
         self.fill(instance)
         return instance
 
     def fill(self, instance: Any) -> None:
         """Set every attribute of the block."""
-        for attribute in self.plan.fields:
+        for attribute in self.table.fields:
             setattr(instance, attribute, self.values.get(attribute))
-        for attribute, _ in self.plan.groups:
+        for attribute, _ in self.table.groups:
             setattr(instance, attribute, [])
         for group in self.groups.values():
             setattr(instance, group.slot.member.attribute, [entry.build() for entry in group.entries])

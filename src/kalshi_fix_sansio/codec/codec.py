@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio.base import Message, UnknownMessage
+from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS
 from kalshi_fix_sansio.codec.encoder import check_header, check_unknown, encode_block
-from kalshi_fix_sansio.codec.fast import ShapeCache
 from kalshi_fix_sansio.codec.forms import FormCache
 from kalshi_fix_sansio.codec.nodes import Inspection
-from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, BlockPlan, Plans
 from kalshi_fix_sansio.codec.reader import CHECK_SUM_TAG, MSG_TYPE_TAG, Reader
+from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
 from kalshi_fix_sansio.codec.tokens import Form, Token, tokenize
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import Frame, encode_frame, frame_problems, is_frame
@@ -29,9 +29,9 @@ class Codec:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self._plans = Plans(dialect)
-        self._shapes = ShapeCache(self._plans)
-        self._body_plans: dict[type[Message], BlockPlan] = {}
+        self._tables = Tables(dialect)
+        self._compiled = DecoderCache(self._tables)
+        self._body_tables: dict[type[Message], BlockTable] = {}
         self._forms = FormCache(dialect)
         self._latest_forms = self._forms.latest
 
@@ -46,16 +46,16 @@ class Codec:
             DecodeError: the bytes are not one whole message.
         """
         if frame.__class__ is bytes:
-            message = self._shapes.decode(frame, False)
+            message = self._compiled.decode(frame, False)
         elif frame.__class__ is Frame:
-            message = self._shapes.decode(frame.data, True)
+            message = self._compiled.decode(frame.data, True)
         else:
             message = None
         if message is None:
-            reader = Reader(self._plans, _text(frame))
+            reader = Reader(self._tables, _text(frame))
             message = self._build(reader)
             if not message.problems:
-                self._shapes.learn(reader)
+                self._compiled.learn(reader)
         return message
 
     def decode_strict(self, frame: bytes | Frame) -> Message:
@@ -82,12 +82,12 @@ class Codec:
         Raises:
             DecodeError: the bytes are not one whole message.
         """
-        reader = Reader(self._plans, _text(frame))
+        reader = Reader(self._tables, _text(frame))
         return self._build(reader), reader.problems(strict=True)
 
     def inspect(self, frame: bytes) -> Inspection:
         """Take a message apart for people, however damaged it is."""
-        reader = Reader(self._plans, frame.decode("latin-1"))
+        reader = Reader(self._tables, frame.decode("latin-1"))
         return Inspection(
             msg_type=reader.msg_type,
             layout=reader.layout,
@@ -126,17 +126,17 @@ class Codec:
 
     def _encode_carefully(self, message: Message, header: Any) -> bytes:
         """Encode value by value, and name what has no FIX form."""
-        plan = self._body_plans.get(type(message)) or self._plan_of(message)
+        table = self._body_tables.get(type(message)) or self._table_of(message)
         try:
             head = "" if header is None else self.dialect.header.encode(header)
-            body = plan.layout.encode(message)
+            body = table.layout.encode(message)
             tail = "" if message.trailer is None else self.dialect.trailer.encode(message.trailer)
         except (AttributeError, TypeError, ValueError):
             self._explain(message, header)
             raise
-        check_unknown(message, plan, self._plans)
+        check_unknown(message, table, self._tables)
         if header is not None:
-            check_header(header, message, body, plan, self._plans)
+            check_header(header, message, body, table, self._tables)
         if message.trailer is not None and message.trailer.unknown:
             raise EncodeError("the trailer cannot have unknown fields: a reader takes them for the body's")
         return encode_frame(
@@ -156,12 +156,12 @@ class Codec:
                 the fields of header and trailer that stood in it, which kept data away from a length.
         """
         text = _text(frame)
-        outer = self._plans.outer_tags
-        tokens = tokenize(text, self._plans.data_tags)
+        outer = self._tables.outer_tags
+        tokens = tokenize(text, self._tables.data_tags)
         kept = [token for token in tokens if token.tag not in outer]
         body = "".join(map(_wire, kept))
         check_sum = Token(CHECK_SUM_TAG, "000", Form.PLAIN)
-        if tokenize(f"{body}{_wire(check_sum)}", self._plans.data_tags) != [*kept, check_sum]:
+        if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
                 "the body cannot be passed on: without the fields of header and trailer that stand in it, a "
                 "length would count fields as data that are none"
@@ -172,11 +172,11 @@ class Codec:
             f"35={msg_type}\x01{self.dialect.header.encode(header)}{body}".encode("latin-1"),
         )
 
-    def _plan_of(self, message: Message) -> BlockPlan:
+    def _table_of(self, message: Message) -> BlockTable:
         layout = self.dialect.by_class.get(type(message))
         if layout is not None:
-            plan = self._body_plans[type(message)] = self._plans.body(layout)
-            return plan
+            table = self._body_tables[type(message)] = self._tables.body(layout)
+            return table
         if isinstance(message, UnknownMessage):
             named = self.dialect.messages.get(format_string(message.msg_type))
             if named is not None:

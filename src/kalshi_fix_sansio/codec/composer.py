@@ -21,7 +21,7 @@ from zlib import adler32
 import attrs
 
 from kalshi_fix_sansio.codec.encoder import CODEC_TAGS
-from kalshi_fix_sansio.codec.plans import always_required
+from kalshi_fix_sansio.codec.tables import always_required
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, CHECK_SUM_FIELDS, encode_frame
 from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember, Kind, Member, MessageLayout
 from kalshi_fix_sansio.scalars import (

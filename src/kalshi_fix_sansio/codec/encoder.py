@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalshi_fix_sansio.base import Block
-from kalshi_fix_sansio.codec.plans import BlockPlan, FieldSlot, Plans, Slot, always_required
+from kalshi_fix_sansio.codec.tables import BlockTable, FieldSlot, Slot, Tables, always_required
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
@@ -71,7 +71,9 @@ def _encode_group(member: GroupMember, entries: Any, where: str) -> str:
     return "".join(parts)
 
 
-def check_unknown(block: Any, plan: BlockPlan, plans: Plans, enclosing: tuple[BlockPlan, ...] = ()) -> None:
+def check_unknown(
+    block: Any, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...] = ()
+) -> None:
     """Refuse unknown fields that a reader would take for something else, in a block and its entries.
 
     Raises:
@@ -80,16 +82,16 @@ def check_unknown(block: Any, plan: BlockPlan, plans: Plans, enclosing: tuple[Bl
             is another.
     """
     if block.unknown:
-        _check_fields(block, plan, plans, enclosing)
-    for attribute, entry_plan in plan.groups:
+        _check_fields(block, table, tables, enclosing)
+    for attribute, entry_table in table.groups:
         entries = getattr(block, attribute)
         if entries:
-            around = (plan, *enclosing)
+            around = (table, *enclosing)
             for entry in entries:
-                check_unknown(entry, entry_plan, plans, around)
+                check_unknown(entry, entry_table, tables, around)
 
 
-def check_header(header: Any, message: Any, body: str, plan: BlockPlan, plans: Plans) -> None:
+def check_header(header: Any, message: Any, body: str, table: BlockTable, tables: Tables) -> None:
     """Refuse unknown fields in and behind the header that a reader would put somewhere else.
 
     Raises:
@@ -99,53 +101,53 @@ def check_header(header: Any, message: Any, body: str, plan: BlockPlan, plans: P
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader takes them for the body's")
-    check_unknown(header, plans.header, plans, (plan,))
+    check_unknown(header, tables.header, tables, (table,))
     if (
         message.unknown
-        and any(getattr(header, attribute) for attribute, _ in plans.header.groups)
+        and any(getattr(header, attribute) for attribute, _ in tables.header.groups)
         and body.startswith(f"{message.unknown[0][0]}=")
     ):
         raise EncodeError("unknown fields cannot stand right behind a group of the header")
 
 
-def _check_fields(block: Block, plan: BlockPlan, plans: Plans, enclosing: tuple[BlockPlan, ...]) -> None:
+def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...]) -> None:
     length: tuple[int, bytes] | None = None
     """The field before, if it carries the length of data."""
     for tag, value in block.unknown:
-        own = plan.slots.get(tag)
+        own = table.slots.get(tag)
         if (
             (own is not None and not _is_superseded(own, block))
-            or tag in plans.outer_tags
+            or tag in tables.outer_tags
             or any(tag in place.slots for place in enclosing)
         ):
             raise EncodeError(
-                f"{_label(tag, plans)} cannot be sent as an unknown field of {plan.layout.name}"
+                f"{_label(tag, tables)} cannot be sent as an unknown field of {table.layout.name}"
             )
         if length is not None:
-            _check_data(length, tag, value, plans)
-        elif tag in plans.standard_length_tags:
-            raise EncodeError(f"{_label(tag, plans)} is data, but its length does not stand in front of it")
-        if b"\x01" in value and tag not in plans.length_tags:
+            _check_data(length, tag, value, tables)
+        elif tag in tables.standard_length_tags:
+            raise EncodeError(f"{_label(tag, tables)} is data, but its length does not stand in front of it")
+        if b"\x01" in value and tag not in tables.length_tags:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
-        length = (tag, value) if tag in plans.standard_data_tags else None
+        length = (tag, value) if tag in tables.standard_data_tags else None
     if length is not None:
-        _check_data(length, None, b"", plans)
+        _check_data(length, None, b"", tables)
 
 
-def _check_data(length: tuple[int, bytes], tag: int | None, value: bytes, plans: Plans) -> None:
+def _check_data(length: tuple[int, bytes], tag: int | None, value: bytes, tables: Tables) -> None:
     """Refuse what follows a length unless it is its data, as long as it says, for a reader goes by that."""
-    data = plans.standard_data_tags[length[0]]
+    data = tables.standard_data_tags[length[0]]
     if tag != data:
-        raise EncodeError(f"{_label(length[0], plans)} is not followed by {_label(data, plans)}")
+        raise EncodeError(f"{_label(length[0], tables)} is not followed by {_label(data, tables)}")
     if not length[1].isdigit() or len(length[1]) > MAX_INT_DIGITS or int(length[1]) != len(value):
         shown = length[1].decode("latin-1")
         raise EncodeError(
-            f"{_label(length[0], plans)} is {shown!r}, but {_label(data, plans)} has {len(value)} bytes"
+            f"{_label(length[0], tables)} is {shown!r}, but {_label(data, tables)} has {len(value)} bytes"
         )
 
 
-def _label(tag: int, plans: Plans) -> str:
-    known = plans.dialect.fields.get(tag)
+def _label(tag: int, tables: Tables) -> str:
+    known = tables.dialect.fields.get(tag)
     return f"unknown field {tag}" if known is None else known.label
 
 

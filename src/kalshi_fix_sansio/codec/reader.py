@@ -25,7 +25,7 @@ from kalshi_fix_sansio.codec.findings import (
     tag_problem,
     value_problem,
 )
-from kalshi_fix_sansio.codec.plans import UNKNOWN_BODY, FieldSlot, GroupSlot, LengthSlot, Plans
+from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, FieldSlot, GroupSlot, LengthSlot, Tables
 from kalshi_fix_sansio.codec.tokens import NO_TAG, Form, Token, tokenize
 from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
 from kalshi_fix_sansio.problems import Problem, Reason
@@ -43,9 +43,9 @@ class Reader:
         "_found",
         "_in_secret",
         "_open",
-        "_plans",
         "_position",
         "_section",
+        "_tables",
         "begin_string",
         "body",
         "header",
@@ -55,28 +55,28 @@ class Reader:
         "trailer",
     )
 
-    def __init__(self, plans: Plans, text: str) -> None:
+    def __init__(self, tables: Tables, text: str) -> None:
         """Read a whole message given as latin-1 text."""
-        self._plans = plans
-        self._dialect: Dialect = plans.dialect
-        self.begin_string = plans.dialect.begin_string
+        self._tables = tables
+        self._dialect: Dialect = tables.dialect
+        self.begin_string = tables.dialect.begin_string
         """BeginString of the dialect, whatever the message's is."""
         self._findings: list[Finding] = []
         self._found = [0, 0]
         """How many problems there are, and of those that only strict decoding minds."""
-        self.tokens = tokenize(text, plans.data_tags)
+        self.tokens = tokenize(text, tables.data_tags)
         self._open: list[GroupItem] = []
         """Groups that are open, from the outermost to the innermost."""
         self._section = _HEADER
         self._in_secret = False
         self._position = 0
-        self.header = BlockItem(plans.header)
-        self.trailer = BlockItem(plans.trailer)
+        self.header = BlockItem(tables.header)
+        self.trailer = BlockItem(tables.trailer)
         self.msg_type: str | None = self._first(MSG_TYPE_TAG)
         """MsgType as it came; None if there is none."""
         self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
         """None if the dialect does not know the MsgType."""
-        body = UNKNOWN_BODY if self.layout is None else plans.body(self.layout)
+        body = UNKNOWN_BODY if self.layout is None else tables.body(self.layout)
         self.body = BlockItem(body)
         for token in self.tokens:
             self._take(token)
@@ -134,17 +134,17 @@ class Reader:
         tag = token.tag
         groups = self._open
         for depth in range(len(groups) - 1, -1, -1):
-            if tag in groups[depth].plan.slots:
+            if tag in groups[depth].table.slots:
                 del groups[depth + 1 :]
                 self._put_in_group(groups[depth], token)
                 return
-        if tag in self.body.plan.slots:
+        if tag in self.body.table.slots:
             groups.clear()
             self._enter(_BODY, self.body, token)
-        elif tag in self._plans.header.slots:
+        elif tag in self._tables.header.slots:
             groups.clear()
             self._enter(_HEADER, self.header, token)
-        elif tag in self._plans.trailer.slots:
+        elif tag in self._tables.trailer.slots:
             groups.clear()
             self._enter(_TRAILER, self.trailer, token)
         else:
@@ -153,7 +153,7 @@ class Reader:
     def _place_undefined(self, token: Token) -> None:
         block = self._innermost()
         for group in block.groups.values():
-            if token.tag in group.plan.slots:
+            if token.tag in group.table.slots:
                 group.interrupted = True
                 self._open.append(group)
                 text = f"stands apart from the other entries of {group.slot.field.label}"
@@ -171,11 +171,11 @@ class Reader:
         if known is None:
             text = f"is not defined by {self._dialect.name}"
             problem = tag_problem(Reason.UNDEFINED_TAG, token.tag, text, token.value)
-        elif self.layout.admin and token.tag not in self._plans.session_tags:
+        elif self.layout.admin and token.tag not in self._tables.session_tags:
             text = "is not defined for session messages"
             problem = field_problem(Reason.UNDEFINED_TAG, known, text, token.value)
         else:
-            text = f"is not defined for {block.plan.layout.name}"
+            text = f"is not defined for {block.table.layout.name}"
             problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)
         self._find(problem, strict=True)
 
@@ -203,9 +203,9 @@ class Reader:
             if token.tag not in group.slot.member.delimiters:
                 text = f"opens an entry of {group.slot.field.label}"
                 self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
-            group.entries.append(BlockItem(group.plan))
+            group.entries.append(BlockItem(group.table))
         entry = group.entries[-1]
-        index = group.plan.slots[token.tag].index
+        index = group.table.slots[token.tag].index
         if index < entry.last_index and token.tag not in entry.seen:
             text = f"stands out of order in {group.slot.field.label}"
             self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
@@ -213,7 +213,7 @@ class Reader:
         self._put(entry, token)
 
     def _put(self, block: BlockItem, token: Token) -> None:
-        slot = block.plan.slots[token.tag]
+        slot = block.table.slots[token.tag]
         block.last_position = self._position
         if token.tag in block.seen:
             problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
@@ -301,7 +301,7 @@ class Reader:
                 self._finish_group(item)
             elif isinstance(item.slot, FieldSlot) and item.slot.legacy:
                 self._finish_legacy(block, item, item.slot)
-        for member in block.plan.required:
+        for member in block.table.required:
             if member.tag not in block.seen and member.attribute not in block.values:
                 text = f"{member.name} ({member.tag}) is missing{where}"
                 problem = Problem(Reason.REQUIRED_TAG_MISSING, text, member.tag)

@@ -75,14 +75,14 @@ class GroupSlot:
     field: FieldLayout
     index: int
     read: Read
-    entry: BlockPlan
+    entry: BlockTable
 
 
 Slot = FieldSlot | LengthSlot | GroupSlot
 
 
 @attrs.frozen(eq=False)
-class BlockPlan:
+class BlockTable:
     """One block: a body, a group entry, the header or the trailer."""
 
     layout: BlockLayout
@@ -92,15 +92,15 @@ class BlockPlan:
     """What must be present wherever the block is used."""
     fields: tuple[str, ...]
     """Attributes that are None when absent."""
-    groups: tuple[tuple[str, BlockPlan], ...]
-    """Attributes that are an empty list when absent, with the plans of their entries."""
+    groups: tuple[tuple[str, BlockTable], ...]
+    """Attributes that are an empty list when absent, with the tables of their entries."""
 
 
 def _encode_unknown_body(message: UnknownMessage) -> str:
     return format_unknown(message.unknown)
 
 
-UNKNOWN_BODY: Final = BlockPlan(
+UNKNOWN_BODY: Final = BlockTable(
     BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body), {}, (), (), ()
 )
 """The body of a message whose MsgType the dialect does not have: everything in it is unknown."""
@@ -114,12 +114,12 @@ def always_required(member: Member) -> bool:
 
 
 @attrs.define(eq=False)
-class Plans:
-    """The plans of a dialect, made when first needed."""
+class Tables:
+    """The tables of a dialect, made when first needed."""
 
     dialect: Dialect
-    header: BlockPlan = attrs.field(init=False)
-    trailer: BlockPlan = attrs.field(init=False)
+    header: BlockTable = attrs.field(init=False)
+    trailer: BlockTable = attrs.field(init=False)
     data_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each data field, by the tag of its length field."""
     length_tags: dict[int, int] = attrs.field(init=False)
@@ -130,12 +130,12 @@ class Plans:
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, also in their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
-    _bodies: dict[str, BlockPlan] = attrs.field(init=False, factory=dict)
+    _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Plan what every message has."""
-        self.header = self._plan(self.dialect.header)
-        self.trailer = self._plan(self.dialect.trailer)
+        """Make what every message has."""
+        self.header = self._table(self.dialect.header)
+        self.trailer = self._table(self.dialect.trailer)
         self.outer_tags = frozenset((*_all_tags(self.header), *_all_tags(self.trailer)))
         self.data_tags = {
             field.length_tag: field.tag
@@ -163,22 +163,22 @@ class Plans:
             self._session_tags = self.outer_tags.union(*map(_all_tags, bodies))
         return self._session_tags
 
-    def body(self, layout: MessageLayout) -> BlockPlan:
-        """Return the plan of a message's body."""
-        plan = self._bodies.get(layout.msg_type)
-        if plan is None:
-            plan = self._bodies[layout.msg_type] = self._plan(layout.body)
-        return plan
+    def body(self, layout: MessageLayout) -> BlockTable:
+        """Return the table of a message's body."""
+        table = self._bodies.get(layout.msg_type)
+        if table is None:
+            table = self._bodies[layout.msg_type] = self._table(layout.body)
+        return table
 
-    def _plan(self, layout: BlockLayout) -> BlockPlan:
+    def _table(self, layout: BlockLayout) -> BlockTable:
         slots: dict[int, Slot] = {}
         for index, member in enumerate(layout.members):
             if isinstance(member, GroupMember):
-                entry = self._plan(member.entry)
+                entry = self._table(member.entry)
                 slots[member.tag] = GroupSlot(member, member.counter, index, PARSERS[Kind.NUMINGROUP], entry)
             else:
                 self._add_field(slots, member, index)
-        return BlockPlan(
+        return BlockTable(
             layout=layout,
             slots=slots,
             required=tuple(member for member in layout.members if always_required(member)),
@@ -207,8 +207,8 @@ class Plans:
         return known or FieldLayout(tag=tag, name=name, attribute=name.lower(), kind=kind, fix_type=kind.name)
 
 
-def _all_tags(plan: BlockPlan) -> Iterator[int]:
-    for tag, slot in plan.slots.items():
+def _all_tags(table: BlockTable) -> Iterator[int]:
+    for tag, slot in table.slots.items():
         yield tag
         if isinstance(slot, GroupSlot):
             yield from _all_tags(slot.entry)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.codec.conversions import CONVERTERS, EXPRESSIONS, NAMES, optional
+from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, EXPRESSIONS, NAMES, optional
 from kalshi_fix_sansio.layout import Kind
 from kalshi_fix_sansio.scalars import PARSERS
 

@@ -23,16 +23,16 @@ import attrs
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
-from kalshi_fix_sansio.codec.conversions import (
+from kalshi_fix_sansio.codec.compiled.converters import (
     CONVERTERS,
     EXPRESSIONS,
     NAMES,
     is_repeated,
     optional,
 )
-from kalshi_fix_sansio.codec.plans import FieldSlot, Slot
+from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of
 from kalshi_fix_sansio.codec.reader import BEGIN_STRING_TAG, MSG_TYPE_TAG, Reader
-from kalshi_fix_sansio.codec.runs import RunField, lexical, run_of
+from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, ADLER_BLOCK, SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
 
@@ -105,11 +105,11 @@ class _Target:
 
     def lines_of_rest(self) -> Iterator[str]:
         """Write the assignments of what is absent, and of unknown fields."""
-        plan = self.block.plan
-        absent = [f"{self.name}.{name} = " for name in plan.fields if name not in self.values]
+        table = self.block.table
+        absent = [f"{self.name}.{name} = " for name in table.fields if name not in self.values]
         if absent:
             yield f"{''.join(absent)}None"
-        for name, _ in plan.groups:
+        for name, _ in table.groups:
             if name not in self.values:
                 yield f"{self.name}.{name} = []"
         yield f"{self.name}.unknown = ({''.join(f'{pair}, ' for pair in self.unknown)})"
@@ -119,7 +119,7 @@ class _NoShapeError(Exception):
     """The message has a form that no code is made for."""
 
 
-class ShapeWriter:
+class DecoderWriter:
     """Writes the pattern and the source for the shape of one message that was read without problems."""
 
     def __init__(self, reader: Reader, data_tags: Mapping[int, int], decimals: Decimals) -> None:
@@ -235,7 +235,7 @@ class ShapeWriter:
         self._checks.insert(0, f"if not framed and sums[{last}] != {_BYTE_SUM} & 255: return None")
 
     def _target(self, name: str, block: BlockItem) -> _Target:
-        self._names[f"{name}_class"] = block.plan.layout.cls
+        self._names[f"{name}_class"] = block.table.layout.cls
         return _Target(name, block)
 
     def _item(self, target: _Target, item: FieldItem | GroupItem) -> None:

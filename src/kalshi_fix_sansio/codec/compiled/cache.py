@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec.plans import Plans
+from kalshi_fix_sansio.codec.compiled.decoders import DecoderWriter, Head, Read, Shape
 from kalshi_fix_sansio.codec.reader import Reader
-from kalshi_fix_sansio.codec.shapes import Head, Read, Shape, ShapeWriter
+from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
@@ -44,7 +44,7 @@ _MSG_SEQ_NUM: Final = b"\x0134="
 _NO_SHAPES: Final[list[Shape]] = []
 
 
-class ShapeCache:
+class DecoderCache:
     """Decodes messages of known shapes, and gets to know shapes from messages that were read carefully.
 
     Messages that have the same in front of MsgSeqNum, and so the same MsgType and BodyLength, mostly have the
@@ -59,15 +59,15 @@ class ShapeCache:
         "_heads",
         "_length_at",
         "_pattern_size",
-        "_plans",
         "_readings",
         "_shapes",
         "_sightings",
+        "_tables",
     )
 
-    def __init__(self, plans: Plans) -> None:
-        self._plans = plans
-        self._length_at = len(f"8={plans.dialect.begin_string}\x019=")
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._length_at = len(f"8={tables.dialect.begin_string}\x019=")
         self._heads: dict[bytes, tuple[int, Read, Head]] = {}
         """Size of the message, function of its shape and the head as that takes it, by the head's bytes."""
         self._at = 0
@@ -144,7 +144,7 @@ class ShapeCache:
         msg_type = reader.msg_type
         if reader.layout is None or msg_type is None:
             return
-        writer = ShapeWriter(reader, self._plans.data_tags, self._decimals)
+        writer = DecoderWriter(reader, self._tables.data_tags, self._decimals)
         if not writer.pattern:
             return
         key = hash(writer.pattern)

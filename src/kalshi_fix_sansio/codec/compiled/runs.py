@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from kalshi_fix_sansio.codec.blocks import FieldItem, GroupItem
-from kalshi_fix_sansio.codec.plans import FieldSlot, Slot
+from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
 from kalshi_fix_sansio.layout import Kind
 from kalshi_fix_sansio.scalars import LEXICAL_PLAIN
 
@@ -59,10 +59,10 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
 
 def _ordered_run(group: GroupItem, always: set[int]) -> list[RunField]:
     """Return every field that the layout has from the opener on; those not in `always` may be absent."""
-    begin = group.plan.slots[group.opener].index
+    begin = group.table.slots[group.opener].index
     return [
         RunField(tag, slot, tag not in always)
-        for tag, slot in group.plan.slots.items()
+        for tag, slot in group.table.slots.items()
         if isinstance(slot, FieldSlot)
         and not slot.legacy
         and slot.field.kind is not Kind.DATA

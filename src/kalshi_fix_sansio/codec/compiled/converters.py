@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from kalshi_fix_sansio.codec.plans import FieldSlot
+from kalshi_fix_sansio.codec.tables import FieldSlot
 from kalshi_fix_sansio.layout import Kind
 
 _REPEATED: Final = frozenset(("PRICE", "QTY"))
