@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, background, order_entry, transport
+from kalshi_fix_adapters.blocking import Client, background, driver, order_entry, transport
 from kalshi_fix_adapters.blocking import client as blocking_client
 from kalshi_fix_adapters.blocking.driver import Background, Driver
 from kalshi_fix_adapters.engine.client import ClientCore
@@ -134,7 +134,7 @@ def taken(client: Client) -> str:
 
 
 def grace(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(background, "GRACE", seconds)
+    monkeypatch.setattr(driver, "GRACE", seconds)
 
 
 # --- the table
@@ -160,7 +160,7 @@ def test_a_user_that_waits_drives_by_itself(sandbox: Sandbox, monkeypatch: pytes
             assert taken(client) == str(number)
         # The thread has left it alone since.
         assert shared(client).background is STANDING_BY
-        assert shared(client).claim() is None
+        assert shared(client).lease is None
         orders.end()
 
 
@@ -270,7 +270,7 @@ def test_a_logout_while_another_user_drives(sandbox: Sandbox, monkeypatch: pytes
     grace(monkeypatch, NEVER)
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         rest = pool.submit(lambda: list(client.events(LONG)))
-        while shared(client).claim() is None:
+        while shared(client).lease is None:
             pass
         orders.end()
         ended = client.logout()
@@ -337,7 +337,7 @@ def test_a_thread_that_dies_lets_the_user_go_that_drives(
         ThreadPoolExecutor() as pool,
         monkeypatch.context() as patch,
     ):
-        patch.setattr(background, "_wait_for", fail)
+        patch.setattr(driver, "_wait_for", fail)
         with pytest.raises(SessionClosedError):
             pool.submit(taken, client).result(LONG)
 
@@ -477,11 +477,11 @@ def test_a_change_under_way_does_not_end_a_connection_in_the_making(sandbox: San
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         with sharing.lock:
-            sharing.halfway = True
+            sharing.poisoned = True
             waiting = pool.submit(waits.until_ready, ours, WRITE, LONG)
             waiting.add_done_callback(lambda _: asked.set())
             assert asked.wait(LONG)
-            sharing.halfway = False
+            sharing.poisoned = False
         assert waiting.result(LONG) is None
     sharing.close()
 

@@ -66,7 +66,7 @@ def assert_let_go(client: Client, struck: str | None = None) -> None:
 
     in_a_thread(try_lock)
     assert free == [True], struck
-    assert shared.claim() is None, struck
+    assert shared.lease is None, struck
 
 
 def in_a_thread(function: Callable[[], object]) -> None:

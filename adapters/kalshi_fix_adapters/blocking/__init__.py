@@ -23,9 +23,9 @@ All methods may be called from several threads, but one thread takes the events 
 `messages`): asking for the next one says that you are done with the one before, which another thread may not
 say for you. It is refused (LocalProtocolError) while the thread that took a message before still runs.
 
-The modules: `client` (what the user's threads do), `background` (what the client's own thread does),
-`driver` (which of them drives) and `transport` (bytes). They may import `engine` and all that `engine` may;
-no other client imports them.
+The modules: `client` (what the user's threads do), `background` (the client's own thread, which connects),
+`driver` (which of them drives, and nobody else writes that) and `transport` (bytes). They may import `engine`
+and all that `engine` may; no other client imports them.
 """
 
 from kalshi_fix_adapters.blocking.client import Client, drop_copy, market_data, order_entry, post_trade, rfq

@@ -1,4 +1,4 @@
-"""The background thread of a blocking client: it makes and ends connections, drives while no user does."""
+"""The background thread of a blocking client: it makes connections, and has the driver keep them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ import threading
 import time
 from collections.abc import Sequence
 
-from kalshi_fix_adapters.blocking.driver import Background, Driver
+from kalshi_fix_adapters.blocking.driver import Driver
 from kalshi_fix_adapters.blocking.transport import Link
 from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.dial import AddressInfo, open_socket
-from kalshi_fix_adapters.net.sleeper import READY
 from kalshi_fix_sansio.errors import KalshiFixError
-
-GRACE = 0.02
-"""Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
 
 
 class BackgroundThread:
@@ -61,7 +57,7 @@ class BackgroundThread:
         core = driver.core
         while True:
             with driver.lock:
-                if driver.halfway:
+                if driver.poisoned:
                     core.failure(SessionClosedError("interrupted"))
                 if core.over:
                     return None
@@ -92,74 +88,7 @@ class BackgroundThread:
             with driver.lock:
                 core.connect_failed(error)
             return
-        link = Link(connected)
-        try:
-            with driver.lock:
-                core.connected()
-                driver.link = link
-            while self._drive(link):
-                self._stand_by()
-        finally:
-            self._end(link)
-        with driver.lock:
-            if not driver.halfway and not core.over:
-                core.disconnected()
-
-    def _end(self, link: Link) -> None:
-        driver = self._driver
-        with driver.lock:
-            driver.background = Background.AWAY
-            driver.link = None
-            claim = driver.claim()
-            driver.wake()
-        if claim is not None:
-            _wait_for(claim)
-        with driver.lock:
-            driver.forget(link)
-        link.hang_up()
-
-    def _drive(self, link: Link) -> bool:
-        """Drive until a user does (True) or the connection is to be ended (False)."""
-        driver = self._driver
-        sleeper = driver.background_sleeper
-        with driver.lock:
-            if driver.claim() is not None:
-                return True
-            driver.background = Background.DRIVING
-            # Of those that waited for a user that was interrupted, one drives.
-            driver.tell()
-        ready = False
-        while True:
-            with driver.lock:
-                if driver.background is not Background.DRIVING:
-                    sleeper.watch(link.number, 0)
-                    return True
-                driver.needed = False
-                if not driver.halfway:
-                    driver.turn(link, ready)
-                if driver.halfway or driver.core.finished:
-                    return False
-                seconds = driver.prepare(link, sleeper)
-            ready = bool(sleeper.sleep(seconds) & READY)
-
-    def _stand_by(self) -> None:
-        """Let users drive until none has for a while, or the thread is needed."""
-        driver = self._driver
-        while True:
-            with driver.lock:
-                driver.background = Background.STANDING_BY
-                seen = driver.turns
-                needed = driver.needed and driver.claim() is None
-            if not needed:
-                driver.background_sleeper.sleep(GRACE)
-            with driver.lock:
-                claim, idle = driver.claim(), driver.turns == seen
-                if claim is None and (idle or driver.needed):
-                    return
-                if claim is None or not idle:
-                    continue
-                driver.background = Background.RESTING
-            _wait_for(claim)
+        driver.keep(Link(connected))
 
 
 class _NotWantedError(Exception):
@@ -216,13 +145,7 @@ class _WaitsWhileWanted:
 
     def _look(self) -> None:
         driver = self._driver
-        # Under the lock: what is halfway for a moment in another thread was not cut off.
+        # Under the lock: what is poisoned for a moment in another thread was not cut off.
         with driver.lock:
-            if driver.core.leaving or driver.halfway:
+            if driver.core.leaving or driver.poisoned:
                 raise _NotWantedError
-
-
-def _wait_for(claim: threading.Lock) -> None:
-    """Wait for a user to let go of the connection."""
-    with claim:
-        pass

@@ -181,7 +181,7 @@ class Client:
         deadline = None
         while True:
             with driver.lock:
-                if driver.halfway:  # looked at here as well: that saves each message a call
+                if driver.poisoned:  # looked at here as well: that saves each message a call
                     driver.refuse_if_interrupted(NotConnectedError)
                 if not core.congested:
                     number = driver.change(
@@ -194,7 +194,7 @@ class Client:
                     driver.rouse()
                     return number
             deadline = _deadline_after(timeout) if deadline is None else deadline
-            if driver.wait(lambda: driver.halfway or not core.congested or None, deadline) is None:
+            if driver.wait(lambda: driver.poisoned or not core.congested or None, deadline) is None:
                 raise ClientTimeoutError(
                     "the venue has not read what was sent before, so nothing was sent; try again later, "
                     "or allow more time"
@@ -220,7 +220,7 @@ class Client:
     def _take(self) -> _Taken:
         """Return the next event; called under the lock."""
         driver, core = self._driver, self._core
-        if driver.halfway:
+        if driver.poisoned:
             driver.refuse_if_interrupted(SessionClosedError)
         event = driver.change(None, core.take)
         if event is None and core.over:
@@ -328,7 +328,7 @@ class Client:
         """Do something to the core, unless an interrupt has ended it, and let everybody look again."""
         driver = self._driver
         with driver.lock:
-            if not driver.halfway:
+            if not driver.poisoned:
                 driver.change(driver.write, act, *args, **kwargs)
             driver.tell()
             driver.wake()
@@ -344,7 +344,7 @@ class Client:
             with driver.lock:
                 # In a forked child the store is the parent's, too.
                 if not driver.forked:
-                    self._core.close(clean=clean and not driver.halfway)
+                    self._core.close(clean=clean and not driver.poisoned)
         except StoreError:
             if clean:
                 raise

@@ -18,11 +18,14 @@ milliseconds later, that nobody drives any more.
 
 Users that find another one driving wait for it to tell them; so they do while there is no connection.
 
+`Driver` alone writes what says who drives; the client and the background thread call its methods.
+
 Ctrl-C may strike the user's thread anywhere, so what it holds it holds as a context that is implemented in C:
-nothing comes between. A user that drives claims it by a lock of its own, entered first and shown afterwards;
-the claim is good while that lock is held, and the background thread rests on it. In the middle of a change
-to core or stream an interrupt leaves them half changed; that is noticed (`halfway`), and the client ended
-rather than continued with doubtful numbers. Nobody sleeps in the middle of a change.
+nothing comes between. A user that drives has a lease: a lock of its own, entered first and shown afterwards.
+The lease is good while that lock is held, and the background thread rests on it. In the middle of a change
+to core or stream an interrupt leaves them half changed. So the driver is `poisoned` while a change is under
+way, and who finds it so afterwards ends the client, rather than going on with doubtful numbers. Nobody sleeps
+in the middle of a change.
 """
 
 from __future__ import annotations
@@ -41,9 +44,11 @@ from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
 
+GRACE = 0.02
+"""Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
 _READS_PER_TURN = 8
 _NOBODY = threading.Lock()
-"""The claim while no user drives; never held."""
+"""The lease while no user drives; never held."""
 P = ParamSpec("P")
 T = TypeVar("T")
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
@@ -65,19 +70,19 @@ class Driver:
     def __init__(self, plan: ConnectionPlan) -> None:
         self.core = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
         self.lock = threading.RLock()
-        self.halfway = False
+        self.poisoned = False
         """Whether a change is under way; for who has just got the lock, whether one was cut off."""
         self.forked = False
         """Whether this is the copy in a forked child, where nobody drives; the parent goes on."""
-        self.link: Link | None = None
+        self._link: Link | None = None
         """The connection, while there is one to be driven."""
         self.background = Background.AWAY
-        self.needed = False
+        self._needed = False
         """Whether the background thread has to drive as soon as no user does."""
         self.background_sleeper = self._users_sleeper = Sleeper()
         self.turns = 0
         """How often users have driven."""
-        self._claim = _NOBODY
+        self._lease = _NOBODY
         self._due: float | None = None
         """Until when the driver sleeps at most, monotonic."""
         self._waiting: set[threading.Lock] = set()
@@ -87,7 +92,7 @@ class Driver:
 
     def open(self) -> None:
         """Be ready for a background thread that starts."""
-        self.halfway = self.forked = False
+        self.poisoned = self.forked = False
         self.background_sleeper, self._users_sleeper = Sleeper(), Sleeper()
 
     def close(self) -> None:
@@ -100,28 +105,23 @@ class Driver:
     def forked_off(self) -> None:
         """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
         self.lock = threading.RLock()
-        self.halfway = self.forked = True
-        self._claim = _NOBODY
-        if self.link is not None:
-            self.link.abandon()
-            self.link = None
+        self.poisoned = self.forked = True
+        self._lease = _NOBODY
+        if self._link is not None:
+            self._link.abandon()
+            self._link = None
         self._waiting.clear()
         self.close()
 
-    def forget(self, link: Link) -> None:
-        """The connection is over, and no user drives it."""
-        for sleeper in (self.background_sleeper, self._users_sleeper):
-            sleeper.watch(link.number, 0)
-
     def wake(self) -> None:
         """Let the driver look again, or the background thread if there is none."""
-        if self._claim.locked():
+        if self._lease.locked():
             self._users_sleeper.wake()
         else:
             self._wake_background()
 
     def _wake_background(self) -> None:
-        self.needed = True
+        self._needed = True
         self.background_sleeper.wake()
 
     def tell(self) -> None:
@@ -130,39 +130,40 @@ class Driver:
             if each.locked():
                 each.release()
 
-    def claim(self) -> threading.Lock | None:
-        """Return what the user that drives holds as long as it does; None if none drives."""
-        return self._claim if self._claim.locked() else None
+    @property
+    def lease(self) -> threading.Lock | None:
+        """What the user that drives holds as long as it does; None if none drives."""
+        return self._lease if self._lease.locked() else None
 
-    # Changes that must be whole
+    # Changes that must be whole, or poison the client
 
     def change(
         self, then: Callable[[], object] | None, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Let a function change the core, and do what comes `then` (`write`); an interrupt in the middle ends
         the client."""
-        self.halfway = True
+        self.poisoned = True
         try:
             result = act(*args, **kwargs)
             if then is not None:
                 then()
         except Exception:
-            self.halfway = False
+            self.poisoned = False
             raise
         except BaseException:
             self.wake()
             raise
-        self.halfway = False
+        self.poisoned = False
         return result
 
     def refuse_if_interrupted(self, kind: type[SessionClosedError]) -> None:
         """Raise that the client is over if a change was cut off."""
-        if self.halfway:
+        if self.poisoned:
             raise kind(_FORKED if self.forked else _INTERRUPTED)
 
     def write(self) -> None:
         """Write what can be written now."""
-        output, link = self.core.output, self.link
+        output, link = self.core.output, self._link
         while output and link is not None:
             try:
                 size = link.write(output)
@@ -178,12 +179,12 @@ class Driver:
         """Wake the driver if it does not sleep for what is to be done now: to write, or to be earlier."""
         if self.core.output:
             self.wake()
-        elif self.background is Background.DRIVING or self._claim.locked():
+        elif self.background is Background.DRIVING or self._lease.locked():
             due = self.core.due()
             if due is not None and (self._due is None or due < self._due):
                 self.wake()
 
-    def prepare(self, link: Link, sleeper: Sleeper, deadline: float | None = None) -> float | None:
+    def _prepare(self, link: Link, sleeper: Sleeper, deadline: float | None = None) -> float | None:
         """Say how long to sleep for the next turn, at most until a deadline."""
         core = self.core
         until = self._due = core.due()
@@ -198,10 +199,10 @@ class Driver:
             return 0.0
         return None if until is None else max(0.0, until - time.monotonic())
 
-    def turn(self, link: Link, ready: bool) -> None:
+    def _turn(self, link: Link, ready: bool) -> None:
         """Do what can be done after a sleep."""
         core = self.core
-        self.halfway = True
+        self.poisoned = True
         try:
             if ready or link.unread:
                 for _ in range(_READS_PER_TURN):
@@ -217,9 +218,81 @@ class Driver:
                 self.write()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
             core.failure(error)
-        self.halfway = False
+        self.poisoned = False
         if self._waiting:
             self.tell()
+
+    # The background thread
+
+    def keep(self, link: Link) -> None:
+        """Drive a connection that is up whenever no user does, until it is to be closed; close it."""
+        core = self.core
+        try:
+            with self.lock:
+                core.connected()
+                self._link = link
+            while self._drive_in_background(link):
+                self._stand_by()
+        finally:
+            self._retire(link)
+        with self.lock:
+            if not self.poisoned and not core.over:
+                core.disconnected()
+
+    def _drive_in_background(self, link: Link) -> bool:
+        """Drive until a user does (True) or the connection is to be ended (False)."""
+        sleeper = self.background_sleeper
+        with self.lock:
+            if self.lease is not None:
+                return True
+            self.background = Background.DRIVING
+            # Of those that waited for a user that was interrupted, one drives.
+            self.tell()
+        ready = False
+        while True:
+            with self.lock:
+                if self.background is not Background.DRIVING:
+                    sleeper.watch(link.number, 0)
+                    return True
+                self._needed = False
+                if not self.poisoned:
+                    self._turn(link, ready)
+                if self.poisoned or self.core.finished:
+                    return False
+                seconds = self._prepare(link, sleeper)
+            ready = bool(sleeper.sleep(seconds) & READY)
+
+    def _stand_by(self) -> None:
+        """Let users drive until none has for a while, or the thread is needed."""
+        while True:
+            with self.lock:
+                self.background = Background.STANDING_BY
+                seen = self.turns
+                needed = self._needed and self.lease is None
+            if not needed:
+                self.background_sleeper.sleep(GRACE)
+            with self.lock:
+                lease, idle = self.lease, self.turns == seen
+                if lease is None and (idle or self._needed):
+                    return
+                if lease is None or not idle:
+                    continue
+                self.background = Background.RESTING
+            _wait_for(lease)
+
+    def _retire(self, link: Link) -> None:
+        """Take the connection from whoever drives it, and close it."""
+        with self.lock:
+            self.background = Background.AWAY
+            self._link = None
+            lease = self.lease
+            self.wake()
+        if lease is not None:
+            _wait_for(lease)
+        with self.lock:
+            for sleeper in (self.background_sleeper, self._users_sleeper):
+                sleeper.watch(link.number, 0)
+        link.hang_up()
 
     # Users that wait
 
@@ -233,14 +306,14 @@ class Driver:
                     found = look()
                     if found is not None:
                         return found
-                    link = self.link
-                    if link is None or self._claim.locked() or self.halfway or self.core.finished:
+                    link = self._link
+                    if link is None or self._lease.locked() or self.poisoned or self.core.finished:
                         waiting = threading.Lock()
                         waiting.acquire()
                         self._waiting.add(waiting)
                     else:
-                        seconds = self.prepare(link, self._users_sleeper, deadline)
-                        self._claim = mine
+                        seconds = self._prepare(link, self._users_sleeper, deadline)
+                        self._lease = mine
                         self.turns += 1
                         if self.background is Background.DRIVING:
                             self.background = Background.STANDING_BY
@@ -265,17 +338,17 @@ class Driver:
             with self.lock:
                 try:
                     self.turns += 1
-                    if not self.halfway:
-                        self.turn(link, bool(why & READY))
+                    if not self.poisoned:
+                        self._turn(link, bool(why & READY))
                     found = look()
                     if (
                         found is None
-                        and self.link is link
-                        and not self.halfway
+                        and self._link is link
+                        and not self.poisoned
                         and not self.core.finished
                         and (deadline is None or time.monotonic() < deadline)
                     ):
-                        seconds = self.prepare(link, sleeper, deadline)
+                        seconds = self._prepare(link, sleeper, deadline)
                         continue
                 except BaseException:
                     self._let_go()
@@ -284,10 +357,10 @@ class Driver:
                 return found
 
     def _let_go(self) -> None:
-        self._claim = _NOBODY
+        self._lease = _NOBODY
         if self._waiting:
             self.tell()
-        if self.halfway or self.core.output or self.core.finished:
+        if self.poisoned or self.core.output or self.core.finished:
             self._wake_background()
 
     def _wait_for_others(self, waiting: threading.Lock, deadline: float | None) -> None:
@@ -297,6 +370,12 @@ class Driver:
             waiting.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX))
         with self.lock:
             self._waiting.discard(waiting)
+
+
+def _wait_for(lease: threading.Lock) -> None:
+    """Wait for a user to let go of the connection."""
+    with lease:
+        pass
 
 
 def _is_over(thread: int) -> bool:
