@@ -599,7 +599,7 @@ def test_ten_thousand_requests_of_one_id_are_settled_in_as_many_steps() -> None:
     finally:
         sys.settrace(before)
     assert lines < 60 * 1000
-    assert (len(requests), requests.size) == (2 * count - 1000, 2 * (2 * count - 1000))
+    assert (len(requests.by_key), requests.size) == (2 * count - 1000, 2 * (2 * count - 1000))
 
 
 def test_a_forwarded_order_is_a_request_too() -> None:

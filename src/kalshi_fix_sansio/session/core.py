@@ -157,7 +157,7 @@ class Core:
 
     def give_up_on_all(self, why: Uncertainty) -> None:
         """Tell the user that no outcome that is still open will be learnt."""
-        self.give_up_on(tuple(self.ledger.open), why)
+        self.give_up_on(tuple(self.ledger.open.by_key.values()), why)
 
     def names_of(self, request: OpenRequest) -> Names:
         """Return what the answers to a request of a former process may name it by."""

@@ -154,20 +154,22 @@ class Ledger:
 
     # What is recorded
 
-    def take_number(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Take a number for a message about to leave."""
+    def take_number(
+        self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None, names: Names
+    ) -> None:
+        """Take a number for a message about to leave, which may be a request with names."""
         if self.broken:
             raise StoreError(FAILED_BEFORE)
         self.unsaved = True
-        self.store.record_sent(seq_num, message)
-
-    def take_request(self, request: OpenRequest, names: Names) -> None:
-        """Take what a message about to leave, whose number was just taken, asks of the peer."""
-        self.next_key = request.key + 1
-        # A later process does not know which reports are about the other one of its name: it names this one.
-        repeated = self.open.is_repeated(request.msg_type, names)
-        self.store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
-        self.open.add(request, names)
+        store = self.store
+        store.record_sent(seq_num, message)
+        if request is not None:
+            self.next_key = request.key + 1
+            # A later process does not know which reports are about the other one of its name: it names this
+            # one.
+            repeated = self.open.is_repeated(request.msg_type, names)
+            store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
+            self.open.add(request, names)
 
     def reset(self, *, unanswered: bool) -> None:
         """Restart both directions at 1. While the peer has still to agree, what comes has the old numbers."""
@@ -268,7 +270,7 @@ class Ledger:
         Until `release` says which have no answer after all that is still to come, the store stays where it
         is: after a crash the same is found again.
         """
-        oldest = next(iter(self.open), None)
+        oldest = next(iter(self.open.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
             self._held_at = self.mark
             self._suspect_before = sent_before
@@ -284,7 +286,7 @@ class Ledger:
         again, suspected = self._sent_again, self._suspect_before
         return [
             request
-            for request in self.open
+            for request in self.open.by_key.values()
             if request.seq_num < lost_before or again.get(request.key, request.seq_num) < suspected
         ]
 

@@ -38,6 +38,7 @@ from kalshi_fix_sansio.session.sequence import (
     judge,
     too_high_text,
     too_low_text,
+    usable,
     used_up_text,
 )
 from kalshi_fix_sansio.session.states import Input, State
@@ -88,7 +89,7 @@ class Handshake:
         core.permit(Input.CONNECT)
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
-        seq_num = 1 if reset else core.outbound.next_number(core.store)
+        seq_num = 1 if reset else usable(core.store.next_outgoing)
         expected = 1 if reset else core.ledger.expected
         offers = config.offer_next_expected_at_reset if reset else config.offer_next_expected
         frame = self._own.encode(
@@ -192,7 +193,7 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
         elif number == LAST_NUMBER:
             impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
-        seq_num = 1 if reset else core.outbound.next_number(numbers)
+        seq_num = 1 if reset else usable(numbers.next_outgoing)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)

@@ -119,7 +119,7 @@ class Session:
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The requests that were sent and have no answer yet, oldest first; not those that OutcomesUnknown
         has named. Before `connect`, what a former process left in the store is not among them."""
-        return tuple(self._core.ledger.open)
+        return tuple(self._core.ledger.open.by_key.values())
 
     @property
     def peer_comp_id(self) -> str | None:

@@ -20,8 +20,8 @@ from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.requests import Names
-from kalshi_fix_sansio.session.sequence import LAST_NUMBER, used_up_text
-from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
+from kalshi_fix_sansio.session.sequence import LAST_NUMBER, usable, used_up_text
+from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
 MAX_TEXT = 200
@@ -78,13 +78,6 @@ class Outbound:
         self.peer_comp_id = config.target_comp_id
         """TargetCompID of what leaves; None until an acceptor has read a Logon."""
 
-    def next_number(self, store: MessageStore) -> int:
-        """Return the number of the next message by a store. Raises StoreError when all are used up."""
-        number = store.next_outgoing
-        if number > LAST_NUMBER:
-            raise StoreError(used_up_text())
-        return number
-
     def admin(self, msg_type: str, **fields: Any) -> Message:
         """Build a session message of the dialect from attributes; None values are left out."""
         message: Message = self._config.dialect.messages[msg_type].cls(
@@ -125,7 +118,9 @@ class Outbound:
 
         One with `names` is one whose outcome is to become known.
         """
-        seq_num, msg_type, sending_time = self.next_number(self._ledger.store), message.MSG_TYPE, now.utc
+        seq_num, msg_type, sending_time = self._ledger.store.next_outgoing, message.MSG_TYPE, now.utc
+        if seq_num > LAST_NUMBER:
+            raise StoreError(used_up_text())
         header = self._own_header
         if (
             fields
@@ -161,7 +156,7 @@ class Outbound:
         names: Names | None,
     ) -> int:
         """Send the body of a message as it stands under the next number; return the number."""
-        seq_num = self.next_number(self._ledger.store)
+        seq_num = usable(self._ledger.store.next_outgoing)
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
         stored = _stored_message(seq_num, now.utc, data) if keep else None
         self.commit(seq_num, data, stored, now, msg_type, names)
@@ -178,11 +173,12 @@ class Outbound:
     ) -> None:
         """Take the number for bytes that exist, and let them go as far as the buffer."""
         ledger, recorded = self._ledger, self._recorded
-        ledger.take_number(seq_num, stored)
-        if names is not None:
+        if names is None:
+            ledger.take_number(seq_num, stored, None, ())
+        else:
             request_id = names[0][1] or str(seq_num)
             request = _open_request(request_id, msg_type, seq_num, now.utc, frame, ledger.next_key)
-            ledger.take_request(request, names)
+            ledger.take_number(seq_num, stored, request, names)
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)

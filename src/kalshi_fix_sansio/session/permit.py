@@ -93,10 +93,10 @@ class Permit:
         if not kind.is_request:
             return None
         ledger = core.ledger
-        requests = ledger.open
-        if len(requests) >= self._max_open or ledger.settling > self._max_open:
+        requests, count = ledger.open, len(ledger.open.by_key)
+        if count >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(
-                f"{len(requests)} requests have no answer yet, and {ledger.settling} have one that is not "
+                f"{count} requests have no answer yet, and {ledger.settling} have one that is not "
                 "confirmed; wait for some, or raise max_open_requests"
             )
         if requests.size >= self._max_open_bytes or ledger.settling_bytes > self._max_open_bytes:

@@ -185,7 +185,7 @@ class Receiver:
                 continue
             # No rule below has anything to say about this message, as about nearly all that come.
             times.catching_up = False
-            unsure = self._answers.note(message) if ledger.open else None
+            unsure = self._answers.note(message) if ledger.open.by_key else None
             ledger.marks.append(number)
             ledger.expected = number + 1
             core.events.append(_message_received(message, False, header.poss_resend is True, data))

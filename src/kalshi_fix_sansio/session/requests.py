@@ -8,7 +8,7 @@ open, and however many of them share a name.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from kalshi_fix_sansio.layout import MessageLayout
@@ -32,25 +32,25 @@ class Remembered:
     """The names that the last answers gave, and what they were about, by their hashes: what a peer puts into
     an id takes no room here."""
 
-    __slots__ = ("_before", "_recent")
+    __slots__ = ("before", "recent")
 
     def __init__(self) -> None:
-        self._recent: set[int] = set()
-        self._before: set[int] = set()
+        self.recent: set[int] = set()
+        self.before: set[int] = set()
 
     def __contains__(self, what: object) -> bool:
         known = hash(what)
-        return known in self._recent or known in self._before
+        return known in self.recent or known in self.before
 
     def __len__(self) -> int:
-        return len(self._recent) + len(self._before)
+        return len(self.recent) + len(self.before)
 
     def add(self, name: str, made: str | None) -> None:
         """Take note of an answer; at a bound, the older half is forgotten."""
-        recent = self._recent
+        recent = self.recent
         if len(recent) >= MAX_REMEMBERED:
-            self._before, self._recent = recent, set()
-            recent = self._recent
+            self.before, self.recent = recent, set()
+            recent = self.recent
         recent.add(hash(name))
         if made:
             recent.add(hash((name, made)))
@@ -94,18 +94,19 @@ class OpenRequests:
     """Requests without an answer, oldest first."""
 
     __slots__ = (
-        "_all",
         "_by_name",
         "_by_number",
         "_named_by",
         "_names",
         "answered",
+        "by_key",
         "makers",
         "size",
     )
 
     def __init__(self) -> None:
-        self._all: dict[int, OpenRequest] = {}
+        self.by_key: dict[int, OpenRequest] = {}
+        """All of them, oldest first."""
         self._by_number: dict[int, OpenRequest] = {}
         self._by_name: defaultdict[str, dict[str, OpenRequest | Several]] = defaultdict(dict)
         self._named_by: dict[str, str] = {}
@@ -119,12 +120,6 @@ class OpenRequests:
         self.answered = Remembered()
         """Names that answers gave, and names with what they were about (an OrderID)."""
 
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def __iter__(self) -> Iterator[OpenRequest]:
-        return iter(self._all.values())
-
     def index(self, attribute: str) -> Named:
         """Return the requests by the value of this attribute, as they are at any time from now on."""
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
@@ -137,7 +132,7 @@ class OpenRequests:
     def add(self, request: OpenRequest, names: Names) -> None:
         """Take one more."""
         key = request.key
-        self._all[key] = request
+        self.by_key[key] = request
         if not request.uncertain:  # the number of one that is may be from before a reset
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)
@@ -164,13 +159,16 @@ class OpenRequests:
         if msg_type not in self.makers:
             return False
         attribute, value = names[0]
-        return value in self._by_name[attribute] or value in self.answered
+        if value in self._by_name[attribute]:
+            return True
+        known, answered = hash(value), self.answered
+        return known in answered.recent or known in answered.before
 
     def remove(self, request: OpenRequest) -> None:
         """Take out one that is here."""
         names = self.names(request)
         key = request.key
-        del self._all[key]
+        del self.by_key[key]
         if self._names:
             self._names.pop(key, None)
         if self._by_number.get(request.seq_num) is request:

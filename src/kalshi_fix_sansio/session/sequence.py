@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 
 LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
@@ -35,6 +36,13 @@ def judge(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
     if seq_num > expected:
         return Verdict.TOO_HIGH
     return Verdict.DUPLICATE if poss_dup else Verdict.TOO_LOW
+
+
+def usable(number: int) -> int:
+    """Return a number that is about to be taken. Raises StoreError when all are used up."""
+    if number > LAST_NUMBER:
+        raise StoreError(used_up_text())
+    return number
 
 
 def used_up_text() -> str:
