@@ -17,7 +17,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
 )
 from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
-from kalshi_fix_sansio.session.search import Search
+from kalshi_fix_sansio.session.recovery import Search
 from tests.helpers import CODEC, KEY_ID, START, Pair, Wired, config, established, messages, of_type, pair
 from tests.session.crash_world import report
 

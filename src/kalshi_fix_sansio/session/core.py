@@ -24,10 +24,9 @@ from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.checks import PeerRules
 from kalshi_fix_sansio.session.ledger import EndedBy, Ledger
-from kalshi_fix_sansio.session.outbound import Outbound, plain_text
+from kalshi_fix_sansio.session.outbound import Outbound, plain_text, reply_route
 from kalshi_fix_sansio.session.requests import BY_NUMBER, UNNAMED, Names, names_of
 from kalshi_fix_sansio.session.resting import RestingOrders
-from kalshi_fix_sansio.session.routing import reply_route
 from kalshi_fix_sansio.session.sending_times import SendingTimes
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore

@@ -27,8 +27,7 @@ from kalshi_fix_sansio.session.checks import (
     version_problem,
 )
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
-from kalshi_fix_sansio.session.next_expected import next_expected_of, next_expected_text
-from kalshi_fix_sansio.session.own_logon import OwnLogon
+from kalshi_fix_sansio.session.own_logon import OwnLogon, next_expected_of, next_expected_text
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.reset import RESET_FROM_ELSEWHERE, Resets

@@ -1,4 +1,5 @@
-"""The Logon that this side sends: built, signed and checked before a number is taken for it.
+"""The Logon that this side sends, built, signed and checked before a number is taken for it; and what the
+peer's says of the number that it expects next.
 
 FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions".
 """
@@ -12,7 +13,7 @@ from typing import Any
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED, Role
+from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED, Role, SessionConfig
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.layout import FieldMember, Member
 from kalshi_fix_sansio.session.core import LOGON, Core
@@ -79,6 +80,25 @@ class OwnLogon:
         frame = core.codec.encode(logon, header)
         core.flags = flags
         return frame
+
+
+def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
+    """Return the number that the peer expects next (789), if its Logon says it and it counts here.
+
+    FIXT 1.1 session layer, "Using NextExpectedMsgSeqNum to facilitate message recovery". An initiator offers
+    it where its SessionConfig says so; an acceptor answers an offer with its own. Beside ResetSeqNumFlag it
+    can only be 1 in the Logon that asks and 2 in the one that answers, as QuickFIX/J has it, and there is
+    nothing to resend. On a session type without resend it means nothing.
+    """
+    if not config.session_type.resend:
+        return None
+    number: int | None = getattr(logon, NEXT_EXPECTED, None)
+    return number
+
+
+def next_expected_text(offered: int, least: int) -> str:
+    """Say that the peer expects a number that was never sent."""
+    return f"NextExpectedMsgSeqNum {offered} is too high, expected {least} at most"
 
 
 def _is_secret(member: Member) -> bool:

@@ -2,7 +2,7 @@
 
 FIXT 1.1 session layer, "Message recovery". On a session type with resend: one ResendRequest for exactly
 what is missing, what comes after it is held (bounded) and then delivered in order; a resend that stalls is
-asked for again, and in the end the session logs out. A resend that is refused leads to a `search` for what
+asked for again, and in the end the session logs out. A resend that is refused leads to a `Search` for what
 the peer still has; the rest is reported as lost. Without resend: a Logout that says why.
 """
 
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+import attrs
+
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason, GapClosed, GapDetected, MessagesLost, SequenceSkipped
@@ -20,7 +22,6 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
-from kalshi_fix_sansio.session.search import Search
 from kalshi_fix_sansio.session.sequence import too_high_text
 from kalshi_fix_sansio.session.states import Input, State
 
@@ -43,6 +44,44 @@ class Skip(Enum):
     FILL = "SequenceReset-GapFill"
     RESET = "SequenceReset-Reset"
     LOST = "the peer no longer has them"
+
+
+@attrs.define
+class Search:
+    """Where the peer's memory begins, found by asking for single messages: the oldest that it still has is
+    one of `low` to `high`.
+
+    A peer that keeps messages for a time refuses a ResendRequest that begins before that time (Kalshi:
+    "before the retention window"), and does not say where the window begins. What it has forgotten is all
+    older than what it has, so halving the doubtful numbers finds the border in as many requests as their
+    count has binary digits.
+    """
+
+    low: int
+    """Everything before it is refused."""
+    high: int
+    """It is served, or was not asked for because it is not missing."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the oldest one is known: it is `low`."""
+        return self.low >= self.high
+
+    @property
+    def probe(self) -> int:
+        """Which number to ask for next."""
+        return (self.low + self.high) // 2
+
+    def served(self, number: int) -> bool:
+        """Take note that the peer has this one; say whether that is news."""
+        if not self.low <= number < self.high:
+            return False
+        self.high = number
+        return True
+
+    def refused(self) -> None:
+        """Take note that the peer does not have the one it was asked for."""
+        self.low = self.probe + 1
 
 
 class Recovery:

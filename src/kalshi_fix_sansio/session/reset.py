@@ -14,8 +14,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.next_expected import next_expected_of, next_expected_text
-from kalshi_fix_sansio.session.own_logon import OwnLogon
+from kalshi_fix_sansio.session.own_logon import OwnLogon, next_expected_of, next_expected_text
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.states import Input

@@ -32,7 +32,7 @@ def _be_sure(note: Any, book: AnswerBook, message: Any) -> Any:
 
 
 def _one_of_each_id(add: Any, requests: OpenRequests, request: Any, names: Any) -> None:
-    for other in list(requests):
+    for other in list(requests.by_key.values()):
         if other.request_id == request.request_id:
             requests.remove(other)
     add(requests, request, names)
