@@ -16,8 +16,6 @@ PIP_PINNED := -m pip install -qq --require-hashes --no-deps -r
 PIP_PROJECT := -m pip install -qq --no-deps --no-build-isolation --editable .
 PYTEST := python -bb -m pytest
 OTHER_PYTHONS := 3.11 3.12 3.13
-# Plain FIX 5.0 SP2, which the session is tested on beside Kalshi's dialect.
-FIX50SP2 := --spec tests/fix50sp2/spec --out tests/fix50sp2/dialect --package tests.fix50sp2.dialect
 
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
@@ -61,7 +59,6 @@ test: $(DEV) ## the tests
 
 check: $(DEV) ## the whole gate: generated code, format, lint, types, imports, tests with coverage, package, other Pythons
 	$(BIN)/python -m codegen --check
-	$(BIN)/python -m codegen $(FIX50SP2) --check
 	$(BIN)/python tools/state_diagrams.py --check
 	@$(MAKE) --no-print-directory lint types imports package coverage matrix
 
@@ -97,9 +94,8 @@ matrix: $(DEV)
 test-%: .venv-%/dev.stamp
 	.venv-$*/bin/$(PYTEST) --ignore tests/simulation/test_mutants.py
 
-generate: $(DEV) ## write everything that is generated: both dialects, the diagrams of the session's states
+generate: $(DEV) ## write everything that is generated and kept: the dialect, the diagrams of the session's states
 	$(BIN)/python -m codegen
-	$(BIN)/python -m codegen $(FIX50SP2)
 	$(BIN)/python tools/state_diagrams.py
 
 format: $(DEV) ## format the code and mend what the linter can mend
