@@ -17,9 +17,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.conduct import CLASSIC, QUICKFIXJ
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import LogonRequested, MessageReceived
+from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import Session, reply_route
 from tests.fix50sp2.dialect import (
@@ -34,7 +34,7 @@ from tests.fix50sp2.dialect import (
 
 SEND_TIMEOUT = 30.0
 """Seconds a peer may leave us waiting because it does not read."""
-CONDUCT = {"quickfix": CLASSIC, "quickfixj": QUICKFIXJ}
+PROTOCOL_OPTIONS = {"quickfix": QUICKFIX, "quickfixj": QUICKFIXJ}
 SENDING_TIME_TOLERANCE = 119.0
 """Seconds. Definitions go 121 too far, in whole ones: 120 would depend on how fast a message arrives."""
 LINGER = 1.0
@@ -48,7 +48,7 @@ def arguments(description: str) -> ArgumentParser:
     parser.add_argument("--comp-id", required=True, help="SenderCompID of this side")
     parser.add_argument("--peer-comp-id", required=True, help="SenderCompID of the other side")
     parser.add_argument(
-        "--like", choices=sorted(CONDUCT), default="quickfix", help="which engine to behave like"
+        "--like", choices=sorted(PROTOCOL_OPTIONS), default="quickfix", help="which engine to behave like"
     )
     return parser
 
@@ -64,7 +64,7 @@ def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionC
         heart_bt_int=heart_bt_int,
         min_heart_bt_int=0,
         strict=True,
-        conduct=CONDUCT[options.like],
+        protocol_options=PROTOCOL_OPTIONS[options.like],
         resend_policy=resend_everything,
         sending_time_tolerance=SENDING_TIME_TOLERANCE,
         logout_timeout=2,
@@ -79,7 +79,7 @@ class Peer:
         self._socket = sock
         self._session = Session(config)
         self._admit = admit
-        self._like_quickfixj = config.conduct == QUICKFIXJ
+        self._like_quickfixj = config.protocol_options == QUICKFIXJ
         self._cl_ord_ids: set[str] = set()
 
     def run(self) -> None:

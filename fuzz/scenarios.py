@@ -1,9 +1,9 @@
 """Conversations to begin from: the scenarios of tests/scenarios/, as inputs of the session's target.
 
 One role of each file is played, its first steps as far as an input goes. Left out are files that set what
-an input cannot choose: the numbers or bounds of the store, intervals and bounds of the session, choices of
-conduct one by one, the other product. Of what the user sends only the type stands; what a step is expected to
-do is left to the target, which knows what must hold always; cuts, and who looks away, are left out.
+an input cannot choose: the numbers or bounds of the store, intervals and bounds of the session, protocol
+options one by one, the other product. Of what the user sends only the type stands; what a step is expected
+to do is left to the target, which knows what must hold always; cuts, and who looks away, are left out.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from fuzz.checkpoint import Checkpoint
 from fuzz.targets import session
 from fuzz.targets.session import NEAREST, OURS, QUARTERS, THEIRS, Player, Setting
 from fuzz.wire import SOH, fields_of
-from kalshi_fix_sansio.conduct import CLASSIC
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.fuzzing import Choices
+from kalshi_fix_sansio.protocol_options import QUICKFIX
 from kalshi_fix_sansio.session import State
 from tests.helpers import Clock
 from tests.scenarios.runner.model import PeerCloses, PeerSays, Said, Scenario, UserDoes
@@ -27,7 +27,7 @@ from tests.scenarios.runner.parse import load, roles
 from tests.scenarios.runner.peer import Peer
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "tests" / "scenarios"
-_SETTINGS: Final = frozenset({"strict", "offer_next_expected", "explicit_confirm", "conduct"})
+_SETTINGS: Final = frozenset({"strict", "offer_next_expected", "explicit_confirm", "protocol_options"})
 _CALLS: Final = {
     "accept": 0,
     "refuse": 1,
@@ -53,7 +53,7 @@ def _setting(scenario: Scenario) -> Setting | None:
     """Return the session of a scenario, or None if no input chooses it."""
     given = dict(scenario.settings)
     product = given.pop("product", "")
-    conduct = given.pop("conduct", None)
+    options = given.pop("protocol_options", None)
     kind = scenario.session_type
     usual = kind.products[0] if kind.products else ""
     if (
@@ -61,10 +61,10 @@ def _setting(scenario: Scenario) -> Setting | None:
         or set(given) - _SETTINGS
         or kind.name not in session._NAMES
         or product not in ("", usual)
-        or conduct not in (None, CLASSIC)
+        or options not in (None, QUICKFIX)
     ):
         return None
-    return Setting(scenario.role, kind.name, classic=conduct is CLASSIC, **given)
+    return Setting(scenario.role, kind.name, like_quickfix=options is QUICKFIX, **given)
 
 
 def _joined(step: Sequence[int | bytes]) -> bytes:
@@ -83,7 +83,7 @@ class _Writer:
                 setting.role is Role.ACCEPTOR,
                 session._NAMES.index(setting.name),
                 setting.strict,
-                3 * setting.classic,
+                3 * setting.like_quickfix,
                 3 * setting.explicit_confirm,
                 2 * setting.offer_next_expected,
                 names.index(state),

@@ -17,11 +17,11 @@ from kalshi_fix_sansio import (
     decode,
     decode_strict,
     encode,
-    inspect,
 )
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.layout import Dialect, MessageLayout
+from kalshi_fix_sansio.messages import inspect
 from tests.fix50sp2.dialect import DIALECT as FIX50SP2
 from tests.samples import full, minimal
 from tests.strategies import any_message, headers, hostile_fields, messages, unknown_fields

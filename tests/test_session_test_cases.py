@@ -24,7 +24,7 @@ SIDES = {
     "initiator": {Role.INITIATOR},
     "acceptor": {Role.ACCEPTOR},
 }
-CLASSIC = [
+QUICKFIX = [
     *("1B", "1S", "2", "3", "4", "5", "6", "7", "8", "9", "10"),
     *("11", "12", "13", "14", "15", "16", "17", "18", "19", "20"),
 ]
@@ -53,7 +53,7 @@ def test_a_row_says_what_proves_it_and_for_which_side(row: list[str]) -> None:
 
 def test_no_number_of_the_classic_list_is_left_out() -> None:
     numbers = list(dict.fromkeys(row[0].split(" ")[0] for row in ROWS if re.match(r"\d", row[0])))
-    assert numbers == CLASSIC
+    assert numbers == QUICKFIX
     letters: dict[str, str] = {}
     for row in ROWS:
         found = re.fullmatch(r"(\d+[BS]?) ([a-z])", row[0])

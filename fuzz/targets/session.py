@@ -15,7 +15,6 @@ from fuzz.checkpoint import Checkpoint
 from fuzz.wire import KALSHI, PLAIN, SOH, Wire
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import DecodeError, LocalProtocolError
 from kalshi_fix_sansio.events import (
@@ -29,6 +28,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
 from kalshi_fix_sansio.fuzzing import Choices
+from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import MemoryStore, Session, State
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
@@ -75,7 +75,7 @@ class Setting:
     name: str
     """Of the session type; FIXT is the second dialect's."""
     strict: bool = False
-    classic: bool = False
+    like_quickfix: bool = False
     explicit_confirm: bool = False
     offer_next_expected: bool = False
 
@@ -101,7 +101,7 @@ def config(setting: Setting) -> SessionConfig:
         sign_logon=(lambda _: b"c2lnbmF0dXJl") if signs else None,
         logon_fields={"use_dollars": True} if signs and _takes_orders(setting) else {},
         strict=setting.strict,
-        conduct=CLASSIC if setting.classic else Conduct(),
+        protocol_options=QUICKFIX if setting.like_quickfix else ProtocolOptions(),
         explicit_confirm=setting.explicit_confirm,
         offer_next_expected=setting.offer_next_expected and session_type.resend,
         max_message_size=MAX_MESSAGE_SIZE,
@@ -516,7 +516,7 @@ def check(data: bytes) -> None:
         choices.pick((Role.INITIATOR, Role.ACCEPTOR)),
         choices.pick(_NAMES),
         strict=choices.one_in(2),
-        classic=choices.one_in(4),
+        like_quickfix=choices.one_in(4),
         explicit_confirm=choices.one_in(4),
         offer_next_expected=choices.one_in(3),
     )

@@ -12,8 +12,7 @@ from kalshi_fix_sansio._generated import *  # noqa: F403 - its __all__ is genera
 from kalshi_fix_sansio.authentication import LogonToSign, SignLogon
 from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Inspection, Node
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
+from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Inspection
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import (
     ConfigurationError,
@@ -48,10 +47,11 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized
-from kalshi_fix_sansio.layout import Dialect, Kind, Presence, Sender, SessionType
-from kalshi_fix_sansio.messages import decode, decode_strict, encode, inspect
+from kalshi_fix_sansio.layout import Dialect, SessionType
+from kalshi_fix_sansio.messages import decode, decode_strict, encode
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 from kalshi_fix_sansio.session import (
     MemoryStore,
@@ -64,11 +64,9 @@ from kalshi_fix_sansio.session import (
 from kalshi_fix_sansio.validation import validate
 
 __all__ = [
-    "CLASSIC",
     "Block",
     "CloseReason",
     "Codec",
-    "Conduct",
     "ConfigurationError",
     "DecodeError",
     "Dialect",
@@ -88,7 +86,6 @@ __all__ = [
     "InvalidMessageError",
     "KalshiFixError",
     "KeyFileError",
-    "Kind",
     "LocalProtocolError",
     "LoggedOn",
     "LogonRequested",
@@ -101,22 +98,19 @@ __all__ = [
     "MessageStore",
     "MessageTooLarge",
     "MessagesLost",
-    "Node",
     "OpenRequest",
     "OrdersUnverified",
     "OutcomesUnknown",
     "Oversized",
     "PeerSilent",
-    "Presence",
     "Problem",
-    "Reason",
+    "ProtocolOptions",
     "RejectReceived",
     "ResendFresh",
     "ResendPolicy",
     "ResendServed",
     "RestingOrder",
     "Role",
-    "Sender",
     "SequenceSkipped",
     "Session",
     "SessionConfig",
@@ -132,7 +126,6 @@ __all__ = [
     "decode",
     "decode_strict",
     "encode",
-    "inspect",
     "reply_route",
     "resend_everything",
     "validate",

@@ -11,10 +11,10 @@ import attrs
 
 from kalshi_fix_sansio.authentication import SignLogon
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.conduct import Conduct
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
 from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
+from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_everything
 
 LOGON = "A"
@@ -119,7 +119,7 @@ class SessionConfig:
     strict: bool = False
     """Whether incoming messages that break the dialect's rules are refused (Reject, BusinessMessageReject)
     instead of delivered with their problems."""
-    conduct: Conduct = attrs.field(factory=Conduct)
+    protocol_options: ProtocolOptions = attrs.field(factory=ProtocolOptions)
     """What the session does where FIXT 1.1 leaves it a choice."""
     resend_policy: ResendPolicy = attrs.field(repr=False)
     """Which stored messages may go out again. Default: `ResendFresh()` for an initiator, everything for an

@@ -30,9 +30,9 @@ from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettin
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_sansio import SESSION_TYPES
-from kalshi_fix_sansio.conduct import CLASSIC
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
+from kalshi_fix_sansio.protocol_options import QUICKFIX
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.signing import Signer
 
@@ -411,7 +411,7 @@ def test_a_listener_says_so_in_its_logon() -> None:
 
 SETTINGS: SessionSettings = {
     "accepted_sender_comp_ids": frozenset({"a", "b"}),
-    "conduct": CLASSIC,
+    "protocol_options": QUICKFIX,
     "max_event_bytes": 1,
     "max_events": 2,
     "max_held": 3,

@@ -1,4 +1,4 @@
-"""Framing as classic engines do it: a message with a wrong BodyLength ends with the next CheckSum field."""
+"""Framing as QuickFIX does it: a message with a wrong BodyLength ends with the next CheckSum field."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.conduct import CLASSIC
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.framing import Frame, Framer
+from kalshi_fix_sansio.protocol_options import QUICKFIX
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import Session
 from tests.fix50sp2.dialect import DIALECT, NewOrderSingle, OrdType, Side
@@ -21,7 +21,7 @@ NOON = datetime(2026, 8, 21, 12, tzinfo=UTC)
 
 
 def config(role: Role, **changes: Any) -> SessionConfig:
-    """Settings of one side: strict, in classic conduct, without signature."""
+    """Settings of one side: strict, behaving as QuickFIX does, without signature."""
     ours, theirs = (CLIENT, VENUE) if role is Role.INITIATOR else (VENUE, CLIENT)
     values: dict[str, Any] = {
         "role": role,
@@ -31,7 +31,7 @@ def config(role: Role, **changes: Any) -> SessionConfig:
         "sender_comp_id": ours,
         "target_comp_id": theirs,
         "strict": True,
-        "conduct": CLASSIC,
+        "protocol_options": QUICKFIX,
         "resend_policy": resend_everything,
     }
     return SessionConfig(**(values | changes))

@@ -22,7 +22,7 @@ def test_most_scenarios_are_among_them() -> None:
     [
         "checks/sending-time-late",
         "checks/refused-message-comes-again",
-        "conduct/classic",
+        "protocol_options/quickfix",
         "garbled/check-sum-wrong",
         "heartbeat/peer-stops-reading",
         "logon/acceptor-reconnected",

@@ -98,8 +98,8 @@ def test_what_a_file_cannot_say_is_named_with_its_place(tmp_path: Path, steps: s
         ("roles: both", "roles: both\nsettings: {speed: 3}", "SessionConfig has no setting speed"),
         (
             "roles: both",
-            "roles: both\nsettings: {conduct: {speed: 3}}",
-            "conduct is classic, or a mapping of",
+            "roles: both\nsettings: {protocol_options: {speed: 3}}",
+            "protocol_options is quickfix, or a mapping of",
         ),
         ("roles: both", "roles: both\nsettings: {resend_policy: some}", "resend_policy is one of everything"),
         ("roles: both", "roles: both\nnumbers: {next: 3}", "next is not known here; use incoming, outgoing"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -20,6 +19,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import Session, State
 from tests.helpers import KEY_ID, Peer, Wired, established, kinds, of_type, order
 
@@ -63,7 +63,7 @@ def texts(events: list[Event]) -> list[str]:
 @pytest.mark.parametrize("header", [{"t52": LATE}, {"t52": EARLY}, {"t49": "Mallory"}, {"t56": "Mallory"}])
 @pytest.mark.parametrize("linger", [False, True])
 def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Header, linger: bool) -> None:
-    wired = established(role, conduct=CLASSIC if linger else Conduct())
+    wired = established(role, protocol_options=QUICKFIX if linger else ProtocolOptions())
     wired.receive(wired.peer.message("9", news("first")))
     events = wired.receive(wired.peer.message("9", news("lost"), **header), wired.peer.message("9", news()))
     (rejected,) = of_type(events, MessageRejected)
@@ -212,7 +212,7 @@ def test_a_third_time_gives_it_again(role: Role) -> None:
 @BOTH
 @pytest.mark.parametrize("linger", [False, True])
 def test_a_connection_that_dies_in_between_changes_nothing(role: Role, linger: bool) -> None:
-    wired = established(role, conduct=CLASSIC if linger else Conduct())
+    wired = established(role, protocol_options=QUICKFIX if linger else ProtocolOptions())
     wired.receive(wired.peer.message("9", news(), t49="x"))
     wired.session.receive_eof(wired.clock.now)
     wired, _ = again(wired)
@@ -344,7 +344,7 @@ def test_a_strict_session_does_not_count_a_duplicate_that_was_sent_before_it_was
 
 @pytest.mark.parametrize("linger", [0.0, 1.0])
 def test_a_request_is_not_given_up_whose_answer_may_still_come(linger: float) -> None:
-    wired = established(Role.INITIATOR, strict=True, conduct=Conduct(linger=linger))
+    wired = established(Role.INITIATOR, strict=True, protocol_options=ProtocolOptions(linger=linger))
     wired.session.send(order("a"), wired.clock.now)
     duplicate = {"t43": "Y", "t122": LATE}
     wired.receive(wired.peer.message("0", "", 5))

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.conduct import Conduct
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -21,6 +20,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.session import State, reply_route
 from tests.fix50sp2.dialect import (
     BusinessMessageReject,
@@ -217,7 +217,7 @@ def test_a_logon_that_lacks_what_the_standard_requires_gets_no_answer() -> None:
 
 @BOTH
 def test_a_lenient_session_delivers_what_a_strict_one_rejects(role: Role) -> None:
-    wired = established(role, strict=False, conduct=Conduct())
+    wired = established(role, strict=False, protocol_options=ProtocolOptions())
     (event,) = wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w") + "5000=new|"))
     assert isinstance(event, MessageReceived)
     message: Any = event.message

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
 from kalshi_fix_sansio.session.timers import RUNNING
 from tests.helpers import Wired, of_type, order, wire
@@ -189,7 +189,9 @@ for state, last in (
 )
 @pytest.mark.parametrize("name", ACTIONS)
 def test_every_input_in_every_state_has_an_outcome(state: State, role: Role, name: str, strict: bool) -> None:
-    wired = wire(role, strict=strict, conduct=CLASSIC if state is State.ENDING else Conduct())
+    wired = wire(
+        role, strict=strict, protocol_options=QUICKFIX if state is State.ENDING else ProtocolOptions()
+    )
     for step in PATHS[state][role]:
         ACTIONS[step](wired)
     assert wired.session.state is state
@@ -204,8 +206,8 @@ def test_any_run_of_inputs_ends_once_and_can_always_be_ended(
     name: str, role: Role, data: st.DataObject
 ) -> None:
     strict = data.draw(st.booleans())
-    conduct = data.draw(st.sampled_from([Conduct(), CLASSIC]))
-    wired = wire(role, name, strict=strict, conduct=conduct, max_held=3, max_events=1000)
+    options = data.draw(st.sampled_from([ProtocolOptions(), QUICKFIX]))
+    wired = wire(role, name, strict=strict, protocol_options=options, max_held=3, max_events=1000)
     start = data.draw(st.sampled_from([path[role] for path in PATHS.values() if role in path]))
     steps = data.draw(st.lists(st.sampled_from(sorted(ACTIONS)), max_size=25))
     events: list[Event] = []

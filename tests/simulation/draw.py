@@ -88,7 +88,7 @@ def draw(seed: int) -> Schedule:
         resend_orders=random.random() < 0.3,
         next_expected=random.random() < 0.25,
         strict=random.random() < 0.7,
-        classic=random.random() < 0.15,
+        like_quickfix=random.random() < 0.15,
         keep=random.choice([5, 30, 1000, 1000]),
         page=random.choice([1, 600, 2048, 256 * 1024]),
         sqlite=random.random() < SQLITE_SHARE,

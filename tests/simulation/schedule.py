@@ -146,8 +146,8 @@ class Schedule:
     """Whether the client offers NextExpectedMsgSeqNum."""
     strict: bool = True
     """Whether the venue's session is strict."""
-    classic: bool = False
-    """Whether both sides behave as engines of the QuickFIX family do (Conduct), instead of as by default."""
+    like_quickfix: bool = False
+    """Whether both sides behave as QuickFIX does, instead of as by default."""
     keep: int = 1000
     """Messages that a store keeps for resends."""
     page: int = 2048

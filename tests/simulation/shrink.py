@@ -17,7 +17,7 @@ _SETTINGS = (
     "resend_orders",
     "next_expected",
     "strict",
-    "classic",
+    "like_quickfix",
     "keep",
     "page",
     "sqlite",

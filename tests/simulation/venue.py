@@ -83,7 +83,7 @@ class Venue(Process):
             case MessageReceived():
                 entry = up.took(event.message, poss_dup=event.poss_dup)
                 # Whoever asks for everything from a gap on is told that what it holds already is not resent.
-                if entry.filled and not event.poss_dup and not world.schedule.classic:
+                if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
                     raise Violation("resurrected", f"{entry} came after its gap was filled")
                 world.exchange.take(event.message)
             case LoggedOn():

@@ -11,7 +11,6 @@ from typing import Any
 
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import (
     Event,
@@ -22,6 +21,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import resend
 from tests.simulation import bounds
@@ -182,7 +182,7 @@ class World:
             "max_resting_orders": bounds.MAX_RESTING,
             "max_resting_order_bytes": bounds.MAX_RESTING_BYTES,
             "explicit_confirm": schedule.explicit,
-            "conduct": CLASSIC if schedule.classic else Conduct(),
+            "protocol_options": QUICKFIX if schedule.like_quickfix else ProtocolOptions(),
         }
         if side is Side.VENUE:
             values["accepted_sender_comp_ids"] = (KEY, OTHER_KEY)

@@ -17,10 +17,10 @@ from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio._generated.sessions import Environment, Product
-from kalshi_fix_sansio.conduct import Conduct
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendPolicy
 from kalshi_fix_sansio.session import MessageStore
 from kalshi_fix_sansio.signing import Signer
@@ -70,7 +70,7 @@ class SessionSettings(TypedDict, total=False):
     """What a client leaves to its sessions, by the names of `SessionConfig`, where each is described."""
 
     accepted_sender_comp_ids: Iterable[str]
-    conduct: Conduct
+    protocol_options: ProtocolOptions
     max_event_bytes: int
     max_events: int
     max_held: int

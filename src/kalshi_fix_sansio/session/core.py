@@ -82,9 +82,9 @@ class Core:
         self.framer = Framer(
             config.dialect.begin_string,
             config.max_message_size,
-            skip_by_check_sum=config.conduct.skip_by_check_sum,
+            skip_by_check_sum=config.protocol_options.skip_by_check_sum,
         )
-        self.timers = Timers(config.conduct.answer_patience)
+        self.timers = Timers(config.protocol_options.answer_patience)
         self.times = SendingTimes(config.sending_time_tolerance, self.timers)
         self.resting = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
@@ -258,14 +258,14 @@ class Core:
 
         With `rejected` a Reject has gone out that says the same as `text`.
         """
-        conduct = self.config.conduct
+        options = self.config.protocol_options
         if self.state is State.LOGOUT_SENT:
             self.end(Input.PEER_VIOLATION, reason, text)
             return
-        self.send_logout(text if conduct.repeat_reject or not rejected else None, now)
-        if conduct.linger:
+        self.send_logout(text if options.repeat_reject or not rejected else None, now)
+        if options.linger:
             self.ending = (reason, text)
-            self.timers.logout_at = now.monotonic + conduct.linger
+            self.timers.logout_at = now.monotonic + options.linger
             self.move(Input.PEER_BREACH)
         else:
             self.end(Input.PEER_VIOLATION, reason, text)
@@ -287,9 +287,9 @@ class Core:
 
     def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
         """Answer a message by a Reject (3)."""
-        header, conduct = message.header, self.config.conduct
-        tag = None if (first.reason, first.tag) in conduct.reject_without_tag else first.tag
-        reason = conduct.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
+        header, options = message.header, self.config.protocol_options
+        tag = None if (first.reason, first.tag) in options.reject_without_tag else first.tag
+        reason = options.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
         reply = self.outbound.admin(
             REJECT,
             ref_seq_num=header.msg_seq_num,

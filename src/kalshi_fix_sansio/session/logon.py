@@ -134,8 +134,8 @@ class Handshake:
         failure = self._request_failure(message, problems, now)
         if failure is not None:
             reason, text, unsound = failure
-            conduct = core.config.conduct
-            core.refuse(reason, text, now, tell=conduct.tell_why if unsound else conduct.tell_why_refused)
+            options = core.config.protocol_options
+            core.refuse(reason, text, now, tell=options.tell_why if unsound else options.tell_why_refused)
             return
         core.met(header.sender_comp_id)
         self._request = message
@@ -250,7 +250,7 @@ class Handshake:
         core = self._core
         failure = self._answer_failure(logon, problems, now)
         if failure is not None:
-            core.refuse(*failure, now, tell=core.config.conduct.tell_why)
+            core.refuse(*failure, now, tell=core.config.protocol_options.tell_why)
             return
         core.met(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:

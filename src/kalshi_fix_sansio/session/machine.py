@@ -437,13 +437,15 @@ class Session:
             if core.timers.last_received == now.monotonic:
                 return
         if core.timers.probed_at is None:
-            test_req_id = self._probe(now, core.config.conduct.test_req_id)
+            test_req_id = self._probe(now, core.config.protocol_options.test_req_id)
             core.timers.probed_at = now.monotonic
             core.tell(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"
-        core.refuse(CloseReason.PEER_SILENT, text, now, Input.SILENCE, tell=core.config.conduct.tell_why)
+        core.refuse(
+            CloseReason.PEER_SILENT, text, now, Input.SILENCE, tell=core.config.protocol_options.tell_why
+        )
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
         reason, told = self._core.ending

@@ -122,7 +122,7 @@ class Receiver:
             frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
         )
         """Classes whose messages need no look at their content before they are delivered."""
-        in_turn = (TEST_REQUEST,) if core.config.conduct.test_requests_in_turn else ()
+        in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._answers = AnswerBook(core)
 
@@ -207,7 +207,7 @@ class Receiver:
         particular, and where they may have been the answer to a reset: nobody could say whether the numbers
         that follow are the old ones or the new."""
         core = self._core
-        if core.config.conduct.end_on_garbage_before_logon and core.state in NOTHING_BUT_LOGON:
+        if core.config.protocol_options.end_on_garbage_before_logon and core.state in NOTHING_BUT_LOGON:
             text = "what came instead of a Logon is no message"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
         elif core.state is State.RESETTING:
@@ -349,7 +349,7 @@ class Receiver:
     def _take_numbered(
         self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant
     ) -> None:
-        core, header, conduct = self._core, message.header, self._core.config.conduct
+        core, header, options = self._core, message.header, self._core.config.protocol_options
         number, expected = header.msg_seq_num, core.ledger.expected
         verdict = judge(number, expected, poss_dup=header.poss_dup_flag is True)
         if verdict is Verdict.EXPECTED:
@@ -365,9 +365,9 @@ class Receiver:
             problem = poss_dup_problem(header)
             if problem is not None:
                 core.reject(message, (problem,), now)
-                if problem.reason is Reason.SENDING_TIME_ACCURACY and conduct.end_on_late_orig_sending_time:
+                if problem.reason is Reason.SENDING_TIME_ACCURACY and options.end_on_late_orig_sending_time:
                     core.break_off(CloseReason.PROTOCOL_ERROR, problem.text, now, rejected=True)
-        elif header.msg_type == RESEND_REQUEST and not problems and conduct.serve_low_resend_requests:
+        elif header.msg_type == RESEND_REQUEST and not problems and options.serve_low_resend_requests:
             self.resender.serve(message, now)
         else:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)

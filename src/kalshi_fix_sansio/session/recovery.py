@@ -331,7 +331,7 @@ class Recovery:
         """Ask, or ask again, for everything that is missing, or for the one message that is looked for."""
         if self._search is not None:
             self._request(self._search.probe, self._search.probe, now)
-        elif self._core.config.conduct.open_ended_resend:
+        elif self._core.config.protocol_options.open_ended_resend:
             self._request(self._core.ledger.expected, TO_THE_END, now)
         else:
             self._request(self._core.ledger.expected, self._asked_to, now)

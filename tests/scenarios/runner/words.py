@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
-from kalshi_fix_sansio.conduct import CLASSIC, Conduct
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.layout import Dialect
 from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.resend_policy import ResendFresh, resend_everything
 from tests.fix50sp2.dialect import DIALECT as PLAIN
 from tests.scenarios.runner.lined_yaml import ScenarioError
@@ -101,8 +101,8 @@ def setting(name: str, written: Any) -> Any:
     """Read a setting of the session."""
     if name not in SETTINGS:
         raise ScenarioError(f"SessionConfig has no setting {name} that a scenario may set")
-    if name == "conduct":
-        return _conduct(written)
+    if name == "protocol_options":
+        return _protocol_options(written)
     if name != "resend_policy":
         return written
     if written not in _POLICIES:
@@ -110,16 +110,16 @@ def setting(name: str, written: Any) -> Any:
     return _POLICIES[written]
 
 
-def _conduct(written: Any) -> Conduct:
-    if written == "classic":
-        return CLASSIC
-    choices = {field.name for field in attrs.fields(Conduct)}
+def _protocol_options(written: Any) -> ProtocolOptions:
+    if written == "quickfix":
+        return QUICKFIX
+    choices = {field.name for field in attrs.fields(ProtocolOptions)}
     if not isinstance(written, dict) or not choices.issuperset(written):
-        raise ScenarioError(f"conduct is classic, or a mapping of {', '.join(sorted(choices))}")
+        raise ScenarioError(f"protocol_options is quickfix, or a mapping of {', '.join(sorted(choices))}")
     values: dict[str, Any] = dict(written)
     if "undefined_tag_reason" in values:
         values["undefined_tag_reason"] = Reason[values["undefined_tag_reason"]]
     if "reject_without_tag" in values:
         pairs = values["reject_without_tag"].items()
         values["reject_without_tag"] = frozenset((Reason[reason], tag) for reason, tag in pairs)
-    return Conduct(**values)
+    return ProtocolOptions(**values)

@@ -1,7 +1,7 @@
 """How a session behaves where FIXT 1.1 leaves it a choice.
 
 The defaults serve Kalshi: every end of a session is explained, nothing that could help to diagnose is left
-out, and as little as possible is asked for again. `CLASSIC` is what QuickFIX does, `QUICKFIXJ` what its
+out, and as little as possible is asked for again. `QUICKFIX` is what QuickFIX does, `QUICKFIXJ` what its
 Java sibling does, and what the acceptance definitions written for each of them expect.
 """
 
@@ -15,7 +15,7 @@ from kalshi_fix_sansio.problems import Reason
 
 
 @attrs.frozen(kw_only=True)
-class Conduct:
+class ProtocolOptions:
     """Choices within FIXT 1.1, each a setting of one session."""
 
     tell_why: bool = True
@@ -56,7 +56,7 @@ class Conduct:
 
 _COMP_IDS = frozenset({(Reason.COMP_ID_PROBLEM, 49), (Reason.COMP_ID_PROBLEM, 56)})
 
-CLASSIC: Final = Conduct(
+QUICKFIX: Final = ProtocolOptions(
     tell_why=False,
     tell_why_refused=False,
     repeat_reject=False,
@@ -81,6 +81,6 @@ CLASSIC: Final = Conduct(
 """As QuickFIX behaves."""
 
 QUICKFIXJ: Final = attrs.evolve(
-    CLASSIC, tell_why_refused=True, repeat_reject=True, reject_without_tag=_COMP_IDS
+    QUICKFIX, tell_why_refused=True, repeat_reject=True, reject_without_tag=_COMP_IDS
 )
 """As QuickFIX/J behaves."""

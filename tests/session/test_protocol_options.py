@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.conduct import CLASSIC, QUICKFIXJ, Conduct
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -17,11 +16,12 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.problems import Reason
+from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ, ProtocolOptions
 from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, kinds, of_type, wire, wire_time
 
 BOTH = pytest.mark.parametrize("role", Role)
-LINGERING = Conduct(linger=2.0)
+LINGERING = ProtocolOptions(linger=2.0)
 
 
 def too_low(wired: Wired) -> list[Any]:
@@ -34,7 +34,7 @@ def too_low(wired: Wired) -> list[Any]:
 
 @pytest.mark.parametrize("tell_why", [True, False])
 def test_a_refused_logon_is_explained_or_not_answered_at_all(tell_why: bool) -> None:
-    wired = wire(Role.ACCEPTOR, conduct=Conduct(tell_why=tell_why))
+    wired = wire(Role.ACCEPTOR, protocol_options=ProtocolOptions(tell_why=tell_why))
     wired.session.connect(wired.clock.now)
     (ended,) = wired.receive(wired.peer.logon(t56="Nobody"))
     assert isinstance(ended, SessionEnded)
@@ -45,7 +45,7 @@ def test_a_refused_logon_is_explained_or_not_answered_at_all(tell_why: bool) -> 
 
 @pytest.mark.parametrize("tell_why", [True, False])
 def test_so_is_an_answer_to_our_logon_that_will_not_do(tell_why: bool) -> None:
-    wired = wire(Role.INITIATOR, conduct=Conduct(tell_why=tell_why))
+    wired = wire(Role.INITIATOR, protocol_options=ProtocolOptions(tell_why=tell_why))
     wired.session.connect(wired.clock.now)
     wired.sent()
     (ended,) = wired.receive(wired.peer.logon(t49="Mallory"))
@@ -55,11 +55,11 @@ def test_so_is_an_answer_to_our_logon_that_will_not_do(tell_why: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("conduct", "unsound", "refused"),
-    [(Conduct(), True, True), (CLASSIC, False, False), (QUICKFIXJ, False, True)],
+    ("protocol_options", "unsound", "refused"),
+    [(ProtocolOptions(), True, True), (QUICKFIX, False, False), (QUICKFIXJ, False, True)],
 )
 def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
-    conduct: Conduct, unsound: bool, refused: bool
+    protocol_options: ProtocolOptions, unsound: bool, refused: bool
 ) -> None:
     cases: list[tuple[str, dict[str, str], bool]] = [
         ("98=0|108=30|96=eA==|", {}, unsound),
@@ -68,7 +68,7 @@ def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
         ("98=0|108=30|96=eA==|1137=33|", {}, refused),
     ]
     for body, header, told in cases:
-        wired = wire(Role.ACCEPTOR, strict=True, conduct=conduct)
+        wired = wire(Role.ACCEPTOR, strict=True, protocol_options=protocol_options)
         wired.session.connect(wired.clock.now)
         (ended,) = wired.receive(wired.peer.logon(body, **header))
         assert isinstance(ended, SessionEnded)
@@ -93,7 +93,7 @@ def test_a_strict_session_speaks_one_version(role: Role, strict: bool) -> None:
 @BOTH
 @pytest.mark.parametrize("tell_why", [True, False])
 def test_so_is_silence(role: Role, tell_why: bool) -> None:
-    wired = established(role, conduct=Conduct(tell_why=tell_why))
+    wired = established(role, protocol_options=ProtocolOptions(tell_why=tell_why))
     wired.wait(36)
     wired.wait(36)
     assert wired.session.state is State.CLOSED
@@ -103,7 +103,7 @@ def test_so_is_silence(role: Role, tell_why: bool) -> None:
 @BOTH
 @pytest.mark.parametrize("repeat", [True, False])
 def test_a_logout_repeats_what_the_reject_said_or_not(role: Role, repeat: bool) -> None:
-    wired = established(role, conduct=Conduct(repeat_reject=repeat))
+    wired = established(role, protocol_options=ProtocolOptions(repeat_reject=repeat))
     wired.receive(wired.peer.message("0", t49="Mallory"))
     reject, logout = wired.sent()
     assert reject.text == "Invalid SenderCompID"
@@ -112,7 +112,9 @@ def test_a_logout_repeats_what_the_reject_said_or_not(role: Role, repeat: bool) 
 
 @BOTH
 def test_a_logout_that_no_reject_precedes_always_has_a_text(role: Role) -> None:
-    wired = established(role, conduct=Conduct(tell_why=False, tell_why_refused=False, repeat_reject=False))
+    wired = established(
+        role, protocol_options=ProtocolOptions(tell_why=False, tell_why_refused=False, repeat_reject=False)
+    )
     too_low(wired)
     (logout,) = wired.sent()
     assert logout.text == "MsgSeqNum too low, expecting 2 but received 1"
@@ -128,7 +130,7 @@ def test_by_default_a_breach_closes_at_once(role: Role) -> None:
 
 @BOTH
 def test_a_lingering_session_waits_for_the_peer_s_logout_and_hears_nothing_else(role: Role) -> None:
-    wired = established(role, conduct=LINGERING)
+    wired = established(role, protocol_options=LINGERING)
     assert too_low(wired) == []
     assert wired.session.state is State.ENDING
     assert not wired.session.is_established
@@ -147,7 +149,7 @@ def test_a_lingering_session_waits_for_the_peer_s_logout_and_hears_nothing_else(
 
 @BOTH
 def test_it_waits_only_so_long(role: Role) -> None:
-    wired = established(role, conduct=LINGERING)
+    wired = established(role, protocol_options=LINGERING)
     too_low(wired)
     assert wired.session.next_deadline() == wired.clock.monotonic + 2
     assert wired.wait(1.9) == []
@@ -161,7 +163,7 @@ def test_it_waits_only_so_long(role: Role) -> None:
 
 @BOTH
 def test_the_end_of_the_connection_ends_the_wait(role: Role) -> None:
-    wired = established(role, conduct=LINGERING)
+    wired = established(role, protocol_options=LINGERING)
     too_low(wired)
     wired.session.receive_eof(wired.clock.now)
     (ended,) = wired.session.events()
@@ -171,7 +173,7 @@ def test_the_end_of_the_connection_ends_the_wait(role: Role) -> None:
 
 @BOTH
 def test_a_breach_after_our_logout_does_not_linger(role: Role) -> None:
-    wired = established(role, conduct=LINGERING)
+    wired = established(role, protocol_options=LINGERING)
     wired.session.logout(wired.clock.now)
     (ended,) = too_low(wired)
     assert isinstance(ended, SessionEnded)
@@ -193,7 +195,7 @@ def misframed(message: bytes) -> bytes:
 def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     role: Role, ends: bool, damage: str
 ) -> None:
-    wired = wire(role, conduct=Conduct(end_on_garbage_before_logon=ends))
+    wired = wire(role, protocol_options=ProtocolOptions(end_on_garbage_before_logon=ends))
     wired.session.connect(wired.clock.now)
     wired.sent()
     logon = wired.peer.logon(number=1)
@@ -214,7 +216,7 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
 
 @BOTH
 def test_garbage_after_the_logon_is_always_skipped(role: Role) -> None:
-    wired = established(role, conduct=CLASSIC)
+    wired = established(role, protocol_options=QUICKFIX)
     wired.receive(b"noise", wired.peer.message("0")[:-4] + b"abc\x01", wired.peer.message("0", number=2))
     assert wired.session.next_incoming == 3
 
@@ -227,7 +229,7 @@ def test_garbage_after_the_logon_is_always_skipped(role: Role) -> None:
 def test_a_resend_request_asks_for_the_gap_or_for_everything_from_it_on(
     role: Role, open_ended: bool, end: int
 ) -> None:
-    wired = established(role, conduct=Conduct(open_ended_resend=open_ended))
+    wired = established(role, protocol_options=ProtocolOptions(open_ended_resend=open_ended))
     wired.receive(wired.peer.message("9", "434=1|37=o|11=a|39=8|", 5))
     (request,) = wired.sent()
     assert (request.begin_seq_no, request.end_seq_no) == (2, end)
@@ -242,7 +244,7 @@ def test_a_resend_request_asks_for_the_gap_or_for_everything_from_it_on(
 @BOTH
 @pytest.mark.parametrize("in_turn", [False, True])
 def test_a_test_request_behind_a_gap_is_answered_at_once_or_in_turn(role: Role, in_turn: bool) -> None:
-    wired = established(role, conduct=Conduct(test_requests_in_turn=in_turn))
+    wired = established(role, protocol_options=ProtocolOptions(test_requests_in_turn=in_turn))
     wired.receive(wired.peer.message("1", "112=first|", 3))
     assert kinds(wired.sent()) == (["ResendRequest"] if in_turn else ["Heartbeat", "ResendRequest"])
     again = {"t43": "Y", "t122": wire_time(wired.clock.utc)}
@@ -254,14 +256,16 @@ def test_a_test_request_behind_a_gap_is_answered_at_once_or_in_turn(role: Role, 
 @BOTH
 @pytest.mark.parametrize("serve", [False, True])
 def test_a_resend_request_with_a_used_number_ends_the_session_or_is_served(role: Role, serve: bool) -> None:
-    wired = established(role, conduct=Conduct(serve_low_resend_requests=serve))
+    wired = established(role, protocol_options=ProtocolOptions(serve_low_resend_requests=serve))
     wired.receive(wired.peer.message("2", "7=1|16=0|", 1))
     assert kinds(wired.sent()) == (["SequenceReset"] if serve else ["Logout"])
     assert wired.session.is_established is serve
 
 
 def test_one_that_cannot_be_read_is_not_served() -> None:
-    wired = established(Role.ACCEPTOR, conduct=Conduct(serve_low_resend_requests=True), strict=True)
+    wired = established(
+        Role.ACCEPTOR, protocol_options=ProtocolOptions(serve_low_resend_requests=True), strict=True
+    )
     wired.receive(wired.peer.message("2", "7=1|16=x|", 1))
     assert kinds(wired.sent()) == ["Logout"]
 
@@ -271,7 +275,7 @@ def test_one_that_cannot_be_read_is_not_served() -> None:
 def test_an_orig_sending_time_after_sending_time_is_rejected_and_may_end_the_session(
     role: Role, ends: bool
 ) -> None:
-    wired = established(role, conduct=Conduct(end_on_late_orig_sending_time=ends))
+    wired = established(role, protocol_options=ProtocolOptions(end_on_late_orig_sending_time=ends))
     late = {"t43": "Y", "t122": "20260821-14:03:08.000"}
     wired.receive(wired.peer.message("0", number=1, **late))
     assert kinds(wired.sent()) == (["Reject", "Logout"] if ends else ["Reject"])
@@ -280,7 +284,7 @@ def test_an_orig_sending_time_after_sending_time_is_rejected_and_may_end_the_ses
 
 @BOTH
 def test_a_missing_orig_sending_time_never_does(role: Role) -> None:
-    wired = established(role, conduct=CLASSIC)
+    wired = established(role, protocol_options=QUICKFIX)
     wired.receive(wired.peer.message("0", number=1, t43="Y"))
     (reject,) = wired.sent()
     assert (reject.ref_tag_id, reject.session_reject_reason) == (122, Reason.REQUIRED_TAG_MISSING)
@@ -292,7 +296,7 @@ def test_a_missing_orig_sending_time_never_does(role: Role) -> None:
 
 @BOTH
 def test_the_question_to_a_silent_peer_and_how_long_its_answer_may_take(role: Role) -> None:
-    wired = established(role, conduct=Conduct(test_req_id="TEST", answer_patience=1.0))
+    wired = established(role, protocol_options=ProtocolOptions(test_req_id="TEST", answer_patience=1.0))
     assert wired.wait(36) == [PeerSilent("TEST")]
     assert [m.test_req_id for m in wired.sent()] == ["TEST"]
     assert wired.wait(29.9) == []
@@ -331,8 +335,8 @@ def test_by_default_every_question_has_its_own_id(role: Role) -> None:
 def test_a_reject_names_the_tag_or_leaves_it_out_where_there_is_no_doubt(
     role: Role, message: tuple[str, str, dict[str, str]], tag: int, reason: Reason, briefly: bool
 ) -> None:
-    without = CLASSIC.reject_without_tag if briefly else frozenset()
-    wired = established(role, conduct=Conduct(reject_without_tag=without), strict=True)
+    without = QUICKFIX.reject_without_tag if briefly else frozenset()
+    wired = established(role, protocol_options=ProtocolOptions(reject_without_tag=without), strict=True)
     msg_type, body, header = message
     events = wired.receive(wired.peer.message(msg_type, body, **header))
     assert len(of_type(events, MessageRejected)) == 1
@@ -342,7 +346,9 @@ def test_a_reject_names_the_tag_or_leaves_it_out_where_there_is_no_doubt(
 
 @BOTH
 def test_other_rejects_name_the_tag_also_when_brief(role: Role) -> None:
-    wired = established(role, conduct=Conduct(reject_without_tag=CLASSIC.reject_without_tag), strict=True)
+    wired = established(
+        role, protocol_options=ProtocolOptions(reject_without_tag=QUICKFIX.reject_without_tag), strict=True
+    )
     wired.receive(wired.peer.message("1"))
     (reject,) = wired.sent()
     assert (reject.ref_tag_id, reject.session_reject_reason) == (112, Reason.REQUIRED_TAG_MISSING)
@@ -351,7 +357,7 @@ def test_other_rejects_name_the_tag_also_when_brief(role: Role) -> None:
 @BOTH
 @pytest.mark.parametrize("reason", [Reason.UNDEFINED_TAG, Reason.INVALID_TAG_NUMBER])
 def test_the_reason_for_an_undefined_tag_is_a_setting(role: Role, reason: Reason) -> None:
-    wired = established(role, conduct=Conduct(undefined_tag_reason=reason), strict=True)
+    wired = established(role, protocol_options=ProtocolOptions(undefined_tag_reason=reason), strict=True)
     wired.receive(wired.peer.message("0", "9999=x|"))
     (reject,) = wired.sent()
     assert (reject.ref_tag_id, reject.session_reject_reason) == (9999, reason)
@@ -378,7 +384,7 @@ def test_a_strict_session_rejects_what_lacks_a_comp_id_and_goes_on(role: Role) -
 def test_how_a_message_with_a_wrong_length_is_skipped_is_a_setting(
     role: Role, skip_by_check_sum: bool, expected: int
 ) -> None:
-    wired = established(role, conduct=Conduct(skip_by_check_sum=skip_by_check_sum))
+    wired = established(role, protocol_options=ProtocolOptions(skip_by_check_sum=skip_by_check_sum))
     right = wired.peer.message("0", number=2)
     length = len(right.split(b"\x01", 2)[2]) - len("10=000|")
     reaching_into_the_next = right.replace(b"\x019=%d" % length, b"\x019=%d" % (length + 30), 1)
