@@ -1,28 +1,21 @@
 """What the two FIXT examples share: a session on a socket, and an application that sends orders back.
 
-The dialect is plain FIX 5.0 SP2, which has nothing to do with Kalshi; there is no signature and no TLS.
+The dialect, a little of FIX 5.0 SP2, has nothing to do with Kalshi; there is no signature and no TLS. For one
+of your own change its spec, `fixt_spec`, and in a clone of the repository write the package made of it:
+
+    python -m codegen --spec examples/fixt_spec --out examples/fixt_dialect --package fixt_dialect
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.events import LogonRequested, MessageReceived
-from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ
-from kalshi_fix_sansio.resend_policy import resend_everything
-from kalshi_fix_sansio.session import Session, reply_route
-from tests.fix50sp2.dialect import (
+from fixt_dialect import (
     DIALECT,
     ApplVerID,
     BusinessMessageReject,
@@ -31,6 +24,12 @@ from tests.fix50sp2.dialect import (
     NewOrderSingle,
     SecurityDefinition,
 )
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.events import LogonRequested, MessageReceived
+from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ
+from kalshi_fix_sansio.resend_policy import resend_everything
+from kalshi_fix_sansio.session import Session, reply_route
 
 SEND_TIMEOUT = 30.0
 """Seconds a peer may leave us waiting because it does not read."""

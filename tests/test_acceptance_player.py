@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from interop.acceptance import engine
 from interop.acceptance.definition import Action, Definition, read, read_all, turned
 from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
 from interop.acceptance.player import Failure, play
@@ -172,23 +174,27 @@ def test_everything_is_judged_but_the_order_of_the_body_and_the_words(
 
 
 @pytest.mark.parametrize("role", ["acceptor", "initiator"])
-def test_the_examples_do_what_they_say(role: str, tmp_path: Path) -> None:
+def test_the_examples_do_what_they_say_away_from_the_repository(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = shutil.copytree(engine.EXAMPLES, tmp_path / "examples")
+    monkeypatch.setattr(engine, "EXAMPLES", alone)
     script = definition(tmp_path, SESSION)
-    engine: Engine = AcceptorEngine() if role == "acceptor" else InitiatorEngine("30")
+    playing: Engine = AcceptorEngine() if role == "acceptor" else InitiatorEngine("30")
     try:
-        play(script if role == "acceptor" else turned(script), engine.connect)
+        play(script if role == "acceptor" else turned(script), playing.connect)
     finally:
-        engine.close()
+        playing.close()
 
 
 def test_a_failure_names_the_line_and_shows_both_messages(tmp_path: Path) -> None:
     wrong = definition(tmp_path, f"iCONNECT\nI{LOGON}\nE{ANSWER.replace('108=30', '108=31')}\n")
-    engine = AcceptorEngine()
+    playing = AcceptorEngine()
     try:
         with pytest.raises(Failure) as caught:
-            play(wrong, engine.connect)
+            play(wrong, playing.connect)
     finally:
-        engine.close()
+        playing.close()
     text = str(caught.value)
     assert text.startswith("made-up:3: missing 108=31, surplus 108=30\n  expected 8=FIXT.1.1|35=A|")
     assert "\n  received 8=FIXT.1.1|9=68|35=A|34=1|49=ISLD|52=" in text

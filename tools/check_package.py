@@ -6,6 +6,7 @@ promised, carry something that is not, or do not import.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -25,6 +26,10 @@ IN_SDIST = (
     "tests/",
     "examples/",
 )
+EXAMPLES = ("fixt_acceptor", "fixt_initiator")
+WRITTEN_BY_TESTS = "tests/fix50sp2/dialect/"
+TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py")
+"""They need the package that is generated for tests, and so all of codegen."""
 
 
 def source_files() -> set[str]:
@@ -55,17 +60,20 @@ def wheel_faults(wheel: Path) -> list[str]:
         faults.append("the wheel does not install the kalshi-fix command")
     if "Description-Content-Type: text/markdown" not in about:
         faults.append("the wheel's description is not the README")
-    imports = ", ".join(PACKAGES)
-    program = f"import sys; sys.path.insert(0, sys.argv[1]); import {imports}; print({PACKAGES[0]}.__file__)"
-    imported = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, str(wheel)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=wheel.parent,
-    )
-    if not imported.stdout.startswith(str(wheel)):
-        faults.append(f"the wheel does not import:\n{imported.stdout}{imported.stderr}")
+    for what, modules, folder in (
+        ("the wheel does", PACKAGES, wheel.parent),
+        ("the FIXT examples do, with nothing but the wheel,", EXAMPLES, ROOT / "examples"),
+    ):
+        program = f"import sys; sys.path[:0] = sys.argv[1:]; import {', '.join((*modules, PACKAGES[0]))}"
+        program += f"; print({PACKAGES[0]}.__file__)"
+        imported = subprocess.run(
+            [sys.executable, "-I", "-W", "error", "-c", program, str(wheel), str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not imported.stdout.startswith(str(wheel)):
+            faults.append(f"{what} not import:\n{imported.stdout}{imported.stderr}")
     return faults
 
 
@@ -73,11 +81,25 @@ def sdist_faults(sdist: Path) -> list[str]:
     """Say what a user of the source archive would miss."""
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-    return [
+        archive.extractall(sdist.parent, filter="data")
+    faults = [
         f"the sdist lacks {wanted}"
         for wanted in IN_SDIST
         if not any(name.startswith(wanted) for name in names)
     ]
+    faults += [f"the sdist carries {name}" for name in names if name.startswith(WRITTEN_BY_TESTS)]
+    unpacked = sdist.parent / sdist.name.removesuffix(".tar.gz")
+    tested = subprocess.run(
+        [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=unpacked,
+        env={**os.environ, "PYTHONPATH": f"{unpacked / 'src'}{os.pathsep}{unpacked / 'adapters'}"},
+    )
+    if tested.returncode:
+        faults.append(f"tests fail from the sdist:\n{tested.stdout}{tested.stderr}")
+    return faults
 
 
 def main() -> int:
