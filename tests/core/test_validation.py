@@ -186,7 +186,7 @@ def test_a_block_alone() -> None:
 
 def test_what_is_worked_out_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "_kept", {})
-    monkeypatch.setattr(validation, "_MAX_PLANS", 3)
+    monkeypatch.setattr(validation, "_MAX_KEPT", 3)
     for number in range(10):
         assert breaches(order(), product=f"product {number}") == []
         assert len(validation._kept) <= 3

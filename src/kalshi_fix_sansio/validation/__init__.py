@@ -6,8 +6,8 @@ message may be sent at all, what is required, optional or forbidden there, condi
 of groups, limits of values.
 
 What a layout says is worked out once for each place (product, session type, side, what the session was
-logged on with), then kept: as `plans`, which name every problem, and as code (`sound`) that tells a sound
-message in a fraction of that time.
+logged on with), as one function (`compiled`) that asks rule by rule (`rules`) and says what is wrong; it is
+kept.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from kalshi_fix_sansio.layout import (
 )
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.scalars import FORMATTERS
-from kalshi_fix_sansio.validation.plans import plan_of
-from kalshi_fix_sansio.validation.sound import Check, sound_check
+from kalshi_fix_sansio.validation.compiled import Check, compile_rules
 
 __all__ = ["Check", "block_checker", "checker", "logon_facts", "validate", "validate_block"]
 
-_MAX_PLANS: Final = 1024
-"""How many worked-out layouts are kept: far more than a dialect has, for all its sessions."""
+_L = TypeVar("_L", BlockLayout, MessageLayout)
+_MAX_KEPT: Final = 1024
+"""How many judges are kept: far more than a dialect has layouts, for all its sessions."""
 
 
 def validate(
@@ -64,7 +64,7 @@ def validate(
 
 def checker(layout: MessageLayout, place: Place) -> Check:
     """Return `validate` for messages of one layout in one place, for who asks often."""
-    return _lookup(layout, _checker, place)
+    return _lookup(layout, _message_judge, place)
 
 
 def validate_block(
@@ -86,7 +86,7 @@ def validate_block(
 
 def block_checker(layout: BlockLayout, place: Place) -> Check:
     """Return `validate_block` for blocks of one layout in one place, for who asks often."""
-    return _lookup(layout, _block_checker, place)
+    return _lookup(layout, compile_rules, place)
 
 
 def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
@@ -100,33 +100,26 @@ def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
     return tuple(facts)
 
 
-_kept: Final[dict[tuple[int, Place], tuple[object, Any]]] = {}
-_L = TypeVar("_L", BlockLayout, MessageLayout)
-_P = TypeVar("_P")
+_kept: Final[dict[tuple[int, Place], tuple[object, Check]]] = {}
 
 
-def _lookup(layout: _L, work_out: Callable[[_L, Place], _P], place: Place) -> _P:
-    """Return what a layout says in one place, worked out when first needed."""
+def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) -> Check:
+    """Return the judge of a layout in one place, made when first needed."""
     key = (id(layout), place)
     kept = _kept.get(key)
     if kept is None:
-        if len(_kept) >= _MAX_PLANS:
+        if len(_kept) >= _MAX_KEPT:
             _kept.clear()
-        # The layout is kept beside its plan, so that no other layout can come to have its id.
+        # The layout is kept beside its judge, so that no other layout can come to have its id.
         kept = _kept[key] = (layout, work_out(layout, place))
-    found: _P = kept[1]
-    return found
+    return kept[1]
 
 
-def _block_checker(layout: BlockLayout, place: Place) -> Check:
-    return sound_check(plan_of(layout, place), layout.name)
-
-
-def _checker(layout: MessageLayout, place: Place) -> Check:
-    plan = plan_of(layout.body, place)
+def _message_judge(layout: MessageLayout, place: Place) -> Check:
+    check = compile_rules(layout.body, place)
     if layout.allowed(place.product, place.session, place.sender):
-        return sound_check(plan, layout.name)
+        return check
     where = f"{place.session} ({place.product})" if place.product else place.session
     text = f"{layout.name} ({layout.msg_type}) may not be sent by the {place.sender.value} on {where}"
     unwanted = Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type)
-    return lambda message: (unwanted, *plan.problems(message, ""))
+    return lambda message: (unwanted, *check(message))

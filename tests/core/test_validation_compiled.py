@@ -1,4 +1,5 @@
-"""The code that tells sound messages says what the rules say, whatever a message holds."""
+"""What the judge takes for plainly sound is sound: it says the same when it asks `ValueJudge` of every value,
+whatever a message holds."""
 
 from __future__ import annotations
 
@@ -29,11 +30,11 @@ from kalshi_fix_sansio.layout import (
     Presence,
     Sender,
 )
+from kalshi_fix_sansio.limits import limit_check
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
-from kalshi_fix_sansio.validation import checker
-from kalshi_fix_sansio.validation.plans import Plan, plan_of
-from kalshi_fix_sansio.validation.sound import sound_check
+from kalshi_fix_sansio.validation import compiled, rules
+from kalshi_fix_sansio.validation.compiled import Check, compile_rules
 from tests.core import tiny_dialect
 from tests.samples import value_of
 from tests.strategies import values
@@ -131,15 +132,33 @@ def outcome(check: Any, message: Any) -> tuple[Problem, ...] | str:
 PLACES = list(places())
 
 
+def without_guards(layout: BlockLayout, place: Place) -> Check:
+    """The judge that takes nothing for plainly sound."""
+
+    def ask(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, *, limited: bool) -> list[str]:
+        return [f"{writer._name(judge)}(p, v, {where})"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled._Writer, "_plainly", ask)
+        patch.setattr(compiled, "_plain_class", lambda _: None)
+        return compile_rules(layout, place)
+
+
+JUDGES: dict[Any, tuple[Check, Check]] = {}
+
+
 @given(
     st.sampled_from(PLACES).flatmap(lambda place: st.tuples(st.just(place), blocks(place[0].body))),
     st.booleans(),
 )
-def test_whatever_a_message_holds_both_say_the_same(drawn: tuple[Any, Any], known_codes: bool) -> None:
+def test_what_is_taken_for_plainly_sound_is_sound(drawn: tuple[Any, Any], known_codes: bool) -> None:
     (layout, name, session, sender), message = drawn
-    plan = plan_of(layout.body, Place(name, session, sender, layout.msg_type, (), known_codes))
-    expected = outcome(lambda message: plan.problems(message, ""), message)
-    assert outcome(sound_check(plan, layout.name), message) == expected
+    place = Place(name, session, sender, layout.msg_type, (), known_codes)
+    key = (id(layout), place)
+    if key not in JUDGES:
+        JUDGES[key] = compile_rules(layout.body, place), without_guards(layout.body, place)
+    check, expected = JUDGES[key]
+    assert outcome(check, message) == outcome(expected, message)
 
 
 # The rules of a dialect are few: here is each kind of rule by itself, on each kind of field, with any value.
@@ -197,14 +216,14 @@ def agree(
 ) -> int:
     """Compare both on all combinations of values; return how many of them are sound."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
-    plan = plan_of(layout, Place("", "", Sender.CLIENT))
-    check, sound = sound_check(plan, "Any"), 0
+    place = Place("", "", Sender.CLIENT)
+    check, expected, sound = compile_rules(layout, place), without_guards(layout, place), 0
     made = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
     for drawn in product(*pools.values()):
         for attribute, value in zip(pools, drawn, strict=True):
             setattr(made, attribute, value)
         said = outcome(check, made)
-        assert said == outcome(lambda message: plan.problems(message, ""), made), (drawn, members, one_of)
+        assert said == outcome(expected, made), (drawn, members, one_of)
         sound += said == ()
     return sound
 
@@ -250,20 +269,21 @@ def test_groups(presence: Presence, least: int, most: int | None) -> None:
     agree((group(presence=presence, minimum=least, maximum=most),), {"party_ids": (*SOME, *lists)})
 
 
-class Unwanted(AssertionError):
-    """The rules were asked."""
+class Asked(AssertionError):
+    """A value was written to be judged."""
 
 
-def test_an_order_as_it_comes_does_not_need_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    check = checker(tiny_dialect.ORDER, Place("swap", "OE", Sender.CLIENT))
+def test_an_order_as_it_comes_is_judged_at_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = compile_rules(tiny_dialect.ORDER.body, Place("swap", "OE", Sender.CLIENT))
 
-    def refuse(*_: object) -> list[Problem]:
-        raise Unwanted
+    def refuse(*_: object) -> None:
+        raise Asked
 
-    monkeypatch.setattr(Plan, "problems", refuse)
     made = tiny_dialect.Order(
         cl_ord_id="abc-1", order_qty=1, ord_type="2", price="0.5", side="1", symbol="K", text="hello"
     )
+    assert check(made) == ()
+    monkeypatch.setattr(rules.ValueJudge, "__call__", refuse)
     assert check(made) == ()
     made.price, made.ord_type = None, tiny_dialect.OrdType.MARKET
     assert check(made) == ()
@@ -272,5 +292,39 @@ def test_an_order_as_it_comes_does_not_need_the_rules(monkeypatch: pytest.Monkey
     made.party_ids, made.alloc_account = [], 63
     assert check(made) == ()
     made.cl_ord_id = "ABC"
-    with pytest.raises(Unwanted):
+    with pytest.raises(Asked):
         check(made)
+
+
+def test_sound_decimals_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MAX_SOUND", 3)
+    field = tiny_dialect.field(44, "Price", "price", Kind.DECIMAL, minimum=1)
+    judge = rules.ValueJudge(field, limit_check(field))
+    problems: list[Problem] = []
+    for value in (1, 2, 3, 4, 5, 0):
+        judge.note(problems, Decimal(value), "")
+        assert len(judge.sound) <= 3
+    assert [problem.value for problem in problems] == ["0"]
+    assert judge.sound == {4, 5}
+
+
+def test_absent_is_what_the_encoder_leaves_out() -> None:
+    """A field is absent when it is None, a group when it has no entries, whatever it is."""
+    members = (
+        FieldMember(tiny_dialect.FIELDS[58], Presence.FORBIDDEN),
+        group(presence=Presence.FORBIDDEN),
+    )
+    check = compile_rules(
+        BlockLayout("Any", tiny_dialect.Order, members, encode=repr), Place("", "", Sender.CLIENT)
+    )
+    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
+    for text, parties, tags in (
+        (None, [], []),
+        (None, (), []),
+        ([], [], [58]),
+        ("", [], [58]),
+        (None, (PARTY,), [453]),
+        (None, [PARTY], [453]),
+    ):
+        made.text, made.party_ids = text, parties
+        assert [problem.tag for problem in check(made)] == tags

@@ -1,0 +1,270 @@
+"""The judge: for each layout and place one function that finds everything that is wrong, made from its rules.
+
+Each rule becomes a line that asks, and behind it, where the rule is broken, the sentence that says so: there
+is no other list of rules. Of a value the line asks only whether it is plainly within its limits: of the class
+that its converter makes, in ASCII, of a known code. What is not plain is judged by `ValueJudge`, which knows
+every case. A sound order takes 1.1 µs so, and 35 when its rules are asked one by one from a list.
+
+It is made at run time because a place includes what the session was logged on with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.layout import (
+    BlockLayout,
+    Condition,
+    FieldMember,
+    GroupMember,
+    Kind,
+    Limit,
+    Member,
+    OneOf,
+    Place,
+    Presence,
+)
+from kalshi_fix_sansio.limits import limit_check
+from kalshi_fix_sansio.problems import Problem
+from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
+from kalshi_fix_sansio.validation import rules
+
+Check = Callable[[Any], tuple[Problem, ...]]
+"""Takes a message; returns everything that is wrong with it."""
+
+_TEXTS: Final = frozenset((Kind.STRING, Kind.CHAR))
+_INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
+
+
+def compile_rules(layout: BlockLayout, place: Place) -> Check:
+    """Make the judge of a block in one place; costs a millisecond or two."""
+    writer = _Writer(place)
+    lines = ["p = []", *writer.block(layout, "m", "''"), "return tuple(p) if p else ()"]
+    source = "def check(m):\n" + "".join(f"    {line}\n" for line in lines)
+    exec(compile(source, f"<rules of {layout.name}>", "exec"), writer.names)  # noqa: S102 - from the layout alone
+    check: Check = writer.names["check"]
+    return check
+
+
+@attrs.define(eq=False)
+class _Writer:
+    """Writes the source; `names` is what it refers to."""
+
+    place: Place
+    names: dict[str, Any] = attrs.field(factory=lambda: {"Decimal": Decimal})
+
+    def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
+        """Return the lines that judge the block which the variable `at` holds.
+
+        `where` is the source of what says which entry it is. Rules of one sort stand together, in the order
+        in which people read what is wrong: first what is missing and what is too much.
+        """
+        by_name = {member.name: member for member in layout.members}
+        required: list[str] = []
+        forbidden: list[str] = []
+        limits: list[str] = []
+        conditions: list[str] = []
+        groups: list[str] = []
+        for member in layout.members:
+            value = f"{at}.{member.attribute}"
+            presence = rules.presence_of(member, self.place)
+            when = rules.conditions_of(member, self.place)
+            if when is None or presence is Presence.FORBIDDEN:
+                say = self._say(rules.unwanted(member, "must not be sent here"), where)
+                forbidden += [f"if {_present(member, value)}: {say}"]
+                continue
+            conditions += self._conditions(member, when, at, where, by_name)
+            must = presence is Presence.REQUIRED
+            if isinstance(member, GroupMember):
+                groups += self._group(member, at, where, must=must)
+                continue
+            if must:
+                required += [f"if {value} is None: {self._say(rules.missing(member), where)}"]
+            limits += self._limits(member, at, where, by_name)
+        choices = [
+            line
+            for rule in layout.one_of
+            if rule.scope.covers(self.place)
+            for line in self._choice(rule, at, where, by_name)
+        ]
+        return [*required, *forbidden, *limits, *conditions, *choices, *groups]
+
+    def _name(self, thing: object) -> str:
+        name = f"x{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+    def _say(self, say: Callable[..., Problem], *arguments: str) -> str:
+        return f"p.append({self._name(say)}({', '.join(arguments)}))"
+
+    # --- values -------------------------------------------------------------------------------------
+
+    def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
+        always, instead = rules.limits_of(member, self.place)
+        judge = self._judge(member, always)
+        if instead:
+            lines = [
+                f"{'elif' if number else 'if'} {self._holds(limit.when, at, by_name)}: "
+                f"{self._name(self._judge(member, (limit,)))}(p, v, {where})"
+                for number, limit in enumerate(reversed(instead))
+            ]
+            lines += [f"else: {self._name(judge)}(p, v, {where})"]
+        elif judge.limit is None:
+            return []
+        else:
+            lines = self._plainly(member, judge, where, limited=bool(always))
+        return [f"v = {at}.{member.attribute}", "if v is not None:", *_inner(lines)]
+
+    def _judge(self, member: FieldMember, limits: tuple[Limit, ...]) -> rules.ValueJudge:
+        check = limit_check(member.field, *limits, known_codes=self.place.known_codes)
+        return rules.ValueJudge(member.field, check)
+
+    def _plainly(
+        self, member: FieldMember, judge: rules.ValueJudge, where: str, *, limited: bool
+    ) -> list[str]:
+        """Ask the judge of what is not plainly within the limits of its field; `limited` says that there are
+        some of this place."""
+        field = member.field
+        ranged = field.minimum is not None or field.maximum is not None
+        formed = field.pattern is not None or field.max_length is not None
+        coded = field.codes is not None
+        guards: list[str] = []
+        if field.kind is Kind.DECIMAL and not formed and not coded:
+            ask = f"{self._name(judge.note)}(p, v, {where})"
+            return [
+                "try:",
+                f"    if v.__class__ is not Decimal or v not in {self._name(judge.sound)}: {ask}",
+                f"except TypeError: {ask}  # a signaling NaN has no hash",
+            ]
+        if coded and not ranged and not formed and not limited:
+            # Where codes are checked at all, members are sound; other values are, if at all, several codes.
+            guards = [f"v.__class__ is not {self._name(field.codes)}"]
+        elif not coded and field.kind in _TEXTS and not ranged and not limited:
+            guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
+            guards += ["len(v) != 1"] if field.kind is Kind.CHAR else []
+            guards += [f"len(v) > {field.max_length}"] if field.max_length is not None else []
+            if field.pattern is not None:
+                guards.append(f"{self._name(re.compile(field.pattern).fullmatch)}(v) is None")
+        elif not coded and field.kind in _INTEGERS and not formed and not limited:
+            end = 10**MAX_INT_DIGITS
+            least = 1 - end if field.kind is Kind.INT else 0
+            least = least if field.minimum is None else max(least, field.minimum)
+            most = end - 1 if field.maximum is None else min(end - 1, field.maximum)
+            guards = ["v.__class__ is not int", f"not {least} <= v <= {most}"]
+        doubt = f"if {' or '.join(guards)}: " if guards else ""
+        return [f"{doubt}{self._name(judge)}(p, v, {where})"]
+
+    # --- what stands beside ---------------------------------------------------------------------------
+
+    def _conditions(
+        self, member: Member, when: rules.Conditions, at: str, where: str, by_name: dict[str, Member]
+    ) -> list[str]:
+        def chain(conditions: Iterable[Condition], say: Callable[[str], rules.Say]) -> list[str]:
+            return [
+                f"{'elif' if number else 'if'} {self._holds(condition, at, by_name)}: "
+                + self._say(say(rules.words_of(condition, by_name)), where)
+                for number, condition in enumerate(conditions)
+            ]
+
+        absent = chain(when.required_when, lambda words: rules.missing(member, words))
+        present = chain(
+            when.forbidden_when,
+            lambda words: rules.unwanted(member, "must not be sent", f" when {words}"),
+        )
+        if when.only_when:
+            holds = " or ".join(self._holds(condition, at, by_name) for condition in when.only_when)
+            words = rules.any_of(when.only_when, by_name)
+            say = self._say(rules.unwanted(member, "may be sent", f" only when {words}"), where)
+            present += [f"{'elif' if present else 'if'} not ({holds}): {say}"]
+        is_there = _present(member, f"{at}.{member.attribute}")
+        lines = [f"if {is_there}:", *_inner(present)] if present else []
+        return lines + ([f"if not ({is_there}):", *_inner(absent)] if absent else [])
+
+    def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
+        """Return the source that says whether a block is as a condition wants it."""
+        terms = [
+            self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
+            for name, values in condition.terms
+        ]
+        return f"({' and '.join(terms) or 'True'})"
+
+    def _term(self, member: Member, values: tuple[str, ...] | None, value: str) -> str:
+        present = _present(member, value)
+        if values is None:
+            return f"not ({present})"
+        if not values or isinstance(member, GroupMember):
+            return "True" if "" in values else present
+        written = f"{self._name(rules.formatted(member))}({value}) in {self._name(frozenset(values))}"
+        plain = _plain_class(member)
+        if plain is not None:
+            members = (True, False) if plain is bool else plain
+            known = f"{value} in {self._name(rules.satisfying(members, member, values))}"
+            written = f"({known} if {value}.__class__ is {self._name(plain)} else {written})"
+        return f"({value} is None or {written})" if "" in values else f"({present} and {written})"
+
+    def _choice(self, rule: OneOf, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
+        members = tuple(by_name[name] for name in rule.names)
+        there = ", ".join(
+            f"bool({value})" if isinstance(member, GroupMember) else value
+            for member in members
+            for value in [_present(member, f"{at}.{member.attribute}")]
+        )
+        lines = [f"there = ({there})", "n = there.count(True)"]
+        if not rule.optional:
+            lines += [f"if not n: {self._say(rules.none_of(members), where)}"]
+        if not rule.at_least:
+            lines += [f"if n > 1: {self._say(rules.several_of(members), where, 'there')}"]
+        return lines
+
+    # --- groups ---------------------------------------------------------------------------------------
+
+    def _group(self, member: GroupMember, at: str, where: str, *, must: bool) -> list[str]:
+        entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
+        # Where there are entries, there is one.
+        counts = [f"len({entries}) < {member.minimum}"] if member.minimum > 1 else []
+        counts += [f"len({entries}) > {member.maximum}"] if member.maximum is not None else []
+        wrong = " or ".join(counts)
+        cls = self._name(member.entry.cls)
+        inner = self.block(
+            member.entry, entry, f"{self._name(rules.place_of_entry(member))}({number}, {where})"
+        )
+        lines = [
+            f"{entries} = {at}.{member.attribute}",
+            f"if {entries}:",
+            *_inner(
+                [
+                    *(
+                        [f"if {wrong}: {self._say(rules.miscounted(member), where, f'len({entries})')}"]
+                        if wrong
+                        else []
+                    ),
+                    f"for {number}, {entry} in enumerate({entries}, 1):",
+                    f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
+                    f"        {self._say(rules.no_entry(member), where, number, entry)}",
+                    *([] if not inner else ["    else:", *_inner(_inner(inner))]),
+                ]
+            ),
+        ]
+        if must and member.minimum:
+            lines += [f"else: {self._say(rules.missing(member), where)}"]
+        return lines
+
+
+def _present(member: Member, value: str) -> str:
+    """Return the source that says whether a member is there: as for the encoder, a field unless it is None, a
+    group if it has entries."""
+    return value if isinstance(member, GroupMember) else f"{value} is not None"
+
+
+def _plain_class(member: FieldMember) -> Any:
+    """Return the class whose instances are looked up, and need not be written, to ask what they are."""
+    return bool if member.field.kind is Kind.BOOLEAN else member.field.codes
+
+
+def _inner(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

@@ -1,0 +1,219 @@
+"""What a layout demands of its members in one place, and the sentences for what breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_sansio.errors import EncodeError
+from kalshi_fix_sansio.layout import (
+    Condition,
+    FieldLayout,
+    FieldMember,
+    GroupMember,
+    Limit,
+    Member,
+    Place,
+    Presence,
+)
+from kalshi_fix_sansio.limits import LimitCheck, where_words
+from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.scalars import FORMATTERS
+
+Say = Callable[[str], Problem]
+"""Takes which entry it is, for people, empty outside of groups; returns the problem."""
+
+MAX_SOUND: Final = 2048
+"""How many decimals of one field are remembered to be sound; then all are forgotten."""
+
+
+# --- what holds in a place ---------------------------------------------------------------------------
+
+
+def presence_of(member: Member, place: Place) -> Presence:
+    """Return whether a member must, may or must not be there, whatever stands beside it."""
+    presence = member.presence
+    for rule in member.rules:
+        if rule.scope.covers(place):
+            presence = rule.presence
+    return presence
+
+
+@attrs.frozen
+class Conditions:
+    """A member is required or forbidden when any of these holds, or unless any of them does."""
+
+    required_when: tuple[Condition, ...]
+    forbidden_when: tuple[Condition, ...]
+    only_when: tuple[Condition, ...]
+
+
+def conditions_of(member: Member, place: Place) -> Conditions | None:
+    """Return a member's conditions; None if they forbid it whatever stands beside it.
+
+    A condition on what nobody knows requires and forbids nothing.
+    """
+    only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
+    if member.only_when and not only:
+        return None
+    # Where one of them holds for any message, or may, the others do not matter.
+    unknown = any(condition.scope.covers(place) is None or not condition.terms for condition in only)
+    return Conditions(
+        tuple(condition for condition in member.required_when if condition.scope.covers(place)),
+        tuple(condition for condition in member.forbidden_when if condition.scope.covers(place)),
+        () if unknown else tuple(only),
+    )
+
+
+def limits_of(member: FieldMember, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    """Return what limits a field in this place whatever stands beside it, and what does in place of that when
+    its terms hold; of several the last. Where one may apply and nobody knows, none of those before it does.
+    """
+    always: tuple[Limit, ...] = ()
+    instead: tuple[Limit, ...] = ()
+    for limit in (*member.field.limits, *member.limits):
+        applies = limit.when.scope.covers(place)
+        if applies is False:
+            continue
+        if limit.when.terms and applies:
+            instead = (*instead, limit)
+        else:
+            always, instead = ((limit,) if applies else ()), ()
+    return always, instead
+
+
+# --- what is said of what breaks it ------------------------------------------------------------------
+
+
+def label(member: Member) -> str:
+    """Return a member's name and tag."""
+    return f"{member.name} ({member.tag})"
+
+
+def words_of(condition: Condition, by_name: dict[str, Member]) -> str:
+    """Return a condition for people."""
+    words = list(filter(None, (where_words(condition),)))
+    words += [f"{label(by_name[name])} is {_values(values)}" for name, values in condition.terms]
+    return " and ".join(words)
+
+
+def any_of(conditions: Iterable[Condition], by_name: dict[str, Member]) -> str:
+    """Return conditions of which one is enough, for people."""
+    return ", or when ".join(words_of(condition, by_name) for condition in conditions)
+
+
+def _values(values: tuple[str, ...] | None) -> str:
+    if values is None:
+        return "absent"
+    return " or ".join(value or "absent" for value in values) if values else "present"
+
+
+def missing(member: Member, when: str = "") -> Say:
+    """Say that a member is required."""
+    after = when and f" when {when}"
+    return lambda where: Problem(
+        Reason.REQUIRED_TAG_MISSING, f"{label(member)} is required{where}{after}", member.tag
+    )
+
+
+def unwanted(member: Member, before: str, after: str = "") -> Say:
+    """Say that a member is there and must not be."""
+    return lambda where: Problem(
+        Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {before}{where}{after}", member.tag
+    )
+
+
+def none_of(members: tuple[Member, ...]) -> Say:
+    """Say that none of these is there."""
+    names = ", ".join(map(label, members))
+    return lambda where: Problem(
+        Reason.REQUIRED_TAG_MISSING, f"one of {names} is required{where}", members[0].tag
+    )
+
+
+def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]], Problem]:
+    """Say that more than one of these is there; which ones are is told in their order."""
+    names = ", ".join(map(label, members))
+
+    def say(where: str, there: tuple[bool, ...]) -> Problem:
+        _, second, *_ = (member for member, is_there in zip(members, there, strict=True) if is_there)
+        text = f"only one of {names} may be sent{where}"
+        return Problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, text, second.tag)
+
+    return say
+
+
+def miscounted(member: GroupMember) -> Callable[[str, int], Problem]:
+    """Say that a group has too few or too many entries."""
+    least, most = member.minimum, member.maximum
+    bounds = f"{least} or more" if most is None else f"{least} to {most}"
+    return lambda where, count: Problem(
+        Reason.VALUE_INCORRECT,
+        f"{label(member)}{where} has {count} entries: expected {bounds}",
+        member.tag,
+        str(count),
+    )
+
+
+def place_of_entry(member: GroupMember) -> Callable[[int, str], str]:
+    """Say which entry it is, counted from 1."""
+    return lambda number, where: f" in entry {number} of {label(member)}{where}"
+
+
+def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
+    """Say that something is no entry of this group."""
+    expected = member.entry.cls.__name__
+    return lambda where, number, entry: Problem(
+        Reason.INCORRECT_DATA_FORMAT,
+        f"entry {number} of {label(member)}{where} is no {expected}, but {type(entry).__name__}",
+        member.tag,
+    )
+
+
+@attrs.define(eq=False)
+class ValueJudge:
+    """Judges any value of one field: whether it can be written at all, and is within its limit."""
+
+    field: FieldLayout
+    limit: LimitCheck | None
+    sound: set[Any] = attrs.field(factory=set)
+    """Decimals that it let pass, for prices and quantities come again and again: looking one up takes 0.2 µs,
+    judging range and step 7. One that equals them and has too many digits to be written passes as well; the
+    encoder refuses it."""
+
+    def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
+        """Add what is wrong with a value."""
+        field = self.field
+        try:
+            wire = FORMATTERS[field.kind](value)
+        except EncodeError as error:
+            text = f"{field.label}{where}: {error}"
+            problems.append(Problem(Reason.INCORRECT_DATA_FORMAT, text, field.tag))
+            return
+        expected = None if self.limit is None else self.limit(value, wire)
+        if expected is not None:
+            shown = None if field.secret else wire
+            found = "has an unfit value" if shown is None else f"is {shown!r}"
+            text = f"{field.label}{where} {found}: expected {expected}"
+            problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
+
+    def note(self, problems: list[Problem], value: Any, where: str) -> None:
+        """Add what is wrong with a decimal, and remember one with which nothing is."""
+        before = len(problems)
+        self(problems, value, where)
+        if len(problems) == before:
+            if len(self.sound) >= MAX_SOUND:
+                self.sound.clear()
+            self.sound.add(value)
+
+
+def formatted(member: FieldMember) -> Callable[[Any], str]:
+    """Return what writes the member's values, which conditions are asked of."""
+    return FORMATTERS[member.field.kind]
+
+
+def satisfying(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
+    """Return those of the values that a condition asks for."""
+    return frozenset(value for value in values if formatted(member)(value) in terms)
