@@ -1,15 +1,19 @@
 """Takes a Markdown or MDX page apart into blocks that know their lines.
 
-Only what the venue's pages use, and may come to use: headings, pipe tables, lists, fenced code, block quotes
-and components such as `<Tab title="Demo">`. Text is left as written; `inline` strips it.
+markdown-it-py finds the blocks of CommonMark and the tables of GitHub's Markdown. What MDX adds to them has
+rules here: components such as `<Tab title="Demo">`, imports, and that nothing is code for being indented.
+Text is left as written; `inline` strips it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, table
+from markdown_it.tree import SyntaxTreeNode
 
 
 @attrs.frozen
@@ -31,7 +35,7 @@ class Paragraph:
 
 @attrs.frozen
 class Item:
-    """One item of a list, without those nested in it; `depth` is 0 in the outermost list."""
+    """The first paragraph of an item of a list; `depth` is 0 in the outermost list."""
 
     line: int
     depth: int
@@ -96,24 +100,23 @@ class Puzzle:
 
 Block = Heading | Paragraph | Item | Table | Code | Component | End | Puzzle
 
-MAX_PAGE_SIZE = 4 * 1024 * 1024
+MAX_PAGE_SIZE = 1024 * 1024
 """Bytes of a page."""
 MAX_LINE = 16 * 1024
 """Characters of a line."""
+MAX_CELLS = 50_000
+"""Cells in all tables of a page, those counted that its rows leave out."""
 MAX_HEADING_ID = 200
 """Characters of the id of a heading, braces included."""
 MAX_TAG_LINES = 50
 """Lines that one tag may run over."""
-_HEADING = re.compile(r"(#{1,6})\s+(\S.*)?\Z")
+MAX_NESTING = 40
+"""Levels of lists and quotes; a list and its item are one each."""
 _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
-_FENCE = re.compile(r"(`{3,}|~{3,})\s*(.*)\Z")
-_ITEM = re.compile(r"(\s*)(?:[*+-]|\d+[.)])\s+(.*)\Z")
-_SEPARATOR = re.compile(r":?-+:?")
-"""A cell of the line below the head of a table."""
 _TAG = re.compile(r"<(/?)([A-Z][\w.]*)((?:[^<>\"'{}]|\"[^\"]*\"|'[^']*'|\{[^{}]*\})*?)(/?)>")
 _ATTRIBUTE = re.compile(r"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}))?")
-_RULE = re.compile(r"(?:\*\s*){3,}\Z|(?:-\s*){3,}\Z|(?:_\s*){3,}\Z")
 _INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
+_PIPE = re.compile(r"(?<!\\)\|")
 
 
 def front_matter(text: str) -> tuple[dict[str, str], int]:
@@ -130,191 +133,182 @@ def front_matter(text: str) -> tuple[dict[str, str], int]:
 
 def blocks(text: str) -> list[Block]:
     """Take a page apart, front matter left out."""
-    return list(_Parser(text).parse())
+    if text.count("|") > MAX_CELLS:
+        return [Puzzle(1, f"more than {MAX_CELLS} cells of tables")]
+    lines = text.splitlines()
+    found: list[Block] = []
+    # What is left out leaves an empty line, so that the others keep their numbers.
+    for at in range(front_matter(text)[1]):
+        lines[at] = ""
+    for at, line in enumerate(lines):
+        if len(line) > MAX_LINE:
+            found.append(Puzzle(at + 1, f"a line of more than {MAX_LINE} characters"))
+            lines[at] = ""
+    parser = _parser()
+    state = StateBlock("\n".join(lines), parser, {"cells": 0}, [])
+    parser.block.tokenize(state, 0, state.lineMax)
+    found += _blocks(SyntaxTreeNode(state.tokens), lines)
+    deep = (token for token in state.tokens if token.nesting > 0 and token.level == MAX_NESTING - 1)
+    if token := next(deep, None):
+        # The parser drops all that stands behind it on the page.
+        what = f"lists and quotes are nested more than {MAX_NESTING} levels deep; the rest of the page"
+        found.append(Puzzle((token.map or [0])[0] + 1, what))
+    return sorted(found, key=lambda block: block.line)
 
 
-def split_row(line: str) -> tuple[str, ...]:
-    """Split a table row at the pipes that are not escaped."""
-    line = line.strip()
-    line = line.removeprefix("|")
-    if line.endswith("|") and not line.endswith("\\|"):
-        line = line[:-1]
-    return tuple(cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line))
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("zero", {"maxNesting": MAX_NESTING})
+    parser.enable(["fence", "blockquote", "hr", "list", "heading", "lheading"])
+    rules = parser.block.ruler
+    rules.before("fence", "table in bounds", _table, {"alt": ["paragraph"]})
+    for rule in (_component, _html_table):
+        rules.before("fence", rule.__name__, rule, {"alt": ["paragraph", "blockquote", "list"]})
+    rules.at("paragraph", _paragraph)
+    return parser
 
 
-class _Parser:
-    """Walks the lines of one page."""
+# These rules are added to markdown-it-py's, or replace them. A rule is asked whether its block begins in line
+# `start`; unless it is to be silent, it adds the block then, and moves `state.line` behind it.
 
-    def __init__(self, text: str) -> None:
-        skipped = front_matter(text)[1]
-        self._lines = text.splitlines()
-        self._at = skipped
-        self._paragraph: list[str] = []
-        self._paragraph_line = 0
-        self._indents: list[int] = []
-        self._item: tuple[int, int, list[str]] | None = None
 
-    def parse(self) -> Iterator[Block]:
-        while self._at < len(self._lines):
-            yield from self._next()
-        yield from self._flush()
+def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Text up to the next block, which CommonMark would not look for in a line that is indented by four."""
+    del end, silent
+    rules = state.md.block.ruler.getRules("paragraph")
+    around, state.parentType = state.parentType, "paragraph"
+    at = start + 1
+    while at < state.lineMax and not state.isEmpty(at):
+        # A negative indent marks a line that carries on the paragraph of a quote without its mark.
+        if state.sCount[at] >= 0 and any(rule(state, at, state.lineMax, True) for rule in rules):
+            break
+        at += 1
+    state.parentType = around
+    return _add(state, "paragraph", "\n".join(_line(state, each) for each in range(start, at)), start, at)
 
-    def _next(self) -> Iterator[Block]:
-        number, line = self._at + 1, self._lines[self._at].expandtabs(4)
-        stripped = line.strip()
-        if not stripped:
-            yield from self._flush()
-            self._at += 1
-        elif len(line) > MAX_LINE:
-            yield from self._flush()
-            self._at += 1
-            yield Puzzle(number, f"a line of more than {MAX_LINE} characters")
-        elif fence := _FENCE.match(stripped):
-            yield from self._flush(end_list=False)
-            yield self._code(fence[1], fence[2])
-        elif heading := _HEADING.match(stripped):
-            yield from self._flush()
-            self._at += 1
-            yield Heading(number, len(heading[1]), _heading_text(heading[2] or ""))
-        elif self._paragraph and (level := _underline(stripped)):
-            yield Heading(self._paragraph_line, level, " ".join(self._paragraph))
-            self._paragraph = []
-            self._at += 1
-        elif self._is_table():
-            yield from self._flush()
-            yield from self._table()
-        elif re.match(r"</?[A-Z]", stripped):
-            yield from self._flush(end_list=False)
-            yield from self._component(stripped)
-        elif stripped.lower().startswith("<table"):
-            yield from self._flush()
-            yield from self._html_table(number)
-        elif _INCLUDE.match(line) and not self._paragraph:
-            self._at += 1
-        elif _RULE.match(stripped):
-            yield from self._flush()
-            self._at += 1
-        elif item := _ITEM.match(line):
-            yield from self._flush(end_list=False)
-            self._at += 1
-            self._item = (number, self._depth(len(item[1])), [item[2]])
-        elif stripped.startswith("|"):
-            yield from self._flush()
-            self._at += 1
-            yield Puzzle(number, "a row of a table without a proper head")
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A table, as long as there are not too many cells: the parser adds those that a row leaves out."""
+    before = len(state.tokens)
+    found = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
+    state.env["cells"] += sum(token.type == "inline" for token in state.tokens[before:])
+    return found
+
+
+def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A line of tags and what stands between them; the first may run over several lines."""
+    text = _line(state, start)
+    is_first_in_item = state.src[state.bMarks[start] : state.bMarks[start] + state.tShift[start]].strip()
+    if is_first_in_item or not re.match(r"</?[A-Z]", text):
+        return False
+    at = start + 1
+    while not silent and not _TAG.match(text):
+        if at - start > MAX_TAG_LINES or at >= end or state.isEmpty(at):
+            return _add(state, "puzzle", f"the component {text.split(maxsplit=1)[0]} has no end", start, at)
+        text += f" {_line(state, at)}"
+        at += 1
+    return silent or _add(state, "component", text, start, at)
+
+
+def _html_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    found = _line(state, start).lower().startswith("<table")
+    if silent or not found:
+        return found
+    last = next((at for at in range(start, end) if "</table" in _line(state, at).lower()), end - 1)
+    return _add(state, "puzzle", "a table in HTML", start, last + 1)
+
+
+def _line(state: StateBlock, at: int) -> str:
+    """A line without what puts it into a list or a quote."""
+    return state.src[state.bMarks[at] + state.tShift[at] : state.eMarks[at]].rstrip()
+
+
+def _add(state: StateBlock, kind: str, content: str, start: int, end: int) -> bool:
+    token = state.push(kind, "", 0)
+    token.content = content
+    token.map = [start, end]
+    state.line = end
+    return True
+
+
+def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> Iterator[Block]:
+    """What the parser has found inside of a list, an item, or the page."""
+    for node in parent.children:
+        first, last = node.map or (0, 0)
+        line = first + 1
+        match node.type:
+            case "bullet_list" | "ordered_list":
+                yield from _blocks(node, lines, depth + 1)
+            case "list_item":
+                yield from _blocks(node, lines, depth)
+            case "blockquote":
+                yield Paragraph(
+                    line, _joined(each.content for each in node.walk() if each.token and each.content)
+                )
+            case "heading":
+                yield Heading(line, int(node.tag[1:]), _heading_text(node.children[0].content))
+            case "paragraph" if parent.type == "list_item" and node is parent.children[0]:
+                yield Item((parent.map or [first])[0] + 1, depth, _joined([node.content]))
+            case "paragraph":
+                yield from _text(line, node.content.split("\n"))
+            case "table":
+                yield from _rows([row for part in node.children for row in part.children], lines)
+            case "component":
+                yield from _tags(line, node.content)
+            case "fence" if last > line and lines[last - 1].strip().startswith(node.markup):
+                yield Code(line, node.info.strip(), tuple(lines[line : last - 1]))
+            case "fence" | "puzzle":
+                yield Puzzle(line, node.content if node.type == "puzzle" else "a code block has no end")
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """All lines in one, without the backslash that ends a line."""
+    return " ".join(line.removesuffix("\\") for text in texts for line in text.split("\n"))
+
+
+def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
+    """A paragraph, but for imports above it and lines that were to be rows of a table."""
+    kept: list[str] = []
+    for line, text in enumerate(lines, first):
+        if text.startswith("|"):
+            yield Puzzle(line, "a row of a table without a proper head")
+        elif kept or not _INCLUDE.match(text):
+            kept.append(text)
+    if kept:
+        yield Paragraph(first + lines.index(kept[0]), _joined(kept))
+
+
+def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Block]:
+    rows: list[Row] = []
+    for node in nodes:
+        at = node.map[0] if node.map else 0
+        cells = tuple(cell.children[0].content for cell in node.children)
+        width = 1 + len(_PIPE.findall(lines[at].strip("| ")))
+        if rows and width > len(cells):  # The parser has dropped the last ones.
+            yield Puzzle(at + 1, f"a row has {width} cells, the table {len(cells)}")
         else:
-            self._text(number, line)
-            self._at += 1
+            rows.append(Row(at + 1, cells))
+    yield Table(rows[0], tuple(rows[1:]))
 
-    def _text(self, number: int, line: str) -> None:
-        """A line of a paragraph, or one that carries on the item above it."""
-        stripped = line.strip()
-        if stripped.startswith(">"):
-            stripped = stripped.lstrip("> ").lstrip("# ")
-        stripped = stripped.removesuffix("\\")
-        if self._item is not None:
-            self._item[2].append(stripped)
-            return
-        if not self._paragraph:
-            self._paragraph_line = number
-            if len(line) - len(line.lstrip()) <= min(self._indents, default=0):
-                self._indents = []
-        self._paragraph.append(stripped)
 
-    def _flush(self, *, end_list: bool = True) -> Iterator[Block]:
-        if self._item is not None:
-            number, depth, texts = self._item
-            yield Item(number, depth, " ".join(texts))
-            self._item = None
-        if self._paragraph:
-            yield Paragraph(self._paragraph_line, " ".join(self._paragraph))
-            self._paragraph = []
-            if end_list:
-                self._indents = []
-
-    def _depth(self, indent: int) -> int:
-        """How deep a list item stands, by the indents of those above it."""
-        while self._indents and self._indents[-1] > indent:
-            self._indents.pop()
-        if not self._indents or self._indents[-1] < indent:
-            self._indents.append(indent)
-        return len(self._indents) - 1
-
-    def _code(self, fence: str, info: str) -> Block:
-        start = self._at
-        end = re.compile(rf"{re.escape(fence[0])}{{{len(fence)},}}\s*\Z")
-        self._at += 1
-        while self._at < len(self._lines) and not end.match(self._lines[self._at].strip()):
-            self._at += 1
-        if self._at == len(self._lines):
-            return Puzzle(start + 1, "a code block has no end")
-        content = tuple(self._lines[start + 1 : self._at])
-        self._at += 1
-        return Code(start + 1, info, content)
-
-    def _is_table(self) -> bool:
-        if "|" not in self._lines[self._at] or self._at + 1 >= len(self._lines):
-            return False
-        below = split_row(self._lines[self._at + 1])
-        if not all(_SEPARATOR.fullmatch(cell) for cell in below):
-            return False
-        return len(below) == len(split_row(self._lines[self._at]))
-
-    def _table(self) -> Iterator[Block]:
-        header = Row(self._at + 1, split_row(self._lines[self._at]))
-        self._at += 2
-        rows: list[Row] = []
-        while self._at < len(self._lines) and "|" in self._lines[self._at] and self._lines[self._at].strip():
-            row = Row(self._at + 1, split_row(self._lines[self._at]))
-            self._at += 1
-            if len(row.cells) > len(header.cells):
-                yield Puzzle(row.line, f"a row has {len(row.cells)} cells, the table {len(header.cells)}")
-                continue
-            rows.append(Row(row.line, row.cells + ("",) * (len(header.cells) - len(row.cells))))
-        yield Table(header, tuple(rows))
-
-    def _html_table(self, number: int) -> Iterator[Block]:
-        while self._at < len(self._lines) and "</table" not in self._lines[self._at].lower():
-            self._at += 1
-        self._at += 1
-        yield Puzzle(number, "a table in HTML")
-
-    def _component(self, text: str) -> Iterator[Block]:
-        """The tags of a line, and what stands between them; a tag may run over several lines."""
-        number = self._at + 1
-        while not _TAG.match(text):
-            self._at += 1
-            is_over = self._at - number >= MAX_TAG_LINES or self._at >= len(self._lines)
-            if is_over or not self._lines[self._at].strip() or len(self._lines[self._at]) > MAX_LINE:
-                yield Puzzle(number, f"the component {text.split(maxsplit=1)[0]} has no end")
-                return
-            text += " " + self._lines[self._at].strip()
-        self._at += 1
-        at = 0
-        for tag in _TAG.finditer(text):
-            if between := text[at : tag.start()].strip():
-                yield Paragraph(number, between)
-            at = tag.end()
-            if tag[1]:
-                yield End(number, tag[2])
-            else:
-                found = {each[1]: each[2] or each[3] or each[4] or "" for each in _ATTRIBUTE.finditer(tag[3])}
-                yield Component(number, tag[2], found, bool(tag[4]))
-        if between := text[at:].strip():
-            yield Paragraph(number, between)
+def _tags(line: int, text: str) -> Iterator[Block]:
+    at = 0
+    for tag in _TAG.finditer(text):
+        if between := text[at : tag.start()].strip():
+            yield Paragraph(line, between)
+        at = tag.end()
+        if tag[1]:
+            yield End(line, tag[2])
+        else:
+            found = {each[1]: each[2] or each[3] or each[4] or "" for each in _ATTRIBUTE.finditer(tag[3])}
+            yield Component(line, tag[2], found, bool(tag[4]))
+    if between := text[at:].strip():
+        yield Paragraph(line, between)
 
 
 def _heading_text(text: str) -> str:
     """The text of a heading without its closing # and its id."""
-    text = text.strip()
+    text = " ".join(text.split("\n")).strip()
     found = _HEADING_ID.search(text[-MAX_HEADING_ID:])
     if found is not None:
         text = text[: len(text) - len(found[0])].rstrip()
     return text.rstrip("#").rstrip()
-
-
-def _underline(line: str) -> int:
-    """The level of the heading that a line of = or - makes of the paragraph above; 0 for any other line."""
-    if re.fullmatch(r"=+", line):
-        return 1
-    return 2 if re.fullmatch(r"-{3,}", line) else 0

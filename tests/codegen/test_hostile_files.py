@@ -328,6 +328,56 @@ def test_long_lines_and_tags_are_said_to_be_unread() -> None:
 @pytest.mark.parametrize(
     "piece",
     [
+        "> ",
+        "1. - ",
+        "1. ",
+        "> - ",
+        "- a\n",
+        "> a\nb\n",
+        "a\n",
+        "a\n    b\n",
+        "- ```\n",
+        "a|b\n-|-\n",
+        "|a|\n",
+        "<A\n",
+        "<table>\n",
+    ],
+)
+def test_blocks_of_any_number_and_depth_are_taken_apart(piece: str) -> None:
+    assert markdown.blocks(piece * (markdown.MAX_LINE // len(piece)))
+
+
+def test_what_is_nested_too_deep_is_said_to_be_unread() -> None:
+    for mark in ("> ", "- "):
+        last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
+        what = "lists and quotes are nested more than 40 levels deep; the rest of the page"
+        assert last == markdown.Puzzle(5, what)
+        assert not any(isinstance(block, markdown.Puzzle) for block in rest)
+
+
+def test_cells_are_counted_with_those_that_rows_leave_out() -> None:
+    head = "|a" * 200 + "\n" + "|-" * 200 + "\n"
+    found = markdown.blocks((head + "|b\n" * 100 + "\n") * 20)
+    tables = [block for block in found if isinstance(block, markdown.Table)]
+    assert sum(len(table.header.cells) * (len(table.rows) + 1) for table in tables) < markdown.MAX_CELLS * 1.5
+    assert any(isinstance(block, markdown.Puzzle) for block in found)
+    assert markdown.blocks("|" * (markdown.MAX_CELLS + 1)) == [
+        markdown.Puzzle(1, f"more than {markdown.MAX_CELLS} cells of tables")
+    ]
+
+
+def test_tags_end_text_however_deep_they_are_indented() -> None:
+    assert markdown.blocks("<Tab title='t'>\n      text\n      </Tab>\n* <B>b</B> c\n") == [
+        markdown.Component(1, "Tab", {"title": "t"}, empty=False),
+        markdown.Paragraph(2, "text"),
+        markdown.End(3, "Tab"),
+        markdown.Item(4, 0, "<B>b</B> c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
         "<!--",
         "{/*",
         "[",
@@ -359,7 +409,12 @@ def test_markup_that_never_ends_stays_as_it_is(piece: str) -> None:
         ("\\`a` b", "`a` b"),
         ("**a** *b c* *d", "a b c *d"),
         ("_a_ b_c _d", "a b_c _d"),
-        (f"&#{'9' * 5000}; &#x{'f' * 5000}; &#65;", "\ufffd \ufffd A"),
+        (f"&#{'9' * 5000}; &#9999999; &#65;", f"&#{'9' * 5000}; \ufffd A"),
+        (f"`&#{'9' * 5000}; &#9999999; &#65; &lt;`", f"&#{'9' * 5000}; \ufffd A <"),
+        ("\\<A> Side&lt;b&gt; <a href='x'>c</a> Buy<1> d<br/>e", "<A> Side<b> c Buy<1> d e"),
+        ("[`a` b](c) **Pending New\\<A>** a__b__c `d_e_f*`", "a b Pending New<A> a__b__c d_e_f*"),
+        ("<https://kalshi.example/a_b_c> d", "d"),
+        ("*" * (inline.MAX_TEXT + 1), "*" * (inline.MAX_TEXT + 1)),
         ("[a](b) ![c](d) [e", "a c [e"),
     ],
 )
