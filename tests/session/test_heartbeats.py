@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
     GapDetected,
     GarbledReceived,
-    HeartbeatReceived,
     MessageReceived,
     MessageRejected,
     PeerSilent,
     SessionEnded,
 )
-from kalshi_fix_sansio.layout import Dialect, FieldMember
 from kalshi_fix_sansio.session import State
 from kalshi_fix_sansio.session.timers import RUNNING, Timers
 from tests.helpers import established, kinds, of_type, pair, wire
 
 BOTH = pytest.mark.parametrize("role", Role)
-
-
-@BOTH
-def test_a_heartbeat_leaves_when_nothing_else_did_for_its_interval(role: Role) -> None:
-    wired = established(role, sending_time_tolerance=None)
-    assert wired.session.next_deadline() == wired.clock.monotonic + 30
-    wired.wait(29.9)
-    assert wired.sent() == []
-    wired.wait(0.1)
-    (heartbeat,) = wired.sent()
-    assert (heartbeat.NAME, heartbeat.test_req_id) == ("Heartbeat", None)
-
-
-@BOTH
-def test_anything_sent_puts_the_next_heartbeat_off(role: Role) -> None:
-    wired = established(role)
-    wired.clock.advance(20)
-    wired.session.test_request(wired.clock.now)
-    wired.receive(wired.peer.message("0"))
-    wired.sent()
-    wired.wait(29)
-    assert "Heartbeat" not in kinds(wired.sent())
-    wired.wait(1)
-    assert "Heartbeat" in kinds(wired.sent())
-
-
-@BOTH
-def test_heartbeats_leave_on_time_while_the_peer_does_not_read(role: Role) -> None:
-    wired = established(role)
-    for _ in range(5):
-        wired.receive(wired.peer.message("0"))
-        wired.wait(30)
-    assert kinds(wired.sent()) == ["Heartbeat"] * 5
 
 
 @BOTH
@@ -86,61 +49,12 @@ def test_a_step_of_the_wall_clock_moves_no_deadline(role: Role) -> None:
 
 
 @BOTH
-def test_silence_is_probed_and_then_ends_the_session_with_a_text(role: Role) -> None:
-    wired = established(role)
-    assert wired.wait(35.9) == []
-    wired.sent()
-    (probe,) = wired.wait(0.1)
-    (request,) = wired.sent()
-    assert isinstance(probe, PeerSilent)
-    assert (request.NAME, request.test_req_id) == ("TestRequest", probe.test_req_id)
-    assert wired.wait(35.9) == []
-    wired.sent()
-    (ended,) = wired.wait(0.1)
-    text = "nothing came for 72 seconds, TestRequest unanswered"
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text, ended.clean) == (CloseReason.PEER_SILENT, text, False)
-    (logout,) = wired.sent()
-    assert (logout.NAME, logout.text) == ("Logout", text)
-    assert wired.session.wants_close
-
-
-@BOTH
-def test_the_answer_to_a_test_request_is_told(role: Role) -> None:
-    wired = established(role)
-    test_req_id = wired.session.test_request(wired.clock.now)
-    assert wired.receive(wired.peer.message("0")) == []
-    assert wired.receive(wired.peer.message("0", f"112={test_req_id}|")) == [HeartbeatReceived(test_req_id)]
-
-
-@BOTH
-@pytest.mark.parametrize("answer", ["matching", "other", "news"])
-def test_any_whole_message_shows_that_the_peer_lives(role: Role, answer: str) -> None:
-    wired = established(role)
-    (probe,) = wired.wait(36)
-    assert isinstance(probe, PeerSilent)
-    body = {"matching": f"112={probe.test_req_id}|", "other": "112=else|", "news": ""}[answer]
-    wired.receive(wired.peer.message("0", body))
-    assert wired.wait(35.9) == []
-    assert [type(event) for event in wired.wait(0.1)] == [PeerSilent]
-
-
-@BOTH
 def test_a_long_sleep_of_this_process_is_no_reason_to_give_the_peer_up(role: Role) -> None:
     wired = established(role)
     wired.held_up(3600)
     assert wired.wait(1) == []
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.session.is_established
-
-
-@BOTH
-@pytest.mark.parametrize("test_req_id", ["x", "a=b|c", "caf\xe9"])
-def test_a_test_request_is_answered_with_its_id(role: Role, test_req_id: str) -> None:
-    wired = established(role)
-    wired.receive(wired.peer.message("1", f"112={test_req_id.replace('|', '!')}|"))
-    (heartbeat,) = wired.sent()
-    assert (heartbeat.NAME, heartbeat.test_req_id) == ("Heartbeat", test_req_id.replace("|", "!"))
 
 
 @BOTH
@@ -199,44 +113,6 @@ def test_two_partial_messages_do_not_hide_silence_either(role: Role) -> None:
     broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
     wired.receive(broken, wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
-
-
-@BOTH
-def test_bytes_that_are_no_message_do_not_count_as_life(role: Role) -> None:
-    wired = established(role)
-    for _ in range(7):
-        wired.receive(b"noise")
-        wired.wait(5)
-    assert PeerSilent in [type(event) for event in wired.wait(1)]
-
-
-def without_least_interval() -> Dialect:
-    """The Kalshi dialect, but for the least HeartBtInt that Kalshi takes."""
-    logon = DIALECT.messages["A"]
-    members = tuple(
-        attrs.evolve(member, field=attrs.evolve(member.field, minimum=None))
-        if isinstance(member, FieldMember) and member.name == "HeartBtInt"
-        else member
-        for member in logon.body.members
-    )
-    changed = attrs.evolve(logon, body=attrs.evolve(logon.body, members=members))
-    return attrs.evolve(DIALECT, messages={**DIALECT.messages, "A": changed})
-
-
-@BOTH
-def test_an_interval_of_0_means_no_heartbeats_and_no_probes(role: Role) -> None:
-    free = without_least_interval()
-    wired = wire(role, heart_bt_int=0, min_heart_bt_int=0, dialect=free, sending_time_tolerance=None)
-    wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=0|96=eA==|1137=9|"))
-    if role is Role.ACCEPTOR:
-        wired.session.accept_logon(wired.clock.now)
-    wired.session.events()
-    wired.sent()
-    assert wired.session.is_established
-    assert wired.session.next_deadline() is None
-    assert wired.wait(10_000) == []
-    assert wired.sent() == []
 
 
 def test_two_sessions_keep_each_other_alive_for_an_hour() -> None:

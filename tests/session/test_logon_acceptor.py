@@ -12,10 +12,8 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
-    GapDetected,
     LoggedOn,
     LogonRequested,
-    MessageReceived,
     SessionEnded,
 )
 from kalshi_fix_sansio.framing import encode_frame
@@ -97,30 +95,6 @@ def test_without_reset_the_numbers_of_the_peers_store_go_on() -> None:
     assert wired.session.next_incoming == 31
 
 
-def test_a_logon_ahead_is_accepted_and_the_gap_is_asked_for() -> None:
-    wired = waiting()
-    wired.receive(wired.peer.logon(BODY, 33))
-    wired.session.accept_logon(wired.clock.now, store=MemoryStore(next_incoming=30))
-    assert wired.session.events()[1:] == [GapDetected(30, 32, recoverable=True)]
-    logon, request = wired.sent()
-    assert (logon.NAME, request.NAME) == ("Logon", "ResendRequest")
-    assert (request.begin_seq_no, request.end_seq_no) == (30, 32)
-
-
-def test_a_logon_behind_is_answered_by_a_logout() -> None:
-    wired = waiting()
-    wired.receive(wired.peer.logon(BODY, 29))
-    store = MemoryStore(next_outgoing=40, next_incoming=30)
-    wired.session.accept_logon(wired.clock.now, store=store)
-    text = "MsgSeqNum too low, expecting 30 but received 29"
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text) == (CloseReason.SEQUENCE_TOO_LOW, text)
-    (logout,) = wired.sent()
-    assert (logout.text, logout.header.msg_seq_num) == (text, 40)
-    assert (store.next_outgoing, store.next_incoming) == (41, 30)
-
-
 def test_a_logon_ahead_where_nothing_can_be_resent_is_answered_by_a_logout() -> None:
     wired = waiting(session_type=SessionType(name="KalshiRT", resend=False, reset_required=False))
     wired.receive(wired.peer.logon(BODY, 3))
@@ -131,17 +105,6 @@ def test_a_logon_ahead_where_nothing_can_be_resent_is_answered_by_a_logout() -> 
     assert kinds(wired.sent()) == ["Logout"]
 
 
-def test_nothing_is_read_from_the_peer_until_the_answer_and_then_all_of_it() -> None:
-    wired = waiting("KalshiNR")
-    (event,) = wired.receive(wired.peer.logon(RESET), wired.peer.message("D", ORDER))
-    assert isinstance(event, LogonRequested)
-    assert wired.receive(wired.peer.message("1", "112=x|")) == []
-    wired.session.accept_logon(wired.clock.now)
-    events = wired.session.events()
-    assert [type(event) for event in events] == [LoggedOn, MessageReceived]
-    assert kinds(wired.sent()) == ["Logon", "Heartbeat"]
-
-
 def test_what_waited_for_the_answer_is_not_too_old() -> None:
     wired = waiting(sending_time_tolerance=2.0)
     wired.receive(wired.peer.logon(BODY), wired.peer.message("0"))
@@ -149,28 +112,6 @@ def test_what_waited_for_the_answer_is_not_too_old() -> None:
     wired.session.accept_logon(wired.clock.now)
     assert wired.session.is_established
     assert wired.session.next_incoming == 3
-
-
-def test_a_peer_that_floods_before_the_answer_is_ended() -> None:
-    wired = waiting(max_message_size=1000)
-    wired.receive(wired.peer.logon(BODY))
-    assert wired.receive(b"x" * 1000) == []
-    (ended,) = wired.receive(b"x")
-    assert isinstance(ended, SessionEnded)
-    assert ended.text == "too much was sent before the Logon was answered"
-    assert kinds(wired.sent()) == ["Logout"]
-
-
-def test_refusing_sends_the_text_and_ends() -> None:
-    wired = waiting("KalshiNR")
-    wired.receive(wired.peer.logon(RESET))
-    wired.session.refuse_logon("already exists", wired.clock.now)
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text, ended.clean) == (CloseReason.LOGON_REFUSED, "already exists", False)
-    (logout,) = wired.sent()
-    assert (logout.NAME, logout.text, logout.header.target_comp_id) == ("Logout", "already exists", KEY_ID)
-    assert wired.session.wants_close
 
 
 @pytest.mark.parametrize(
@@ -253,24 +194,6 @@ def test_a_first_message_that_is_no_logon_gets_no_answer(msg_type: str) -> None:
     text = f"the first message was no Logon but MsgType {msg_type}"
     assert ended == SessionEnded(CloseReason.PROTOCOL_ERROR, text, clean=False)
     assert wired.sent() == []
-
-
-def test_no_logon_in_time_ends_it_without_a_word() -> None:
-    wired = waiting(logon_timeout=4)
-    assert wired.session.next_deadline() == wired.clock.monotonic + 4
-    assert wired.wait(4) == [
-        SessionEnded(CloseReason.LOGON_TIMEOUT, "no Logon came within 4 seconds", clean=False)
-    ]
-    assert wired.sent() == []
-
-
-def test_a_user_who_does_not_answer_the_logon_ends_it() -> None:
-    wired = waiting()
-    wired.receive(wired.peer.logon(BODY))
-    (ended,) = wired.wait(10)
-    assert isinstance(ended, SessionEnded)
-    assert ended.text == "the Logon was not answered within 10 seconds"
-    assert kinds(wired.sent()) == ["Logout"]
 
 
 def test_an_answer_that_cannot_be_sent_changes_nothing() -> None:

@@ -11,7 +11,6 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
-    GapDetected,
     LoggedOn,
     RejectReceived,
     SessionEnded,
@@ -217,17 +216,6 @@ def test_nothing_may_come_before_the_answer(msg_type: str) -> None:
     assert wired.sent() == []
 
 
-def test_no_answer_ends_it_after_the_logon_timeout() -> None:
-    wired = calling(logon_timeout=4)
-    wired.sent()
-    assert wired.session.next_deadline() == wired.clock.monotonic + 4
-    assert wired.wait(3.9) == []
-    assert wired.wait(0.1) == [
-        SessionEnded(CloseReason.LOGON_TIMEOUT, "no answer to the Logon came within 4 seconds", clean=False)
-    ]
-    assert wired.session.next_deadline() is None
-
-
 def test_the_end_of_the_connection_before_an_answer_is_told() -> None:
     wired = calling()
     wired.session.receive_eof(wired.clock.now)
@@ -236,29 +224,6 @@ def test_the_end_of_the_connection_before_an_answer_is_told() -> None:
     assert ended.reason is CloseReason.CONNECTION_LOST
     assert ended.unsent > 0
     assert wired.session.data_to_send() == b""
-
-
-def test_an_answer_ahead_is_accepted_and_the_gap_is_asked_for() -> None:
-    wired = calling(store=MemoryStore(next_outgoing=9, next_incoming=5))
-    wired.sent()
-    logged_on, gap = wired.receive(wired.peer.logon(number=8))
-    assert isinstance(logged_on, LoggedOn)
-    assert not logged_on.reset
-    assert gap == GapDetected(5, 7, recoverable=True)
-    (request,) = wired.sent()
-    assert (request.begin_seq_no, request.end_seq_no) == (5, 7)
-    assert wired.session.state is State.RECOVERING
-
-
-def test_a_reset_that_the_venue_starts_is_followed_once_in_both_directions() -> None:
-    wired = calling(store=MemoryStore(next_outgoing=9, next_incoming=5))
-    wired.sent()
-    (event,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
-    assert isinstance(event, LoggedOn)
-    assert event.reset
-    (answer,) = wired.sent()
-    assert (answer.NAME, answer.reset_seq_num_flag, answer.header.msg_seq_num) == ("Logon", True, 1)
-    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
 
 
 def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:

@@ -66,23 +66,6 @@ def test_such_a_message_ahead_of_a_gap_is_not_counted(role: Role) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("time", ["20260821-14:02:37.123", "20260821-14:03:37.123", "20260821-14:03:07"])
-def test_the_sending_time_may_be_30_seconds_off_on_either_side(role: Role, time: str) -> None:
-    wired = established(role)
-    (event,) = wired.receive(wired.peer.message("9", NEWS, t52=time))
-    assert isinstance(event, MessageReceived)
-
-
-@BOTH
-def test_the_check_of_the_sending_time_can_be_turned_off(role: Role) -> None:
-    wired = established(role, sending_time_tolerance=None)
-    assert wired.receive(wired.peer.message("0", "", t52="19990101-00:00:00")) == []
-    (event,) = wired.receive(wired.peer.message("9", NEWS, t52="19990101-00:00:00"))
-    assert isinstance(event, MessageReceived)
-    assert wired.session.is_established
-
-
-@BOTH
 @pytest.mark.parametrize("time", ["-", "now"])
 def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time: str) -> None:
     lenient = established(role)
@@ -94,18 +77,6 @@ def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time
     (reject,) = strict.sent()
     assert (reject.NAME, reject.ref_tag_id) == ("Reject", 52)
     assert strict.session.next_incoming == 3
-
-
-@BOTH
-def test_another_version_of_fix_is_answered_by_a_logout(role: Role) -> None:
-    wired = established(role)
-    other = encode_frame("FIX.4.4", b"35=0\x0149=x\x0156=y\x0134=2\x0152=20260821-14:03:07\x01")
-    (ended,) = wired.receive(other)
-    text = "Incorrect BeginString FIX.4.4, expected FIXT.1.1"
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text) == (CloseReason.PROTOCOL_ERROR, text)
-    (logout,) = wired.sent()
-    assert (logout.NAME, logout.text) == ("Logout", text)
 
 
 @BOTH
@@ -236,37 +207,6 @@ def test_without_a_business_reject_in_the_dialect_it_is_a_plain_one() -> None:
     wired.receive(wired.peer.message("V", "263=2|"))
     (reject,) = wired.sent()
     assert (reject.NAME, reject.session_reject_reason) == ("Reject", 11)
-
-
-@BOTH
-def test_a_second_logon_without_reset_is_rejected(role: Role) -> None:
-    wired = established(role)
-    (event,) = wired.receive(wired.peer.logon())
-    assert isinstance(event, MessageRejected)
-    (reject,) = wired.sent()
-    assert (reject.text, reject.session_reject_reason) == ("already logged on", 99)
-    assert wired.session.next_incoming == 3
-
-
-@BOTH
-def test_a_second_logon_with_reset_restarts_both_directions_once(role: Role) -> None:
-    wired = established(role, heart_bt_int=30)
-    wired.receive(*(wired.peer.message("0") for _ in range(5)))
-    (event,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
-    assert isinstance(event, LoggedOn)
-    assert event.reset
-    (answer,) = wired.sent()
-    assert (answer.NAME, answer.reset_seq_num_flag, answer.header.msg_seq_num) == ("Logon", True, 1)
-    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
-    assert wired.session.state is State.ESTABLISHED
-
-
-@BOTH
-def test_a_reset_with_another_number_than_1_ends_the_session(role: Role) -> None:
-    wired = established(role)
-    (ended,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 2))
-    assert isinstance(ended, SessionEnded)
-    assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 
 
 @BOTH

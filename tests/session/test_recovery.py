@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import Wired, established, kinds, of_type, order
+from tests.helpers import Wired, established, kinds, of_type
 
 BOTH = pytest.mark.parametrize("role", Role)
 
@@ -50,32 +50,6 @@ def asked(wired: Wired) -> list[tuple[int, int]]:
 
 
 @BOTH
-def test_one_request_for_what_is_missing_and_delivery_in_order(role: Role) -> None:
-    wired = established(role)
-    events = wired.receive(*(news(wired, number) for number in (5, 6, 7)))
-    assert events == [GapDetected(2, 4, recoverable=True)]
-    assert asked(wired) == [(2, 4)]
-    assert state_of(wired) is State.RECOVERING
-    assert wired.session.is_established
-    events = wired.receive(*(news(wired, number, again=True) for number in (2, 3, 4)))
-    assert delivered(events) == [2, 3, 4, 5, 6, 7]
-    assert [event.poss_dup for event in of_type(events, MessageReceived)] == [True] * 3 + [False] * 3
-    assert events[-1] == GapClosed(8)
-    assert state_of(wired) is State.ESTABLISHED
-    assert asked(wired) == []
-
-
-@BOTH
-def test_a_gap_fill_closes_the_gap_and_says_what_was_skipped(role: Role) -> None:
-    wired = established(role)
-    wired.receive(news(wired, 5))
-    events = wired.receive(fill(wired, 2, 5))
-    assert events[0] == SequenceSkipped(2, 4, gap_fill=True)
-    assert delivered(events) == [5]
-    assert events[-1] == GapClosed(6)
-
-
-@BOTH
 def test_a_gap_fill_over_held_messages_loses_none_of_them(role: Role) -> None:
     wired = established(role)
     wired.receive(news(wired, 5), news(wired, 7))
@@ -87,20 +61,6 @@ def test_a_gap_fill_over_held_messages_loses_none_of_them(role: Role) -> None:
         GapClosed(9),
     ]
     assert delivered(events) == [5, 7]
-
-
-@BOTH
-def test_a_second_hole_is_asked_for_when_the_first_is_filled(role: Role) -> None:
-    wired = established(role)
-    wired.receive(news(wired, 4), news(wired, 7))
-    assert asked(wired) == [(2, 3)]
-    events = wired.receive(fill(wired, 2, 4))
-    assert delivered(events) == [4]
-    assert asked(wired) == [(5, 6)]
-    assert wired.session.state is State.RECOVERING
-    events = wired.receive(news(wired, 5, again=True), news(wired, 6, again=True))
-    assert delivered(events) == [5, 6, 7]
-    assert events[-1] == GapClosed(8)
 
 
 @BOTH
@@ -120,13 +80,6 @@ def test_session_messages_are_served_while_waiting_and_counted_in_their_turn(rol
     events = wired.receive(fill(wired, 2, 4))
     assert events[-1] == GapClosed(8)
     assert kinds(wired.sent()) == []
-
-
-@BOTH
-def test_a_resend_request_that_reveals_the_gap_is_answered_before_ours_is_sent(role: Role) -> None:
-    wired = established(role)
-    wired.receive(wired.peer.message("2", "7=1|16=0|", 4))
-    assert kinds(wired.sent()) == ["SequenceReset", "ResendRequest"]
 
 
 @BOTH
@@ -163,34 +116,6 @@ def test_a_number_held_twice_is_delivered_once(role: Role) -> None:
 
 
 @BOTH
-def test_a_held_gap_fill_counts_in_its_turn(role: Role) -> None:
-    wired = established(role)
-    wired.receive(fill(wired, 4, 8))
-    events = wired.receive(news(wired, 2, again=True), news(wired, 3, again=True))
-    assert delivered(events) == [2, 3]
-    assert events[-2:] == [SequenceSkipped(4, 7, gap_fill=True), GapClosed(8)]
-
-
-@BOTH
-def test_a_resend_that_stalls_is_asked_for_again_and_then_ends_the_session(role: Role) -> None:
-    wired = established(role, resend_timeout=9, resend_attempts=2, heart_bt_int=30)
-    wired.receive(news(wired, 5))
-    assert asked(wired) == [(2, 4)]
-    assert wired.session.next_deadline() == wired.clock.monotonic + 9
-    wired.receive(wired.peer.message("0", "", 6))
-    assert wired.wait(9) == []
-    assert asked(wired) == [(2, 4)]
-    wired.receive(wired.peer.message("0", "", 7))
-    assert wired.wait(9) == []
-    (logout,) = [message for message in wired.sent() if message.NAME == "Logout"]
-    assert logout.text == "the resend of messages 2 to 4 did not come"
-    assert wired.session.state is State.LOGOUT_SENT
-    (ended,) = wired.receive(wired.peer.message("5", "", 8))
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text) == (CloseReason.SEQUENCE_GAP, logout.text)
-
-
-@BOTH
 def test_a_reject_of_something_else_during_a_gap_changes_nothing(role: Role) -> None:
     wired = established(role)
     wired.receive(news(wired, 5))
@@ -206,19 +131,6 @@ def test_a_reject_that_reveals_the_gap_changes_nothing_either(role: Role) -> Non
     wired.receive(wired.peer.message("3", "45=2|", 5))
     assert asked(wired) == [(2, 4)]
     assert wired.session.next_incoming == 2
-
-
-@BOTH
-def test_progress_gives_a_resend_new_time_and_asks_only_for_what_is_left(role: Role) -> None:
-    wired = established(role, resend_timeout=20, resend_attempts=2)
-    wired.receive(news(wired, 5))
-    wired.sent()
-    wired.wait(15)
-    wired.receive(news(wired, 2, again=True))
-    assert wired.wait(15) == []
-    wired.sent()
-    wired.wait(5)
-    assert asked(wired) == [(3, 4)]
 
 
 @BOTH
@@ -305,15 +217,6 @@ def test_a_strict_session_refuses_a_held_message_in_its_turn(role: Role) -> None
     assert events[-1] == GapClosed(4)
     (reject,) = wired.sent()
     assert (reject.NAME, reject.ref_seq_num, reject.ref_tag_id) == ("Reject", 3, 9999)
-
-
-@BOTH
-def test_sending_goes_on_during_a_gap(role: Role) -> None:
-    wired = established(role)
-    wired.receive(news(wired, 5))
-    if role is Role.INITIATOR:
-        assert wired.session.send(order(), wired.clock.now) == 3
-    assert wired.session.state is State.RECOVERING
 
 
 @BOTH

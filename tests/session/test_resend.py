@@ -49,26 +49,6 @@ def script(wired: Wired) -> list[tuple[Any, ...]]:
 
 
 @BOTH
-@pytest.mark.parametrize("end", [0, 4, 99, 999999])
-def test_application_messages_go_again_and_session_messages_become_gap_fills(role: Role, end: int) -> None:
-    wired = busy(role, resend_policy=everything)
-    (event,) = wired.receive(wired.peer.message("2", f"7=1|16={end}|"))
-    name = "NewOrderSingle" if role is Role.INITIATOR else "OrderCancelReject"
-    again = wired.sent()
-    assert [(m.NAME, m.header.msg_seq_num) for m in again] == [("SequenceReset", 1)] + [
-        (name, number) for number in (2, 3, 4)
-    ]
-    assert (again[0].gap_fill_flag, again[0].new_seq_no) == (True, 2)
-    for message in again:
-        assert message.header.poss_dup_flag is True
-        assert message.header.sending_time == START + timedelta(seconds=5)
-    assert [message.header.orig_sending_time for message in again[1:]] == [START] * 3
-    assert [message.cl_ord_id for message in again[1:]] == ["o0", "o1", "o2"]
-    assert event == ResendServed(1, 4, 3)
-    assert wired.session.next_outgoing == 5
-
-
-@BOTH
 def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_back(role: Role) -> None:
     wired = busy(role, resend_policy=everything)
     wired.clock.utc = START - timedelta(hours=1)
@@ -76,14 +56,6 @@ def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_b
     fill, *again = wired.sent()
     assert fill.header.sending_time == fill.header.orig_sending_time == START - timedelta(hours=1)
     assert [(m.header.sending_time, m.header.orig_sending_time) for m in again] == [(START, START)] * 3
-
-
-@BOTH
-def test_only_what_was_asked_for_is_answered(role: Role) -> None:
-    wired = busy(role, resend_policy=everything)
-    (event,) = wired.receive(wired.peer.message("2", "7=3|16=3|"))
-    assert [line[1:3] for line in script(wired)] == [(3, True)]
-    assert event == ResendServed(3, 3, 1)
 
 
 @BOTH
@@ -106,15 +78,6 @@ def test_what_the_policy_declines_is_gap_filled_in_one_piece(role: Role) -> None
     assert declined == ([("o0",), ("o2",)] if role is Role.INITIATOR else [])
 
 
-def test_by_default_an_initiator_never_resends_an_order_and_an_acceptor_every_report() -> None:
-    wired = busy(Role.INITIATOR)
-    wired.receive(wired.peer.message("2", "7=1|16=0|"))
-    assert script(wired) == [("SequenceReset", 1, True, 5)]
-    wired = busy(Role.ACCEPTOR)
-    wired.receive(wired.peer.message("2", "7=1|16=0|"))
-    assert len(script(wired)) == 4
-
-
 @BOTH
 @pytest.mark.parametrize(
     ("body", "tag", "text"),
@@ -135,29 +98,6 @@ def test_a_request_for_the_impossible_is_rejected(role: Role, body: str, tag: in
     (reject,) = wired.sent()
     assert (reject.NAME, reject.ref_seq_num, reject.ref_tag_id, reject.text) == ("Reject", 2, tag, text)
     assert wired.session.is_established
-
-
-@BOTH
-def test_there_is_none_on_a_session_without_resend(role: Role) -> None:
-    wired = busy(role, "KalshiNR")
-    wired.receive(wired.peer.message("2", "7=1|16=0|"))
-    (reject,) = wired.sent()
-    assert (reject.session_reject_reason, reject.text) == (11, "ResendRequest is not available on KalshiNR")
-    assert wired.session.next_incoming == 3
-
-
-@pytest.mark.parametrize("role", Role)
-def test_what_the_store_has_forgotten_is_refused_by_a_venue_and_filled_by_a_client(role: Role) -> None:
-    store = MemoryStore(max_messages=1)
-    wired = busy(role, store=store, resend_policy=everything)
-    assert store.oldest_kept == 4
-    wired.receive(wired.peer.message("2", "7=2|16=0|"))
-    sent = wired.sent()
-    if role is Role.ACCEPTOR:
-        assert kinds(sent) == ["Reject"]
-        assert sent[0].text == "BeginSeqNo 2 is before the retention window, which begins at 4"
-    else:
-        assert [(m.NAME, m.header.msg_seq_num) for m in sent] == [("SequenceReset", 2), ("NewOrderSingle", 4)]
 
 
 @BOTH
