@@ -308,17 +308,17 @@ def test_an_interrupted_wait_for_a_venue_that_never_answers(
     before = client_threads()
 
     sent = threading.Event()
-    wrote = ClientCore.wrote
+    flush = ClientCore.flush
 
-    def tell_that_the_logon_was_sent(core: ClientCore, size: int) -> None:
-        wrote(core, size)
+    def tell_that_the_logon_was_sent(core: ClientCore, write: Callable[[bytearray], int]) -> None:
+        flush(core, write)
         sent.set()
 
     def interrupt_after_the_logon_was_sent(_: Client) -> None:
         assert sent.wait(LONG)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ClientCore, "wrote", tell_that_the_logon_was_sent)
+    monkeypatch.setattr(ClientCore, "flush", tell_that_the_logon_was_sent)
     with listening(keep_silent) as port:
         monkeypatch.setattr(Client, "_wait_logged_on", interrupt_after_the_logon_was_sent)
         with pytest.raises(KeyboardInterrupt):

@@ -18,13 +18,14 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.blocking import Client, client, driver, order_entry, transport
+from kalshi_fix_adapters.engine import user
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.net import sleeper
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
 from tests.adapters.test_blocking import LONG, next_of, options, order
 
-FILES = {module.__file__ for module in (driver, transport, sleeper, client)}
+FILES = {module.__file__ for module in (driver, transport, sleeper, client, user)}
 MOST = 2_000
 """Points in a call, at the most."""
 

@@ -130,7 +130,7 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
     for _ in range(3):
         stage.clock.advance(SUBSCRIBE_AGAIN)
         stage.core.tick()
-    assert sum(isinstance(event, Resubscribed) for event in stage.core._queue._events) == 1
+    assert sum(isinstance(event, Resubscribed) for event in stage.core._queue.events) == 1
     stage.core.output.clear()
     monkeypatch.setattr("kalshi_fix_adapters.engine.connection.HIGH_WATER", 64 * 1024)
     stage.advance(30)

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from kalshi_fix_adapters.blocking.background import BackgroundThread
 from kalshi_fix_adapters.blocking.driver import Driver
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import LoggedOn, SessionEnded
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.events import SessionEnded
 
 _SLACK = 5.0
 """Seconds beyond the deadlines of the session that closing may take: last bytes, end of TLS."""
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class _End(Enum):
-    """Nothing more will come."""
-
-    END = "end"
-
-
-_Taken = ClientEvent | Literal[_End.END] | None
-
-
-def _deadline_after(timeout: float | None) -> float | None:
-    """Return the moment `timeout` seconds from now; None stays None."""
-    return None if timeout is None else time.monotonic() + timeout
-
-
-class Client:
+class Client(ClientBase):
     """A client of one session type, as a context manager: it logs on when entered and out when left.
 
     It is left with a Logout whatever happens inside; an exception of your own goes on after it. In between
@@ -47,42 +33,12 @@ class Client:
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
+        driver = Driver(plan)
+        super().__init__(driver.core, lambda: driver.lock)
         self._plan = plan
-        self._driver = Driver(plan)
-        self._core = self._driver.core
+        self._driver = driver
         self._thread: BackgroundThread | None = None
         self._entered = False
-
-    def __repr__(self) -> str:
-        return f"<Client {self._core}>"
-
-    @property
-    def logged_on(self) -> LoggedOn | None:
-        """The venue's last Logon and what was agreed; None before the first."""
-        with self._driver.lock:
-            return self._core.logged_on
-
-    @property
-    def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The requests that were sent and have no answer yet, oldest first: orders, cancels, quotes.
-
-        On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
-        among them. Empty once the client is closed.
-        """
-        with self._driver.lock:
-            return self._core.open_requests
-
-    @property
-    def ended(self) -> SessionEnded | None:
-        """How the last session ended, once the client is over; None before."""
-        with self._driver.lock:
-            return self._core.ended
-
-    @property
-    def is_logged_on(self) -> bool:
-        """Whether something can be sent now."""
-        with self._driver.lock:
-            return self._core.is_logged_on
 
     def open(self) -> Self:
         """Connect and log on; entering the context does this. Without one, call `logout` in the end.
@@ -122,12 +78,7 @@ class Client:
 
     def _wait_logged_on(self) -> None:
         driver, core = self._driver, self._core
-
-        def look() -> bool | None:
-            driver.refuse_if_interrupted(SessionClosedError)
-            return core.logged_on is not None or core.over or None
-
-        driver.wait(look, None)
+        driver.wait(self._has_begun, None)
         with driver.lock:
             if core.logged_on is None:
                 raise core.error or core.closed_error()
@@ -178,27 +129,32 @@ class Client:
             logged on. Nothing was sent, whichever of them it is.
         """
         driver, core = self._driver, self._core
-        deadline = None
-        while True:
-            with driver.lock:
-                if driver.poisoned:  # looked at here as well: that saves each message a call
-                    driver.refuse_if_interrupted(NotConnectedError)
-                if not core.congested:
-                    number = driver.change(
-                        driver.write,
-                        core.send,
-                        message,
-                        header_fields,
-                        allow_unknown_codes=allow_unknown_codes,
-                    )
-                    driver.rouse()
-                    return number
-            deadline = _deadline_after(timeout) if deadline is None else deadline
-            if driver.wait(lambda: driver.poisoned or not core.congested or None, deadline) is None:
-                raise ClientTimeoutError(
-                    "the venue has not read what was sent before, so nothing was sent; try again later, "
-                    "or allow more time"
+        with driver.lock:
+            if driver.poisoned:
+                driver.refuse(NotConnectedError)
+            # `congested` says no without output; asking only with some saves each message a call.
+            if not (core.output and core.congested):
+                number = driver.change(
+                    driver.write, core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
                 )
+                driver.rouse()
+                return number
+
+        def send_if_there_is_room() -> int | None:
+            if core.congested:
+                return None
+            # What sends also writes, within one change: an interrupt must not leave a message that has its
+            # number and that nobody writes.
+            number = driver.change(
+                driver.write, core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
+            )
+            driver.rouse()
+            return number
+
+        sent = driver.wait(send_if_there_is_room, timeout, NotConnectedError)
+        if sent is None:
+            raise no_room()
+        return sent
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
         """Wait for the next event and return it. Asking for it says that you are done with the one before.
@@ -208,39 +164,19 @@ class Client:
             LocalProtocolError: another thread has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
-        event: _Taken = self._driver.wait(self._take, _deadline_after(timeout))
+        core = self._core
+        look: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
+        event = self._driver.wait(look, timeout)
         if event is None:
-            raise ClientTimeoutError(
-                f"nothing came within {timeout:g} s; wait longer, or check what was sent"
-            )
-        if event is _End.END:
-            raise self._closed_error()
+            raise no_event(timeout)
         return event
-
-    def _take(self) -> _Taken:
-        """Return the next event; called under the lock."""
-        driver, core = self._driver, self._core
-        if driver.poisoned:
-            driver.refuse_if_interrupted(SessionClosedError)
-        event = driver.change(None, core.take)
-        if event is None and core.over:
-            return _End.END
-        return event
-
-    def _closed_error(self) -> SessionClosedError:
-        with self._driver.lock:
-            return self._core.closed_error()
 
     def events(self, timeout: float | None = None) -> Iterator[ClientEvent]:
         """Iterate over events until the client is over; stop early when none comes for `timeout` seconds.
 
         Asking for the next one says that you are done with the one before.
         """
-        while True:
-            event: _Taken = self._driver.wait(self._take, _deadline_after(timeout))
-            if event is None or event is _End.END:
-                return
-            yield event
+        return self._each(partial(self._core.take, Ended), timeout)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
@@ -258,18 +194,17 @@ class Client:
             GarbledReceivedError: bytes came that are no message.
             SessionClosedError: the client is over for another reason than your logout.
         """
-        core = self._core
-        deadline = _deadline_after(timeout)
+        return self._each(self._next_message, timeout)
+
+    def _each(self, look: Callable[[], T | None], timeout: float | None) -> Iterator[T]:
         while True:
-            event: _Taken = self._driver.wait(self._take, deadline)
-            if event is None or (event is _End.END and core.ended_as_wanted):
+            try:
+                found = self._driver.wait(look, timeout)
+            except Ended:
                 return
-            if event is _End.END:
-                raise self._closed_error()
-            message = core.message_of(event)
-            if message is not None:
-                yield message
-                deadline = _deadline_after(timeout)
+            if found is None:
+                return
+            yield found
 
     def test_request(self, timeout: float = 10.0) -> float:
         """Ask the venue for a Heartbeat and return the seconds it took.
@@ -278,24 +213,15 @@ class Client:
             ClientTimeoutError: it did not come within `timeout` seconds.
             NotConnectedError: the client is not logged on, or not any more.
         """
-        driver, core = self._driver, self._core
-        deadline = _deadline_after(timeout)
+        driver = self._driver
         with driver.lock:
-            driver.refuse_if_interrupted(NotConnectedError)
-            test_req_id = driver.change(driver.write, core.test_request)
+            if driver.poisoned:
+                driver.refuse(NotConnectedError)
+            test_req_id = driver.change(driver.write, self._core.test_request)
             driver.rouse()
-
-        def look() -> float | None:
-            seconds = core.round_trip(test_req_id)
-            if seconds is None:
-                driver.refuse_if_interrupted(NotConnectedError)
-                if not core.is_logged_on:
-                    raise core.closed_error(NotConnectedError)
-            return seconds
-
-        seconds = driver.wait(look, deadline)
+        seconds = driver.wait(partial(self._answer, test_req_id), timeout, NotConnectedError)
         if seconds is None:
-            raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
+            raise no_answer(timeout)
         return seconds
 
     def stop_reconnecting(self) -> None:
@@ -340,14 +266,10 @@ class Client:
     def _close(self, *, clean: bool) -> None:
         """Let go of store and wire log; say if what was confirmed last could not be written."""
         driver = self._driver
-        try:
-            with driver.lock:
-                # In a forked child the store is the parent's, too.
-                if not driver.forked:
-                    self._core.close(clean=clean and not driver.poisoned)
-        except StoreError:
-            if clean:
-                raise
+        with driver.lock:
+            # In a forked child the store is the parent's, too.
+            if not driver.forked:
+                self._core.close(clean=clean and not driver.poisoned)
 
 
 _factories = Factories(Client)

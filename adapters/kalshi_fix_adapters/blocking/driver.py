@@ -36,7 +36,7 @@ import time
 import weakref
 from collections.abc import Callable
 from enum import Enum
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from kalshi_fix_adapters.blocking.transport import Link
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -76,6 +76,8 @@ class Driver:
         """Whether this is the copy in a forked child, where nobody drives; the parent goes on."""
         self._link: Link | None = None
         """The connection, while there is one to be driven."""
+        self.write: Callable[[bytearray], int] | None = None
+        """How to write to that."""
         self.background = Background.AWAY
         self._needed = False
         """Whether the background thread has to drive as soon as no user does."""
@@ -109,7 +111,7 @@ class Driver:
         self._lease = _NOBODY
         if self._link is not None:
             self._link.abandon()
-            self._link = None
+            self._link = self.write = None
         self._waiting.clear()
         self.close()
 
@@ -138,15 +140,22 @@ class Driver:
     # Changes that must be whole, or poison the client
 
     def change(
-        self, then: Callable[[], object] | None, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self,
+        write: Callable[[bytearray], int] | None,
+        act: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
-        """Let a function change the core, and do what comes `then` (`write`); an interrupt in the middle ends
-        the client."""
+        """Let a function change the core, and if there is something to `write` by, write what the core has to
+        say then; an interrupt in the middle ends the client.
+
+        Whoever takes something from the core does not write: what was taken would be lost if that failed.
+        """
         self.poisoned = True
         try:
             result = act(*args, **kwargs)
-            if then is not None:
-                then()
+            if write is not None:
+                self.core.flush(write)
         except Exception:
             self.poisoned = False
             raise
@@ -156,24 +165,9 @@ class Driver:
         self.poisoned = False
         return result
 
-    def refuse_if_interrupted(self, kind: type[SessionClosedError]) -> None:
-        """Raise that the client is over if a change was cut off."""
-        if self.poisoned:
-            raise kind(_FORKED if self.forked else _INTERRUPTED)
-
-    def write(self) -> None:
-        """Write what can be written now."""
-        output, link = self.core.output, self._link
-        while output and link is not None:
-            try:
-                size = link.write(output)
-            except OSError:
-                # What the venue said before it went may still be there to be read; the end of file follows.
-                self.core.write_failed()
-                return
-            if not size:
-                return
-            self.core.wrote(size)
+    def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
+        """Raise that the client is over: it is `poisoned`."""
+        raise kind(_FORKED if self.forked else _INTERRUPTED)
 
     def rouse(self) -> None:
         """Wake the driver if it does not sleep for what is to be done now: to write, or to be earlier."""
@@ -215,7 +209,7 @@ class Driver:
             if due is not None and due <= time.monotonic():
                 core.tick()
             if core.output:
-                self.write()
+                core.flush(link.write)
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
             core.failure(error)
         self.poisoned = False
@@ -230,7 +224,7 @@ class Driver:
         try:
             with self.lock:
                 core.connected()
-                self._link = link
+                self._link, self.write = link, link.write
             while self._drive_in_background(link):
                 self._stand_by()
         finally:
@@ -284,7 +278,7 @@ class Driver:
         """Take the connection from whoever drives it, and close it."""
         with self.lock:
             self.background = Background.AWAY
-            self._link = None
+            self._link = self.write = None
             lease = self.lease
             self.wake()
         if lease is not None:
@@ -296,18 +290,32 @@ class Driver:
 
     # Users that wait
 
-    def wait(self, look: Callable[[], T | None], deadline: float | None) -> T | None:
-        """Return what a function finds, called under the lock whenever that may have changed; None if it
-        has found nothing by the deadline. What it raises is raised."""
+    def wait(
+        self,
+        look: Callable[[], T],
+        timeout: float | None,
+        refusal: type[SessionClosedError] = SessionClosedError,
+    ) -> T | None:
+        """Return what a function finds, called whenever that may have changed; None if it has found nothing
+        after `timeout` seconds. What it raises is raised.
+
+        The function may change the core: it is called under the lock, and an interrupt in it ends the client.
+
+        Raises:
+            SessionClosedError: that, or what `refusal` says, if an interrupt has ended the client.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             mine, waiting, seconds = threading.Lock(), None, None
             with mine:
                 with self.lock:
-                    found = look()
+                    if self.poisoned:
+                        self.refuse(refusal)
+                    found: T | None = self.change(None, look)
                     if found is not None:
                         return found
                     link = self._link
-                    if link is None or self._lease.locked() or self.poisoned or self.core.finished:
+                    if link is None or self._lease.locked() or self.core.finished:
                         waiting = threading.Lock()
                         waiting.acquire()
                         self._waiting.add(waiting)
@@ -319,17 +327,24 @@ class Driver:
                             self.background = Background.STANDING_BY
                             self.background_sleeper.wake()
                 if link is not None and waiting is None:
-                    found = self._drive(link, look, seconds, deadline)
+                    found = self._drive(link, look, seconds, deadline, refusal)
                     if found is not None:
                         return found
             if waiting is not None:
                 self._wait_for_others(waiting, deadline)
             if deadline is not None and time.monotonic() >= deadline:
                 with self.lock:
-                    return look()
+                    if self.poisoned:
+                        self.refuse(refusal)
+                    return self.change(None, look)
 
     def _drive(
-        self, link: Link, look: Callable[[], T | None], seconds: float | None, deadline: float | None
+        self,
+        link: Link,
+        look: Callable[[], T],
+        seconds: float | None,
+        deadline: float | None,
+        refusal: type[SessionClosedError],
     ) -> T | None:
         """Drive until a function finds something, the deadline, or the end of the connection."""
         sleeper = self._users_sleeper
@@ -338,13 +353,13 @@ class Driver:
             with self.lock:
                 try:
                     self.turns += 1
-                    if not self.poisoned:
-                        self._turn(link, bool(why & READY))
-                    found = look()
+                    if self.poisoned:
+                        self.refuse(refusal)
+                    self._turn(link, bool(why & READY))
+                    found = self.change(None, look)
                     if (
                         found is None
                         and self._link is link
-                        and not self.poisoned
                         and not self.core.finished
                         and (deadline is None or time.monotonic() < deadline)
                     ):

@@ -53,7 +53,7 @@ from kalshi_fix_adapters.observe.dispatch import Observers
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
+from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.outcomes import OpenRequest
 
@@ -184,7 +184,8 @@ class ClientCore:
         is open.
 
         Raises:
-            StoreError: what was confirmed last could not be written, and will come again.
+            StoreError: what was confirmed last could not be written, and will come again. Only if `clean`:
+                otherwise the user has an error of his own, and nothing was confirmed here.
         """
         try:
             taken = self._taken
@@ -195,6 +196,9 @@ class ClientCore:
                     self._sequence.confirm()
             self._taken = None
             self._sequence.close()
+        except StoreError:
+            if clean:
+                raise
         finally:
             self._observers.close()
 
@@ -289,14 +293,37 @@ class ClientCore:
         self._connection, self.output = connection, connection.output
         self._deliver(connection, now)
 
+    def flush(self, write: Callable[[bytearray], int]) -> None:
+        """Write `output` by a function that need not wait, until it takes no more.
+
+        `write` is given all that waits and returns how many bytes the transport took from its beginning, 0 if
+        it takes none now. Bytes leave `output` only then. An OSError of it says that the transport takes
+        nothing any more; what the venue had said before may still be there, so reading goes on, to the end of
+        the stream.
+        """
+        while self.output:
+            try:
+                size = write(self.output)
+            except OSError:
+                self.write_failed()
+                return
+            if not size:
+                return
+            del self.output[:size]
+            if self._connection is not None and self._connection.holds_back:
+                self._go_on(self._connection)
+
     def wrote(self, size: int) -> None:
         """Note that the transport took the first `size` bytes of `output`."""
         del self.output[:size]
-        connection = self._connection
-        if connection is not None and connection.holds_back:
-            connection.collect()
-            if connection.session.wants_close:
-                self._deliver(connection, self._clocks())
+        if self._connection is not None and self._connection.holds_back:
+            self._go_on(self._connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Take what the session has held back until there was room."""
+        connection.collect()
+        if connection.session.wants_close:
+            self._deliver(connection, self._clocks())
 
     def write_failed(self) -> None:
         """Note that the transport takes nothing any more; what the venue said before may still be read."""
@@ -342,7 +369,9 @@ class ClientCore:
         """
         connection = self._connection
         if connection is not None:
-            due, again = connection.due(), self._subscribe_at
+            due, again = connection.close_by, self._subscribe_at
+            if due is None:  # once the session is over there is nothing else to wait for
+                due = connection.session.next_deadline()
             return due if again is None else again if due is None else min(due, again)
         if self._attempts.phase is Phase.WAITING and not self._queue.paused:
             return self._attempts.due
@@ -357,7 +386,7 @@ class ClientCore:
     def finished(self) -> bool:
         """Whether the transport is to be closed now."""
         connection = self._connection
-        return connection is None or connection.finished
+        return connection is None or (connection.session.wants_close and connection.finished)
 
     def disconnected(self) -> None:
         """The transport is closed, whoever wanted it."""
@@ -446,12 +475,13 @@ class ClientCore:
         # Asked before each message is sent, mostly with nothing waiting.
         return bool(self.output) and connection is not None and connection.congested and connection.can_send
 
-    def take(self) -> ClientEvent | None:
+    def take(self, at_end: Callable[[], Exception] | None = None) -> ClientEvent | None:
         """Confirm the event taken before, and return the next one; None if there is none now.
 
         Raises:
             LocalProtocolError: another thread or task may still be busy with the event taken before.
             SessionClosedError: the client has failed by itself, and nothing waits any more.
+            What `at_end` returns: the client is over, and nothing waits any more.
         """
         taker = self._taker()
         if self._taken is not None:
@@ -463,11 +493,13 @@ class ClientCore:
                 )
             self._confirm()
         queue = self._queue
-        event = queue.take()
-        if event is None:
+        if not queue.events:
             if self._failure is not None:
                 raise self.closed_error()
+            if at_end is not None and self.over:
+                raise at_end()
             return None
+        event = queue.take()
         if event.__class__ not in OWN:
             self._taken, self._taken_by = event, taker
         if queue.paused:

@@ -53,7 +53,8 @@ class Connection:
         self._on_wire = on_wire
         self._mute = False
         """Whether the transport takes nothing any more."""
-        self._close_by: float | None = None
+        self.close_by: float | None = None
+        """When the transport is to be closed whatever was written, monotonic; None before the end."""
         self._tests: dict[str, float] = {}
         """When each TestRequest left, by TestReqID."""
         self._answers: dict[str, float] = {}
@@ -111,11 +112,6 @@ class Connection:
             self.session.handle_timer(now)
             self.collect()
 
-    def due(self) -> float | None:
-        """Return the moment (monotonic) at which `tick` has something to do, or `finished` may change; None
-        for never."""
-        return self.session.next_deadline() if self._close_by is None else self._close_by
-
     def note(self, event: Event, now: Instant) -> None:
         """Take note of an event of the session."""
         if isinstance(event, HeartbeatReceived):
@@ -125,7 +121,7 @@ class Connection:
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):
-            self._close_by = now.monotonic + LINGER
+            self.close_by = now.monotonic + LINGER
 
     def moved_to(self, state: State) -> None:
         """Take note of the session's state."""
@@ -146,11 +142,8 @@ class Connection:
 
     @property
     def finished(self) -> bool:
-        """Whether the transport is to be closed now: the session is over, and what it had to say was written,
-        or has had time enough."""
-        if not self.session.wants_close:
-            return False
-        return not self.output or (self._close_by is not None and self._clocks().monotonic >= self._close_by)
+        """Whether a connection whose session is over has written what there was, or has had time enough."""
+        return not self.output or (self.close_by is not None and self._clocks().monotonic >= self.close_by)
 
     def collect(self) -> None:
         """Take what the session has to say, unless much waits to be written already. To be called after

@@ -29,7 +29,8 @@ class EventQueue:
     def __init__(self, limit: int, max_bytes: int) -> None:
         self._limit = limit
         self._max_bytes = max_bytes
-        self._events: deque[ClientEvent] = deque()
+        self.events: deque[ClientEvent] = deque()
+        """Oldest first; only methods of this class change it."""
         self.waiting = 0
         """How many that count are in it."""
         self.held = 0
@@ -38,29 +39,27 @@ class EventQueue:
         """Whether nothing more should be read."""
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self.events)
 
     def put(self, event: Event) -> None:
         """Add an event of the session."""
-        self._events.append(event)
+        self.events.append(event)
         self.waiting += 1
         if event.__class__ is MessageReceived:
             self.held += len(event.frame)
 
     def tell(self, event: ConnectionEvent) -> None:
         """Add an event of the client's own; the queue stays bounded when nobody takes them."""
-        events = self._events
+        events = self.events
         crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_OWN
         if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
             events.pop()
         events.append(event)
 
-    def take(self) -> ClientEvent | None:
-        """Remove the next event and return it."""
-        if not self._events:
-            return None
-        event = self._events.popleft()
+    def take(self) -> ClientEvent:
+        """Remove the next event and return it; there must be one."""
+        event = self.events.popleft()
         if event.__class__ not in OWN:
             self.waiting -= 1
             if event.__class__ is MessageReceived:
@@ -70,7 +69,7 @@ class EventQueue:
     def harmless(self) -> int:
         """Return how many events of the session stand before the first that somebody has to take care of."""
         found = 0
-        for event in self._events:
+        for event in self.events:
             if event.__class__ in OWN:
                 continue
             if message_or_error(event) is not None:
@@ -97,5 +96,5 @@ class EventQueue:
             return None
         self.paused = paused
         event = ReadingPaused(self.waiting) if paused else ReadingResumed()
-        self._events.appendleft(event)
+        self.events.appendleft(event)
         return event

@@ -192,7 +192,7 @@ class AsyncAdapter(ABC):
 
     async def wait(
         self,
-        ready: Callable[[], T | None],
+        ready: Callable[[], T],
         timeout: float | None,  # noqa: ASYNC109 - the callers' parameter
     ) -> T | None:
         """Call `ready` now and whenever users are woken, until it returns something, and return that; None

@@ -7,57 +7,30 @@ to another one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_adapters.engine.user import ClientBase, Ended, no_answer, no_event, no_room
+from kalshi_fix_adapters.errors import ClientTimeoutError
 from kalshi_fix_adapters.events import ClientEvent
 from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import LoggedOn, SessionEnded
-from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.events import SessionEnded
 
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(ClientBase):
     """One client of one session type. Its methods may be called from any number of tasks of one loop, but one
     task takes the events: asking for the next one says that you are done with the one before, which another
     task may not say for you. It is refused (LocalProtocolError) until the task that took a message before has
     ended."""
 
     def __init__(self, adapter: AsyncAdapter) -> None:
+        super().__init__(adapter.core)
         self._io = adapter
-        self._core = adapter.core
         self._entered = False
-
-    def __repr__(self) -> str:
-        return f"<Client {self._core}>"
-
-    @property
-    def logged_on(self) -> LoggedOn | None:
-        """The venue's last Logon and what was agreed; None before the first."""
-        return self._core.logged_on
-
-    @property
-    def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The requests that were sent and have no answer yet, oldest first: orders, cancels, quotes.
-
-        On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
-        among them. Empty once the client is closed.
-        """
-        return self._core.open_requests
-
-    @property
-    def ended(self) -> SessionEnded | None:
-        """How the last session ended, once the client is over; None before."""
-        return self._core.ended
-
-    @property
-    def is_logged_on(self) -> bool:
-        """Whether something can be sent now."""
-        return self._core.is_logged_on
 
     async def open(self) -> Self:
         """Connect and log on; entering the context does this.
@@ -74,7 +47,7 @@ class AsyncClient:
         self._core.begin()
         try:
             await self._io.start()
-            await self._io.wait(lambda: self._core.over or self._core.logged_on, None)
+            await self._io.wait(self._has_begun, None)
             if self._core.logged_on is None:
                 raise self._core.error or self._core.closed_error()
         except BaseException:
@@ -142,12 +115,9 @@ class AsyncClient:
         """
         io, core = self._io, self._core
         await io.before()
-        waits = core.congested
+        waits = bool(core.output) and core.congested
         if waits and not await io.wait(lambda: not core.congested or None, timeout):
-            raise ClientTimeoutError(
-                "the venue has not read what was sent before, so nothing was sent; try again later, or allow "
-                "more time"
-            )
+            raise no_room()
         number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         io.flush()
         if not waits:
@@ -164,16 +134,16 @@ class AsyncClient:
             LocalProtocolError: another task has taken a message and may still be busy with it.
             SessionClosedError: the client is over, and its last event was taken.
         """
-        event: ClientEvent | None = await self._io.wait(self._take, timeout)
+        core = self._core
+        look: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
+        event = await self._io.wait(look, timeout)
         if event is None:
-            raise ClientTimeoutError(
-                f"nothing came within {timeout:g} s; wait longer, or check what was sent"
-            )
+            raise no_event(timeout)
         return event
 
     def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
         """Iterate over events until the client is over; stop early when none comes for `timeout` seconds."""
-        return Stream(self._io, self._take_or_stop, timeout)
+        return Stream(self._io, partial(self._core.take, Ended), timeout)
 
     def messages(self, timeout: float | None = None) -> Stream[Message]:
         """Iterate over what the venue sends: application messages, and rejects of your own messages.
@@ -191,7 +161,7 @@ class AsyncClient:
             GarbledReceivedError: bytes came that are no message.
             SessionClosedError: the client is over for another reason than your logout.
         """
-        return Stream(self._io, self._take_message, timeout)
+        return Stream(self._io, self._next_message, timeout)
 
     async def test_request(self, timeout: float = 10.0) -> float:  # noqa: ASYNC109
         """Ask the venue for a Heartbeat; return the seconds it took.
@@ -202,71 +172,41 @@ class AsyncClient:
         """
         test_req_id = self._core.test_request()
         self._io.flush()
-        seconds = await self._io.wait(lambda: self._answer(test_req_id), timeout)
+        seconds = await self._io.wait(partial(self._answer, test_req_id), timeout)
         if seconds is None:
-            raise ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
+            raise no_answer(timeout)
         return seconds
 
     def stop_reconnecting(self) -> None:
         """Keep the present connection, but make no other; one that is waited for is given up."""
         self._core.stop_reconnecting()
 
-    # Inside
-
     async def _leave(self, *, clean: bool) -> None:
         self._core.logout()
         try:
             await self._io.finish()
         finally:
-            try:
-                self._core.close(clean=clean)
-            except StoreError:
-                if clean:
-                    raise
-
-    def _take(self) -> ClientEvent | None:
-        event = self._core.take()
-        if event is None and self._core.over:
-            raise self._core.closed_error()
-        return event
-
-    def _take_or_stop(self) -> ClientEvent | None:
-        event = self._core.take()
-        if event is None and self._core.over:
-            raise StopAsyncIteration
-        return event
-
-    def _take_message(self) -> Message | None:
-        while (event := self._core.take()) is not None:
-            message = self._core.message_of(event)
-            if message is not None:
-                return message
-        if self._core.over:
-            raise StopAsyncIteration if self._core.ended_as_wanted else self._core.closed_error()
-        return None
-
-    def _answer(self, test_req_id: str) -> float | None:
-        seconds = self._core.round_trip(test_req_id)
-        if seconds is None and not self._core.is_logged_on:
-            raise self._core.closed_error(NotConnectedError)
-        return seconds
+            self._core.close(clean=clean)
 
 
 class Stream(Generic[T]):
     """An asynchronous iterator over what a client receives. It holds nothing, so it may be dropped at any
     time, and a cancellation or an exception does not end it."""
 
-    def __init__(self, adapter: AsyncAdapter, take: Callable[[], T | None], timeout: float | None) -> None:
+    def __init__(self, adapter: AsyncAdapter, look: Callable[[], T | None], timeout: float | None) -> None:
         self._io = adapter
-        self._take = take
-        """Raises StopAsyncIteration at the end."""
+        self._look = look
+        """Raises Ended at the end."""
         self._timeout = timeout
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        found = await self._io.wait(self._take, self._timeout)
+        try:
+            found = await self._io.wait(self._look, self._timeout)
+        except Ended:
+            raise StopAsyncIteration from None
         if found is None:
             raise StopAsyncIteration
         return found

@@ -1,0 +1,120 @@
+"""The user's side of every client, as far as no event loop changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.errors import ClientTimeoutError, NotConnectedError
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import LoggedOn, SessionEnded
+from kalshi_fix_sansio.outcomes import OpenRequest
+
+
+class Ended(Exception):  # noqa: N818 - it is no error, and never reaches a user
+    """The end of what somebody iterates over."""
+
+
+class ClientBase:
+    """What a client says of itself, and what its calls look for while they wait.
+
+    Of the functions that look, each returns None while there is nothing yet, and may be called again and
+    again. How to wait in between is the loop's matter, and so is to return what was found: an event that was
+    taken must reach the user.
+    """
+
+    def __init__(
+        self,
+        core: ClientCore,
+        lock: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """Stand before a core; `lock` returns what has to be held to ask it, if anything."""
+        self._core = core
+        self._locked = lock
+
+    def __repr__(self) -> str:
+        return f"<Client {self._core}>"
+
+    @property
+    def logged_on(self) -> LoggedOn | None:
+        """The venue's last Logon and what was agreed; None before the first."""
+        with self._locked():
+            return self._core.logged_on
+
+    @property
+    def open_requests(self) -> tuple[OpenRequest, ...]:
+        """The requests that were sent and have no answer yet, oldest first: orders, cancels, quotes.
+
+        On a session type with resend they stay through reconnects. What OutcomesUnknown has named is not
+        among them. Empty once the client is closed.
+        """
+        with self._locked():
+            return self._core.open_requests
+
+    @property
+    def ended(self) -> SessionEnded | None:
+        """How the last session ended, once the client is over; None before."""
+        with self._locked():
+            return self._core.ended
+
+    @property
+    def is_logged_on(self) -> bool:
+        """Whether something can be sent now."""
+        with self._locked():
+            return self._core.is_logged_on
+
+    # What is looked for
+
+    def _has_begun(self) -> bool | None:
+        """Look for the first logon, or the end."""
+        return self._core.logged_on is not None or self._core.over or None
+
+    # The next event is found by `core.take` itself: a method around it would cost each message a call or two.
+
+    def _next_message(self) -> Message | None:
+        """Look for the next message.
+
+        Raises:
+            Ended: after the user's own logout.
+            SessionClosedError: the client is over for another reason.
+            SessionInterruptedError, ReconcileError: an event tells of loss or doubt.
+        """
+        core = self._core
+        while (event := core.take(self._end_of_messages)) is not None:
+            message = core.message_of(event)
+            if message is not None:
+                return message
+        return None
+
+    def _end_of_messages(self) -> Exception:
+        return Ended() if self._core.ended_as_wanted else self._core.closed_error()
+
+    def _answer(self, test_req_id: str) -> float | None:
+        """Look for the answer to a TestRequest.
+
+        Raises:
+            NotConnectedError: it will not come.
+        """
+        seconds = self._core.round_trip(test_req_id)
+        if seconds is None and not self._core.is_logged_on:
+            raise self._core.closed_error(NotConnectedError)
+        return seconds
+
+
+def no_room() -> ClientTimeoutError:
+    """Return what to raise when a message could not be sent in time."""
+    return ClientTimeoutError(
+        "the venue has not read what was sent before, so nothing was sent; try again later, or allow more "
+        "time"
+    )
+
+
+def no_event(timeout: float | None) -> ClientTimeoutError:
+    """Return what to raise when no event came in time."""
+    return ClientTimeoutError(f"nothing came within {timeout:g} s; wait longer, or check what was sent")
+
+
+def no_answer(timeout: float) -> ClientTimeoutError:
+    """Return what to raise when a TestRequest was not answered in time."""
+    return ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
