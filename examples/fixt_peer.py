@@ -126,7 +126,7 @@ class Peer:
         if self._admit():
             self._session.accept_logon(_now())
         else:
-            self._session.abort(_now(), "already logged on")
+            self._session.abort("already logged on", _now())
 
     def _answer(self, event: MessageReceived) -> None:
         """Send orders, definitions and email back as they came; refuse everything else.

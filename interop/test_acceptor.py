@@ -84,7 +84,7 @@ def test_an_order_its_report_and_the_peer_logs_out(pair: Pair) -> None:
 
 def test_we_log_out(pair: Pair) -> None:
     peer, ours = pair
-    ours.call(lambda session, now: session.logout(now, "closing for maintenance"))
+    ours.call(lambda session, now: session.logout(now, text="closing for maintenance"))
     assert ours.expect(SessionEnded).clean
     peer.inbox.wait_logged_out()
 

@@ -356,7 +356,7 @@ class Player:
             if self.session.state is not State.DISCONNECTED:
                 self.session.receive_eof(self.now)
             else:
-                self.session.abort(self.now, "")
+                self.session.abort("", self.now)
             self.take()
         if restart:
             self.session = Session(self.config, self.store)
@@ -409,7 +409,7 @@ def reset(player: Player) -> None:
 def log_out(player: Player) -> None:
     """Log on and begin the Logout handshake."""
     log_on(player)
-    player.call(lambda: player.session.logout(player.now, "bye"))
+    player.call(lambda: player.session.logout(player.now, text="bye"))
 
 
 def breach(player: Player) -> None:
@@ -636,10 +636,10 @@ def _call(player: Player, choices: Choices) -> None:
         lambda: session.confirm(choices.below(4)),
         session.confirm,
         lambda: session.test_request(now),
-        lambda: session.test_request(now, text),
+        lambda: session.test_request(now, test_req_id=text),
         lambda: session.reset(now),
-        lambda: session.logout(now, text),
-        lambda: session.abort(now, text),
+        lambda: session.logout(now, text=text),
+        lambda: session.abort(text, now),
         lambda: session.receive_eof(now),
         session.pause_reading,
         lambda: session.resume_reading(now),

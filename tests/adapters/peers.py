@@ -115,7 +115,7 @@ class Acceptor:
 
     def log_out(self, text: str) -> None:
         """Send a Logout."""
-        self.session.logout(read_clocks(), text)
+        self.session.logout(read_clocks(), text=text)
         self._flush()
 
     def received(self) -> Iterator[str]:

@@ -386,7 +386,7 @@ def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more() -> N
     assert not stage.core.is_logged_on
     with pytest.raises(NotConnectedError):
         stage.core.send(order())
-    stage.venue.logout(stage.clock.now, "maintenance")
+    stage.venue.logout(stage.clock.now, text="maintenance")
     stage.core.receive(stage.venue.data_to_send())
     assert stage.core.output == b""
     assert stage.core.finished

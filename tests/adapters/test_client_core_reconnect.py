@@ -123,7 +123,7 @@ def test_attempts_may_be_limited() -> None:
 def test_a_venue_that_logs_out_is_called_again(text: str | None) -> None:
     stage = opened()
     assert stage.venue is not None
-    stage.venue.logout(stage.clock.now, text)
+    stage.venue.logout(stage.clock.now, text=text)
     stage.run()
     assert only(stage.take(), Disconnected).ended.clean
     stage.advance(1)

@@ -292,7 +292,7 @@ def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -
     # The Logon and the Logout come in one piece, so there is no moment at which to ask.
     stage.venue.receive_data(bytes(stage.core.output), stage.clock.now)
     stage.venue.accept_logon(stage.clock.now)
-    stage.venue.abort(stage.clock.now, "not now")
+    stage.venue.abort("not now", stage.clock.now)
     stage.core.receive(stage.venue.data_to_send())
     stage.core.disconnected()
     stage.venue = None

@@ -62,7 +62,7 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_larger_than_the_session_accepts_is_noted(path: Path) -> None:
     with WireLog(path) as log:
         for limit in (len(ORDER), 60):
-            connection = log.connect("KalshiNR", NOW, limit)
+            connection = log.connect("KalshiNR", NOW, max_message_size=limit)
             connection.wire("received", ORDER + HEARTBEAT, NOW)
             connection.close(NOW)
     told = [line for line in path.read_text().splitlines() if "begins" in line]

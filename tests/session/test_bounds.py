@@ -437,7 +437,7 @@ def test_nothing_that_would_need_another_number_raises(role: Role, what: str) ->
     elif what == "logout":
         wired.session.logout(wired.clock.now)
     elif what == "abort":
-        wired.session.abort(wired.clock.now, "over")
+        wired.session.abort("over", wired.clock.now)
     elif what == "probe":
         with pytest.raises(LocalProtocolError):
             wired.session.test_request(wired.clock.now)

@@ -70,7 +70,7 @@ def test_a_test_request_that_cannot_be_answered_is_rejected(role: Role, body: st
 @BOTH
 def test_a_user_can_ask_too(role: Role) -> None:
     wired = established(role)
-    assert wired.session.test_request(wired.clock.now, "mine") == "mine"
+    assert wired.session.test_request(wired.clock.now, test_req_id="mine") == "mine"
     first = wired.session.test_request(wired.clock.now)
     second = wired.session.test_request(wired.clock.now)
     assert first != second

@@ -43,7 +43,7 @@ def test_both_at_once_end_cleanly_without_a_third_logout() -> None:
 def test_a_logout_between_two_sessions(first: str) -> None:
     both = pair("KalshiNR")
     both.connect()
-    (both.client if first == "client" else both.venue).logout(both.clock.now, "good night")
+    (both.client if first == "client" else both.venue).logout(both.clock.now, text="good night")
     both.settle()
     ends = [events[-1] for events in (both.client_events, both.venue_events)]
     assert [(end.clean, end.text) for end in of_type(ends, SessionEnded)] == [(True, "good night")] * 2
@@ -53,7 +53,7 @@ def test_a_logout_between_two_sessions(first: str) -> None:
 @pytest.mark.parametrize("text", ["caf\xe9\x01\x00|", "x" * 500])
 def test_a_text_is_made_to_fit(role: Role, text: str) -> None:
     wired = established(role)
-    wired.session.logout(wired.clock.now, text)
+    wired.session.logout(wired.clock.now, text=text)
     (logout,) = wired.sent()
     assert logout.text == ("caf???|" if text.startswith("caf") else "x" * 200)
 
@@ -77,11 +77,11 @@ def test_an_abort_before_the_logon_sends_no_logout(role: Role) -> None:
     wired = wire(role)
     wired.session.connect(wired.clock.now)
     wired.sent()
-    wired.session.abort(wired.clock.now, "no time")
+    wired.session.abort("no time", wired.clock.now)
     assert len(wired.session.events()) == 1
     assert wired.sent() == []
     unconnected = wire(role)
-    unconnected.session.abort(unconnected.clock.now, "never mind")
+    unconnected.session.abort("never mind", unconnected.clock.now)
     assert unconnected.session.wants_close
 
 

@@ -140,7 +140,7 @@ def test_an_answer_with_another_number_ends_the_session(role: Role) -> None:
 def test_an_abort_meanwhile_says_goodbye(role: Role) -> None:
     wired = resetting(role)
     wired.session.data_to_send()
-    wired.session.abort(wired.clock.now, "enough")
+    wired.session.abort("enough", wired.clock.now)
     (logout,) = wired.sent()
     assert logout.text == "enough"
 

@@ -134,8 +134,8 @@ CALLER_ACTIONS: dict[str, Action] = {
     "send": lambda w: w.session.send(order(), w.clock.now),
     "ask": lambda w: w.session.test_request(w.clock.now),
     "reset numbers": lambda w: w.session.reset(w.clock.now),
-    "log out": lambda w: w.session.logout(w.clock.now, "enough"),
-    "abort": lambda w: w.session.abort(w.clock.now, "enough"),
+    "log out": lambda w: w.session.logout(w.clock.now, text="enough"),
+    "abort": lambda w: w.session.abort("enough", w.clock.now),
 }
 TIMER_ACTIONS: dict[str, Action] = {f"wait {s}": wait(s) for s in (0, 5, 10, 30, 36, 1000)}
 ACTIONS = {**PEER_ACTIONS, **CALLER_ACTIONS, **TIMER_ACTIONS}

@@ -129,7 +129,7 @@ def deeds(role: Role) -> list[Deed]:
         receive(lambda w: w.peer.message("2", "7=1|16=0|", 2)),
         lambda w: w.session.logout(w.clock.now),
         receive(lambda w: w.peer.message("5", "", 3)),
-        lambda w: w.session.abort(w.clock.now, "enough"),
+        lambda w: w.session.abort("enough", w.clock.now),
     ]
 
 

@@ -55,12 +55,12 @@ def check(process: Process, connection: Connection) -> None:
             raise Violation("unbounded", f"{side} holds {len(held)} messages, {size} bytes, behind a gap")
     if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
-    if len(core.ledger.open) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
-        raise Violation("unbounded", f"{side} has {len(core.ledger.open)} open requests")
     requests = core.ledger.open
+    if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:  # after a restart, with answers that were not confirmed
+        raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
     if requests.size >= MAX_OPEN_BYTES and process.life == 1:
         # One that began below the bound may go beyond it, and then it is the last.
-        *_, last = requests
+        *_, last = requests.by_key.values()
         if requests.size - len(last.frame) >= MAX_OPEN_BYTES:
             raise Violation("unbounded", f"{side} has open requests of {requests.size} bytes")
     if len(core.resting) > MAX_RESTING or core.resting._size > MAX_RESTING_BYTES:

@@ -236,7 +236,8 @@ class Injector:
             if fault.number:
                 connection.link.die()
             else:
-                self._call(connection, lambda c=connection: c.session.logout(c.process.now, "maintenance"))  # type: ignore[misc]
+                session, now = connection.session, connection.process.now
+                self._call(connection, lambda s=session, n=now: s.logout(n, text="maintenance"))  # type: ignore[misc]
         return True
 
     def _refuse(self, fault: Fault, _: int) -> bool:
@@ -286,9 +287,9 @@ class Injector:
                 case Kind.RESET:
                     done |= self._call(one, lambda s=session, n=now: s.reset(n))  # type: ignore[misc]
                 case Kind.LOGOUT:
-                    done |= self._call(one, lambda s=session, n=now: s.logout(n, "enough"))  # type: ignore[misc]
+                    done |= self._call(one, lambda s=session, n=now: s.logout(n, text="enough"))  # type: ignore[misc]
                 case Kind.ABORT:
-                    done |= self._call(one, lambda s=session, n=now: s.abort(n, "enough"))  # type: ignore[misc]
+                    done |= self._call(one, lambda s=session, n=now: s.abort("enough", n))  # type: ignore[misc]
                 case _:
                     done |= self._call(one, lambda s=session, n=now: s.test_request(n))  # type: ignore[misc]
         return done

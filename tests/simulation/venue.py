@@ -116,7 +116,7 @@ class Venue(Process):
                 try:
                     number = seat.session.send(outbox[0], self.now)
                 except LocalProtocolError:
-                    seat.session.abort(self.now, "Too much unread data")
+                    seat.session.abort("Too much unread data", self.now)
                     break
                 self.world.venue_sent(outbox.popleft(), number)
                 self.point(Point.SENT)

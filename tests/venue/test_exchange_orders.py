@@ -146,7 +146,7 @@ def test_a_day_order_ends_with_the_day_in_new_york() -> None:
 )
 def test_the_end_of_the_day_follows_the_clocks(now: str, end: str) -> None:
     at = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    assert end_of_day(at, EASTERN) == datetime.fromisoformat(end).replace(tzinfo=UTC)
+    assert end_of_day(EASTERN, at) == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
 def test_a_gtd_order_expires_before_anything_else_can_trade_with_it() -> None:

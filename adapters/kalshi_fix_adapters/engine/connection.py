@@ -90,12 +90,12 @@ class Connection:
 
     def logout(self, text: str | None, now: Instant) -> None:
         """Begin the Logout handshake."""
-        self.session.logout(now, text)
+        self.session.logout(now, text=text)
         self.collect()
 
     def abort(self, text: str, now: Instant) -> None:
         """End at once."""
-        self.session.abort(now, text)
+        self.session.abort(text, now)
         self.collect()
 
     def pause_reading(self, paused: bool, now: Instant) -> None:

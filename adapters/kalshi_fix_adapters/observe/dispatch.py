@@ -98,7 +98,9 @@ class Observers:
         self._timings.connected(now.monotonic, secured=secured)
         self._journal.connected(where)
         if self._wire_log is not None:
-            self._logged = self._wire_log.connect(f"{self._name} at {where}", now, max_message_size)
+            self._logged = self._wire_log.connect(
+                f"{self._name} at {where}", now, max_message_size=max_message_size
+            )
         if WIRE.isEnabledFor(DEBUG):
             # Asked once a connection: what begins in the middle of a message could show half a signature.
             self._transcript = Transcript(max_message_size)

@@ -93,7 +93,9 @@ class WireLog:
         """How many lines could not be written so far."""
         return self._lost
 
-    def connect(self, where: str, now: Instant, max_message_size: int = MAX_BODY_LENGTH) -> WireLogConnection:
+    def connect(
+        self, where: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
+    ) -> WireLogConnection:
         """Mark the beginning of a connection; return what is to be told of its bytes. Messages with a longer
         BodyLength than `max_message_size` bytes are not written down, only that they came."""
         where = where.encode("unicode_escape").decode("ascii")

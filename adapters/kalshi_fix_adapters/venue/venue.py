@@ -277,7 +277,7 @@ class Venue:
         except LocalProtocolError:
             # It has stopped reading. A report must not be skipped silently: the connection ends,
             # and where there is resend the report waits with the others.
-            line.session.abort(now, "Too much unread data")
+            line.session.abort("Too much unread data", now)
             self._restless.append(line)
             return False
         return True

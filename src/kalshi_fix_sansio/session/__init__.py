@@ -5,9 +5,9 @@ says in it, `reset` a reset of the numbers; `receive` what happens to each incom
 (CompIDs, SendingTime, the dialect's rules), `sequence` (MsgSeqNum: expected, too low, duplicate) and
 `recovery` (gaps: asking, holding, giving up, searching for what the peer still has); `answers` which of the
 open `requests` it settles; `resting` which orders rest; `resend` how the peer's ResendRequest is answered;
-`timers` every deadline; `permit` what may be sent, `outbound` everything that leaves; `store` what outlives
-the process, `ledger` what outlives a connection; `core` what these parts share; `machine` the Session that
-users and adapters see.
+`timers` every deadline; `send_validator` what may be sent, `outbound` everything that leaves; `store` what
+outlives the process, `ledger` what outlives a connection; `core` what these parts share; `machine` the
+Session that users and adapters see.
 """
 
 from kalshi_fix_sansio.outcomes import OpenRequest

@@ -63,13 +63,13 @@ class Core:
         "events",
         "flags",
         "framer",
-        "learnt",
         "ledger",
         "outbound",
         "peer_comp_id",
         "peer_names",
         "peer_rules",
         "resting",
+        "send_rules",
         "state",
         "timers",
         "times",
@@ -100,8 +100,8 @@ class Core:
         """What the peer may call itself; before its Logon, nothing here means anything."""
         self.client_logon: LogonFacts | None = None
         """What rules ask of the Logon that the initiator sent; None until it was."""
-        self.learnt: dict[type[Message], Any] = {}
-        """What the permit has learnt of each class of message, which goes by that Logon."""
+        self.send_rules: dict[type[Message], Any] = {}
+        """What the SendValidator knows of each class of message, which goes by that Logon."""
         self.peer_rules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
         """What SessionEnded will say once the Logout handshake that this side began is over."""
@@ -178,7 +178,7 @@ class Core:
         facts = logon_facts(self.config.dialect, logon)
         if facts != self.client_logon:
             self.client_logon = facts
-            self.learnt.clear()
+            self.send_rules.clear()
             self.peer_rules = PeerRules(self.config, facts)
 
     def logged_on(
@@ -202,14 +202,14 @@ class Core:
         self.peer_comp_id = peer_comp_id
         self.peer_names = self.peer_names or frozenset((peer_comp_id,))
 
-    def permit(self, what: Input) -> None:
+    def require(self, what: Input) -> None:
         """Raise LocalProtocolError unless the caller may do this in the present state."""
         if TRANSITIONS[self.state][what] is None:
             raise LocalProtocolError(f"cannot {what.value}: the session is {self.state.value}")
 
     def move(self, what: Input) -> None:
         """Go where the table says."""
-        self.permit(what)
+        self.require(what)
         self.state = TRANSITIONS[self.state][what] or self.state
 
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
@@ -239,17 +239,19 @@ class Core:
         fitting = None if text is None else plain_text(text)
         self.outbound.post(self.outbound.admin(LOGOUT, text=fitting), now, keep=False)
 
-    def fail(self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION) -> None:
+    def fail(
+        self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION
+    ) -> None:
         """End at once because of the peer, with a Logout that says why."""
         self.send_logout(text, now)
         self.end(what, reason, text)
 
     def refuse(
-        self, reason: CloseReason, text: str, now: Instant, what: Input = Input.PEER_VIOLATION, *, tell: bool
+        self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION, tell: bool
     ) -> None:
         """End at once because of the peer; with `tell`, a Logout says why."""
         if tell:
-            self.fail(reason, text, now, what)
+            self.fail(reason, text, now, what=what)
         else:
             self.end(what, reason, text)
 
@@ -272,7 +274,7 @@ class Core:
 
     def begin_logout(self, what: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
         """Send a Logout and wait for the peer's."""
-        self.permit(what)
+        self.require(what)
         self.send_logout(text, now)
         self.ending = (reason, text or "")
         self.timers.logout_at = now.monotonic + self.config.logout_timeout
@@ -298,7 +300,7 @@ class Core:
             session_reject_reason=int(reason),
             text=plain_text(first.text),
         )
-        self.outbound.post(reply, now, reply_route(header), keep=False)
+        self.outbound.post(reply, now, header_fields=reply_route(header), keep=False)
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
         """Answer a message that this session type does not serve by a BusinessMessageReject (j), 380=3."""
@@ -313,7 +315,7 @@ class Core:
             text=plain_text(problem.text),
         )
         route = reply_route(message.header)
-        self.outbound.post(reply, now, route, keep=self.config.session_type.resend)
+        self.outbound.post(reply, now, header_fields=route, keep=self.config.session_type.resend)
         self.tell(MessageRejected(message, (problem,)))
 
     @property

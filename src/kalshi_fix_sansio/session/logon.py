@@ -85,15 +85,15 @@ class Handshake:
         died with the process. A peer whose numbers are used up can go on by a reset alone.
         """
         core, config = self._core, self._core.config
-        core.permit(Input.CONNECT)
+        core.require(Input.CONNECT)
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else usable(core.store.next_outgoing)
         expected = 1 if reset else core.ledger.expected
         offers = config.offer_next_expected_at_reset if reset else config.offer_next_expected
         frame = self._own.encode(
-            now,
             seq_num,
+            now,
             reset=reset,
             processed=expected - 1,
             next_expected=expected if offers else None,
@@ -106,7 +106,7 @@ class Handshake:
             core.give_up_on_all(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
             core.ledger.expected = 1
-        core.outbound.commit(seq_num, frame, None, now)
+        core.outbound.commit(seq_num, frame, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
         core.move(Input.CONNECT)
 
@@ -173,14 +173,14 @@ class Handshake:
             return CloseReason.LOGON_REFUSED, RESET_FROM_ELSEWHERE, False
         return None
 
-    def accept(self, now: Instant, store: MessageStore | None, fields: Mapping[str, Any]) -> None:
+    def accept(self, store: MessageStore | None, fields: Mapping[str, Any], now: Instant) -> None:
         """Answer the peer's Logon by one, unless its number is impossible."""
         core, logon = self._core, self._request
-        core.permit(Input.ACCEPT)
+        core.require(Input.ACCEPT)
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
         if numbers.reset_unanswered and not reset:
-            self.resets.accept(logon, numbers, now, fields)
+            self.resets.accept(logon, numbers, fields, now)
             return
         expected = 1 if reset else self._expected_in(numbers)
         number = logon.header.msg_seq_num
@@ -203,8 +203,8 @@ class Handshake:
         awaited = number + 1 if verdict is Verdict.EXPECTED else expected
         own = self._own.agreed(logon.heart_bt_int, fields)
         frame = own.encode(
-            now,
             seq_num,
+            now,
             reset=reset,
             processed=awaited - 1,
             next_expected=None if offered is None else awaited,
@@ -212,7 +212,7 @@ class Handshake:
         core.ledger.use_store(numbers)
         if reset:
             core.outbound.restart(unanswered=False)
-        core.outbound.commit(seq_num, frame, None, now)
+        core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(own)
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
@@ -222,8 +222,8 @@ class Handshake:
 
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon by a Logout."""
-        self._core.permit(Input.REFUSE)
-        self._core.fail(CloseReason.LOGON_REFUSED, text, now, Input.REFUSE)
+        self._core.require(Input.REFUSE)
+        self._core.fail(CloseReason.LOGON_REFUSED, text, now, what=Input.REFUSE)
 
     # The initiator
 
@@ -320,7 +320,10 @@ class Handshake:
         waited = f"within {core.config.logon_timeout:g} seconds"
         if core.state in {State.LOGON_RECEIVED, State.RESETTING}:
             core.fail(
-                CloseReason.LOGON_TIMEOUT, f"the Logon was not answered {waited}", now, Input.LOGON_OVERDUE
+                CloseReason.LOGON_TIMEOUT,
+                f"the Logon was not answered {waited}",
+                now,
+                what=Input.LOGON_OVERDUE,
             )
         elif self.refusal is not None:
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_REFUSED, self.refusal)

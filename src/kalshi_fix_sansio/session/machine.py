@@ -14,8 +14,8 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.core import TEST_REQUEST, Core
 from kalshi_fix_sansio.session.ledger import Ledger
-from kalshi_fix_sansio.session.permit import Permit
 from kalshi_fix_sansio.session.receive import Receiver
+from kalshi_fix_sansio.session.send_validator import SendValidator
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES, Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
 from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
@@ -67,7 +67,7 @@ class Session:
             self._core.events = continues._core.hand_over()
         self._receiver = Receiver(self._core)
         self._resender = self._receiver.resender
-        self._permit = Permit(self._core)
+        self._send_validator = SendValidator(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
             Timers.logon_due: self._receiver.handshake.overdue,
             Timers.logout_due: self._logout_overdue,
@@ -153,7 +153,7 @@ class Session:
         of the Logon sent.
         """
         with self._core:
-            self._receiver.handshake.accept(now, store, fields or {})
+            self._receiver.handshake.accept(store, fields or {}, now)
             if self._core.framer.pending:
                 self._core.times.catch_up()
             self._receiver.drain(now)
@@ -176,7 +176,7 @@ class Session:
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
-            core.permit(Input.PEER_MESSAGE)
+            core.require(Input.PEER_MESSAGE)
         if core.state is _CLOSED:
             return
         if not core.events:
@@ -206,7 +206,7 @@ class Session:
         """Take note that the transport has ended, by end of file or by error. What was not sent yet is
         dropped."""
         core = self._core
-        core.permit(Input.PEER_GONE)
+        core.require(Input.PEER_GONE)
         if core.state is State.CLOSED:
             return
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
@@ -311,10 +311,10 @@ class Session:
         and no number taken then.
         """
         core = self._core
-        names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         keep = core.config.session_type.resend
         try:
-            return core.outbound.post(message, now, header_fields, keep=keep, names=names)
+            return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
         raise LocalProtocolError(STORE_LOST)
@@ -337,7 +337,7 @@ class Session:
         """
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
-        names = self._permit.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         if message.problems:
             dialect = core.config.dialect
             replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
@@ -345,14 +345,16 @@ class Session:
                 raise InvalidMessageError(message.NAME, problems)
         keep = core.config.session_type.resend
         with core:
-            return core.outbound.forward(whole, message.msg_type, now, header_fields, keep=keep, names=names)
+            return core.outbound.forward(
+                whole, message.msg_type, now, header_fields=header_fields, keep=keep, names=names
+            )
         raise LocalProtocolError(STORE_LOST)
 
-    def test_request(self, now: Instant, test_req_id: str | None = None) -> str:
+    def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
         """Ask the peer for a Heartbeat with this TestReqID (112); return the TestReqID."""
-        self._core.permit(Input.SEND)
+        self._core.require(Input.SEND)
         with self._core:
-            return self._probe(now, test_req_id)
+            return self._probe(test_req_id, now)
         raise LocalProtocolError(STORE_LOST)
 
     def reset(self, now: Instant) -> None:
@@ -367,7 +369,7 @@ class Session:
         with self._core:
             self._receiver.handshake.resets.begin(now)
 
-    def logout(self, now: Instant, text: str | None = None) -> None:
+    def logout(self, now: Instant, *, text: str | None = None) -> None:
         """Begin the Logout handshake. The session goes on receiving until the peer's Logout or
         `logout_timeout`.
 
@@ -376,7 +378,7 @@ class Session:
         with self._core:
             self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
 
-    def abort(self, now: Instant, text: str) -> None:
+    def abort(self, text: str, now: Instant) -> None:
         """End at once: a Logout with this Text if the peer is logged on, and no wait for an answer."""
         core = self._core
         if core.is_logged_on or core.state is State.RESETTING:
@@ -416,7 +418,7 @@ class Session:
         except StoreError as error:
             core.store_failed(error)
 
-    def _probe(self, now: Instant, test_req_id: str | None = None) -> str:
+    def _probe(self, test_req_id: str | None, now: Instant) -> str:
         outbound = self._core.outbound
         if test_req_id is None:
             test_req_id = f"TEST-{self._core.store.next_outgoing}"
@@ -437,14 +439,14 @@ class Session:
             if core.timers.last_received == now.monotonic:
                 return
         if core.timers.probed_at is None:
-            test_req_id = self._probe(now, core.config.protocol_options.test_req_id)
+            test_req_id = self._probe(core.config.protocol_options.test_req_id, now)
             core.timers.probed_at = now.monotonic
             core.tell(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing came for {silence:.0f} seconds, TestRequest unanswered"
         core.refuse(
-            CloseReason.PEER_SILENT, text, now, Input.SILENCE, tell=core.config.protocol_options.tell_why
+            CloseReason.PEER_SILENT, text, now, what=Input.SILENCE, tell=core.config.protocol_options.tell_why
         )
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time

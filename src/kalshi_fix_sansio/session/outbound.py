@@ -94,7 +94,7 @@ class Outbound:
         return message
 
     def header(
-        self, msg_type: str, seq_num: int, now: Instant, fields: Mapping[str, Any] | None = None
+        self, msg_type: str, seq_num: int, now: Instant, *, fields: Mapping[str, Any] | None = None
     ) -> Any:
         """Build the header of a message about to be sent."""
         header = self._header_class(
@@ -117,8 +117,8 @@ class Outbound:
         self,
         message: Message,
         now: Instant,
-        fields: Mapping[str, Any] | None = None,
         *,
+        header_fields: Mapping[str, Any] | None = None,
         keep: bool,
         names: Names | None = None,
     ) -> int:
@@ -131,14 +131,14 @@ class Outbound:
             raise StoreError(used_up_text())
         header = self._own_header
         if (
-            fields
+            header_fields
             or header is None
             or self._send_last_processed
             or sending_time.tzinfo is not UTC
             or header.target_comp_id is not self.peer_comp_id
         ):
-            header = self.header(msg_type, seq_num, now, fields)
-            if not fields:
+            header = self.header(msg_type, seq_num, now, fields=header_fields)
+            if not header_fields:
                 self._own_header = header
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
@@ -146,10 +146,10 @@ class Outbound:
         self.commit(
             seq_num,
             frame,
-            _stored_message(seq_num, sending_time, frame) if keep else None,
             now,
-            msg_type,
-            names,
+            stored=_stored_message(seq_num, sending_time, frame) if keep else None,
+            msg_type=msg_type,
+            names=names,
         )
         return seq_num
 
@@ -158,24 +158,25 @@ class Outbound:
         frame: Frame,
         msg_type: str,
         now: Instant,
-        fields: Mapping[str, Any] | None,
         *,
+        header_fields: Mapping[str, Any] | None,
         keep: bool,
         names: Names | None,
     ) -> int:
         """Send the body of a message as it stands under the next number; return the number."""
         seq_num = usable(self._ledger.store.next_outgoing)
-        data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields))
+        data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields=header_fields))
         stored = _stored_message(seq_num, now.utc, data) if keep else None
-        self.commit(seq_num, data, stored, now, msg_type, names)
+        self.commit(seq_num, data, now, stored=stored, msg_type=msg_type, names=names)
         return seq_num
 
     def commit(
         self,
         seq_num: int,
         frame: bytes,
-        stored: StoredMessage | None,
         now: Instant,
+        *,
+        stored: StoredMessage | None = None,
         msg_type: str = "",
         names: Names | None = None,
     ) -> None:

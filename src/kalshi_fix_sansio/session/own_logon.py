@@ -45,7 +45,7 @@ class OwnLogon:
         self.heart_bt_int, self.fields = answer.heart_bt_int, answer.fields
 
     def encode(
-        self, now: Instant, seq_num: int, *, reset: bool, processed: int, next_expected: int | None = None
+        self, seq_num: int, now: Instant, *, reset: bool, processed: int, next_expected: int | None = None
     ) -> bytes:
         """Build, sign, check and encode a Logon, each with its own SendingTime and so its own signature.
 

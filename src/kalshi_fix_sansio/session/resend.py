@@ -204,7 +204,7 @@ class Resender:
         outbound = self._core.outbound
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=new_seq_no)
         again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
-        header = outbound.header(SEQUENCE_RESET, job.position, now, again)
+        header = outbound.header(SEQUENCE_RESET, job.position, now, fields=again)
         self._give_up_between(job.position, new_seq_no)
         outbound.write(self._core.codec.encode(fill, header), now)
         job.position = new_seq_no

@@ -36,10 +36,10 @@ class Resets:
 
     def begin(self, now: Instant) -> None:
         """Ask for a reset. What the peer sent before its answer still has the old numbers."""
-        self._core.permit(Input.RESET)
+        self._core.require(Input.RESET)
         self._ask(self._encode_request(self._own, now), now)
 
-    def accept(self, logon: Any, store: MessageStore, now: Instant, fields: Mapping[str, Any]) -> None:
+    def accept(self, logon: Any, store: MessageStore, fields: Mapping[str, Any], now: Instant) -> None:
         """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
 
         It may or may not have reached the peer, so its number says nothing. The session is established once
@@ -56,7 +56,7 @@ class Resets:
 
     def _encode_request(self, own: OwnLogon, now: Instant) -> bytes:
         offers = self._core.config.offer_next_expected_at_reset
-        return own.encode(now, 1, reset=True, processed=0, next_expected=1 if offers else None)
+        return own.encode(1, now, reset=True, processed=0, next_expected=1 if offers else None)
 
     def _ask(self, frame: bytes, now: Instant) -> None:
         self._core.move(Input.RESET)
@@ -79,7 +79,7 @@ class Resets:
             return
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
-        frame = self._own.encode(now, 1, reset=True, processed=1, next_expected=awaited)
+        frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
         self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._restart(frame, now, unanswered=False)
@@ -101,7 +101,7 @@ class Resets:
         """Send a Logon that resets, as number 1 of what leaves from here on."""
         self._core.outbound.restart(unanswered=unanswered)
         self._resender.forget()
-        self._core.outbound.commit(1, frame, None, now)
+        self._core.outbound.commit(1, frame, now)
 
     def _complete(self, logon: Any, now: Instant, *, requested: bool) -> None:
         self._recovery.forget()

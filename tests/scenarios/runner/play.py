@@ -214,10 +214,10 @@ class _Player:
             "confirm": lambda session, now: session.confirm(),
             "accept": lambda session, now: session.accept_logon(now),
             "refuse": lambda session, now: session.refuse_logon(text or "", now),
-            "test_request": lambda session, now: session.test_request(now, text),
+            "test_request": lambda session, now: session.test_request(now, test_req_id=text),
             "reset": lambda session, now: session.reset(now),
-            "logout": lambda session, now: session.logout(now, text),
-            "abort": lambda session, now: session.abort(now, text or ""),
+            "logout": lambda session, now: session.logout(now, text=text),
+            "abort": lambda session, now: session.abort(text or "", now),
         }
         return calls[action.name]
 

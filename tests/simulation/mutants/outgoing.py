@@ -27,14 +27,14 @@ def _at_another_time(send_again: Any, resender: Resender, message: Any, stored: 
     send_again(resender, message, earlier, now)
 
 
-def _take_no_number(
-    outbound: Outbound, seq_num: int, frame: bytes, stored: object, now: Any, request: object = None
-) -> None:
+def _take_no_number(outbound: Outbound, seq_num: int, frame: bytes, now: Any, **_: object) -> None:
     outbound.write(frame, now)
 
 
-def _take_two_numbers(commit: Any, outbound: Outbound, seq_num: int, *rest: Any) -> None:
-    commit(outbound, seq_num, *rest)
+def _take_two_numbers(
+    commit: Any, outbound: Outbound, seq_num: int, frame: bytes, now: Any, **rest: Any
+) -> None:
+    commit(outbound, seq_num, frame, now, **rest)
     if seq_num % 20 == 0:
         outbound._ledger.store.record_sent(seq_num + 1, None)
 
@@ -49,7 +49,7 @@ def _fill_the_wrong_way(fill: Any, resender: Resender, job: Any, new_seq_no: int
         outbound = resender._core.outbound
         message = outbound.admin("4", gap_fill_flag=True, new_seq_no=job.position)
         header = outbound.header(
-            "4", job.position, now, {"poss_dup_flag": True, "orig_sending_time": now.utc}
+            "4", job.position, now, fields={"poss_dup_flag": True, "orig_sending_time": now.utc}
         )
         outbound.write(resender._core.codec.encode(message, header), now)
         job.position = new_seq_no

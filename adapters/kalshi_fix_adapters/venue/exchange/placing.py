@@ -36,7 +36,7 @@ def place(floor: Floor, batch: Batch, command: PlaceOrder) -> None:
             OrderRejected(exec_id=batch.exec_id(), time=batch.now, request=command, cause=cause)
         )
         return
-    order = _order(command, _expire_time(command, batch.now, floor.zone))
+    order = _order(command, _expire_time(command, floor.zone, batch.now))
     floor.orders.add(order)
     batch.outcomes.append(OrderAccepted(exec_id=batch.exec_id(), time=batch.now, order=order.snapshot()))
     killed = _killed(floor, order)
@@ -85,7 +85,7 @@ def affordability_refusal(
     return None
 
 
-def end_of_day(now: datetime, zone: tzinfo) -> datetime:
+def end_of_day(zone: tzinfo, now: datetime) -> datetime:
     """Return when a Day order placed now ends: 23:59:59.999 in the zone, as UTC."""
     local = now.astimezone(zone)
     end = local.replace(hour=23, minute=59, second=59, microsecond=999_000, fold=0)
@@ -131,9 +131,9 @@ def _well_formed(market: Market, command: PlaceOrder) -> bool:
     )
 
 
-def _expire_time(command: PlaceOrder, now: datetime, zone: tzinfo) -> datetime | None:
+def _expire_time(command: PlaceOrder, zone: tzinfo, now: datetime) -> datetime | None:
     if command.time_in_force is TimeInForce.DAY:
-        return end_of_day(now, zone)
+        return end_of_day(zone, now)
     return command.expire_time
 
 

@@ -98,16 +98,16 @@ class OrderEntry:
         command = place_order(message, seat, order_id)
         if isinstance(command, RejectCause):
             exec_id = str(self._exchange.draw_exec_id())
-            report = reports.rejected(message, order_id, exec_id, command, now, seat.flags)
+            report = reports.rejected(message, order_id, exec_id, command, seat.flags, now)
             return [(seat, report)], ()
         deliveries: list[Delivery] = []
         if not seat.flags.skip_pending:
-            deliveries.append((seat, reports.pending_new(message, order_id, now, seat.flags)))
+            deliveries.append((seat, reports.pending_new(message, order_id, seat.flags, now)))
         outcomes = self._exchange.apply(command, now)
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
                 exec_id = str(outcome.exec_id)
-                report = reports.rejected(message, order_id, exec_id, outcome.cause, now, seat.flags)
+                report = reports.rejected(message, order_id, exec_id, outcome.cause, seat.flags, now)
                 deliveries.append((seat, report))
         return deliveries + self.distribute(outcomes), outcomes
 
@@ -124,7 +124,7 @@ class OrderEntry:
         deliveries: list[Delivery] = []
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
         if order is not None and not seat.flags.skip_pending:
-            deliveries.append((seat, reports.pending_change(message, order, now, seat.flags)))
+            deliveries.append((seat, reports.pending_change(message, order, seat.flags, now)))
         outcomes = self._exchange.apply(command, now)
         deliveries.extend(
             (seat, reports.refused(message, outcome.cause, outcome.order))

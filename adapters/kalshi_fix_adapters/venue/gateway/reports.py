@@ -73,7 +73,7 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
                     yield _canceled(outcome, flags)
 
 
-def pending_new(message: NewOrderSingle, order_id: str, now: datetime, flags: LogonFlags) -> ExecutionReport:
+def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: datetime) -> ExecutionReport:
     """Report that a new order is on its way to the exchange."""
     return ExecutionReport(
         order_id=order_id,
@@ -93,8 +93,8 @@ def pending_new(message: NewOrderSingle, order_id: str, now: datetime, flags: Lo
 def pending_change(
     message: OrderCancelRequest | OrderCancelReplaceRequest,
     order: OrderSnapshot,
-    now: datetime,
     flags: LogonFlags,
+    now: datetime,
 ) -> ExecutionReport:
     """Report that a cancel or an amend of a known order is on its way to the exchange."""
     amends = isinstance(message, OrderCancelReplaceRequest)
@@ -115,8 +115,8 @@ def rejected(
     order_id: str,
     exec_id: str,
     cause: RejectCause,
-    now: datetime,
     flags: LogonFlags,
+    now: datetime,
 ) -> ExecutionReport:
     """Report that a new order was refused."""
     ordered = message.order_qty if flags.preserve_original_quantity else _NOTHING

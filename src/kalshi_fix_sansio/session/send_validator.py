@@ -39,7 +39,7 @@ _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @attrs.frozen
-class _Kind:
+class _SendRules:
     """What the session has to know of one type of message."""
 
     layout: MessageLayout
@@ -53,17 +53,17 @@ class _Kind:
     """The attribute that the answer to one will name, where there is only one and it is always there."""
 
 
-class Permit:
+class SendValidator:
     """The rules for messages of the user on one session."""
 
-    __slots__ = ("_core", "_header_fields", "_kinds", "_max_open", "_max_open_bytes", "_max_unsent")
+    __slots__ = ("_core", "_header_fields", "_max_open", "_max_open_bytes", "_max_unsent", "_rules")
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._header_fields = frozenset(member.attribute for member in core.config.dialect.header.members)
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
-        self._kinds: dict[type[Message], _Kind] = core.learnt
+        self._rules: dict[type[Message], _SendRules] = core.send_rules
         """By class, of those that were to be sent and that the user may send at all."""
 
     def check(
@@ -79,18 +79,20 @@ class Permit:
         """
         core = self._core
         if core.state not in SENDING_STATES:
-            core.permit(Input.SEND)
-        kind = self._kinds.get(type(message)) or self._learn(message)
+            core.require(Input.SEND)
+        rules = self._rules.get(type(message)) or self._learn(message)
         if len(core.outbound.buffer) >= self._max_unsent:
             raise LocalProtocolError(
                 f"{len(core.outbound.buffer)} bytes wait to be sent; write data_to_send() first"
             )
-        problems = kind.lenient(message) if allow_unknown_codes else kind.check(message)
+        problems = rules.lenient(message) if allow_unknown_codes else rules.check(message)
         if header_fields:
-            problems += self._header_problems(kind.layout, header_fields, known_codes=not allow_unknown_codes)
+            problems += self._header_problems(
+                rules.layout, header_fields, known_codes=not allow_unknown_codes
+            )
         if problems:
-            raise InvalidMessageError(kind.layout.name, problems)
-        if not kind.is_request:
+            raise InvalidMessageError(rules.layout.name, problems)
+        if not rules.is_request:
             return None
         ledger = core.ledger
         requests, count = ledger.open, len(ledger.open.by_key)
@@ -104,10 +106,10 @@ class Permit:
                 f"requests of {requests.size} bytes have no answer yet, of {ledger.settling_bytes} bytes one "
                 "that is not confirmed; wait for some, or raise max_open_request_bytes"
             )
-        name = kind.name
-        return names_of(message, kind.layout) if name is None else ((name, getattr(message, name)),)
+        name = rules.name
+        return names_of(message, rules.layout) if name is None else ((name, getattr(message, name)),)
 
-    def _learn(self, message: Message) -> _Kind:
+    def _learn(self, message: Message) -> _SendRules:
         config = self._core.config
         layout = config.dialect.by_class.get(type(message))
         if layout is None:
@@ -119,9 +121,9 @@ class Permit:
             for known_codes in (False, True)
         )
         is_request = config.role is Role.INITIATOR and bool(layout.request)
-        kind = _Kind(layout, check, lenient, is_request, _only_name(layout))
-        self._kinds[type(message)] = kind
-        return kind
+        rules = _SendRules(layout, check, lenient, is_request, _only_name(layout))
+        self._rules[type(message)] = rules
+        return rules
 
     def _header_problems(
         self, layout: MessageLayout, fields: Mapping[str, Any], *, known_codes: bool
@@ -134,7 +136,7 @@ class Permit:
                 raise LocalProtocolError(f"the header has no attribute {attribute}")
         core = self._core
         place = core.place(core.config.role.sender, layout.msg_type, known_codes=known_codes)
-        header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields)
+        header = core.outbound.header(layout.msg_type, core.store.next_outgoing, _ANY_TIME, fields=fields)
         header.begin_string, header.body_length = core.config.dialect.begin_string, 0  # the codec writes both
         return block_checker(core.config.dialect.header, place)(header)
 
