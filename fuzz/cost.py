@@ -31,6 +31,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.layout import FieldMember, GroupMember, Kind, MessageLayout
 from tests import samples
+from tests.core.wire import carefully as read_carefully
 
 SIZE: Final = 4 * 1024
 """Bytes of the smallest of the three."""
@@ -158,7 +159,7 @@ def _both(name: str, codec: Codec, make: Callable[[int], bytes]) -> Case:
 
     def carefully(size: int) -> Work:
         data = make(size)
-        return lambda: codec.check(data)
+        return lambda: read_carefully(codec, data)
 
     return Case(name, decoded, carefully)
 

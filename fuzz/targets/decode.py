@@ -14,7 +14,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from tests.core.wire import dump
+from tests.core.wire import carefully, dump
 
 _SEEN_TO_BE_KNOWN = 3
 """How often a shape must come until it has code of its own."""
@@ -78,12 +78,18 @@ def hold(
             with contextlib.suppress(DecodeError):
                 codec.decode(given)
             continue
+        if not is_frame(frame):
+            _is_refused(codec, frame)
+            continue
         try:
-            expected, strict = careful.check(frame)
+            expected, strict = carefully(careful, frame)
         except DecodeError:
             _is_refused(codec, frame)
             continue
         _compare(codec.decode(given), expected)
+        found, problems = codec.check(given)
+        _compare(found, expected)
+        assert problems == strict, f"strictly minded {problems}, carefully {strict}"
         assert not (expected.problems and not strict), "strict reading overlooks what lenient reading sees"
 
 

@@ -22,10 +22,11 @@ from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
-from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember
 from kalshi_fix_sansio.scalars import Decimals, converting
+from tests.core import tiny_dialect
 from tests.core.tiny_dialect import DIALECT, frame
-from tests.core.wire import HEAD, SOUND, Fields, damaged, dump, fields_of, joined
+from tests.core.wire import HEAD, SOUND, Fields, carefully, damaged, dump, fields_of, joined
 from tests.samples import full, minimal
 
 CAREFUL = Codec(DIALECT)
@@ -68,35 +69,40 @@ KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
 @pytest.mark.parametrize("body", SOUND)
 def test_sound_messages_have_no_problems_and_decode_the_same_way_fast(body: str) -> None:
     whole = joined(fields_of(body))
-    careful, _ = CAREFUL.check(whole)
+    careful, _ = carefully(CAREFUL, whole)
     assert careful.problems == ()
     for _ in range(3):
         assert dump(TRAINED.decode(whole)) == dump(careful)
 
 
+def agree(codec: Codec, careful: Codec, whole: bytes) -> None:
+    """Decoding and checking say what the reader alone says."""
+    message, problems = carefully(careful, whole)
+    assert dump(codec.decode(whole)) == dump(message)
+    found, strict = codec.check(whole)
+    assert (dump(found), strict) == (dump(message), problems)
+
+
 @settings(max_examples=600)
 @given(damaged(SOUND_FIELDS))
 def test_fast_and_careful_agree_on_damaged_messages(whole: bytes) -> None:
-    expected = dump(CAREFUL.check(whole)[0])
     for _ in range(3):
-        assert dump(TRAINED.decode(whole)) == expected
+        agree(TRAINED, CAREFUL, whole)
 
 
 @settings(max_examples=150)
 @given(damaged(SOUND_FIELDS))
 def test_fast_and_careful_agree_on_shapes_learnt_from_damaged_messages(whole: bytes) -> None:
-    expected = dump(CAREFUL.check(whole)[0])
     codec = Codec(DIALECT)
     for _ in range(3):
-        assert dump(codec.decode(whole)) == expected
+        agree(codec, CAREFUL, whole)
 
 
 @settings(max_examples=400)
 @given(damaged(KALSHI_FIELDS))
 def test_fast_and_careful_agree_on_damaged_messages_of_kalshi(whole: bytes) -> None:
-    expected = dump(KALSHI_CAREFUL.check(whole)[0])
     for _ in range(2):
-        assert dump(KALSHI_TRAINED.decode(whole)) == expected
+        agree(KALSHI_TRAINED, KALSHI_CAREFUL, whole)
 
 
 @st.composite
@@ -121,7 +127,7 @@ def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
 def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
     """What is no whole message is refused by both; what is one is read alike."""
     if is_frame(data):
-        expected = dump(careful.check(data)[0])
+        expected = dump(carefully(careful, data)[0])
         assert dump(trained_codec.decode(data)) == expected
         assert dump(trained_codec.decode(Frame(data))) == expected
         return
@@ -181,10 +187,20 @@ def taken(cache: DecoderCache, body: str) -> Message | None:
     whole = joined(fields_of(body))
     found = cache.decode(whole, framed=False)
     if found is not None:
-        assert dump(found) == dump(CAREFUL.check(whole)[0])
+        assert dump(found) == dump(carefully(CAREFUL, whole)[0])
         for framed in (False, True):
             assert dump(cache.decode(whole, framed=framed)) == dump(found)
     return found
+
+
+def taken_strictly(cache: DecoderCache, body: str) -> bool:
+    """Whether the fast path alone takes a message that is to be right in every respect."""
+    whole = joined(fields_of(body))
+    found = cache.decode(whole, framed=False, strict=True)
+    if found is not None:
+        message, problems = carefully(CAREFUL, whole)
+        assert (dump(found), problems) == (dump(message), ())
+    return found is not None
 
 
 def order(body: str) -> str:
@@ -212,6 +228,85 @@ def test_other_values_are_taken_and_other_tags_are_not() -> None:
     assert taken(cache, order("44=0.45|")) is None
     assert taken(cache, order("44=0.45|58=x|9001=y|")) is None
     assert taken(cache, f"35=R|{HEAD}146=0|") is None
+
+
+def test_a_strict_session_has_the_fast_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, whole = Codec(DIALECT), joined(fields_of(order("44=0.45|58=x|453=1|448=p|452=3|")))
+    for _ in range(2):
+        assert codec.check(whole)[1] == ()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read carefully")
+
+    monkeypatch.setattr(Codec, "_read", refuse)
+    assert codec.check(whole)[1] == ()
+    assert codec.check(Frame(whole))[1] == ()
+    assert codec.decode_strict(whole).problems == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        order("9001=x|"),
+        order("269=1|"),
+        order("43=N|"),
+        order("453=1|452=3|448=p|"),
+        order("453=1|448=p|9001=x|"),
+    ],
+)
+def test_what_stands_out_of_place_is_taken_but_not_strictly(body: str) -> None:
+    cache = learnt(body)
+    assert taken(cache, body)
+    assert not taken_strictly(cache, body)
+
+
+def test_a_value_beyond_its_limit_is_taken_but_not_strictly() -> None:
+    fit, unfit = order("79=63|44=1|"), order("79=64|44=1|")
+    for cache in (learnt(fit), learnt(unfit)):
+        assert taken(cache, fit)
+        assert taken(cache, unfit)
+        assert taken_strictly(cache, fit)
+        assert not taken_strictly(cache, unfit)
+
+
+def closed_roles() -> Dialect:
+    """The tiny dialect, with a role of a party that no other may be added to."""
+    field = attrs.evolve(tiny_dialect.FIELDS[452], open_codes=False)
+    party = attrs.evolve(
+        tiny_dialect.PARTY,
+        members=tuple(
+            attrs.evolve(member, field=field)
+            if isinstance(member, FieldMember) and member.tag == 452
+            else member
+            for member in tiny_dialect.PARTY.members
+        ),
+    )
+    body = tiny_dialect.ORDER.body
+    members = tuple(
+        attrs.evolve(member, entry=party) if isinstance(member, GroupMember) else member
+        for member in body.members
+    )
+    layout = attrs.evolve(tiny_dialect.ORDER, body=attrs.evolve(body, members=members))
+    return attrs.evolve(DIALECT, messages={"D": layout})
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_every_entry_of_a_run_is_held_to_its_limits() -> None:
+    closed = closed_roles()
+    ordered = ["448=p|452=3|", "448=q|", "448=r|452=35|"]
+    alike = ["448=p|452=3|", "448=q|452=35|", "448=r|452=35|"]
+    for entries in (ordered, alike):
+        fit = joined(fields_of(order(f"453=3|{''.join(entries)}")))
+        for number in (0, 2):
+            codec, changed = Codec(closed), list(entries)
+            changed[number] = "448=p|452=9|"
+            unfit = joined(fields_of(order(f"453=3|{''.join(changed)}")))
+            for _ in range(2):
+                assert codec.check(fit)[1] == ()
+            assert codec._compiled.decode(fit, framed=False, strict=True) is not None
+            assert codec._compiled.decode(unfit, framed=False, strict=True) is None
+            assert codec._compiled.decode(unfit, framed=False) is not None
+            assert [problem.tag for problem in codec.check(unfit)[1]] == [452]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +501,7 @@ def test_prices_of_long_groups_are_remembered_and_sizes_made_anew(moment: str) -
     whole = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
     codec = Codec(KALSHI)
     read: list[Any] = [codec.decode(whole) for _ in range(4)]
-    expected = dump(KALSHI_CAREFUL.check(whole)[0])
+    expected = dump(carefully(KALSHI_CAREFUL, whole)[0])
     assert all(dump(message) == expected for message in read)
     (first, again) = (message.md_entries[7] for message in read[2:])
     assert first.md_entry_px is again.md_entry_px
@@ -420,7 +515,7 @@ def sent(body: str, codec: Codec) -> Message:
     """Decode a message, and see that careful reading says the same."""
     whole = joined(fields_of(body))
     found = codec.decode(whole)
-    assert dump(found) == dump(CAREFUL.check(whole)[0])
+    assert dump(found) == dump(carefully(CAREFUL, whole)[0])
     return found
 
 
@@ -507,7 +602,7 @@ def test_subclasses_of_bytes_are_read_too() -> None:
 
     whole = Own(joined(fields_of(order("58=x|"))))
     for _ in range(3):
-        assert dump(TRAINED.decode(whole)) == dump(CAREFUL.check(whole)[0])
+        assert dump(TRAINED.decode(whole)) == dump(carefully(CAREFUL, whole)[0])
 
 
 @pytest.mark.parametrize("text", ["x" * 80, "x" * 230, "x" * 600, "é" * 80, "é" * 230, "é" * 600])
@@ -541,7 +636,7 @@ def test_messages_share_nothing_that_can_be_changed() -> None:
                 getattr(block, member.attribute).clear()
             setattr(block, member.attribute, "changed")
         block.unknown = ((9, b"changed"),)
-    assert dump(second) == dump(CAREFUL.decode(joined(fields_of(body))))
+    assert dump(second) == dump(carefully(CAREFUL, joined(fields_of(body)))[0])
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
@@ -617,9 +712,9 @@ def test_a_large_message_is_tried_with_few_shapes_and_those_of_any_length() -> N
     tried: list[int] = []
 
     def noted(shape: decoders.Shape, number: int) -> decoders.Shape:
-        def read(data: bytes, at: int, head: decoders.Head, framed: bool) -> Message | None:
+        def read(data: bytes, at: int, head: decoders.Head, framed: bool, strict: bool) -> Message | None:
             tried.append(number)
-            return shape.read(data, at, head, framed)
+            return shape.read(data, at, head, framed, strict)
 
         return attrs.evolve(shape, read=read)
 

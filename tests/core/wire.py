@@ -8,8 +8,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from kalshi_fix_sansio.base import Block, Message
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import FieldMember
+from kalshi_fix_sansio.problems import Problem
 
 Fields = list[tuple[str, str]]
 
@@ -185,3 +188,9 @@ def dump(block: Block | None) -> Any:
     if isinstance(block, Message):
         found += [block.msg_type, dump(block.header), dump(block.trailer), block.problems]
     return found
+
+
+def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
+    """What the reader alone says of a message, and everything that strict decoding has against it."""
+    reader = Reader(codec._tables, data.decode("latin-1"))
+    return reader.message(), reader.problems(strict=True)

@@ -51,12 +51,7 @@ class Codec:
             message = self._compiled.decode(frame.data, True)
         else:
             message = None
-        if message is None:
-            reader = Reader(self._tables, _text(frame))
-            message = self._build(reader)
-            if not message.problems:
-                self._compiled.learn(reader)
-        return message
+        return self._read(frame)[0] if message is None else message
 
     def decode_strict(self, frame: bytes | Frame) -> Message:
         """Decode, and accept only what is right in every respect.
@@ -82,8 +77,13 @@ class Codec:
         Raises:
             DecodeError: the bytes are not one whole message.
         """
-        reader = Reader(self._tables, _text(frame))
-        return self._build(reader), reader.problems(strict=True)
+        framed = frame.__class__ is Frame
+        data = frame.data if isinstance(frame, Frame) else frame
+        message = self._compiled.decode(data, framed, strict=True) if data.__class__ is bytes else None
+        if message is not None:
+            return message, ()
+        message, reader = self._read(frame)
+        return message, reader.problems(strict=True)
 
     def inspect(self, frame: bytes) -> Inspection:
         """Take a message apart for people, however damaged it is."""
@@ -193,19 +193,13 @@ class Codec:
         if message.trailer is not None:
             encode_block(message.trailer)
 
-    def _build(self, reader: Reader) -> Message:
-        if reader.msg_type is None:
-            raise DecodeError("not a FIX message: it has no MsgType (35)")
-        message: Message
-        if reader.layout is None:
-            message = UnknownMessage(msg_type=reader.msg_type)
-            reader.body.fill(message)
-        else:
-            message = reader.body.build()
-        message.header = reader.header.build()
-        message.trailer = reader.trailer.build()
-        message.problems = reader.problems(strict=False)
-        return message
+    def _read(self, frame: bytes | Frame) -> tuple[Message, Reader]:
+        """Read a message that no compiled decoder takes, and learn its shape if nothing is wrong with it."""
+        reader = Reader(self._tables, _text(frame))
+        message = reader.message()
+        if not message.problems:
+            self._compiled.learn(reader)
+        return message, reader
 
 
 def _text(frame: bytes | Frame) -> str:

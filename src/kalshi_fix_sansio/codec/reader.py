@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
 from kalshi_fix_sansio.codec.findings import (
     MAX_PROBLEMS,
@@ -27,6 +28,7 @@ from kalshi_fix_sansio.codec.findings import (
 )
 from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, FieldSlot, GroupSlot, LengthSlot, Tables
 from kalshi_fix_sansio.codec.tokens import NO_TAG, Form, Token, tokenize
+from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
 from kalshi_fix_sansio.problems import Problem, Reason
 
@@ -49,6 +51,7 @@ class Reader:
         "begin_string",
         "body",
         "header",
+        "in_place",
         "layout",
         "msg_type",
         "tokens",
@@ -61,6 +64,8 @@ class Reader:
         self._dialect: Dialect = tables.dialect
         self.begin_string = tables.dialect.begin_string
         """BeginString of the dialect, whatever the message's is."""
+        self.in_place = True
+        """Whether every field stands where the dialect has it: strict decoding then minds values alone."""
         self._findings: list[Finding] = []
         self._found = [0, 0]
         """How many problems there are, and of those that only strict decoding minds."""
@@ -86,6 +91,21 @@ class Reader:
         for block in (self.header, self.body, self.trailer):
             self._finish(block, "")
         self._findings.sort(key=lambda finding: finding.position)
+
+    def message(self) -> Message:
+        """Make the message; DecodeError if there is none."""
+        if self.msg_type is None:
+            raise DecodeError("not a FIX message: it has no MsgType (35)")
+        message: Message
+        if self.layout is None:
+            message = UnknownMessage(msg_type=self.msg_type)
+            self.body.fill(message)
+        else:
+            message = self.body.build()
+        message.header = self.header.build()
+        message.trailer = self.trailer.build()
+        message.problems = self.problems(strict=False)
+        return message
 
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
         """Return what is wrong, in the order of the message; with `strict` also what only that minds.
@@ -157,7 +177,7 @@ class Reader:
                 group.interrupted = True
                 self._open.append(group)
                 text = f"stands apart from the other entries of {group.slot.field.label}"
-                self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
+                self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._put_in_group(group, token)
                 return
         self._section = max(self._section, _BODY)
@@ -177,7 +197,7 @@ class Reader:
         else:
             text = f"is not defined for {block.table.layout.name}"
             problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)
-        self._find(problem, strict=True)
+        self._misplace(problem)
 
     def _innermost(self) -> BlockItem:
         for group in reversed(self._open):
@@ -190,7 +210,7 @@ class Reader:
         if section < self._section and token.tag not in block.seen:
             begun = "the body" if self._section == _BODY else "the trailer"
             text = f"stands behind the beginning of {begun}"
-            self._find(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text), strict=True)
+            self._misplace(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
         self._section = max(self._section, section)
         self._put(block, token)
 
@@ -202,13 +222,13 @@ class Reader:
                 group.opener = token.tag
             if token.tag not in group.slot.member.delimiters:
                 text = f"opens an entry of {group.slot.field.label}"
-                self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
+                self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
             group.entries.append(BlockItem(group.table))
         entry = group.entries[-1]
         index = group.table.slots[token.tag].index
         if index < entry.last_index and token.tag not in entry.seen:
             text = f"stands out of order in {group.slot.field.label}"
-            self._find(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text), strict=True)
+            self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
         entry.last_index = max(entry.last_index, index)
         self._put(entry, token)
 
@@ -292,7 +312,7 @@ class Reader:
         if self.layout is None and self.msg_type:
             text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
             problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
-            self._find(problem, strict=True, position=2)
+            self._misplace(problem, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:
         """Read older tags whose successors are absent; check what must be there, and the counts."""
@@ -331,6 +351,11 @@ class Reader:
         if field is None:
             return tag_problem(reason, token.tag, text, token.value)
         return field_problem(reason, field, text, token.value)
+
+    def _misplace(self, problem: Problem, position: int | None = None) -> None:
+        """Note what only strict decoding minds, and in every message of this shape."""
+        self.in_place = False
+        self._find(problem, strict=True, position=position)
 
     def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
         # A problem takes two hundred times the byte that may cause it, so a peer is not to have any number.

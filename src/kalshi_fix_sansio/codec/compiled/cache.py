@@ -83,10 +83,12 @@ class DecoderCache:
         self._compilations = 0
         """Values that code was made for."""
 
-    def decode(self, data: bytes, framed: bool) -> Message | None:
-        """Return the message if its shape is known and all its values are plain; None says nothing.
+    def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
+        """Return the message if its shape is known and all its values are plain.
 
-        With `framed` its BodyLength and CheckSum are known to be right; else they must be.
+        Returns None when that is not so; the caller then uses the reader, which says why. With `framed`
+        BodyLength and CheckSum are known to be right; else they must be. With `strict` the message is only
+        returned if strict decoding has nothing against it either.
         """
         at = self._at
         known = self._heads.get(data[:at])
@@ -97,14 +99,14 @@ class DecoderCache:
             if known is not None:
                 size, read, head = known
                 if len(data) == size:
-                    message = read(data, at, head, framed)
+                    message = read(data, at, head, framed, strict)
                     if message is not None:
                         return message
-            return self._search(data, at, framed)
+            return self._search(data, at, framed, strict)
         except ValueError:
             return None
 
-    def _search(self, data: bytes, at: int, framed: bool) -> Message | None:
+    def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
         """Try all shapes of the MsgType; ValueError as from their functions."""
         key = data.find(_MSG_TYPE) + len(_MSG_TYPE)
         shapes = self._shapes.get(data[key : key + KEY_SIZE], _NO_SHAPES)
@@ -120,7 +122,7 @@ class DecoderCache:
             if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
                 return None
             head = (length, *others)
-            message = shape.read(data, at, head, framed)
+            message = shape.read(data, at, head, framed, strict)
             if message is not None:
                 self._remember(data, at, head, shape, key)
                 return message

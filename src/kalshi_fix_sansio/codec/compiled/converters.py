@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kalshi_fix_sansio.codec.tables import FieldSlot
 from kalshi_fix_sansio.layout import Kind
+from kalshi_fix_sansio.limits import LimitCheck
 
 _REPEATED: Final = frozenset(("PRICE", "QTY"))
 _REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
@@ -36,6 +37,16 @@ def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None])
     if convert is None:
         return column
     return [None if text is None else convert(text) for text in column]
+
+
+def any_broken(
+    limit: LimitCheck, entries: Iterable[Any], attribute: str, column: Iterable[str | None]
+) -> bool:
+    """Say whether a field breaks its limit in any entry of a group that has it."""
+    return any(
+        text is not None and limit(getattr(entry, attribute), text) is not None
+        for entry, text in zip(entries, column, strict=True)
+    )
 
 
 EXPRESSIONS: Final[Mapping[Kind, str]] = MappingProxyType(

@@ -27,6 +27,7 @@ from kalshi_fix_sansio.codec.compiled.converters import (
     CONVERTERS,
     EXPRESSIONS,
     NAMES,
+    any_broken,
     is_repeated,
     optional,
 )
@@ -63,11 +64,12 @@ _BYTE_SUM: Final = (
 
 Head = tuple[Any, ...]
 """What stands in front of MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
-Read = Callable[[bytes, int, Head, bool], Message | None]
-"""Makes a message. None or ValueError if it takes the careful path to tell.
+Read = Callable[[bytes, int, Head, bool, bool], Message | None]
+"""Makes a message. Returns None, or raises ValueError, when it does not fit; the caller then uses the reader,
+which says why.
 
 Args: the message; where MsgSeqNum begins in it; what stands in front of that, BodyLength being right; whether
-it is a `Frame`, and CheckSum known to be right as well.
+it is a `Frame`, and CheckSum known to be right as well; whether strict decoding must have nothing against it.
 """
 
 
@@ -128,6 +130,9 @@ class DecoderWriter:
         self._parts: list[str] = []
         self._lines: list[str] = []
         self._checks: list[str] = []
+        self._limits: list[str] = []
+        """Expressions that are true when a value breaks a limit, which only strict decoding minds."""
+        self._is_strict = reader.in_place
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
@@ -149,6 +154,7 @@ class DecoderWriter:
             "new": object.__new__,
             "decimals": decimals,
             "optional": optional,
+            "any_broken": any_broken,
             "repeat": repeat,
             "sums": _SUMS,
             "adler32": adler32,
@@ -192,7 +198,7 @@ class DecoderWriter:
             *self._checks,
             *self._lines,
         ]
-        source = "def read(data, at, head, framed):\n" + "".join(f"    {line}\n" for line in lines)
+        source = "def read(data, at, head, framed, strict):\n" + "".join(f"    {line}\n" for line in lines)
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
         match_head = re.compile("".join(self._parts[:first])).fullmatch
         return Shape(
@@ -212,6 +218,10 @@ class DecoderWriter:
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
+        if not self._is_strict:
+            self._checks.insert(0, "if strict: return None")
+        elif self._limits:
+            self._lines.append(f"if strict and ({' or '.join(self._limits)}): return None")
         self._lines.append("return body")
 
     def _frame(self, reader: Reader, header: _Target) -> None:
@@ -271,7 +281,10 @@ class DecoderWriter:
             target.unknown.append(f"({tag}, {name}.encode('latin-1'))")
         elif isinstance(slot, FieldSlot):
             in_entry = target.name.startswith("entry")
-            target.values[slot.member.attribute] = self._expression(slot, name, in_entry=in_entry)
+            attribute = slot.member.attribute
+            target.values[attribute] = self._expression(slot, name, in_entry=in_entry)
+            if slot.limit is not None and tag not in _FRAMING:
+                self._limits.append(f"{self._name('limit', slot.limit)}({target.name}.{attribute}, {name})")
 
     def _capture(self, tag: int, slot: Slot | None) -> str:
         self._parts.append(_FRAMING.get(tag) or f"{tag}=({lexical(slot)})\x01")
@@ -355,6 +368,9 @@ class DecoderWriter:
                 target.values[attribute] = column
                 made.append(f"{target.name}.{attribute}")
                 sources.append(self._column(field, field.slot, column))
+                if field.slot.limit is not None:
+                    limit = self._name("limit", field.slot.limit)
+                    self._limits.append(f"any_broken({limit}, {entries}, {attribute!r}, {column})")
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
