@@ -42,15 +42,15 @@ class Core:
         self.wants_read = True
         self.finished = False
 
+    flush = ClientCore.flush
+    _connection = None
+
     def receive(self, data: bytes) -> None:
         self.received.append(data)
         self.heard.set()
         if not data:
             self.finished = True
             self.heard_end.set()
-
-    def wrote(self, size: int) -> None:
-        del self.output[:size]
 
     def write_failed(self) -> None:
         self.failed_writes += 1

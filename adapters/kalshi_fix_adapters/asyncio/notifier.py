@@ -19,18 +19,19 @@ class Timer:
     def __init__(self, act: Callable[[], object]) -> None:
         self._act = act
         self._handle: asyncio.TimerHandle | None = None
-        self._moment = math.inf
+        self.moment = math.inf
+        """When it calls next, monotonic."""
 
     def set(self, moment: float) -> None:
         """Call no later than at a moment, once; `act` sees what is due, and sets this again."""
-        if moment < self._moment:
+        if moment < self.moment:
             self.cancel()
-            self._moment = moment
+            self.moment = moment
             self._handle = asyncio.get_running_loop().call_later(moment - time.monotonic(), self._fire)
 
     def cancel(self) -> None:
         """Call no more."""
-        self._moment = math.inf
+        self.moment = math.inf
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -18,7 +18,7 @@ from kalshi_fix_adapters.asyncio.notifier import Timer
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, Notifier
 from kalshi_fix_adapters.net.dial import Dialer
-from kalshi_fix_adapters.net.tls_buffer import TlsBytes, send_some
+from kalshi_fix_adapters.net.tls_buffer import TlsBytes
 from kalshi_fix_sansio.errors import KalshiFixError
 
 
@@ -208,9 +208,10 @@ class Link(asyncio.BufferedProtocol):
         if tls is None:
             return
         data = tls.decrypt()
-        # What TLS itself has to say; that it could not be written is seen when something else is.
-        with contextlib.suppress(OSError):
-            self._push()
+        if tls.speaks:
+            # That it could not be written is seen when something else is.
+            with contextlib.suppress(OSError):
+                self._push()
         if data:
             self._core.receive(data)
         if tls.ended:
@@ -238,33 +239,54 @@ class Link(asyncio.BufferedProtocol):
         if transport.is_closing():
             raise ConnectionAbortedError("the transport is closed")
         if not transport.get_write_buffer_size():
-            data = data[send_some(self._raw, data) :]
+            try:
+                taken = self._raw.send(data)
+            except (BlockingIOError, InterruptedError):
+                taken = 0
+            data = data[taken:]
         if data:
             transport.write(data)
+
+    def _write(self, output: bytearray) -> int:
+        # As `ClientCore.flush` wants it. What the transport has is taken: it writes that, or is lost.
+        if not self._may_write:
+            return 0
+        chunk = bytes(output[:CHUNK])
+        self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
+        return len(chunk)
 
     # Both, and time
 
     def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
         """Do something to the core and what follows from it, then let the users look."""
-        self._do(act, *args)
-        self._users.notify()
-
-    def flush(self) -> None:
-        """Write what the user has put into the core."""
-        if not self._do(None):
-            self._users.notify()
-
-    def _do(self, act: Callable[..., object] | None, *args: object) -> bool:
-        # Say whether it went well.
         try:
             if act is not None:
                 act(*args)
             self._settle()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            self._core.failure(error)
-            self.finished.set()
-            return False
-        return True
+            self._fail(error)
+        else:
+            self._users.notify()
+
+    def flush(self) -> None:
+        """Write what the user has put into the core."""
+        if self._transport is None or self.finished.is_set():
+            return
+        core = self._core
+        try:
+            if core.flush(self._write):
+                due = core.due()
+                if due is not None and due < self._timer.moment:
+                    self._timer.set(due)
+            else:
+                self._settle()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._core.failure(error)
+        self.finished.set()
+        self._users.notify()
 
     def _settle(self) -> None:
         # Write what there is to write, read or not, keep time, and see whether all is over.
@@ -273,20 +295,12 @@ class Link(asyncio.BufferedProtocol):
             return
         if transport.is_closing():
             core.write_failed()
-        while (output := core.output) and self._may_write:
-            chunk = bytes(output[:CHUNK])
-            try:
-                self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
-            except OSError:
-                # What the venue said before it went may still be there to be read; the end of file follows.
-                core.write_failed()
-                break
-            core.wrote(len(chunk))
+        core.flush(self._write)
         if core.wants_read is not self._reads:
             self._reads = core.wants_read
             (transport.resume_reading if self._reads else transport.pause_reading)()
         due = core.due()
-        if due is not None:
+        if due is not None and due < self._timer.moment:
             self._timer.set(due)
         if core.finished:
             self.finished.set()

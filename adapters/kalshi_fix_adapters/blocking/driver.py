@@ -188,7 +188,8 @@ class Driver:
         interest = READ if reading else 0
         if link.read_wants_write or (core.output and not link.write_wants_read):
             interest |= WRITE
-        sleeper.watch(link.number, interest)
+        if interest != sleeper.interest:
+            sleeper.watch(link.number, interest)
         if reading and link.unread:
             return 0.0
         return None if until is None else max(0.0, until - time.monotonic())

@@ -293,25 +293,28 @@ class ClientCore:
         self._connection, self.output = connection, connection.output
         self._deliver(connection, now)
 
-    def flush(self, write: Callable[[bytearray], int]) -> None:
-        """Write `output` by a function that need not wait, until it takes no more.
+    def flush(self, write: Callable[[bytearray], int]) -> bool:
+        """Write `output` by a function that need not wait, until it takes no more. Return whether the
+        connection goes on as before; if not, look at `wants_read` and `finished`, too.
 
         `write` is given all that waits and returns how many bytes the transport took from its beginning, 0 if
         it takes none now. Bytes leave `output` only then. An OSError of it says that the transport takes
         nothing any more; what the venue had said before may still be there, so reading goes on, to the end of
         the stream.
         """
+        as_before = True
         while self.output:
             try:
                 size = write(self.output)
             except OSError:
                 self.write_failed()
-                return
+                return False
             if not size:
-                return
+                break
             del self.output[:size]
             if self._connection is not None and self._connection.holds_back:
-                self._go_on(self._connection)
+                as_before = self._go_on(self._connection) and as_before
+        return as_before
 
     def wrote(self, size: int) -> None:
         """Note that the transport took the first `size` bytes of `output`."""
@@ -319,11 +322,13 @@ class ClientCore:
         if self._connection is not None and self._connection.holds_back:
             self._go_on(self._connection)
 
-    def _go_on(self, connection: Connection) -> None:
-        """Take what the session has held back until there was room."""
+    def _go_on(self, connection: Connection) -> bool:
+        """Take what the session has held back until there was room; say whether the session goes on."""
         connection.collect()
-        if connection.session.wants_close:
-            self._deliver(connection, self._clocks())
+        if not connection.session.wants_close:
+            return True
+        self._deliver(connection, self._clocks())
+        return False
 
     def write_failed(self) -> None:
         """Note that the transport takes nothing any more; what the venue said before may still be read."""

@@ -37,6 +37,9 @@ class EventQueue:
         """Bytes of the messages in it, as they stood on the wire."""
         self.paused = False
         """Whether nothing more should be read."""
+        self.unsettled = False
+        """Whether `judge` may have something to say. It never has where this is false, so that it need not be
+        asked for each message."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -47,6 +50,8 @@ class EventQueue:
         self.waiting += 1
         if event.__class__ is MessageReceived:
             self.held += len(event.frame)
+        if self.waiting >= self._limit or self.held >= self._max_bytes:
+            self.unsettled = True
 
     def tell(self, event: ConnectionEvent) -> None:
         """Add an event of the client's own; the queue stays bounded when nobody takes them."""
@@ -77,11 +82,6 @@ class EventQueue:
             found += 1
         return found
 
-    @property
-    def unsettled(self) -> bool:
-        """Whether `judge` may have something to say; it never has where this is false."""
-        return self.paused or self.waiting >= self._limit or self.held >= self._max_bytes
-
     def judge(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
         """Decide whether to read on: not from one of the limits on, and again from half of both.
 
@@ -91,7 +91,7 @@ class EventQueue:
             full = self.waiting > self._limit // 2 or self.held > self._max_bytes // 2
         else:
             full = self.waiting >= self._limit or self.held >= self._max_bytes
-        paused = bounded and full
+        paused = self.unsettled = bounded and full
         if paused is self.paused:
             return None
         self.paused = paused

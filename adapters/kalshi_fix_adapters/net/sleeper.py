@@ -1,4 +1,10 @@
-"""How a thread sleeps until something can be read or written, or until another thread wakes it."""
+"""How a thread sleeps until something can be read or written, or until another thread wakes it.
+
+Not by the standard library's `selectors`: those register a socket in two steps, in a table of their own and
+with the system. A Ctrl-C between the two would leave them apart, so that the socket is watched and not known,
+or the other way round, and every later change of it fails. What is here does it in one call that is written
+in C, and may be repeated.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +31,20 @@ class Sleeper:
         self._own = self._receiver.fileno()
         self._poll = make_poll()
         self._poll.register(self._own, READ)
-        self._watched, self._interest = -1, 0
+        self._watched = -1
+        self.interest = 0
+        """What for a socket is watched now."""
 
     def watch(self, number: int, interest: int) -> None:
         """Watch the socket of a file number for `READ`, `WRITE`, both, or not at all (0)."""
-        if interest == self._interest:
+        if interest == self.interest:
             return
         if interest:
             self._poll.register(number, interest)
         else:
             # Watched for nothing it would still report a hangup, again and again.
             self._poll.unregister(self._watched)
-        self._watched, self._interest = number, interest
+        self._watched, self.interest = number, interest
 
     def sleep(self, seconds: float | None) -> int:
         """Sleep, for ever if None; return `READY` and `WOKEN`, or 0 when the time is over.

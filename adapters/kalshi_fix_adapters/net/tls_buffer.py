@@ -1,12 +1,11 @@
-"""What a socket that does not block takes, and TLS between such a socket and an event loop.
+"""TLS between a socket and an event loop, without either: by way of memory.
 
-An event loop's own streams close both ways when writing fails, and what the peer had said before is lost.
-Here the socket is written to without them, so that who reads goes on to the end of the stream.
+An event loop's own streams close both ways when writing fails, and what the peer had said before is lost. So
+the clients of event loops write to the socket without them, and who reads goes on to the end of the stream.
 """
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -15,18 +14,6 @@ _RECORD = 16 * 1024
 """Bytes that TLS has ready at once, at the most."""
 MAX_HELD: Final = 1024 * 1024
 """Bytes that may wait while the peer renegotiates."""
-
-
-def send_some(raw: socket.socket, data: bytes) -> int:
-    """Write what can be written now; return how many bytes were taken.
-
-    Raises:
-        OSError: the connection is gone.
-    """
-    try:
-        return raw.send(data)
-    except (BlockingIOError, InterruptedError):
-        return 0
 
 
 class TlsBytes:
@@ -79,30 +66,30 @@ class TlsBytes:
         """
         return _goes_through(self._tls.unwrap)
 
-    def encrypt(self, data: bytes) -> bytes:
+    @property
+    def speaks(self) -> bool:
+        """Whether there are `outgoing` bytes."""
+        return self._to_peer.pending > 0
+
+    def encrypt(self, data: bytes | bytearray) -> bytes:
         """Return what is to be written for some data; while the peer renegotiates, that is only what TLS says
         by itself, and the rest is among the `outgoing` bytes after `decrypt`.
 
         Raises:
             OSError: TLS is over, or the renegotiation takes too long for all that waits.
         """
-        if self._held:
+        if not self._held:
+            try:
+                self._tls.write(data)
+            except ssl.SSLWantReadError:
+                self._held = bytes(data)
+        else:
             if len(self._held) + len(self._behind) + len(data) > MAX_HELD:
                 raise ConnectionAbortedError("the peer began to renegotiate, and does not go on")
             self._behind += data
-        else:
-            self._held = data
-            self._encrypt_held()
         return self._to_peer.read()
 
     def _go_on_writing(self) -> None:
-        if self._held:
-            try:
-                self._encrypt_held()
-            except OSError:
-                self.ended = True
-
-    def _encrypt_held(self) -> None:
         try:
             while self._held:
                 self._tls.write(self._held)
@@ -110,6 +97,8 @@ class TlsBytes:
                 self._behind.clear()
         except ssl.SSLWantReadError:
             pass
+        except OSError:
+            self.ended = True
 
     def decrypt(self) -> bytes:
         """Return what has come; nothing if that is no record yet, or if `ended`."""
@@ -119,7 +108,8 @@ class TlsBytes:
                 parts.append(part)
             self.ended = True
         except ssl.SSLWantReadError:
-            self._go_on_writing()
+            if self._held:
+                self._go_on_writing()
         except OSError:
             self.ended = True
         return b"".join(parts)

@@ -13,7 +13,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
+from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
 from kalshi_fix_adapters.net.dial import Dialer, Stage
 from kalshi_fix_adapters.trio.transport import SecureWire, Wire
@@ -114,16 +114,17 @@ class _Io(AsyncAdapter):
     def flush(self) -> None:
         """Write what there is to write, as far as that goes without waiting."""
         core, wire = self.core, self._wire
+        as_before = False
         try:
             if wire is not None:
-                while core.output and not wire.full:
-                    core.wrote(wire.write(bytes(core.output[:CHUNK])))
-        except OSError:
-            core.write_failed()
+                as_before = core.flush(wire.write)
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
             core.failure(error)
             self.users.notify()
-        self.moved()
+        # Mostly nobody has to look again, and asking for `due` alone is enough to know.
+        due = core.due() if as_before and not core.output else 0.0
+        if due is not None and (self._timed is None or due < self._timed):
+            self.moved()
 
     async def start(self) -> None:
         """Start the task that moves the bytes."""
@@ -188,6 +189,7 @@ class _Io(AsyncAdapter):
                 core.receive(b"")
             self.users.notify()
             self.flush()
+            self.moved()
             if wire.ended:
                 return
 
@@ -202,6 +204,7 @@ class _Io(AsyncAdapter):
             except OSError:
                 self.core.write_failed()
             self.flush()
+            self.moved()
             self.users.notify()
 
     async def _dial(self, attempt: Attempt) -> Wire:

@@ -15,7 +15,7 @@ from typing import Final
 import trio
 
 from kalshi_fix_adapters.loops.adapter import CHUNK
-from kalshi_fix_adapters.net.tls_buffer import TlsBytes, send_some
+from kalshi_fix_adapters.net.tls_buffer import TlsBytes
 
 
 class Wire:
@@ -29,13 +29,18 @@ class Wire:
         self.full = False
         """Whether nothing can be written before `writable`."""
 
-    def write(self, data: bytes) -> int:
-        """Write what can be written now; return how many bytes were taken.
+    def write(self, data: bytes | bytearray) -> int:
+        """Write what can be written now; return how many bytes were taken, 0 while `full`.
 
         Raises:
             OSError: the connection is gone.
         """
-        taken = send_some(self._raw, data)
+        if self.full:
+            return 0
+        try:
+            taken = self._raw.send(data)
+        except (BlockingIOError, InterruptedError):
+            taken = 0
         self.full = taken < len(data)
         return taken
 
@@ -89,12 +94,14 @@ class SecureWire(Wire):
         await self._talk(self._tls.shake_hands)
         return self._tls.certificate
 
-    def write(self, data: bytes) -> int:
-        """Write what can be written now; return how many bytes were taken."""
+    def write(self, data: bytes | bytearray) -> int:
+        """Write what can be written now; return how many bytes were taken, 0 while `full`."""
         if self.full:
             return 0
-        self._send(self._tls.encrypt(data))
-        return len(data)
+        chunk = data if len(data) <= CHUNK else data[:CHUNK]
+        encrypted = self._left + self._tls.encrypt(chunk)
+        self._left = encrypted[super().write(encrypted) :]
+        return len(chunk)
 
     def read(self) -> bytes:
         """Return what has come; nothing if that is no message yet, or if `ended`."""
@@ -103,9 +110,10 @@ class SecureWire(Wire):
             self._tls.feed(encrypted)
         data = self._tls.decrypt()
         self.ended = self._tls.ended
-        # What TLS itself has to say; that it could not be written is seen when something else is.
-        with contextlib.suppress(OSError):
-            self._push()
+        if self._tls.speaks:
+            # That it could not be written is seen when something else is.
+            with contextlib.suppress(OSError):
+                self._push()
         return data
 
     async def writable(self) -> None:
@@ -118,12 +126,10 @@ class SecureWire(Wire):
         await self._talk(self._tls.say_goodbye)
 
     def _push(self) -> None:
-        self._send(self._tls.outgoing())
-
-    def _send(self, encrypted: bytes) -> None:
-        data = self._left + encrypted
-        if data:
-            self._left = data[super().write(data) :]
+        encrypted = self._left + self._tls.outgoing()
+        if encrypted:
+            self._left = encrypted
+            self._left = encrypted[super().write(encrypted) :]
 
     async def _talk(self, step: Callable[[], bool]) -> None:
         # What TLS says and hears by itself.
