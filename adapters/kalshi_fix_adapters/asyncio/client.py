@@ -13,7 +13,7 @@ from kalshi_fix_adapters.asyncio.transport import Link
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.loops.client import AsyncClient
-from kalshi_fix_adapters.net.dial import Dialer, Stage
+from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 
 SLICE = 0.005
 """Seconds after which tasks that are served without ever waiting let others run."""
@@ -104,8 +104,7 @@ class _Io(AsyncAdapter):
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
-        link = Link(self.core, self.users)
-        await self._dial(attempt, link)
+        link = await self._dial(attempt)
         self.core.connected()
         self._link = link
         try:
@@ -118,46 +117,33 @@ class _Io(AsyncAdapter):
             if not self.core.over:
                 self.core.disconnected()
 
-    async def _dial(self, attempt: Attempt, link: Link) -> None:
-        loop = asyncio.get_running_loop()
+    async def _dial(self, attempt: Attempt) -> Link:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
-        stage = Stage.RESOLVE
         try:
             async with asyncio.timeout(attempt.timeout) as self._dialling:
-                try:
-                    found = await loop.getaddrinfo(dialer.host, dialer.port, type=socket.SOCK_STREAM)
-                except (OSError, UnicodeError):
-                    raise dialer.not_resolved() from None
-                stage = Stage.CONNECT
-                raw = await _connect_tcp(dialer, found, attempt.timeout)
-                self.core.tcp_connected()
-                stage = Stage.HANDSHAKE
-                await link.connect(raw, dialer)
+                link = await dial(dialer, self, self.core.tcp_connected)
         except TimeoutError:
-            raise dialer.late(stage) from None
+            raise dialer.late() from None
         finally:
             self._dialling = None
+        return link
 
+    # The steps of `dial`
 
-async def _connect_tcp(dialer: Dialer, found: Sequence[Any], seconds: float) -> socket.socket:
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        dialer.check_address(str(address[0]))
-        raw = socket.socket(family, kind, protocol)
-        try:
-            raw.setblocking(False)
-            # An address that leads nowhere leaves time for the others.
-            async with asyncio.timeout(seconds / len(found)):
-                await asyncio.get_running_loop().sock_connect(raw, address)
-        except OSError as error:
-            raw.close()
-            failure = error
-        except BaseException:
-            raw.close()
-            raise
-        else:
-            return raw
-    raise failure if isinstance(failure, TimeoutError) else dialer.not_connected(failure) from None
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
+        """Return the addresses of a host."""
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+        """Connect a socket to an address."""
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().sock_connect(raw, address)
+
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> Link:
+        """Take over a connected socket."""
+        link = Link(self.core, self.users)
+        await link.connect(raw, dialer)
+        return link
 
 
 class Client(AsyncClient):

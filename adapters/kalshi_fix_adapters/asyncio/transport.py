@@ -19,7 +19,6 @@ from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.loops.adapter import CHUNK, GOODBYE, Notifier
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls_buffer import TlsBytes
-from kalshi_fix_sansio.errors import KalshiFixError
 
 
 class Link(asyncio.BufferedProtocol):
@@ -59,9 +58,6 @@ class Link(asyncio.BufferedProtocol):
             if self._tls is not None:
                 await self._converse(self._tls.shake_hands)
                 dialer.check_certificate(self._tls.certificate)
-        except OSError as error:
-            self.drop()
-            raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
         except BaseException:
             self.drop()
             raise

@@ -1,6 +1,8 @@
 """From settings to a connection: what is checked on the way, and what is said when it fails.
 
-A `Dialer` is one attempt, without I/O, so that every adapter checks the same and says the same:
+A `Dialer` is one attempt, without I/O, so that every adapter checks the same and says the same. `dial` goes
+through its stages, for every loop and for a thread (`open_socket`); how each of them waits is in the three
+methods of `Steps`. An adapter whose loop hands out no sockets goes the same way by itself:
 
     dialer = Dialer(host, port, security, timeout)
     addresses = resolve host                            or raise dialer.not_resolved()
@@ -11,21 +13,21 @@ A `Dialer` is one attempt, without I/O, so that every adapter checks the same an
         shake hands by dialer.context as dialer.server_name     or raise dialer.not_secured(error)
         dialer.check_certificate(the peer's certificate, DER)
 
-All of that within `timeout` seconds, or raise `late(Stage)`. `open_socket` does it with a blocking
-socket.
+All of that within `timeout` seconds, or raise `late(Stage)`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import os
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from kalshi_fix_adapters.errors import (
     CertificateRejectedError,
@@ -48,6 +50,8 @@ _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LE
 _MAX_CAUSES = 10
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 """What `socket.getaddrinfo` has for each address."""
+Carrier_co = TypeVar("Carrier_co", covariant=True)
+"""What carries the bytes of a connection in one loop."""
 
 
 class Stage(Enum):
@@ -75,9 +79,12 @@ class Dialer:
         """
         self.host = host
         self.port = port
+        self.timeout = timeout
+        self.stage = Stage.RESOLVE
+        """How far `dial` has come."""
+        self._end = math.inf
         self.peer = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
-        self._timeout = timeout
         self.context: ssl.SSLContext | None = None
         """For the handshake; None for plain TCP."""
         self.server_name = host
@@ -86,6 +93,21 @@ class Dialer:
         if not isinstance(security, Plaintext):
             self.context, self._pins = security.context(), security.pins()
             self.server_name = _checked_name(security.server_name or host)
+
+    def start_clock(self) -> None:
+        """Begin to count `timeout`."""
+        self._end = time.monotonic() + self.timeout
+
+    def seconds_left(self) -> float:
+        """Return how many seconds of `timeout` are left, or raise that the stage is `late`.
+
+        Raises:
+            ConnectTimeoutError: none are.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.late()
+        return left
 
     def check_address(self, address: str) -> None:
         """Refuse plain TCP to another machine that was not asked for by name.
@@ -151,15 +173,16 @@ class Dialer:
             "check that host and port are a TLS gateway"
         )
 
-    def late(self, stage: Stage) -> ConnectTimeoutError:
-        """Return the error for a stage that was not over in time."""
+    def late(self, stage: Stage | None = None) -> ConnectTimeoutError:
+        """Return the error for a stage that was not over in time; without one, for that of `dial`."""
+        stage = stage or self.stage
         if stage is Stage.RESOLVE:
             return ConnectTimeoutError(
-                f"{self.host} {stage.value} within {self._timeout:g} s; check this machine's DNS, or allow "
+                f"{self.host} {stage.value} within {self.timeout:g} s; check this machine's DNS, or allow "
                 "more time"
             )
         return ConnectTimeoutError(
-            f"{self.peer} {stage.value} within {self._timeout:g} s; check host, port and firewall, or "
+            f"{self.peer} {stage.value} within {self.timeout:g} s; check host, port and firewall, or "
             "allow more time"
         )
 
@@ -230,19 +253,86 @@ def _checked_name(server_name: str) -> str:
     return server_name
 
 
-class _Deadline:
-    """The point in time by which everything must be done."""
+class Steps(Protocol[Carrier_co]):
+    """What every loop does in its own way. The sockets do not block."""
 
-    def __init__(self, dialer: Dialer, seconds: float) -> None:
-        self._dialer = dialer
-        self._end = time.monotonic() + seconds
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
+        """Return the addresses of a host; none if that has taken too long.
 
-    def left(self, stage: Stage) -> float:
-        """Return the seconds left, or raise because this stage took too long."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self._dialer.late(stage)
-        return left
+        Raises:
+            OSError, UnicodeError: it has none.
+        """
+
+    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+        """Connect a socket to an address.
+
+        Raises:
+            OSError: it was not possible; TimeoutError if it took longer than so many seconds.
+        """
+
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> Carrier_co:
+        """Take over a connected socket: shake hands if there is a `context`, and let the dialer
+        `check_certificate`. Return what carries the bytes. The socket is to be closed if this fails.
+
+        Raises:
+            OSError: TLS failed.
+        """
+
+
+async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
+    """Make a connection; return what `steps` made of it. `on_tcp` is called when TCP is up and TLS not yet.
+
+    That it takes no longer than the dialer's `timeout` is for the caller to see to, who raises
+    `dialer.late()`: each loop has its own way to limit time.
+
+    Raises:
+        ConnectionFailedError: or one of its kinds, with what to do.
+        PlaintextRefusedError: plain TCP to another machine.
+    """
+    dialer.stage = Stage.RESOLVE
+    try:
+        found = await steps.resolve(dialer.host, dialer.port)
+    except (OSError, UnicodeError):
+        raise dialer.not_resolved() from None
+    if not found:
+        raise dialer.late()
+    dialer.start_clock()
+    dialer.stage = Stage.CONNECT
+    raw = await _reach_one_of(found, dialer, steps)
+    on_tcp()
+    dialer.stage = Stage.HANDSHAKE
+    try:
+        return await steps.secure(raw, dialer)
+    except OSError as error:
+        raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
+
+
+async def _reach_one_of(
+    found: Sequence[AddressInfo], dialer: Dialer, steps: Steps[Carrier_co]
+) -> socket.socket:
+    failure: OSError | None = None
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        dialer.check_address(str(address[0]))
+        raw = socket.socket(family, kind, protocol)
+        try:
+            raw.setblocking(False)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # An address that leads nowhere leaves time for the others.
+            await steps.reach(raw, address, dialer.seconds_left() / (len(found) - number))
+        except OSError as error:
+            raw.close()
+            failure = error
+        except BaseException:
+            raw.close()
+            raise
+        else:
+            return raw
+    if isinstance(failure, TimeoutError):
+        raise dialer.late() from None
+    raise dialer.not_connected(failure) from None
+
+
+# By a thread that blocks
 
 
 class Waiting(Protocol):
@@ -297,62 +387,51 @@ def open_socket(
         ConfigurationError: a certificate file cannot be read.
     """
     dialer = Dialer(host, port, security, timeout)
-    waiting = waiting or _Waiting()
+    coroutine = dial(dialer, _ThreadSteps(dialer, waiting or _Waiting()), on_tcp)
     try:
-        found = waiting.resolve(host, port, timeout)
-    except (socket.gaierror, UnicodeError):
-        raise dialer.not_resolved() from None
-    if not found:
-        raise dialer.late(Stage.RESOLVE)
-    deadline = _Deadline(dialer, timeout)
-    raw = _connect(dialer, found, deadline, waiting)
-    on_tcp()
-    if dialer.context is None:
-        raw.settimeout(None)
-        return raw
-    return _secure(dialer, dialer.context, raw, deadline, waiting)
+        coroutine.send(None)
+    except StopIteration as done:
+        connected: socket.socket = done.value
+        return connected
+    raise AssertionError("the steps of a thread block, so that the coroutine never waits")
 
 
-def _connect(
-    dialer: Dialer, found: Sequence[AddressInfo], deadline: _Deadline, waiting: Waiting
-) -> socket.socket:
-    failure: OSError | None = None
-    for number, (family, kind, protocol, _, address) in enumerate(found):
-        dialer.check_address(str(address[0]))
-        raw = socket.socket(family, kind, protocol)
+class _ThreadSteps:
+    """Blocks its thread where others await."""
+
+    def __init__(self, dialer: Dialer, waiting: Waiting) -> None:
+        self._dialer = dialer
+        self._waiting = waiting
+
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
+        return self._waiting.resolve(host, port, self._dialer.timeout)
+
+    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+        end = time.monotonic() + seconds
         try:
-            raw.setblocking(False)
-            # An address that leads nowhere leaves time for the others.
-            _reach(raw, address, deadline.left(Stage.CONNECT) / (len(found) - number), waiting)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raw.close()
-            failure = error
+            raw.connect(address)
+        except (BlockingIOError, InterruptedError):
+            while not _is_there(raw):
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError from None
+                self._waiting.until_ready(raw, WRITE, left)
+
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> socket.socket:
+        secured = raw
+        try:
+            if dialer.context is not None:
+                secured = shaking = dialer.context.wrap_socket(
+                    raw, server_hostname=dialer.server_name, do_handshake_on_connect=False
+                )
+                while (interest := _shake_hands(shaking)) is not None:
+                    self._waiting.until_ready(shaking, interest, dialer.seconds_left())
+                dialer.check_certificate(shaking.getpeercert(binary_form=True))
+            secured.settimeout(None)
         except BaseException:
-            raw.close()
+            secured.close()
             raise
-        else:
-            return raw
-    if isinstance(failure, TimeoutError):
-        raise dialer.late(Stage.CONNECT) from None
-    raise dialer.not_connected(failure) from None
-
-
-def _reach(raw: socket.socket, address: Any, seconds: float, waiting: Waiting) -> None:
-    """Connect to an address.
-
-    Raises:
-        OSError: it was not possible; TimeoutError if it took longer.
-    """
-    end = time.monotonic() + seconds
-    try:
-        raw.connect(address)
-    except (BlockingIOError, InterruptedError):
-        while not _is_there(raw):
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError from None
-            waiting.until_ready(raw, WRITE, left)
+        return secured
 
 
 def _is_there(raw: socket.socket) -> bool:
@@ -369,27 +448,6 @@ def _is_there(raw: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def _secure(
-    dialer: Dialer, context: ssl.SSLContext, raw: socket.socket, deadline: _Deadline, waiting: Waiting
-) -> ssl.SSLSocket:
-    secured = raw
-    try:
-        try:
-            secured = context.wrap_socket(
-                raw, server_hostname=dialer.server_name, do_handshake_on_connect=False
-            )
-            while (interest := _shake_hands(secured)) is not None:
-                waiting.until_ready(secured, interest, deadline.left(Stage.HANDSHAKE))
-        except OSError as error:
-            raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
-        dialer.check_certificate(secured.getpeercert(binary_form=True))
-        secured.settimeout(None)
-    except BaseException:
-        secured.close()
-        raise
-    return secured
 
 
 def _shake_hands(secured: ssl.SSLSocket) -> int | None:

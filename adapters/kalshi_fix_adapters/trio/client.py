@@ -15,9 +15,9 @@ from trio.lowlevel import enable_ki_protection
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
-from kalshi_fix_adapters.net.dial import Dialer, Stage
+from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 from kalshi_fix_adapters.trio.transport import SecureWire, Wire
-from kalshi_fix_sansio.errors import KalshiFixError, LocalProtocolError
+from kalshi_fix_sansio.errors import LocalProtocolError
 
 
 class _Notifier(Notifier):
@@ -209,63 +209,37 @@ class _Io(AsyncAdapter):
 
     async def _dial(self, attempt: Attempt) -> Wire:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
-        stage = Stage.RESOLVE
         try:
             with trio.move_on_after(attempt.timeout) as self._dialling:
-                try:
-                    found = await trio.socket.getaddrinfo(dialer.host, dialer.port, type=socket.SOCK_STREAM)
-                except (OSError, UnicodeError):
-                    raise dialer.not_resolved() from None
-                stage = Stage.CONNECT
-                raw = await _connect_tcp(dialer, found, attempt.timeout)
-                self.core.tcp_connected()
-                stage = Stage.HANDSHAKE
-                return await _secure(dialer, raw)
-            raise dialer.late(stage)
+                return await dial(dialer, self, self.core.tcp_connected)
+            raise dialer.late()
         finally:
             self._dialling = None
 
+    # The steps of `dial`
 
-async def _connect_tcp(dialer: Dialer, found: Sequence[Any], seconds: float) -> socket.socket:
-    failure: OSError | None = None
-    for family, kind, protocol, _, address in found:
-        dialer.check_address(str(address[0]))
-        raw = socket.socket(family, kind, protocol)
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
+        """Return the addresses of a host."""
+        return await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+        """Connect a socket to an address."""
+        with trio.move_on_after(seconds) as scope:
+            await trio.socket.from_stdlib_socket(raw).connect(address)
+        if scope.cancelled_caught:
+            raise TimeoutError
+
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> Wire:
+        """Take over a connected socket."""
+        if dialer.context is None:
+            return Wire(raw)
+        wire = SecureWire(raw, dialer.context, dialer.server_name)
         try:
-            raw.setblocking(False)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # An address that leads nowhere leaves time for the others.
-            with trio.fail_after(seconds / len(found)):
-                await trio.socket.from_stdlib_socket(raw).connect(address)
-        except trio.TooSlowError:
-            raw.close()
-            failure = TimeoutError()
-        except OSError as error:
-            raw.close()
-            failure = error
+            dialer.check_certificate(await wire.shake_hands())
         except BaseException:
-            raw.close()
+            wire.close()
             raise
-        else:
-            return raw
-    if isinstance(failure, TimeoutError):
-        raise dialer.late(Stage.CONNECT)
-    raise dialer.not_connected(failure) from None
-
-
-async def _secure(dialer: Dialer, raw: socket.socket) -> Wire:
-    if dialer.context is None:
-        return Wire(raw)
-    wire = SecureWire(raw, dialer.context, dialer.server_name)
-    try:
-        dialer.check_certificate(await wire.shake_hands())
-    except OSError as error:
-        wire.close()
-        raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
-    except BaseException:
-        wire.close()
-        raise
-    return wire
+        return wire
 
 
 class Client(AsyncClient):
