@@ -9,9 +9,9 @@ from __future__ import annotations
 import attrs
 
 
-@attrs.frozen
+@attrs.frozen(order=True)
 class Location:
-    """Where in the spec a fact is written."""
+    """A line of a file: of the spec, or of one of its sources."""
 
     file: str
     line: int

@@ -61,6 +61,13 @@ def attribute_name(name: str) -> str:
     return f"{attribute}_" if keyword.iskeyword(attribute) else attribute
 
 
+def code_name(description: str) -> str:
+    """Return a FIX-style name for what a source calls a code: `PARTIALLY_FILLED` is `PartiallyFilled`."""
+    words = re.findall(r"[A-Za-z0-9]+", description)
+    name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
+    return name if name[:1].isalpha() else f"Value{name}"
+
+
 def upper_snake(name: str) -> str:
     """Return the enum member's name of a code: `PartiallyFilled` is `PARTIALLY_FILLED`."""
     return snake_case(name).upper()

@@ -293,7 +293,7 @@ def _yaml(text: str) -> Work:
 
 
 def _xml(text: str) -> Work:
-    return lambda: list(quickfix.read(quickfix.parse(text.encode()), "fix.xml"))
+    return lambda: list(quickfix.read(text.encode(), "fix.xml"))
 
 
 def _components(depth: int) -> str:

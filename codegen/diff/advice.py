@@ -12,6 +12,7 @@ from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid
 from codegen.diff.findings import Edit, Evidence
 from codegen.diff.view import Entry, View
 from codegen.model import Location
+from codegen.naming import code_name
 
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
@@ -89,19 +90,15 @@ def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[E
         Edit(near if near.file == file.file else file, f"after it `{said.name}: {{{', '.join(settings)}}}`")
     ]
     if codes:
-        listed = [f'{code_name(code.label)}: {{value: {value}, doc: "…"}}' for value, code in codes.items()]
+        listed = [code_line(value, code.label) for value, code in codes.items()]
         lines = [f"{said.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
         edits.append(Edit(view.file("codesets.yaml"), "after it\n" + "\n".join(lines)))
     return edits
 
 
-def code_name(label: str) -> str:
-    """The name of a code, made of what a source calls it."""
-    words = re.findall(r"[A-Za-z0-9]+", label)
-    return (
-        "".join(each[:1].upper() + (each[1:].lower() if each.isupper() else each[1:]) for each in words)
-        or "…"
-    )
+def code_line(value: str, label: str) -> str:
+    """The line of a codeset about a code, by what a source calls it."""
+    return f'{code_name(label) if label else "…"}: {{value: {value}, doc: "…"}}'
 
 
 def datatype(said: MemberSaid, view: View) -> str:

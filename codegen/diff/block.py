@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from codegen import model
-from codegen.diff.facts import MemberSaid, MessageSaid, Place, folded
+from codegen.diff.facts import MemberSaid, MessageSaid, folded
 from codegen.diff.findings import DIFFERENT, Edit, Evidence, Finding
 from codegen.diff.view import Entry, View
-from codegen.presence import Place as Spot
+from codegen.model import Location
+from codegen.presence import Place
 
 REQUIREMENTS = {"Y": "required", "N": "optional", "C": "conditional", "O": "optional"}
 """The flags of sources in words; O is what a heading over optional fields says."""
@@ -47,7 +48,7 @@ class Block:
         return self.view.entries(self.key)
 
     @property
-    def spots(self) -> list[Spot]:
+    def spots(self) -> list[Place]:
         """Where it may flow, on the products spoken of."""
         return self.view.spots(self.message, self.evidence.product)
 
@@ -78,7 +79,7 @@ class Block:
         wire = next((code.value for code in codes if value in (code.value, code.name)), value)
         return named[0].name, wire
 
-    def heading(self) -> list[Place]:
+    def heading(self) -> list[Location]:
         """Where the block is laid out, for what is not there."""
         return [each.place for each in self.evidence.said(MessageSaid) if each.msg_type == self.key][:1]
 

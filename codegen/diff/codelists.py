@@ -9,8 +9,9 @@ import re
 
 import attrs
 
-from codegen.diff.facts import CodeSaid, Place, Vocabulary, folded
+from codegen.diff.facts import CodeSaid, Vocabulary, folded
 from codegen.diff.inline import CLOSE, OPEN, marked
+from codegen.model import Location
 
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
 _IN_TEXT = tuple(
@@ -48,7 +49,7 @@ _CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
-def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Place) -> tuple[CodeSaid, ...]:
+def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Location) -> tuple[CodeSaid, ...]:
     """The codes that a description of a field lists, in their order; none for fields of other kinds."""
     if vocabulary.kinds.get(tag, "STRING") not in _CODED_KINDS:
         return ()
@@ -74,7 +75,7 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Place) -> tuple[
     return tuple(CodeSaid(place, value, label) for value, (_, label) in ordered)
 
 
-def of_item(text: str, place: Place) -> CodeSaid | None:
+def of_item(text: str, place: Location) -> CodeSaid | None:
     """The code that an item of a list of codes is about; None where there is none to be seen."""
     text = marked(text)
     for pattern in _IN_ITEM:
@@ -83,7 +84,7 @@ def of_item(text: str, place: Place) -> CodeSaid | None:
     return None
 
 
-def of_cells(value: str, label: str, place: Place) -> CodeSaid | None:
+def of_cells(value: str, label: str, place: Location) -> CodeSaid | None:
     """The code of a row with a column for values; `N (default)` is N. None where it is no single word."""
     match = re.match(r"([\w-]+)\s*(?:\(([^)]*)\))?\Z", re.sub(f"[{OPEN}{CLOSE}]", "", marked(value)))
     if match is None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from codegen import model
 from codegen.diff import advice
-from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, Place, folded
+from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, folded
 from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Evidence, Finding
+from codegen.model import Location
 
 MSG_TYPE = 35
 """The field whose values are the messages."""
@@ -73,8 +74,7 @@ def _new(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iter
 
 
 def _code_edit(evidence: Evidence, field: model.Field, value: str, label: str) -> Edit:
-    name = advice.code_name(label)
-    line = f'`{name}: {{value: {value}, doc: "…"}}`'
+    line = f"`{advice.code_line(value, label)}`"
     if field.codeset is None:
         return Edit(field.location, f"`codes: {field.name}`, and a codeset of that name with {line}")
     return Edit(evidence.view.code_location(field.codeset, field.codeset.codes[-1].name), f"after it {line}")
@@ -141,7 +141,7 @@ def _missing(
     codeset: model.CodeSet,
     code: model.Code,
     owner: str,
-    places: list[Place],
+    places: list[Location],
 ) -> Finding:
     prefix = f"{evidence.view.block_name(owner)}." if owner else ""
     where = f" in {evidence.view.block_name(owner)}" if owner else ""

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from codegen import model
 from codegen.diff import columns
-from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, Place, folded
+from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, folded
 from codegen.diff.findings import DIFFERENT, NEW, Edit, Evidence, Finding
+from codegen.model import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Every difference in tags, names and types; what is the same in several places is one finding."""
-    collected: dict[tuple[str, str], tuple[Finding, list[Place]]] = {}
+    collected: dict[tuple[str, str], tuple[Finding, list[Location]]] = {}
     rows: list[MemberSaid | FieldSaid] = [*evidence.said(FieldSaid)]
     if evidence.is_pages:
         rows = [*evidence.said(MemberSaid), *rows]
@@ -146,7 +147,7 @@ def _mentions(evidence: Evidence) -> Iterator[Finding]:
     """Tags in running text that neither the spec nor a table of the source knows."""
     laid_out = {said.tag for said in evidence.said(MemberSaid)}
     laid_out |= {said.tag for said in evidence.said(FieldSaid)}
-    places: dict[int, list[Place]] = {}
+    places: dict[int, list[Location]] = {}
     names: dict[int, str] = {}
     for said in evidence.said(MentionSaid):
         if said.kind == "field" and int(said.value) not in laid_out | evidence.view.fields.keys():

@@ -13,13 +13,13 @@ from codegen.diff.facts import (
     MemberSaid,
     MentionSaid,
     MessageSaid,
-    Place,
     TextSaid,
     Unread,
     folded,
 )
 from codegen.diff.findings import DIFFERENT, GONE, NEW, UNREAD, Edit, Evidence, Finding
 from codegen.diff.view import DICTIONARY, PAGE
+from codegen.model import Location
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec does not know: laid out, listed, or only spoken of."""
     view = evidence.view
     names: dict[str, str] = {}
-    places: dict[str, list[Place]] = {}
+    places: dict[str, list[Location]] = {}
     said: list[MessageSaid | FlowsSaid] = [*evidence.said(MessageSaid), *evidence.said(FlowsSaid)]
     for each in said:
         if each.msg_type not in view.messages:
@@ -262,7 +262,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
             edit = Edit(view.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
             text = f"page {page}: is not among the sources; {len(reading.facts)} facts were read from it"
             yield evidence.finding(
-                NEW, "page", page, "present", text, [Place(reading.file, 1)], [edit], group="new pages"
+                NEW, "page", page, "present", text, [Location(reading.file, 1)], [edit], group="new pages"
             )
     for page, origin in known.items():
         if (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from codegen.diff.facts import HostSaid, MentionSaid, Place, SessionSaid, VersionSaid
+from codegen.diff.facts import HostSaid, MentionSaid, SessionSaid, VersionSaid
 from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Evidence, Finding
+from codegen.model import Location
 
 _FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
 """Words of a label that do not tell one role from another."""
@@ -77,7 +78,7 @@ def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
             )
 
 
-def _new_session(evidence: Evidence, name: str, port: int | None, places: list[Place]) -> Finding:
+def _new_session(evidence: Evidence, name: str, port: int | None, places: list[Location]) -> Finding:
     settings = ['purpose: "…"', *([f"port: {port}"] if port else []), "host: …"]
     settings += [f"products: {evidence.product}"] if evidence.product else []
     line = f"`{name}: {{{', '.join([*settings, 'resend: …', 'reset_required: …'])}}}`"
@@ -93,7 +94,7 @@ def _session_mentions(evidence: Evidence) -> Iterator[Finding]:
     """Session types in running text that neither the spec nor a table of endpoints knows."""
     known = {each.name for each in evidence.view.dialect.session_types}
     known |= {said.name for said in evidence.said(SessionSaid)}
-    places: dict[str, list[Place]] = {}
+    places: dict[str, list[Location]] = {}
     for said in evidence.said(MentionSaid):
         if said.kind == "session" and said.value not in known:
             places.setdefault(said.value, []).append(said.place)
@@ -159,7 +160,7 @@ def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     """Hosts in running text and examples that neither the spec nor a list of hosts knows."""
     known = {each.host for each in evidence.view.dialect.endpoints}
     known |= {said.host for said in evidence.said(HostSaid) if said.role or said.session}
-    places: dict[str, list[Place]] = {}
+    places: dict[str, list[Location]] = {}
     for said in evidence.said(HostSaid):
         if said.host not in known:
             places.setdefault(said.host, []).append(said.place)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from codegen.diff.facts import Fact, FlowsSaid, HostSaid, Place, SessionSaid, Unread, Vocabulary
+from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
 from codegen.diff.headings import sender_of
+from codegen.model import Location
 
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
 _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
@@ -46,7 +47,7 @@ def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     return tuple(session_names(match[1], vocabulary)) if match else ()
 
 
-def hosts_with_roles(text: str, place: Place, environment: str) -> Iterator[HostSaid]:
+def hosts_with_roles(text: str, place: Location, environment: str) -> Iterator[HostSaid]:
     """The hosts of a line such as `Order Entry Host: fix.example.com`."""
     end = 0
     for match in _WITH_ROLE.finditer(text):
@@ -57,7 +58,7 @@ def hosts_with_roles(text: str, place: Place, environment: str) -> Iterator[Host
             yield HostSaid(place, environment, before[first.start() :].strip(), match[1])
 
 
-def hosts_of_text(text: str, place: Place) -> Iterator[HostSaid]:
+def hosts_of_text(text: str, place: Location) -> Iterator[HostSaid]:
     """The hosts of a FIX gateway in running text or examples, known by a label `fix` or `…-fix`."""
     for match in _HOST.finditer(re.sub(r"\w+://\S+", "", text)):
         if any(_FIX_LABEL.match(label) for label in match[0].split(".")):
@@ -70,7 +71,7 @@ def is_host(text: str) -> bool:
 
 
 def session_row(
-    name: str, port: str, environment: str, place: Place, vocabulary: Vocabulary
+    name: str, port: str, environment: str, place: Location, vocabulary: Vocabulary
 ) -> SessionSaid | Unread:
     """A row of a table of endpoints."""
     del vocabulary
@@ -82,7 +83,7 @@ def session_row(
 
 
 def flows(
-    msg_type: str, name: str, sessions: str | None, direction: str, place: Place, vocabulary: Vocabulary
+    msg_type: str, name: str, sessions: str | None, direction: str, place: Location, vocabulary: Vocabulary
 ) -> Fact:
     """Where a message flows, from a row of a table of messages.
 

@@ -6,23 +6,14 @@ from functools import cached_property, lru_cache
 
 import attrs
 
-
-@attrs.frozen(order=True)
-class Place:
-    """A line of a source."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+from codegen.model import Location
 
 
 @attrs.frozen
 class FieldSaid:
     """A tag with its name and perhaps its type, in no message."""
 
-    place: Place
+    place: Location
     tag: int
     name: str
     type: str = ""
@@ -39,7 +30,7 @@ class FieldSaid:
 class MemberSaid:
     """A field in the table of a message, the header or the trailer."""
 
-    place: Place
+    place: Location
     block: str
     """A MsgType, `header`, `trailer`, or `component NAME`."""
     tag: int
@@ -86,7 +77,7 @@ class MemberSaid:
 class CodeSaid:
     """A value of a coded field, with what the source calls it."""
 
-    place: Place
+    place: Location
     value: str
     label: str
 
@@ -95,7 +86,7 @@ class CodeSaid:
 class CodesSaid:
     """Values of a coded field that stand together."""
 
-    place: Place
+    place: Location
     tag: int
     codes: tuple[CodeSaid, ...]
     whole: bool
@@ -113,7 +104,7 @@ class CodesSaid:
 class MessageSaid:
     """A message that a heading names (with its fields below it), or a dictionary defines."""
 
-    place: Place
+    place: Location
     msg_type: str
     name: str
     admin: bool | None = None
@@ -126,7 +117,7 @@ class MessageSaid:
 class FlowsSaid:
     """Where a message may flow, from a table of messages."""
 
-    place: Place
+    place: Location
     msg_type: str
     name: str
     flows: frozenset[tuple[str, str]]
@@ -141,7 +132,7 @@ class FlowsSaid:
 class HostSaid:
     """A host of an environment."""
 
-    place: Place
+    place: Location
     environment: str
     """As written; empty where none is named."""
     role: str
@@ -159,7 +150,7 @@ class HostSaid:
 class SessionSaid:
     """A session type in a table of endpoints."""
 
-    place: Place
+    place: Location
     environment: str
     name: str
     port: int | None
@@ -172,7 +163,7 @@ class SessionSaid:
 class VersionSaid:
     """An entry of the changelog; one without a version has its date alone."""
 
-    place: Place
+    place: Location
     version: str
     date: str
     """ISO; empty where none is given."""
@@ -185,7 +176,7 @@ class VersionSaid:
 class TextSaid:
     """A value of Text (58) in a message, and the code of another field that comes with it."""
 
-    place: Place
+    place: Location
     message: str
     text: str
     field: str = ""
@@ -201,7 +192,7 @@ class TextSaid:
 class MentionSaid:
     """A message type, tag or session type named in running text."""
 
-    place: Place
+    place: Location
     kind: str
     """`message`, `field` or `session`."""
     value: str
@@ -215,7 +206,7 @@ class MentionSaid:
 class DictionarySaid:
     """Which edition of a dictionary this is, as a comment in it says."""
 
-    place: Place
+    place: Location
     version: str
 
     def __str__(self) -> str:
@@ -226,7 +217,7 @@ class DictionarySaid:
 class Unread:
     """Something that looks like a fact and could not be read."""
 
-    place: Place
+    place: Location
     what: str
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from codegen.diff.facts import Fact, Place
+from codegen.diff.facts import Fact
 from codegen.diff.sources import Given, Reading
 from codegen.diff.view import DICTIONARY, PAGE, View
 from codegen.model import Location
@@ -52,7 +52,7 @@ class Finding:
     """What the source says of it in a word or two, as `differences.yaml` repeats it."""
     what: str
     """The same as a sentence."""
-    places: tuple[Place, ...]
+    places: tuple[Location, ...]
     edits: tuple[Edit, ...] = ()
     evidence: str = ""
     """Which body of sources says so; see `Evidence.name`."""
@@ -113,7 +113,7 @@ class Evidence:
             return False
         return not self.is_pages or self.view.product_of_page(origin.id) == self.product
 
-    def origin_of(self, place: Place) -> str:
+    def origin_of(self, place: Location) -> str:
         """The manifest's name of the source that a place is in; the page's own name where it has none."""
         reading = next(each for each in self.readings if each.file == place.file)
         for origin in self.view.origins.values():
@@ -128,7 +128,7 @@ class Evidence:
         address: str,
         said: str,
         what: str,
-        places: Iterable[Place],
+        places: Iterable[Location],
         edits: Iterable[Edit] = (),
         *,
         expected_in: str = "",

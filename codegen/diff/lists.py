@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from codegen.diff import codelists
-from codegen.diff.facts import CodesSaid, Fact, Place, TextSaid, Unread, Vocabulary
+from codegen.diff.facts import CodesSaid, Fact, TextSaid, Unread, Vocabulary
 from codegen.diff.inline import plain
 from codegen.diff.markdown import Item
+from codegen.model import Location
 
 TEXT = 58
 """The tag of Text, whose values a page may list."""
@@ -25,7 +26,7 @@ def read(
     `sure` is whether a heading says that it is one; then an item without a value is a puzzle. Otherwise, and
     where the field is not known to have values, the list counts only if every item has one.
     """
-    places = [Place(file, item.line) for item in items]
+    places = [Location(file, item.line) for item in items]
     if tag == TEXT:
         return (
             [_text(item, place, message) for item, place in zip(items, places, strict=True)] if sure else []
@@ -38,11 +39,11 @@ def read(
     return [CodesSaid(codes[0].place, tag, codes, whole=True), *puzzles]
 
 
-def _puzzle(place: Place, tag: int) -> Unread:
+def _puzzle(place: Location, tag: int) -> Unread:
     return Unread(place, f"an item of a list of values of {tag} has no value")
 
 
-def _text(item: Item, place: Place, message: str | None) -> Fact:
+def _text(item: Item, place: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
         return Unread(place, "an item of a list of values of Text names no value, or no message has it")

@@ -14,18 +14,10 @@ from pathlib import PurePath
 import attrs
 
 from codegen.diff import endpoints, headings, lists, markdown, tables
-from codegen.diff.facts import (
-    Fact,
-    HostSaid,
-    MentionSaid,
-    MessageSaid,
-    Place,
-    Unread,
-    VersionSaid,
-    Vocabulary,
-)
+from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from codegen.diff.headings import MSG_TYPE, Says
 from codegen.diff.inline import is_bold, plain
+from codegen.model import Location
 
 _FIELDS = ("ParamField", "ResponseField")
 _FIELDS_NAMED = ("name", "body", "path", "query", "header")
@@ -103,7 +95,7 @@ class _PageReader:
                     seen.add(key)
                     yield fact
 
-    def _mentioned(self, text: str, place: Place) -> Iterator[MentionSaid | HostSaid]:
+    def _mentioned(self, text: str, place: Location) -> Iterator[MentionSaid | HostSaid]:
         for msg_type in MSG_TYPE.findall(text):
             yield MentionSaid(place, "message", msg_type)
         for match in _TAG_MENTION.finditer(text):
@@ -112,8 +104,8 @@ class _PageReader:
             yield MentionSaid(place, "session", name)
         yield from endpoints.hosts_of_text(text, place)
 
-    def _at(self, line: int) -> Place:
-        return Place(self.file, line)
+    def _at(self, line: int) -> Location:
+        return Location(self.file, line)
 
     def _heading(self, line: int, level: int, text: str) -> None:
         self._texts.append((line, text))

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import attrs
 
-from codegen.diff import markdown, quickfix
-from codegen.diff.facts import Place
+from codegen.diff import markdown
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
 from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
 from codegen.diff.view import DICTIONARY, PAGE, View
 from codegen.model import Location
+from codegen.read import bounded_xml
 from codegen.read.nodes import Scalar
 
 FILE = "reviewed.yaml"
@@ -48,7 +48,7 @@ def of_reading(reading: Reading) -> list[Passage]:
     """The passages of a file, in their order."""
     if reading.kind == PAGE:
         return [_passage(*each) for each in _of_page(reading.text)]
-    document = quickfix.parse(reading.text.encode())
+    document = bounded_xml.parse(reading.text.encode(), reading.file)
     return [_passage(line, line, text) for line, text in document.comments]
 
 
@@ -145,7 +145,7 @@ def _taken(counted: Counter[str], item: str) -> bool:
 
 
 def _changes(
-    evidence: Evidence, reading: Reading, known: list[str], balance: _Balance, told: set[Place]
+    evidence: Evidence, reading: Reading, known: list[str], balance: _Balance, told: set[Location]
 ) -> Iterator[Finding]:
     """What differs between the passages of a file and those that were read."""
     key, passages = key_of(reading), of_reading(reading)
@@ -154,7 +154,7 @@ def _changes(
         if operation == "equal":
             continue
         fresh, gone = balance.take(passages[j1:j2]), balance.lose(known[i1:i2])
-        untold = [each for each in fresh if Place(reading.file, each.line) not in told]
+        untold = [each for each in fresh if Location(reading.file, each.line) not in told]
         if untold:
             lines = (
                 f"lines {untold[0].line} to {untold[-1].last}"
@@ -164,19 +164,19 @@ def _changes(
             word = "changed" if gone else "new"
             text = f"{key}: {word} text in {lines}"
             yield _finding(
-                evidence, Place(reading.file, untold[0].line), key, f"{word} at {untold[0].line}", text
+                evidence, Location(reading.file, untold[0].line), key, f"{word} at {untold[0].line}", text
             )
         elif gone > len(fresh):
             line = passages[j1 - 1].line if j1 else 1
             text = f"{key}: {_count(gone - len(fresh))} gone after line {line}"
-            yield _finding(evidence, Place(reading.file, line), key, f"gone after {line}", text)
+            yield _finding(evidence, Location(reading.file, line), key, f"gone after {line}", text)
 
 
 def _count(number: int) -> str:
     return f"{number} passage{'s' if number > 1 else ''}"
 
 
-def _finding(evidence: Evidence, place: Place, key: str, said: str, text: str) -> Finding:
+def _finding(evidence: Evidence, place: Location, key: str, said: str, text: str) -> Finding:
     location = Location(f"{evidence.view.folder.as_posix()}/{FILE}", 1)
     edit = Edit(
         location, "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read"

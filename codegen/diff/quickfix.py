@@ -19,11 +19,11 @@ from codegen.diff.facts import (
     FieldSaid,
     MemberSaid,
     MessageSaid,
-    Place,
     Unread,
 )
+from codegen.model import Location
 from codegen.read import bounded_xml
-from codegen.read.bounded_xml import XmlError
+from codegen.read.bounded_xml import Element
 
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")
@@ -35,76 +35,24 @@ MAX_NESTING = 32
 """How deep components may contain each other."""
 
 
-@attrs.frozen
-class Element:
-    """An XML element that knows its line."""
-
-    line: int
-    name: str
-    attributes: dict[str, str]
-    children: list[Element] = attrs.field(factory=list)
-
-    def of(self, name: str) -> list[Element]:
-        """The children of a name."""
-        return [child for child in self.children if child.name == name]
-
-    def get(self, name: str) -> str:
-        """An attribute; empty where it is missing."""
-        return self.attributes.get(name, "")
-
-
-@attrs.frozen
-class Document:
-    """A dictionary taken apart."""
-
-    root: Element | None
-    comments: tuple[tuple[int, str], ...]
-    """Each with its line."""
-    problem: tuple[int, str] | None
-    """Where and why it is not XML."""
-
-
-def parse(data: bytes) -> Document:
-    """Take an XML file apart; what is not XML is said in `problem`."""
-    outer = Element(0, "", {})
-    stack = [outer]
-    comments: list[tuple[int, str]] = []
-
-    def start(name: str, attributes: dict[str, str], line: int) -> None:
-        element = Element(line, name, attributes)
-        stack[-1].children.append(element)
-        stack.append(element)
-
-    def end() -> None:
-        stack.pop()
-
-    try:
-        bounded_xml.parse(data, start, end, lambda text, line: comments.append((line, text.strip())))
-    except XmlError as error:
-        return Document(None, tuple(comments), (error.line, error.why))
-    return Document(outer.children[0], tuple(comments), None)
-
-
-def read(document: Document, file: str) -> list[Fact]:
+def read(data: bytes, file: str) -> list[Fact]:
     """Every fact of a dictionary."""
-    if document.root is None or document.root.name != "fix":
+    document = bounded_xml.parse(data, file)
+    if document.root is None or document.root.kind != "fix":
         line, why = document.problem or (1, "does not begin with <fix>")
-        return [Unread(Place(file, line), f"not a QuickFIX dictionary: it {why}")]
-    reader = _Reader(file, document.root)
+        return [Unread(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
+    reader = _Reader(document.root)
     return [*reader.edition(document.comments), *reader.fields(), *reader.blocks()]
 
 
 class _Reader:
     """Reads one dictionary; members are named there, and their tags come from the list of fields."""
 
-    def __init__(self, file: str, root: Element) -> None:
-        self._file = file
+    def __init__(self, root: Element) -> None:
         self._root = root
         self._tags: dict[str, int] = {}
         self._types: dict[str, str] = {}
-        self._components = {
-            each.get("name"): each for part in root.of("components") for each in part.children
-        }
+        self._components = {each.name: each for part in root.of("components") for each in part.children}
         self._used: set[str] = set()
         self._room = MAX_MEMBERS
 
@@ -112,56 +60,56 @@ class _Reader:
         """The version that the comment above the dictionary names."""
         for line, text in comments:
             found = _EDITION.search(text)
-            if line < self._root.line and found:
-                yield DictionarySaid(Place(self._file, line), found[1])
+            if line < self._root.location.line and found:
+                yield DictionarySaid(attrs.evolve(self._root.location, line=line), found[1])
                 return
 
     def fields(self) -> Iterator[Fact]:
         """The list of fields, with their values."""
         for section in self._root.children:
-            if section.name not in _SECTIONS:
-                yield Unread(self._at(section), f"<{section.name}> is no part of a dictionary")
+            if section.kind not in _SECTIONS:
+                yield Unread(section.location, f"<{section.kind}> is no part of a dictionary")
         names: dict[int, str] = {}
         for field in (each for part in self._root.of("fields") for each in part.children):
-            number, name = field.get("number"), field.get("name")
-            if field.name != "field" or not _TAG.fullmatch(number) or not name:
-                yield Unread(self._at(field), "a field without number or name")
+            number, name = field.get("number"), field.name
+            if field.kind != "field" or not _TAG.fullmatch(number) or not name:
+                yield Unread(field.location, "a field without number or name")
                 continue
             tag = int(number)
             if tag in names or name in self._tags:
-                yield Unread(self._at(field), f"{tag} {name} is declared twice, or its tag or name is taken")
+                yield Unread(field.location, f"{tag} {name} is declared twice, or its tag or name is taken")
                 continue
             names[tag] = name
             self._tags[name] = tag
             self._types[name] = field.get("type")
-            yield FieldSaid(self._at(field), tag, name, field.get("type"))
+            yield FieldSaid(field.location, tag, name, field.get("type"))
             values = [
                 each
                 for child in field.children
-                for each in (child.of("value") if child.name == "values" else [child])
+                for each in (child.of("value") if child.kind == "values" else [child])
             ]
             codes = [self._code(value) for value in values]
             yield from (each for each in codes if isinstance(each, Unread))
             listed = tuple(each for each in codes if isinstance(each, CodeSaid))
             if listed:
-                yield CodesSaid(self._at(field), tag, listed, whole=True)
+                yield CodesSaid(field.location, tag, listed, whole=True)
 
     def _code(self, value: Element) -> CodeSaid | Unread:
-        if value.name != "value" or not value.get("enum"):
-            return Unread(self._at(value), "a value without enum")
-        return CodeSaid(self._at(value), value.get("enum"), value.get("description"))
+        if value.kind != "value" or not value.get("enum"):
+            return Unread(value.location, "a value without enum")
+        return CodeSaid(value.location, value.get("enum"), value.get("description"))
 
     def blocks(self) -> Iterator[Fact]:
         """Header, trailer, messages, and the components that none of them uses."""
         for part in (*self._root.of("header"), *self._root.of("trailer")):
-            yield from self._members(part, part.name, (), optional=False)
+            yield from self._members(part, part.kind, (), optional=False)
         for message in (each for part in self._root.of("messages") for each in part.children):
-            msg_type, name = message.get("msgtype"), message.get("name")
-            if message.name != "message" or not msg_type or not name:
-                yield Unread(self._at(message), "a message without msgtype or name")
+            msg_type, name = message.get("msgtype"), message.name
+            if message.kind != "message" or not msg_type or not name:
+                yield Unread(message.location, "a message without msgtype or name")
                 continue
             admin = message.get("msgcat") == "admin" if message.get("msgcat") else None
-            yield MessageSaid(self._at(message), msg_type, name, admin)
+            yield MessageSaid(message.location, msg_type, name, admin)
             yield from self._members(message, msg_type, (), optional=False)
         for name, component in self._components.items():
             if name not in self._used:
@@ -180,13 +128,13 @@ class _Reader:
             self._room -= 1
             if self._room < 0:
                 if self._room == -1:
-                    yield Unread(self._at(child), f"the blocks have more than {MAX_MEMBERS} members")
+                    yield Unread(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
-            name, flag = child.get("name"), child.get("required")
-            if flag not in _FLAGS or child.name not in ("field", "group", "component"):
-                yield Unread(self._at(child), f"<{child.name}> {name} with required='{flag}'")
+            name, flag = child.name, child.get("required")
+            if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
+                yield Unread(child.location, f"<{child.kind}> {name} with required='{flag}'")
                 continue
-            if child.name == "component":
+            if child.kind == "component":
                 component = self._components.get(name)
                 if component is None or name in around or len(around) >= MAX_NESTING:
                     why = (
@@ -194,7 +142,7 @@ class _Reader:
                         if len(around) >= MAX_NESTING
                         else "is not defined, or contains itself"
                     )
-                    yield Unread(self._at(child), f"component {name} {why}")
+                    yield Unread(child.location, f"component {name} {why}")
                     continue
                 self._used.add(name)
                 inner = optional or flag != "Y"
@@ -202,16 +150,13 @@ class _Reader:
                 continue
             tag = self._tags.get(name)
             if tag is None:
-                yield Unread(self._at(child), f"{name} is not declared among the fields")
+                yield Unread(child.location, f"{name} is not declared among the fields")
                 continue
             required = "N" if optional and flag == "Y" else flag
-            counts = child.name == "group"
-            place, written = self._at(child), self._types[name]
+            counts = child.kind == "group"
+            place, written = child.location, self._types[name]
             yield MemberSaid(place, block, tag, name, written, required, path=path, counts=counts)
             if counts:
                 yield from self._members(child, block, (*path, tag), optional=False, around=around)
             elif child.children:
-                yield Unread(self._at(child), f"field {name} has members, but is no group")
-
-    def _at(self, element: Element) -> Place:
-        return Place(self._file, element.line)
+                yield Unread(child.location, f"field {name} has members, but is no group")

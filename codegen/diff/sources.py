@@ -99,7 +99,7 @@ def _read(path: Path, view: View, product: str | None) -> Reading:
     except SpecError as error:
         raise SourceError(str(error)) from None
     if path.suffix.lower() == ".xml":
-        facts = quickfix.read(quickfix.parse(data), file)
+        facts = quickfix.read(data, file)
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if path.suffix.lower() not in _PAGE_SUFFIXES:
         raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")

@@ -9,7 +9,7 @@ from codegen.diff.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid
 from codegen.diff.findings import UNREAD, Finding
 from codegen.diff.view import Entry
-from codegen.presence import Place as Spot
+from codegen.presence import Place
 
 
 def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
         yield block.differs(said, entry, where, f"stands {where}, in the spec elsewhere", "move it there")
 
 
-def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Spot]) -> Iterator[Finding]:
+def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Place]) -> Iterator[Finding]:
     if said.when is not None:
         yield from _under_condition(block, said, entry, allowed)
         return
@@ -81,7 +81,7 @@ def _requires_else(block: Block, said: MemberSaid, entry: Entry, own: str) -> Fi
     return block.differs(said, entry, word + side(said), f"is {word}{side(said)}, in the spec {own}", write)
 
 
-def _under_condition(block: Block, said: MemberSaid, entry: Entry, allowed: list[Spot]) -> Iterator[Finding]:
+def _under_condition(block: Block, said: MemberSaid, entry: Entry, allowed: list[Place]) -> Iterator[Finding]:
     """A row of a table whose heading gives a condition, such as `Create (Action=1)`."""
     if said.when is None:
         return
@@ -103,7 +103,7 @@ def _under_condition(block: Block, said: MemberSaid, entry: Entry, allowed: list
         yield block.differs(said, entry, f"optional when {written}", text, f"{term} without {value}")
 
 
-def _everywhere(block: Block, said: MemberSaid, allowed: list[Spot], holds: Callable[[Spot], bool]) -> bool:
+def _everywhere(block: Block, said: MemberSaid, allowed: list[Place], holds: Callable[[Place], bool]) -> bool:
     """Whether something holds at every spot; where a page speaks of both sides at once, of either of them."""
     senders = {spot.sender for spot in allowed}
     if said.sender is None and len(senders) > 1 and block.evidence.is_pages:

@@ -15,7 +15,6 @@ from codegen.diff.facts import (
     FieldSaid,
     HostSaid,
     MemberSaid,
-    Place,
     TextSaid,
     Unread,
     Vocabulary,
@@ -24,6 +23,7 @@ from codegen.diff.facts import (
 from codegen.diff.inline import plain
 from codegen.diff.lists import TEXT
 from codegen.diff.markdown import Row, Table
+from codegen.model import Location
 
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
 _IN_GROUP = re.compile(r"\bgroup (?:field|member)\b|\bone entry per\b|\bfield of the (?:repeating )?group\b")
@@ -57,9 +57,9 @@ class Context:
     required: str = ""
     environment: str = ""
 
-    def at(self, row: Row | Table) -> Place:
+    def at(self, row: Row | Table) -> Location:
         """Where something stands."""
-        return Place(self.file, row.line)
+        return Location(self.file, row.line)
 
 
 def read(table: Table, context: Context) -> list[Fact]:
@@ -159,7 +159,7 @@ class _Rows:
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
-    def _type(self, row: Row, tag: int, place: Place) -> tuple[str | Unread, tuple[CodeSaid, ...]]:
+    def _type(self, row: Row, tag: int, place: Location) -> tuple[str | Unread, tuple[CodeSaid, ...]]:
         """The type as written, and the codes of a column for values."""
         vocabulary = self.context.vocabulary
         values = _cell(row, self.roles, "values")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from xml.parsers import expat
+
+import attrs
+
+from codegen.model import Location
 
 MAX_XML_SIZE = 32 * 1024 * 1024
 """Bytes of an XML file."""
@@ -11,63 +14,85 @@ MAX_XML_DEPTH = 64
 """How deep elements may be nested."""
 
 
-class XmlError(Exception):
-    """What is not XML, or exceeds a bound."""
+@attrs.frozen
+class Element:
+    """An element, and where it begins."""
 
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(f"line {line}: {why}")
-        self.line = line
-        """From 1 on."""
-        self.why = why
+    kind: str
+    """Such as `field` or `message`."""
+    attributes: dict[str, str]
+    location: Location
+    children: list[Element] = attrs.field(factory=list)
+
+    @property
+    def name(self) -> str:
+        """The attribute of this name; empty where it is missing."""
+        return self.get("name")
+
+    def get(self, attribute: str) -> str:
+        """An attribute; empty where it is missing."""
+        return self.attributes.get(attribute, "")
+
+    def of(self, *kinds: str) -> list[Element]:
+        """The children of a kind, theirs of the next, and so on."""
+        found = [self]
+        for kind in kinds:
+            found = [child for element in found for child in element.children if child.kind == kind]
+        return found
 
 
-def parse(
-    data: bytes,
-    start: Callable[[str, dict[str, str], int], None],
-    end: Callable[[], None],
-    comment: Callable[[str, int], None] | None = None,
-) -> None:
-    """Take XML apart.
+@attrs.frozen
+class Document:
+    """A file taken apart."""
 
-    Args:
-        data: a whole file.
-        start: takes the name of an element that begins, its attributes, and its line.
-        end: called where the element that began last ends.
-        comment: takes the text of a comment, and its line.
+    root: Element | None
+    comments: tuple[tuple[int, str], ...]
+    """Each with its line."""
+    problem: tuple[int, str] | None
+    """Where and why it could not be taken apart; there is no root then."""
 
-    Raises:
-        XmlError: it is not XML, its elements are nested more than `MAX_XML_DEPTH` deep, or it declares
-            entities or default attributes: some that stand for each other can make gigabytes of a few lines.
+
+class _BoundError(Exception):
+    """The file exceeds a bound."""
+
+
+def parse(data: bytes, file: str) -> Document:
+    """Take a whole file apart.
+
+    One whose elements are nested more than `MAX_XML_DEPTH` deep is a problem, and so is one that declares
+    entities or default attributes: some that stand for each other can make gigabytes of a few lines.
     """
     parser = expat.ParserCreate()
-    depth = 0
+    top = Element("", {}, Location(file, 1))
+    stack = [top]
+    comments: list[tuple[int, str]] = []
 
-    def take_start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > MAX_XML_DEPTH:
-            why = f"has elements that are nested more than {MAX_XML_DEPTH} deep"
-            raise XmlError(parser.CurrentLineNumber, why)
-        start(name, attributes, parser.CurrentLineNumber)
+    def start(kind: str, attributes: dict[str, str]) -> None:
+        if len(stack) > MAX_XML_DEPTH:
+            raise _BoundError(f"has elements that are nested more than {MAX_XML_DEPTH} deep")
+        element = Element(kind, attributes, Location(file, parser.CurrentLineNumber))
+        stack[-1].children.append(element)
+        stack.append(element)
 
-    def take_end(_name: str) -> None:
-        nonlocal depth
-        depth -= 1
-        end()
+    def end(_kind: str) -> None:
+        stack.pop()
 
-    def take_doctype(_name: str, _system: str | None, _public: str | None, has_internal: bool) -> None:
+    def doctype(_name: str, _system: str | None, _public: str | None, has_internal: bool) -> None:
         if has_internal:
-            raise XmlError(parser.CurrentLineNumber, "declares entities or elements of its own")
+            raise _BoundError("declares entities or elements of its own")
 
-    def take_comment(text: str) -> None:
-        if comment is not None:
-            comment(text, parser.CurrentLineNumber)
+    def comment(text: str) -> None:
+        comments.append((parser.CurrentLineNumber, text.strip()))
 
-    parser.StartElementHandler = take_start
-    parser.EndElementHandler = take_end
-    parser.StartDoctypeDeclHandler = take_doctype
-    parser.CommentHandler = take_comment
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = doctype
+    parser.CommentHandler = comment
     try:
         parser.Parse(data, True)
+    except _BoundError as error:
+        return Document(None, tuple(comments), (parser.CurrentLineNumber, str(error)))
     except expat.ExpatError as error:
-        raise XmlError(error.lineno, f"is not XML: {expat.ErrorString(error.code)}") from None
+        why = f"is not XML: {expat.ErrorString(error.code)}"
+        return Document(None, tuple(comments), (error.lineno, why))
+    return Document(top.children[0], tuple(comments), None)

@@ -20,8 +20,17 @@ import yaml
 
 from codegen.errors import Mistake, SpecError
 from codegen.model import Location
-from codegen.naming import FIX_NAME, attribute_name, is_attribute, is_class_name, list_attribute, snake_case
-from codegen.read.quickfix_xml import DataDictionary, FieldDefinition, Item, MessageDefinition
+from codegen.naming import (
+    FIX_NAME,
+    attribute_name,
+    code_name,
+    is_attribute,
+    is_class_name,
+    list_attribute,
+    snake_case,
+)
+from codegen.read.bounded_xml import Element
+from codegen.read.quickfix_xml import DataDictionary, is_required, members, values
 
 SOURCE = "dictionary"
 MAX_MEMBERS = 500_000
@@ -82,7 +91,7 @@ def import_dictionaries(
 class _Member:
     """A field or a group after components have been written out."""
 
-    item: Item
+    item: Element
     required: bool
     owner: str
     """The component or message in which it stands."""
@@ -95,9 +104,9 @@ class _Importer:
     title: str
     only: frozenset[str]
     notes: list[Mistake] = attrs.field(factory=list)
-    fields: dict[str, FieldDefinition] = attrs.field(factory=dict)
-    components: dict[str, tuple[Item, ...]] = attrs.field(factory=dict)
-    used: dict[str, FieldDefinition] = attrs.field(factory=dict)
+    fields: dict[str, Element] = attrs.field(factory=dict)
+    components: dict[str, Element] = attrs.field(factory=dict)
+    used: dict[str, Element] = attrs.field(factory=dict)
     """Fields that are written, by name."""
     types: dict[str, str] = attrs.field(factory=dict)
     """Kind by datatype."""
@@ -146,27 +155,16 @@ class _Importer:
     # Files
 
     def _manifest(self, families: Mapping[str, object]) -> dict[str, Any]:
-        manifest: dict[str, Any] = {
-            "name": self.name,
-            "title": self.title,
-            "begin_string": self._begin_string(),
-        }
-        if self._appl_ver_id() is not None:
-            manifest["appl_ver_id"] = self._appl_ver_id()
         files = ", ".join(each.path.name for each in self.dictionaries)
         return {
             "name": self.name,
             "title": self.title,
-            "begin_string": self._begin_string(),
+            "begin_string": self.dictionaries[0].version,
             "appl_ver_id": self._appl_ver_id(),
             "terse": True,
             "families": list(families),
             "sources": {SOURCE: f"imported from {files}"},
         }
-
-    def _begin_string(self) -> str:
-        first = self.dictionaries[0]
-        return f"{first.type}.{first.major}.{first.minor}"
 
     def _appl_ver_id(self) -> str:
         return next(filter(None, map(_appl_ver_id, self.dictionaries)), "9")
@@ -177,22 +175,23 @@ class _Importer:
             "resend": True,
             "reset_required": False,
         }
-        return {"source": SOURCE, "sessions": {self.dictionaries[0].type: session}}
+        return {"source": SOURCE, "sessions": {self.dictionaries[0].root.get("type") or "FIX": session}}
 
-    def _frame(self) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    def _frame(self) -> tuple[list[Element], list[Element]]:
         for each in self.dictionaries:
-            if each.header:
-                return each.header, each.trailer
+            if each.block("header"):
+                return each.block("header"), each.block("trailer")
         where = self.dictionaries[0].path.as_posix()
         what = "no dictionary has a header with members"
         raise SpecError([_note(where, what, "give the dictionary of the session layer as well, FIXT11.xml")])
 
-    def _messages(self) -> Iterator[MessageDefinition]:
+    def _messages(self) -> Iterator[Element]:
         known = set()
         for each in self.dictionaries:
             for message in each.messages:
-                known |= {message.name, message.msg_type}
-                if message.admin or not self.only or {message.name, message.msg_type} & self.only:
+                own = {message.name, message.get("msgtype")}
+                known |= own
+                if _is_admin(message) or not self.only or own & self.only:
                     yield message
         if self.only - known:
             names = ", ".join(sorted(self.only - known))
@@ -202,29 +201,29 @@ class _Importer:
     def _family(self, *, admin: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for message in self._messages():
-            if message.admin is not admin:
+            if _is_admin(message) is not admin:
                 continue
-            members = self._block(message.members, message.name)
-            about: dict[str, Any] = {"msg_type": message.msg_type, "doc": f"{_spaced(message.name)}."}
+            written = self._block(members(message), message.name)
+            about: dict[str, Any] = {"msg_type": message.get("msgtype"), "doc": f"{_spaced(message.name)}."}
             if admin:
                 about["admin"] = True
             if message.name == "Logon":
-                self._complete_logon(members)
-            found[message.name] = {**about, "members": members}
+                self._complete_logon(written)
+            found[message.name] = {**about, "members": written}
         return found
 
-    def _complete_logon(self, members: dict[str, Any]) -> None:
+    def _complete_logon(self, written: dict[str, Any]) -> None:
         """What a session always sends: no encryption, and the version of the messages."""
         constants = {"EncryptMethod": "0", "DefaultApplVerID": self._appl_ver_id()}
         for name, value in constants.items():
-            if name in members:
-                members[name] = {"constant": value}
+            if name in written:
+                written[name] = {"constant": value}
 
     # Blocks
 
-    def _block(self, items: tuple[Item, ...], label: str) -> dict[str, Any]:
+    def _block(self, items: list[Element], label: str) -> dict[str, Any]:
         """Write the members of a block; what a reader could not tell apart is left out and noted."""
-        members: dict[str, Any] = {}
+        written: dict[str, Any] = {}
         tags: set[str] = set()
         attributes: set[str] = set()
         for member in self._written(items, label):
@@ -237,13 +236,13 @@ class _Importer:
             elif (attribute := self._attribute(item)) in attributes:
                 self._leave_out(item, label, f"its attribute {attribute} is taken")
             else:
-                members[name] = "required" if member.required else "optional"
+                written[name] = "required" if member.required else "optional"
                 tags |= own
                 attributes.add(attribute)
-        return members
+        return written
 
     def _written(
-        self, items: Iterable[Item], owner: str, *, required: bool = True, inside: tuple[str, ...] = ()
+        self, items: Iterable[Element], owner: str, *, required: bool = True, inside: tuple[str, ...] = ()
     ) -> Iterator[_Member]:
         """Put the members of components in their place."""
         for item in items:
@@ -253,20 +252,20 @@ class _Importer:
                 what = f"{owner} goes beyond {bound} with its components put in"
                 raise SpecError([Mistake(item.location, what, "leave out what is not needed")])
             if item.kind != "component":
-                yield _Member(item, required and item.required, owner)
+                yield _Member(item, required and is_required(item), owner)
             elif item.name in inside:
                 self._leave_out(item, owner, "the component includes itself")
             elif item.name not in self.components:
                 self._leave_out(item, owner, "there is no such component")
             else:
                 yield from self._written(
-                    self.components[item.name],
+                    members(self.components[item.name]),
                     item.name,
-                    required=required and item.required,
+                    required=required and is_required(item),
                     inside=(*inside, item.name),
                 )
 
-    def _member(self, item: Item, owner: str) -> tuple[str | None, set[str]]:
+    def _member(self, item: Element, owner: str) -> tuple[str | None, set[str]]:
         """Return the name by which a spec knows a field or group, and every field that it brings along."""
         field = self.fields.get(item.name)
         if field is None:
@@ -286,25 +285,25 @@ class _Importer:
             return item.name, {item.name}
         return None, set()
 
-    def _attribute(self, item: Item) -> str:
+    def _attribute(self, item: Element) -> str:
         return list_attribute(item.name) if item.kind == "group" else attribute_name(item.name)
 
-    def _group(self, item: Item, owner: str) -> tuple[str | None, set[str]]:
+    def _group(self, item: Element, owner: str) -> tuple[str | None, set[str]]:
         label = f"group {item.name}"
         if self._depth >= MAX_NESTING:
             what = f"{label} is nested more than {MAX_NESTING} deep"
             raise SpecError([Mistake(item.location, what, "leave out what is not needed")])
         self._depth += 1
-        members = self._block(item.members, label)
+        written = self._block(members(item), label)
         self._depth -= 1
-        first = next(iter(members), None)
+        first = next(iter(written), None)
         if first is None or first in self.groups:
             self._leave_out(item, owner, "no field of its own opens an entry")
             return None, set()
         self._use(self.fields[item.name])
         self._counted.add(item.name)
-        own = {item.name, *self._below(members)}
-        shape = (item.name, tuple((name, str(presence)) for name, presence in members.items()))
+        own = {item.name, *self._below(written)}
+        shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
         if shape not in self._shapes:
             stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
             wished = owner if owner in self.components else f"{stem}Grp"
@@ -315,14 +314,14 @@ class _Importer:
                 "counter": item.name,
                 "entry": self._new_name(f"{stem}Entry"),
                 "delimiter": first,
-                "members": members,
+                "members": written,
             }
         return self._shapes[shape], own
 
-    def _below(self, members: Mapping[str, Any]) -> set[str]:
+    def _below(self, written: Mapping[str, Any]) -> set[str]:
         """Return every field that stands in members, at any depth."""
         found: set[str] = set()
-        for name in members:
+        for name in written:
             group = self.groups.get(name)
             if group is None:
                 found.add(name)
@@ -368,25 +367,27 @@ class _Importer:
                 self.lengths[name] = length
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        blocks = [items for each in self.dictionaries for items in (each.header, each.trailer)]
-        blocks += [message.members for each in self.dictionaries for message in each.messages]
-        blocks += self.components.values()
+        blocks = [
+            items for each in self.dictionaries for items in (each.block("header"), each.block("trailer"))
+        ]
+        blocks += [members(message) for each in self.dictionaries for message in each.messages]
+        blocks += [members(component) for component in self.components.values()]
         while blocks:
             items = blocks.pop()
-            blocks += [item.members for item in items if item.kind == "group"]
+            blocks += [members(item) for item in items if item.kind == "group"]
             yield from ((after.name, first.name) for first, after in itertools.pairwise(items))
 
-    def _kind(self, field: FieldDefinition) -> str:
+    def _kind(self, field: Element) -> str:
         return self.types[self._type(field)]
 
-    def _type(self, field: FieldDefinition) -> str:
-        known = _OTHER_TYPES.get(field.type, field.type)
+    def _type(self, field: Element) -> str:
+        known = _OTHER_TYPES.get(_written_type(field), _written_type(field))
         if known not in self.types:
             return "STRING"
         # Data whose length is nowhere cannot be read; as text it can.
         return known
 
-    def _use(self, field: FieldDefinition) -> None:
+    def _use(self, field: Element) -> None:
         self.used[field.name] = field
         if field.name in self.lengths:
             length = self.fields[self.lengths[field.name]]
@@ -395,8 +396,8 @@ class _Importer:
     def _fields(self, codesets: Mapping[str, Any]) -> dict[str, Any]:
         by_field = {each["field"]: name for name, each in codesets.items()}
         found = {}
-        for field in sorted(self.used.values(), key=lambda each: each.number):
-            about: dict[str, Any] = {"tag": field.number, "type": self._type(field)}
+        for field in sorted(self.used.values(), key=_tag):
+            about: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
             if field.name in self._counted:
                 about["type"] = "NUMINGROUP"
             if self._kind(field) == "DATA" and field.name not in self.lengths:
@@ -404,8 +405,8 @@ class _Importer:
                 self.notes.append(
                     Mistake(field.location, f"{field.name} is data without a length", "it is read as text")
                 )
-            if field.type not in self.types and field.type not in _OTHER_TYPES:
-                note = f"{field.name} is of type {field.type}"
+            if _written_type(field) not in (*self.types, *_OTHER_TYPES):
+                note = f"{field.name} is of type {_written_type(field)}"
                 self.notes.append(Mistake(field.location, note, "it is read as text"))
             if field.name in by_field:
                 about["codes"] = by_field[field.name]
@@ -421,7 +422,7 @@ class _Importer:
     def _codesets(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field in self.used.values():
-            if not field.values or self._kind(field) not in _CODED_KINDS or self._type(field) in _LISTS:
+            if not values(field) or self._kind(field) not in _CODED_KINDS or self._type(field) in _LISTS:
                 continue
             codes = self._codes(field)
             if codes:
@@ -436,28 +437,27 @@ class _Importer:
         classes |= {group["entry"] for group in self.groups.values()} | set(self.groups)
         return name not in classes and is_class_name(name)
 
-    def _codes(self, field: FieldDefinition) -> dict[str, Any]:
+    def _codes(self, field: Element) -> dict[str, Any]:
         codes: dict[str, Any] = {}
         constants: set[str] = set()
-        values: set[str] = set()
+        known: set[str] = set()
         whole = self._kind(field) == "INT"
-        for value in field.values:
-            name = _code_name(value.description or value.enum)
-            if value.enum in values or (whole and not re.fullmatch(r"-?[0-9]+", value.enum)):
+        for value in values(field):
+            enum = value.get("enum")
+            name = code_name(value.get("description") or enum)
+            if enum in known or (whole and not re.fullmatch(r"-?[0-9]+", enum)):
                 self.notes.append(
-                    Mistake(
-                        value.location, f"`{value.enum}` of {field.name}", "left out: it is no further value"
-                    )
+                    Mistake(value.location, f"`{enum}` of {field.name}", "left out: it is no further value")
                 )
                 continue
             while snake_case(name) in constants or name in codes:
                 name = f"{name}X{len(codes)}"
             constants.add(snake_case(name))
-            values.add(value.enum)
-            codes[name] = {"value": value.enum, "doc": f"{_spaced(name)}."}
+            known.add(enum)
+            codes[name] = {"value": enum, "doc": f"{_spaced(name)}."}
         return codes
 
-    def _leave_out(self, item: Item, where: str, why: str) -> None:
+    def _leave_out(self, item: Element, where: str, why: str) -> None:
         note = Mistake(item.location, f"{item.name} in {where}", f"left out: {why}")
         if note not in self._noted:
             self._noted.add(note)
@@ -483,8 +483,20 @@ def write(found: Import, out: Path) -> list[Path]:
 
 def _appl_ver_id(dictionary: DataDictionary) -> str | None:
     """Return the ApplVerID of the application messages in a dictionary; None for a session layer alone."""
-    service_pack = "" if dictionary.servicepack in {"", "0"} else f"SP{dictionary.servicepack}"
-    return _APPL_VER_IDS.get(f"{dictionary.type}.{dictionary.major}.{dictionary.minor}{service_pack}")
+    pack = dictionary.root.get("servicepack")
+    return _APPL_VER_IDS.get(dictionary.version + ("" if pack in {"", "0"} else f"SP{pack}"))
+
+
+def _is_admin(message: Element) -> bool:
+    return message.get("msgcat") == "admin"
+
+
+def _tag(field: Element) -> int:
+    return int(field.get("number"))
+
+
+def _written_type(field: Element) -> str:
+    return field.get("type").upper() or "STRING"
 
 
 def _note(file: str, what: str, advice: str) -> Mistake:
@@ -508,12 +520,3 @@ def _text(content: object) -> str:
 def _spaced(name: str) -> str:
     """Write a FIX name as words: `NewOrderSingle` is `New order single`."""
     return snake_case(name).replace("_", " ").capitalize()
-
-
-def _code_name(description: str) -> str:
-    """Return a FIX-style name: `PARTIALLY_FILLED` is `PartiallyFilled`."""
-    words = re.findall(r"[A-Za-z0-9]+", description)
-    name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
-    if not name or not name[0].isalpha():
-        name = f"Value{name}"
-    return name

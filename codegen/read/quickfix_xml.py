@@ -1,8 +1,7 @@
-"""Reads QuickFIX data dictionaries, each element with the line it stands on."""
+"""Reads QuickFIX data dictionaries that are sound."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -10,55 +9,18 @@ import attrs
 from codegen.errors import Mistake, SpecError
 from codegen.model import Location
 from codegen.read import bounded_xml
-from codegen.read.bounded_xml import MAX_XML_SIZE, XmlError
+from codegen.read.bounded_xml import MAX_XML_SIZE, Element
 from codegen.read.nodes import read_bounded
 
 MAX_TAG_DIGITS = 9
 """Digits of the number of a field."""
-
-
-@attrs.frozen
-class Item:
-    """A member of a block: a field, a group or a component, by name."""
-
-    kind: str
-    """`field`, `group` or `component`."""
-    name: str
-    required: bool
-    members: tuple[Item, ...]
-    """Of a group."""
-    location: Location
-
-
-@attrs.frozen
-class Value:
-    """One value of a field."""
-
-    enum: str
-    description: str
-    location: Location
-
-
-@attrs.frozen
-class FieldDefinition:
-    """A tag with its name, type and values."""
-
-    number: int
-    name: str
-    type: str
-    values: tuple[Value, ...]
-    location: Location
-
-
-@attrs.frozen
-class MessageDefinition:
-    """A message."""
-
-    name: str
-    msg_type: str
-    admin: bool
-    members: tuple[Item, ...]
-    location: Location
+_MEMBERS = frozenset({"field", "group", "component"})
+_NEEDED = {
+    **dict.fromkeys(_MEMBERS, ("name",)),
+    "message": ("name", "msgtype"),
+    "value": ("enum",),
+}
+"""The attributes that elements must have."""
 
 
 @attrs.frozen
@@ -66,39 +28,46 @@ class DataDictionary:
     """One file."""
 
     path: Path
-    type: str
-    """`FIX` or `FIXT`."""
-    major: str
-    minor: str
-    servicepack: str
-    header: tuple[Item, ...]
-    trailer: tuple[Item, ...]
-    messages: tuple[MessageDefinition, ...]
-    components: Mapping[str, tuple[Item, ...]]
-    fields: Mapping[str, FieldDefinition]
-    """By name."""
+    root: Element
+
+    @property
+    def version(self) -> str:
+        """Such as FIX.4.4 or FIXT.1.1."""
+        return f"{self.root.get('type') or 'FIX'}.{self.root.get('major')}.{self.root.get('minor')}"
+
+    @property
+    def messages(self) -> list[Element]:
+        """Every message."""
+        return self.root.of("messages", "message")
+
+    @property
+    def components(self) -> dict[str, Element]:
+        """Every component by name."""
+        return {each.name: each for each in self.root.of("components", "component")}
+
+    @property
+    def fields(self) -> dict[str, Element]:
+        """Every field by name."""
+        return {each.name: each for each in self.root.of("fields", "field")}
+
+    def block(self, kind: str) -> list[Element]:
+        """The members of the header or the trailer."""
+        return [member for element in self.root.of(kind) for member in members(element)]
 
 
-@attrs.define
-class _Element:
-    tag: str
-    attributes: dict[str, str]
-    location: Location
-    children: list[_Element] = attrs.field(factory=list)
+def members(element: Element) -> list[Element]:
+    """The fields, groups and components in a message, a component or a group."""
+    return [child for child in element.children if child.kind in _MEMBERS]
 
-    def all(self, tag: str) -> Iterator[_Element]:
-        return (child for child in self.children if child.tag == tag)
 
-    def below(self, *tags: str) -> Iterator[_Element]:
-        found = [self]
-        for tag in tags:
-            found = [child for element in found for child in element.all(tag)]
-        return iter(found)
+def is_required(member: Element) -> bool:
+    """Say whether a member must be there."""
+    return member.get("required").upper() == "Y"
 
-    def get(self, name: str) -> str:
-        if name not in self.attributes:
-            raise SpecError([Mistake(self.location, f"<{self.tag}> has no {name}", "add the attribute")])
-        return self.attributes[name]
+
+def values(field: Element) -> list[Element]:
+    """The values of a field; some dictionaries put them into a <values> element."""
+    return [*field.of("value"), *field.of("values", "value")]
 
 
 def read(path: Path) -> DataDictionary:
@@ -107,87 +76,34 @@ def read(path: Path) -> DataDictionary:
     Raises:
         SpecError: the file cannot be read, is not XML, or not a data dictionary.
     """
-    root = _parse(path)
-    if root.tag != "fix":
-        what = f"the outermost element is <{root.tag}>, so this is no QuickFIX data dictionary"
-        raise SpecError([Mistake(root.location, what, "give a file that begins with <fix ...>")])
-    return DataDictionary(
-        path=path,
-        type=root.attributes.get("type", "FIX"),
-        major=root.attributes.get("major", ""),
-        minor=root.attributes.get("minor", ""),
-        servicepack=root.attributes.get("servicepack", "0"),
-        header=_items(root.below("header")),
-        trailer=_items(root.below("trailer")),
-        messages=tuple(
-            MessageDefinition(
-                element.get("name"),
-                element.get("msgtype"),
-                element.attributes.get("msgcat") == "admin",
-                _items([element]),
-                element.location,
-            )
-            for element in root.below("messages", "message")
-        ),
-        components={each.get("name"): _items([each]) for each in root.below("components", "component")},
-        fields={each.get("name"): _field(each) for each in root.below("fields", "field")},
-    )
-
-
-def _field(element: _Element) -> FieldDefinition:
-    number = element.get("number")
-    if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
-        shown = number if len(number) <= 20 else f"{number[:20]}..."
-        what = f"the tag `{shown}` is no number of at most {MAX_TAG_DIGITS} digits"
-        raise SpecError([Mistake(element.location, what, "write its digits")])
-    # Some dictionaries put the values into a <values> element.
-    values = [*element.all("value"), *element.below("values", "value")]
-    return FieldDefinition(
-        int(number),
-        element.get("name"),
-        element.attributes.get("type", "STRING").upper(),
-        tuple(
-            Value(each.get("enum"), each.attributes.get("description", ""), each.location) for each in values
-        ),
-        element.location,
-    )
-
-
-def _items(blocks: Iterator[_Element] | list[_Element]) -> tuple[Item, ...]:
-    return tuple(
-        Item(
-            child.tag,
-            child.get("name"),
-            child.attributes.get("required", "N").upper() == "Y",
-            _items([child]) if child.tag == "group" else (),
-            child.location,
-        )
-        for block in blocks
-        for child in block.children
-        if child.tag in {"field", "group", "component"}
-    )
-
-
-def _parse(path: Path) -> _Element:
     file = path.as_posix()
-    top = _Element("", {}, Location(file, 1))
-    stack = [top]
-
-    def start(tag: str, attributes: dict[str, str], line: int) -> None:
-        element = _Element(tag, attributes, Location(file, line))
-        stack[-1].children.append(element)
-        stack.append(element)
-
-    def end() -> None:
-        stack.pop()
-
     try:
-        bounded_xml.parse(read_bounded(path, MAX_XML_SIZE), start, end)
+        document = bounded_xml.parse(read_bounded(path, MAX_XML_SIZE), file)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
-        raise SpecError(
-            [Mistake(Location(file, 1), what, "give the path of a QuickFIX data dictionary")]
-        ) from None
-    except XmlError as error:
-        raise SpecError([Mistake(Location(file, error.line), error.why, "mend the file")]) from None
-    return top.children[0]
+        raise _refusal(Location(file, 1), what, "give the path of a QuickFIX data dictionary") from None
+    if document.root is None:
+        line, why = document.problem or (1, "is empty")
+        raise _refusal(Location(file, line), why, "mend the file")
+    found = DataDictionary(path, document.root)
+    if found.root.kind != "fix":
+        what = f"the outermost element is <{found.root.kind}>, so this is no QuickFIX data dictionary"
+        raise _refusal(found.root.location, what, "give a file that begins with <fix ...>")
+    waiting = [found.root]
+    while waiting:
+        element = waiting.pop()
+        waiting += element.children
+        for attribute in _NEEDED.get(element.kind, ()):
+            if attribute not in element.attributes:
+                raise _refusal(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
+    for field in found.root.of("fields", "field"):
+        number = field.get("number")
+        if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
+            shown = number if len(number) <= 20 else f"{number[:20]}..."
+            what = f"the tag `{shown}` is no number of at most {MAX_TAG_DIGITS} digits"
+            raise _refusal(field.location, what, "write its digits")
+    return found
+
+
+def _refusal(location: Location, what: str, advice: str) -> SpecError:
+    return SpecError([Mistake(location, what, advice)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.diff import endpoints, inline, markdown, quickfix, sources
-from codegen.diff.facts import Place, Unread
+from codegen.diff.facts import Unread
 from codegen.diff.view import View
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError, nearest
 from codegen.model import Location
@@ -216,7 +216,7 @@ def nested(levels: int, *, both: bool) -> str:
 
 
 def unread(text: str) -> list[str]:
-    facts = quickfix.read(quickfix.parse(text.encode()), "d.xml")
+    facts = quickfix.read(text.encode(), "d.xml")
     return [fact.what for fact in facts if isinstance(fact, Unread)]
 
 
@@ -446,7 +446,7 @@ def test_headings_are_read_in_linear_time(line: str, text: str) -> None:
 
 
 def test_hosts_are_found_behind_any_text_in_linear_time() -> None:
-    place = Place("page.md", 1)
+    place = Location("page.md", 1)
     text = "a _b" * 20_000 + ". Order Entry Host: fix.example.com"
     said = list(endpoints.hosts_with_roles(text, place, ""))
     assert [(each.role, each.host) for each in said] == [("Order Entry", "fix.example.com")]

@@ -36,7 +36,7 @@ class Trial:
         if reading.kind == PAGE:
             facts = pages.read(text, reading.file, self._view.vocabulary)
         else:
-            facts = quickfix.read(quickfix.parse(text.encode()), reading.file)
+            facts = quickfix.read(text.encode(), reading.file)
         changed = attrs.evolve(reading, text=text, facts=tuple(facts))
         readings = tuple(changed if each is reading else each for each in self._given.readings)
         evidence = findings.evidence_of(
