@@ -40,6 +40,18 @@ class Pedigree:
     changes: tuple[Change, ...] = ()
 
 
+@attrs.frozen(kw_only=True)
+class Element:
+    """What the spec says about anything that comes from a source."""
+
+    source: str
+    """Names of the manifest's sources."""
+    location: Location
+    pedigree: Pedigree = Pedigree()
+    why: str = ""
+    """Why it differs from its source, or which of several sources it follows; empty if none does."""
+
+
 @attrs.frozen
 class Datatype:
     """A FIX datatype."""
@@ -56,7 +68,7 @@ class Datatype:
 
 
 @attrs.frozen
-class Code:
+class Code(Element):
     """One value of a codeset."""
 
     name: str
@@ -65,10 +77,6 @@ class Code:
     """Python name, such as PARTIALLY_FILLED."""
     value: str
     doc: str
-    pedigree: Pedigree
-    source: str
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -86,7 +94,7 @@ class CodeSet:
 
 
 @attrs.frozen
-class Field:
+class Field(Element):
     """One tag."""
 
     tag: int
@@ -103,11 +111,6 @@ class Field:
     max_length: int | None
     pattern: str | None
     secret: bool
-    pedigree: Pedigree
-    source: str
-    location: Location
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
     limits: tuple[Limit, ...] = ()
     """What values may be, and when; of those that apply the last one holds."""
 
@@ -168,7 +171,7 @@ class OneOf:
 
 
 @attrs.frozen
-class Member:
+class Member(Element):
     """A field or a group in a block."""
 
     field: Field
@@ -192,15 +195,10 @@ class Member:
     """Older fields still read into this attribute; never sent."""
     doc: str
     """What it means here: the member's own text, or the field's."""
-    pedigree: Pedigree
-    source: str
-    location: Location
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
-class Group:
+class Group(Element):
     """A repeating group; each nesting place may use the same group."""
 
     name: str
@@ -216,10 +214,6 @@ class Group:
     required and this is 0: then a count of 0 is sent."""
     maximum: int | None
     doc: str
-    source: str
-    location: Location
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
@@ -250,7 +244,7 @@ class Tracks:
 
 
 @attrs.frozen
-class Message:
+class Message(Element):
     """One message type."""
 
     name: str
@@ -262,11 +256,6 @@ class Message:
     members: tuple[Member, ...]
     one_of: tuple[OneOf, ...]
     flows: tuple[Scope, ...]
-    pedigree: Pedigree
-    source: str
-    location: Location
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
     request: tuple[str, ...] = ()
     """For a message that is answered: the attributes that its answers name."""
     answers: tuple[Answers, ...] = ()
@@ -274,7 +263,7 @@ class Message:
 
 
 @attrs.frozen
-class KnownText:
+class KnownText(Element):
     """A value of Text (58) that a message is known to carry; others are to be expected."""
 
     message: Message
@@ -284,15 +273,10 @@ class KnownText:
     code: Code | None
     """Its value then."""
     doc: str
-    pedigree: Pedigree
-    source: str
-    location: Location
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
-class Refusal:
+class Refusal(Element):
     """A reason for which the venue refuses a Logon, as its Text (58) tells."""
 
     name: str
@@ -301,14 +285,10 @@ class Refusal:
     cure: str
     """What makes a later Logon succeed: `action`, `time` or `unclear`."""
     doc: str
-    source: str
-    location: Location
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen
-class SessionType:
+class SessionType(Element):
     """One session type of the venue."""
 
     name: str
@@ -319,14 +299,10 @@ class SessionType:
     port: int | None
     host_role: str | None
     comp_ids: tuple[str, ...]
-    source: str
-    location: Location
     max_message_size: int | None = None
     """The largest BodyLength that the venue's messages need, in bytes; None for no more than usual."""
     requests_per_second: int | None = None
     """How many requests the venue takes in a second; None where nothing is known."""
-    why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty if none does."""
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -37,6 +38,15 @@ class Context:
             return True
         self.mistakes.add(location, f"{what} `{name}` is not defined", did_you_mean(name, known))
         return False
+
+    def about(self, node: Map, default: Node | None, what: str, location: Location) -> dict[str, Any]:
+        """What any element says: the arguments of `model.Element`; `default` is the `source` of its file."""
+        return {
+            "source": self.sources(node, default, what, location),
+            "location": location,
+            "pedigree": self.pedigree(node),
+            "why": text(node, "why"),
+        }
 
     def sources(self, node: Map, default: Node | None, what: str, location: Location) -> str:
         """The `source` of an element or of its file, checked against the manifest's list."""

@@ -100,9 +100,7 @@ def _codeset(context: Context, entry: Entry, *, integer_values: bool, chars: boo
                 constant=constant,
                 value=value,
                 doc=text(node, "doc"),
-                pedigree=context.pedigree(node),
-                source=context.sources(node, entry.source_of(name), label, where),
-                why=text(node, "why"),
+                **context.about(node, entry.source_of(name), label, where),
             )
         )
     return model.CodeSet(
@@ -179,10 +177,7 @@ def _field(
         max_length=integer(node, "max_length"),
         pattern=optional_text(node, "pattern"),
         secret=flag(node, "secret"),
-        pedigree=context.pedigree(node),
-        source=context.sources(node, entry.source, label, entry.location),
-        location=entry.location,
-        why=text(node, "why"),
+        **context.about(node, entry.source, label, entry.location),
     )
 
 
@@ -254,11 +249,9 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
                 port=integer(node, "port"),
                 host_role=role,
                 comp_ids=tuple(each for each, _ in words(node.get("comp_ids"))),
-                source=context.sources(node, entry.source, f"session type `{name}`", entry.location),
-                location=entry.location,
                 max_message_size=integer(node, "max_message_size"),
                 requests_per_second=integer(node, "requests_per_second"),
-                why=text(node, "why"),
+                **context.about(node, entry.source, f"session type `{name}`", entry.location),
             )
         )
     return tuple(found)

@@ -146,7 +146,9 @@ class Blocks:
         if group is None:
             self._check_plain(field, written, label)
         node = written.node if isinstance(written.node, Map) else _EMPTY
-        own_pedigree = context.pedigree(node)
+        about = context.about(node, written.source, f"`{name}` of {label}", written.location)
+        if not about["pedigree"].changes:
+            about["pedigree"] = field.pedigree
         constant = optional_text(node, "constant")
         if constant is not None:
             constant = self._wire_value(field, constant, node.at("constant"))
@@ -173,10 +175,7 @@ class Blocks:
             limits=self._limits(node, field, label, siblings, places),
             legacy_fields=self._legacy(node, name, label, siblings),
             doc=text(node, "doc") or (group.doc if group is not None else field.doc),
-            pedigree=own_pedigree if own_pedigree.changes else field.pedigree,
-            source=context.sources(node, written.source, f"`{name}` of {label}", written.location),
-            location=written.location,
-            why=text(node, "why"),
+            **about,
         )
 
     def _check_plain(self, field: model.Field, written: _Written, label: str) -> None:
@@ -231,7 +230,7 @@ class Blocks:
             context.mistakes.add(
                 entry.location, f"{label} has a minimum above its maximum", "exchange the two"
             )
-        source = context.sources(entry.node, entry.source, label, entry.location)
+        about = context.about(entry.node, entry.source, label, entry.location)
         if counter is None or not delimiters:
             return None
         self.groups[name] = model.Group(
@@ -243,9 +242,7 @@ class Blocks:
             minimum=minimum,
             maximum=maximum,
             doc=text(entry.node, "doc"),
-            source=source,
-            location=entry.location,
-            why=text(entry.node, "why"),
+            **about,
         )
         return self.groups[name]
 

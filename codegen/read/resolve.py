@@ -146,10 +146,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
                 members=members,
                 one_of=one_of,
                 flows=flows,
-                pedigree=context.pedigree(node),
-                source=context.sources(node, entry.source, label, entry.location),
-                location=entry.location,
-                why=text(node, "why"),
+                **context.about(node, entry.source, label, entry.location),
             )
         )
     return found

@@ -26,10 +26,7 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
                     field=field,
                     code=code,
                     doc=text(node, "doc"),
-                    pedigree=context.pedigree(node),
-                    source=context.sources(node, entry.source, f"text `{value}` of `{name}`", where),
-                    location=where,
-                    why=text(node, "why"),
+                    **context.about(node, entry.source, f"text `{value}` of `{name}`", where),
                 )
             )
     return tuple(found)
@@ -53,9 +50,7 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
                 pattern=text(entry.node, "pattern"),
                 cure=cure,
                 doc=text(entry.node, "doc"),
-                source=context.sources(entry.node, entry.source, f"refusal `{name}`", entry.location),
-                location=entry.location,
-                why=text(entry.node, "why"),
+                **context.about(entry.node, entry.source, f"refusal `{name}`", entry.location),
             )
         )
     return tuple(found)
