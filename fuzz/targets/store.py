@@ -13,7 +13,7 @@ from typing import Any, Final
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.fuzzing import Choices
-from tests.adapters.stores import FILE, OWNER, asked, contents, opened, send
+from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, opened, send
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 Files = Mapping[str, bytes]

@@ -18,7 +18,7 @@ from kalshi_fix_adapters.cli import main
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
-from tests.adapters.peers import hang_up, keep_silent, listening, unused_port
+from tests.adapters.net.peers import hang_up, keep_silent, listening, unused_port
 
 OWNER = "you"
 

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.store_sqlite import SqliteStore, store_path
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
-from tests.adapters.stores import OWNER
+from tests.adapters.store_sqlite.stores import OWNER
 from tests.helpers import KEY_ID, START
 
 SECRET = b"96=not-to-be-shown"

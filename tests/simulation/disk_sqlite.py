@@ -17,7 +17,7 @@ from typing import Any
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
-from tests.adapters import power_loss
+from tests.adapters.store_sqlite import power_loss
 from tests.simulation import bounds
 from tests.simulation.disk import Disk, DiskStore, Entry
 from tests.simulation.orders import Key

@@ -25,7 +25,7 @@ from kalshi_fix_sansio.events import LoggedOn
 from tests.adapters.conformance.loops import LONG, LOOPS, Loop, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import AT_ONCE, acknowledged, by_hand, event_of, options, order
-from tests.adapters.peers import Acceptor, keep_silent, logged_on_peer
+from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
 T = TypeVar("T")
 TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")

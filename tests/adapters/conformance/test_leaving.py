@@ -24,7 +24,7 @@ from tests.adapters.conformance.support import (
     order,
     report,
 )
-from tests.adapters.peers import Acceptor, keep_silent, listening, logged_on_peer
+from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer
 
 NEVER = ReconnectPolicy(initial=1e9, cap=1e9, maintenance=None)
 """Waits for years."""

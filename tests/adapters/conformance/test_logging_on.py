@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import LoggedOn
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import by_hand, options
-from tests.adapters.peers import hang_up, keep_silent, listening, talk_nonsense
+from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonsense
 
 
 def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:

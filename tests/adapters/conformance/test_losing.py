@@ -49,8 +49,8 @@ from tests.adapters.conformance.support import (
     report,
 )
 from tests.adapters.conftest import ME
-from tests.adapters.peers import Acceptor, listening, logged_on_peer
-from tests.adapters.tls_cases import GOOD, TRUST
+from tests.adapters.net.peers import Acceptor, listening, logged_on_peer
+from tests.adapters.net.tls_cases import GOOD, TRUST
 
 SOON = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
 

@@ -16,8 +16,8 @@ from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
 from kalshi_fix_adapters.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, options, order
-from tests.adapters.peers import unused_port
-from tests.adapters.tls_cases import GOOD, HOST, TRUST
+from tests.adapters.net.peers import unused_port
+from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
 
 
 class Renegotiating:

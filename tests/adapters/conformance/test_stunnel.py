@@ -25,7 +25,7 @@ from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, event_of, options, order
-from tests.adapters.peers import unused_port
+from tests.adapters.net.peers import unused_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "kalshi-fix-sansio"
 CONFIGURATION = """

@@ -19,8 +19,8 @@ from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 from tests.adapters.conformance.loops import Loop
 from tests.adapters.conformance.support import acknowledged, options, order
-from tests.adapters.peers import unused_port
-from tests.adapters.tls_cases import HOST, TLS_CASES, TlsCase
+from tests.adapters.net.peers import unused_port
+from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
 NOWHERE = "192.0.2.1"
 """RFC 5737: nobody's address."""

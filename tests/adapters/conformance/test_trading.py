@@ -26,7 +26,7 @@ from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from tests.adapters.conformance.loops import LONG, Loop, first, gather
 from tests.adapters.conformance.support import acknowledged, by_hand, event_of, options, order, report
-from tests.adapters.peers import Acceptor, logged_on_peer
+from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 SESSIONS = ("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 

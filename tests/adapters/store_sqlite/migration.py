@@ -1,6 +1,6 @@
 """A store of layout 1, and a process that dies while it brings one up to date.
 
-As a program, `python -m tests.adapters.store_migration PATH`, it reads numbers from its standard input; for
+As a program, `python -m tests.adapters.store_sqlite.migration PATH`, it reads numbers from its standard input; for
 each it forks a child that opens the store and kills itself at that step of SQLite's own machine, counted over
 all statements, and then it prints how the child ended: "dead" or "done".
 """
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
-from tests.adapters.stores import OWNER
+from tests.adapters.store_sqlite.stores import OWNER
 
-LAYOUT_1 = Path(__file__).with_name("store_layout_1.sql")
+LAYOUT_1 = Path(__file__).with_name("layout_1.sql")
 
 
 def write_layout_1(path: Path) -> None:

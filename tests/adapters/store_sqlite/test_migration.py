@@ -17,12 +17,12 @@ from kalshi_fix_adapters.store_sqlite import read_summary
 from kalshi_fix_adapters.store_sqlite.layout import VERSION
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.outcomes import OpenRequest
-from tests.adapters.power_loss import Files, log_of
-from tests.adapters.store_migration import write_layout_1
-from tests.adapters.stores import FILE, asked, contents, opened, stored
+from tests.adapters.store_sqlite.migration import write_layout_1
+from tests.adapters.store_sqlite.power_loss import Files, log_of
+from tests.adapters.store_sqlite.stores import FILE, asked, contents, opened, stored
 from tests.helpers import START
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def request(place: int, name: str, msg_type: str, number: int, seconds: int, frame: bytes) -> OpenRequest:
@@ -83,7 +83,7 @@ def test_what_is_asked_afterwards_goes_on_behind_what_was_open(path: Path) -> No
 
 def test_a_process_killed_at_any_step_leaves_the_old_store_or_the_new_one(path: Path) -> None:
     old = Files.read(path)
-    command = [sys.executable, "-m", "tests.adapters.store_migration", str(path)]
+    command = [sys.executable, "-m", "tests.adapters.store_sqlite.migration", str(path)]
     versions = []
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT

@@ -11,7 +11,7 @@ from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, GaveUp
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio.events import MessageRejected
-from tests.adapters.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import raw
 
 START = b"8=FIXT.1.1\x01"

@@ -16,11 +16,11 @@ from typing import IO, Any
 import pytest
 
 from kalshi_fix_adapters.store_sqlite import read_summary
-from tests.adapters.power_loss import Disk
-from tests.adapters.store_steps import KEEP, states, step
-from tests.adapters.stores import FILE, OWNER, contents, opened
+from tests.adapters.store_sqlite.power_loss import Disk
+from tests.adapters.store_sqlite.steps import KEEP, states, step
+from tests.adapters.store_sqlite.stores import FILE, OWNER, contents, opened
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 State = tuple[Any, ...]
 
 
@@ -69,7 +69,7 @@ def glimpsed(state: State) -> State:
 @contextmanager
 def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
     """Yield what starts a process that takes steps, after so many were done, and tells of each."""
-    command = [sys.executable, "-m", "tests.adapters.store_steps", str(path), sync]
+    command = [sys.executable, "-m", "tests.adapters.store_sqlite.steps", str(path), sync]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:

@@ -12,8 +12,8 @@ import pytest
 from kalshi_fix_adapters.store_sqlite import SqliteStore, mark, read_summary
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.power_loss import log_of
-from tests.adapters.stores import FILE, opened, send
+from tests.adapters.store_sqlite.power_loss import log_of
+from tests.adapters.store_sqlite.stores import FILE, opened, send
 
 LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 

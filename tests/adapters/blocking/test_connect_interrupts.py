@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.adapters.conformance.loops import LONG
-from tests.adapters.peers import full_backlog, keep_silent, listening
+from tests.adapters.net.peers import full_backlog, keep_silent, listening
 from tests.helpers import KEY_ID
 
 PEM = (

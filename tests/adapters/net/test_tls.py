@@ -21,9 +21,9 @@ from kalshi_fix_adapters.net.dial import Dialer, Stage, open_socket
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority, ServerIdentity
 from kalshi_fix_sansio.errors import ConfigurationError
-from tests.adapters.certificates import fingerprint, leaf
-from tests.adapters.peers import full_backlog, hang_up, keep_silent, listening, talk_nonsense, unused_port
-from tests.adapters.tls_cases import GOOD, HOST, TLS_CASES, TRUSTED, TlsCase
+from tests.adapters.net.certificates import fingerprint, leaf
+from tests.adapters.net.peers import full_backlog, hang_up, keep_silent, listening, talk_nonsense, unused_port
+from tests.adapters.net.tls_cases import GOOD, HOST, TLS_CASES, TRUSTED, TlsCase
 
 AUTHORITY = Authority()
 CA = AUTHORITY.certificate_pem.decode()

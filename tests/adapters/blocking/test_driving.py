@@ -28,9 +28,9 @@ from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import Heartbeat
 from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session.timers import Timers
-from tests.adapters.peers import Acceptor, logged_on_peer
-from tests.adapters.stage import report
-from tests.adapters.test_blocking import LONG, by_hand, next_of, options, order
+from tests.adapters.blocking.test_blocking import LONG, by_hand, next_of, options, order
+from tests.adapters.engine.stage import report
+from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 AWAY, DRIVING, STANDING_BY, RESTING = Background
 NEVER = 1e6

@@ -19,7 +19,7 @@ from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_adapters.venue.identities import Authority
-from tests.adapters.peers import Handler, keep_silent, listening
+from tests.adapters.net.peers import Handler, keep_silent, listening
 
 LONG = 30.0
 HOST = "127.0.0.1"

@@ -18,10 +18,10 @@ import pytest
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_adapters.store_sqlite.layout import APPLICATION_ID
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.power_loss import log_of
-from tests.adapters.stores import FILE, OWNER, asked, contents, kept, opened, send
+from tests.adapters.store_sqlite.power_loss import log_of
+from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, kept, opened, send
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def refused(path: Path) -> str:
@@ -278,7 +278,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.stores import opened, send
+from tests.adapters.store_sqlite.stores import opened, send
 
 store = opened(Path(sys.argv[1]), sync="normal")
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))

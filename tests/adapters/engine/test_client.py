@@ -34,7 +34,7 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     SessionEnded,
 )
-from tests.adapters.stage import ENDPOINT, Stage, only, opened, plan, report
+from tests.adapters.engine.stage import ENDPOINT, Stage, only, opened, plan, report
 from tests.helpers import order
 
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
-from tests.adapters.power_loss import Files
-from tests.adapters.stores import OWNER, asked, contents, stored
+from tests.adapters.store_sqlite.power_loss import Files
+from tests.adapters.store_sqlite.stores import OWNER, asked, contents, stored
 
 
 class Model:

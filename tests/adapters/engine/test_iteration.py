@@ -56,7 +56,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
-from tests.adapters.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import START, order
 
 LOGON = Logon(encrypt_method=0, heart_bt_int=30)

@@ -21,8 +21,8 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.venue.identities import ServerIdentity
-from tests.adapters.certificates import Issuer, fingerprint, leaf, self_signed
-from tests.adapters.peers import Handler, hang_up, keep_silent, listening, talk_nonsense
+from tests.adapters.net.certificates import Issuer, fingerprint, leaf, self_signed
+from tests.adapters.net.peers import Handler, hang_up, keep_silent, listening, talk_nonsense
 
 HOST = "127.0.0.1"
 ISSUER = Issuer()

@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.stage import ENDPOINT, Stage, only, opened, plan, report
+from tests.adapters.engine.stage import ENDPOINT, Stage, only, opened, plan, report
 from tests.helpers import KEY_ID, Peer, order
 
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")

@@ -21,7 +21,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
-from tests.adapters.stage import Stage, opened, plan
+from tests.adapters.engine.stage import Stage, opened, plan
 from tests.helpers import KEY_ID, Peer
 
 SNAPSHOT, ON, OFF = SubscriptionRequestType

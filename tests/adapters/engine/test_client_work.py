@@ -22,7 +22,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.stage import Stage, only, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import Clock, order, raw
 
 # --- the clocks

@@ -20,9 +20,9 @@ import pytest
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.session import MessageStore
-from tests.adapters.stores import FILE, OWNER, asked, contents, kept, opened, send, stored
+from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, kept, opened, send, stored
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def python(program: str, *arguments: str | Path) -> str:
@@ -355,7 +355,7 @@ def test_forgotten_messages_leave_the_file_also_after_a_reset(tmp_path: Path) ->
 TRY = """
 import sys
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.stores import opened
+from tests.adapters.store_sqlite.stores import opened
 from pathlib import Path
 try:
     opened(Path(sys.argv[1])).close()
@@ -386,7 +386,7 @@ FORK = """
 import os, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.stores import kept, opened, send
+from tests.adapters.store_sqlite.stores import kept, opened, send
 
 store = opened(Path(sys.argv[1]), sync="normal")
 send(store, 2)
@@ -422,7 +422,7 @@ assert os.waitpid(child, 0)[1] == 0
 ORPHAN = """
 import os, sys
 from pathlib import Path
-from tests.adapters.stores import opened, send
+from tests.adapters.store_sqlite.stores import opened, send
 
 store = opened(Path(sys.argv[1]))
 send(store, 1)

@@ -15,7 +15,7 @@ import trio
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.trio.transport import SecureWire, Wire
 from kalshi_fix_adapters.venue.identities import Authority
-from tests.adapters.peers import Handler, keep_silent, listening
+from tests.adapters.net.peers import Handler, keep_silent, listening
 
 LONG = 30.0
 AUTHORITY = Authority()

@@ -46,8 +46,8 @@ from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, GapDetected, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.conftest import ME
-from tests.adapters.peers import Acceptor, keep_silent, listening, logged_on_peer, unused_port
-from tests.adapters.stage import report
+from tests.adapters.engine.stage import report
+from tests.adapters.net.peers import Acceptor, keep_silent, listening, logged_on_peer, unused_port
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 LONG = 30.0

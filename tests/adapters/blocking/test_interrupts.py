@@ -23,7 +23,7 @@ from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.net import sleeper
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
-from tests.adapters.test_blocking import LONG, next_of, options, order
+from tests.adapters.blocking.test_blocking import LONG, next_of, options, order
 
 FILES = {module.__file__ for module in (driver, transport, sleeper, client, user)}
 MOST = 2_000

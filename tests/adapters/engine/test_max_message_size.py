@@ -36,7 +36,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.signing import Signer
-from tests.adapters.stage import Stage, only, opened, plan
+from tests.adapters.engine.stage import Stage, only, opened, plan
 from tests.helpers import KEY_ID
 
 SIGNER = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
