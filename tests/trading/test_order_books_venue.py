@@ -23,8 +23,8 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import BookState, BookUpdate, OrderBooks, StaleReason, Trade
+from tests.adapters.venue.town import Client, Town, api_key, order
 from tests.trading.feed import request
-from tests.venue.town import Client, Town, api_key, order
 
 CENTS, SUBPENNY = "KXCENTS-26AUG20", "KXSUBPENNY-26AUG20"
 MARKETS = {

@@ -11,7 +11,7 @@ from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import Sender
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LOG = ROOT / "tests" / "data" / "every_message.log"
 KEY = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 SYMBOL = "KXHIGHNY-26AUG17-B80.5"

@@ -22,7 +22,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     Outcome,
     RequestRefused,
 )
-from tests.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, story
+from tests.adapters.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, story
 
 
 def levels(outcomes: tuple[Outcome, ...]) -> list[str]:

@@ -15,8 +15,8 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.framing import encode_frame
-from tests.venue.desk import MARKET
-from tests.venue.town import Town, encode, order
+from tests.adapters.venue.desk import MARKET
+from tests.adapters.venue.town import Town, encode, order
 
 SOH = b"\x01"
 MESSAGES: dict[str, list[Message]] = {

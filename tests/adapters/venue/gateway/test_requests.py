@@ -38,8 +38,8 @@ from kalshi_fix_sansio import (
     TimeInForce,
 )
 from kalshi_fix_sansio.base import Message
-from tests.venue.desk import START
-from tests.venue.front_desk import FrontDesk, only, reports, told
+from tests.adapters.venue.desk import START
+from tests.adapters.venue.gateway.front_desk import FrontDesk, only, reports, told
 
 BUY, SELL = Side.BUY, Side.SELL
 

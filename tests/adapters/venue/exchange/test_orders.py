@@ -18,7 +18,7 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, TradePrinted
 from kalshi_fix_adapters.venue.exchange.placing import end_of_day
-from tests.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, story
+from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, story
 
 
 def test_an_order_that_does_not_cross_rests() -> None:

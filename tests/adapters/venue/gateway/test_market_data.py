@@ -20,8 +20,8 @@ from kalshi_fix_sansio import (
     SecurityStatusRequest,
     Side,
 )
-from tests.venue.desk import MARKET, PERP
-from tests.venue.front_desk import FrontDesk, only, told
+from tests.adapters.venue.desk import MARKET, PERP
+from tests.adapters.venue.gateway.front_desk import FrontDesk, only, told
 
 BUY, SELL = Side.BUY, Side.SELL
 OTHER = "LOWNY-26AUG20"

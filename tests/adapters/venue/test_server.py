@@ -24,8 +24,8 @@ from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.signing import load_private_key
-from tests.venue.desk import BUY, MARKET
-from tests.venue.town import KEYS, config, order, raw_logon
+from tests.adapters.venue.desk import BUY, MARKET
+from tests.adapters.venue.town import KEYS, config, order, raw_logon
 
 PATIENCE = 20.0
 """Seconds that a test waits for what must come; it never waits for nothing to come."""

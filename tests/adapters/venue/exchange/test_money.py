@@ -14,7 +14,7 @@ from kalshi_fix_adapters.venue.exchange.money import (
     Position,
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderTraded, Outcome
-from tests.venue.desk import BUY, SELL, Desk, d, ds, story
+from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, story
 
 
 def trades(outcomes: tuple[Outcome, ...]) -> list[OrderTraded]:

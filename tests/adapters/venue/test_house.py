@@ -8,9 +8,9 @@ from random import Random
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
 from kalshi_fix_adapters.venue.house import HOUSE, house_orders
-from tests.venue import desk
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import Town
+from tests.adapters.venue import desk
+from tests.adapters.venue.desk import MARKET, PERP, d
+from tests.adapters.venue.town import Town
 
 
 def test_the_house_quotes_both_sides_within_the_market() -> None:

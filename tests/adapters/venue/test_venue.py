@@ -39,8 +39,8 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
-from tests.venue.desk import MARKET, PERP, d
-from tests.venue.town import Town, decode_all, encode, order, raw_logon
+from tests.adapters.venue.desk import MARKET, PERP, d
+from tests.adapters.venue.town import Town, decode_all, encode, order, raw_logon
 
 BUY, SELL = Side.BUY, Side.SELL
 

@@ -13,9 +13,9 @@ from kalshi_fix_sansio import SESSION_TYPES, Logon, Logout, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
-from tests.venue import town
-from tests.venue.desk import d
-from tests.venue.town import KEYS, START, Town, decode_all, raw_logon
+from tests.adapters.venue import town
+from tests.adapters.venue.desk import d
+from tests.adapters.venue.town import KEYS, START, Town, decode_all, raw_logon
 
 EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kalshi_fix_adapters.venue.exchange import SelfTradePrevention, Side, TimeInForce
 from kalshi_fix_adapters.venue.exchange.outcomes import BookChanged, OrderTraded, Outcome
-from tests.venue.desk import BUY, SELL, Desk
-from tests.venue.slow_matching import Fill, SlowBook
+from tests.adapters.venue.desk import BUY, SELL, Desk
+from tests.adapters.venue.exchange.slow_matching import Fill, SlowBook
 
 OWNERS = ("ann", "bob", "cat")
 prices = st.integers(46, 54).map(lambda cents: Decimal(cents) / 100)

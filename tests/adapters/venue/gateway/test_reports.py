@@ -24,8 +24,8 @@ from kalshi_fix_sansio import (
     Side,
     TimeInForce,
 )
-from tests.venue.desk import MARKET, START, d, ds
-from tests.venue.front_desk import FrontDesk, line, reports, told
+from tests.adapters.venue.desk import MARKET, START, d, ds
+from tests.adapters.venue.gateway.front_desk import FrontDesk, line, reports, told
 
 BUY, SELL = Side.BUY, Side.SELL
 

@@ -8,7 +8,7 @@ from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION, ExecId
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_from_wire, price_to_wire
 from kalshi_fix_sansio import Logon
-from tests.venue.desk import d
+from tests.adapters.venue.desk import d
 
 
 def test_flags_default_to_what_the_venue_documents() -> None:

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEn
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.session import MemoryStore, Session
 from kalshi_fix_sansio.signing import load_private_key, logon_payload
-from tests.venue.desk import MARKET, PERP
+from tests.adapters.venue.desk import MARKET, PERP
 
 CODEC = Codec(DIALECT)
 START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)

@@ -37,7 +37,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.validation import validate
-from tests.venue.desk import EASTERN, MARKET, NO_FEES, PERP, START
+from tests.adapters.venue.desk import EASTERN, MARKET, NO_FEES, PERP, START
 
 
 class FrontDesk:

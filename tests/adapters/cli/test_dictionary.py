@@ -10,7 +10,7 @@ from codegen.export import shipped
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.cli.commands import commands
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def run(*arguments: object) -> Result:

@@ -20,7 +20,7 @@ from kalshi_fix_sansio import DIALECT, decode_strict
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.validation import validate
-from tests.cli.every_message import KEY, LOG, SYMBOL, conversation, frames
+from tests.adapters.cli.every_message import KEY, LOG, SYMBOL, conversation, frames
 
 HOSTILE = (
     *(
