@@ -31,7 +31,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.layout import FieldMember, GroupMember, Kind, MessageLayout
 from tests import samples
-from tests.core.wire import carefully as read_carefully
+from tests.codec.wire import carefully as read_carefully
 
 SIZE: Final = 4 * 1024
 """Bytes of the smallest of the three."""

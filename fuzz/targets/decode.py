@@ -14,7 +14,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from tests.core.wire import carefully, dump
+from tests.codec.wire import carefully, dump
 
 _SEEN_TO_BE_KNOWN = 3
 """How often a shape must come until it has code of its own."""

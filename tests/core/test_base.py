@@ -8,7 +8,7 @@ import pytest
 
 from kalshi_fix_sansio.base import MAX_ENTRIES_SHOWN, UnknownMessage
 from kalshi_fix_sansio.problems import Problem, Reason
-from tests.core.tiny_dialect import SENT, Book, Entry, Header, Logon, Order, Party, Role, Side, header
+from tests.tiny_dialect import SENT, Book, Entry, Header, Logon, Order, Party, Role, Side, header
 
 
 def test_a_repr_shows_what_is_set_with_units() -> None:

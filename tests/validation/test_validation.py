@@ -11,7 +11,7 @@ from kalshi_fix_sansio import validation
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.validation import validate, validate_block
-from tests.core.tiny_dialect import (
+from tests.tiny_dialect import (
     BOOK,
     HEADER,
     LOGON,

@@ -18,7 +18,8 @@ from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import is_frame
-from tests.core.tiny_dialect import (
+from tests.codec.wire import SOUND, fields_of, joined
+from tests.tiny_dialect import (
     DIALECT,
     ORDER,
     SENT,
@@ -35,7 +36,6 @@ from tests.core.tiny_dialect import (
     frame,
     header,
 )
-from tests.core.wire import SOUND, fields_of, joined
 
 CODEC = Codec(DIALECT)
 

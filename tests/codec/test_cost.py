@@ -17,10 +17,10 @@ from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled import decoders
 from kalshi_fix_sansio.framing import Frame, encode_frame
-from tests.core.expressions import first_literals, steps_back
-from tests.core.tiny_dialect import DIALECT
-from tests.core.wire import HEAD, SOUND, dump, fields_of, joined
+from tests.codec.expressions import first_literals, steps_back
+from tests.codec.wire import HEAD, SOUND, dump, fields_of, joined
 from tests.samples import full, minimal
+from tests.tiny_dialect import DIALECT
 
 
 @pytest.fixture

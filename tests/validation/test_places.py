@@ -24,8 +24,8 @@ from kalshi_fix_sansio.layout import (
 )
 from kalshi_fix_sansio.limits import limit_words
 from kalshi_fix_sansio.validation import block_checker, logon_facts
-from tests.core import tiny_dialect
-from tests.core.tiny_dialect import DIALECT, FIELDS, LOGON, Logon, Order, Party
+from tests import tiny_dialect
+from tests.tiny_dialect import DIALECT, FIELDS, LOGON, Logon, Order, Party
 
 YES: LogonFacts = (("NewFlag", "Y"),)
 NO: LogonFacts = (("NewFlag", "N"),)

@@ -24,10 +24,10 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.layout import Dialect, FieldMember, GroupMember
 from kalshi_fix_sansio.scalars import Decimals, converting
-from tests.core import tiny_dialect
-from tests.core.tiny_dialect import DIALECT, frame
-from tests.core.wire import HEAD, SOUND, Fields, carefully, damaged, dump, fields_of, joined
+from tests import tiny_dialect
+from tests.codec.wire import HEAD, SOUND, Fields, carefully, damaged, dump, fields_of, joined
 from tests.samples import full, minimal
+from tests.tiny_dialect import DIALECT, frame
 
 CAREFUL = Codec(DIALECT)
 KALSHI_CAREFUL = Codec(KALSHI)

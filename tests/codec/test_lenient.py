@@ -14,7 +14,7 @@ from kalshi_fix_sansio.codec.findings import MAX_PROBLEMS
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from kalshi_fix_sansio.problems import Problem, Reason
-from tests.core.tiny_dialect import (
+from tests.tiny_dialect import (
     DIALECT,
     SENT,
     Book,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.codec import Codec, FieldNode, GroupNode, Node
 from kalshi_fix_sansio.problems import Reason
-from tests.core.tiny_dialect import DIALECT, FIELDS, ORDER, PARTIES, frame
-from tests.core.wire import SOUND, damaged, fields_of
+from tests.codec.wire import SOUND, damaged, fields_of
+from tests.tiny_dialect import DIALECT, FIELDS, ORDER, PARTIES, frame
 
 CODEC = Codec(DIALECT)
 

@@ -7,8 +7,8 @@ import pytest
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.problems import Reason
-from tests.core.tiny_dialect import DIALECT, Order, frame
-from tests.core.wire import HEAD, fields_of, joined
+from tests.codec.wire import HEAD, fields_of, joined
+from tests.tiny_dialect import DIALECT, Order, frame
 
 CODEC = Codec(DIALECT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized, encode_frame
-from tests.core.test_framing import cut, frames_of
+from tests.framing.test_framing import cut, frames_of
 
 FIRST = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
 SECOND = encode_frame("FIXT.1.1", b"35=1\x0134=3\x01112=HELLO\x01")

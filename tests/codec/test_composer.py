@@ -22,9 +22,9 @@ from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS, PLAIN_INT_END, com
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame
 from kalshi_fix_sansio.layout import FieldMember, GroupMember, Kind, MessageLayout
 from kalshi_fix_sansio.scalars import format_utctimestamp
-from tests.core.tiny_dialect import BOOK, DIALECT, Book, Entry, Logon, Order, Party, Request, header
 from tests.samples import full, minimal
 from tests.strategies import headers, messages
+from tests.tiny_dialect import BOOK, DIALECT, Book, Entry, Logon, Order, Party, Request, header
 
 every_message = pytest.mark.parametrize(
     "layout", KALSHI.messages.values(), ids=[layout.name for layout in KALSHI.messages.values()]

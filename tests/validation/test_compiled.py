@@ -35,7 +35,7 @@ from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import compiled, rules
 from kalshi_fix_sansio.validation.compiled import Check, compile_rules
-from tests.core import tiny_dialect
+from tests import tiny_dialect
 from tests.samples import value_of
 from tests.strategies import values
 
