@@ -16,7 +16,7 @@ from codegen.export import dictionary
 from codegen.model import Dialect
 from codegen.read.resolve import load_dialect
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PRODUCTS = ("prediction", "margin")
 
 
