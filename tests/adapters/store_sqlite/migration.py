@@ -1,8 +1,8 @@
 """A store of layout 1, and a process that dies while it brings one up to date.
 
-As a program, `python -m tests.adapters.store_sqlite.migration PATH`, it reads numbers from its standard input; for
-each it forks a child that opens the store and kills itself at that step of SQLite's own machine, counted over
-all statements, and then it prints how the child ended: "dead" or "done".
+As a program, `python -m tests.adapters.store_sqlite.migration PATH`, it reads numbers from its standard
+input; for each it forks a child that opens the store and kills itself at that step of SQLite's own machine,
+counted over all statements, and then it prints how the child ended: "dead" or "done".
 """
 
 from __future__ import annotations

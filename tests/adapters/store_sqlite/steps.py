@@ -1,9 +1,9 @@
 """Steps that change a store, each in one commit, and each known by its number alone: after a crash a store
 must be where some number of steps has led. The memory store tells where that is.
 
-As a program, `python -m tests.adapters.store_sqlite.steps PATH SYNC`, it reads numbers of steps from its standard
-input; for each it forks a child that prints its process id and then goes on from that step, printing the
-number of each step that is done, until it is killed; then it prints "dead".
+As a program, `python -m tests.adapters.store_sqlite.steps PATH SYNC`, it reads numbers of steps from its
+standard input; for each it forks a child that prints its process id and then goes on from that step, printing
+the number of each step that is done, until it is killed; then it prints "dead".
 """
 
 from __future__ import annotations
