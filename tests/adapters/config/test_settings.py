@@ -4,7 +4,7 @@ import os
 import ssl
 import traceback
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args, get_type_hints
 
 import attrs
 import pytest
@@ -210,6 +210,15 @@ def test_a_path_that_no_file_can_have_is_an_error_about_the_path(path: str) -> N
 def test_tls_of_another_type_is_refused(tls: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"tls must be a Tls, a Plaintext or None"):
         ClientConfig(tls=tls)
+
+
+@pytest.mark.parametrize("options", [Options, ClientConfig])
+def test_a_type_checker_knows_the_products_and_environments(options: type) -> None:
+    hints = get_type_hints(options)
+    for product in get_args(hints["product"]):
+        for environment in get_args(hints["environment"]):
+            assert find_endpoint(product, environment, NR, environ={}).host
+    assert len(get_args(hints["product"])) == len(get_args(hints["environment"])) == 2
 
 
 def test_endpoints_that_leave_out_a_session_type_send_nobody_to_the_real_host() -> None:
