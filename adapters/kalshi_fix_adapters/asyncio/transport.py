@@ -291,7 +291,8 @@ class Link(asyncio.BufferedProtocol):
             return
         if transport.is_closing():
             core.write_failed()
-        core.flush(self._write)
+        if core.output:
+            core.flush(self._write)
         if core.wants_read is not self._reads:
             self._reads = core.wants_read
             (transport.resume_reading if self._reads else transport.pause_reading)()

@@ -501,7 +501,7 @@ class ClientCore:
         if not queue.events:
             if self._failure is not None:
                 raise self.closed_error()
-            if at_end is not None and self.over:
+            if at_end is not None and self._attempts.phase is Phase.OVER:
                 raise at_end()
             return None
         event = queue.take()

@@ -28,6 +28,8 @@ class TlsBytes:
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended = False
         """Whether the peer will say nothing more, and all it said was decrypted."""
+        self.speaks = False
+        """Whether there were `outgoing` bytes when something was decrypted last."""
         self._held = b""
         """What could not be encrypted yet: in TLS 1.2 a peer may ask to renegotiate, and until that is done
         nothing can be written. OpenSSL wants the same bytes again."""
@@ -65,11 +67,6 @@ class TlsBytes:
             OSError: it cannot be said, or was not answered.
         """
         return _goes_through(self._tls.unwrap)
-
-    @property
-    def speaks(self) -> bool:
-        """Whether there are `outgoing` bytes."""
-        return self._to_peer.pending > 0
 
     def encrypt(self, data: bytes | bytearray) -> bytes:
         """Return what is to be written for some data; while the peer renegotiates, that is only what TLS says
@@ -112,6 +109,7 @@ class TlsBytes:
                 self._go_on_writing()
         except OSError:
             self.ended = True
+        self.speaks = self._to_peer.pending > 0
         return b"".join(parts)
 
 

@@ -188,7 +188,8 @@ class _Io(AsyncAdapter):
             if wire.ended:
                 core.receive(b"")
             self.users.notify()
-            self.flush()
+            if core.output:
+                self.flush()
             self.moved()
             if wire.ended:
                 return

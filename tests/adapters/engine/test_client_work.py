@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import re
 from typing import Any
@@ -176,6 +178,79 @@ def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert not stage.core.is_logged_on
     assert stage.core.finished
+
+
+def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order() -> None:
+    stage = opened()
+    core, venue = stage.core, stage.venue
+    assert venue is not None
+    sent = 0
+    while not core.congested or sent < 500:
+        core.send(order(f"o{sent}"))
+        sent += 1
+    taken = bytearray()
+    sizes = itertools.cycle([1, 1000, 0, 70_000])
+
+    def write(output: bytearray) -> int:
+        size = min(next(sizes), len(output))
+        taken.extend(output[:size])
+        return size
+
+    while core.output:
+        assert core.flush(write)
+    venue.receive_data(bytes(taken), stage.clock.now)
+    arrived = [event.message.cl_ord_id for event in venue.events() if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
+    assert arrived == [f"o{number}" for number in range(sent)]
+
+
+def test_a_write_that_fails_ends_writing_and_not_reading() -> None:
+    stage = opened()
+    core, venue = stage.core, stage.venue
+    assert venue is not None
+    core.send(order())
+    pieces = iter([5])
+
+    def write(_: bytearray) -> int:
+        try:
+            return next(pieces)
+        except StopIteration:
+            raise BrokenPipeError from None
+
+    assert not core.flush(write)
+    assert core.output == b""
+    assert not core.is_logged_on
+    assert core.wants_read
+    venue.send(report("a"), stage.clock.now)
+    core.receive(venue.data_to_send())
+    assert stage.ids() == ["a"]
+
+
+def test_a_store_that_fails_while_writing_says_that_all_has_changed() -> None:
+    store = Failing()
+    stage = opened(plan("KalshiRT", store=store))
+    while not stage.core.congested:
+        stage.core.send(order())
+    stage.core.send(order("held-back"))
+    store.broken = True
+    assert not stage.core.flush(len)
+    assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
+    assert stage.core.finished
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_store_that_cannot_be_closed_is_told_to_who_left_cleanly(
+    monkeypatch: pytest.MonkeyPatch, clean: bool
+) -> None:
+    stage = opened()
+    stage.core.abort("enough")
+    stage.run()
+
+    def fail() -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(stage.core._sequence, "close", fail)
+    with pytest.raises(StoreError) if clean else contextlib.nullcontext():
+        stage.core.close(clean=clean)
 
 
 # --- deadlines
