@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 
 import attrs
 
-from codegen.model import Dialect, Member, Message, PresenceRule, Scope
+from codegen.model import Dialect, Member, Message, Scope
 
+SENDERS = ("client", "venue")
 WANTED = ("required", "constant")
 """Presences that a sender has no choice about."""
 
@@ -29,16 +30,24 @@ class Place:
         )
 
 
-def places(dialect: Dialect, product: str) -> tuple[Place, ...]:
-    """Return every place of a product: each of its session types, from both sides."""
-    return tuple(_places(dialect, product))
+def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...]) -> tuple[Place, ...]:
+    """Return every product on every session type that it has, from both senders.
+
+    `sessions` has the products of each session type, none for all; without any of them names are empty.
+    """
+    return tuple(
+        Place(product, session, sender)
+        for session, own in (sessions or {"": ()}).items()
+        for product in own or products or ("",)
+        for sender in SENDERS
+    )
 
 
-def _places(dialect: Dialect, product: str) -> Iterator[Place]:
-    for session in dialect.session_types:
-        if not session.products or product in session.products:
-            yield Place(product, session.name, "client")
-            yield Place(product, session.name, "venue")
+def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
+    """Return every place of a product, or of all of them."""
+    sessions = {session.name: session.products for session in dialect.session_types}
+    found = everywhere(sessions, tuple(each.name for each in dialect.products))
+    return tuple(place for place in found if product in (None, place.product))
 
 
 def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
@@ -48,10 +57,10 @@ def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
     )
 
 
-def presence_at(default: str, rules: Iterable[PresenceRule], place: Place) -> str:
+def presence_at(member: Member, place: Place) -> str:
     """Return the presence at a place; the last rule that applies wins."""
-    presence = default
-    for rule in rules:
+    presence = member.presence
+    for rule in member.rules:
         if place.within(rule.scope):
             presence = rule.presence
     return presence
@@ -59,4 +68,4 @@ def presence_at(default: str, rules: Iterable[PresenceRule], place: Place) -> st
 
 def presences(member: Member, among: Iterable[Place]) -> frozenset[str]:
     """Return every presence that a member has among some places."""
-    return frozenset(presence_at(member.presence, member.rules, place) for place in among)
+    return frozenset(presence_at(member, place) for place in among)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from codegen.diff.block import Block
 from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import GONE, Edit, Evidence, Finding
-from codegen.diff.view import SENDERS, Entry
+from codegen.diff.spec_index import Entry
+from codegen.presence import SENDERS
 
 
 def compare(block: Block) -> Iterator[Finding]:
@@ -65,7 +66,7 @@ def _absent(block: Block, entry: Entry, sender: str | None, *, whole: bool) -> F
 
 def _silent(block: Block, sender: str) -> Finding:
     """One side has tables of its fields and the other, which may send the message too, has none."""
-    location = block.view.message_location(block.message) if block.message is not None else None
+    location = block.spec.message_location(block.message) if block.message is not None else None
     write = f"see whether the {sender} still sends {block.name}; correct its `flows`"
     return block.evidence.finding(
         GONE,
@@ -112,7 +113,7 @@ def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
 def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     """Messages that have a heading and no table of fields, though the spec has fields from these pages."""
     named = {
-        said.msg_type: said for said in evidence.said(MessageSaid) if said.msg_type in evidence.view.messages
+        said.msg_type: said for said in evidence.said(MessageSaid) if said.msg_type in evidence.spec.messages
     }
     for key in (*named, "header", "trailer"):
         if key in laid_out:
@@ -127,7 +128,7 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
             continue
         location = expected[0].member.location
         if block.message is not None:
-            location = evidence.view.message_location(block.message)
+            location = evidence.spec.message_location(block.message)
         write = f"see where the fields of {block.name} are laid out now, and give that as their `source`"
         yield evidence.finding(
             GONE,

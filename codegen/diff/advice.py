@@ -10,7 +10,7 @@ from codegen.diff import columns
 from codegen.diff.block import Block
 from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid
 from codegen.diff.findings import Edit, Evidence
-from codegen.diff.view import Entry, View
+from codegen.diff.spec_index import Entry, SpecIndex
 from codegen.model import Location
 from codegen.naming import code_name
 
@@ -19,16 +19,16 @@ _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quan
 
 def member(block: Block, said: MemberSaid) -> list[Edit]:
     """What to write for a field that a block of the spec does not have: the field, if new, and the member."""
-    evidence, view, entries = block.evidence, block.view, block.entries
+    evidence, spec, entries = block.evidence, block.spec, block.entries
     before = _before(said, entries, block.said)
-    edits = _field(evidence, said, before) if said.tag not in view.fields else []
-    name = view.fields[said.tag].name if said.tag in view.fields else said.name
+    edits = _field(evidence, said, before) if said.tag not in spec.fields else []
+    name = spec.fields[said.tag].name if said.tag in spec.fields else said.name
     group = _group(said, entries)
-    anchor = _anchor(said, group, before, view)
+    anchor = _anchor(said, group, before, spec)
     place = (
         f"the members of group {group.name}"
         if group is not None
-        else f"the members of {view.block_name(said.block)}"
+        else f"the members of {spec.block_name(said.block)}"
     )
     if not said.path and said.inside is None and before is not None and before.holders:
         inner = before.holders[-1].group
@@ -36,7 +36,7 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
     presence, settings = _presence(said)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     message = block.message
-    if message is not None and len({spot.product for spot in view.spots(message)}) > 1:
+    if message is not None and len({spot.product for spot in spec.spots(message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
         scoped = ", ".join(["only: {products: PRODUCTS}", *extra])
         return [
@@ -48,12 +48,12 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
 
 def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     """What to write for a message that the spec does not have."""
-    view = evidence.view
+    spec = evidence.spec
     sections = [said for said in evidence.said(MessageSaid) if said.msg_type == msg_type]
     origin = evidence.origin_of(sections[0].place) if sections else ""
-    family = view.family_of(origin)
+    family = spec.family_of(origin)
     file = (
-        view.file(f"messages/{family}.yaml") if family else Location(f"{view.folder.as_posix()}/messages", 1)
+        spec.file(f"messages/{family}.yaml") if family else Location(f"{spec.folder.as_posix()}/messages", 1)
     )
     rows = [said for said in evidence.said(MemberSaid) if said.block == msg_type]
     flows = next((said for said in evidence.said(FlowsSaid) if said.msg_type == msg_type), None)
@@ -68,22 +68,22 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     for said in rows:
         if said.path or said.inside is not None:
             continue
-        field = view.fields.get(said.tag)
+        field = spec.fields.get(said.tag)
         lines.append(f"    {field.name if field else said.name}: {_presence(said)[0]}")
-    for said in {each.tag: each for each in rows if each.tag not in view.fields}.values():
+    for said in {each.tag: each for each in rows if each.tag not in spec.fields}.values():
         unknown += _field(evidence, said, None)
     return [*unknown, Edit(file, "after it\n" + "\n".join(lines))]
 
 
 def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[Edit]:
     """What to write for a tag that is new, and for its values where the source lists them."""
-    view = evidence.view
-    file = view.file("fields.yaml")
-    near = view.field_location(before.field.name) if before is not None else file
+    spec = evidence.spec
+    file = spec.file("fields.yaml")
+    near = spec.field_location(before.field.name) if before is not None else file
     codes = {
         code.value: code for each in evidence.said(CodesSaid) if each.tag == said.tag for code in each.codes
     }
-    settings = [f"tag: {said.tag}", f"type: {datatype(said, view)}"]
+    settings = [f"tag: {said.tag}", f"type: {datatype(said, spec)}"]
     settings += [f"codes: {said.name}"] if codes else []
     settings += [f"source: {evidence.origin_of(said.place)}", 'doc: "…"']
     edits = [
@@ -92,7 +92,7 @@ def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[E
     if codes:
         listed = [code_line(value, code.label) for value, code in codes.items()]
         lines = [f"{said.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
-        edits.append(Edit(view.file("codesets.yaml"), "after it\n" + "\n".join(lines)))
+        edits.append(Edit(spec.file("codesets.yaml"), "after it\n" + "\n".join(lines)))
     return edits
 
 
@@ -101,12 +101,12 @@ def code_line(value: str, label: str) -> str:
     return f'{code_name(label) if label else "…"}: {{value: {value}, doc: "…"}}'
 
 
-def datatype(said: MemberSaid, view: View) -> str:
+def datatype(said: MemberSaid, spec: SpecIndex) -> str:
     """The spec's datatype for a type as a source writes it; guesses by the name where the source is vague."""
-    known = {each.name for each in view.dialect.datatypes}
+    known = {each.name for each in spec.dialect.datatypes}
     written = said.type.upper()
     if said.path is not None:
-        by_quickfix = {each.quickfix.upper(): each.name for each in view.dialect.datatypes}
+        by_quickfix = {each.quickfix.upper(): each.name for each in spec.dialect.datatypes}
         return by_quickfix.get(written, written or "STRING")
     kind = columns.kind(said.type) if said.type else None
     if kind is None and said.default in ("Y", "N"):
@@ -149,13 +149,13 @@ def _group(said: MemberSaid, entries: Sequence[Entry]) -> model.Group | None:
     return next((entry.member.group for entry in entries if entry.field.tag == counter), None)
 
 
-def _anchor(said: MemberSaid, group: model.Group | None, before: Entry | None, view: View) -> Location:
+def _anchor(said: MemberSaid, group: model.Group | None, before: Entry | None, spec: SpecIndex) -> Location:
     """The member to write it behind: the one before, if in the same group or body, else the last."""
     if group is not None:
         inside = before is not None and before.member in group.members
         return before.member.location if inside and before is not None else group.members[-1].location
     if before is not None:
         return before.holders[0].location if before.holders else before.member.location
-    block = {"header": view.dialect.header, "trailer": view.dialect.trailer}.get(said.block)
-    found = view.messages.get(said.block)
-    return block[-1].location if block else found.location if found is not None else view.source.location
+    block = {"header": spec.dialect.header, "trailer": spec.dialect.trailer}.get(said.block)
+    found = spec.messages.get(said.block)
+    return block[-1].location if block else found.location if found is not None else spec.source.location

@@ -9,7 +9,7 @@ import attrs
 from codegen import model
 from codegen.diff.facts import MemberSaid, MessageSaid, folded
 from codegen.diff.findings import DIFFERENT, Edit, Evidence, Finding
-from codegen.diff.view import Entry, View
+from codegen.diff.spec_index import Entry, SpecIndex
 from codegen.model import Location
 from codegen.presence import Place
 
@@ -28,29 +28,29 @@ class Block:
     """The rows about it."""
 
     @property
-    def view(self) -> View:
+    def spec(self) -> SpecIndex:
         """The spec."""
-        return self.evidence.view
+        return self.evidence.spec
 
     @property
     def name(self) -> str:
         """The message's name, or header or trailer."""
-        return self.view.block_name(self.key)
+        return self.spec.block_name(self.key)
 
     @property
     def message(self) -> model.Message | None:
         """The message, if it is one."""
-        return self.view.messages.get(self.key)
+        return self.spec.messages.get(self.key)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Every field that the spec has in it."""
-        return self.view.entries(self.key)
+        return self.spec.entries(self.key)
 
     @property
     def spots(self) -> list[Place]:
         """Where it may flow, on the products spoken of."""
-        return self.view.spots(self.message, self.evidence.product)
+        return self.spec.spots(self.message, self.evidence.product)
 
     def entry(self, said: MemberSaid) -> Entry | None:
         """The member of the spec that a row is about.
@@ -61,7 +61,7 @@ class Block:
         for entry in self.entries:
             if said.tag in (entry.field.tag, *(old.tag for old in entry.member.legacy_fields)):
                 return entry
-        if folded(self.view.vocabulary.fields.get(said.tag, "")) == folded(said.name):
+        if folded(self.spec.vocabulary.fields.get(said.tag, "")) == folded(said.name):
             return None
         return next((each for each in self.entries if folded(each.field.name) == folded(said.name)), None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from codegen.diff import compare, findings, known, passages, report, sources
-from codegen.diff.view import View
+from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
 
 
@@ -38,12 +38,12 @@ def diff(
     Ends with 0 when nothing is left to do, with 1 when something is, with 2 when a source cannot be used.
     """
     try:
-        view = View(context.obj)
-        if product is not None and product not in view.products:
-            raise click.BadParameter(f"choose one of {', '.join(view.products)}", param_hint="--product")
-        gathered = sources.gather(given, view, product)
-        evidence = findings.evidence_of(gathered, view, product)
-        differences = known.read(view)
+        spec = SpecIndex(context.obj)
+        if product is not None and product not in spec.products:
+            raise click.BadParameter(f"choose one of {', '.join(spec.products)}", param_hint="--product")
+        gathered = sources.gather(given, spec, product)
+        evidence = findings.evidence_of(gathered, spec, product)
+        differences = known.read(spec)
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
@@ -53,12 +53,12 @@ def diff(
         return
     if reviewed:
         click.echo(
-            f"{passages.write(gathered.readings, view)}: the text of {len(gathered.readings)} files", err=True
+            f"{passages.write(gathered.readings, spec)}: the text of {len(gathered.readings)} files", err=True
         )
-        view = View(context.obj)
+        spec = SpecIndex(context.obj)
     left, kept = known.settle(compare.compare(evidence), differences, evidence)
-    left += passages.compare(evidence, left, view)
-    told = findings.merged(left, view.products)
+    left += passages.compare(evidence, left, spec)
+    told = findings.merged(left, spec.products)
     show = report.as_json if as_json else report.text
     click.echo(show(told, len(kept), gathered.readings))
     context.exit(1 if told else 0)

@@ -20,7 +20,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     for said in evidence.said(CodesSaid):
         by_tag.setdefault(said.tag, []).append(said)
     for tag, lists in by_tag.items():
-        field = evidence.view.fields.get(tag)
+        field = evidence.spec.fields.get(tag)
         if tag == MSG_TYPE:
             yield from _message_types(evidence, lists)
         elif field is not None:
@@ -37,7 +37,7 @@ def _half_boolean(evidence: Evidence, field: model.Field, lists: list[CodesSaid]
         if len(said.codes) == 1:
             value = said.codes[0].value
             text = f"{field.name} ({field.tag}): {value} is the only value listed"
-            edit = Edit(evidence.view.field_location(field.name), f"a constant {value}, or nothing to change")
+            edit = Edit(evidence.spec.field_location(field.name), f"a constant {value}, or nothing to change")
             yield evidence.finding(
                 DIFFERENT, "code", f"{field.name}={value}", "the only value", text, [said.place], [edit]
             )
@@ -77,7 +77,7 @@ def _code_edit(evidence: Evidence, field: model.Field, value: str, label: str) -
     line = f"`{advice.code_line(value, label)}`"
     if field.codeset is None:
         return Edit(field.location, f"`codes: {field.name}`, and a codeset of that name with {line}")
-    return Edit(evidence.view.code_location(field.codeset, field.codeset.codes[-1].name), f"after it {line}")
+    return Edit(evidence.spec.code_location(field.codeset, field.codeset.codes[-1].name), f"after it {line}")
 
 
 def _swapped(
@@ -94,7 +94,7 @@ def _swapped(
             f"name {code.label}",
             f"{field.name} ({field.tag}): {code.value} is {code.label}, in the spec that is {others[0]}",
             [code.place],
-            [Edit(evidence.view.code_location(codeset, known[code.value]), "correct the value")],
+            [Edit(evidence.spec.code_location(codeset, known[code.value]), "correct the value")],
         )
 
 
@@ -119,11 +119,11 @@ def _gone(
 
 def _belongs(evidence: Evidence, code: model.Code) -> bool:
     """Whether a whole list should have a value: not one that only other documents of the venue have."""
-    view = evidence.view
-    documents = [name for name in code.source.split(", ") if name in view.origins and view.origins[name].kind]
+    spec = evidence.spec
+    documents = [name for name in code.source.split(", ") if name in spec.origins and spec.origins[name].kind]
     if not evidence.is_pages or not documents:
         return True
-    return any(view.pages_of(code.source, product) for product in evidence.products)
+    return any(spec.pages_of(code.source, product) for product in evidence.products)
 
 
 def _whole_lists(lists: list[CodesSaid]) -> dict[str, list[CodesSaid]]:
@@ -143,8 +143,8 @@ def _missing(
     owner: str,
     places: list[Location],
 ) -> Finding:
-    prefix = f"{evidence.view.block_name(owner)}." if owner else ""
-    where = f" in {evidence.view.block_name(owner)}" if owner else ""
+    prefix = f"{evidence.spec.block_name(owner)}." if owner else ""
+    where = f" in {evidence.spec.block_name(owner)}" if owner else ""
     return evidence.finding(
         GONE,
         "code",
@@ -154,7 +154,7 @@ def _missing(
         places,
         [
             Edit(
-                evidence.view.code_location(codeset, code.name),
+                evidence.spec.code_location(codeset, code.name),
                 f"remove `{code.name}`, or keep it and say why",
             )
         ],
@@ -171,11 +171,11 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
         laid_out = {said.tag for said in evidence.said(MemberSaid)}
     else:
         laid_out = {said.tag for said in evidence.said(FieldSaid)}
-        coded = {field.tag for field in evidence.view.dialect.fields if field.codeset is not None} & laid_out
+        coded = {field.tag for field in evidence.spec.dialect.fields if field.codeset is not None} & laid_out
         if len(coded & spoken) <= len(coded) / 2:
             return
     for tag in sorted(laid_out - spoken - {MSG_TYPE}):
-        field = evidence.view.fields.get(tag)
+        field = evidence.spec.fields.get(tag)
         codes = field.codeset.codes if field is not None and field.codeset is not None else ()
         expected = [code for code in codes if evidence.expects(code.source)]
         if field is not None and field.codeset is not None and expected:
@@ -193,30 +193,30 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
 
 def _message_types(evidence: Evidence, lists: list[CodesSaid]) -> Iterator[Finding]:
     """The values of MsgType, which are the messages; one that is defined is told with the messages."""
-    view = evidence.view
+    spec = evidence.spec
     listed = {code.value: code for said in lists for code in said.codes}
     defined = {said.msg_type for said in evidence.said(MessageSaid)}
     for msg_type in defined - listed.keys():
-        if msg_type in view.messages:
-            name = view.messages[msg_type].name
+        if msg_type in spec.messages:
+            name = spec.messages[msg_type].name
             text = f"MsgType lacks the value {msg_type} of {name}, which is defined"
             edit = Edit(
-                view.message_location(view.messages[msg_type]), "nothing to change, if the venue forgot it"
+                spec.message_location(spec.messages[msg_type]), "nothing to change, if the venue forgot it"
             )
             yield evidence.finding(
                 DIFFERENT, "message", name, "no value of MsgType", text, [lists[0].place], [edit]
             )
     for value, code in listed.items():
-        if value not in view.messages and value in defined:
+        if value not in spec.messages and value in defined:
             continue
-        if value not in view.messages:
-            edit = Edit(view.file("manifest.yaml"), "add the message to a file under messages/")
+        if value not in spec.messages:
+            edit = Edit(spec.file("manifest.yaml"), "add the message to a file under messages/")
             text = f"MsgType has the value {value} ({code.label}), a message that the spec does not know"
             yield evidence.finding(NEW, "message", value, "listed", text, [code.place], [edit])
             continue
-        if folded(code.label) != folded(view.messages[value].name):
-            message = view.messages[value]
-            edit = Edit(view.message_location(message), "rename it, or keep it and say why")
+        if folded(code.label) != folded(spec.messages[value].name):
+            message = spec.messages[value]
+            edit = Edit(spec.message_location(message), "rename it, or keep it and say why")
             text = f"{message.name}: the value {value} of MsgType is called {code.label}"
             yield evidence.finding(
                 DIFFERENT, "message", message.name, f"name {code.label}", text, [code.place], [edit]

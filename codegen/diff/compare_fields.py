@@ -29,7 +29,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[Finding]:
-    field = evidence.view.fields.get(said.tag)
+    field = evidence.spec.fields.get(said.tag)
     named = _named(evidence, said.name)
     if field is None and named is None:
         if isinstance(said, FieldSaid) and not any(
@@ -74,8 +74,8 @@ def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[F
 
 def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iterator[Finding]:
     """A field in a table that is about a message without being that message's own."""
-    message = evidence.view.messages[said.message]
-    entries = evidence.view.entries(said.message)
+    message = evidence.spec.messages[said.message]
+    entries = evidence.spec.entries(said.message)
     if any(
         field.tag in (entry.field.tag, *(old.tag for old in entry.member.legacy_fields)) for entry in entries
     ):
@@ -98,8 +98,8 @@ def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iter
 
 def _named(evidence: Evidence, name: str) -> model.Field | None:
     """The field that has this name in the spec, in whatever spelling."""
-    tag = evidence.view.vocabulary.tag_of(name) if name else None
-    return evidence.view.fields[tag] if tag is not None else None
+    tag = evidence.spec.vocabulary.tag_of(name) if name else None
+    return evidence.spec.fields[tag] if tag is not None else None
 
 
 def _wrong_type(evidence: Evidence, said: str, field: model.Field) -> str:
@@ -121,12 +121,12 @@ def _differs(
         word,
         f"{field.name} ({field.tag}) {text}",
         [said.place],
-        [Edit(evidence.view.field_location(field.name), f"{write}, or keep it and say why")],
+        [Edit(evidence.spec.field_location(field.name), f"{write}, or keep it and say why")],
     )
 
 
 def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
-    about = f", of {evidence.view.block_name(said.message)} it seems" if said.message else ", in no message"
+    about = f", of {evidence.spec.block_name(said.message)} it seems" if said.message else ", in no message"
     return evidence.finding(
         NEW,
         "field",
@@ -136,7 +136,7 @@ def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
         [said.place],
         [
             Edit(
-                evidence.view.file("fields.yaml"),
+                evidence.spec.file("fields.yaml"),
                 f"`{said.name}: {{tag: {said.tag}, …}}` once a message has it",
             )
         ],
@@ -150,7 +150,7 @@ def _mentions(evidence: Evidence) -> Iterator[Finding]:
     places: dict[int, list[Location]] = {}
     names: dict[int, str] = {}
     for said in evidence.said(MentionSaid):
-        if said.kind == "field" and int(said.value) not in laid_out | evidence.view.fields.keys():
+        if said.kind == "field" and int(said.value) not in laid_out | evidence.spec.fields.keys():
             places.setdefault(int(said.value), []).append(said.place)
             names[int(said.value)] = names.get(int(said.value)) or said.name
     for tag, where in places.items():
@@ -162,5 +162,5 @@ def _mentions(evidence: Evidence) -> Iterator[Finding]:
             f"present as {tag}",
             f"tag {tag}{f' ({name})' if name else ''} is spoken of; the spec does not know it",
             where,
-            [Edit(evidence.view.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message")],
+            [Edit(evidence.spec.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message")],
         )

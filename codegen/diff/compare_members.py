@@ -16,13 +16,13 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     for key, said in rows.items():
         if key.startswith(components.PREFIX):
             yield from components.compare(evidence, said)
-        elif key in evidence.view.messages or key in ("header", "trailer"):
+        elif key in evidence.spec.messages or key in ("header", "trailer"):
             yield from _block(Block(evidence, key, said))
     if evidence.is_pages:
         yield from absence.without_tables(evidence, set(rows))
         return
     for key in {said.msg_type for said in evidence.said(MessageSaid)} - rows.keys():
-        if key in evidence.view.messages:
+        if key in evidence.spec.messages:
             yield from _block(Block(evidence, key, ()))
 
 
@@ -38,8 +38,8 @@ def _block(block: Block) -> Iterator[Finding]:
 
 def _new(block: Block, said: MemberSaid) -> Finding:
     """A field that the spec does not have in this block."""
-    names = block.view.vocabulary.fields
-    known = said.tag in block.view.fields
+    names = block.spec.vocabulary.fields
+    known = said.tag in block.spec.fields
     details = ", ".join(part for part in (said.type, REQUIREMENTS.get(said.required, "")) if part)
     where = ""
     if said.path or said.inside is not None:

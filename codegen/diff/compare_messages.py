@@ -18,7 +18,7 @@ from codegen.diff.facts import (
     folded,
 )
 from codegen.diff.findings import DIFFERENT, GONE, NEW, UNREAD, Edit, Evidence, Finding
-from codegen.diff.view import DICTIONARY, PAGE
+from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.model import Location
 
 
@@ -40,17 +40,17 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 def _new(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec does not know: laid out, listed, or only spoken of."""
-    view = evidence.view
+    spec = evidence.spec
     names: dict[str, str] = {}
     places: dict[str, list[Location]] = {}
     said: list[MessageSaid | FlowsSaid] = [*evidence.said(MessageSaid), *evidence.said(FlowsSaid)]
     for each in said:
-        if each.msg_type not in view.messages:
+        if each.msg_type not in spec.messages:
             name = re.sub(r"[^A-Za-z0-9]", "", each.name)
             names[each.msg_type] = name if isinstance(each, FlowsSaid) else names.get(each.msg_type, name)
             places.setdefault(each.msg_type, []).append(each.place)
     for mention in evidence.said(MentionSaid):
-        if mention.kind == "message" and mention.value not in view.messages and mention.value not in places:
+        if mention.kind == "message" and mention.value not in spec.messages and mention.value not in places:
             names.setdefault(mention.value, "")
             places[mention.value] = [mention.place]
     for msg_type, where in places.items():
@@ -65,9 +65,9 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
 
 def _known(evidence: Evidence) -> Iterator[Finding]:
     """Messages of the spec under another name, of another category, on another product or on another page."""
-    view = evidence.view
+    spec = evidence.spec
     for said in evidence.said(MessageSaid):
-        message = view.messages.get(said.msg_type)
+        message = spec.messages.get(said.msg_type)
         if message is None:
             continue
         if not _same_name(said.name, message.name, exact=not evidence.is_pages):
@@ -80,13 +80,13 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
             )
         if said.admin is not None and said.admin != message.admin:
             word = "admin" if said.admin else "app"
-            edit = Edit(view.message_location(message), "correct `admin`, or keep it and say why")
+            edit = Edit(spec.message_location(message), "correct `admin`, or keep it and say why")
             text = f"{message.name} is of the category {word} there"
             yield evidence.finding(
                 DIFFERENT, "message", message.name, f"category {word}", text, [said.place], [edit]
             )
-        if evidence.is_pages and not view.spots(message, evidence.product):
-            edit = Edit(view.message_location(message), f"let `flows` include {evidence.product}")
+        if evidence.is_pages and not spec.spots(message, evidence.product):
+            edit = Edit(spec.message_location(message), f"let `flows` include {evidence.product}")
             text = f"{message.name} is on {evidence.product}, where the spec does not have it"
             yield evidence.finding(NEW, "message", message.name, "present", text, [said.place], [edit])
         elif evidence.is_pages and not message.admin:
@@ -95,12 +95,12 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
 
 def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Iterator[Finding]:
     """A message that stands on another page than the spec says."""
-    own = evidence.view.pages_of(message.source, evidence.product or "")
+    own = evidence.spec.pages_of(message.source, evidence.product or "")
     here = evidence.origin_of(said.place)
     others = [each for each in evidence.said(MessageSaid) if each.msg_type == said.msg_type]
     if own and here not in own and not any(evidence.origin_of(each.place) in own for each in others):
         was = " and ".join(sorted(own))
-        edit = Edit(evidence.view.message_location(message), f"`source`: {here} in place of {was}")
+        edit = Edit(evidence.spec.message_location(message), f"`source`: {here} in place of {was}")
         text = f"{message.name} stands on {here}, in the spec it comes from {was}"
         yield evidence.finding(
             DIFFERENT,
@@ -125,11 +125,11 @@ def _same_name(said: str, own: str, *, exact: bool) -> bool:
 
 def _gone(evidence: Evidence) -> Iterator[Finding]:
     """Messages that the spec has from these sources and no heading or definition names."""
-    view = evidence.view
+    spec = evidence.spec
     defined = {said.msg_type for said in evidence.said(MessageSaid)}
-    layers = {view.messages[each].admin for each in defined if each in view.messages}
-    for message in view.dialect.messages:
-        spots = [spot for product in evidence.products for spot in view.spots(message, product)]
+    layers = {spec.messages[each].admin for each in defined if each in spec.messages}
+    for message in spec.dialect.messages:
+        spots = [spot for product in evidence.products for spot in spec.spots(message, product)]
         if message.msg_type in defined or not spots:
             continue
         expected = evidence.expects(message.source) if evidence.is_pages else message.admin in layers
@@ -138,7 +138,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
             if not evidence.is_pages:
                 text = f"{message.name} (35={message.msg_type}) is not defined"
             edit = Edit(
-                view.message_location(message), "remove it, give its real `source`, or keep it and say why"
+                spec.message_location(message), "remove it, give its real `source`, or keep it and say why"
             )
             yield evidence.finding(
                 GONE,
@@ -148,40 +148,40 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
                 text,
                 [],
                 [edit],
-                expected_in=message.source if evidence.is_pages else ", ".join(view.origins),
+                expected_in=message.source if evidence.is_pages else ", ".join(spec.origins),
                 group=f"family {message.family}",
             )
 
 
 def _flows(evidence: Evidence) -> Iterator[Finding]:
     """Where the tables of messages let each flow; a product with such tables has every message in them."""
-    view = evidence.view
+    spec = evidence.spec
     listed = evidence.said(FlowsSaid)
     for said in listed:
-        message = view.messages.get(said.msg_type)
+        message = spec.messages.get(said.msg_type)
         if message is None:
             continue
         if folded(said.name) != folded(message.name):
-            edit = Edit(view.message_location(message), f"`{said.name}:`, or keep it and say why")
+            edit = Edit(spec.message_location(message), f"`{said.name}:`, or keep it and say why")
             text = f"{message.name} ({said.msg_type}) is called {said.name}"
             yield evidence.finding(
                 DIFFERENT, "message", message.name, f"name {said.name}", text, [said.place], [edit]
             )
-        sessions = {spot.session for spot in view.spots(None, evidence.product)}
+        sessions = {spot.session for spot in spec.spots(None, evidence.product)}
         theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
-        ours = {(spot.session, spot.sender) for spot in view.spots(message, evidence.product)}
+        ours = {(spot.session, spot.sender) for spot in spec.spots(message, evidence.product)}
         if theirs != ours:
             word = _flow_text(theirs, sessions)
-            edit = Edit(view.message_location(message), f"make `flows` say: {word}")
+            edit = Edit(spec.message_location(message), f"make `flows` say: {word}")
             text = f"{message.name} flows {word}; in the spec {_flow_text(ours, sessions)}"
             yield evidence.finding(
                 DIFFERENT, "message", message.name, f"flows {word}", text, [said.place], [edit]
             )
     if listed:
         names = {said.msg_type for said in listed}
-        for message in view.dialect.messages:
-            if message.msg_type not in names and view.spots(message, evidence.product):
-                edit = Edit(view.message_location(message), "remove it, or keep it and say why")
+        for message in spec.dialect.messages:
+            if message.msg_type not in names and spec.spots(message, evidence.product):
+                edit = Edit(spec.message_location(message), "remove it, or keep it and say why")
                 text = f"{message.name} (35={message.msg_type}) is not in the tables of messages"
                 yield evidence.finding(
                     GONE, "message", message.name, "not listed", text, [listed[0].place], [edit]
@@ -200,18 +200,18 @@ def _flow_text(flows: set[tuple[str, str]], sessions: set[str]) -> str:
 
 def _texts(evidence: Evidence) -> Iterator[Finding]:
     """Values of Text, and the codes that they come with."""
-    view = evidence.view
-    known = {(each.message.msg_type, each.value): each for each in view.dialect.texts}
+    spec = evidence.spec
+    known = {(each.message.msg_type, each.value): each for each in spec.dialect.texts}
     said = evidence.said(TextSaid)
     for each in said:
-        message = view.messages.get(each.message)
+        message = spec.messages.get(each.message)
         name = f"{message.name if message else each.message} {each.text}"
         own = known.get((each.message, each.text))
         means = f"{{{each.field}: {each.code}}}" if each.field else ""
         if own is None:
             detail = f" with {each.field} {each.code}" if each.field else ""
             edit = Edit(
-                view.file("texts.yaml"), f'`{each.text}: {{{f"means: {means}, " if means else ""}doc: "…"}}`'
+                spec.file("texts.yaml"), f'`{each.text}: {{{f"means: {means}, " if means else ""}doc: "…"}}`'
             )
             text = f"{name}: a value of Text that the spec does not list{detail}"
             yield evidence.finding(NEW, "text", name, "present", text, [each.place], [edit])
@@ -225,7 +225,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
                 yield evidence.finding(DIFFERENT, "text", name, word, text, [each.place], [edit])
     listed = {(each.message, each.text) for each in said}
     for (msg_type, value), own in known.items():
-        spots = view.spots(own.message, evidence.product)
+        spots = spec.spots(own.message, evidence.product)
         if (msg_type, value) not in listed and evidence.expects(own.source) and evidence.is_pages and spots:
             edit = Edit(own.location, "remove it, or keep it and say why")
             name = f"{own.message.name} {value}"
@@ -235,31 +235,31 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
 
 def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
     """The field and the code that a text comes with, by the spec's names where it knows them."""
-    view = evidence.view
-    tag = int(said.field) if said.field.isdigit() else view.vocabulary.tag_of(said.field)
+    spec = evidence.spec
+    tag = int(said.field) if said.field.isdigit() else spec.vocabulary.tag_of(said.field)
     if tag is None:
         starts = [
-            t for t, name in view.vocabulary.fields.items() if folded(said.field).startswith(folded(name))
+            t for t, name in spec.vocabulary.fields.items() if folded(said.field).startswith(folded(name))
         ]
-        near = [t for t, name in view.vocabulary.fields.items() if folded(name) == "exectype"]
+        near = [t for t, name in spec.vocabulary.fields.items() if folded(name) == "exectype"]
         tag = next((t for t in near if folded(said.field) == "executiontype"), starts[0] if starts else None)
-    codes = view.vocabulary.codes.get(tag or 0, {})
+    codes = spec.vocabulary.codes.get(tag or 0, {})
     code = next((name for name in codes.values() if folded(name) == folded(said.code)), said.code)
-    return (view.fields[tag].name if tag in view.fields else said.field), code
+    return (spec.fields[tag].name if tag in spec.fields else said.field), code
 
 
 def _pages(evidence: Evidence) -> Iterator[Finding]:
     """Pages that the manifest does not name, and those of a whole folder that are not there."""
     if not evidence.is_pages:
         return
-    view = evidence.view
-    known = {origin.id: origin for origin in view.origins.values() if origin.kind == PAGE}
+    spec = evidence.spec
+    known = {origin.id: origin for origin in spec.origins.values() if origin.kind == PAGE}
     if not known:
         return
     given = {reading.page: reading for reading in evidence.readings}
     for page, reading in given.items():
         if page not in known:
-            edit = Edit(view.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
+            edit = Edit(spec.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
             text = f"page {page}: is not among the sources; {len(reading.facts)} facts were read from it"
             yield evidence.finding(
                 NEW, "page", page, "present", text, [Location(reading.file, 1)], [edit], group="new pages"
@@ -268,7 +268,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
         if (
             page not in given
             and origin.name in evidence.covered
-            and view.product_of_page(page) == evidence.product
+            and spec.product_of_page(page) == evidence.product
         ):
             edit = Edit(origin.location, "see where its content is now; correct `sources` and each `source`")
             text = f"page {page}: is not there any more"
@@ -277,7 +277,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
 
 def _edition(evidence: Evidence) -> Iterator[Finding]:
     """A dictionary of another edition than the one that the spec was compared with."""
-    editions = {o.id: o for o in evidence.view.origins.values() if o.kind == DICTIONARY}
+    editions = {o.id: o for o in evidence.spec.origins.values() if o.kind == DICTIONARY}
     for said in evidence.said(DictionarySaid):
         if editions and said.version not in editions:
             origin = next(iter(editions.values()))

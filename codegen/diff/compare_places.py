@@ -25,15 +25,15 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _sessions(evidence: Evidence) -> Iterator[Finding]:
-    view = evidence.view
-    known = {each.name: each for each in view.dialect.session_types}
+    spec = evidence.spec
+    known = {each.name: each for each in spec.dialect.session_types}
     tables: dict[str, list[SessionSaid]] = {}
     for said in evidence.said(SessionSaid):
         tables.setdefault(said.environment, []).append(said)
     for environment, rows in tables.items():
         where = f" in {environment}" if environment else ""
-        if environment and environment not in view.dialect.environments:
-            edit = Edit(view.manifest("environments"), f"add `{environment}`, and its hosts in sessions.yaml")
+        if environment and environment not in spec.dialect.environments:
+            edit = Edit(spec.manifest("environments"), f"add `{environment}`, and its hosts in sessions.yaml")
             text = f"environment {environment}: the spec does not know it"
             yield evidence.finding(NEW, "environment", environment, "present", text, [rows[0].place], [edit])
         for row in rows:
@@ -42,12 +42,12 @@ def _sessions(evidence: Evidence) -> Iterator[Finding]:
                 yield _new_session(evidence, row.name, row.port, [row.place])
             elif own.products and evidence.product not in own.products:
                 edit = Edit(
-                    view.session_location(row.name, "products"), f"add {evidence.product} to `products`"
+                    spec.session_location(row.name, "products"), f"add {evidence.product} to `products`"
                 )
                 text = f"{row.name}: is on {evidence.product}, the spec does not have it there"
                 yield evidence.finding(NEW, "session", row.name, "present", text, [row.place], [edit])
             elif own.port != row.port:
-                edit = Edit(view.session_location(row.name, "port"), f"`port: {row.port}`")
+                edit = Edit(spec.session_location(row.name, "port"), f"`port: {row.port}`")
                 text = f"{row.name}: port {row.port}{where}, in the spec {own.port}"
                 yield evidence.finding(
                     DIFFERENT, "session", row.name, f"port {row.port}", text, [row.place], [edit]
@@ -63,14 +63,14 @@ def _sessions(evidence: Evidence) -> Iterator[Finding]:
 
 def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
     """Environments without a table of endpoints, where the page of the session types was given."""
-    view = evidence.view
-    sources = {each.source for each in view.dialect.session_types}
+    spec = evidence.spec
+    sources = {each.source for each in spec.dialect.session_types}
     if "" in spoken or not any(evidence.expects(source) for source in sources):
         return
-    for environment in view.dialect.environments:
+    for environment in spec.dialect.environments:
         if environment not in spoken:
             edit = Edit(
-                view.manifest("environments"), f"remove {environment} here and its hosts from sessions.yaml"
+                spec.manifest("environments"), f"remove {environment} here and its hosts from sessions.yaml"
             )
             text = f"environment {environment}: there is no table of its endpoints for {evidence.product}"
             yield evidence.finding(
@@ -84,15 +84,15 @@ def _new_session(evidence: Evidence, name: str, port: int | None, places: list[L
     line = f"`{name}: {{{', '.join([*settings, 'resend: …', 'reset_required: …'])}}}`"
     text = f"{name}: a session type that the spec does not know{f', on port {port}' if port else ''}"
     edits = [
-        Edit(evidence.view.file("sessions.yaml"), line),
-        Edit(evidence.view.file("messages"), f"add {name} to the `flows` of what it carries"),
+        Edit(evidence.spec.file("sessions.yaml"), line),
+        Edit(evidence.spec.file("messages"), f"add {name} to the `flows` of what it carries"),
     ]
     return evidence.finding(NEW, "session", name, "present", text, places, edits)
 
 
 def _session_mentions(evidence: Evidence) -> Iterator[Finding]:
     """Session types in running text that neither the spec nor a table of endpoints knows."""
-    known = {each.name for each in evidence.view.dialect.session_types}
+    known = {each.name for each in evidence.spec.dialect.session_types}
     known |= {said.name for said in evidence.said(SessionSaid)}
     places: dict[str, list[Location]] = {}
     for said in evidence.said(MentionSaid):
@@ -109,27 +109,27 @@ def _role(label: str, roles: list[str]) -> str | None:
 
 
 def _hosts(evidence: Evidence) -> Iterator[Finding]:
-    view = evidence.view
+    spec = evidence.spec
     own = {
         (each.environment, each.role): each
-        for each in view.dialect.endpoints
+        for each in spec.dialect.endpoints
         if each.product == evidence.product
     }
-    roles = sorted({each.role for each in view.dialect.endpoints})
-    sessions = {each.name: each for each in view.dialect.session_types}
+    roles = sorted({each.role for each in spec.dialect.endpoints})
+    sessions = {each.name: each for each in spec.dialect.session_types}
     said = [each for each in evidence.said(HostSaid) if each.role or each.session]
     seen: set[tuple[str, str]] = set()
     for each in said:
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         if each.session in sessions:
             role = sessions[each.session].host_role
-        environments = [each.environment] if each.environment else list(view.dialect.environments)
+        environments = [each.environment] if each.environment else list(spec.dialect.environments)
         known = [own[key] for key in ((environment, role) for environment in environments) if key in own]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)
         if any(endpoint.host == each.host for endpoint in known):
             continue
         name = f"{each.environment or '…'} {evidence.product} {role or each.role}".replace("  ", " ")
-        location = view.host_location(each.environment, evidence.product or "", role or "")
+        location = spec.host_location(each.environment, evidence.product or "", role or "")
         edit = Edit(location, f"`{role or '…'}: {each.host}`")
         was = f", in the spec {known[0].host}" if known else ", the spec has none"
         text = f"host of {name}: {each.host}{was}"
@@ -142,7 +142,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
             and evidence.expects(endpoint.source)
         ):
             name = f"{endpoint.environment} {evidence.product} {endpoint.role}".replace("  ", " ")
-            location = view.host_location(endpoint.environment, evidence.product or "", endpoint.role)
+            location = spec.host_location(endpoint.environment, evidence.product or "", endpoint.role)
             text = f"host of {name}: {endpoint.host} is not named"
             yield evidence.finding(
                 GONE,
@@ -158,29 +158,29 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
 
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     """Hosts in running text and examples that neither the spec nor a list of hosts knows."""
-    known = {each.host for each in evidence.view.dialect.endpoints}
+    known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {said.host for said in evidence.said(HostSaid) if said.role or said.session}
     places: dict[str, list[Location]] = {}
     for said in evidence.said(HostSaid):
         if said.host not in known:
             places.setdefault(said.host, []).append(said.place)
     for host, where in places.items():
-        edit = Edit(evidence.view.file("sessions.yaml"), "see which host it is, and correct `hosts`")
+        edit = Edit(evidence.spec.file("sessions.yaml"), "see which host it is, and correct `hosts`")
         yield evidence.finding(
             NEW, "host", host, "present", f"host {host}: the spec does not know it", where, [edit]
         )
 
 
 def _versions(evidence: Evidence) -> Iterator[Finding]:
-    view = evidence.view
-    own = view.versions()
+    spec = evidence.spec
+    own = spec.versions()
     said = evidence.said(VersionSaid)
-    dates = view.dates()
+    dates = spec.dates()
     for each in said:
         if not each.version:
             if each.date and each.date not in dates and each.date[:7] not in dates:
                 edit = Edit(
-                    view.manifest("versions"),
+                    spec.manifest("versions"),
                     f"read it; give what it changes `since: {each.date}` or the like",
                 )
                 text = (
@@ -189,7 +189,7 @@ def _versions(evidence: Evidence) -> Iterator[Finding]:
                 yield evidence.finding(NEW, "version", each.date, "present", text, [each.place], [edit])
         elif each.version not in own:
             edit = Edit(
-                view.manifest("versions"), f"`{each.version}: {each.date or '…'}`, and what it changes"
+                spec.manifest("versions"), f"`{each.version}: {each.date or '…'}`, and what it changes"
             )
             text = f"changelog: new version {each.version}{f' of {each.date}' if each.date else ''}"
             yield evidence.finding(NEW, "version", each.version, "present", text, [each.place], [edit])

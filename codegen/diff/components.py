@@ -18,8 +18,8 @@ def compare(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]
     A component changes nothing until a message uses it; but a venue that revises one means it.
     """
     name = said[0].block.removeprefix(PREFIX)
-    groups = evidence.view.dialect.groups
-    if name not in evidence.view.source.sections["components"] and name not in {
+    groups = evidence.spec.dialect.groups
+    if name not in evidence.spec.source.sections["components"] and name not in {
         group.name for group in groups
     }:
         yield _finding(evidence, said[0], name, "", "present", "is there, which the spec does not know")
@@ -39,8 +39,8 @@ def compare(evidence: Evidence, said: Sequence[MemberSaid]) -> Iterator[Finding]
 
 def _counter(group: model.Group, evidence: Evidence) -> int:
     """The tag of a group's counter, which the model keeps where the group is used."""
-    for message in evidence.view.messages:
-        for entry in evidence.view.entries(message):
+    for message in evidence.spec.messages:
+        for entry in evidence.spec.entries(message):
             if entry.member.group is group:
                 return entry.field.tag
     return 0
@@ -79,7 +79,7 @@ def _group(
 def _finding(evidence: Evidence, said: MemberSaid, name: str, field: str, word: str, text: str) -> Finding:
     kind = {"present": NEW, "absent": GONE}.get(word, DIFFERENT)
     edit = Edit(
-        evidence.view.file("components.yaml"),
+        evidence.spec.file("components.yaml"),
         "follow it, or keep it and say why: no message of the dictionary uses the component",
     )
     address = f"component {name}.{field}" if field else f"component {name}"

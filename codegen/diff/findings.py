@@ -9,7 +9,7 @@ import attrs
 
 from codegen.diff.facts import Fact
 from codegen.diff.sources import Given, Reading
-from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.model import Location
 
 NEW, GONE, DIFFERENT = "new", "gone", "different"
@@ -73,7 +73,7 @@ class Evidence:
     readings: tuple[Reading, ...]
     covered: frozenset[str]
     """The manifest's sources that were given."""
-    view: View
+    spec: SpecIndex
     _by_kind: dict[type[object], list[Fact]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Evidence:
     @property
     def products(self) -> tuple[str, ...]:
         """The products spoken of."""
-        return self.view.products if self.product is None else (self.product,)
+        return self.spec.products if self.product is None else (self.product,)
 
     def said(self, kind: type[_Said]) -> list[_Said]:
         """Every fact of a kind, file by file."""
@@ -104,19 +104,19 @@ class Evidence:
         """Whether an element with these sources should be found here."""
         if not self.is_pages:
             return True
-        return any(self.view.pages_of(sources, product) & self.covered for product in self.products)
+        return any(self.spec.pages_of(sources, product) & self.covered for product in self.products)
 
     def _speaks(self, name: str) -> bool:
         """Whether a source of the manifest was given and is part of this."""
-        origin = self.view.origins.get(name)
+        origin = self.spec.origins.get(name)
         if origin is None or name not in self.covered or origin.kind != self.kind:
             return False
-        return not self.is_pages or self.view.product_of_page(origin.id) == self.product
+        return not self.is_pages or self.spec.product_of_page(origin.id) == self.product
 
     def origin_of(self, place: Location) -> str:
         """The manifest's name of the source that a place is in; the page's own name where it has none."""
         reading = next(each for each in self.readings if each.file == place.file)
-        for origin in self.view.origins.values():
+        for origin in self.spec.origins.values():
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
                 return origin.name
         return reading.page or DICTIONARY
@@ -154,17 +154,17 @@ class Evidence:
         )
 
 
-def evidence_of(given: Given, view: View, product: str | None) -> list[Evidence]:
+def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evidence]:
     """The pages of each product, and the dictionary."""
-    covered = given.covers(view)
+    covered = given.covers(spec)
     found = []
-    for each in view.products:
+    for each in spec.products:
         readings = tuple(r for r in given.readings if r.kind == PAGE and r.product == each)
         if readings:
-            found.append(Evidence(PAGE, each, readings, covered, view))
+            found.append(Evidence(PAGE, each, readings, covered, spec))
     dictionaries = tuple(r for r in given.readings if r.kind == DICTIONARY)
     if dictionaries:
-        found.append(Evidence(DICTIONARY, product, dictionaries, covered, view))
+        found.append(Evidence(DICTIONARY, product, dictionaries, covered, spec))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from codegen.diff.findings import STALE, Edit, Evidence, Finding
-from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes, did_you_mean
 from codegen.model import Location
 from codegen.read.context import text, words
@@ -31,7 +31,7 @@ class Difference:
     location: Location
 
 
-def read(view: View) -> list[Difference]:
+def read(spec: SpecIndex) -> list[Difference]:
     """Every difference of the spec folder and of those it extends.
 
     Raises:
@@ -39,16 +39,16 @@ def read(view: View) -> list[Difference]:
     """
     mistakes = Mistakes()
     found: list[Difference] = []
-    for note in view.source.notes["differences"]:
+    for note in spec.source.notes["differences"]:
         listed = note.get("differences")
         for entry in listed.items if isinstance(listed, Seq) else ():
             if isinstance(entry, Map):
-                found += _entry(entry, view, mistakes)
+                found += _entry(entry, spec, mistakes)
     mistakes.raise_any()
     return found
 
 
-def _entry(entry: Map, view: View, mistakes: Mistakes) -> list[Difference]:
+def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
     elements = [name for name in ELEMENTS if name in entry]
     if len(elements) != 1:
         what = f"a difference is about {' and '.join(elements) or 'no element'}"
@@ -56,14 +56,14 @@ def _entry(entry: Map, view: View, mistakes: Mistakes) -> list[Difference]:
         return []
     found = []
     for source, where in words(entry.get("source")):
-        origin = view.origins.get(source)
+        origin = spec.origins.get(source)
         if origin is None or origin.kind not in (PAGE, DICTIONARY):
-            known = [name for name, each in view.origins.items() if each.kind]
+            known = [name for name, each in spec.origins.items() if each.kind]
             mistakes.add(
                 where, f"`{source}` is no page or dictionary among the sources", did_you_mean(source, known)
             )
             continue
-        evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {view.product_of_page(origin.id)}"
+        evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {spec.product_of_page(origin.id)}"
         for address, place in words(entry.get(elements[0])):
             found.append(
                 Difference(

@@ -19,7 +19,7 @@ from codegen.diff import markdown
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
 from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
-from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.model import Location
 from codegen.read import bounded_xml
 from codegen.read.nodes import Scalar
@@ -78,10 +78,10 @@ def key_of(reading: Reading) -> str:
     return reading.page or f"{DICTIONARY} {Path(reading.file).stem}"
 
 
-def reviewed(view: View) -> dict[str, list[str]]:
+def reviewed(spec: SpecIndex) -> dict[str, list[str]]:
     """The fingerprints of each page, as the spec folder has them."""
     found: dict[str, list[str]] = {}
-    for note in view.source.notes["reviewed"]:
+    for note in spec.source.notes["reviewed"]:
         listed = note.mapping("reviewed")
         found.update(
             {key: node.text.split() for key, node in listed.entries.items() if isinstance(node, Scalar)}
@@ -89,12 +89,12 @@ def reviewed(view: View) -> dict[str, list[str]]:
     return found
 
 
-def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], view: View) -> Iterator[Finding]:
+def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], spec: SpecIndex) -> Iterator[Finding]:
     """Passages that nobody has read in this form, but for those in lines that a finding is about.
 
     A passage that stands on another page now is the same. Nothing where the spec has no `reviewed.yaml`.
     """
-    known = reviewed(view)
+    known = reviewed(spec)
     if not known:
         return
     told = {place for finding in findings for place in finding.places}
@@ -115,12 +115,12 @@ def _is_about(evidence: Evidence, key: str) -> bool:
     """Whether a file that was read is of the same kind and product."""
     if not evidence.is_pages:
         return key.startswith(DICTIONARY)
-    return not key.startswith(DICTIONARY) and (evidence.view.product_of_page(key) or "") == evidence.product
+    return not key.startswith(DICTIONARY) and (evidence.spec.product_of_page(key) or "") == evidence.product
 
 
 def _is_given(evidence: Evidence, key: str) -> bool:
     """Whether a page belongs to a folder that was given whole."""
-    return any(evidence.view.origins[name].id == key for name in evidence.covered)
+    return any(evidence.spec.origins[name].id == key for name in evidence.covered)
 
 
 @attrs.frozen
@@ -177,20 +177,20 @@ def _count(number: int) -> str:
 
 
 def _finding(evidence: Evidence, place: Location, key: str, said: str, text: str) -> Finding:
-    location = Location(f"{evidence.view.folder.as_posix()}/{FILE}", 1)
+    location = Location(f"{evidence.spec.folder.as_posix()}/{FILE}", 1)
     edit = Edit(
         location, "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read"
     )
     return evidence.finding(UNREVIEWED, "page", key, said, text, [place], [edit], group="unreviewed")
 
 
-def write(readings: Sequence[Reading], view: View) -> Path:
+def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     """Keep that these sources have been read, as they are now; return the file."""
-    known = {key: " ".join(prints) for key, prints in reviewed(view).items()}
+    known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
-    path = view.folder / FILE
+    path = spec.folder / FILE
     path.write_text(
         _HEAD + "".join(_lines(key, known[key]) for key in sorted(known) if known[key]), encoding="utf-8"
     )

@@ -11,7 +11,7 @@ import attrs
 
 from codegen.diff import markdown, pages, quickfix
 from codegen.diff.facts import Fact
-from codegen.diff.view import DICTIONARY, PAGE, View
+from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import SpecError
 from codegen.read.bounded_xml import MAX_XML_SIZE
 from codegen.read.nodes import read_bounded
@@ -48,19 +48,19 @@ class Given:
     folders: frozenset[str]
     """The venue's folders of pages, such as fix-margin, that were given whole."""
 
-    def covers(self, view: View) -> frozenset[str]:
+    def covers(self, spec: SpecIndex) -> frozenset[str]:
         """The manifest's sources that were given: pages, those a whole folder lacks, the dictionary."""
         pages_given = {reading.page for reading in self.readings if reading.kind == PAGE}
         kinds = {reading.kind for reading in self.readings}
         return frozenset(
             origin.name
-            for origin in view.origins.values()
+            for origin in spec.origins.values()
             if (origin.kind == PAGE and (origin.id in pages_given or _folder(origin.id) in self.folders))
             or (origin.kind == DICTIONARY and DICTIONARY in kinds)
         )
 
 
-def gather(paths: Iterable[Path], view: View, product: str | None) -> Given:
+def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given:
     """Read every file, and every page and dictionary below every folder.
 
     `product` says what pages and dictionaries are about; else a page's address, folder or links do.
@@ -72,7 +72,7 @@ def gather(paths: Iterable[Path], view: View, product: str | None) -> Given:
     whole: set[str] = set()
     for path in paths:
         for file in _files(path):
-            reading = _read(file, view, product)
+            reading = _read(file, spec, product)
             readings.append(reading)
             if path.is_dir() and reading.kind == PAGE:
                 whole.add(_folder(reading.page))
@@ -89,7 +89,7 @@ def _files(path: Path) -> Iterator[Path]:
     yield from found
 
 
-def _read(path: Path, view: View, product: str | None) -> Reading:
+def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     file = path.as_posix()
     most = MAX_XML_SIZE if path.suffix.lower() == ".xml" else markdown.MAX_PAGE_SIZE
     try:
@@ -107,29 +107,29 @@ def _read(path: Path, view: View, product: str | None) -> Reading:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
-    page, own = _page(path, text, view, product)
-    return Reading(file, PAGE, page, own, text, tuple(pages.read(text, file, view.vocabulary)))
+    page, own = _page(path, text, spec, product)
+    return Reading(file, PAGE, page, own, text, tuple(pages.read(text, file, spec.vocabulary)))
 
 
-def _page(path: Path, text: str, view: View, product: str | None) -> tuple[str, str]:
+def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[str, str]:
     """The name of a page, and the product it is about."""
     candidates = [*_addresses(text), *_tails(path)]
     if product is not None:
-        own = [folder for folder, name in view.page_folders.items() if name == product]
+        own = [folder for folder, name in spec.page_folders.items() if name == product]
         known = [each for each in candidates if _folder(each) in own]
         return (known or [f"{own[0] if own else product}/{path.stem}"])[0], product
     for candidate in candidates:
-        known_product = view.product_of_page(candidate)
+        known_product = spec.product_of_page(candidate)
         if known_product:
             return candidate, known_product
-    if not view.dialect.products:
-        ids = {origin.id for origin in view.origins.values() if origin.kind == PAGE}
+    if not spec.dialect.products:
+        ids = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
         return next((each for each in candidates if each in ids), candidates[-1]), ""
-    for name in view.products:
-        folder = next((folder for folder, own_name in view.page_folders.items() if own_name == name), None)
-        if folder and (path.parent.name == name or _votes(text, view) == name):
+    for name in spec.products:
+        folder = next((folder for folder, own_name in spec.page_folders.items() if own_name == name), None)
+        if folder and (path.parent.name == name or _votes(text, spec) == name):
             return f"{folder}/{path.stem}", name
-    raise SourceError(f"{path.as_posix()}: about which product? say --product {' or '.join(view.products)}")
+    raise SourceError(f"{path.as_posix()}: about which product? say --product {' or '.join(spec.products)}")
 
 
 def _addresses(text: str) -> list[str]:
@@ -147,14 +147,14 @@ def _tails(path: Path) -> list[str]:
     return ["/".join(parts[-length:]) for length in range(min(len(parts), 4), 1, -1)] or [path.stem]
 
 
-def _votes(text: str, view: View) -> str:
+def _votes(text: str, spec: SpecIndex) -> str:
     """The product that the links and hosts of a page speak of most; empty where they do not tell."""
-    counted = dict.fromkeys(view.products, 0)
+    counted = dict.fromkeys(spec.products, 0)
     for link in _LINK.findall(text):
-        product = view.product_of_page(link)
+        product = spec.product_of_page(link)
         if product:
             counted[product] += 1
-    for endpoint in view.dialect.endpoints:
+    for endpoint in spec.dialect.endpoints:
         if re.search(rf"(?<![\w.-]){re.escape(endpoint.host)}", text):
             counted[endpoint.product] += 1
     best = sorted(counted.values(), reverse=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from codegen.diff.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid
 from codegen.diff.findings import UNREAD, Finding
-from codegen.diff.view import Entry
+from codegen.diff.spec_index import Entry
 from codegen.presence import Place
 
 
@@ -39,7 +39,7 @@ def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
 
 def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
     """Whether it stands in the group that the spec has it in."""
-    names = block.view.vocabulary.fields
+    names = block.spec.vocabulary.fields
     grouped = entry.member.group is not None
     if said.counts is not None and said.counts != grouped:
         theirs, ours = ("a group", "a plain field") if said.counts else ("a plain field", "a group")

@@ -341,9 +341,7 @@ def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object
         tuple(
             (
                 member.field.tag,
-                frozenset(
-                    (place.sender, presence_at(member.presence, member.rules, place)) for place in among
-                ),
+                frozenset((place.sender, presence_at(member, place)) for place in among),
                 None if member.group is None else _view(member.group.members, among),
             )
             for member in members
@@ -363,7 +361,7 @@ def _differences(member: Member, among: tuple[Place, ...]) -> str:
     found: dict[str, list[str]] = {}
     for place in among:
         where = f"{place.session} ({place.sender})"
-        listed = found.setdefault(presence_at(member.presence, member.rules, place), [])
+        listed = found.setdefault(presence_at(member, place), [])
         if where not in listed:
             listed.append(where)
     return " ".join(f"{presence.capitalize()} on {', '.join(where)}." for presence, where in found.items())

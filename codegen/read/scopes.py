@@ -5,13 +5,9 @@ from __future__ import annotations
 import attrs
 
 from codegen import model
+from codegen.presence import SENDERS, Place, everywhere
 from codegen.read.context import Context, optional_text, words
 from codegen.read.nodes import Map
-
-SENDERS = ("client", "venue")
-
-Place = tuple[str, str, str]
-"""A product, a session type and a sender; empty names in a dialect that has none."""
 
 
 @attrs.frozen
@@ -23,18 +19,11 @@ class Places:
     @classmethod
     def everywhere(cls, context: Context) -> Places:
         """Every product on every session type that it has, from both senders."""
-        found: list[Place] = []
-        for session, own in (context.sessions or {"": ()}).items():
-            found += [
-                (product, session, sender)
-                for product in (own or context.products or ("",))
-                for sender in SENDERS
-            ]
-        return cls(tuple(found))
+        return cls(everywhere(context.sessions, context.products))
 
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
         """The places that any of the scopes covers; all if there is no scope, or none that makes sense."""
-        covered = tuple(place for place in self.all if any(_covers(scope, place) for scope in scopes))
+        covered = tuple(place for place in self.all if any(place.within(scope) for scope in scopes))
         return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:
@@ -48,7 +37,7 @@ class Places:
             sessions=tuple(name for name, _ in sessions),
             sender=optional_text(node, "sender"),
         )
-        if all(known) and not any(_covers(scope, place) for place in self.all):
+        if all(known) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where it can occur"
             context.mistakes.add(
                 node.location, what, "correct products, sessions or sender, or remove the rule"
@@ -57,8 +46,12 @@ class Places:
 
     def outside(self, scope: model.Scope) -> list[model.Scope]:
         """Scopes that together cover every place that the given one does not."""
-        products = tuple(dict.fromkeys(p for p, _, _ in self.all if p and p not in scope.products))
-        sessions = tuple(dict.fromkeys(s for _, s, _ in self.all if s and s not in scope.sessions))
+        products = tuple(
+            dict.fromkeys(place.product for place in self.all if place.product not in ("", *scope.products))
+        )
+        sessions = tuple(
+            dict.fromkeys(place.session for place in self.all if place.session not in ("", *scope.sessions))
+        )
         found = []
         if scope.products and products:
             found.append(model.Scope(products=products))
@@ -66,15 +59,6 @@ class Places:
             found.append(model.Scope(sessions=sessions))
         if scope.sender is not None:
             (other,) = (sender for sender in SENDERS if sender != scope.sender)
-            if any(sender == other for _, _, sender in self.all):
+            if any(place.sender == other for place in self.all):
                 found.append(model.Scope(sender=other))
         return found
-
-
-def _covers(scope: model.Scope, place: Place) -> bool:
-    product, session, sender = place
-    return (
-        (not scope.products or product in scope.products)
-        and (not scope.sessions or session in scope.sessions)
-        and (scope.sender is None or sender == scope.sender)
-    )

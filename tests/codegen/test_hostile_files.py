@@ -8,7 +8,7 @@ import pytest
 
 from codegen.diff import endpoints, inline, markdown, quickfix, sources
 from codegen.diff.facts import Unread
-from codegen.diff.view import View
+from codegen.diff.spec_index import SpecIndex
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError, nearest
 from codegen.model import Location
 from codegen.read import bounded_xml, importer, members, nodes, quickfix_xml, schema
@@ -298,9 +298,9 @@ def test_sources_have_a_bounded_size(tmp_path: Path, name: str, monkeypatch: pyt
     monkeypatch.setattr(markdown, "MAX_PAGE_SIZE", 100)
     path = tmp_path / name
     path.write_bytes(b"x" * 101)
-    view = View(write(tmp_path / "spec"))
+    spec = SpecIndex(write(tmp_path / "spec"))
     with pytest.raises(sources.SourceError, match=f"{name}:1: has more than 100 bytes"):
-        sources.gather([path], view, None)
+        sources.gather([path], spec, None)
 
 
 def test_the_nearest_name_is_looked_for_among_a_bounded_number() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from codegen.diff import compare, findings, known, passages, sources
 from codegen.diff.facts import Vocabulary
 from codegen.diff.findings import Finding
-from codegen.diff.view import View
+from codegen.diff.spec_index import SpecIndex
 from codegen.export import dictionary
 from codegen.read.resolve import load_dialect
 
@@ -37,10 +37,10 @@ class Scratch:
         self.dictionary.mkdir()
         for name, text in _dictionaries().items():
             (self.dictionary / name).write_text(text, encoding="utf-8")
-        self._view: tuple[list[int], View] | None = None
+        self._view: tuple[list[int], SpecIndex] | None = None
 
     @property
-    def view(self) -> View:
+    def index(self) -> SpecIndex:
         """The spec as it is now, read anew where it was edited; the original where it is as that."""
         files = sorted(self.spec.rglob("*.yaml"))
         texts = {path.relative_to(self.spec): path.read_text(encoding="utf-8") for path in files}
@@ -48,7 +48,7 @@ class Scratch:
             return original()
         edits = [path.stat().st_mtime_ns for path in files]
         if self._view is None or self._view[0] != edits:
-            self._view = edits, View(self.spec)
+            self._view = edits, SpecIndex(self.spec)
         return self._view[1]
 
     def edit(self, path: Path, old: str, new: str) -> None:
@@ -64,12 +64,12 @@ class Scratch:
 
     def diff(self, *paths: Path, product: str | None = None) -> list[Finding]:
         """What is left to do."""
-        view = self.view
-        given = sources.gather(paths, view, product)
-        evidence = findings.evidence_of(given, view, product)
-        left, _ = known.settle(compare.compare(evidence), known.read(view), evidence)
-        left += passages.compare(evidence, left, view)
-        return findings.merged(left, view.products)
+        index = self.index
+        given = sources.gather(paths, index, product)
+        evidence = findings.evidence_of(given, index, product)
+        left, _ = known.settle(compare.compare(evidence), known.read(index), evidence)
+        left += passages.compare(evidence, left, index)
+        return findings.merged(left, index.products)
 
     def diff_pages(self) -> list[Finding]:
         """What is left to do by the pages."""
@@ -86,9 +86,9 @@ def _originals() -> dict[Path, str]:
 
 
 @cache
-def original() -> View:
+def original() -> SpecIndex:
     """The spec as it is in the repository."""
-    return View(SPEC)
+    return SpecIndex(SPEC)
 
 
 @cache

@@ -10,7 +10,7 @@ import pytest
 
 from codegen.diff import compare, findings, pages, passages, quickfix, sources
 from codegen.diff.sources import Given, Reading
-from codegen.diff.view import PAGE, View
+from codegen.diff.spec_index import PAGE, SpecIndex
 from tests.codegen.diff.mutations import Mutation, of_dictionary, of_page
 from tests.codegen.diff.pier_dialect import PAGES, Scratch
 
@@ -18,9 +18,9 @@ from tests.codegen.diff.pier_dialect import PAGES, Scratch
 class Trial:
     """The sources with one file changed at a time."""
 
-    def __init__(self, given: Given, view: View, product: str | None) -> None:
+    def __init__(self, given: Given, spec: SpecIndex, product: str | None) -> None:
         self._given = given
-        self._view = view
+        self._spec = spec
         self._product = product
         self.by_facts = 0
         """How many changes were noticed as facts."""
@@ -34,17 +34,17 @@ class Trial:
 
     def _findings(self, reading: Reading, text: str) -> list[findings.Finding]:
         if reading.kind == PAGE:
-            facts = pages.read(text, reading.file, self._view.vocabulary)
+            facts = pages.read(text, reading.file, self._spec.vocabulary)
         else:
             facts = quickfix.read(text.encode(), reading.file)
         changed = attrs.evolve(reading, text=text, facts=tuple(facts))
         readings = tuple(changed if each is reading else each for each in self._given.readings)
         evidence = findings.evidence_of(
-            attrs.evolve(self._given, readings=readings), self._view, self._product
+            attrs.evolve(self._given, readings=readings), self._spec, self._product
         )
         found = compare.compare(evidence)
         self.by_facts += bool(found)
-        return found or list(passages.compare(evidence, found, self._view))
+        return found or list(passages.compare(evidence, found, self._spec))
 
 
 def kinds(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str]]:
@@ -57,20 +57,20 @@ def scratch(tmp_path: Path) -> Scratch:
 
 
 def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:
-    view = View(scratch.spec)
-    given = sources.gather([PAGES], view, None)
+    spec = SpecIndex(scratch.spec)
+    given = sources.gather([PAGES], spec, None)
     count = sum(1 for reading in given.readings for _ in of_page(reading.text))
     assert count > 350
-    passages.write(given.readings, view)
-    trial = Trial(given, View(scratch.spec), None)
+    passages.write(given.readings, spec)
+    trial = Trial(given, SpecIndex(scratch.spec), None)
     assert kinds(trial.unnoticed()) == []
     # Most are facts; the others are told as text that nobody has read.
     assert trial.by_facts > 0.9 * count
 
 
 def test_every_change_of_a_dictionary_is_noticed(scratch: Scratch) -> None:
-    view = View(scratch.spec)
-    given = sources.gather([scratch.dictionary], view, "freight")
+    spec = SpecIndex(scratch.spec)
+    given = sources.gather([scratch.dictionary], spec, "freight")
     count = sum(1 for reading in given.readings for _ in of_dictionary(reading.text))
     assert count > 300
-    assert kinds(Trial(given, view, "freight").unnoticed()) == []
+    assert kinds(Trial(given, spec, "freight").unnoticed()) == []

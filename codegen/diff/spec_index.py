@@ -12,14 +12,13 @@ import attrs
 from codegen import model
 from codegen.diff.facts import Vocabulary
 from codegen.model import Location
-from codegen.presence import Place, presence_at
+from codegen.presence import WANTED, Place, places, places_of, presence_at
 from codegen.read.context import words
 from codegen.read.load import Entry as Written
 from codegen.read.load import Source, load
 from codegen.read.nodes import Map
 from codegen.read.resolve import resolve
 
-SENDERS = ("client", "venue")
 PAGE = "page"
 DICTIONARY = "dictionary"
 _ORIGIN = re.compile(r"(page|dictionary)\s+(\S+)")
@@ -48,15 +47,15 @@ class Entry:
     def allowed(self, spots: Iterable[Place]) -> list[Place]:
         """The spots at which neither it nor a group around it is forbidden."""
         chain = (*self.holders, self.member)
-        return [spot for spot in spots if all(_at(each, spot) != "forbidden" for each in chain)]
+        return [spot for spot in spots if all(presence_at(each, spot) != "forbidden" for each in chain)]
 
     def required(self, spot: Place) -> bool:
         """Whether it must stand in its block or group entry."""
-        return _at(self.member, spot) in ("required", "constant")
+        return presence_at(self.member, spot) in WANTED
 
     def required_in_message(self, spot: Place) -> bool:
         """Whether the message cannot do without it."""
-        return self.required(spot) and all(_at(each, spot) == "required" for each in self.holders)
+        return self.required(spot) and all(presence_at(each, spot) == "required" for each in self.holders)
 
 
 @attrs.frozen
@@ -71,11 +70,7 @@ class Origin:
     location: Location
 
 
-def _at(member: model.Member, spot: Place) -> str:
-    return presence_at(member.presence, member.rules, spot)
-
-
-class View:
+class SpecIndex:
     """A spec folder, resolved, and the locations of what the resolved model has none for."""
 
     def __init__(self, folder: Path) -> None:
@@ -147,16 +142,8 @@ class View:
 
     def spots(self, message: model.Message | None, product: str | None = None) -> list[Place]:
         """Where a message may flow (header and trailer: anywhere), perhaps on one product alone."""
-        sessions = [(each.name, each.products) for each in self.dialect.session_types] or [("", ())]
-        spots = [
-            Place(each, session, sender)
-            for session, own in sessions
-            for each in (own or self.products)
-            for sender in SENDERS
-            if product is None or each == product
-        ]
-        flows = message.flows if message is not None else ()
-        return [spot for spot in spots if not flows or any(spot.within(flow) for flow in flows)]
+        spots = places(self.dialect, product)
+        return list(spots if message is None else places_of(message, spots))
 
     def entries(self, block: str) -> tuple[Entry, ...]:
         """Every field of a message, of `header` or of `trailer`, in the order of the spec."""
