@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import attrs
 
+INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
+"""Lexical kinds of whole numbers."""
+CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
+"""Lexical kinds that may have codes."""
+
 
 @attrs.frozen(order=True)
 class Location:

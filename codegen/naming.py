@@ -82,14 +82,18 @@ def list_attribute(counter: str) -> str:
 
 def is_attribute(name: str) -> bool:
     """Say whether a generated class may have an attribute of this name."""
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED_ATTRIBUTES
+    return _is_identifier(name) and name not in RESERVED_ATTRIBUTES
 
 
 def is_class_name(name: str) -> bool:
     """Say whether a generated module may define a class of this name."""
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED_CLASSES
+    return _is_identifier(name) and name not in RESERVED_CLASSES
 
 
 def is_module_name(name: str) -> bool:
     """Say whether a generated module may have this name."""
-    return name.isidentifier() and not keyword.iskeyword(name) and name == name.lower()
+    return _is_identifier(name) and name == name.lower()
+
+
+def _is_identifier(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)

@@ -164,30 +164,18 @@ def count_text(group: Group) -> str:
 
 def limits_text(field: Field, own: tuple[Limit, ...] = ()) -> str:
     """Return sentences on the range and the form of a field's values; `own` are those of a member."""
-    sentences = []
-    if field.minimum is not None and field.maximum is not None:
-        sentences.append(f"From {field.minimum} to {field.maximum}.")
-    elif field.minimum is not None:
-        sentences.append(f"At least {field.minimum}.")
-    elif field.maximum is not None:
-        sentences.append(f"At most {field.maximum}.")
+    parts = _range(field.minimum, field.maximum)
     if field.max_length is not None:
-        sentences.append(f"At most {field.max_length} characters.")
+        parts.append(f"at most {field.max_length} characters")
     if field.pattern is not None:
-        sentences.append(f"Matches `{field.pattern}`.")
+        parts.append(f"matches `{field.pattern}`")
     instead = {limit.when for limit in own}
     limits = [limit for limit in field.limits if limit.when not in instead]
-    return " ".join([*sentences, *(_limit_text(limit) for limit in (*limits, *own))])
+    return " ".join(map(_capitalised, [*parts, *(_limit_text(limit) for limit in (*limits, *own))]))
 
 
 def _limit_text(limit: Limit) -> str:
-    parts = []
-    if limit.minimum is not None and limit.maximum is not None:
-        parts.append(f"from {limit.minimum} to {limit.maximum}")
-    elif limit.minimum is not None:
-        parts.append(f"at least {limit.minimum}")
-    elif limit.maximum is not None:
-        parts.append(f"at most {limit.maximum}")
+    parts = _range(limit.minimum, limit.maximum)
     if limit.unit is not None:
         parts.append(limit.unit)
     if limit.step is not None:
@@ -196,7 +184,18 @@ def _limit_text(limit: Limit) -> str:
         parts.append(f"at most {limit.max_length} characters")
     if limit.pattern is not None:
         parts.append(f"matching `{limit.pattern}`")
-    where = where_text(limit.when.scope)
-    beside = " and ".join(_term_text(name, values, {}) for name, values in limit.when.terms)
-    text = " ".join(parts) + (f" {where}" if where else "") + (f" when {beside}" if beside else "")
+    if where := where_text(limit.when.scope):
+        parts.append(where)
+    if beside := " and ".join(_term_text(name, values, {}) for name, values in limit.when.terms):
+        parts.append(f"when {beside}")
+    return " ".join(parts)
+
+
+def _range(least: int | str | None, most: int | str | None) -> list[str]:
+    if least is not None and most is not None:
+        return [f"from {least} to {most}"]
+    return [f"at least {least}"] if least is not None else [f"at most {most}"] if most is not None else []
+
+
+def _capitalised(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."

@@ -11,7 +11,7 @@ import attrs
 
 from codegen.diff.facts import CodeSaid, Vocabulary, folded
 from codegen.diff.inline import CLOSE, OPEN, marked
-from codegen.model import Location
+from codegen.model import CODED_KINDS, Location
 
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
 _IN_TEXT = tuple(
@@ -45,13 +45,12 @@ _IN_ITEM = tuple(
         r"(?P<value>\d{1,4}|[A-Z])\s*(?:[:\u2013\u2014-])\s*(?P<label>[^:.,;(]+)",
     )
 )
-_CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
 def of_text(text: str, tag: int, vocabulary: Vocabulary, place: Location) -> tuple[CodeSaid, ...]:
     """The codes that a description of a field lists, in their order; none for fields of other kinds."""
-    if vocabulary.kinds.get(tag, "STRING") not in _CODED_KINDS:
+    if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
     text = marked(text)
     found: dict[str, tuple[int, str]] = {}

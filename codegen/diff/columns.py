@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from codegen.diff.inline import plain
+from codegen.model import INTEGER_KINDS
 
 _ROLES: tuple[tuple[str, str], ...] = (
     ("msg_type", r"(?:msg|message) ?types?(?: \(?35\)?)?|35"),
@@ -51,8 +52,6 @@ _KINDS = {
     "CODED": r"enum(?:eration)?|code",
 }
 """The words of pages for a type, by lexical kind; INT stands for lengths, counts and sequence numbers too."""
-
-INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
 
 
 def roles(header: Sequence[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from codegen.diff.facts import Fact, FlowsSaid, HostSaid, SessionSaid, Unread, Vocabulary
-from codegen.diff.headings import sender_of
+from codegen.diff.headings import sender_by_arrow
 from codegen.model import Location
 
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
@@ -15,7 +15,6 @@ _WITH_ROLE = re.compile(rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOS
 _NO_ROLE = re.compile(r"[^\w /-]")
 _LETTER = re.compile("[A-Za-z]")
 _FIX_LABEL = re.compile(r"(?:\w[\w-]*-)?fix(?:-[\w-]+)?\Z")
-_ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
 _LEAST_PREFIX = 4
 
 
@@ -111,9 +110,7 @@ def _senders(text: str) -> tuple[str, ...] | None:
     text = re.sub(r"\A\s*[\w, ]+:", "", text)
     if re.match(r"\s*(?:both|either|bidirectional)\b|.*(?:<->|↔)", text.lower()):
         return ("client", "venue")
-    if arrow := _ARROW.search(text):
-        left, right = sender_of(arrow[1]), sender_of(arrow[2])
-        return (left,) if left != right else None
     words = {"inbound": "client", "in": "client", "outbound": "venue", "out": "venue", "client": "client"}
-    small = text.strip().lower()
-    return (words[small],) if small in words else ("venue",) if small in ("server", "exchange") else None
+    words |= {"server": "venue", "exchange": "venue"}
+    sender = words.get(text.strip().lower()) or sender_by_arrow(text)
+    return (sender,) if sender else None

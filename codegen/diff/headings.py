@@ -16,7 +16,7 @@ VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "kalshi", "ac
 
 MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
 _MSG_TYPE_PART = re.compile(r"[(<\[]\s*(?:Msg ?Type\s*)?(?:35\s*)?[=:].*?[)>\]]|\b35\s*=\s*\w+")
-_ARROW = re.compile(r"([\w /]+?)\s*(?:→|⟶|->|→|⇒|=>|➜)\s*([\w ]+)")
+_ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
 _TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
 _CONDITION = re.compile(r"\(([A-Za-z]\w*)\s*=\s*(\w+)\)")
 _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
@@ -78,7 +78,7 @@ def read(text: str, vocabulary: Vocabulary) -> Says:
         tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
         group=group[2] if group and (group[1] or f"({group[2]})" in text or _INSIDE.search(text)) else None,
         when=(condition[1], condition[2]) if condition else None,
-        sender=_sender(text),
+        sender=sender_by_arrow(text),
         required=requirement_of_heading(text),
         version=(version[1] or version[2]) if version else "",
         date=date_in(text),
@@ -86,7 +86,7 @@ def read(text: str, vocabulary: Vocabulary) -> Says:
     )
 
 
-def sender_of(party: str) -> str:
+def _sender_of(party: str) -> str:
     """`venue` or `client`, for a word such as Server or Market Maker."""
     return "venue" if set(re.findall(r"[a-z]+", party.lower())) & VENUE_WORDS else "client"
 
@@ -109,11 +109,12 @@ def _iso(month: str, day: str, year: str) -> str:
         return ""
 
 
-def _sender(text: str) -> str | None:
+def sender_by_arrow(text: str) -> str | None:
+    """Who stands left of an arrow, as in `Client → Server`: `client` or `venue`; None without two sides."""
     arrow = _ARROW.search(text)
     if arrow is None:
         return None
-    left, right = sender_of(arrow[1]), sender_of(arrow[2])
+    left, right = _sender_of(arrow[1]), _sender_of(arrow[2])
     return left if left != right else None
 
 

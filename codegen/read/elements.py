@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from codegen import model
+from codegen.model import CODED_KINDS, INTEGER_KINDS
 from codegen.naming import FIX_NAME, attribute_name, is_attribute, upper_snake
 from codegen.read.context import Context, flag, integer, optional_text, text, words
 from codegen.read.load import Entry
@@ -27,8 +28,6 @@ PYTHON = {
 }
 """The Python type of each lexical kind."""
 
-INTEGER_KINDS = frozenset({"INT", "LENGTH", "SEQNUM", "NUMINGROUP"})
-_CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 _COUNTER_DOC = "How many entries of the group follow."
 _INTEGER = re.compile(r"-?[0-9]+\Z")
 
@@ -151,7 +150,7 @@ def _field(
     datatype = types[type_name]
     codes = optional_text(node, "codes")
     if codes is not None and context.require(codes, sets, "codeset", node.at("codes")):
-        if datatype.kind not in _CODED_KINDS:
+        if datatype.kind not in CODED_KINDS:
             what = f"{label} has codes, but a {type_name} has none"
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:

@@ -19,7 +19,7 @@ import attrs
 import yaml
 
 from codegen.errors import Mistake, SpecError
-from codegen.model import Location
+from codegen.model import CODED_KINDS, Location
 from codegen.naming import (
     FIX_NAME,
     attribute_name,
@@ -60,7 +60,6 @@ _APPL_VER_IDS = {
     "FIX.5.0SP2": "9",
 }
 """Values of ApplVerID (1128)."""
-_CODED_KINDS = frozenset({"STRING", "CHAR", "INT"})
 _LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"})
 _SECRET = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
 _SESSION, _APPLICATION = "session", "application"
@@ -422,7 +421,7 @@ class _Importer:
     def _codesets(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field in self.used.values():
-            if not values(field) or self._kind(field) not in _CODED_KINDS or self._type(field) in _LISTS:
+            if not values(field) or self._kind(field) not in CODED_KINDS or self._type(field) in _LISTS:
                 continue
             codes = self._codes(field)
             if codes:

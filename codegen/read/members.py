@@ -9,10 +9,9 @@ import attrs
 
 from codegen import model
 from codegen.errors import did_you_mean
-from codegen.model import Location
+from codegen.model import INTEGER_KINDS, Location
 from codegen.naming import FIX_NAME, is_attribute, list_attribute
 from codegen.read.context import Context, integer, maps, optional_text, text, words
-from codegen.read.elements import INTEGER_KINDS
 from codegen.read.load import Entry
 from codegen.read.nodes import Map, Node, Scalar
 from codegen.read.scopes import Places

@@ -14,7 +14,7 @@ import attrs
 
 from codegen.errors import Mistakes, SpecError, did_you_mean
 from codegen.format import format_sources
-from codegen.model import Dialect, Field, Location, Member, Message
+from codegen.model import INTEGER_KINDS, Dialect, Field, Location, Member, Message
 from codegen.read import schema
 from codegen.read.context import text
 from codegen.read.nodes import Map, Node, Scalar, Seq, read_yaml
@@ -180,7 +180,7 @@ class _Reader:
                     location, f"`{value}` is no code of {field.name}", did_you_mean(value, known)
                 )
         kind = field.datatype.kind
-        if kind in {"INT", "LENGTH", "SEQNUM", "NUMINGROUP"}:
+        if kind in INTEGER_KINDS:
             return value
         if kind == "BOOLEAN":
             return str(value == "Y")

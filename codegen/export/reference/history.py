@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from codegen.model import Dialect, Location, Member, Pedigree
+from codegen.model import Dialect, Element, Member
 from codegen.prose import sentence
 
 _VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated"}
@@ -22,20 +22,13 @@ class Step:
     lines: tuple[str, ...]
 
 
-@attrs.frozen
-class _Fact:
-    pedigree: Pedigree
-    what: str
-    location: Location
-
-
 def history(dialect: Dialect) -> tuple[Step, ...]:
     """Return every change the spec knows of, newest first."""
     found: dict[tuple[str, str], list[str]] = {}
-    for fact in _facts(dialect):
-        for change in fact.pedigree.changes:
+    for element, what in _elements(dialect):
+        for change in element.pedigree.changes:
             note = f": {change.note}" if change.note else ""
-            line = sentence(f"{fact.what} {_VERBS[change.kind]}{note}")
+            line = sentence(f"{what} {_VERBS[change.kind]}{note}")
             listed = found.setdefault((change.date or "", change.version or ""), [])
             if line not in listed:
                 listed.append(line)
@@ -45,25 +38,24 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
     return tuple(Step(version, date, tuple(found[date, version])) for date, version in reversed(dated))
 
 
-def _facts(dialect: Dialect) -> Iterator[_Fact]:
+def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
+    """Yield what may have changed, and what to call it."""
     for message in dialect.messages:
-        yield _Fact(message.pedigree, f"{message.name} ({message.msg_type})", message.location)
+        yield message, f"{message.name} ({message.msg_type})"
         yield from _members(message.members, message.name)
     yield from _members(dialect.header, "the header")
     yield from _members(dialect.trailer, "the trailer")
     for field in dialect.fields:
-        yield _Fact(field.pedigree, f"{field.name} ({field.tag})", field.location)
+        yield field, f"{field.name} ({field.tag})"
     for codeset in dialect.codesets:
         for code in codeset.codes:
-            yield _Fact(code.pedigree, f"{code.name} ({code.value}) of {codeset.name}", codeset.location)
+            yield code, f"{code.name} ({code.value}) of {codeset.name}"
 
 
-def _members(members: tuple[Member, ...], owner: str) -> Iterator[_Fact]:
+def _members(members: tuple[Member, ...], owner: str) -> Iterator[tuple[Element, str]]:
     for member in members:
         # What the field itself has lived through is told once, with the field.
         if member.pedigree != member.field.pedigree:
-            yield _Fact(
-                member.pedigree, f"{member.field.name} ({member.field.tag}) of {owner}", member.location
-            )
+            yield member, f"{member.field.name} ({member.field.tag}) of {owner}"
         if member.group is not None:
             yield from _members(member.group.members, f"{member.field.name} in {owner}")
