@@ -22,6 +22,11 @@ def test_the_script_is_shown_as_it_is() -> None:
     assert f"`examples/first_order.py`:\n\n```python\n{SCRIPT.read_text('utf-8')}```" in README
 
 
+def test_the_loop_is_shown_as_it_is() -> None:
+    loop = (ROOT / "examples" / "own_loop.py").read_text("utf-8").partition("while True:")
+    assert f"```python\n{''.join(loop[1:]).partition('sock.close()')[0].rstrip()}\n```" in README
+
+
 def test_the_script_has_ten_lines() -> None:
     code = SCRIPT.read_text("utf-8").split('"""')[2]
     assert len([line for line in code.splitlines() if line]) == 10
