@@ -78,7 +78,9 @@ def test_each_waits_for_its_own_time(loop: Loop) -> None:
             while len(told) < 3:
                 await notifier.wait(-1)
             notifier.notify()
-        assert told == [(0.02, False), (0.05, False), (0.08, False), (LONG, True)]
+        # In any order: a machine with little time to spare finds several of them due at once.
+        assert sorted(told[:3]) == [(0.02, False), (0.05, False), (0.08, False)]
+        assert told[3:] == [(LONG, True)]
         # The timer was moved for all of them, and works for the next one.
         assert await notifier.wait(0.001) is False
 
