@@ -1,0 +1,145 @@
+"""The stages of connecting, whose steps a test takes instead of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.errors import (
+    CertificateRejectedError,
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    HostNotFoundError,
+    PlaintextRefusedError,
+    TlsError,
+)
+from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, Stage, dial
+from kalshi_fix_adapters.net.tls import Plaintext
+
+
+def at(*hosts: str) -> list[AddressInfo]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 1)) for host in hosts]
+
+
+class Steps:
+    """Answers each address by what `answers` has for it; takes no time but what `clock` is moved by."""
+
+    def __init__(self, found: Sequence[AddressInfo] | Exception, *answers: BaseException | None) -> None:
+        self._found = found
+        self._answers = iter(answers)
+        self.fails: BaseException | None = None
+        """What taking over the socket raises."""
+        self.tried: list[socket.socket] = []
+        self.allowed: list[float] = []
+        """Seconds that each address was given."""
+        self.seen: list[str] = []
+        self.now = 100.0
+
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
+        self.seen.append("resolve")
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
+
+    async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
+        assert not raw.getblocking()
+        self.tried.append(raw)
+        self.allowed.append(seconds)
+        answer = next(self._answers)
+        if isinstance(answer, TimeoutError):
+            self.now += seconds
+        if answer is not None:
+            raise answer
+
+    def on_tcp(self) -> None:
+        self.seen.append("tcp")
+
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> str:
+        self.seen.append("secure")
+        raw.close()
+        if self.fails is not None:
+            raise self.fails
+        return "carried"
+
+
+def run(steps: Steps, monkeypatch: pytest.MonkeyPatch, dialer: Dialer | None = None) -> str:
+    monkeypatch.setattr("kalshi_fix_adapters.net.dial.time.monotonic", lambda: steps.now)
+    made = dialer or Dialer("venue.example", 1, Plaintext(), 6.0)
+    coroutine = dial(made, steps, steps.on_tcp)
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        carried: str = done.value
+        return carried
+    raise AssertionError
+
+
+LOCAL = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+
+def test_what_carries_the_bytes_comes_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(at("127.0.0.1"), None)
+    assert run(steps, monkeypatch) == "carried"
+    assert steps.seen == ["resolve", "tcp", "secure"]
+    assert steps.allowed == [6.0]
+
+
+def test_an_address_that_leads_nowhere_leaves_time_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(at(*LOCAL), TimeoutError(), ConnectionRefusedError(), None)
+    assert run(steps, monkeypatch) == "carried"
+    assert steps.allowed == [2.0, 2.0, 4.0]
+    assert [raw.fileno() for raw in steps.tried] == [-1] * 3
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "text"),
+    [
+        (socket.gaierror(8, "unknown"), HostNotFoundError, "no known address"),
+        (UnicodeError(), HostNotFoundError, "no known address"),
+        ([], ConnectTimeoutError, "has not been resolved to an address within 6 s"),
+        (at("192.0.2.1"), PlaintextRefusedError, "plain TCP"),
+    ],
+)
+def test_a_host_that_cannot_be_dialled(
+    monkeypatch: pytest.MonkeyPatch, found: Any, kind: type[Exception], text: str
+) -> None:
+    steps = Steps(found)
+    with pytest.raises(kind, match=text):
+        run(steps, monkeypatch)
+    assert not steps.tried
+
+
+def test_the_last_address_speaks_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConnectionFailedError, match="refused the connection"):
+        run(Steps(at(*LOCAL[:2]), TimeoutError(), ConnectionRefusedError()), monkeypatch)
+    with pytest.raises(ConnectTimeoutError, match="did not accept a connection within 6 s"):
+        run(Steps(at(*LOCAL[:2]), ConnectionRefusedError(), TimeoutError()), monkeypatch)
+
+
+def test_a_socket_that_is_being_connected_is_closed_by_a_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = Steps(at("127.0.0.1"), asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        run(steps, monkeypatch)
+    assert [raw.fileno() for raw in steps.tried] == [-1]
+    assert "tcp" not in steps.seen
+
+
+def test_what_fails_at_the_handshake_is_put_into_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(at("127.0.0.1"), None)
+    steps.fails = ConnectionResetError(104, "reset")
+    with pytest.raises(TlsError, match="closed the connection during the TLS handshake"):
+        run(steps, monkeypatch)
+    steps = Steps(at("127.0.0.1"), None)
+    steps.fails = CertificateRejectedError("not the pinned one")
+    dialer = Dialer("venue.example", 1, Plaintext(), 6.0)
+    with pytest.raises(CertificateRejectedError) as caught:
+        run(steps, monkeypatch, dialer)
+    assert caught.value is steps.fails
+    assert dialer.stage is Stage.HANDSHAKE
+    assert str(dialer.late()) == str(dialer.late(Stage.HANDSHAKE))
