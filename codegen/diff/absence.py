@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from codegen.diff.block import Block
 from codegen.diff.facts import MemberSaid, MessageSaid
-from codegen.diff.findings import GONE, Edit, Evidence, Finding
+from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import Entry
 from codegen.presence import SENDERS
 
@@ -51,14 +51,13 @@ def _absent(block: Block, entry: Entry, sender: str | None, *, whole: bool) -> F
     what = "the group " if whole else ""
     behind = f" from the {sender}" if sender else ""
     write = f"remove `{field.name}` from {block.name}{behind}, or give its real `source`"
-    return block.evidence.finding(
-        GONE,
+    return block.evidence.gone(
         "member",
         f"{block.name}.{field.name}",
-        f"absent{behind}",
         f"{block.name}: {what}{field.name} ({field.tag}) is not among its fields{behind}",
         block.heading(),
-        [Edit(entry.member.location, write)],
+        Edit(entry.member.location, write),
+        said=f"absent{behind}",
         expected_in=entry.member.source,
         group=f"{block.key} absent {sender}",
     )
@@ -68,14 +67,13 @@ def _silent(block: Block, sender: str) -> Finding:
     """One side has tables of its fields and the other, which may send the message too, has none."""
     location = block.spec.message_location(block.message) if block.message is not None else None
     write = f"see whether the {sender} still sends {block.name}; correct its `flows`"
-    return block.evidence.finding(
-        GONE,
+    return block.evidence.gone(
         "message",
         block.name,
-        f"no fields from the {sender}",
         f"{block.name}: there are tables of its fields, but none from the {sender}",
         [block.said[0].place],
-        [Edit(location, write)] if location is not None else [],
+        *([Edit(location, write)] if location is not None else []),
+        said=f"no fields from the {sender}",
     )
 
 
@@ -98,14 +96,13 @@ def _unstated(block: Block, entry: Entry, condition: str) -> Finding:
     text = (
         f"{block.name}: {field.name} ({field.tag}) is not listed for {condition}, where the spec requires it"
     )
-    return block.evidence.finding(
-        GONE,
+    return block.evidence.gone(
         "member",
         f"{block.name}.{field.name}",
-        f"absent when {condition}",
         text,
         block.heading(),
-        [Edit(entry.member.location, f"`required_when` of `{field.name}`: take {condition} out")],
+        Edit(entry.member.location, f"`required_when` of `{field.name}`: take {condition} out"),
+        said=f"absent when {condition}",
         expected_in=entry.member.source,
     )
 
@@ -130,14 +127,13 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
         if block.message is not None:
             location = evidence.spec.message_location(block.message)
         write = f"see where the fields of {block.name} are laid out now, and give that as their `source`"
-        yield evidence.finding(
-            GONE,
+        yield evidence.gone(
             "message",
             block.name,
-            "no fields",
             f"{block.name}: there is no table of its {len(expected)} fields",
             [said.place for said in evidence.said(MessageSaid) if said.msg_type == key],
-            [Edit(location, write)],
+            Edit(location, write),
+            said="no fields",
             expected_in=expected[0].member.source,
         )
 

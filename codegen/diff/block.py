@@ -8,7 +8,7 @@ import attrs
 
 from codegen import model
 from codegen.diff.facts import MemberSaid, MessageSaid, folded
-from codegen.diff.findings import DIFFERENT, Edit, Evidence, Finding
+from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import Entry, SpecIndex
 from codegen.model import Location
 from codegen.presence import Place
@@ -86,14 +86,13 @@ class Block:
     def differs(self, said: MemberSaid, entry: Entry, word: str, text: str, write: str) -> Finding:
         """A finding about a member that both know."""
         field = entry.field
-        return self.evidence.finding(
-            DIFFERENT,
+        return self.evidence.differs(
             "member",
             f"{self.name}.{field.name}",
             word,
             f"{self.name}: {field.name} ({field.tag}) {text}",
             [said.place],
-            [Edit(entry.member.location, f"`{field.name}` of {self.name}: {write}")],
+            Edit(entry.member.location, f"`{field.name}` of {self.name}: {write}"),
         )
 
 

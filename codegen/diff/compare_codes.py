@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from codegen import model
 from codegen.diff import advice
 from codegen.diff.facts import CodeSaid, CodesSaid, FieldSaid, MemberSaid, MessageSaid, folded
-from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Evidence, Finding
+from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.model import Location
 
 MSG_TYPE = 35
@@ -38,8 +38,8 @@ def _half_boolean(evidence: Evidence, field: model.Field, lists: list[CodesSaid]
             value = said.codes[0].value
             text = f"{field.name} ({field.tag}): {value} is the only value listed"
             edit = Edit(evidence.spec.field_location(field.name), f"a constant {value}, or nothing to change")
-            yield evidence.finding(
-                DIFFERENT, "code", f"{field.name}={value}", "the only value", text, [said.place], [edit]
+            yield evidence.differs(
+                "code", f"{field.name}={value}", "the only value", text, [said.place], edit
             )
 
 
@@ -62,14 +62,12 @@ def _new(evidence: Evidence, field: model.Field, lists: list[CodesSaid]) -> Iter
                 yield from _swapped(evidence, field, field.codeset, code, known)
     for value, codes in places.items():
         label = next((code.label for code in codes if code.label), "")
-        yield evidence.finding(
-            NEW,
+        yield evidence.new(
             "code",
             f"{field.name}={value}",
-            "present",
             f"{field.name} ({field.tag}): new value {value}{f' ({label})' if label else ''}",
             [code.place for code in codes],
-            [_code_edit(evidence, field, value, label)],
+            _code_edit(evidence, field, value, label),
         )
 
 
@@ -87,14 +85,13 @@ def _swapped(
     label = folded(code.label)
     others = [value for value, name in known.items() if folded(name) == label and value != code.value]
     if label and others and not folded(known[code.value]).startswith(label):
-        yield evidence.finding(
-            DIFFERENT,
+        yield evidence.differs(
             "code",
             f"{field.name}={code.value}",
             f"name {code.label}",
             f"{field.name} ({field.tag}): {code.value} is {code.label}, in the spec that is {others[0]}",
             [code.place],
-            [Edit(evidence.spec.code_location(codeset, known[code.value]), "correct the value")],
+            Edit(evidence.spec.code_location(codeset, known[code.value]), "correct the value"),
         )
 
 
@@ -145,19 +142,15 @@ def _missing(
 ) -> Finding:
     prefix = f"{evidence.spec.block_name(owner)}." if owner else ""
     where = f" in {evidence.spec.block_name(owner)}" if owner else ""
-    return evidence.finding(
-        GONE,
+    return evidence.gone(
         "code",
         f"{prefix}{field.name}={code.value}",
-        "absent",
         f"{field.name} ({field.tag}): the values{where} leave out {code.value} ({code.name})",
         places,
-        [
-            Edit(
-                evidence.spec.code_location(codeset, code.name),
-                f"remove `{code.name}`, or keep it and say why",
-            )
-        ],
+        Edit(
+            evidence.spec.code_location(codeset, code.name),
+            f"remove `{code.name}`, or keep it and say why",
+        ),
         expected_in=code.source,
     )
 
@@ -179,14 +172,13 @@ def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:
         codes = field.codeset.codes if field is not None and field.codeset is not None else ()
         expected = [code for code in codes if evidence.expects(code.source)]
         if field is not None and field.codeset is not None and expected:
-            yield evidence.finding(
-                GONE,
+            yield evidence.gone(
                 "code",
                 field.name,
-                "no values",
                 f"{field.name} ({field.tag}): its values are not listed",
                 [],
-                [Edit(field.codeset.location, "give the real `source`, or keep it and say why")],
+                Edit(field.codeset.location, "give the real `source`, or keep it and say why"),
+                said="no values",
                 expected_in=expected[0].source,
             )
 
@@ -203,21 +195,17 @@ def _message_types(evidence: Evidence, lists: list[CodesSaid]) -> Iterator[Findi
             edit = Edit(
                 spec.message_location(spec.messages[msg_type]), "nothing to change, if the venue forgot it"
             )
-            yield evidence.finding(
-                DIFFERENT, "message", name, "no value of MsgType", text, [lists[0].place], [edit]
-            )
+            yield evidence.differs("message", name, "no value of MsgType", text, [lists[0].place], edit)
     for value, code in listed.items():
         if value not in spec.messages and value in defined:
             continue
         if value not in spec.messages:
             edit = Edit(spec.file("manifest.yaml"), "add the message to a file under messages/")
             text = f"MsgType has the value {value} ({code.label}), a message that the spec does not know"
-            yield evidence.finding(NEW, "message", value, "listed", text, [code.place], [edit])
+            yield evidence.new("message", value, text, [code.place], edit, said="listed")
             continue
         if folded(code.label) != folded(spec.messages[value].name):
             message = spec.messages[value]
             edit = Edit(spec.message_location(message), "rename it, or keep it and say why")
             text = f"{message.name}: the value {value} of MsgType is called {code.label}"
-            yield evidence.finding(
-                DIFFERENT, "message", message.name, f"name {code.label}", text, [code.place], [edit]
-            )
+            yield evidence.differs("message", message.name, f"name {code.label}", text, [code.place], edit)

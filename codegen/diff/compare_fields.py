@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from codegen import model
 from codegen.diff import columns
 from codegen.diff.facts import FieldSaid, MemberSaid, MentionSaid, folded
-from codegen.diff.findings import DIFFERENT, NEW, Edit, Evidence, Finding
+from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.model import Location
 
 
@@ -80,19 +80,15 @@ def _by_the_way(evidence: Evidence, said: FieldSaid, field: model.Field) -> Iter
         field.tag in (entry.field.tag, *(old.tag for old in entry.member.legacy_fields)) for entry in entries
     ):
         return
-    yield evidence.finding(
-        NEW,
+    yield evidence.new(
         "member",
         f"{message.name}.{field.name}",
-        "present",
         f"{message.name}: {field.name} ({field.tag}) is spoken of as one of its fields",
         [said.place],
-        [
-            Edit(
-                message.location,
-                f"`{field.name}: optional` among the members of {message.name}, if it is one",
-            )
-        ],
+        Edit(
+            message.location,
+            f"`{field.name}: optional` among the members of {message.name}, if it is one",
+        ),
     )
 
 
@@ -114,32 +110,28 @@ def _wrong_type(evidence: Evidence, said: str, field: model.Field) -> str:
 def _differs(
     evidence: Evidence, said: MemberSaid | FieldSaid, field: model.Field, word: str, text: str, write: str
 ) -> Finding:
-    return evidence.finding(
-        DIFFERENT,
+    return evidence.differs(
         "field",
         field.name,
         word,
         f"{field.name} ({field.tag}) {text}",
         [said.place],
-        [Edit(evidence.spec.field_location(field.name), f"{write}, or keep it and say why")],
+        Edit(evidence.spec.field_location(field.name), f"{write}, or keep it and say why"),
     )
 
 
 def _unknown(evidence: Evidence, said: FieldSaid) -> Finding:
     about = f", of {evidence.spec.block_name(said.message)} it seems" if said.message else ", in no message"
-    return evidence.finding(
-        NEW,
+    return evidence.new(
         "field",
         said.name or str(said.tag),
-        f"present as {said.tag}",
         f"{said.tag} {said.name}: a field that the spec does not know{about}",
         [said.place],
-        [
-            Edit(
-                evidence.spec.file("fields.yaml"),
-                f"`{said.name}: {{tag: {said.tag}, …}}` once a message has it",
-            )
-        ],
+        Edit(
+            evidence.spec.file("fields.yaml"),
+            f"`{said.name}: {{tag: {said.tag}, …}}` once a message has it",
+        ),
+        said=f"present as {said.tag}",
     )
 
 
@@ -155,12 +147,11 @@ def _mentions(evidence: Evidence) -> Iterator[Finding]:
             names[int(said.value)] = names.get(int(said.value)) or said.name
     for tag, where in places.items():
         name = names[tag]
-        yield evidence.finding(
-            NEW,
+        yield evidence.new(
             "field",
             name or str(tag),
-            f"present as {tag}",
             f"tag {tag}{f' ({name})' if name else ''} is spoken of; the spec does not know it",
             where,
-            [Edit(evidence.spec.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message")],
+            Edit(evidence.spec.file("fields.yaml"), f"`{name or '…'}: {{tag: {tag}, …}}`, and its message"),
+            said=f"present as {tag}",
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from codegen.diff import absence, advice, components, statements
 from codegen.diff.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid, MessageSaid
-from codegen.diff.findings import NEW, Evidence, Finding
+from codegen.diff.findings import Evidence, Finding
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
@@ -47,12 +47,11 @@ def _new(block: Block, said: MemberSaid) -> Finding:
         where = " in " + "/".join(names.get(tag, str(tag)) for tag in counters)
     name = names.get(said.tag, said.name)
     about = f"{'' if known else 'new field '}{said.tag} {name}"
-    return block.evidence.finding(
-        NEW,
+    return block.evidence.new(
         "member",
         f"{block.name}.{name}",
-        "present" + (" as required" if said.required == "Y" else "") + side(said),
         f"{block.name}: has {about}{f' ({details})' if details else ''}{where}{side(said)}",
         [said.place],
-        advice.member(block, said),
+        *advice.member(block, said),
+        said="present" + (" as required" if said.required == "Y" else "") + side(said),
     )

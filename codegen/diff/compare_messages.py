@@ -17,7 +17,7 @@ from codegen.diff.facts import (
     Unread,
     folded,
 )
-from codegen.diff.findings import DIFFERENT, GONE, NEW, UNREAD, Edit, Evidence, Finding
+from codegen.diff.findings import UNREAD, Edit, Evidence, Finding
 from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.model import Location
 
@@ -58,9 +58,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
         count = len([each for each in evidence.said(MemberSaid) if each.block == msg_type])
         laid_out = f" with {count} fields" if count else ""
         text = f"{name} (35={msg_type}): a message that the spec does not know{laid_out}"
-        yield evidence.finding(
-            NEW, "message", name, "present", text, where, advice.message(evidence, msg_type, name)
-        )
+        yield evidence.new("message", name, text, where, *advice.message(evidence, msg_type, name))
 
 
 def _known(evidence: Evidence) -> Iterator[Finding]:
@@ -75,20 +73,16 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
                 message.location, f"`{re.sub('[^A-Za-z0-9]', '', said.name)}:`, or keep it and say why"
             )
             text = f"{message.name} ({said.msg_type}) is called {said.name}"
-            yield evidence.finding(
-                DIFFERENT, "message", message.name, f"name {said.name}", text, [said.place], [edit]
-            )
+            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.place], edit)
         if said.admin is not None and said.admin != message.admin:
             word = "admin" if said.admin else "app"
             edit = Edit(spec.message_location(message), "correct `admin`, or keep it and say why")
             text = f"{message.name} is of the category {word} there"
-            yield evidence.finding(
-                DIFFERENT, "message", message.name, f"category {word}", text, [said.place], [edit]
-            )
+            yield evidence.differs("message", message.name, f"category {word}", text, [said.place], edit)
         if evidence.is_pages and not spec.spots(message, evidence.product):
             edit = Edit(spec.message_location(message), f"let `flows` include {evidence.product}")
             text = f"{message.name} is on {evidence.product}, where the spec does not have it"
-            yield evidence.finding(NEW, "message", message.name, "present", text, [said.place], [edit])
+            yield evidence.new("message", message.name, text, [said.place], edit)
         elif evidence.is_pages and not message.admin:
             yield from _moved(evidence, said, message)
 
@@ -102,15 +96,8 @@ def _moved(evidence: Evidence, said: MessageSaid, message: model.Message) -> Ite
         was = " and ".join(sorted(own))
         edit = Edit(evidence.spec.message_location(message), f"`source`: {here} in place of {was}")
         text = f"{message.name} stands on {here}, in the spec it comes from {was}"
-        yield evidence.finding(
-            DIFFERENT,
-            "message",
-            message.name,
-            f"on {here}",
-            text,
-            [said.place],
-            [edit],
-            group=f"moved from {was}",
+        yield evidence.differs(
+            "message", message.name, f"on {here}", text, [said.place], edit, group=f"moved from {was}"
         )
 
 
@@ -140,14 +127,12 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
             edit = Edit(
                 spec.message_location(message), "remove it, give its real `source`, or keep it and say why"
             )
-            yield evidence.finding(
-                GONE,
+            yield evidence.gone(
                 "message",
                 message.name,
-                "absent",
                 text,
                 [],
-                [edit],
+                edit,
                 expected_in=message.source if evidence.is_pages else ", ".join(spec.origins),
                 group=f"family {message.family}",
             )
@@ -164,9 +149,7 @@ def _flows(evidence: Evidence) -> Iterator[Finding]:
         if folded(said.name) != folded(message.name):
             edit = Edit(spec.message_location(message), f"`{said.name}:`, or keep it and say why")
             text = f"{message.name} ({said.msg_type}) is called {said.name}"
-            yield evidence.finding(
-                DIFFERENT, "message", message.name, f"name {said.name}", text, [said.place], [edit]
-            )
+            yield evidence.differs("message", message.name, f"name {said.name}", text, [said.place], edit)
         sessions = {spot.session for spot in spec.spots(None, evidence.product)}
         theirs = {(s, sender) for name, sender in said.flows for s in ({name} if name else sessions)}
         ours = {(spot.session, spot.sender) for spot in spec.spots(message, evidence.product)}
@@ -174,18 +157,14 @@ def _flows(evidence: Evidence) -> Iterator[Finding]:
             word = _flow_text(theirs, sessions)
             edit = Edit(spec.message_location(message), f"make `flows` say: {word}")
             text = f"{message.name} flows {word}; in the spec {_flow_text(ours, sessions)}"
-            yield evidence.finding(
-                DIFFERENT, "message", message.name, f"flows {word}", text, [said.place], [edit]
-            )
+            yield evidence.differs("message", message.name, f"flows {word}", text, [said.place], edit)
     if listed:
         names = {said.msg_type for said in listed}
         for message in spec.dialect.messages:
             if message.msg_type not in names and spec.spots(message, evidence.product):
                 edit = Edit(spec.message_location(message), "remove it, or keep it and say why")
                 text = f"{message.name} (35={message.msg_type}) is not in the tables of messages"
-                yield evidence.finding(
-                    GONE, "message", message.name, "not listed", text, [listed[0].place], [edit]
-                )
+                yield evidence.gone("message", message.name, text, [listed[0].place], edit, said="not listed")
 
 
 def _flow_text(flows: set[tuple[str, str]], sessions: set[str]) -> str:
@@ -214,7 +193,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
                 spec.file("texts.yaml"), f'`{each.text}: {{{f"means: {means}, " if means else ""}doc: "…"}}`'
             )
             text = f"{name}: a value of Text that the spec does not list{detail}"
-            yield evidence.finding(NEW, "text", name, "present", text, [each.place], [edit])
+            yield evidence.new("text", name, text, [each.place], edit)
         elif each.field:
             field, code = _meaning(evidence, each)
             if (field, code) != (own.field.name if own.field else "", own.code.name if own.code else ""):
@@ -222,7 +201,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
                 edit = Edit(own.location, f"`means: {{{field}: {code}}}`")
                 text = f"{name} comes with {each.field} {each.code}, in the spec with {mine}"
                 word = f"with {each.field} {each.code}"
-                yield evidence.finding(DIFFERENT, "text", name, word, text, [each.place], [edit])
+                yield evidence.differs("text", name, word, text, [each.place], edit)
     listed = {(each.message, each.text) for each in said}
     for (msg_type, value), own in known.items():
         spots = spec.spots(own.message, evidence.product)
@@ -230,7 +209,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
             edit = Edit(own.location, "remove it, or keep it and say why")
             name = f"{own.message.name} {value}"
             text = f"{name}: this value of Text is not listed any more"
-            yield evidence.finding(GONE, "text", name, "absent", text, [], [edit], expected_in=own.source)
+            yield evidence.gone("text", name, text, [], edit, expected_in=own.source)
 
 
 def _meaning(evidence: Evidence, said: TextSaid) -> tuple[str, str]:
@@ -261,9 +240,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
         if page not in known:
             edit = Edit(spec.manifest("sources"), f"`{page.rpartition('/')[2]}: page {page}`")
             text = f"page {page}: is not among the sources; {len(reading.facts)} facts were read from it"
-            yield evidence.finding(
-                NEW, "page", page, "present", text, [Location(reading.file, 1)], [edit], group="new pages"
-            )
+            yield evidence.new("page", page, text, [Location(reading.file, 1)], edit, group="new pages")
     for page, origin in known.items():
         if (
             page not in given
@@ -272,7 +249,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
         ):
             edit = Edit(origin.location, "see where its content is now; correct `sources` and each `source`")
             text = f"page {page}: is not there any more"
-            yield evidence.finding(GONE, "page", page, "absent", text, [], [edit], expected_in=origin.name)
+            yield evidence.gone("page", page, text, [], edit, expected_in=origin.name)
 
 
 def _edition(evidence: Evidence) -> Iterator[Finding]:
@@ -283,6 +260,4 @@ def _edition(evidence: Evidence) -> Iterator[Finding]:
             origin = next(iter(editions.values()))
             edit = Edit(origin.location, f"`dictionary {said.version}` once all else is done")
             text = f"the dictionary is edition {said.version}; the spec knows {', '.join(editions)}"
-            yield evidence.finding(
-                DIFFERENT, "source", origin.name, f"edition {said.version}", text, [said.place], [edit]
-            )
+            yield evidence.differs("source", origin.name, f"edition {said.version}", text, [said.place], edit)

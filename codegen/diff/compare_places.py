@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from codegen.diff.facts import HostSaid, MentionSaid, SessionSaid, VersionSaid
-from codegen.diff.findings import DIFFERENT, GONE, NEW, Edit, Evidence, Finding
+from codegen.diff.findings import DIFFERENT, NEW, Edit, Evidence, Finding
 from codegen.model import Location
 
 _FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
@@ -35,7 +35,7 @@ def _sessions(evidence: Evidence) -> Iterator[Finding]:
         if environment and environment not in spec.dialect.environments:
             edit = Edit(spec.manifest("environments"), f"add `{environment}`, and its hosts in sessions.yaml")
             text = f"environment {environment}: the spec does not know it"
-            yield evidence.finding(NEW, "environment", environment, "present", text, [rows[0].place], [edit])
+            yield evidence.new("environment", environment, text, [rows[0].place], edit)
         for row in rows:
             own = known.get(row.name)
             if own is None:
@@ -45,19 +45,17 @@ def _sessions(evidence: Evidence) -> Iterator[Finding]:
                     spec.session_location(row.name, "products"), f"add {evidence.product} to `products`"
                 )
                 text = f"{row.name}: is on {evidence.product}, the spec does not have it there"
-                yield evidence.finding(NEW, "session", row.name, "present", text, [row.place], [edit])
+                yield evidence.new("session", row.name, text, [row.place], edit)
             elif own.port != row.port:
                 edit = Edit(spec.session_location(row.name, "port"), f"`port: {row.port}`")
                 text = f"{row.name}: port {row.port}{where}, in the spec {own.port}"
-                yield evidence.finding(
-                    DIFFERENT, "session", row.name, f"port {row.port}", text, [row.place], [edit]
-                )
+                yield evidence.differs("session", row.name, f"port {row.port}", text, [row.place], edit)
         listed = {row.name for row in rows}
         for name, own in known.items():
             if name not in listed and evidence.product in (own.products or ("", evidence.product)):
                 edit = Edit(own.location, f"take {evidence.product or 'it'} out of {name}, or remove it")
                 text = f"{name}: is not among the endpoints{where} of {evidence.product}"
-                yield evidence.finding(GONE, "session", name, f"absent{where}", text, [rows[0].place], [edit])
+                yield evidence.gone("session", name, text, [rows[0].place], edit, said=f"absent{where}")
     yield from _no_endpoints(evidence, set(tables))
 
 
@@ -73,9 +71,7 @@ def _no_endpoints(evidence: Evidence, spoken: set[str]) -> Iterator[Finding]:
                 spec.manifest("environments"), f"remove {environment} here and its hosts from sessions.yaml"
             )
             text = f"environment {environment}: there is no table of its endpoints for {evidence.product}"
-            yield evidence.finding(
-                GONE, "environment", environment, "absent", text, [], [edit], expected_in=next(iter(sources))
-            )
+            yield evidence.gone("environment", environment, text, [], edit, expected_in=next(iter(sources)))
 
 
 def _new_session(evidence: Evidence, name: str, port: int | None, places: list[Location]) -> Finding:
@@ -87,7 +83,7 @@ def _new_session(evidence: Evidence, name: str, port: int | None, places: list[L
         Edit(evidence.spec.file("sessions.yaml"), line),
         Edit(evidence.spec.file("messages"), f"add {name} to the `flows` of what it carries"),
     ]
-    return evidence.finding(NEW, "session", name, "present", text, places, edits)
+    return evidence.new("session", name, text, places, *edits)
 
 
 def _session_mentions(evidence: Evidence) -> Iterator[Finding]:
@@ -144,14 +140,12 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
             name = f"{endpoint.environment} {evidence.product} {endpoint.role}".replace("  ", " ")
             location = spec.host_location(endpoint.environment, evidence.product or "", endpoint.role)
             text = f"host of {name}: {endpoint.host} is not named"
-            yield evidence.finding(
-                GONE,
+            yield evidence.gone(
                 "host",
                 name,
-                "absent",
                 text,
                 [],
-                [Edit(location, "remove it, or see where it is named now")],
+                Edit(location, "remove it, or see where it is named now"),
                 expected_in=endpoint.source,
             )
 
@@ -166,9 +160,7 @@ def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
             places.setdefault(said.host, []).append(said.place)
     for host, where in places.items():
         edit = Edit(evidence.spec.file("sessions.yaml"), "see which host it is, and correct `hosts`")
-        yield evidence.finding(
-            NEW, "host", host, "present", f"host {host}: the spec does not know it", where, [edit]
-        )
+        yield evidence.new("host", host, f"host {host}: the spec does not know it", where, edit)
 
 
 def _versions(evidence: Evidence) -> Iterator[Finding]:
@@ -186,25 +178,23 @@ def _versions(evidence: Evidence) -> Iterator[Finding]:
                 text = (
                     f"changelog: an entry of {each.date} without a version; nothing in the spec has that date"
                 )
-                yield evidence.finding(NEW, "version", each.date, "present", text, [each.place], [edit])
+                yield evidence.new("version", each.date, text, [each.place], edit)
         elif each.version not in own:
             edit = Edit(
                 spec.manifest("versions"), f"`{each.version}: {each.date or '…'}`, and what it changes"
             )
             text = f"changelog: new version {each.version}{f' of {each.date}' if each.date else ''}"
-            yield evidence.finding(NEW, "version", each.version, "present", text, [each.place], [edit])
+            yield evidence.new("version", each.version, text, [each.place], edit)
         elif each.date and own[each.version][0] != each.date:
             edit = Edit(own[each.version][1], f"`{each.version}: {each.date}`")
             text = (
                 f"changelog: version {each.version} is of {each.date}, in the spec of {own[each.version][0]}"
             )
-            yield evidence.finding(
-                DIFFERENT, "version", each.version, f"date {each.date}", text, [each.place], [edit]
-            )
+            yield evidence.differs("version", each.version, f"date {each.date}", text, [each.place], edit)
     listed = {each.version for each in said}
     if listed - {""}:
         for version, (_, location) in own.items():
             if version not in listed:
                 text = f"changelog: version {version} is not in it any more"
                 edit = Edit(location, "nothing to change, if the venue only shortened its changelog")
-                yield evidence.finding(GONE, "version", version, "absent", text, [said[0].place], [edit])
+                yield evidence.gone("version", version, text, [said[0].place], edit)

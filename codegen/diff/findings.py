@@ -121,6 +121,46 @@ class Evidence:
                 return origin.name
         return reading.page or DICTIONARY
 
+    def new(
+        self,
+        element: str,
+        address: str,
+        what: str,
+        places: Iterable[Location],
+        *edits: Edit,
+        said: str = "present",
+        group: str = "",
+    ) -> Finding:
+        """Something that is here and not in the spec."""
+        return self.finding(NEW, element, address, said, what, places, edits, group=group)
+
+    def gone(
+        self,
+        element: str,
+        address: str,
+        what: str,
+        places: Iterable[Location],
+        *edits: Edit,
+        said: str = "absent",
+        expected_in: str = "",
+        group: str = "",
+    ) -> Finding:
+        """Something that is in the spec and not here."""
+        return self.finding(GONE, element, address, said, what, places, edits, expected_in, group)
+
+    def differs(
+        self,
+        element: str,
+        address: str,
+        said: str,
+        what: str,
+        places: Iterable[Location],
+        *edits: Edit,
+        group: str = "",
+    ) -> Finding:
+        """Something that is here and in the spec, and not the same."""
+        return self.finding(DIFFERENT, element, address, said, what, places, edits, group=group)
+
     def finding(
         self,
         kind: str,
@@ -130,7 +170,6 @@ class Evidence:
         what: str,
         places: Iterable[Location],
         edits: Iterable[Edit] = (),
-        *,
         expected_in: str = "",
         group: str = "",
     ) -> Finding:
