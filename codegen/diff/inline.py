@@ -29,6 +29,7 @@ _HTML = re.compile(
 @lru_cache(maxsize=100_000)
 def marked(text: str) -> str:
     """Return the text without markup, code spans between OPEN and CLOSE."""
+    # MDX has comments of its own, and with HTML off the parser shows those of HTML.
     for opening, closing in _COMMENTS:
         text = _without(text, opening, closing)
     if len(text) <= MAX_TEXT:

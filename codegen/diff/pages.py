@@ -140,6 +140,7 @@ class _PageReader:
             says = self._stack[-1][1]
             if block.name == "Tab" and not says.environment:
                 says = attrs.evolve(says, tab=title.lower())
+            # Above any heading: those inside the component do not end it.
             self._stack[-1] = (0, says)
 
     def _update(self, line: int, label: str, description: str) -> None:

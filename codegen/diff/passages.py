@@ -149,6 +149,7 @@ def _changes(
 ) -> Iterator[Finding]:
     """What differs between the passages of a file and those that were read."""
     key, passages = key_of(reading), of_reading(reading)
+    # autojunk: in a long page, a fingerprint that it has often would match nothing.
     matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":

@@ -125,9 +125,10 @@ class _Reader:
         around: tuple[str, ...] = (),
     ) -> Iterator[Fact]:
         for child in parent.children:
+            # Components that contain two others each would double with every level.
             self._room -= 1
             if self._room < 0:
-                if self._room == -1:
+                if self._room == -1:  # said once
                     yield Unread(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
             name, flag = child.name, child.get("required")
@@ -145,6 +146,7 @@ class _Reader:
                     yield Unread(child.location, f"component {name} {why}")
                     continue
                 self._used.add(name)
+                # What an optional component requires is not required of the message.
                 inner = optional or flag != "Y"
                 yield from self._members(component, block, path, optional=inner, around=(*around, name))
                 continue

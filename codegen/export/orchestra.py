@@ -29,6 +29,7 @@ Scenario = tuple[str, int]
 def render(dialect: Dialect) -> str:
     """Return the repository as XML text."""
     version = dialect.version or dialect.appl_ver_id
+    # ElementTree would call the namespaces ns0 and ns1.
     ET.register_namespace("fixr", FIXR)
     ET.register_namespace("dc", DC)
     root = ET.Element(_q("repository"), {"name": dialect.name, "version": version})

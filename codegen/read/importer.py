@@ -144,6 +144,7 @@ class _Importer:
         }
         for family, messages in families.items():
             files[f"messages/{family}.yaml"] = {"source": SOURCE, "messages": messages}
+        # Only now are all members known: groups, codesets and fields that nothing has are not written.
         self._forget_unused(blocks.values(), families.values())
         files["components.yaml"] = {"source": SOURCE, "groups": self.groups}
         codesets = self._codesets()
@@ -381,10 +382,7 @@ class _Importer:
 
     def _type(self, field: Element) -> str:
         known = _OTHER_TYPES.get(_written_type(field), _written_type(field))
-        if known not in self.types:
-            return "STRING"
-        # Data whose length is nowhere cannot be read; as text it can.
-        return known
+        return known if known in self.types else "STRING"
 
     def _use(self, field: Element) -> None:
         self.used[field.name] = field
@@ -399,6 +397,7 @@ class _Importer:
             about: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
             if field.name in self._counted:
                 about["type"] = "NUMINGROUP"
+            # Only its length says where data ends; what has none ends at the next separator, as text does.
             if self._kind(field) == "DATA" and field.name not in self.lengths:
                 about["type"] = "STRING"
                 self.notes.append(

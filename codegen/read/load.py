@@ -122,6 +122,7 @@ def load(folder: Path) -> Source:
 def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
     """The folders from the base to the given one, with their manifests."""
     chain: list[tuple[Path, Map]] = []
+    # Not `resolve`: mistakes name files as they were given, also behind a symbolic link.
     current = Path(os.path.normpath(folder))
     seen: set[Path] = set()
     while True:

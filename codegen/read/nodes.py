@@ -111,6 +111,7 @@ class _Loader(yaml.SafeLoader):
         raise ComposerError(None, None, why, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
 
 
+# PyYAML reads YAML 1.1, where NO is false, 1:30 is 90 and 2024-09-01 a date: codes would be lost.
 _Loader.yaml_implicit_resolvers = {}
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:null|~|)$"), ["n", "~", ""])
@@ -192,6 +193,7 @@ class _Converter:
         if any(node is each for each in outer):
             mistakes.add(location, "an anchor contains itself", "write the value out")
             return Scalar(None, "", location)
+        # Ten lines of aliases to aliases can stand for billions of values; PyYAML gives each the same node.
         self._room -= id(node) in self._converted
         self._converted.add(id(node))
         if self._room < 0 or len(outer) >= MAX_DEPTH:

@@ -199,6 +199,7 @@ class _Reader:
         names.add(function)
         parts = [int(part) for part in match.groups() if part is not None]
         if match.lastindex == pattern.groups and kind != "UTCDATEONLY":
+            # A fraction as FIX writes it has three or six digits, Python counts microseconds.
             parts[-1] *= 10 ** (6 - len(match.group(pattern.groups)))
         zone = ["UTC"] if function == "datetime" else []
         return f"{function}({', '.join([*map(str, parts), *zone])})"
