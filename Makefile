@@ -135,6 +135,12 @@ endif
 docs: $(DOCS) ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+changelog: $(DEV) ## VERSION=n: make a section of CHANGELOG.md of the fragments in changelog.d/
+	$(BIN)/towncrier build --yes --version $(VERSION)
+
+changelog-draft: $(DEV) ## show the section that the fragments would make
+	$(BIN)/towncrier build --draft --version next
+
 pins: ## pin the newest releases that pyproject.toml allows
 	test -x .venv-pins/bin/uv || { "$$(tools/find-python)" -m venv .venv-pins; .venv-pins/bin/pip install --quiet uv; }
 	tools/pin .venv-pins/bin/uv --upgrade

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,15 @@ def test_every_action_of_a_workflow_is_pinned_by_its_hash(path: Path) -> None:
     for action, comment in used:
         assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", action), f"{action} may change under its name"
         assert re.search(r"# v\d+\.\d+\.\d+", comment), f"{action}: say which version the hash is"
+
+
+def test_every_fragment_of_the_changelog_has_a_kind_that_a_section_is_made_of() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["towncrier"]
+    kinds = {kind["directory"] for kind in settings["type"]}
+    for path in (ROOT / settings["directory"]).iterdir():
+        name = path.name.split(".")
+        assert path.name == "README.md" or (
+            path.name.startswith("+") and name[1:] in ([kind, "md"] for kind in kinds)
+        ), path.name
+        assert path.read_text("utf-8").strip(), path.name
+    assert settings["start_string"] in (ROOT / settings["filename"]).read_text("utf-8")
