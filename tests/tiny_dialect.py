@@ -16,7 +16,6 @@ import attrs
 from attrs.converters import optional
 
 from kalshi_fix_sansio.base import Block, Message
-from kalshi_fix_sansio.codec.encoder import encode_block
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import (
     BlockLayout,
@@ -47,6 +46,7 @@ from kalshi_fix_sansio.scalars import (
     to_time,
 )
 from kalshi_fix_sansio.support import to_entries, to_int_code, to_str_code
+from tests.plain_encoder import encode_block
 
 REQUIRED = Presence.REQUIRED
 FORBIDDEN = Presence.FORBIDDEN

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.trading import OrderBooks
 
 RESTS = {
     codec.READ: "reading the attributes, finding the function, freeing",
-    codec.WRITE: "finding the function, number and time to a header",
+    codec.WRITE: "number and time to a header, BodyLength, text to bytes",
     **{books.title(kind, books.BOOK): "finding the function, freeing" for kind in books.KINDS},
 }
 
@@ -74,20 +74,18 @@ def _writing(count: int) -> Iterator[Part]:
     pairs = list(zip(orders, headers, strict=True))
     write = ours.order_writer()
     wire = [write(order) for order in orders]
-    compose: Any = CODEC._latest_forms[orders[0].__class__]
+    dialect = CODEC.dialect
+    of_header, of_body = dialect.header.encode, dialect.by_class[orders[0].__class__].body.encode
     yield Part("all", over(write, orders), count, "whole")
-    yield Part(
-        "the function made for the form: checks, values to text, one string",
-        over(lambda pair: compose(*pair), pairs),
-        count,
-    )
+    yield Part("the header: checks, values to text", over(lambda h: of_header(h, False), headers), count)
+    yield Part("the body: checks, values to text", over(lambda order: of_body(order, False), orders), count)
     yield Part(
         "str() of two decimals",
         over(lambda order: (str(order.price), str(order.order_qty)), orders),
         count,
         "within",
     )
-    yield Part("CheckSum", over(byte_sum, wire), count, "within")
+    yield Part("CheckSum", over(byte_sum, wire), count)
     texts = [sending_time(moment) for moment in samples.moments(count)]
     bare = list(zip(orders, headers, texts, strict=True))
     assert [_unchecked(each) for each in bare] == [CODEC.encode(*pair) for pair in pairs]

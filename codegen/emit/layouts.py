@@ -120,8 +120,7 @@ class LayoutWriter:
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.name(LAYOUT, "BlockLayout")
-        self.imports.name(f"{self.package}.{module}", cls)
-        self.imports.name(f"{self.package}.encoders.{module.removeprefix('messages.')}", encoder_name(cls))
+        self.imports.name(f"{self.package}.{module}", cls, encoder_name(cls))
         arguments = [f"encode={encoder_name(cls)}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")

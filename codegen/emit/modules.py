@@ -43,7 +43,7 @@ def families(dialect: Dialect) -> tuple[str, ...]:
 
 @attrs.define
 class _Family:
-    """The three modules of one family of messages."""
+    """The two modules of one family of messages."""
 
     dialect: Dialect
     package: str
@@ -52,7 +52,6 @@ class _Family:
 
     def modules(self) -> Iterator[ModuleView]:
         yield self._classes()
-        yield self._encoders()
         yield self._layouts()
 
     def _classes(self) -> ModuleView:
@@ -60,28 +59,19 @@ class _Family:
         imports.fixed("typing", "ClassVar")
         imports.fixed(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
         imports.fixed("kalshi_fix_sansio.problems", "Problem")
-        for message in self.messages:
-            classes.use_members(message.members, imports, self.package)
-        views = [
-            classes.message_view(message, product_names(self.dialect), imports) for message in self.messages
-        ]
-        doc = f"Messages of the family {self.family.replace('_', ' ')}."
-        return self._view("messages", "messages.py.j2", doc, imports, classes=views)
-
-    def _encoders(self) -> ModuleView:
-        imports = Imports()
         tags = tags_by_name(self.dialect)
         views = []
         for message in self.messages:
-            imports.name(f"{self.package}.messages.{self.family}", message.name)
+            classes.use_members(message.members, imports, self.package)
+            cls = classes.message_view(message, product_names(self.dialect), imports)
             title = f"the body of a {message.name} ({message.msg_type})"
-            views.append(
-                encoders.encoder_view(
-                    message.name, "message", title, message.members, imports, self.package, tags
-                )
+            encoder = encoders.encoder_view(
+                message.name, "message", title, message.members, imports, self.package, tags
             )
-        doc = f"Encoders of the family {self.family.replace('_', ' ')}."
-        return self._view("encoders", "encoders.py.j2", doc, imports, encoders=views)
+            views.append((cls, encoder))
+        doc = f"Messages of the family {self.family.replace('_', ' ')}, and their encoders."
+        tables = encoders.tables_of(encoder for _, encoder in views)
+        return self._view("messages", "messages.py.j2", doc, imports, classes=views, tables=tables)
 
     def _layouts(self) -> ModuleView:
         imports = Imports()
@@ -115,7 +105,6 @@ class _Fixed:
         yield from self._groups()
         for folder, doc in (
             ("messages", "The message classes, a module for each family."),
-            ("encoders", "From instances to `tag=value SOH` text, in straight lines."),
             ("layouts", "The tables that the codec, the validation and the session read."),
         ):
             yield ModuleView(f"{folder}/__init__.py", "package.py.j2", doc, Imports(), frozenset())
@@ -209,27 +198,23 @@ class _Fixed:
         title = self.dialect.title
         blocks = (("Header", "header", self.dialect.header), ("Trailer", "trailer", self.dialect.trailer))
         sources = _files(*(member.location for _, _, members in blocks for member in members))
-        of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
+        of_classes, of_layouts = Imports(), Imports()
         tags = tags_by_name(self.dialect)
         of_classes.fixed("kalshi_fix_sansio.base", "Block", "Message")
         writer = self._writer(of_layouts)
-        class_views, encoder_views, layout_views = [], [], []
-        for cls, parameter, members in blocks:
+        class_views, layout_views = [], []
+        for name, parameter, members in blocks:
             classes.use_members(members, of_classes, self.package)
             doc = f"The standard {parameter} of every message of the {title} dialect."
-            class_views.append(classes.block_view(cls, doc, members, product_names(self.dialect), of_classes))
-            of_encoders.fixed(f"{self.package}.blocks", cls)
+            cls = classes.block_view(name, doc, members, product_names(self.dialect), of_classes)
             what = f"a {parameter}, without what the codec writes itself,"
-            encoder_views.append(
-                encoders.encoder_view(cls, parameter, what, members, of_encoders, self.package, tags)
-            )
-            layout_views.append(writer.block(cls, cls, members, (), "blocks"))
-        doc = "Header and trailer, and the base of the messages that carry them."
-        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, {"classes": class_views})
-        doc = "Encoders of header and trailer, but for the fields that the codec writes itself."
-        yield ModuleView(
-            "encoders/blocks.py", "encoders.py.j2", doc, of_encoders, sources, {"encoders": encoder_views}
-        )
+            encoder = encoders.encoder_view(name, parameter, what, members, of_classes, self.package, tags)
+            class_views.append((cls, encoder))
+            layout_views.append(writer.block(name, name, members, (), "blocks"))
+        doc = "Header and trailer with their encoders, and the base of the messages that carry them."
+        tables = encoders.tables_of(encoder for _, encoder in class_views)
+        context = {"classes": class_views, "tables": tables}
+        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, context)
         doc = "Layouts of header and trailer."
         yield ModuleView(
             "layouts/blocks.py", "block_layouts.py.j2", doc, of_layouts, sources, {"blocks": layout_views}
@@ -238,31 +223,27 @@ class _Fixed:
     def _groups(self) -> Iterator[ModuleView]:
         groups = self.dialect.groups
         sources = _files(*(group.location for group in groups))
-        of_classes, of_encoders, of_layouts = Imports(), Imports(), Imports()
+        of_classes, of_layouts = Imports(), Imports()
         tags = tags_by_name(self.dialect)
         if groups:
             of_classes.fixed("kalshi_fix_sansio.base", "Block")
             of_classes.fixed("kalshi_fix_sansio.support", "to_entries")
         writer = self._writer(of_layouts, in_groups_module=True)
-        class_views, encoder_views, layout_views = [], [], []
+        class_views, layout_views = [], []
         for group in groups:
-            cls, members = group.entry_class, group.members
+            name, members = group.entry_class, group.members
             classes.use_members(members, of_classes, self.package, in_groups=True)
-            class_views.append(classes.group_view(group, product_names(self.dialect), of_classes))
-            of_encoders.name(f"{self.package}.groups", cls)
+            cls = classes.group_view(group, product_names(self.dialect), of_classes)
             title = f"an entry of {group.name}"
-            encoder_views.append(
-                encoders.encoder_view(
-                    cls, "entry", title, members, of_encoders, self.package, tags, in_groups=True
-                )
+            encoder = encoders.encoder_view(
+                name, "entry", title, members, of_classes, self.package, tags, in_groups=True
             )
+            class_views.append((cls, encoder))
             layout_views.append(writer.group(group))
-        doc = "The entries of repeating groups."
-        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, {"classes": class_views})
-        doc = "Encoders of the entries of repeating groups."
-        yield ModuleView(
-            "encoders/groups.py", "encoders.py.j2", doc, of_encoders, sources, {"encoders": encoder_views}
-        )
+        doc = "The entries of repeating groups, and their encoders."
+        tables = encoders.tables_of(encoder for _, encoder in class_views)
+        context = {"classes": class_views, "tables": tables}
+        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, context)
         doc = "Layouts of the entries of repeating groups."
         yield ModuleView(
             "layouts/groups.py", "block_layouts.py.j2", doc, of_layouts, sources, {"blocks": layout_views}

@@ -42,7 +42,7 @@ TARGETS: Final = {
     for target in (
         Target("framing", ("kalshi_fix_sansio.framing",)),
         Target("decode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio.scalars")),
-        Target("encode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio._generated.encoders")),
+        Target("encode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio._generated")),
         Target("session", ("kalshi_fix_sansio.session",), 512),
         Target("books", ("kalshi_fix_sansio.trading",), 512),
         Target("log_reader", ("kalshi_fix_adapters.cli",)),

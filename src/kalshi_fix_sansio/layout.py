@@ -261,8 +261,14 @@ class BlockLayout:
     name: str
     cls: type[Any]
     members: tuple[Member, ...]
-    encode: Callable[[Any], str]
-    """Generated: the members of an instance as `tag=value SOH` text, latin-1 characters."""
+    encode: Callable[..., str]
+    """Generated, beside the class: from an instance, and whether its unknown fields are `checked`, to its
+    members as `tag=value SOH` text.
+
+    It raises AttributeError, TypeError or ValueError for a value that has no FIX form, and does not say for
+    which; and, unless `checked`, for unknown fields, of the instance or an entry, because a reader might take
+    them for others. Strings are looked at for SOH alone: the codec looks for NUL, and for characters beyond
+    latin-1, in the text of the whole message."""
     one_of: tuple[OneOf, ...] = ()
     by_tag: Mapping[int, Member] = attrs.field(init=False, repr=False, eq=False)
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from fixt_dialect.blocks import (
     Header,
     Trailer,
-)
-from fixt_dialect.encoders.blocks import (
     encode_header,
     encode_trailer,
 )

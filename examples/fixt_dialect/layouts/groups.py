@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-from fixt_dialect.encoders.groups import (
-    encode_line_of_text,
-    encode_pre_alloc,
-    encode_security_alt_id,
-    encode_trading_session,
-)
 from fixt_dialect.groups import (
     LineOfText,
     PreAlloc,
     SecurityAltID,
     TradingSession,
+    encode_line_of_text,
+    encode_pre_alloc,
+    encode_security_alt_id,
+    encode_trading_session,
 )
 from fixt_dialect.layouts import (
     fields,

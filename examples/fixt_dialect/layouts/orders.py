@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-from fixt_dialect.encoders.orders import (
-    encode_execution_report,
-    encode_new_order_single,
-    encode_order_cancel_request,
-)
 from fixt_dialect.layouts import (
     fields,
     groups,
@@ -18,6 +13,9 @@ from fixt_dialect.messages.orders import (
     ExecutionReport,
     NewOrderSingle,
     OrderCancelRequest,
+    encode_execution_report,
+    encode_new_order_single,
+    encode_order_cancel_request,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-from fixt_dialect.encoders.others import (
-    encode_business_message_reject,
-    encode_email,
-    encode_security_definition,
-)
 from fixt_dialect.layouts import (
     fields,
     groups,
@@ -18,6 +13,9 @@ from fixt_dialect.messages.others import (
     BusinessMessageReject,
     Email,
     SecurityDefinition,
+    encode_business_message_reject,
+    encode_email,
+    encode_security_definition,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

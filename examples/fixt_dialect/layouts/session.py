@@ -5,15 +5,6 @@
 
 from __future__ import annotations
 
-from fixt_dialect.encoders.session import (
-    encode_heartbeat,
-    encode_logon,
-    encode_logout,
-    encode_reject,
-    encode_resend_request,
-    encode_sequence_reset,
-    encode_test_request,
-)
 from fixt_dialect.layouts import (
     fields,
 )
@@ -25,6 +16,13 @@ from fixt_dialect.messages.session import (
     ResendRequest,
     SequenceReset,
     TestRequest,
+    encode_heartbeat,
+    encode_logon,
+    encode_logout,
+    encode_reject,
+    encode_resend_request,
+    encode_sequence_reset,
+    encode_test_request,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

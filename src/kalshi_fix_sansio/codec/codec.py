@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import adler32
 
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
-from kalshi_fix_sansio.codec.composer import COMPOSER_ERRORS
-from kalshi_fix_sansio.codec.encoder import check_header, check_unknown, encode_block
-from kalshi_fix_sansio.codec.forms import FormCache
+from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, name_fault
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import CHECK_SUM_TAG, MSG_TYPE_TAG, Reader
 from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
 from kalshi_fix_sansio.codec.tokens import Form, Token, tokenize
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
-from kalshi_fix_sansio.framing import Frame, encode_frame, frame_problems, is_frame
-from kalshi_fix_sansio.layout import Dialect
+from kalshi_fix_sansio.framing import (
+    CHECK_SUM_BY_ADLER,
+    Frame,
+    encode_frame,
+    frame_problems,
+    is_frame,
+    message_heads,
+)
+from kalshi_fix_sansio.layout import BlockLayout, Dialect
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import format_string
 
@@ -32,8 +38,9 @@ class Codec:
         self._tables = Tables(dialect)
         self._compiled = DecoderCache(self._tables)
         self._body_tables: dict[type[Message], BlockTable] = {}
-        self._forms = FormCache(dialect)
-        self._latest_forms = self._forms.latest
+        self._encode_header = dialect.header.encode
+        self._encode_body = {layout.cls: layout.body.encode for layout in dialect.messages.values()}
+        self._heads = message_heads(dialect.begin_string)
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -111,29 +118,27 @@ class Codec:
         if header is None:
             header = message.header
         try:
-            data = self._latest_forms[message.__class__](message, header)
-        except COMPOSER_ERRORS:
-            data = None
-        return self._encode_otherwise(message, header) if data is None else data
-
-    def _encode_otherwise(self, message: Message, header: Any) -> bytes:
-        """Encode what does not have the form that its class had the last time, or not plainly."""
-        data = self._forms.encode(message, header)
-        if data is None:
-            data = self._encode_carefully(message, header)
-            self._forms.learn(message, header)
-        return data
+            head = "" if header is None else self._encode_header(header, False)
+            body = self._encode_body[message.__class__](message, False)
+            tail = "" if message.trailer is None else self.dialect.trailer.encode(message.trailer, False)
+            text = f"35={message.MSG_TYPE}\x01{head}{body}{tail}"
+        except ENCODE_ERRORS:
+            text = "\0"
+        # What is rare is looked for once, here: the encoders look at each string for SOH alone.
+        if "\0" in text or not text.isascii():
+            return self._encode_carefully(message, header)
+        data = text.encode()
+        if len(data) >= len(self._heads):
+            return encode_frame(self.dialect.begin_string, data)
+        data = self._heads[len(data)] + data
+        return data + CHECK_SUM_BY_ADLER[adler32(data) % 256]
 
     def _encode_carefully(self, message: Message, header: Any) -> bytes:
-        """Encode value by value, and name what has no FIX form."""
+        """Encode what has unknown fields or characters beyond ASCII, or name what has no FIX form."""
         table = self._body_tables.get(type(message)) or self._table_of(message)
-        try:
-            head = "" if header is None else self.dialect.header.encode(header)
-            body = table.layout.encode(message)
-            tail = "" if message.trailer is None else self.dialect.trailer.encode(message.trailer)
-        except (AttributeError, TypeError, ValueError):
-            self._explain(message, header)
-            raise
+        head = "" if header is None else _encode_block(header, self.dialect.header)
+        body = _encode_block(message, table.layout)
+        tail = "" if message.trailer is None else _encode_block(message.trailer, self.dialect.trailer)
         check_unknown(message, table, self._tables)
         if header is not None:
             check_header(header, message, body, table, self._tables)
@@ -167,10 +172,8 @@ class Codec:
                 "length would count fields as data that are none"
             )
         msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)
-        return encode_frame(
-            self.dialect.begin_string,
-            f"35={msg_type}\x01{self.dialect.header.encode(header)}{body}".encode("latin-1"),
-        )
+        head = _encode_block(header, self.dialect.header)
+        return encode_frame(self.dialect.begin_string, f"35={msg_type}\x01{head}{body}".encode("latin-1"))
 
     def _table_of(self, message: Message) -> BlockTable:
         layout = self.dialect.by_class.get(type(message))
@@ -184,15 +187,6 @@ class Codec:
             return UNKNOWN_BODY
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 
-    def _explain(self, message: Message, header: Any) -> None:
-        """Raise an EncodeError that names the field, for what a generated encoder could not write."""
-        if header is not None:
-            encode_block(header)
-        if not isinstance(message, UnknownMessage):
-            encode_block(message)
-        if message.trailer is not None:
-            encode_block(message.trailer)
-
     def _read(self, frame: bytes | Frame) -> tuple[Message, Reader]:
         """Read a message that no compiled decoder takes, and learn its shape if nothing is wrong with it."""
         reader = Reader(self._tables, _text(frame))
@@ -200,6 +194,12 @@ class Codec:
         if not message.problems:
             self._compiled.learn(reader)
         return message, reader
+
+
+def _encode_block(block: Any, layout: BlockLayout) -> str:
+    """Encode a block, unknown fields included; EncodeError names a field whose value has no FIX form."""
+    name_fault(block, layout)
+    return layout.encode(block)
 
 
 def _text(frame: bytes | Frame) -> str:

@@ -1,74 +1,64 @@
-"""The careful way out: a block to text, member by member, naming the field that has no FIX form.
+"""What the generated encoders leave to others: to name a fault, and to judge unknown fields.
 
-Generated encoders say the same in straight lines; when one of them fails, this one is asked why.
+The encoders themselves stand beside the classes, in the generated package. Nothing here makes wire text: a
+message that they cannot write as it is comes here to be refused by name, or to be found right after all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec.tables import BlockTable, FieldSlot, Slot, Tables, always_required
 from kalshi_fix_sansio.errors import EncodeError
-from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind
+from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
 from kalshi_fix_sansio.support import format_unknown
 
 CODEC_TAGS = frozenset((8, 9, 10, 35))
 """Fields of header and trailer that `Codec.encode` writes by itself."""
+ENCODE_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
+"""What a generated encoder raises of what it does not write."""
 
 
-def encode_block(block: Any) -> str:
-    """Return a block as `tag=value SOH` text: what its layout says, unknown fields before its first group.
+def name_fault(block: Any, layout: BlockLayout, where: str = "") -> None:
+    """Return if every value of a block, and of the entries in it, has a FIX form.
 
     Raises:
-        EncodeError: a value has no FIX form; the text names the field.
+        EncodeError: one has none; the text names the field, and with `where` the entry that it is in.
     """
-    return _encode(block, block.LAYOUT, "")
-
-
-def _encode(block: Any, layout: BlockLayout, where: str) -> str:
-    parts: list[str] = []
-    unknown = format_unknown(block.unknown)
+    format_unknown(block.unknown)
     for member in layout.members:
         value = getattr(block, member.attribute)
-        if isinstance(member, FieldMember):
-            if member.tag in CODEC_TAGS:
-                continue
-            if value is not None:
-                parts.append(_encode_field(member, value, where))
-            elif always_required(member):
-                raise EncodeError(f"{member.field.label}{where} is required and has no value")
-        elif value or always_required(member):
-            parts.append(unknown)
-            unknown = ""
-            parts.append(_encode_group(member, value, where))
-    return "".join(parts) + unknown
+        if isinstance(member, GroupMember):
+            if value or always_required(member):
+                _name_fault_of_entries(member, value, where)
+        elif member.tag in CODEC_TAGS:
+            continue
+        elif value is not None:
+            _name_fault_of_field(member, value, where)
+        elif always_required(member):
+            raise EncodeError(f"{member.field.label}{where} is required and has no value")
 
 
-def _encode_field(member: FieldMember, value: Any, where: str) -> str:
-    field = member.field
+def _name_fault_of_field(member: FieldMember, value: Any, where: str) -> None:
     try:
-        text = format_value(field.kind, value)
+        format_value(member.field.kind, value)
     except EncodeError as error:
-        raise EncodeError(f"{field.label}{where}: {error}") from None
-    if field.kind is Kind.DATA and field.length_tag is not None:
-        return f"{field.length_tag}={len(text)}\x01{field.tag}={text}\x01"
-    return f"{field.tag}={text}\x01"
+        raise EncodeError(f"{member.field.label}{where}: {error}") from None
 
 
-def _encode_group(member: GroupMember, entries: Any, where: str) -> str:
+def _name_fault_of_entries(member: GroupMember, entries: Any, where: str) -> None:
     label = member.counter.label
-    if not isinstance(entries, list):
+    if not isinstance(entries, Sequence):
         raise EncodeError(f"{label}{where}: expected a list, not {type(entries).__name__}")
-    parts = [f"{member.tag}={len(entries)}\x01"]
     for number, entry in enumerate(entries, 1):
         place = f" in entry {number} of {label}{where}"
         if not isinstance(entry, member.entry.cls):
             expected = member.entry.cls.__name__
             raise EncodeError(f"expected {expected}, not {type(entry).__name__},{place}")
-        parts.append(_encode(entry, member.entry, place))
-    return "".join(parts)
+        name_fault(entry, member.entry, place)
 
 
 def check_unknown(

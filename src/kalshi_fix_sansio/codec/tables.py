@@ -96,8 +96,8 @@ class BlockTable:
     """Attributes that are an empty list when absent, with the tables of their entries."""
 
 
-def _encode_unknown_body(message: UnknownMessage) -> str:
-    return format_unknown(message.unknown)
+def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
+    return format_unknown(message.unknown, checked)
 
 
 UNKNOWN_BODY: Final = BlockTable(

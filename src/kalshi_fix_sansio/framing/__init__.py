@@ -11,6 +11,7 @@ from __future__ import annotations
 from kalshi_fix_sansio.framing.frame import (
     ADLER_ASCII_BLOCK,
     ADLER_BLOCK,
+    CHECK_SUM_BY_ADLER,
     CHECK_SUM_FIELDS,
     CHECK_SUM_SIZE,
     SOH,
@@ -20,6 +21,7 @@ from kalshi_fix_sansio.framing.frame import (
     encode_frame,
     frame_problems,
     is_frame,
+    message_heads,
 )
 from kalshi_fix_sansio.framing.framer import (
     MAX_BODY_LENGTH,
@@ -33,6 +35,7 @@ from kalshi_fix_sansio.framing.framer import (
 __all__ = [
     "ADLER_ASCII_BLOCK",
     "ADLER_BLOCK",
+    "CHECK_SUM_BY_ADLER",
     "CHECK_SUM_FIELDS",
     "CHECK_SUM_SIZE",
     "MAX_BODY_LENGTH",
@@ -48,4 +51,5 @@ __all__ = [
     "encode_frame",
     "frame_problems",
     "is_frame",
+    "message_heads",
 ]

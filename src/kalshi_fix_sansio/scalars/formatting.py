@@ -91,7 +91,7 @@ def format_numingroup(value: int) -> str:
 
 def format_decimal(value: Decimal) -> str:
     """Write a FLOAT, PRICE, QTY, AMT or PERCENTAGE: never an exponent, the scale as it is."""
-    if not isinstance(value, Decimal):
+    if value.__class__ is not Decimal and not isinstance(value, Decimal):
         raise EncodeError(f"expected a Decimal, not {type(value).__name__}")
     if not value.is_finite():
         raise EncodeError("NaN and Infinity have no FIX form")
@@ -130,6 +130,26 @@ def format_utctimestamp(value: datetime) -> str:
         f"-{_TWO_DIGITS[value.hour]}:{_TWO_DIGITS[value.minute]}:{_TWO_DIGITS[value.second]}"
         f".{THREE_DIGITS[value.microsecond // 1000]}"
     )
+
+
+_second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
+"""First and last moment of the second written last, and its text. Threads see it as a whole or not at all."""
+
+
+def format_current_utctimestamp(value: datetime) -> str:
+    """Write a UTCTIMESTAMP as `format_utctimestamp` does, faster if the one before was of the same second.
+
+    For moments that are mostly now: a busy session writes SendingTime many times a second, and working it out
+    takes a third as long as writing all of an order.
+    """
+    global _second  # noqa: PLW0603
+    if value.__class__ is not datetime or value.tzinfo is not UTC:
+        return format_utctimestamp(value)
+    begin, end, text = _second
+    if not begin <= value <= end:
+        text = format_utctimestamp(value)[:-3]
+        _second = (value.replace(microsecond=0), value.replace(microsecond=999_999), text)
+    return text + THREE_DIGITS[value.microsecond // 1000]
 
 
 def format_utcdateonly(value: date) -> str:

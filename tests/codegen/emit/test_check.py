@@ -85,8 +85,8 @@ def test_the_check_finds_a_stale_file(package: Path) -> None:
 
 
 def test_the_check_finds_a_file_that_git_does_not_know(package: Path) -> None:
-    git(package, "rm", "--cached", "--quiet", "encoders/berths.py")
-    assert failure(package) == [f"{package}/encoders/berths.py: not tracked by git"]
+    git(package, "rm", "--cached", "--quiet", "messages/berths.py")
+    assert failure(package) == [f"{package}/messages/berths.py: not tracked by git"]
 
 
 def test_the_check_lists_everything_at_once(package: Path) -> None:
@@ -119,7 +119,7 @@ def test_outside_of_a_work_tree_nothing_is_untracked(tmp_path: Path, monkeypatch
 
 
 def test_without_git_nothing_is_untracked(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    git(package, "rm", "--cached", "--quiet", "encoders/berths.py")
+    git(package, "rm", "--cached", "--quiet", "messages/berths.py")
     monkeypatch.setenv("PATH", "")
     assert checking.tracked_files(package) is None
 

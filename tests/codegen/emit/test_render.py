@@ -62,11 +62,6 @@ def test_the_package_has_a_module_for_each_family(files: dict[str, str]) -> None
         "blocks.py",
         "codesets.py",
         "dialect.py",
-        "encoders/__init__.py",
-        "encoders/berths.py",
-        "encoders/blocks.py",
-        "encoders/groups.py",
-        "encoders/session.py",
         "groups.py",
         "layouts/__init__.py",
         "layouts/berths.py",
@@ -119,7 +114,6 @@ def test_a_new_field_adds_lines_and_changes_none(tmp_path: Path, presence: str) 
     )
     found = changes(before, rendered(copy.spec))
     assert set(found) == {
-        "encoders/berths.py",
         "layouts/berths.py",
         "layouts/fields.py",
         "messages/berths.py",
@@ -127,7 +121,8 @@ def test_a_new_field_adds_lines_and_changes_none(tmp_path: Path, presence: str) 
     assert all(removed == [] for removed, _ in found.values())
     for _, added in found.values():
         named = [line for line in added if "beam" in line.lower() or "5099" in line]
-        assert added == named
+        # A decimal that is always there is looked at before it is written.
+        assert [line for line in added if line not in {"if (", "):"}] == named
 
 
 def test_a_new_code_adds_lines_to_its_enum_alone(tmp_path: Path) -> None:
@@ -153,6 +148,8 @@ def test_the_first_field_of_a_type_adds_its_imports(tmp_path: Path) -> None:
         '"""FirstDay (5007): First day at the berth. Optional."""',
         "first_day: date | None = None,",
         "self.first_day = None if first_day is None else to_date(first_day)",
+        "if message.first_day is not None:",
+        'text += f"5007={format_utcdateonly(message.first_day)}\\x01"',
     ]
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from kalshi_fix_sansio._generated.blocks import (
     Header,
     Trailer,
-)
-from kalshi_fix_sansio._generated.encoders.blocks import (
     encode_header,
     encode_trailer,
 )

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.business import (
-    encode_business_message_reject,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
 from kalshi_fix_sansio._generated.messages.business import (
     BusinessMessageReject,
+    encode_business_message_reject,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

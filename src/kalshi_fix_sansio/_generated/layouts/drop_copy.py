@@ -3,11 +3,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.drop_copy import (
-    encode_event_resend_complete,
-    encode_event_resend_reject,
-    encode_event_resend_request,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
@@ -15,6 +10,9 @@ from kalshi_fix_sansio._generated.messages.drop_copy import (
     EventResendComplete,
     EventResendReject,
     EventResendRequest,
+    encode_event_resend_complete,
+    encode_event_resend_reject,
+    encode_event_resend_request,
 )
 from kalshi_fix_sansio.layout import (
     Answers,

@@ -3,18 +3,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.groups import (
-    encode_collateral_amount_change,
-    encode_market_settlement_party,
-    encode_md_full_entry,
-    encode_md_inc_entry,
-    encode_md_req_symbol,
-    encode_misc_fee,
-    encode_multivariate_selected_leg,
-    encode_mve_offending_leg,
-    encode_party,
-    encode_quote_request_symbol,
-)
 from kalshi_fix_sansio._generated.groups import (
     CollateralAmountChange,
     MarketSettlementParty,
@@ -26,6 +14,16 @@ from kalshi_fix_sansio._generated.groups import (
     MVEOffendingLeg,
     Party,
     QuoteRequestSymbol,
+    encode_collateral_amount_change,
+    encode_market_settlement_party,
+    encode_md_full_entry,
+    encode_md_inc_entry,
+    encode_md_req_symbol,
+    encode_misc_fee,
+    encode_multivariate_selected_leg,
+    encode_mve_offending_leg,
+    encode_party,
+    encode_quote_request_symbol,
 )
 from kalshi_fix_sansio._generated.layouts import (
     fields,

@@ -3,14 +3,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.market_data import (
-    encode_market_data_incremental_refresh,
-    encode_market_data_request,
-    encode_market_data_request_reject,
-    encode_market_data_snapshot_full_refresh,
-    encode_security_status,
-    encode_security_status_request,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
@@ -22,6 +14,12 @@ from kalshi_fix_sansio._generated.messages.market_data import (
     MarketDataSnapshotFullRefresh,
     SecurityStatus,
     SecurityStatusRequest,
+    encode_market_data_incremental_refresh,
+    encode_market_data_request,
+    encode_market_data_request_reject,
+    encode_market_data_snapshot_full_refresh,
+    encode_security_status,
+    encode_security_status_request,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

@@ -8,15 +8,6 @@ from decimal import (
     Decimal,
 )
 
-from kalshi_fix_sansio._generated.encoders.order_entry import (
-    encode_execution_report,
-    encode_new_order_single,
-    encode_order_cancel_reject,
-    encode_order_cancel_replace_request,
-    encode_order_cancel_request,
-    encode_order_mass_cancel_report,
-    encode_order_mass_cancel_request,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
@@ -29,6 +20,13 @@ from kalshi_fix_sansio._generated.messages.order_entry import (
     OrderCancelRequest,
     OrderMassCancelReport,
     OrderMassCancelRequest,
+    encode_execution_report,
+    encode_new_order_single,
+    encode_order_cancel_reject,
+    encode_order_cancel_replace_request,
+    encode_order_cancel_request,
+    encode_order_mass_cancel_report,
+    encode_order_mass_cancel_request,
 )
 from kalshi_fix_sansio.layout import (
     Answers,

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.order_groups import (
-    encode_order_group_request,
-    encode_order_group_response,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
 from kalshi_fix_sansio._generated.messages.order_groups import (
     OrderGroupRequest,
     OrderGroupResponse,
+    encode_order_group_request,
+    encode_order_group_response,
 )
 from kalshi_fix_sansio.layout import (
     Answers,

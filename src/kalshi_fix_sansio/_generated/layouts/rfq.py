@@ -3,21 +3,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.rfq import (
-    encode_accept_quote,
-    encode_accept_quote_status,
-    encode_quote,
-    encode_quote_cancel,
-    encode_quote_cancel_status,
-    encode_quote_confirm,
-    encode_quote_confirm_status,
-    encode_quote_request,
-    encode_quote_request_ack,
-    encode_quote_request_reject,
-    encode_quote_status_report,
-    encode_rfq_cancel,
-    encode_rfq_cancel_status,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
@@ -36,6 +21,19 @@ from kalshi_fix_sansio._generated.messages.rfq import (
     QuoteStatusReport,
     RFQCancel,
     RFQCancelStatus,
+    encode_accept_quote,
+    encode_accept_quote_status,
+    encode_quote,
+    encode_quote_cancel,
+    encode_quote_cancel_status,
+    encode_quote_confirm,
+    encode_quote_confirm_status,
+    encode_quote_request,
+    encode_quote_request_ack,
+    encode_quote_request_reject,
+    encode_quote_status_report,
+    encode_rfq_cancel,
+    encode_rfq_cancel_status,
 )
 from kalshi_fix_sansio.layout import (
     Answers,

@@ -4,15 +4,6 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.session import (
-    encode_heartbeat,
-    encode_logon,
-    encode_logout,
-    encode_reject,
-    encode_resend_request,
-    encode_sequence_reset,
-    encode_test_request,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
@@ -24,6 +15,13 @@ from kalshi_fix_sansio._generated.messages.session import (
     ResendRequest,
     SequenceReset,
     TestRequest,
+    encode_heartbeat,
+    encode_logon,
+    encode_logout,
+    encode_reject,
+    encode_resend_request,
+    encode_sequence_reset,
+    encode_test_request,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio._generated.encoders.settlement import (
-    encode_market_settlement_report,
-)
 from kalshi_fix_sansio._generated.layouts import (
     fields,
     groups,
 )
 from kalshi_fix_sansio._generated.messages.settlement import (
     MarketSettlementReport,
+    encode_market_settlement_report,
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,

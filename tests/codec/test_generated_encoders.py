@@ -1,0 +1,268 @@
+"""Generated encoders: they write what the layouts say, whatever the values are, or name what has no form."""
+
+from __future__ import annotations
+
+import copy
+import decimal
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio._generated import DIALECT as KALSHI
+from kalshi_fix_sansio._generated import (
+    Header,
+    NewOrderSingle,
+    OrdType,
+    Party,
+    SelfTradePreventionType,
+    Side,
+)
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
+from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame, message_heads
+from kalshi_fix_sansio.layout import GroupMember, MessageLayout
+from kalshi_fix_sansio.scalars import format_current_utctimestamp, format_utctimestamp
+from tests.plain_encoder import encode
+from tests.samples import full, minimal
+from tests.strategies import headers, messages
+
+CODEC = Codec(KALSHI)
+ORDER: dict[str, Any] = {
+    "cl_ord_id": "a",
+    "order_qty": "10.00",
+    "ord_type": "2",
+    "price": "0.45",
+    "side": "1",
+    "symbol": "K",
+}
+every_message = pytest.mark.parametrize(
+    "layout", KALSHI.messages.values(), ids=[layout.name for layout in KALSHI.messages.values()]
+)
+
+
+class Loud(str):
+    """A string of another class."""
+
+    def __str__(self) -> str:
+        return "loud"
+
+
+class Rate(Decimal):
+    """A decimal of another class."""
+
+    def __str__(self) -> str:
+        return "a rate"
+
+
+class Moment(datetime):
+    """A datetime of another class."""
+
+
+NOON = datetime(2026, 8, 17, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def header() -> Header:
+    """A header as a session writes it."""
+    return Header(sender_comp_id="key", target_comp_id="venue", msg_seq_num=7, sending_time=NOON)
+
+
+HOSTILE = [
+    None,
+    "",
+    "x",
+    "1",
+    "a=b",
+    "a=",
+    "a\x01b",
+    "a\x0110=000\x01",
+    "nul\0",
+    "é",
+    "日",
+    Loud("1"),
+    True,
+    False,
+    0,
+    -1,
+    7,
+    10**18 - 1,
+    10**18,
+    0.5,
+    *map(
+        Decimal,
+        ("NaN", "NaN123", "sNaN", "-Infinity", "1E+5", "1E-30", "-0", "0.10", "1" * 19, "1" * 40, "-.5"),
+    ),
+    Rate("1.5"),
+    NOON,
+    NOON + timedelta(microseconds=999),
+    datetime.max.replace(tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC),
+    NOON.replace(tzinfo=None),
+    NOON.astimezone(timezone(timedelta(hours=2))),
+    Moment(2026, 8, 17, tzinfo=UTC),
+    date(2026, 8, 17),
+    time(12, 0, 0, 999_999),
+    time(12, tzinfo=timezone(timedelta(hours=2))),
+    b"",
+    b"raw\x01data\xff\0",
+    [],
+    [None],
+    (),
+    {},
+    {"a": 1},
+    [{}],
+    Side.BUY,
+    OrdType.LIMIT,
+    SelfTradePreventionType.MAKER,
+    object(),
+]
+
+
+def outcome(encode: Callable[[Any, Any], bytes], message: Any, head: Any) -> object:
+    """What encoding gives: bytes, or the kind and text of the error."""
+    try:
+        return encode(message, head)
+    except Exception as error:  # noqa: BLE001
+        return type(error), str(error)
+
+
+def agree(message: Any, head: Any) -> object:
+    """Encode with the generated encoders and with the plain one, which must agree; return the outcome."""
+    found = outcome(CODEC.encode, message, head)
+    assert found == outcome(partial(encode, KALSHI.begin_string), message, head)
+    return found
+
+
+def places(block: Any) -> Iterator[tuple[Any, str]]:
+    """Every attribute of a message or header, and of the entries of its groups."""
+    for member in block.LAYOUT.members:
+        yield block, member.attribute
+        if isinstance(member, GroupMember):
+            for entry in getattr(block, member.attribute):
+                yield from places(entry)
+
+
+def plain(block: Any) -> Any:
+    """The block without unknown fields, those of its entries included."""
+    block.unknown = ()
+    for member in block.LAYOUT.members:
+        if isinstance(member, GroupMember):
+            for entry in getattr(block, member.attribute):
+                plain(entry)
+    return block
+
+
+@every_message
+@pytest.mark.parametrize("make", [minimal, full])
+def test_every_hostile_value_in_every_place_is_written_or_named(layout: MessageLayout, make: Any) -> None:
+    message, head = plain(make(layout.body)), plain(full(KALSHI.header))
+    assert isinstance(agree(message, head), bytes)
+    for block, attribute in [*places(message), *places(head)]:
+        kept = getattr(block, attribute)
+        for value in HOSTILE:
+            setattr(block, attribute, value)
+            agree(message, head)
+        setattr(block, attribute, kept)
+
+
+@every_message
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_any_message_is_written_as_the_layouts_say(layout: MessageLayout, data: st.DataObject) -> None:
+    message, head = data.draw(messages(layout, KALSHI)), data.draw(headers(KALSHI))
+    assert isinstance(agree(message, head), bytes)
+    again = copy.deepcopy(message)
+    block, attribute = data.draw(st.sampled_from(list(places(again))))
+    setattr(block, attribute, data.draw(st.sampled_from(HOSTILE)))
+    agree(again, head)
+
+
+@every_message
+def test_what_is_usual_needs_no_second_look(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every field set, groups included: only what is rare is for the careful path."""
+    monkeypatch.delattr(Codec, "_encode_carefully")
+    message, head = plain(full(layout.body)), plain(full(KALSHI.header))
+    codec = Codec(KALSHI)
+    for block in (message, head):
+        for place, attribute in places(block):
+            if isinstance(getattr(place, attribute), bytes):
+                setattr(place, attribute, b"plain")
+    data = codec.encode(message, head)
+    assert is_frame(data)
+    assert codec.decode(data) == message
+
+
+def test_a_message_of_another_class_than_the_dialect_s_is_refused() -> None:
+    class Own(NewOrderSingle):
+        pass
+
+    with pytest.raises(LocalProtocolError, match="Own is not a message of kalshi"):
+        CODEC.encode(Own(**ORDER), header())
+
+
+def test_entries_may_be_of_a_class_made_of_the_group_s() -> None:
+    class Own(Party):
+        pass
+
+    order = NewOrderSingle(**ORDER, party_ids=[Own(party_id="p", party_role="3")])
+    usual = NewOrderSingle(**ORDER, party_ids=[Party(party_id="p", party_role="3")])
+    assert CODEC.encode(order, header()) == CODEC.encode(usual, header())
+
+
+def test_an_entry_of_another_group_is_refused_even_with_the_same_attributes() -> None:
+    class Alike:
+        party_id, party_role, unknown = "p", "3", ()
+
+    order = NewOrderSingle(**ORDER)
+    order.party_ids = [Alike()]  # type: ignore[list-item]
+    with pytest.raises(EncodeError, match=r"^expected Party, not Alike, in entry 1 of NoPartyIDs \(453\)"):
+        CODEC.encode(order, header())
+
+
+def test_decimals_are_written_the_same_in_any_context() -> None:
+    order = NewOrderSingle(**ORDER)
+    for text in ("1.50", "1E+3", "1E-9", "1E-7", "NaN", "Infinity", "-0E+2", "9" * 19, "9" * 20):
+        order.order_qty = Decimal(text)
+        with decimal.localcontext(decimal.Context(prec=2, capitals=0)):
+            agree(order, header())
+
+
+@pytest.mark.parametrize("tail", ["", "é", "\n"])
+def test_a_message_of_any_length_has_its_sum_and_length_right(tail: str) -> None:
+    head = header()
+    for size in [*range(ADLER_ASCII_BLOCK - 200, ADLER_ASCII_BLOCK + 20), 5000]:
+        order = NewOrderSingle(**{**ORDER, "secondary_cl_ord_id": "~" * size + tail})
+        data = agree(order, head)
+        assert isinstance(data, bytes)
+        assert is_frame(data)
+
+
+def test_moments_are_written_whatever_was_written_before() -> None:
+    steps = (0, 1, 999, 1000, 123_456, 999_999, 1_000_000, -1, 60_000_000, 86_400_000_000, -86_400_000_000)
+    begin = NOON.replace(microsecond=0)
+    moments = [begin + timedelta(microseconds=step) for step in steps]
+    moments += [moment.astimezone(timezone(timedelta(hours=2, microseconds=7))) for moment in moments]
+    # Every moment after every other one.
+    for before in moments:
+        for moment in moments:
+            assert format_current_utctimestamp(before) == format_utctimestamp(before)
+            assert format_current_utctimestamp(moment) == format_utctimestamp(moment)
+
+
+@pytest.mark.parametrize("value", [None, NOON.replace(tzinfo=None), time(12, tzinfo=UTC), "now"])
+def test_what_is_no_moment_is_refused_whatever_was_written_before(value: Any) -> None:
+    assert format_current_utctimestamp(NOON) == "20260817-12:00:00.123"
+    with pytest.raises(EncodeError):
+        format_current_utctimestamp(value)
+
+
+def test_heads_are_ready_for_what_is_added_up_at_once() -> None:
+    ready = message_heads("FIXT.1.1")
+    assert ready[12] == b"8=FIXT.1.1\x019=12\x01"
+    assert len(ready[-1]) + len(ready) - 1 == ADLER_ASCII_BLOCK
+    assert message_heads("FIXT.1.1") is ready
