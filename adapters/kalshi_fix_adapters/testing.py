@@ -18,8 +18,8 @@ from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange.market import MarketRules, margin_market, prediction_market
-from kalshi_fix_adapters.venue.house import HOUSE, house_orders
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Product
@@ -32,7 +32,7 @@ BALANCE = Decimal(10_000)
 
 @attrs.frozen
 class Market:
-    """A market, and where the house rests its orders, in dollars."""
+    """A market, and around which price orders rest, in dollars."""
 
     rules: MarketRules
     middle: Decimal
@@ -86,7 +86,7 @@ class Sandbox:
             },
             accounts=tuple(
                 AccountConfig(owner=owner, product=product, balance=BALANCE)
-                for owner in (*owners, HOUSE)
+                for owner in (*owners, LIQUIDITY)
                 for product in PRODUCTS
             ),
             api_keys=tuple(
@@ -101,7 +101,7 @@ class Sandbox:
             undo.enter_context(self.server)
             for product, markets in MARKETS.items():
                 for market in markets:
-                    self._rest_house_orders(product, market)
+                    self._rest_liquidity(product, market)
             undo.pop_all()
         return self
 
@@ -113,8 +113,8 @@ class Sandbox:
     ) -> None:
         self.server.__exit__(kind, error, traceback)
 
-    def _rest_house_orders(self, product: str, market: Market) -> None:
-        for order in house_orders(
+    def _rest_liquidity(self, product: str, market: Market) -> None:
+        for order in liquidity_orders(
             market.rules,
             market.middle,
             self._random,

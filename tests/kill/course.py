@@ -18,10 +18,10 @@ from typing import Any, Self
 import attrs
 
 from kalshi_fix_adapters.config.plan import Sync
-from tests.kill.house import House
 from tests.kill.lives import Death, Doing, Life, Stage
 from tests.kill.relay import TO_CLIENT, TO_VENUE, Relay
 from tests.kill.trader import IDLE, LONG
+from tests.kill.venue import TradingVenue
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 1.0
@@ -114,7 +114,7 @@ class Course:
         self.random = Random(seed)
         self.deaths = Deaths()
         self.cuts = 0
-        self.house = House(Random(seed))
+        self.venue = TradingVenue(Random(seed))
         self._cells = folder / "cells"
         self._cells.write_bytes(bytes(16))
         self._seed = seed
@@ -122,8 +122,8 @@ class Course:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undo:
-            house = undo.enter_context(self.house)
-            self._relay = undo.enter_context(Relay(house.port))
+            venue = undo.enter_context(self.venue)
+            self._relay = undo.enter_context(Relay(venue.port))
             self._pipe, pipe = os.pipe()
             undo.callback(os.close, self._pipe)
             settings = {
@@ -132,9 +132,9 @@ class Course:
                 "sync": self._sync,
                 "host": "127.0.0.1",
                 "port": self._relay.port,
-                "ca": house.ca,
-                "key_id": house.key.key_id,
-                "private_key": house.key.private_key_pem.decode(),
+                "ca": venue.ca,
+                "key_id": venue.key.key_id,
+                "private_key": venue.key.private_key_pem.decode(),
             }
             self.zygote = undo.enter_context(Zygote(settings, self.folder, pipe))
             os.close(pipe)
@@ -152,7 +152,7 @@ class Course:
     ) -> None:
         with self._undo:
             if error is not None:
-                (self.folder / "wire").write_text(self.house.record.wire())
+                (self.folder / "wire").write_text(self.venue.record.wire())
                 if not self._dead:
                     os.kill(self._child, signal.SIGKILL)
 
@@ -170,7 +170,7 @@ class Course:
     def live(self, life: Life) -> None:
         """One life, from before its beginning to after its end."""
         for _ in range(life.trades):
-            self.house.trade()
+            self.venue.trade()
         self._life, self._killed = life, False
         self._cells.write_bytes(bytes(16))
         self._relay.begin()
@@ -178,7 +178,7 @@ class Course:
         self._child, self._dead = self.zygote.fork(life), False
         begun = time.monotonic()
         mortal = life.death is not Death.NONE
-        self._late, self._busy, self._logons = False, life.busy, self.house.record.logons
+        self._late, self._busy, self._logons = False, life.busy, self.venue.record.logons
         self._kill_at = begun + life.at / 1e6 if life.death is Death.TIME else None
         self._give_up_at = begun + PATIENCE if mortal else begun + LONG
         while not self._dead:
@@ -202,7 +202,7 @@ class Course:
             self._late = self._kill_at is None
             self._kill()
             return
-        if self._busy and not self._killed and self.house.record.logons > self._logons:
+        if self._busy and not self._killed and self.venue.record.logons > self._logons:
             self._trade_meanwhile()
         else:
             self._relay.turn(max(0.0, due - now))
@@ -213,7 +213,7 @@ class Course:
         self._busy = False
         self._relay.hold()
         for _ in range(BUSY):
-            self.house.trade()
+            self.venue.trade()
             self._relay.turn(0.0)
         self._relay.go_on()
 
@@ -248,9 +248,9 @@ class Course:
             if self._life.death is Death.IDLE:
                 self._kill_at = time.monotonic() + self._life.at / 1e6
             for _ in range(self.random.randrange(1, 4)):
-                self.house.trade()
+                self.venue.trade()
         elif self.random.random() < 0.1:
-            self.house.trade()
+            self.venue.trade()
 
     def _died(self) -> None:
         self.zygote.wait()

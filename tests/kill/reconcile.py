@@ -16,9 +16,9 @@ from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.resend_policy import STALE_TYPES
-from tests.kill.house import House
 from tests.kill.journal import Entry, read
 from tests.kill.knowledge import Knowledge
+from tests.kill.venue import TradingVenue
 
 _ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"10"})
 """Tags of what differs when a message is sent again."""
@@ -111,10 +111,10 @@ def _content(frame: bytes) -> bytes:
     return b"\x01".join(field for field in fields if field.partition(b"=")[0] not in _ENVELOPE)
 
 
-def reconcile(folder: Path, house: House) -> Sum:
+def reconcile(folder: Path, venue: TradingVenue) -> Sum:
     """Compare everything; raise AssertionError for the first difference."""
     [store] = (folder / "stores").glob("*.sqlite3")
-    entries, record = read(folder / "journal"), house.record
+    entries, record = read(folder / "journal"), venue.record
     known = Knowledge()
     known.read(entries)
     from_client = Wire(client for client, _ in record.wires)
@@ -122,11 +122,11 @@ def reconcile(folder: Path, house: House) -> Sum:
     _check_events(entries)
     duplicates = _check_deliveries(entries, from_venue)
     _check_numbers(entries, known, from_client)
-    _check_requests(known, house, from_client)
+    _check_requests(known, venue, from_client)
     assert known.fills == record.fills
-    assert known.position == house.position()
+    assert known.position == venue.position()
     left = {name: quantity for name, (_, quantity) in known.open.items()}
-    assert house.left_of(list(known.intended)) == left
+    assert venue.left_of(list(known.intended)) == left
     assert not from_venue.filled() & from_venue.originals.keys(), "the venue kept something back"
     summary = read_summary(store)
     assert not summary.open_requests
@@ -206,14 +206,14 @@ def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire
         assert content is None or b"\x0111=%b\x01" % cl_ord_id.encode() in content
 
 
-def _check_requests(known: Knowledge, house: House, from_client: Wire) -> None:
+def _check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
     """Every intention has an outcome, or the client knows that there is none to be had; and the venue has
     exactly those that have one, each once."""
-    taken = house.record.taken
+    taken = venue.record.taken
     assert not known.unresolved
     assert known.answered == taken.keys()
     assert set(taken.values()) <= {1}
-    assert set(house.record.accepted.values()) <= {1}
+    assert set(venue.record.accepted.values()) <= {1}
     assert not known.never_left & taken.keys()
     assert not known.never_left & known.sent.keys()
     assert not (+from_client.resent).keys() & STALE_TYPES, "an order was sent again"

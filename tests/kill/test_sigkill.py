@@ -44,7 +44,7 @@ def test_killed_again_and_again_it_agrees_with_the_venue_to_the_last_fill(
         # The second one finds nothing left to be done by the first.
         for number in (last, last + 1):
             course.live(Life(number=number, death=Death.NONE))
-        total = reconcile(tmp_path, course.house)
+        total = reconcile(tmp_path, course.venue)
     assert course.deaths.total < ALL_KINDS or course.deaths.how.keys() >= {*Death} - {Death.NONE}
     record_property("kills", f"sync={sync}: {course.deaths}; {total}")
 

@@ -33,7 +33,7 @@ MARKETS = {
 }
 
 
-class Floor:
+class TradedBooks:
     """Two traders and one that only watches."""
 
     def __init__(self, product: str, seed: int = 1, **changes: Any) -> None:
@@ -136,73 +136,73 @@ class Floor:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
-    floor = Floor(product, seed)
+    traded = TradedBooks(product, seed)
     for number in range(40):
-        floor.trade(number)
-    floor.fills.clear()
-    floor.ask("1", *floor.symbols)
-    assert [told.snapshot for told in floor.updates] == [True, True]
-    floor.compare()
+        traded.trade(number)
+    traded.fills.clear()
+    traded.ask("1", *traded.symbols)
+    assert [told.snapshot for told in traded.updates] == [True, True]
+    traded.compare()
     for number in range(40, 240):
-        floor.trade(number)
-        floor.compare()
-    assert len(floor.trades) > 20
-    assert [(trade.symbol, trade.price, trade.size) for trade in floor.trades] == floor.fills
-    assert all((trade.moment is None) == (product == "margin") for trade in floor.trades)
+        traded.trade(number)
+        traded.compare()
+    assert len(traded.trades) > 20
+    assert [(trade.symbol, trade.price, trade.size) for trade in traded.trades] == traded.fills
+    assert all((trade.moment is None) == (product == "margin") for trade in traded.trades)
 
 
 def test_books_are_rebuilt_after_the_connection_was_lost() -> None:
-    floor = Floor("prediction")
-    floor.ask("1", *floor.symbols)
+    traded = TradedBooks("prediction")
+    traded.ask("1", *traded.symbols)
     for number in range(30):
-        floor.trade(number)
-    floor.watcher.session.receive_eof(floor.town.now)
-    floor.watcher.events += floor.watcher.session.events()
-    floor.watcher.drop()
-    floor.drain()
-    assert [told.book.stale_reason for told in floor.updates] == [StaleReason.SESSION_ENDED] * 2
+        traded.trade(number)
+    traded.watcher.session.receive_eof(traded.town.now)
+    traded.watcher.events += traded.watcher.session.events()
+    traded.watcher.drop()
+    traded.drain()
+    assert [told.book.stale_reason for told in traded.updates] == [StaleReason.SESSION_ENDED] * 2
     for number in range(30, 60):
-        floor.trade(number)
-    floor.watcher = floor.watch()
-    floor.drain()
-    assert floor.books.stale() == floor.symbols
-    floor.ask("1", *floor.books.stale())
-    floor.compare()
+        traded.trade(number)
+    traded.watcher = traded.watch()
+    traded.drain()
+    assert traded.books.stale() == traded.symbols
+    traded.ask("1", *traded.books.stale())
+    traded.compare()
     for number in range(60, 90):
-        floor.trade(number)
-        floor.compare()
+        traded.trade(number)
+        traded.compare()
 
 
 def test_what_is_unsubscribed_is_told_no_more() -> None:
-    floor = Floor("prediction")
-    floor.ask("1", *floor.symbols)
-    floor.ask("2", SUBPENNY)
+    traded = TradedBooks("prediction")
+    traded.ask("1", *traded.symbols)
+    traded.ask("2", SUBPENNY)
     for number in range(40):
-        floor.trade(number)
-        assert {told.symbol for told in floor.updates} <= {CENTS}
-    assert list(floor.books) == [CENTS]
-    floor.ask("0", SUBPENNY)
-    book = floor.books[SUBPENNY]
-    there = floor.town.venue.exchange("prediction")
+        traded.trade(number)
+        assert {told.symbol for told in traded.updates} <= {CENTS}
+    assert list(traded.books) == [CENTS]
+    traded.ask("0", SUBPENNY)
+    book = traded.books[SUBPENNY]
+    there = traded.town.venue.exchange("prediction")
     assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, there.levels(SUBPENNY, exchange.Side.BUY))
 
 
 def test_too_many_markets_are_refused() -> None:
-    floor = Floor("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
-    floor.ask("1", CENTS)
-    floor.ask("1", "A", "B", "C")
-    assert [(told.symbol, told.book.stale_reason) for told in floor.updates] == [
+    traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
+    traded.ask("1", CENTS)
+    traded.ask("1", "A", "B", "C")
+    assert [(told.symbol, told.book.stale_reason) for told in traded.updates] == [
         (symbol, StaleReason.REQUEST_REFUSED) for symbol in "ABC"
     ]
-    assert floor.books[CENTS].is_live
-    floor.ask("1", "NO-SUCH")
-    assert floor.books["NO-SUCH"].is_live
-    assert floor.books["NO-SUCH"].best_bid is None
+    assert traded.books[CENTS].is_live
+    traded.ask("1", "NO-SUCH")
+    assert traded.books["NO-SUCH"].is_live
+    assert traded.books["NO-SUCH"].best_bid is None
 
 
 def test_a_refusal_comes_as_a_message() -> None:
-    floor = Floor("prediction", symbol_limits=SymbolLimits(per_request=1))
-    floor.watcher.send(request("1", *floor.symbols))
-    (event,) = (event for event in floor.watcher.events if isinstance(event, MessageReceived))
+    traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=1))
+    traded.watcher.send(request("1", *traded.symbols))
+    (event,) = (event for event in traded.watcher.events if isinstance(event, MessageReceived))
     assert isinstance(event.message, MarketDataRequestReject)
-    assert floor.books.apply(event) == []
+    assert traded.books.apply(event) == []

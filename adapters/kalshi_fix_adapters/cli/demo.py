@@ -1,4 +1,4 @@
-"""`kalshi-fix demo`: the story of a first order, against the simulated Kalshi."""
+"""`kalshi-fix demo`: a first order against the simulated Kalshi."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from random import Random
 
 import click
 
+from kalshi_fix_adapters.cli.demo_script import OTHER, YOU, DemoScript, Told
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.render import code_name, value
-from kalshi_fix_adapters.cli.story import OTHER, YOU, Story, Told
 from kalshi_fix_adapters.cli.terminal import Line, Screen, plain
 from kalshi_fix_adapters.cli.units import Units
 from kalshi_fix_adapters.testing import MARGIN, PREDICTION, Sandbox
@@ -17,10 +17,10 @@ from kalshi_fix_sansio import ExecType, ExecutionReport
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
 
 WIDTH = 100
-"""Columns of the story, in a terminal and in a pipe alike."""
+"""Columns of the table, in a terminal and in a pipe alike."""
 _INDENT = " " * 6
 _SEED = 1
-"""Of the ids and the house's orders, so that every telling is the same but for keys and times."""
+"""Of the ids and of the resting orders, so that every demo is the same but for keys and times."""
 
 
 @click.command()
@@ -29,19 +29,19 @@ def demo() -> None:
     products.
 
     Everything runs on this machine: a simulated Kalshi on loopback TLS ports, with keys and a certificate
-    authority made for the occasion. The exit status is 1 if the story does not go as it must.
+    authority made for the occasion. The exit status is 1 if something does not go as it must.
     """
     telling = _Telling(Screen())
     with told_plainly(), Sandbox((YOU, OTHER), random=Random(_SEED)) as sandbox:  # noqa: S311 - a fixed tale
         telling.introduction(sandbox)
-        story = Story(sandbox, telling)
-        story.prediction()
-        story.margin()
-    telling.tables(story.told)
+        script = DemoScript(sandbox, telling)
+        script.prediction()
+        script.margin()
+    telling.tables(script.told)
 
 
 class _Telling:
-    """Prints the story."""
+    """Prints what happens."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -60,7 +60,7 @@ class _Telling:
         )
 
     def chapter(self, heading: str, gloss: str) -> None:
-        """Begin a part of the story."""
+        """Begin a part."""
         self._chapters += 1
         self._screen.lines([(), (("bold", f"{self._chapters}. {heading}"),), (("italic", f"   {gloss}"),)])
 

@@ -1,4 +1,4 @@
-"""Somebody in the demo's story: a client whose messages are told as they pass, and whose expectations
+"""Somebody in the demo's demo: a client whose messages are told as they pass, and whose expectations
 are checked."""
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
 
 PATIENCE = 10.0
-"""Seconds that the story waits for anything."""
+"""Seconds that the demo waits for anything."""
 _MSG_SEQ_NUM = 34
 M = TypeVar("M", bound=Message)
 Teller = Callable[[str, str, Inspection], None]
 """Is given who sent a message, to whom, and the message."""
 
 
-class StoryError(AdapterError):
-    """The story did not go as it must; the text says where."""
+class DemoError(AdapterError):
+    """The demo did not go as it must; the text says where."""
 
 
 class _Wire:
@@ -90,7 +90,7 @@ class Participant:
             yield
         ended = self._client.ended
         if ended is None or not ended.clean:
-            raise StoryError(f"{self.who} could not log out of {self.venue} in an orderly way")
+            raise DemoError(f"{self.who} could not log out of {self.venue} in an orderly way")
         self._tell(self.who, self.venue, self._wires["sent"].last())
         self._tell(self.venue, self.who, self._wires["received"].last())
 
@@ -102,7 +102,7 @@ class Participant:
         """Wait for the next message, which must be of this kind and have these attributes.
 
         Raises:
-            StoryError: something else came, or nothing.
+            DemoError: something else came, or nothing.
         """
         expected = f"{self.who} expected {kind.__name__}" + "".join(
             f" {name}={getattr(value, 'name', value)}" for name, value in wanted.items()
@@ -110,13 +110,13 @@ class Participant:
         try:
             message = next(self._client.messages(PATIENCE), None)
         except AdapterError as error:
-            raise StoryError(f"{expected} from {self.venue}, but {error}") from None
+            raise DemoError(f"{expected} from {self.venue}, but {error}") from None
         if message is None:
-            raise StoryError(f"{expected} from {self.venue}, but nothing came within {PATIENCE:g} s")
+            raise DemoError(f"{expected} from {self.venue}, but nothing came within {PATIENCE:g} s")
         self._tell_received(message.header.msg_seq_num)
         different = [name for name, value in wanted.items() if getattr(message, name, None) != value]
         if not isinstance(message, kind) or different:
-            raise StoryError(f"{expected} from {self.venue}, but got {message}")
+            raise DemoError(f"{expected} from {self.venue}, but got {message}")
         return message
 
     def _tell_sent(self, number: int) -> None:

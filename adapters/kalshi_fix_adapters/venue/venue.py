@@ -20,9 +20,9 @@ from kalshi_fix_adapters.venue.config import VenueConfig
 from kalshi_fix_adapters.venue.exchange import Advance, CancelAll, CancelCause, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
-from kalshi_fix_adapters.venue.gateway.front import ProductFront
-from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
-from kalshi_fix_adapters.venue.mailbox import Mailbox
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
+from kalshi_fix_adapters.venue.gateway.product import ProductGateway
+from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -40,7 +40,7 @@ class _Line:
     id: int
     product: str
     session: Session
-    seat: Seat | None = None
+    login: Login | None = None
     """Who is logged on."""
     output: bytes = b""
     """What was taken from the session and not yet by the caller."""
@@ -64,8 +64,8 @@ class Venue:
         self._config = config
         self._random = random
         self._keys = {key.key_id: key for key in config.api_keys}
-        self._fronts = {
-            product: ProductFront(
+        self._gateways = {
+            product: ProductGateway(
                 Exchange(
                     product,
                     config.markets.get(product, ()),
@@ -83,7 +83,7 @@ class Venue:
         self._lines: dict[int, _Line] = {}
         self._logged_on: dict[str, int] = {}
         """Connection by key."""
-        self._mailboxes: dict[Seat, Mailbox] = {}
+        self._offline_queues: dict[Login, OfflineQueue] = {}
         self._restless: list[_Line] = []
         """Lines whose session was ended by something that happened on another."""
         self._last: Instant | None = None
@@ -155,7 +155,7 @@ class Venue:
     def next_deadline(self) -> float | None:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
         deadlines = [line.session.next_deadline() for line in self._lines.values()]
-        deadlines.extend(self._expiry_deadline(front.exchange) for front in self._fronts.values())
+        deadlines.extend(self._expiry_deadline(gateway.exchange) for gateway in self._gateways.values())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
@@ -164,11 +164,11 @@ class Venue:
         for line in tuple(self._lines.values()):
             line.session.handle_timer(now)
             self._attend(line, now)
-        for product, front in self._fronts.items():
-            if _is_due(front.exchange.next_expiry(), now.utc):
+        for product, gateway in self._gateways.items():
+            if _is_due(gateway.exchange.next_expiry(), now.utc):
                 self.execute(product, Advance(), now)
-        for mailbox in self._mailboxes.values():
-            mailbox.forget(now)
+        for offline_queue in self._offline_queues.values():
+            offline_queue.forget(now)
 
     # The operator
 
@@ -179,14 +179,14 @@ class Venue:
             ValueError: a SetMarketState that cannot be.
         """
         self._last = now
-        deliveries, outcomes = self._fronts[product].execute(command, now.utc)
+        deliveries, outcomes = self._gateways[product].execute(command, now.utc)
         self._deliver(deliveries, now)
         self._calm(now)
         return outcomes
 
     def exchange(self, product: str) -> Exchange:
         """Return a product's exchange, to be looked at; change it through `execute`."""
-        return self._fronts[product].exchange
+        return self._gateways[product].exchange
 
     # What sessions say
 
@@ -204,12 +204,12 @@ class Venue:
         match event:
             case LogonRequested():
                 self._admit(line, event, now)
-            case MessageReceived() if line.seat is not None:
-                front = self._fronts[line.product]
-                self._deliver(front.handle(event.message, line.seat, now.utc), now)
-            case SessionEnded() if line.seat is not None:
-                seat, line.seat = line.seat, None
-                self._leave(line.product, seat, now)
+            case MessageReceived() if line.login is not None:
+                gateway = self._gateways[line.product]
+                self._deliver(gateway.handle(event.message, line.login, now.utc), now)
+            case SessionEnded() if line.login is not None:
+                login, line.login = line.login, None
+                self._leave(line.product, login, now)
 
     def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
         text = admission.refusal(request, self._keys, line.product)
@@ -220,20 +220,20 @@ class Venue:
             line.session.refuse_logon(text, now)
             return
         flags = LogonFlags.from_logon(cast("Logon", request.logon), line.product)
-        seat = self._seat(line, key_id)
-        mailbox = self._mailboxes.get(seat)
-        if mailbox is not None:
-            mailbox.retain(flags.retention_hours, now)
-        line.session.accept_logon(now, store=None if mailbox is None else mailbox.store)
+        login = self._login(line, key_id)
+        offline_queue = self._offline_queues.get(login)
+        if offline_queue is not None:
+            offline_queue.retain(flags.retention_hours, now)
+        line.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
         if line.session.is_established:
-            line.seat = seat
-            seat.flags = flags
-            seat.connection = line.id
+            line.login = login
+            login.flags = flags
+            login.connection = line.id
             self._logged_on[key_id] = line.id
 
-    def _seat(self, line: _Line, key_id: str) -> Seat:
+    def _login(self, line: _Line, key_id: str) -> Login:
         key, session_type = self._keys[key_id], line.session.config.session_type
-        new = Seat(
+        new = Login(
             key_id,
             key.owner,
             session_type.name,
@@ -241,33 +241,33 @@ class Venue:
             admission.may_write(key),
             session_type.resend,
         )
-        seats = self._fronts[line.product].seats
-        known = seats.get(new.origin)
+        logins = self._gateways[line.product].logins
+        known = logins.get(new.origin)
         if known is not None:
             return known
-        seats.add(new)
+        logins.add(new)
         if session_type.resend:
-            self._mailboxes[new] = Mailbox(session_type.name, key_id)
+            self._offline_queues[new] = OfflineQueue(session_type.name, key_id)
         return new
 
-    def _leave(self, product: str, seat: Seat, now: Instant) -> None:
-        seat.connection = None
-        del self._logged_on[seat.key_id]
-        self._fronts[product].leave(seat)
-        if seat.flags.cancel_on_disconnect:
-            command = CancelAll(origin=seat.origin, cause=CancelCause.DISCONNECTED)
-            deliveries, _ = self._fronts[product].execute(command, now.utc)
+    def _leave(self, product: str, login: Login, now: Instant) -> None:
+        login.connection = None
+        del self._logged_on[login.key_id]
+        self._gateways[product].leave(login)
+        if login.flags.cancel_on_disconnect:
+            command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
+            deliveries, _ = self._gateways[product].execute(command, now.utc)
             self._deliver(deliveries, now)
 
     # What goes to sessions
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
-        for seat, message in deliveries:
-            if not self._send(seat, message, now) and seat in self._mailboxes:
-                self._mailboxes[seat].post(message, now)
+        for login, message in deliveries:
+            if not self._send(login, message, now) and login in self._offline_queues:
+                self._offline_queues[login].post(message, now)
 
-    def _send(self, seat: Seat, message: Message, now: Instant) -> bool:
-        line = None if seat.connection is None else self._lines[seat.connection]
+    def _send(self, login: Login, message: Message, now: Instant) -> bool:
+        line = None if login.connection is None else self._lines[login.connection]
         if line is None or not line.session.is_established:
             return False
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelAll, CancelOrder
-from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
 from kalshi_fix_adapters.venue.exchange.matching import crosses, match, meets_own
 from kalshi_fix_adapters.venue.exchange.orders import Order, OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import (
@@ -17,54 +16,55 @@ from kalshi_fix_adapters.venue.exchange.placing import (
     market_refusal,
     pause_refusal,
 )
+from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import CancelCause, OrderState, PauseState, RefusalCause
 
 
-def cancel(floor: Floor, batch: Batch, command: CancelOrder) -> None:
+def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     """Cancel an order for its owner, or refuse to."""
-    if floor.pause is PauseState.EXCHANGE_PAUSED:
-        _refuse(floor, batch, command, RefusalCause.EXCHANGE_PAUSED)
+    if state.pause is PauseState.EXCHANGE_PAUSED:
+        _refuse(state, batch, command, RefusalCause.EXCHANGE_PAUSED)
         return
-    order = _find(floor, command)
+    order = _find(state, command)
     if order is None:
-        filled = _was_filled(floor, command)
+        filled = _was_filled(state, command)
         _refuse(
-            floor,
+            state,
             batch,
             command,
             RefusalCause.ORDER_ALREADY_FILLED if filled else RefusalCause.ORDER_NOT_FOUND,
         )
         return
-    floor.cancel(batch, order, CancelCause.REQUESTED, requester=command.origin, cl_ord_id=command.cl_ord_id)
+    state.cancel(batch, order, CancelCause.REQUESTED, requester=command.origin, cl_ord_id=command.cl_ord_id)
 
 
-def cancel_all(floor: Floor, batch: Batch, command: CancelAll) -> None:
+def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
     """Cancel what one session placed. Only the exchange itself may do so while it is paused."""
-    orders = floor.orders.of_origin(command.origin)
+    orders = state.orders.of_origin(command.origin)
     if command.cause is CancelCause.MASS_CANCELED:
-        if floor.pause is PauseState.EXCHANGE_PAUSED:
+        if state.pause is PauseState.EXCHANGE_PAUSED:
             batch.outcomes.append(
                 MassCancelRefused(origin=command.origin, cause=RefusalCause.EXCHANGE_PAUSED)
             )
             return
         batch.outcomes.append(MassCancelDone(origin=command.origin, count=len(orders)))
     for order in orders:
-        floor.cancel(batch, order, command.cause)
+        state.cancel(batch, order, command.cause)
 
 
-def amend(floor: Floor, batch: Batch, command: AmendOrder) -> None:
+def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     """Amend an order for its owner, or refuse to and change nothing.
 
     A new price or a larger quantity lets the order join the book anew, trading first where it
     crosses; a smaller quantity keeps its place; the quantity already filled cancels the rest.
     """
-    order = _find(floor, command)
-    cause = _amend_refusal(floor, command, order)
+    order = _find(state, command)
+    cause = _amend_refusal(state, command, order)
     if cause is not None or order is None:
-        _refuse(floor, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
+        _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
     if command.quantity == order.filled:
-        floor.cancel(
+        state.cancel(
             batch,
             order,
             CancelCause.AMENDED_TO_FILLED,
@@ -74,25 +74,25 @@ def amend(floor: Floor, batch: Batch, command: AmendOrder) -> None:
         return
     keeps_place = command.quantity <= order.quantity and command.price in (None, order.price)
     if keeps_place:
-        _shrink(floor, batch, order, command)
+        _shrink(state, batch, order, command)
     else:
-        _requeue(floor, batch, order, command)
+        _requeue(state, batch, order, command)
 
 
-def _shrink(floor: Floor, batch: Batch, order: Order, command: AmendOrder) -> None:
-    market = floor.markets[order.market]
+def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
+    market = state.markets[order.market]
     less = order.quantity - command.quantity
     market.book.reduce(order, less)
     batch.touched[market.ticker] = market
-    floor.account(order).work(order.market, order.side, order.price, -less)
+    state.account(order).work(order.market, order.side, order.price, -less)
     order.leaves -= less
-    _replaced(floor, batch, order, command)
+    _replaced(state, batch, order, command)
 
 
-def _requeue(floor: Floor, batch: Batch, order: Order, command: AmendOrder) -> None:
+def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     price = order.price if command.price is None else command.price
     leaves = command.quantity - order.filled
-    account, market = floor.account(order), floor.markets[order.market]
+    account, market = state.account(order), state.markets[order.market]
     reserved = account.reserved
     account.work(order.market, order.side, order.price, -order.leaves)
     account.work(order.market, order.side, price, leaves)
@@ -100,23 +100,23 @@ def _requeue(floor: Floor, batch: Batch, order: Order, command: AmendOrder) -> N
     if exceeded is not None:
         account.work(order.market, order.side, price, -leaves)
         account.work(order.market, order.side, order.price, order.leaves)
-        _refuse(floor, batch, command, RefusalCause[exceeded.name])
+        _refuse(state, batch, command, RefusalCause[exceeded.name])
         return
-    floor.lift(batch, order)
+    state.lift(batch, order)
     order.price, order.leaves = price, leaves
-    _replaced(floor, batch, order, command)
+    _replaced(state, batch, order, command)
     if order.post_only and crosses(market.book, order):
-        floor.cancel(batch, order, CancelCause.POST_ONLY_CROSS)
+        state.cancel(batch, order, CancelCause.POST_ONLY_CROSS)
         return
-    match(floor, batch, order)
+    match(state, batch, order)
     if order.leaves:
-        floor.rest(batch, order)
+        state.rest(batch, order)
 
 
-def _replaced(floor: Floor, batch: Batch, order: Order, command: AmendOrder) -> None:
+def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     order.quantity = command.quantity
     orig_cl_ord_id = order.cl_ord_id
-    floor.orders.rename(order, command.cl_ord_id)
+    state.orders.rename(order, command.cl_ord_id)
     batch.outcomes.append(
         OrderReplaced(
             exec_id=batch.exec_id(),
@@ -128,19 +128,19 @@ def _replaced(floor: Floor, batch: Batch, order: Order, command: AmendOrder) -> 
     )
 
 
-def _amend_refusal(floor: Floor, command: AmendOrder, order: Order | None) -> RefusalCause | None:
-    paused = pause_refusal(floor)
+def _amend_refusal(state: ExchangeState, command: AmendOrder, order: Order | None) -> RefusalCause | None:
+    paused = pause_refusal(state)
     if paused is not None:
         return RefusalCause[paused.name]
     if order is None:
-        if _was_filled(floor, command):
+        if _was_filled(state, command):
             return RefusalCause.CANNOT_UPDATE_FILLED_ORDER
         return RefusalCause.ORDER_NOT_FOUND
-    market = floor.markets[order.market]
+    market = state.markets[order.market]
     closed = market_refusal(market)
     if closed is not None:
         return RefusalCause[closed.name]
-    namesake = floor.orders.find(order.account.owner, command.cl_ord_id)
+    namesake = state.orders.find(order.account.owner, command.cl_ord_id)
     if namesake is not None and namesake is not order:
         return RefusalCause.ORDER_ALREADY_EXISTS
     if command.quantity == order.filled:
@@ -155,15 +155,15 @@ def _amend_refusal(floor: Floor, command: AmendOrder, order: Order | None) -> Re
     return None
 
 
-def _find(floor: Floor, command: CancelOrder | AmendOrder) -> Order | None:
-    order = floor.orders.find(command.account.owner, command.orig_cl_ord_id)
+def _find(state: ExchangeState, command: CancelOrder | AmendOrder) -> Order | None:
+    order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
     if order is None or not _is_meant(order, command):
         return None
     return order
 
 
-def _was_filled(floor: Floor, command: CancelOrder | AmendOrder) -> bool:
-    done = floor.orders.find_done(command.account.owner, command.orig_cl_ord_id)
+def _was_filled(state: ExchangeState, command: CancelOrder | AmendOrder) -> bool:
+    done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
     return done is not None and _is_meant(done, command) and done.state is OrderState.FILLED
 
 
@@ -177,12 +177,14 @@ def _is_meant(order: Order | OrderSnapshot, command: CancelOrder | AmendOrder) -
     )
 
 
-def _refuse(floor: Floor, batch: Batch, command: CancelOrder | AmendOrder, cause: RefusalCause) -> None:
-    order = floor.orders.find(command.account.owner, command.orig_cl_ord_id)
+def _refuse(
+    state: ExchangeState, batch: Batch, command: CancelOrder | AmendOrder, cause: RefusalCause
+) -> None:
+    order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
     known = (
         order.snapshot()
         if order is not None
-        else floor.orders.find_done(command.account.owner, command.orig_cl_ord_id)
+        else state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
     )
     if known is not None and not _is_meant(known, command):
         known = None

@@ -18,7 +18,6 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     SetMarketState,
     SetPause,
 )
-from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
     MARGIN_FEES,
@@ -32,6 +31,7 @@ from kalshi_fix_adapters.venue.exchange.money import (
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.exchange.registry import OrderRegistry
+from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import (
     MARGIN,
     AccountId,
@@ -71,7 +71,7 @@ class Exchange:
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
         self.product = product
-        self._floor = Floor(
+        self._state = ExchangeState(
             markets={rules.ticker: Market(rules) for rules in markets},
             accounts={key: Account(key, collateral, balance) for key, balance in balances.items()},
             fees=fees,
@@ -89,11 +89,11 @@ class Exchange:
                 nothing changed.
         """
         if isinstance(command, SetMarketState):
-            pausing.check_market_state(self._floor, command)
+            pausing.check_market_state(self._state, command)
         batch = Batch(self._clock + 1, now)
         self._expire(batch)
         self._dispatch(batch, command)
-        self._floor.publish(batch)
+        self._state.publish(batch)
         if batch.events:
             self._clock += 1
         return tuple(batch.outcomes)
@@ -105,22 +105,22 @@ class Exchange:
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
         """Return the open order of this owner with this ClOrdID."""
-        order = self._floor.orders.find(owner, cl_ord_id)
+        order = self._state.orders.find(owner, cl_ord_id)
         return None if order is None else order.snapshot()
 
     def next_expiry(self) -> datetime | None:
         """Return when the next resting order expires."""
-        return self._floor.orders.next_expiry()
+        return self._state.orders.next_expiry()
 
     @property
     def pause(self) -> PauseState:
         """What the exchange takes at present."""
-        return self._floor.pause
+        return self._state.pause
 
     @property
     def markets(self) -> Mapping[str, Market]:
         """The markets by ticker; to be looked at, not changed."""
-        return self._floor.markets
+        return self._state.markets
 
     def account(self, account_id: AccountId) -> Account:
         """Return an account, to be looked at.
@@ -128,7 +128,7 @@ class Exchange:
         Raises:
             KeyError: there is none of this id.
         """
-        return self._floor.accounts[account_id]
+        return self._state.accounts[account_id]
 
     def position(self, account_id: AccountId, market: str) -> Position:
         """Return what an account holds in a market."""
@@ -136,28 +136,28 @@ class Exchange:
 
     def levels(self, market: str, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
         """Return price and size of each level of a side, the best first; none for an unknown market."""
-        found = self._floor.markets.get(market)
+        found = self._state.markets.get(market)
         if found is None:
             return ()
         return tuple((level.price, level.size) for level in found.book.side(side))
 
     def _expire(self, batch: Batch) -> None:
-        while (order := self._floor.orders.pop_expired(batch.now)) is not None:
-            self._floor.cancel(batch, order, CancelCause.EXPIRED)
+        while (order := self._state.orders.pop_expired(batch.now)) is not None:
+            self._state.cancel(batch, order, CancelCause.EXPIRED)
 
     def _dispatch(self, batch: Batch, command: Command) -> None:
         match command:
             case PlaceOrder():
-                placing.place(self._floor, batch, command)
+                placing.place(self._state, batch, command)
             case CancelOrder():
-                changing.cancel(self._floor, batch, command)
+                changing.cancel(self._state, batch, command)
             case AmendOrder():
-                changing.amend(self._floor, batch, command)
+                changing.amend(self._state, batch, command)
             case CancelAll():
-                changing.cancel_all(self._floor, batch, command)
+                changing.cancel_all(self._state, batch, command)
             case SetPause():
-                pausing.set_pause(self._floor, batch, command)
+                pausing.set_pause(self._state, batch, command)
             case SetMarketState():
-                pausing.set_market_state(self._floor, batch, command)
+                pausing.set_market_state(self._state, batch, command)
             case Advance():
                 return

@@ -8,9 +8,9 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import Book
-from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
 from kalshi_fix_adapters.venue.exchange.money import Collateral
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
+from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import CancelCause, SelfTradePrevention, Side
 
 
@@ -60,22 +60,22 @@ def meets_own(book: Book, order: Order, price: Decimal) -> bool:
     return False
 
 
-def match(floor: Floor, batch: Batch, taker: Order) -> bool:
+def match(state: ExchangeState, batch: Batch, taker: Order) -> bool:
     """Trade the order against its book for as long as prices cross.
 
     Returns whether it was stopped by an order of its own owner (self-trade prevention
     type 1); with type 2 that order is cancelled and matching goes on.
     """
-    makers = floor.markets[taker.market].book.side(taker.side.opposite)
+    makers = state.markets[taker.market].book.side(taker.side.opposite)
     while taker.leaves:
         level = makers.best()
         if level is None or not taker.crosses(level.price):
             break
         maker = next(iter(level.orders.values()))
         if maker.account.owner != taker.account.owner:
-            floor.trade(batch, taker, maker, min(taker.leaves, maker.leaves))
+            state.trade(batch, taker, maker, min(taker.leaves, maker.leaves))
         elif taker.self_trade_prevention is SelfTradePrevention.MAKER:
-            floor.cancel(batch, maker, CancelCause.SELF_TRADE_MAKER)
+            state.cancel(batch, maker, CancelCause.SELF_TRADE_MAKER)
         else:
             return True
     return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kalshi_fix_adapters.venue.exchange.commands import SetMarketState, SetPause
-from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged
+from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import CancelCause, MarketState, PauseState
 
 _PAUSE_CAUSES = {
@@ -20,23 +20,23 @@ _NEXT_STATES = {
 }
 
 
-def set_pause(floor: Floor, batch: Batch, command: SetPause) -> None:
+def set_pause(state: ExchangeState, batch: Batch, command: SetPause) -> None:
     """Pause or resume; where a pause begins, orders that asked for it are cancelled."""
-    floor.pause = command.state
+    state.pause = command.state
     cause = _PAUSE_CAUSES.get(command.state)
     if cause is not None:
-        for order in floor.orders:
+        for order in state.orders:
             if order.cancel_on_pause:
-                floor.cancel(batch, order, cause)
+                state.cancel(batch, order, cause)
 
 
-def check_market_state(floor: Floor, command: SetMarketState) -> None:
+def check_market_state(state: ExchangeState, command: SetMarketState) -> None:
     """Make sure that a market can make a step in its life.
 
     Raises:
         ValueError: there is no such market, or it cannot go from its state to that one.
     """
-    market = floor.markets.get(command.market)
+    market = state.markets.get(command.market)
     if market is None:
         raise ValueError(f"there is no market {command.market}")
     if command.state not in (market.state, *_NEXT_STATES[market.state]):
@@ -45,13 +45,13 @@ def check_market_state(floor: Floor, command: SetMarketState) -> None:
         )
 
 
-def set_market_state(floor: Floor, batch: Batch, command: SetMarketState) -> None:
+def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
     """Move a market on in its life, by a step that was checked.
 
     A halt cancels the orders that asked to be cancelled on a pause; the end of trading cancels
     all of them. Positions are not paid out.
     """
-    market = floor.markets[command.market]
+    market = state.markets[command.market]
     if command.state is market.state:
         return
     market.state = command.state
@@ -60,6 +60,6 @@ def set_market_state(floor: Floor, batch: Batch, command: SetMarketState) -> Non
         return
     halted = command.state is MarketState.INACTIVE
     cause = CancelCause.TRADING_PAUSED if halted else CancelCause.MARKET_CLOSED
-    for order in floor.orders:
+    for order in state.orders:
         if order.market == market.ticker and (order.cancel_on_pause or not halted):
-            floor.cancel(batch, order, cause)
+            state.cancel(batch, order, cause)

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.commands import PlaceOrder
-from kalshi_fix_adapters.venue.exchange.floor import Batch, Floor
 from kalshi_fix_adapters.venue.exchange.market import Market
 from kalshi_fix_adapters.venue.exchange.matching import crosses, match, preview
 from kalshi_fix_adapters.venue.exchange.orders import Order
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderRejected
+from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import (
     CancelCause,
     MarketState,
@@ -28,31 +28,31 @@ _PAUSED = {
 }
 
 
-def place(floor: Floor, batch: Batch, command: PlaceOrder) -> None:
+def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Take a new order, or refuse it and change nothing."""
-    cause = _refusal(floor, command)
+    cause = _refusal(state, command)
     if cause is not None:
         batch.outcomes.append(
             OrderRejected(exec_id=batch.exec_id(), time=batch.now, request=command, cause=cause)
         )
         return
-    order = _order(command, _expire_time(command, floor.zone, batch.now))
-    floor.orders.add(order)
+    order = _order(command, _expire_time(command, state.zone, batch.now))
+    state.orders.add(order)
     batch.outcomes.append(OrderAccepted(exec_id=batch.exec_id(), time=batch.now, order=order.snapshot()))
-    killed = _killed(floor, order)
+    killed = _killed(state, order)
     if killed is not None:
-        floor.cancel(batch, order, killed)
+        state.cancel(batch, order, killed)
         return
-    stopped = match(floor, batch, order)
+    stopped = match(state, batch, order)
     if not order.leaves:
         return
     if stopped:
-        floor.cancel(batch, order, CancelCause.SELF_TRADE_TAKER)
+        state.cancel(batch, order, CancelCause.SELF_TRADE_TAKER)
     elif order.time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL or _overdue(order, batch.now):
-        floor.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
+        state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
     else:
-        floor.rest(batch, order)
-        floor.orders.schedule(order)
+        state.rest(batch, order)
+        state.orders.schedule(order)
 
 
 def market_refusal(market: Market) -> RejectCause | None:
@@ -64,9 +64,9 @@ def market_refusal(market: Market) -> RejectCause | None:
     return RejectCause.MARKET_ALREADY_CLOSED
 
 
-def pause_refusal(floor: Floor) -> RejectCause | None:
+def pause_refusal(state: ExchangeState) -> RejectCause | None:
     """Return why the exchange takes neither new orders nor amends, if so."""
-    return _PAUSED.get(floor.pause)
+    return _PAUSED.get(state.pause)
 
 
 def affordability_refusal(
@@ -94,20 +94,20 @@ def end_of_day(zone: tzinfo, now: datetime) -> datetime:
     return end.astimezone(now.tzinfo)
 
 
-def _refusal(floor: Floor, command: PlaceOrder) -> RejectCause | None:
-    account = floor.accounts.get(command.account)
+def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+    account = state.accounts.get(command.account)
     if account is None:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
-    paused = pause_refusal(floor)
+    paused = pause_refusal(state)
     if paused is not None:
         return paused
-    market = floor.markets.get(command.market)
+    market = state.markets.get(command.market)
     if market is None:
         return RejectCause.MARKET_NOT_FOUND
     closed = market_refusal(market)
     if closed is not None:
         return closed
-    if floor.orders.find(command.account.owner, command.cl_ord_id) is not None:
+    if state.orders.find(command.account.owner, command.cl_ord_id) is not None:
         return RejectCause.ORDER_ALREADY_EXISTS
     if not _well_formed(market, command):
         return RejectCause.INVALID_ORDER
@@ -157,9 +157,9 @@ def _order(command: PlaceOrder, expire_time: datetime | None) -> Order:
     )
 
 
-def _killed(floor: Floor, order: Order) -> CancelCause | None:
+def _killed(state: ExchangeState, order: Order) -> CancelCause | None:
     """Return why the order ends before it can trade at all, if so."""
-    book = floor.markets[order.market].book
+    book = state.markets[order.market].book
     if order.post_only:
         return CancelCause.POST_ONLY_CROSS if crosses(book, order) else None
     if order.max_execution_cost is None and order.time_in_force is not TimeInForce.FILL_OR_KILL:
@@ -168,7 +168,7 @@ def _killed(floor: Floor, order: Order) -> CancelCause | None:
     if fills.quantity < order.leaves:
         return CancelCause.FOK_INSUFFICIENT_VOLUME
     if order.max_execution_cost is not None:
-        collateral = floor.account(order).collateral
+        collateral = state.account(order).collateral
         if fills.cost(collateral, order.side) > order.max_execution_cost:
             return CancelCause.MAX_EXECUTION_COST
     return None

@@ -16,8 +16,8 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     Outcome,
     TradePrinted,
 )
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject, unsupported
-from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
 from kalshi_fix_adapters.venue.gateway.units import contracts, price_to_wire
 from kalshi_fix_sansio import (
     AggressorSide,
@@ -73,40 +73,40 @@ class MarketData:
         """Publish what happens at an exchange."""
         self._exchange = exchange
         self._limits = limits
-        self._sessions: dict[Seat, _Subscriptions] = {}
+        self._sessions: dict[Login, _Subscriptions] = {}
 
-    def handle(self, message: Message, seat: Seat, now: datetime) -> list[Delivery]:
+    def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a market data session."""
         match message:
             case MarketDataRequest():
-                return [(seat, answer) for answer in self._request(message, seat, now)]
+                return [(login, answer) for answer in self._request(message, login, now)]
             case SecurityStatusRequest():
-                return [(seat, answer) for answer in self._status_request(message, seat)]
+                return [(login, answer) for answer in self._status_request(message, login)]
             case _:
-                return [(seat, unsupported(message))]
+                return [(login, unsupported(message))]
 
-    def forget(self, seat: Seat) -> None:
+    def forget(self, login: Login) -> None:
         """Drop the subscriptions of a session that has ended."""
-        self._sessions.pop(seat, None)
+        self._sessions.pop(login, None)
 
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Return what subscribers are told of what happened: one X per market, trades first."""
         updates = self._updates(outcomes)
         changes = [o for o in outcomes if isinstance(o, MarketStateChanged)]
         deliveries: list[Delivery] = []
-        for seat, subscriptions in self._sessions.items():
+        for login, subscriptions in self._sessions.items():
             deliveries.extend(
-                (seat, MarketDataIncrementalRefresh(md_entries=list(entries)))
+                (login, MarketDataIncrementalRefresh(md_entries=list(entries)))
                 for symbol, entries in updates.items()
                 if symbol in subscriptions.books
             )
             for change in changes:
-                deliveries.extend((seat, status) for status in _tell(change, subscriptions))
+                deliveries.extend((login, status) for status in _tell(change, subscriptions))
         return deliveries
 
-    def _request(self, message: MarketDataRequest, seat: Seat, now: datetime) -> list[Message]:
+    def _request(self, message: MarketDataRequest, login: Login, now: datetime) -> list[Message]:
         symbols = [entry.symbol for entry in message.related_sym]
-        mine = self._sessions.setdefault(seat, _Subscriptions())
+        mine = self._sessions.setdefault(login, _Subscriptions())
         match message.subscription_request_type:
             case SubscriptionRequestType.DISABLE_PREVIOUS:
                 for symbol in symbols or tuple(mine.books):
@@ -131,8 +131,8 @@ class MarketData:
             mine.books.update(dict.fromkeys(symbols))
         return [self._snapshot(symbol, now) for symbol in symbols]
 
-    def _status_request(self, message: SecurityStatusRequest, seat: Seat) -> list[Message]:
-        mine = self._sessions.setdefault(seat, _Subscriptions())
+    def _status_request(self, message: SecurityStatusRequest, login: Login) -> list[Message]:
+        mine = self._sessions.setdefault(login, _Subscriptions())
         match message.subscription_request_type:
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
                 mine.statuses[message.symbol] = None

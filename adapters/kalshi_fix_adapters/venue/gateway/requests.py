@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from kalshi_fix_adapters.venue import exchange
 from kalshi_fix_adapters.venue.exchange import AmendOrder, CancelOrder, PlaceOrder, RefusalCause, RejectCause
-from kalshi_fix_adapters.venue.gateway.seats import Seat
+from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.gateway.units import price_from_wire
 from kalshi_fix_sansio import (
     ExecInst,
@@ -39,7 +39,7 @@ _ROUTES = (None, -1, 0)
 """ExDestination (100): absent and -1 route by symbol; every market is on shard 0."""
 
 
-def place_order(message: NewOrderSingle, seat: Seat, order_id: str) -> PlaceOrder | RejectCause:
+def place_order(message: NewOrderSingle, login: Login, order_id: str) -> PlaceOrder | RejectCause:
     """Return the command for a new order, or why there is none.
 
     Values the venue does not know make an order invalid; parties are for clearing members,
@@ -50,7 +50,7 @@ def place_order(message: NewOrderSingle, seat: Seat, order_id: str) -> PlaceOrde
     side = SIDES.get(message.side)
     time_in_force = TIMES_IN_FORCE.get(message.time_in_force)
     prevention = SELF_TRADE_PREVENTIONS.get(message.self_trade_prevention_type)
-    price = price_from_wire(message.price, dollars=seat.flags.use_dollars)
+    price = price_from_wire(message.price, dollars=login.flags.use_dollars)
     if (
         side is None
         or time_in_force is None
@@ -65,8 +65,8 @@ def place_order(message: NewOrderSingle, seat: Seat, order_id: str) -> PlaceOrde
     return PlaceOrder(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
-        account=seat.account(message.alloc_account),
-        origin=seat.origin,
+        account=login.account(message.alloc_account),
+        origin=login.origin,
         market=message.symbol,
         side=side,
         quantity=message.order_qty,
@@ -81,7 +81,7 @@ def place_order(message: NewOrderSingle, seat: Seat, order_id: str) -> PlaceOrde
     )
 
 
-def cancel_order(message: OrderCancelRequest, seat: Seat) -> CancelOrder | RefusalCause:
+def cancel_order(message: OrderCancelRequest, login: Login) -> CancelOrder | RefusalCause:
     """Return the command for a cancel, or why there is none."""
     side = SIDES.get(message.side)
     if side is None or message.party_ids or message.ex_destination not in _ROUTES:
@@ -89,22 +89,22 @@ def cancel_order(message: OrderCancelRequest, seat: Seat) -> CancelOrder | Refus
     return CancelOrder(
         cl_ord_id=message.cl_ord_id,
         orig_cl_ord_id=message.orig_cl_ord_id,
-        account=seat.account(message.alloc_account),
-        origin=seat.origin,
+        account=login.account(message.alloc_account),
+        origin=login.origin,
         market=message.symbol,
         side=side,
         order_id=message.order_id,
     )
 
 
-def amend_order(message: OrderCancelReplaceRequest, seat: Seat) -> AmendOrder | RefusalCause:
+def amend_order(message: OrderCancelReplaceRequest, login: Login) -> AmendOrder | RefusalCause:
     """Return the command for an amend, or why there is none."""
     side = SIDES.get(message.side)
     if side is None or message.party_ids or message.ex_destination not in _ROUTES:
         return RefusalCause.ORDER_NOT_FOUND
     price: Decimal | None = None
     if message.price is not None:
-        price = price_from_wire(message.price, dollars=seat.flags.use_dollars)
+        price = price_from_wire(message.price, dollars=login.flags.use_dollars)
         if price is None:
             return RefusalCause.INVALID_ORDER
     if message.ord_type != OrdType.LIMIT:
@@ -112,8 +112,8 @@ def amend_order(message: OrderCancelReplaceRequest, seat: Seat) -> AmendOrder | 
     return AmendOrder(
         cl_ord_id=message.cl_ord_id,
         orig_cl_ord_id=message.orig_cl_ord_id,
-        account=seat.account(message.alloc_account),
-        origin=seat.origin,
+        account=login.account(message.alloc_account),
+        origin=login.origin,
         market=message.symbol,
         side=side,
         quantity=message.order_qty,

@@ -7,8 +7,8 @@ from datetime import date, time
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import MARGIN, MarketState, SetMarketState, prediction_market
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
-from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     MarketDataIncrementalRefresh,
@@ -21,7 +21,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.gateway.front_desk import FrontDesk, only, told
+from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, only, told
 
 BUY, SELL = Side.BUY, Side.SELL
 OTHER = "LOWNY-26AUG20"
@@ -47,9 +47,9 @@ def snapshots(deliveries: list[Delivery]) -> list[str]:
     return found
 
 
-def updates(deliveries: list[Delivery], seat: Seat) -> list[list[str]]:
+def updates(deliveries: list[Delivery], login: Login) -> list[list[str]]:
     found = []
-    for message in told(deliveries, seat):
+    for message in told(deliveries, login):
         assert isinstance(message, MarketDataIncrementalRefresh)
         found.append(
             [
@@ -62,8 +62,8 @@ def updates(deliveries: list[Delivery], seat: Seat) -> list[list[str]]:
 
 
 def test_a_snapshot_holds_both_sides_the_best_prices_first() -> None:
-    desk = FrontDesk(markets=TWO_MARKETS)
-    ann, md = desk.seat("ann"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk(markets=TWO_MARKETS)
+    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     for number, (side, price) in enumerate([(BUY, "0.40"), (BUY, "0.41"), (SELL, "0.45"), (BUY, "0.40")]):
         desk.send(ann, desk.order(f"a{number}", side, 5, price))
     assert snapshots(desk.send(md, request("0", MARKET, OTHER, "NO-SUCH"))) == [
@@ -75,8 +75,8 @@ def test_a_snapshot_holds_both_sides_the_best_prices_first() -> None:
 
 
 def test_a_subscription_begins_with_a_snapshot_and_goes_on_with_changes() -> None:
-    desk = FrontDesk()
-    ann, bob, md = desk.seat("ann"), desk.seat("bob"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk()
+    ann, bob, md = desk.login("ann"), desk.login("bob"), desk.login("ann", "KalshiMD")
     assert snapshots(desk.send(md, request("1", MARKET))) == [MARKET]
     assert updates(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == [[f"{MARKET} 0:0 5.00@0.4000"]]
     assert updates(desk.send(ann, desk.order("a2", BUY, 2, "0.40")), md) == [[f"{MARKET} 1:0 7.00@0.4000"]]
@@ -93,16 +93,16 @@ def test_a_subscription_begins_with_a_snapshot_and_goes_on_with_changes() -> Non
 
 
 def test_subscribing_again_brings_a_new_snapshot_and_no_double_updates() -> None:
-    desk = FrontDesk()
-    ann, md = desk.seat("ann"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk()
+    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(md, request("1", MARKET))
     assert snapshots(desk.send(md, request("1", MARKET))) == [MARKET]
     assert len(updates(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md)) == 1
 
 
 def test_unsubscribing_from_one_and_from_all() -> None:
-    desk = FrontDesk(markets=TWO_MARKETS)
-    ann, md = desk.seat("ann"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk(markets=TWO_MARKETS)
+    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(md, request("1", MARKET, OTHER))
     assert desk.send(md, request("2", MARKET, "NO-SUCH")) == []
     assert updates(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == []
@@ -112,16 +112,16 @@ def test_unsubscribing_from_one_and_from_all() -> None:
 
 
 def test_a_session_that_ends_is_told_no_more() -> None:
-    desk = FrontDesk()
-    ann, md = desk.seat("ann"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk()
+    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(md, request("1", MARKET))
-    desk.front.leave(md)
+    desk.gateway.leave(md)
     assert told(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == []
 
 
 def test_entries_carry_date_and_time_on_prediction_alone() -> None:
-    desk = FrontDesk()
-    ann, md = desk.seat("ann"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk()
+    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     desk.wait(milliseconds=123)
     snapshot = only(desk.send(md, request("1", MARKET)))
@@ -133,8 +133,8 @@ def test_entries_carry_date_and_time_on_prediction_alone() -> None:
     assert isinstance(update, MarketDataIncrementalRefresh)
     assert (update.md_entries[0].md_entry_date, update.md_entries[0].md_entry_time) == stamp
 
-    margin = FrontDesk(MARGIN)
-    ann, md = margin.seat("ann"), margin.seat("ann", "KalshiMD")
+    margin = GatewayDesk(MARGIN)
+    ann, md = margin.login("ann"), margin.login("ann", "KalshiMD")
     margin.send(md, request("1", PERP))
     (update,) = told(margin.send(ann, margin.order("a1", BUY, 5, "19.5")), md)
     assert isinstance(update, MarketDataIncrementalRefresh)
@@ -144,15 +144,15 @@ def test_entries_carry_date_and_time_on_prediction_alone() -> None:
 
 @pytest.mark.parametrize("kind", ["9", "A"])
 def test_an_unknown_kind_of_subscription_is_refused(kind: str) -> None:
-    desk = FrontDesk()
-    refused = only(desk.send(desk.seat("ann", "KalshiMD"), request(kind, MARKET)))
+    desk = GatewayDesk()
+    refused = only(desk.send(desk.login("ann", "KalshiMD"), request(kind, MARKET)))
     assert isinstance(refused, MarketDataRequestReject)
     assert refused.md_req_rej_reason == "4"
 
 
 def test_symbols_are_limited_per_request_and_per_session() -> None:
-    desk = FrontDesk(limits=SymbolLimits(per_request=2, per_session=3))
-    ann, md = desk.seat("ann"), desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk(limits=SymbolLimits(per_request=2, per_session=3))
+    ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     refused = only(desk.send(md, request("0", "A", "B", "C")))
     assert isinstance(refused, MarketDataRequestReject)
     assert (refused.md_req_rej_reason, refused.text) == ("2", "at most 2 symbols per request")
@@ -168,8 +168,8 @@ def test_symbols_are_limited_per_request_and_per_session() -> None:
 
 
 def test_trading_status_changes_are_told_until_the_market_is_settled() -> None:
-    desk = FrontDesk(markets=TWO_MARKETS)
-    md = desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk(markets=TWO_MARKETS)
+    md = desk.login("ann", "KalshiMD")
     assert desk.send(md, status_request("1")) == []
     states = [
         MarketState.INACTIVE,
@@ -191,30 +191,30 @@ def test_trading_status_changes_are_told_until_the_market_is_settled() -> None:
             ]
         )
     assert found == [[2], [3], [], [100], [101]]
-    desk.front.leave(md)
+    desk.gateway.leave(md)
 
 
 def test_a_settled_market_is_no_longer_subscribed() -> None:
-    desk = FrontDesk()
-    early, late = desk.seat("ann", "KalshiMD"), desk.seat("bob", "KalshiMD")
+    desk = GatewayDesk()
+    early, late = desk.login("ann", "KalshiMD"), desk.login("bob", "KalshiMD")
     desk.send(early, status_request("1"))
     desk.execute(SetMarketState(MARKET, MarketState.DETERMINED))
     desk.send(late, status_request("1"))
     deliveries = desk.execute(SetMarketState(MARKET, MarketState.SETTLED))
-    assert [seat for seat, _ in deliveries] == [early, late]
+    assert [login for login, _ in deliveries] == [early, late]
     assert desk.send(early, status_request("2")) == []
 
 
 def test_a_trading_status_subscription_can_end() -> None:
-    desk = FrontDesk()
-    md = desk.seat("ann", "KalshiMD")
+    desk = GatewayDesk()
+    md = desk.login("ann", "KalshiMD")
     desk.send(md, status_request("1"))
     desk.send(md, status_request("2"))
     assert desk.execute(SetMarketState(MARKET, MarketState.INACTIVE)) == []
 
 
 def test_a_snapshot_of_the_trading_status_is_not_to_be_had() -> None:
-    desk = FrontDesk()
-    refused = only(desk.send(desk.seat("ann", "KalshiMD"), status_request("0")))
+    desk = GatewayDesk()
+    refused = only(desk.send(desk.login("ann", "KalshiMD"), status_request("0")))
     assert isinstance(refused, BusinessMessageReject)
     assert (refused.business_reject_reason, refused.text) == (0, "SubscriptionRequestType must be 1 or 2")

@@ -25,14 +25,14 @@ from kalshi_fix_sansio import (
     TimeInForce,
 )
 from tests.adapters.venue.desk import MARKET, START, d, ds
-from tests.adapters.venue.gateway.front_desk import FrontDesk, line, reports, told
+from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, line, reports, told
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
 def test_a_new_order_is_pending_and_then_new() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann", skip_pending=False)
+    desk = GatewayDesk()
+    ann = desk.login("ann", skip_pending=False)
     pending, new = reports(desk.send(ann, desk.order("a1", BUY, 10, "0.75")), ann)
     assert [line(r) for r in (pending, new)] == ["A/A 10.00+0.00", "0/0 10.00+0.00"]
     assert (pending.exec_id, new.exec_id) == ("-1;-1", "1;1")
@@ -46,16 +46,16 @@ def test_a_new_order_is_pending_and_then_new() -> None:
 
 
 def test_skip_pending_leaves_pending_reports_out() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     assert [line(r) for r in reports(desk.send(ann, desk.order("a1", BUY, 10, "0.75")), ann)] == [
         "0/0 10.00+0.00"
     ]
 
 
 def test_without_use_dollars_prices_are_whole_cents() -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann", use_dollars=False), desk.seat("bob")
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann", use_dollars=False), desk.login("bob")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 10, 75)), ann)
     assert str(new.price) == "75"
     (rejected,) = reports(desk.send(ann, desk.order("a2", BUY, 10, "0.75")), ann)
@@ -67,8 +67,8 @@ def test_without_use_dollars_prices_are_whole_cents() -> None:
 
 
 def test_a_price_off_the_cent_is_told_as_it_is_even_in_cents() -> None:
-    desk = FrontDesk(markets=(prediction_market(MARKET, subpenny=True),))
-    ann, bob = desk.seat("ann", use_dollars=False), desk.seat("bob")
+    desk = GatewayDesk(markets=(prediction_market(MARKET, subpenny=True),))
+    ann, bob = desk.login("ann", use_dollars=False), desk.login("bob")
     desk.send(bob, desk.order("b1", SELL, 1, "0.4025"))
     desk.send(bob, desk.order("b2", SELL, 2, "0.4050"))
     trades = reports(desk.send(ann, desk.order("a1", BUY, 3, 41)), ann)
@@ -76,16 +76,16 @@ def test_a_price_off_the_cent_is_told_as_it_is_even_in_cents() -> None:
 
 
 def test_margin_is_always_in_dollars_and_has_no_prediction_fields() -> None:
-    desk = FrontDesk(MARGIN)
-    ann, bob = desk.seat("ann", split_collateral_return=True), desk.seat("bob")
+    desk = GatewayDesk(MARGIN)
+    ann, bob = desk.login("ann", split_collateral_return=True), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 4, "19.5"))
     (trade,) = reports(desk.send(bob, desk.order("b1", SELL, 4, "19.5")), bob)
     assert (str(trade.last_px), trade.aggressor_indicator, trade.transact_time) == ("19.5000", True, START)
 
 
 def test_a_trade_tells_position_fee_and_balance() -> None:
-    desk = FrontDesk(fees=None)
-    ann, bob = desk.seat("ann"), desk.seat("bob")
+    desk = GatewayDesk(fees=None)
+    ann, bob = desk.login("ann"), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 100, "0.50"))
     deliveries = desk.send(bob, desk.order("b1", SELL, 100, "0.50"))
     (maker,), (taker,) = reports(deliveries, ann), reports(deliveries, bob)
@@ -108,8 +108,8 @@ def test_a_trade_tells_position_fee_and_balance() -> None:
 
 
 def test_amounts_keep_the_decimals_they_have() -> None:
-    desk = FrontDesk(markets=(prediction_market(MARKET, subpenny=True),))
-    ann, bob = desk.seat("ann"), desk.seat("bob")
+    desk = GatewayDesk(markets=(prediction_market(MARKET, subpenny=True),))
+    ann, bob = desk.login("ann"), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, "0.01", "0.1234"))
     (trade,) = reports(desk.send(bob, desk.order("b1", SELL, "0.01", "0.1234")), bob)
     (change,) = trade.collateral_amount_changes
@@ -117,8 +117,8 @@ def test_amounts_keep_the_decimals_they_have() -> None:
 
 
 def test_split_collateral_return_tells_what_closing_gave_back() -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann", split_collateral_return=True), desk.seat("bob")
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann", split_collateral_return=True), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 10, "0.40"))
     opened = reports(desk.send(bob, desk.order("b1", SELL, 10, "0.40")), ann)
     desk.send(ann, desk.order("a2", SELL, 10, "0.60"))
@@ -131,8 +131,8 @@ def test_split_collateral_return_tells_what_closing_gave_back() -> None:
 def test_new_is_folded_into_the_first_trade_unless_asked_for(
     new_before_trade: bool, told_first: list[str]
 ) -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann"), desk.seat("bob", new_before_trade=new_before_trade)
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann"), desk.login("bob", new_before_trade=new_before_trade)
     desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
     desk.send(ann, desk.order("a2", BUY, 1, "0.41"))
     found = reports(desk.send(bob, desk.order("b1", SELL, 3, "0.40")), bob)
@@ -141,8 +141,8 @@ def test_new_is_folded_into_the_first_trade_unless_asked_for(
 
 @pytest.mark.parametrize("new_before_trade", [False, True])
 def test_an_order_that_ends_untraded_is_told_once(new_before_trade: bool) -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann"), desk.seat("bob", new_before_trade=new_before_trade)
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann"), desk.login("bob", new_before_trade=new_before_trade)
     desk.send(ann, desk.order("a1", SELL, 1, "0.40"))
     crossing = desk.order("b1", BUY, 1, "0.40", exec_inst=ExecInst.POST_ONLY)
     fok = desk.order("b2", BUY, 2, "0.40", time_in_force=TimeInForce.FILL_OR_KILL)
@@ -163,8 +163,8 @@ def test_an_order_that_ends_untraded_is_told_once(new_before_trade: bool) -> Non
 def test_a_partly_filled_ioc_order_ends_with_its_trade_or_with_a_report_of_its_own() -> None:
     told_apart = {}
     for ioc_cancel_report in (False, True):
-        desk = FrontDesk()
-        ann, bob = desk.seat("ann"), desk.seat("bob", ioc_cancel_report=ioc_cancel_report)
+        desk = GatewayDesk()
+        ann, bob = desk.login("ann"), desk.login("bob", ioc_cancel_report=ioc_cancel_report)
         desk.send(ann, desk.order("a1", SELL, 1, "0.40"))
         desk.send(ann, desk.order("a2", SELL, 1, "0.41"))
         ioc = desk.order("b1", BUY, 5, "0.41", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)
@@ -179,8 +179,8 @@ def test_a_partly_filled_ioc_order_ends_with_its_trade_or_with_a_report_of_its_o
 def test_preserve_original_quantity_keeps_the_quantity_asked_for() -> None:
     quantities = {}
     for preserve in (False, True):
-        desk = FrontDesk()
-        ann, bob = desk.seat("ann", preserve_original_quantity=preserve), desk.seat("bob")
+        desk = GatewayDesk()
+        ann, bob = desk.login("ann", preserve_original_quantity=preserve), desk.login("bob")
         desk.send(bob, desk.order("b1", SELL, 2, "0.40"))
         found = reports(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), ann)
         found += reports(desk.send(ann, desk.amend("a2", "a1", BUY, 4)), ann)
@@ -198,8 +198,8 @@ def test_preserve_original_quantity_keeps_the_quantity_asked_for() -> None:
 
 
 def test_a_cancel_is_pending_and_then_done_under_the_ids_of_the_request() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann", skip_pending=False)
+    desk = GatewayDesk()
+    ann = desk.login("ann", skip_pending=False)
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
     pending, canceled = reports(desk.send(ann, desk.cancel("a2", "a1", BUY)), ann)
     assert [line(r) for r in (pending, canceled)] == ["6/6 10.00+0.00", "4/4 0.00+0.00"]
@@ -210,8 +210,8 @@ def test_a_cancel_is_pending_and_then_done_under_the_ids_of_the_request() -> Non
 
 
 def test_an_amend_is_pending_and_then_done() -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann", skip_pending=False), desk.seat("bob")
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann", skip_pending=False), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
     desk.send(bob, desk.order("b1", SELL, 1, "0.76"))
     found = reports(desk.send(ann, desk.amend("a2", "a1", BUY, 8, price="0.76")), ann)
@@ -228,12 +228,12 @@ def test_an_amend_is_pending_and_then_done() -> None:
 
 
 def test_expiry_style_cancels_are_expired_for_those_who_asked() -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann", expired_status=True), desk.seat("bob")
-    for seat, name in ((ann, "a"), (bob, "b")):
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann", expired_status=True), desk.login("bob")
+    for login, name in ((ann, "a"), (bob, "b")):
         gtd = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": START + timedelta(seconds=5)}
-        desk.send(seat, desk.order(f"{name}1", BUY, 1, "0.40", **gtd))
-        desk.send(seat, desk.order(f"{name}2", BUY, 1, "0.40"))
+        desk.send(login, desk.order(f"{name}1", BUY, 1, "0.40", **gtd))
+        desk.send(login, desk.order(f"{name}2", BUY, 1, "0.40"))
     desk.wait(seconds=5)
     deliveries = desk.execute(Advance())
     assert [line(r) for r in reports(deliveries, ann)] == ["C/C 0.00+0.00"]
@@ -244,47 +244,47 @@ def test_expiry_style_cancels_are_expired_for_those_who_asked() -> None:
 
 
 def test_day_is_the_default_and_its_end_is_told() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", time_in_force=None)), ann)
     assert new.expire_time == datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
 
 
 def test_reports_go_to_the_session_that_placed_the_one_that_changed_and_listeners() -> None:
-    desk = FrontDesk()
-    ann, second = desk.seat("ann"), desk.seat("ann", key="key-2")
-    listener = desk.seat("ann", key="key-3", listener=True)
-    absent = desk.seat("ann", key="key-4", listener=True)
+    desk = GatewayDesk()
+    ann, second = desk.login("ann"), desk.login("ann", key="key-2")
+    listener = desk.login("ann", key="key-3", listener=True)
+    absent = desk.login("ann", key="key-4", listener=True)
     absent.connection = None
-    stranger = desk.seat("bob", listener=True)
+    stranger = desk.login("bob", listener=True)
     deliveries = desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
-    assert [seat for seat, _ in deliveries] == [ann, listener]
+    assert [login for login, _ in deliveries] == [ann, listener]
     deliveries = desk.send(second, desk.cancel("c1", "a1", BUY))
-    assert [seat for seat, _ in deliveries] == [ann, second, listener]
+    assert [login for login, _ in deliveries] == [ann, second, listener]
     assert len({str(r.exec_id) for _, r in deliveries if isinstance(r, ExecutionReport)}) == 1
     assert told(deliveries, stranger) == []
 
 
 def test_a_listener_sees_no_pending_reports_of_others_and_no_rejects() -> None:
-    desk = FrontDesk()
-    ann, listener = desk.seat("ann", skip_pending=False), desk.seat("ann", key="key-3", listener=True)
+    desk = GatewayDesk()
+    ann, listener = desk.login("ann", skip_pending=False), desk.login("ann", key="key-3", listener=True)
     deliveries = desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
     assert [line(r) for r in reports(deliveries, listener)] == ["0/0 1.00+0.00"]
     assert told(desk.send(ann, desk.order("a1", BUY, 1, "0.40")), listener) == []
 
 
 def test_orders_cancelled_by_a_disconnect_are_told_to_listeners() -> None:
-    desk = FrontDesk()
-    ann, listener = desk.seat("ann"), desk.seat("ann", key="key-3", listener=True)
+    desk = GatewayDesk()
+    ann, listener = desk.login("ann"), desk.login("ann", key="key-3", listener=True)
     desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
     ann.connection = None
     deliveries = desk.execute(CancelAll(origin=ann.origin, cause=CancelCause.DISCONNECTED))
-    assert [seat for seat, _ in deliveries] == [listener]
+    assert [login for login, _ in deliveries] == [listener]
 
 
 def test_average_prices_are_rounded_to_four_decimals() -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann"), desk.seat("bob")
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann"), desk.login("bob")
     desk.send(bob, desk.order("b1", SELL, 1, "0.40"))
     desk.send(bob, desk.order("b2", SELL, 2, "0.41"))
     last = reports(desk.send(ann, desk.order("a1", BUY, 3, "0.41")), ann)[-1]

@@ -39,14 +39,14 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import START
-from tests.adapters.venue.gateway.front_desk import FrontDesk, only, reports, told
+from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, only, reports, told
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
 def test_refused_cancels_and_amends() -> None:
-    desk = FrontDesk()
-    ann, bob = desk.seat("ann", skip_pending=False), desk.seat("bob")
+    desk = GatewayDesk()
+    ann, bob = desk.login("ann", skip_pending=False), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     desk.send(ann, desk.order("a2", SELL, 5, "0.60"))
     desk.send(bob, desk.order("b1", SELL, 2, "0.40"))
@@ -81,8 +81,8 @@ def test_refused_cancels_and_amends() -> None:
 
 
 def test_a_cancel_reject_names_the_order_if_there_is_one() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     known = only(desk.send(ann, desk.amend("a2", "a1", BUY, "5.001")))
     unknown = only(desk.send(ann, desk.amend("a2", "zz", BUY, 5)))
@@ -93,8 +93,8 @@ def test_a_cancel_reject_names_the_order_if_there_is_one() -> None:
 
 
 def test_cents_off_the_cent_cannot_be_amended_to() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann", use_dollars=False)
+    desk = GatewayDesk()
+    ann = desk.login("ann", use_dollars=False)
     desk.send(ann, desk.order("a1", BUY, 5, 40))
     refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 5, price="40.5")))
     assert isinstance(refused, OrderCancelReject)
@@ -104,8 +104,8 @@ def test_cents_off_the_cent_cannot_be_amended_to() -> None:
 
 
 def test_subaccounts_are_named_in_reports_and_must_be_in_requests() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 5, "0.40", alloc_account=3)), ann)
     assert new.alloc_account == 3
     assert isinstance(only(desk.send(ann, desk.cancel("a2", "a1", BUY))), OrderCancelReject)
@@ -135,8 +135,8 @@ def test_subaccounts_are_named_in_reports_and_must_be_in_requests() -> None:
     ids=str,
 )
 def test_values_that_the_venue_does_not_know_make_an_order_invalid(fields: dict[str, Any]) -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     (rejected,) = reports(desk.send(ann, attrs.evolve(desk.order("a1", BUY, 1, "0.40"), **fields)), ann)
     assert (rejected.exec_type, rejected.ord_status) == (ExecType.REJECTED, OrdStatus.REJECTED)
     assert (rejected.ord_rej_reason, rejected.text) == (11, "INVALID_ORDER")
@@ -145,15 +145,15 @@ def test_values_that_the_venue_does_not_know_make_an_order_invalid(fields: dict[
 
 @pytest.mark.parametrize("route", [None, -1, 0])
 def test_every_market_is_on_shard_zero(route: int | None) -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", ex_destination=route)), ann)
     assert new.exec_type == ExecType.NEW
 
 
 def test_rejects_of_the_exchange_come_after_pending() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann", skip_pending=False)
+    desk = GatewayDesk()
+    ann = desk.login("ann", skip_pending=False)
     pending, rejected = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", symbol="NO-SUCH")), ann)
     assert pending.exec_type == ExecType.PENDING_NEW
     assert (rejected.ord_rej_reason, rejected.text) == (OrdRejReason.UNKNOWN_SYMBOL, "MARKET_NOT_FOUND")
@@ -162,8 +162,8 @@ def test_rejects_of_the_exchange_come_after_pending() -> None:
 
 
 def test_parties_and_order_groups_of_nobody() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     (rejected,) = reports(
         desk.send(ann, desk.order("a1", BUY, 1, "0.40", party_ids=[Party(party_id="sub", party_role=24)])),
         ann,
@@ -179,8 +179,8 @@ def test_parties_and_order_groups_of_nobody() -> None:
 
 
 def test_a_quote_cannot_be_accepted_where_there_are_none() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     refused = only(desk.send(ann, desk.order("a1", BUY, 1, "0.40", quote_id="q")))
     assert isinstance(refused, BusinessMessageReject)
     assert (refused.business_reject_reason, refused.business_reject_ref_id) == (
@@ -191,15 +191,15 @@ def test_a_quote_cannot_be_accepted_where_there_are_none() -> None:
 
 
 def test_an_expire_time_without_gtd_is_not_heeded() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", expire_time=START)), ann)
     assert (new.exec_type, new.expire_time) == (ExecType.NEW, None)
 
 
 def test_self_trade_prevention_by_type() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     desk.send(ann, desk.order("a1", SELL, 1, "0.40"))
     taker = reports(desk.send(ann, desk.order("a2", BUY, 1, "0.40", self_trade_prevention_type=0)), ann)
     assert [(r.cl_ord_id, r.text) for r in taker] == [("a2", "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION")]
@@ -217,8 +217,8 @@ def test_self_trade_prevention_by_type() -> None:
 
 
 def test_a_pause_cancels_what_asked_for_it() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     desk.send(ann, desk.order("a1", BUY, 1, "0.40", cancel_order_on_pause=True))
     (canceled,) = reports(desk.execute(SetPause(PauseState.TRADING_PAUSED)), ann)
     assert (canceled.cl_ord_id, canceled.text) == ("a1", "TRADING_PAUSED")
@@ -227,8 +227,8 @@ def test_a_pause_cancels_what_asked_for_it() -> None:
 
 
 def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order() -> None:
-    desk = FrontDesk()
-    ann, other = desk.seat("ann"), desk.seat("ann", key="key-2")
+    desk = GatewayDesk()
+    ann, other = desk.login("ann"), desk.login("ann", key="key-2")
     for number in (1, 2):
         desk.send(ann, desk.order(f"a{number}", BUY, 1, "0.40"))
     desk.send(other, desk.order("o1", BUY, 1, "0.40"))
@@ -246,8 +246,8 @@ def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order() -> None
 
 
 def test_a_mass_cancel_that_cannot_be() -> None:
-    desk = FrontDesk()
-    ann = desk.seat("ann")
+    desk = GatewayDesk()
+    ann = desk.login("ann")
     odd = OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="7")
     answer = only(desk.send(ann, odd))
     assert isinstance(answer, OrderMassCancelReport)
@@ -265,28 +265,28 @@ def test_a_mass_cancel_that_cannot_be() -> None:
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_listeners_and_read_only_keys_send_nothing(session_type: str) -> None:
-    desk = FrontDesk()
-    listener = desk.seat("ann", session_type, listener=True)
-    reader = desk.seat("bob", session_type, write=False)
-    for seat in (listener, reader):
+    desk = GatewayDesk()
+    listener = desk.login("ann", session_type, listener=True)
+    reader = desk.login("bob", session_type, write=False)
+    for login in (listener, reader):
         for message in (
             desk.order("a1", BUY, 1, "0.40"),
             desk.cancel("a2", "a1", BUY),
             desk.amend("a2", "a1", BUY, 1),
         ):
-            refused = only(desk.send(seat, message))
+            refused = only(desk.send(login, message))
             assert isinstance(refused, BusinessMessageReject)
             assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
 
 
 def test_what_is_not_modelled_is_refused_as_such() -> None:
-    desk = FrontDesk()
+    desk = GatewayDesk()
     for session_type in ("KalshiNR", "KalshiMD", "KalshiDC", "KalshiPT", "KalshiRFQ"):
-        seat = desk.seat("ann", session_type)
+        login = desk.login("ann", session_type)
         request = OrderGroupRequest(
             order_group_action=OrderGroupAction.CREATE, order_group_contracts_limit=10
         )
-        refused = only(desk.send(seat, request))
+        refused = only(desk.send(login, request))
         assert isinstance(refused, BusinessMessageReject)
         assert refused.business_reject_reason == BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE
         assert (refused.text, refused.ref_msg_type) == ("Unsupported Message Type", "UOG")

@@ -1,4 +1,4 @@
-"""Seats: one per API key and session type, where reports go to and requests come from."""
+"""Logins: one per API key and session type, where reports go to and requests come from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kalshi_fix_sansio.base import Message
 
 
 @attrs.define(eq=False)
-class Seat:
+class Login:
     """A key on a session type. It outlives connections: its orders go on resting, and on a
     session type with resend its reports wait for it."""
 
@@ -32,7 +32,7 @@ class Seat:
 
     @property
     def origin(self) -> str:
-        """What the exchange knows the seat by."""
+        """What the exchange knows the login by."""
         return f"{self.key_id}:{self.session_type}"
 
     @property
@@ -45,33 +45,33 @@ class Seat:
         return AccountId(self.owner, subaccount or 0)
 
 
-Delivery = tuple[Seat, Message]
-"""A message on its way to a seat."""
+Delivery = tuple[Login, Message]
+"""A message on its way to a login."""
 
 
 @attrs.define(eq=False)
-class Seats:
-    """All seats of one product that ever logged on."""
+class Logins:
+    """All logins of one product that ever logged on."""
 
-    _by_origin: dict[str, Seat] = attrs.field(factory=dict)
+    _by_origin: dict[str, Login] = attrs.field(factory=dict)
 
-    def __iter__(self) -> Iterator[Seat]:
+    def __iter__(self) -> Iterator[Login]:
         return iter(self._by_origin.values())
 
-    def get(self, origin: str) -> Seat | None:
-        """Return the seat of this origin, if it ever logged on."""
+    def get(self, origin: str) -> Login | None:
+        """Return the login of this origin, if it ever logged on."""
         return self._by_origin.get(origin)
 
-    def add(self, seat: Seat) -> None:
-        """Take in a seat that logs on for the first time."""
-        self._by_origin[seat.origin] = seat
+    def add(self, login: Login) -> None:
+        """Take in a login that logs on for the first time."""
+        self._by_origin[login.origin] = login
 
-    def audience(self, owner: str, origins: tuple[str | None, ...]) -> tuple[Seat, ...]:
-        """Return who is told of an order: the seats that placed it and changed it, and the
+    def audience(self, owner: str, origins: tuple[str | None, ...]) -> tuple[Login, ...]:
+        """Return who is told of an order: the logins that placed it and changed it, and the
         listeners of its owner."""
         return tuple(
-            seat
-            for seat in self
-            if seat.takes_messages
-            and (seat.origin in origins or (seat.flags.listener and seat.owner == owner))
+            login
+            for login in self
+            if login.takes_messages
+            and (login.origin in origins or (login.flags.listener and login.owner == owner))
         )

@@ -1,4 +1,4 @@
-"""Resting liquidity from the house, so that a new user's first look at a book is not an empty one."""
+"""Resting liquidity, so that a new user's first look at a book is not an empty one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from random import Random
 
 from kalshi_fix_adapters.venue.exchange import AccountId, MarketRules, PlaceOrder, Side, TimeInForce
 
-HOUSE = "house"
-"""Owner of the house's account."""
+LIQUIDITY = "liquidity"
+"""Owner of the account whose orders they are."""
 
 
-def house_orders(
+def liquidity_orders(
     rules: MarketRules,
     middle: Decimal,
     random: Random,
@@ -26,15 +26,15 @@ def house_orders(
 
     Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick), with 1 to
     `largest` contracts each; prices that the market does not take are left out. The orders belong
-    to the account `HOUSE`, and nobody is told of their fills.
+    to the account `LIQUIDITY`, and nobody is told of their fills.
     """
     step = rules.tick if spacing is None else spacing
     return tuple(
         PlaceOrder(
             order_id=new_id(),
             cl_ord_id=new_id(),
-            account=AccountId(HOUSE),
-            origin=HOUSE,
+            account=AccountId(LIQUIDITY),
+            origin=LIQUIDITY,
             market=rules.ticker,
             side=side,
             quantity=Decimal(random.randint(1, largest)),

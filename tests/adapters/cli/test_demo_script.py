@@ -1,4 +1,4 @@
-"""The demo's story when it does not go as it must."""
+"""The demo when something does not go as it must."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
-from kalshi_fix_adapters.cli.participant import Participant, StoryError
+from kalshi_fix_adapters.cli.participant import DemoError, Participant
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.testing import MARKETS, PREDICTION, Sandbox
 from kalshi_fix_sansio import (
@@ -53,11 +53,11 @@ def test_another_message_than_expected_breaks_it(sandbox: Sandbox) -> None:
     with somebody.logged_on():
         somebody.send(order())
         with pytest.raises(
-            StoryError, match=r"somebody expected MarketDataSnapshot.* from KalshiNR, but got Exec"
+            DemoError, match=r"somebody expected MarketDataSnapshot.* from KalshiNR, but got Exec"
         ):
             somebody.expect(MarketDataSnapshotFullRefresh)
         with pytest.raises(
-            StoryError, match=r"expected ExecutionReport exec_type=CANCELED from KalshiNR, but got"
+            DemoError, match=r"expected ExecutionReport exec_type=CANCELED from KalshiNR, but got"
         ):
             somebody.expect(ExecutionReport, exec_type=ExecType.CANCELED)
 
@@ -66,7 +66,7 @@ def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
     somebody = participant(sandbox, "KalshiDC")
     with somebody.logged_on():
         somebody.send(EventResendRequest(begin_exec_id="1;1"))
-        with pytest.raises(StoryError, match="but got BusinessMessageReject"):
+        with pytest.raises(DemoError, match="but got BusinessMessageReject"):
             somebody.expect(ExecutionReport)
 
 
@@ -75,6 +75,6 @@ def test_silence_breaks_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     somebody = participant(sandbox, "KalshiNR")
     with (
         somebody.logged_on(),
-        pytest.raises(StoryError, match=r"expected ExecutionReport .*nothing came within"),
+        pytest.raises(DemoError, match=r"expected ExecutionReport .*nothing came within"),
     ):
         somebody.expect(ExecutionReport)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import attrs
 
-from kalshi_fix_adapters.cli.participant import Participant, StoryError
+from kalshi_fix_adapters.cli.participant import DemoError, Participant
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.testing import MARGIN, MARKETS, PREDICTION, Sandbox
 from kalshi_fix_sansio import (
@@ -42,7 +42,7 @@ _Entry = tuple[MDUpdateAction, MDEntryType, str, int]
 
 
 class Listener(Protocol):
-    """Whom the story is told."""
+    """Who is told what happens."""
 
     def chapter(self, heading: str, gloss: str) -> None:
         """What happens next, and what to look at."""
@@ -60,8 +60,8 @@ class Told:
     report: ExecutionReport
 
 
-class Story:
-    """Plays the story in a sandbox and tells it; raises StoryError if it does not go as it must."""
+class DemoScript:
+    """Places the orders in a sandbox and tells what becomes of them; raises DemoError if it does not go as it must."""
 
     def __init__(self, sandbox: Sandbox, listener: Listener) -> None:
         self._sandbox = sandbox
@@ -182,7 +182,7 @@ class Story:
             )
         )
         if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
-            raise StoryError(f"the book of {symbol} is empty, where the house should have rested orders")
+            raise DemoError(f"the book of {symbol} is empty, where orders should have rested orders")
 
     def _place(self, product: Product, who: Participant, order: NewOrderSingle) -> str:
         """Send an order that must rest; return the venue's id of it."""
@@ -228,5 +228,5 @@ def _expect_book(books: Participant, *changes: _Entry) -> None:
         for entry in update.md_entries:
             found = (entry.md_update_action, entry.md_entry_type, entry.md_entry_px, entry.md_entry_size)
             if found not in wanted:
-                raise StoryError(f"{books.who} expected other changes of the book, but got {entry}")
+                raise DemoError(f"{books.who} expected other changes of the book, but got {entry}")
             wanted.remove(found)

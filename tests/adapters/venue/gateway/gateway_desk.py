@@ -1,4 +1,4 @@
-"""A product's gateway without sessions: messages in, what each seat is told out."""
+"""A product's gateway without sessions: messages in, what each login is told out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
-from kalshi_fix_adapters.venue.gateway.front import ProductFront
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
-from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
+from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_sansio import (
     DIALECT,
     ExecutionReport,
@@ -40,8 +40,8 @@ from kalshi_fix_sansio.validation import validate
 from tests.adapters.venue.desk import EASTERN, MARKET, NO_FEES, PERP, START
 
 
-class FrontDesk:
-    """Everything a seat is told is checked against the dialect, as a session would do."""
+class GatewayDesk:
+    """Everything a login is told is checked against the dialect, as a session would do."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class FrontDesk:
             new_id=lambda: f"trade-{next(trades)}",
             fees=fees,
         )
-        self.front = ProductFront(exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
+        self.gateway = ProductGateway(exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
         self.product = product
         self.now = START
         self._seq_num = count(2)
 
-    def seat(
+    def login(
         self,
         owner: str,
         session_type: str = "KalshiNR",
@@ -77,9 +77,9 @@ class FrontDesk:
         key: str | None = None,
         write: bool = True,
         **flags: Any,
-    ) -> Seat:
+    ) -> Login:
         """Someone who is logged on. By default without pending reports, and in dollars."""
-        seat = Seat(
+        login = Login(
             key_id=key or f"key-{owner}",
             owner=owner,
             session_type=session_type,
@@ -89,24 +89,24 @@ class FrontDesk:
             flags=LogonFlags(**{"use_dollars": True, "skip_pending": True, **flags}),
             connection=1,
         )
-        self.front.seats.add(seat)
-        return seat
+        self.gateway.logins.add(login)
+        return login
 
     def wait(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def send(self, seat: Seat, message: Message) -> list[Delivery]:
+    def send(self, login: Login, message: Message) -> list[Delivery]:
         message.header = Header(
             msg_type=message.MSG_TYPE,
-            sender_comp_id=seat.key_id,
-            target_comp_id=seat.session_type,
+            sender_comp_id=login.key_id,
+            target_comp_id=login.session_type,
             msg_seq_num=next(self._seq_num),
             sending_time=self.now,
         )
-        return self._checked(self.front.handle(message, seat, self.now))
+        return self._checked(self.gateway.handle(message, login, self.now))
 
     def execute(self, command: Command) -> list[Delivery]:
-        deliveries, _ = self.front.execute(command, self.now)
+        deliveries, _ = self.gateway.execute(command, self.now)
         return self._checked(deliveries)
 
     def order(
@@ -146,26 +146,26 @@ class FrontDesk:
         return OrderCancelReplaceRequest(**(values | fields))
 
     def _checked(self, deliveries: list[Delivery]) -> list[Delivery]:
-        for seat, message in deliveries:
+        for login, message in deliveries:
             problems = validate(
                 message,
                 DIALECT.by_class[type(message)],
-                product=seat.product,
-                session=seat.session_type,
+                product=login.product,
+                session=login.session_type,
                 sender=Sender.VENUE,
             )
             assert problems == (), f"{message!r}: {problems}"
         return deliveries
 
 
-def told(deliveries: Sequence[Delivery], seat: Seat) -> list[Message]:
-    """What one seat is told."""
-    return [message for to, message in deliveries if to is seat]
+def told(deliveries: Sequence[Delivery], login: Login) -> list[Message]:
+    """What one login is told."""
+    return [message for to, message in deliveries if to is login]
 
 
-def reports(deliveries: Sequence[Delivery], seat: Seat) -> list[ExecutionReport]:
-    """What one seat is told, all of it being execution reports."""
-    found = told(deliveries, seat)
+def reports(deliveries: Sequence[Delivery], login: Login) -> list[ExecutionReport]:
+    """What one login is told, all of it being execution reports."""
+    found = told(deliveries, login)
     only = [message for message in found if isinstance(message, ExecutionReport)]
     assert len(only) == len(found), found
     return only

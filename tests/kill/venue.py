@@ -26,8 +26,8 @@ from kalshi_fix_adapters.venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, Outcome
-from kalshi_fix_adapters.venue.gateway.front import ProductFront
-from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
+from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import Venue
@@ -90,11 +90,11 @@ def recorded(record: Record) -> Iterator[None]:
             record.exchange(outcomes)
             return outcomes
 
-    class Front(ProductFront):
-        def handle(self, message: Message, seat: Seat, now: datetime) -> list[Delivery]:
+    class Front(ProductGateway):
+        def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
             fields: Any = message
             record.taken[fields.cl_ord_id] += 1
-            return super().handle(message, seat, now)
+            return super().handle(message, login, now)
 
     class Wired(Venue):
         wires: dict[int, tuple[bytearray, bytearray]]
@@ -119,13 +119,13 @@ def recorded(record: Record) -> Iterator[None]:
 
     with (
         patch("kalshi_fix_adapters.venue.venue.Exchange", Told),
-        patch("kalshi_fix_adapters.venue.venue.ProductFront", Front),
+        patch("kalshi_fix_adapters.venue.venue.ProductGateway", Front),
         patch("kalshi_fix_adapters.venue.server.Venue", Wired),
     ):
         yield
 
 
-class House:
+class TradingVenue:
     """A venue with one market, the client's account, and two that trade by command."""
 
     def __init__(self, random: Random) -> None:

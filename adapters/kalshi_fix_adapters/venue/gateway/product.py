@@ -1,4 +1,4 @@
-"""One product's front: its exchange with order entry and market data before it."""
+"""One product's gateway: its exchange with order entry and market data before it."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from datetime import datetime
 from kalshi_fix_adapters.venue.exchange import Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway import market_data, order_entry
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.refusals import unsupported
-from kalshi_fix_adapters.venue.gateway.seats import Delivery, Seat, Seats
 from kalshi_fix_sansio.base import Message
 
 
-class ProductFront:
-    """Takes messages from seats and commands from the operator, and says what goes to whom."""
+class ProductGateway:
+    """Takes messages from logins and commands from the operator, and says what goes to whom."""
 
     def __init__(self, exchange: Exchange, limits: SymbolLimits, new_id: Callable[[], str]) -> None:
         """Stand before an exchange; `new_id` draws the ids of orders."""
         self.exchange = exchange
-        self.seats = Seats()
-        self._orders = OrderEntry(exchange, self.seats, new_id)
+        self.logins = Logins()
+        self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
 
-    def handle(self, message: Message, seat: Seat, now: datetime) -> list[Delivery]:
+    def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.
 
         Drop copy, post trade and RFQ sessions are kept alive, but what they are for is not
         modelled: their messages are answered as unsupported.
         """
-        if seat.session_type in order_entry.SESSION_TYPES:
-            deliveries, outcomes = self._orders.handle(message, seat, now)
+        if login.session_type in order_entry.SESSION_TYPES:
+            deliveries, outcomes = self._orders.handle(message, login, now)
             return deliveries + self._market_data.publish(outcomes)
-        if seat.session_type == market_data.SESSION_TYPE:
-            return self._market_data.handle(message, seat, now)
-        return [(seat, unsupported(message))]
+        if login.session_type == market_data.SESSION_TYPE:
+            return self._market_data.handle(message, login, now)
+        return [(login, unsupported(message))]
 
     def execute(self, command: Command, now: datetime) -> tuple[list[Delivery], Sequence[Outcome]]:
         """Do something at the exchange that no session asked for, and tell those concerned.
@@ -47,6 +47,6 @@ class ProductFront:
         outcomes = self.exchange.apply(command, now)
         return self._orders.distribute(outcomes) + self._market_data.publish(outcomes), outcomes
 
-    def leave(self, seat: Seat) -> None:
-        """Take note that a seat's session has ended."""
-        self._market_data.forget(seat)
+    def leave(self, login: Login) -> None:
+        """Take note that a login's session has ended."""
+        self._market_data.forget(login)

@@ -1,4 +1,4 @@
-"""The house's resting orders."""
+"""The resting orders of the simulated venue."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from random import Random
 
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
-from kalshi_fix_adapters.venue.house import HOUSE, house_orders
+from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from tests.adapters.venue import desk
 from tests.adapters.venue.desk import MARKET, PERP, d
 from tests.adapters.venue.town import Town
 
 
-def test_the_house_quotes_both_sides_within_the_market() -> None:
+def test_resting_orders_quote_both_sides_within_the_market() -> None:
     ids = count(1)
     rules = prediction_market(MARKET)
-    orders = house_orders(rules, d("0.03"), Random(3), lambda: f"h{next(ids)}")
+    orders = liquidity_orders(rules, d("0.03"), Random(3), lambda: f"h{next(ids)}")
     assert [(o.side.value, o.price) for o in orders] == [
         ("buy", d("0.02")),
         ("sell", d("0.04")),
@@ -28,13 +28,13 @@ def test_the_house_quotes_both_sides_within_the_market() -> None:
     ]
     town = Town(
         accounts=(
-            AccountConfig(owner=HOUSE, product="margin", balance=d(100_000)),
+            AccountConfig(owner=LIQUIDITY, product="margin", balance=d(100_000)),
             AccountConfig(owner="perp", product="margin", balance=d(1000)),
         ),
         api_keys=(),
     )
     perp = margin_market(PERP)
-    for command in house_orders(
+    for command in liquidity_orders(
         perp, d("20"), Random(3), lambda: f"m{next(ids)}", levels=2, spacing=d("0.5")
     ):
         town.venue.execute("margin", command, town.now)

@@ -47,7 +47,7 @@ class Batch:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Floor:
+class ExchangeState:
     """Markets, accounts and orders of one product."""
 
     markets: dict[str, Market]

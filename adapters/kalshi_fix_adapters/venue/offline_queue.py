@@ -1,4 +1,4 @@
-"""Messages for a seat on a session with resend: kept across connections, and taken in between them."""
+"""Messages for a login on a session with resend: kept across connections, and taken in between them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import MemoryStore, StoredMessage
 
 
-class Mailbox:
-    """The store of one seat on KalshiRT or KalshiPT."""
+class OfflineQueue:
+    """The store of one login on KalshiRT or KalshiPT."""
 
     def __init__(self, session_type: str, key_id: str) -> None:
         """Begin with both directions at number 1."""
