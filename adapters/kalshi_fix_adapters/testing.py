@@ -49,7 +49,7 @@ MARKETS: Mapping[str, tuple[Market, ...]] = {
         Market(margin_market("ETH-PERP"), Decimal("7.25"), Decimal("0.01")),
     ),
 }
-HOUSE_LEVELS = 2
+RESTING_LEVELS = 2
 
 
 class Sandbox:
@@ -119,7 +119,7 @@ class Sandbox:
             market.middle,
             self._random,
             self._new_id,
-            levels=HOUSE_LEVELS,
+            levels=RESTING_LEVELS,
             spacing=market.spacing,
         ):
             self.server.execute(product, order)

@@ -61,7 +61,10 @@ class Told:
 
 
 class DemoScript:
-    """Places the orders in a sandbox and tells what becomes of them; raises DemoError if it does not go as it must."""
+    """Places the orders in a sandbox and tells what becomes of them.
+
+    Raises DemoError if something does not go as it must.
+    """
 
     def __init__(self, sandbox: Sandbox, listener: Listener) -> None:
         self._sandbox = sandbox

@@ -274,7 +274,7 @@ def run_demo(**changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_tells_its_story() -> None:
+def test_the_demo_tells_what_happens() -> None:
     result = run_demo(COLUMNS="20")
     assert (result.returncode, result.stderr) == (0, "")
     told = result.stdout

@@ -39,7 +39,7 @@ def order() -> NewOrderSingle:
     return NewOrderSingle(cl_ord_id="1", symbol=symbol, side="1", ord_type="2", price="0.01", order_qty=1)
 
 
-def test_a_story_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demo_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.testing.BALANCE", Decimal(0))
     result = CliRunner().invoke(commands, ["demo"])
     assert result.exit_code == 1

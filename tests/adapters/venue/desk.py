@@ -197,7 +197,7 @@ def account(name: str) -> AccountId:
     return AccountId(owner, int(number or 0))
 
 
-def story(outcomes: tuple[Outcome, ...]) -> list[str]:
+def summary(outcomes: tuple[Outcome, ...]) -> list[str]:
     """What happened to orders, one line each: the ClOrdID, a word, and what matters."""
     return [line for outcome in outcomes if (line := _line(outcome)) is not None]
 

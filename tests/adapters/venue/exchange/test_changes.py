@@ -22,7 +22,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     Outcome,
     RequestRefused,
 )
-from tests.adapters.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, story
+from tests.adapters.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, summary
 
 
 def levels(outcomes: tuple[Outcome, ...]) -> list[str]:
@@ -39,7 +39,7 @@ def test_a_cancel_takes_the_rest_and_renames_the_order() -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 1, "0.40")
     outcomes = desk.cancel("ann", "a2", "a1")
-    assert story(outcomes) == ["a2 canceled REQUESTED"]
+    assert summary(outcomes) == ["a2 canceled REQUESTED"]
     canceled = outcomes[0]
     assert isinstance(canceled, OrderCanceled)
     assert (canceled.orig_cl_ord_id, canceled.requester) == ("a1", "ann")
@@ -57,9 +57,9 @@ def test_a_cancel_must_name_the_order_rightly() -> None:
         desk.cancel("ann/1", "c", "a1"),
         desk.cancel("bob", "c", "a1"),
     ]
-    assert [story(outcomes) for outcomes in wrong] == [["c refused ORDER_NOT_FOUND"]] * 5
+    assert [summary(outcomes) for outcomes in wrong] == [["c refused ORDER_NOT_FOUND"]] * 5
     assert all(isinstance(o[0], RequestRefused) and o[0].order is None for o in wrong)
-    assert story(desk.cancel("ann", "c", "a1", order_id="order-a1")) == ["c canceled REQUESTED"]
+    assert summary(desk.cancel("ann", "c", "a1", order_id="order-a1")) == ["c canceled REQUESTED"]
 
 
 def test_a_cancel_of_what_is_done_is_told_how_it_ended() -> None:
@@ -67,7 +67,7 @@ def test_a_cancel_of_what_is_done_is_told_how_it_ended() -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 3, "0.40")
     (refused,) = desk.cancel("ann", "c", "a1")
-    assert story((refused,)) == ["c refused ORDER_ALREADY_FILLED"]
+    assert summary((refused,)) == ["c refused ORDER_ALREADY_FILLED"]
     assert isinstance(refused, RequestRefused)
     assert refused.order is not None
     assert refused.order.filled == 3
@@ -75,7 +75,7 @@ def test_a_cancel_of_what_is_done_is_told_how_it_ended() -> None:
     desk.cancel("ann", "a3", "a2")
     for known in ("a2", "a3"):
         (refused,) = desk.cancel("ann", "c", known)
-        assert story((refused,)) == ["c refused ORDER_NOT_FOUND"]
+        assert summary((refused,)) == ["c refused ORDER_NOT_FOUND"]
         assert isinstance(refused, RequestRefused)
         assert refused.order is not None
 
@@ -85,8 +85,8 @@ def test_only_so_many_finished_orders_are_remembered() -> None:
     for number in (1, 2):
         desk.place("ann", f"a{number}", BUY, 1, "0.40")
         desk.place("bob", f"b{number}", SELL, 1, "0.40", tif=TimeInForce.IMMEDIATE_OR_CANCEL)
-    assert story(desk.cancel("ann", "c", "a1")) == ["c refused ORDER_NOT_FOUND"]
-    assert story(desk.cancel("ann", "c", "a2")) == ["c refused ORDER_ALREADY_FILLED"]
+    assert summary(desk.cancel("ann", "c", "a1")) == ["c refused ORDER_NOT_FOUND"]
+    assert summary(desk.cancel("ann", "c", "a2")) == ["c refused ORDER_ALREADY_FILLED"]
 
 
 def test_a_smaller_quantity_keeps_the_place_in_the_queue() -> None:
@@ -94,9 +94,9 @@ def test_a_smaller_quantity_keeps_the_place_in_the_queue() -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     outcomes = desk.amend("ann", "a2", "a1", 2)
-    assert story(outcomes) == ["a2 replaces a1"]
+    assert summary(outcomes) == ["a2 replaces a1"]
     assert levels(outcomes) == ["buy 10->7@0.40"]
-    assert story(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a2 makes 2 at 0.40"
+    assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a2 makes 2 at 0.40"
 
 
 def test_a_larger_quantity_goes_to_the_back() -> None:
@@ -105,7 +105,7 @@ def test_a_larger_quantity_goes_to_the_back() -> None:
     desk.place("bob", "b1", BUY, 5, "0.40")
     outcomes = desk.amend("ann", "a2", "a1", 6)
     assert levels(outcomes) == ["buy 10->11@0.40"]
-    assert story(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
+    assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
 
 
 def test_a_new_price_goes_to_the_back_of_its_level() -> None:
@@ -114,15 +114,15 @@ def test_a_new_price_goes_to_the_back_of_its_level() -> None:
     desk.place("bob", "b1", BUY, 5, "0.40")
     outcomes = desk.amend("ann", "a2", "a1", 5, "0.40")
     assert levels(outcomes) == ["buy 5->0@0.39", "buy 5->10@0.40"]
-    assert story(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
+    assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
 
 
 def test_an_amend_may_keep_its_id_and_change_nothing() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
-    assert story(desk.amend("ann", "a1", "a1", 5, "0.40")) == ["a1 replaces a1"]
-    assert story(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a1 makes 2 at 0.40"
+    assert summary(desk.amend("ann", "a1", "a1", 5, "0.40")) == ["a1 replaces a1"]
+    assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a1 makes 2 at 0.40"
 
 
 def test_an_amended_price_that_crosses_trades() -> None:
@@ -130,16 +130,16 @@ def test_an_amended_price_that_crosses_trades() -> None:
     desk.place("ann", "a1", BUY, 5, "0.39")
     desk.place("bob", "b1", SELL, 3, "0.45")
     outcomes = desk.amend("ann", "a2", "a1", 5, "0.45")
-    assert story(outcomes) == ["a2 replaces a1", "a2 takes 3 at 0.45", "b1 makes 3 at 0.45"]
+    assert summary(outcomes) == ["a2 replaces a1", "a2 takes 3 at 0.45", "b1 makes 3 at 0.45"]
     assert (desk.bids(), desk.asks()) == ("2@0.45", "")
-    assert story(desk.place("cat", "c1", SELL, 2, "0.45"))[-1] == "a2 makes 2 at 0.45"
+    assert summary(desk.place("cat", "c1", SELL, 2, "0.45"))[-1] == "a2 makes 2 at 0.45"
 
 
 def test_a_post_only_order_amended_to_cross_is_cancelled() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.39", post_only=True)
     desk.place("bob", "b1", SELL, 3, "0.45")
-    assert story(desk.amend("ann", "a2", "a1", 5, "0.45")) == [
+    assert summary(desk.amend("ann", "a2", "a1", 5, "0.45")) == [
         "a2 replaces a1",
         "a2 canceled POST_ONLY_CROSS",
     ]
@@ -153,7 +153,7 @@ def test_the_new_quantity_is_a_total() -> None:
     (replaced, *_) = desk.amend("ann", "a2", "a1", 6)
     assert isinstance(replaced, OrderReplaced)
     assert (replaced.order.quantity, replaced.order.filled, replaced.order.leaves) == ds(6, 2, 4)
-    assert story(desk.amend("ann", "a3", "a2", 1)) == ["a3 refused INVALID_AMEND_QTY_FOR_ORDER"]
+    assert summary(desk.amend("ann", "a3", "a2", 1)) == ["a3 refused INVALID_AMEND_QTY_FOR_ORDER"]
     (canceled, *_) = desk.amend("ann", "a4", "a2", 2)
     assert isinstance(canceled, OrderCanceled)
     assert (canceled.cause, canceled.orig_cl_ord_id) == (CancelCause.AMENDED_TO_FILLED, "a2")
@@ -165,10 +165,10 @@ def test_a_filled_order_cannot_be_amended() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", SELL, 5, "0.40")
-    assert story(desk.amend("ann", "a2", "a1", 6)) == ["a2 refused CANNOT_UPDATE_FILLED_ORDER"]
-    assert story(desk.amend("ann", "a2", "zz", 6)) == ["a2 refused ORDER_NOT_FOUND"]
+    assert summary(desk.amend("ann", "a2", "a1", 6)) == ["a2 refused CANNOT_UPDATE_FILLED_ORDER"]
+    assert summary(desk.amend("ann", "a2", "zz", 6)) == ["a2 refused ORDER_NOT_FOUND"]
     desk.place("ann", "a3", BUY, 5, "0.40")
-    assert story(desk.amend("ann", "a4", "a3", 6, order_id="order-zz")) == ["a4 refused ORDER_NOT_FOUND"]
+    assert summary(desk.amend("ann", "a4", "a3", 6, order_id="order-zz")) == ["a4 refused ORDER_NOT_FOUND"]
 
 
 def test_an_amend_may_not_meet_the_owners_own_orders() -> None:
@@ -177,11 +177,11 @@ def test_an_amend_may_not_meet_the_owners_own_orders() -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("ann", "a2", SELL, 5, "0.45")
     refused = desk.amend("ann", "a3", "a1", 5, "0.45")
-    assert story(refused) == ["a3 refused SELF_CROSS_ATTEMPT"]
+    assert summary(refused) == ["a3 refused SELF_CROSS_ATTEMPT"]
     refused = desk.amend("ann", "a3", "a2", 5, "0.40", SELL)
-    assert story(refused) == ["a3 refused SELF_CROSS_ATTEMPT"]
+    assert summary(refused) == ["a3 refused SELF_CROSS_ATTEMPT"]
     assert (desk.bids(), desk.asks()) == ("5@0.40", "5@0.44 5@0.45")
-    assert story(desk.amend("ann", "a3", "a1", 5, "0.44"))[1] == "a3 takes 5 at 0.44"
+    assert summary(desk.amend("ann", "a3", "a1", 5, "0.44"))[1] == "a3 takes 5 at 0.44"
 
 
 def test_an_amend_is_checked_like_a_new_order() -> None:
@@ -195,7 +195,7 @@ def test_an_amend_is_checked_like_a_new_order() -> None:
         desk.amend("ann", "a3", "a1", 10, "0.50"),
         desk.amend("ann", "a3", "a1", 25, "0.01"),
     ]
-    assert [story(outcomes) for outcomes in refusals] == [
+    assert [summary(outcomes) for outcomes in refusals] == [
         ["a2 refused ORDER_ALREADY_EXISTS"],
         ["a3 refused INVALID_ORDER"],
         ["a3 refused INVALID_ORDER"],
@@ -213,7 +213,7 @@ def test_a_mass_cancel_takes_one_sessions_orders() -> None:
     desk.place("bob", "b1", BUY, 1, "0.40")
     outcomes = desk.mass_cancel("ann")
     assert outcomes[0] == MassCancelDone(origin="ann", count=2)
-    assert story(outcomes) == ["a1 canceled MASS_CANCELED", "a2 canceled MASS_CANCELED"]
+    assert summary(outcomes) == ["a1 canceled MASS_CANCELED", "a2 canceled MASS_CANCELED"]
     assert desk.bids() == "1@0.40"
     assert desk.mass_cancel("ann") == (MassCancelDone(origin="ann", count=0),)
 
@@ -223,7 +223,7 @@ def test_a_disconnect_cancels_without_further_ado() -> None:
     desk.place("ann", "a1", BUY, 1, "0.40")
     desk.pause(PauseState.EXCHANGE_PAUSED)
     outcomes = desk.mass_cancel("ann", CancelCause.DISCONNECTED)
-    assert story(outcomes) == ["a1 canceled DISCONNECTED"]
+    assert summary(outcomes) == ["a1 canceled DISCONNECTED"]
     assert not any(isinstance(o, MassCancelDone) for o in outcomes)
 
 
@@ -232,12 +232,12 @@ def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not() -
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("ann", "a2", BUY, 5, "0.40")
     desk.pause(PauseState.TRADING_PAUSED)
-    assert story(desk.amend("ann", "c", "a1", 4)) == ["c refused TRADING_PAUSED"]
-    assert story(desk.cancel("ann", "c", "a1")) == ["c canceled REQUESTED"]
+    assert summary(desk.amend("ann", "c", "a1", 4)) == ["c refused TRADING_PAUSED"]
+    assert summary(desk.cancel("ann", "c", "a1")) == ["c canceled REQUESTED"]
     desk.pause(PauseState.EXCHANGE_PAUSED)
-    assert story(desk.amend("ann", "c", "a2", 4)) == ["c refused EXCHANGE_PAUSED"]
+    assert summary(desk.amend("ann", "c", "a2", 4)) == ["c refused EXCHANGE_PAUSED"]
     (refused,) = desk.cancel("ann", "c", "a2")
-    assert story((refused,)) == ["c refused EXCHANGE_PAUSED"]
+    assert summary((refused,)) == ["c refused EXCHANGE_PAUSED"]
     assert isinstance(refused, RequestRefused)
     assert refused.order is not None
     (mass,) = desk.mass_cancel("ann")
@@ -250,7 +250,7 @@ def test_a_pause_cancels_the_orders_that_asked_for_it(state: PauseState) -> None
     desk = Desk()
     desk.place("ann", "a1", BUY, 5, "0.40", on_pause=True)
     desk.place("ann", "a2", BUY, 5, "0.40")
-    assert story(desk.pause(state)) == [f"a1 canceled {state.name}"]
+    assert summary(desk.pause(state)) == [f"a1 canceled {state.name}"]
     assert desk.bids() == "5@0.40"
 
 
@@ -260,11 +260,11 @@ def test_a_halt_keeps_orders_and_a_close_does_not() -> None:
     desk.place("ann", "a2", BUY, 5, "0.40")
     halted = desk.market_state(MarketState.INACTIVE)
     assert halted[0] == MarketStateChanged(time=START, market=MARKET, state=MarketState.INACTIVE)
-    assert story(halted) == ["a1 canceled TRADING_PAUSED"]
-    assert story(desk.amend("ann", "c", "a2", 4)) == ["c refused MARKET_INACTIVE"]
+    assert summary(halted) == ["a1 canceled TRADING_PAUSED"]
+    assert summary(desk.amend("ann", "c", "a2", 4)) == ["c refused MARKET_INACTIVE"]
     assert desk.market_state(MarketState.INACTIVE) == ()
-    assert story(desk.market_state(MarketState.ACTIVE)) == []
-    assert story(desk.market_state(MarketState.CLOSED)) == ["a2 canceled MARKET_CLOSED"]
+    assert summary(desk.market_state(MarketState.ACTIVE)) == []
+    assert summary(desk.market_state(MarketState.CLOSED)) == ["a2 canceled MARKET_CLOSED"]
     assert desk.bids() == ""
 
 
@@ -285,7 +285,7 @@ def test_an_impossible_step_leaves_even_expired_orders_for_the_next_command() ->
     desk.wait(days=2)
     with pytest.raises(ValueError, match="cannot become settled"):
         desk.market_state(MarketState.SETTLED)
-    assert story(desk.market_state(MarketState.INACTIVE)) == ["a1 canceled EXPIRED"]
+    assert summary(desk.market_state(MarketState.INACTIVE)) == ["a1 canceled EXPIRED"]
 
 
 def test_expiry_style_cancels_are_those_of_time() -> None:

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.venue.exchange.money import (
     Position,
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderTraded, Outcome
-from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, story
+from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, summary
 
 
 def trades(outcomes: tuple[Outcome, ...]) -> list[OrderTraded]:
@@ -27,8 +27,8 @@ def test_open_orders_hold_money_back_and_cancels_free_it() -> None:
     assert desk.available("ann") == 6
     desk.place("ann", "a2", SELL, 10, "0.60")
     assert desk.available("ann") == 2
-    assert story(desk.place("ann", "a3", BUY, 10, "0.21")) == ["a3 rejected INSUFFICIENT_BALANCE"]
-    assert story(desk.place("ann", "a3", BUY, 10, "0.20")) == ["a3 accepted"]
+    assert summary(desk.place("ann", "a3", BUY, 10, "0.21")) == ["a3 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a3", BUY, 10, "0.20")) == ["a3 accepted"]
     desk.cancel("ann", "c", "a1")
     assert desk.available("ann") == 4
     assert desk.balance("ann") == 10
@@ -50,8 +50,8 @@ def test_closing_gives_money_back_and_needs_none() -> None:
     desk.place("bob", "b1", SELL, 10, "0.40")
     desk.place("ann", "a1", BUY, 10, "0.40")
     assert desk.available("ann") == 0
-    assert story(desk.place("ann", "a2", SELL, 11, "0.60")) == ["a2 rejected INSUFFICIENT_BALANCE"]
-    assert story(desk.place("ann", "a2", SELL, 10, "0.60")) == ["a2 accepted"]
+    assert summary(desk.place("ann", "a2", SELL, 11, "0.60")) == ["a2 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a2", SELL, 10, "0.60")) == ["a2 accepted"]
     taker, maker = trades(desk.place("bob", "b2", BUY, 15, "0.60"))
     assert (taker.collateral_returned, taker.balance_change) == ds(4, 4)
     assert (maker.collateral_returned, maker.balance_change) == ds(6, 6)
@@ -78,9 +78,9 @@ def test_the_cheapest_way_to_close_is_not_assumed() -> None:
     desk.place("ann", "a1", BUY, 10, "0.40")
     desk.place("ann", "a2", SELL, 10, "0.90")
     assert desk.available("ann") == 2
-    assert story(desk.place("ann", "a3", SELL, 10, "0.70")) == ["a3 accepted"]
+    assert summary(desk.place("ann", "a3", SELL, 10, "0.70")) == ["a3 accepted"]
     assert desk.available("ann") == 1
-    assert story(desk.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
 
 
 def test_an_account_in_debt_may_still_close() -> None:
@@ -90,8 +90,8 @@ def test_an_account_in_debt_may_still_close() -> None:
     desk.place("bob", "b2", BUY, 4, "50")
     desk.place("ann", "a2", SELL, 4, "50")
     assert desk.balance("ann") == -160
-    assert story(desk.place("ann", "a3", BUY, 1, "1")) == ["a3 rejected INSUFFICIENT_BALANCE"]
-    assert story(desk.place("ann", "a4", SELL, 6, "60")) == ["a4 accepted"]
+    assert summary(desk.place("ann", "a3", BUY, 1, "1")) == ["a3 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a4", SELL, 6, "60")) == ["a4 accepted"]
 
 
 @pytest.mark.parametrize(

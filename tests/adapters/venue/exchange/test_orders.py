@@ -18,13 +18,13 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderTraded, TradePrinted
 from kalshi_fix_adapters.venue.exchange.placing import end_of_day
-from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, story
+from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, summary
 
 
 def test_an_order_that_does_not_cross_rests() -> None:
     desk = Desk()
-    assert story(desk.place("ann", "a1", BUY, 10, "0.40")) == ["a1 accepted"]
-    assert story(desk.place("bob", "b1", SELL, 5, "0.41")) == ["b1 accepted"]
+    assert summary(desk.place("ann", "a1", BUY, 10, "0.40")) == ["a1 accepted"]
+    assert summary(desk.place("bob", "b1", SELL, 5, "0.41")) == ["b1 accepted"]
     assert (desk.bids(), desk.asks()) == ("10@0.40", "5@0.41")
 
 
@@ -33,7 +33,7 @@ def test_better_prices_trade_first_then_older_orders() -> None:
     desk.place("ann", "a1", SELL, 2, "0.50")
     desk.place("bob", "b1", SELL, 2, "0.49")
     desk.place("bob", "b2", SELL, 2, "0.50")
-    assert story(desk.place("cat", "c1", BUY, 5, "0.50")) == [
+    assert summary(desk.place("cat", "c1", BUY, 5, "0.50")) == [
         "c1 accepted",
         "c1 takes 2 at 0.49",
         "b1 makes 2 at 0.49",
@@ -81,7 +81,7 @@ def test_events_are_numbered_within_the_command_that_brought_them_about() -> Non
 def test_what_an_ioc_order_cannot_trade_is_cancelled() -> None:
     desk = Desk()
     desk.place("ann", "a1", SELL, 3, "0.60")
-    assert story(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.IMMEDIATE_OR_CANCEL)) == [
+    assert summary(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.IMMEDIATE_OR_CANCEL)) == [
         "b1 accepted",
         "b1 takes 3 at 0.60",
         "a1 makes 3 at 0.60",
@@ -94,12 +94,12 @@ def test_an_fok_order_trades_whole_or_not_at_all() -> None:
     desk = Desk()
     desk.place("ann", "a1", SELL, 3, "0.60")
     desk.place("ann", "a2", SELL, 3, "0.61")
-    assert story(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.FILL_OR_KILL)) == [
+    assert summary(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.FILL_OR_KILL)) == [
         "b1 accepted",
         "b1 canceled FOK_INSUFFICIENT_VOLUME",
     ]
     assert desk.asks() == "3@0.60 3@0.61"
-    assert story(desk.place("bob", "b2", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)) == [
+    assert summary(desk.place("bob", "b2", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)) == [
         "b2 accepted",
         "b2 takes 3 at 0.60",
         "a1 makes 3 at 0.60",
@@ -113,11 +113,11 @@ def test_an_fok_order_does_not_count_on_its_owners_orders() -> None:
     desk.place("bob", "b0", SELL, 3, "0.60")
     desk.place("ann", "a1", SELL, 5, "0.61")
     blocked = desk.place("bob", "b1", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)
-    assert story(blocked)[1:] == ["b1 canceled FOK_INSUFFICIENT_VOLUME"]
+    assert summary(blocked)[1:] == ["b1 canceled FOK_INSUFFICIENT_VOLUME"]
     freed = desk.place(
         "bob", "b2", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL, stp=SelfTradePrevention.MAKER
     )
-    assert story(freed)[1:] == ["b0 canceled SELF_TRADE_MAKER", "b2 takes 5 at 0.61", "a1 makes 5 at 0.61"]
+    assert summary(freed)[1:] == ["b0 canceled SELF_TRADE_MAKER", "b2 takes 5 at 0.61", "a1 makes 5 at 0.61"]
 
 
 def test_a_day_order_ends_with_the_day_in_new_york() -> None:
@@ -129,7 +129,7 @@ def test_a_day_order_ends_with_the_day_in_new_york() -> None:
     desk.now = end - timedelta(milliseconds=1)
     assert desk.exchange.apply(Advance(), desk.now) == ()
     desk.now = end
-    assert story(desk.exchange.apply(Advance(), desk.now)) == ["a1 canceled EXPIRED"]
+    assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a1 canceled EXPIRED"]
     assert desk.exchange.next_expiry() is None
     assert desk.bids() == ""
 
@@ -154,14 +154,14 @@ def test_a_gtd_order_expires_before_anything_else_can_trade_with_it() -> None:
     tif = TimeInForce.GOOD_TILL_DATE
     desk.place("ann", "a1", SELL, 1, "0.40", tif=tif, expire=START + timedelta(seconds=10))
     desk.wait(seconds=10)
-    assert story(desk.place("bob", "b1", BUY, 1, "0.40")) == ["a1 canceled EXPIRED", "b1 accepted"]
+    assert summary(desk.place("bob", "b1", BUY, 1, "0.40")) == ["a1 canceled EXPIRED", "b1 accepted"]
 
 
 def test_a_gtd_order_in_the_past_is_immediate_or_cancel() -> None:
     desk = Desk()
     desk.place("ann", "a1", SELL, 1, "0.40")
     tif = TimeInForce.GOOD_TILL_DATE
-    assert story(desk.place("bob", "b1", BUY, 2, "0.40", tif=tif, expire=START)) == [
+    assert summary(desk.place("bob", "b1", BUY, 2, "0.40", tif=tif, expire=START)) == [
         "b1 accepted",
         "b1 takes 1 at 0.40",
         "a1 makes 1 at 0.40",
@@ -180,11 +180,11 @@ def test_a_filled_order_does_not_expire_again() -> None:
 def test_a_post_only_order_never_takes() -> None:
     desk = Desk()
     desk.place("ann", "a1", SELL, 1, "0.40")
-    assert story(desk.place("bob", "b1", BUY, 1, "0.40", post_only=True)) == [
+    assert summary(desk.place("bob", "b1", BUY, 1, "0.40", post_only=True)) == [
         "b1 accepted",
         "b1 canceled POST_ONLY_CROSS",
     ]
-    assert story(desk.place("bob", "b2", BUY, 1, "0.39", post_only=True)) == ["b2 accepted"]
+    assert summary(desk.place("bob", "b2", BUY, 1, "0.39", post_only=True)) == ["b2 accepted"]
     assert (desk.bids(), desk.asks()) == ("1@0.39", "1@0.40")
 
 
@@ -193,7 +193,7 @@ def test_taker_at_cross_stops_at_the_owners_order() -> None:
     desk.place("ann", "a1", SELL, 1, "0.40")
     desk.place("bob", "b1", SELL, 1, "0.40")
     desk.place("cat", "c1", SELL, 1, "0.40")
-    assert story(desk.place("bob", "b2", BUY, 3, "0.40")) == [
+    assert summary(desk.place("bob", "b2", BUY, 3, "0.40")) == [
         "b2 accepted",
         "b2 takes 1 at 0.40",
         "a1 makes 1 at 0.40",
@@ -206,7 +206,7 @@ def test_maker_prevention_cancels_the_resting_order_and_goes_on() -> None:
     desk = Desk()
     desk.place("bob", "b1", SELL, 1, "0.40")
     desk.place("cat", "c1", SELL, 1, "0.40")
-    assert story(desk.place("bob", "b2", BUY, 2, "0.40", stp=SelfTradePrevention.MAKER)) == [
+    assert summary(desk.place("bob", "b2", BUY, 2, "0.40", stp=SelfTradePrevention.MAKER)) == [
         "b2 accepted",
         "b1 canceled SELF_TRADE_MAKER",
         "b2 takes 1 at 0.40",
@@ -218,20 +218,20 @@ def test_maker_prevention_cancels_the_resting_order_and_goes_on() -> None:
 def test_subaccounts_of_one_owner_do_not_trade_with_each_other() -> None:
     desk = Desk(balances={"ann": "100", "ann/3": "100"})
     desk.place("ann", "a1", SELL, 1, "0.40")
-    assert story(desk.place("ann/3", "a2", BUY, 1, "0.40"))[-1] == "a2 canceled SELF_TRADE_TAKER"
+    assert summary(desk.place("ann/3", "a2", BUY, 1, "0.40"))[-1] == "a2 canceled SELF_TRADE_TAKER"
 
 
 def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all() -> None:
     desk = Desk()
     desk.place("ann", "a1", SELL, 1, "0.40")
     desk.place("ann", "a2", SELL, 1, "0.50")
-    assert story(desk.place("bob", "b1", BUY, 2, "0.50", max_cost="0.89"))[1:] == [
+    assert summary(desk.place("bob", "b1", BUY, 2, "0.50", max_cost="0.89"))[1:] == [
         "b1 canceled MAX_EXECUTION_COST"
     ]
-    assert story(desk.place("bob", "b2", BUY, 3, "0.50", max_cost="9"))[1:] == [
+    assert summary(desk.place("bob", "b2", BUY, 3, "0.50", max_cost="9"))[1:] == [
         "b2 canceled FOK_INSUFFICIENT_VOLUME"
     ]
-    assert story(desk.place("bob", "b3", BUY, 2, "0.50", max_cost="0.90"))[1::2] == [
+    assert summary(desk.place("bob", "b3", BUY, 2, "0.50", max_cost="0.90"))[1::2] == [
         "b3 takes 1 at 0.40",
         "b3 takes 1 at 0.50",
     ]
@@ -240,10 +240,10 @@ def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all() -> 
 def test_what_a_sale_costs_is_what_the_no_contracts_cost() -> None:
     desk = Desk()
     desk.place("ann", "a1", BUY, 10, "0.80")
-    assert story(desk.place("bob", "b1", SELL, 10, "0.80", max_cost="1.99"))[1:] == [
+    assert summary(desk.place("bob", "b1", SELL, 10, "0.80", max_cost="1.99"))[1:] == [
         "b1 canceled MAX_EXECUTION_COST"
     ]
-    assert story(desk.place("bob", "b2", SELL, 10, "0.80", max_cost="2"))[1] == "b2 takes 10 at 0.80"
+    assert summary(desk.place("bob", "b2", SELL, 10, "0.80", max_cost="2"))[1] == "b2 takes 10 at 0.80"
 
 
 @pytest.mark.parametrize(
@@ -252,16 +252,16 @@ def test_what_a_sale_costs_is_what_the_no_contracts_cost() -> None:
 )
 def test_prices_and_quantities_off_the_grid_are_invalid(quantity: str, price: str) -> None:
     desk = Desk()
-    assert story(desk.place("ann", "a1", BUY, quantity, price)) == ["a1 rejected INVALID_ORDER"]
+    assert summary(desk.place("ann", "a1", BUY, quantity, price)) == ["a1 rejected INVALID_ORDER"]
 
 
 def test_the_grid_is_the_markets() -> None:
     desk = Desk(markets=(prediction_market(MARKET, subpenny=True),))
-    assert story(desk.place("ann", "a1", BUY, "0.01", "0.0001")) == ["a1 accepted"]
-    assert story(desk.place("ann", "a2", BUY, "0.01", "0.00005")) == ["a2 rejected INVALID_ORDER"]
+    assert summary(desk.place("ann", "a1", BUY, "0.01", "0.0001")) == ["a1 accepted"]
+    assert summary(desk.place("ann", "a2", BUY, "0.01", "0.00005")) == ["a2 rejected INVALID_ORDER"]
     margin = Desk(product=MARGIN)
-    assert story(margin.place("ann", "a1", BUY, 1, "19.5001")) == ["a1 accepted"]
-    assert story(margin.place("ann", "a2", BUY, "1.5", "19.5")) == ["a2 rejected INVALID_ORDER"]
+    assert summary(margin.place("ann", "a1", BUY, 1, "19.5001")) == ["a1 accepted"]
+    assert summary(margin.place("ann", "a2", BUY, "1.5", "19.5")) == ["a2 rejected INVALID_ORDER"]
 
 
 def test_settings_that_contradict_each_other_are_invalid() -> None:
@@ -278,23 +278,25 @@ def test_settings_that_contradict_each_other_are_invalid() -> None:
         desk.place("ann", "a1", BUY, 1, "0.5", expire=START),
         desk.place("ann", "a1", BUY, 1, "0.5", max_cost="0"),
     ]
-    assert [story(outcomes) for outcomes in refused] == [["a1 rejected INVALID_ORDER"]] * 5
+    assert [summary(outcomes) for outcomes in refused] == [["a1 rejected INVALID_ORDER"]] * 5
 
 
 def test_an_unknown_market_account_or_group_is_refused() -> None:
     desk = Desk()
-    assert story(desk.place("ann", "a1", BUY, 1, "0.5", market="NO-SUCH")) == ["a1 rejected MARKET_NOT_FOUND"]
-    assert story(desk.place("ann/7", "a1", BUY, 1, "0.5")) == ["a1 rejected CUSTOMER_ACCOUNT_NOT_FOUND"]
-    assert story(desk.place("ann", "a1", BUY, 1, "0.5", group="g")) == ["a1 rejected ORDER_GROUP_NOT_FOUND"]
+    assert summary(desk.place("ann", "a1", BUY, 1, "0.5", market="NO-SUCH")) == [
+        "a1 rejected MARKET_NOT_FOUND"
+    ]
+    assert summary(desk.place("ann/7", "a1", BUY, 1, "0.5")) == ["a1 rejected CUSTOMER_ACCOUNT_NOT_FOUND"]
+    assert summary(desk.place("ann", "a1", BUY, 1, "0.5", group="g")) == ["a1 rejected ORDER_GROUP_NOT_FOUND"]
 
 
 def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done() -> None:
     desk = Desk()
     desk.place("ann", "x", BUY, 1, "0.40")
-    assert story(desk.place("ann", "x", BUY, 1, "0.30")) == ["x rejected ORDER_ALREADY_EXISTS"]
-    assert story(desk.place("bob", "x", BUY, 1, "0.30")) == ["x accepted"]
+    assert summary(desk.place("ann", "x", BUY, 1, "0.30")) == ["x rejected ORDER_ALREADY_EXISTS"]
+    assert summary(desk.place("bob", "x", BUY, 1, "0.30")) == ["x accepted"]
     desk.cancel("ann", "x2", "x")
-    assert story(desk.place("ann", "x", BUY, 1, "0.30")) == ["x accepted"]
+    assert summary(desk.place("ann", "x", BUY, 1, "0.30")) == ["x accepted"]
 
 
 @pytest.mark.parametrize(
@@ -308,33 +310,33 @@ def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done() -> None:
 def test_a_market_that_is_not_active_takes_no_orders(state: MarketState, cause: str) -> None:
     desk = Desk()
     desk.market_state(state)
-    assert story(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {cause}"]
+    assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {cause}"]
 
 
 @pytest.mark.parametrize("state", [PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
 def test_a_paused_exchange_takes_no_orders(state: PauseState) -> None:
     desk = Desk()
     desk.pause(state)
-    assert story(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {state.name}"]
+    assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {state.name}"]
     desk.pause(PauseState.OPEN)
     assert desk.exchange.pause is PauseState.OPEN
-    assert story(desk.place("ann", "a1", BUY, 1, "0.5")) == ["a1 accepted"]
+    assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == ["a1 accepted"]
 
 
 def test_the_position_limit_counts_open_orders() -> None:
     desk = Desk(markets=(prediction_market(MARKET, position_limit=d(10)),))
     desk.place("bob", "b1", SELL, 4, "0.40")
     desk.place("ann", "a1", BUY, 4, "0.40")
-    assert story(desk.place("ann", "a2", BUY, 6, "0.30")) == ["a2 accepted"]
-    assert story(desk.place("ann", "a3", BUY, 1, "0.20")) == ["a3 rejected EXCEEDED_PER_MARKET_RISK_LIMIT"]
-    assert story(desk.place("ann", "a4", SELL, 14, "0.90")) == ["a4 accepted"]
-    assert story(desk.place("ann", "a5", SELL, 1, "0.90")) == ["a5 rejected EXCEEDED_PER_MARKET_RISK_LIMIT"]
+    assert summary(desk.place("ann", "a2", BUY, 6, "0.30")) == ["a2 accepted"]
+    assert summary(desk.place("ann", "a3", BUY, 1, "0.20")) == ["a3 rejected EXCEEDED_PER_MARKET_RISK_LIMIT"]
+    assert summary(desk.place("ann", "a4", SELL, 14, "0.90")) == ["a4 accepted"]
+    assert summary(desk.place("ann", "a5", SELL, 1, "0.90")) == ["a5 rejected EXCEEDED_PER_MARKET_RISK_LIMIT"]
 
 
 def test_a_margin_market_has_its_own_tick() -> None:
     desk = Desk(product=MARGIN, markets=(margin_market("ETH-PERP", tick=d("0.05")),))
-    assert story(desk.place("ann", "a1", BUY, 1, "19.55")) == ["a1 accepted"]
-    assert story(desk.place("ann", "a2", BUY, 1, "19.56")) == ["a2 rejected INVALID_ORDER"]
+    assert summary(desk.place("ann", "a1", BUY, 1, "19.55")) == ["a1 accepted"]
+    assert summary(desk.place("ann", "a2", BUY, 1, "19.56")) == ["a2 rejected INVALID_ORDER"]
 
 
 def test_levels_of_an_unknown_market_are_empty() -> None:
