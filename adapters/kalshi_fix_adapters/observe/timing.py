@@ -8,12 +8,12 @@ from typing import TypeVar
 from kalshi_fix_adapters.observe.observer import HeartbeatTiming, LogonTiming, OrderTiming, Timing
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
-from kalshi_fix_sansio.quick import quick
+from kalshi_fix_sansio.fast_init import fast_init
 
 MAX_WAITING = 10_000
 """Orders (and, apart from them, TestRequests) whose answer is waited for; beyond, the oldest is forgotten."""
 _T = TypeVar("_T")
-_order_timing = quick(OrderTiming)
+_order_timing = fast_init(OrderTiming)
 
 
 class Timings:

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing.frame import (
     CHECK_SUM,
     CHECK_SUM_FIELDS,
@@ -17,7 +18,6 @@ from kalshi_fix_sansio.framing.frame import (
     byte_sum,
 )
 from kalshi_fix_sansio.framing.sums import Sums
-from kalshi_fix_sansio.quick import quick
 
 MAX_BODY_LENGTH: Final = 256 * 1024
 """The largest BodyLength accepted unless somebody says otherwise, in bytes."""
@@ -32,7 +32,7 @@ _MSG_TYPE_SIZE: Final = 9
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
 _CHECK_SUM_FIELD_SIZE: Final = 12
 
-_frame = quick(Frame)
+_frame = fast_init(Frame)
 
 
 @attrs.frozen

@@ -17,9 +17,9 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import EncodeError, StoreError
+from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
-from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.requests import Names
 from kalshi_fix_sansio.session.sequence import LAST_NUMBER, usable, used_up_text
@@ -29,7 +29,7 @@ from kalshi_fix_sansio.session.timers import Timers
 MAX_TEXT = 200
 """Longest Text (58) that the session writes by itself."""
 
-_stored_message, _open_request = quick(StoredMessage), quick(OpenRequest)
+_stored_message, _open_request = fast_init(StoredMessage), fast_init(OpenRequest)
 
 _FROM_TO = ((115, 128), (116, 129), (144, 145))
 """OnBehalfOfCompID and DeliverToCompID, their SubIDs, their LocationIDs."""

@@ -24,10 +24,10 @@ from kalshi_fix_sansio.events import (
     MessageReceived,
     MessageTooLarge,
 )
+from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame, Oversized
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
-from kalshi_fix_sansio.quick import quick
 from kalshi_fix_sansio.session.answers import AnswerBook
 from kalshi_fix_sansio.session.checks import (
     ORIG_SENDING_TIME,
@@ -78,7 +78,7 @@ NOTHING_BUT_LOGON = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 _ESTABLISHED: Final = State.ESTABLISHED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 _CLOSED: Final = State.CLOSED
-_message_received = quick(MessageReceived)
+_message_received = fast_init(MessageReceived)
 
 
 class Receiver:

@@ -12,7 +12,7 @@ from attrs.exceptions import FrozenInstanceError
 from attrs.validators import instance_of
 
 from kalshi_fix_sansio.events import MessageReceived
-from kalshi_fix_sansio.quick import quick
+from kalshi_fix_sansio.fast_init import fast_init
 
 
 @attrs.frozen
@@ -28,7 +28,7 @@ class More(Plain):
     more: int = 5
 
 
-plain = quick(Plain)
+plain = fast_init(Plain)
 
 
 def test_what_it_makes_is_what_the_class_makes() -> None:
@@ -67,9 +67,9 @@ def test_it_takes_the_arguments_of_the_class() -> None:
 
 
 def test_a_subclass_and_an_event() -> None:
-    assert quick(More)(1, "a", more=7) == More(1, "a", more=7)
+    assert fast_init(More)(1, "a", more=7) == More(1, "a", more=7)
     message: Any = object()
-    assert attrs.astuple(quick(MessageReceived)(message, frame=b"x"), recurse=False) == (
+    assert attrs.astuple(fast_init(MessageReceived)(message, frame=b"x"), recurse=False) == (
         message,
         False,
         False,
@@ -146,4 +146,4 @@ class Cached:
 )
 def test_a_class_whose_constructor_does_more_is_refused(cls: type[object]) -> None:
     with pytest.raises(TypeError, match="by setting its attributes alone"):
-        quick(cls)
+        fast_init(cls)

@@ -19,7 +19,7 @@ _OWN_CONSTRUCTORS = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init_
 """What a class has that does more in its constructor, or has one that attrs did not write."""
 
 
-def quick(cls: Callable[_P, _T]) -> Callable[_P, _T]:
+def fast_init(cls: Callable[_P, _T]) -> Callable[_P, _T]:
     """Return a constructor of a frozen attrs class, with the arguments that the class itself takes.
 
     What it makes is equal to what the class makes, of that very class, and as frozen.
@@ -55,7 +55,7 @@ def quick(cls: Callable[_P, _T]) -> Callable[_P, _T]:
         "delete_attribute": object.__delattr__,
         **{f"_{field.name}": field.default for field in fields},
     }
-    exec(compile("\n".join(source), f"<quick {made.__name__}>", "exec"), names)  # noqa: S102 - from the class alone
+    exec(compile("\n".join(source), f"<fast_init {made.__name__}>", "exec"), names)  # noqa: S102 - from the class alone
     draft: Callable[_P, _T] = names["Draft"]
     return draft
 
