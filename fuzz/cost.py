@@ -259,8 +259,22 @@ def documents() -> Iterator[Case]:
         "* ",
         "|-",
         "](/a",
+        "![",
+        "[a](",
+        "> ",
+        "1. - ",
     )
-    for piece in (*short, "| 11 | a |\n", "# a (35=D)\n", "- `1`: a\n", "`" * 7 + "a "):
+    long = (
+        "| 11 | a |\n",
+        "# a (35=D)\n",
+        "- `1`: a\n",
+        "`" * 7 + "a ",
+        "a|b\n-|-\n",
+        "- ```\n",
+        "> a\nb\n",
+        "a\n=\n",
+    )
+    for piece in (*short, *long):
 
         def page(size: int, piece: str = piece) -> Work:
             return lambda: pages.read(piece * (size // len(piece)) + "x", "page.md", _KNOWN)
