@@ -15,7 +15,7 @@ import pytest
 
 from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.codec.compiled import decoders
+from kalshi_fix_sansio.codec.compiled import cache, decoders
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from tests.codec.expressions import first_literals, steps_back
 from tests.codec.wire import HEAD, SOUND, dump, fields_of, joined
@@ -38,7 +38,8 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give code to the shapes of all sample messages, groups as runs where they can be."""
-    monkeypatch.setattr(decoders, "MAX_SINGLE_ENTRIES", 0)
+    for module in (cache, decoders):
+        monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 0)
     tiny, kalshi = Codec(DIALECT), Codec(KALSHI)
     for _ in range(2):
         for body in SOUND:

@@ -31,7 +31,7 @@ from tests.tiny_dialect import DIALECT, frame
 
 CAREFUL = Codec(DIALECT)
 KALSHI_CAREFUL = Codec(KALSHI)
-PLANS = Tables(DIALECT)
+TABLES = Tables(DIALECT)
 
 
 SOUND_FIELDS = [fields_of(body) for body in SOUND]
@@ -175,10 +175,10 @@ def text(whole: bytes) -> str:
 
 def learnt(*bodies: str) -> DecoderCache:
     """A cache that has seen each of these messages twice."""
-    cache = DecoderCache(PLANS)
+    cache = DecoderCache(TABLES)
     for body in bodies:
         for _ in range(2):
-            cache.learn(Reader(PLANS, text(joined(fields_of(body)))))
+            cache.learn(Reader(TABLES, text(joined(fields_of(body)))))
     return cache
 
 
@@ -213,8 +213,8 @@ def book(*entries: str, rest: str = "") -> str:
 
 @pytest.mark.parametrize("body", [body for body in SOUND if "35=ZZ" not in body and "270=.7" not in body])
 def test_a_shape_is_known_from_the_second_sighting_on(body: str) -> None:
-    cache = DecoderCache(PLANS)
-    reader = Reader(PLANS, text(joined(fields_of(body))))
+    cache = DecoderCache(TABLES)
+    reader = Reader(TABLES, text(joined(fields_of(body))))
     cache.learn(reader)
     assert taken(cache, body) is None
     cache.learn(reader)
@@ -342,9 +342,9 @@ def test_data_is_taken_if_its_length_is_right() -> None:
 
 def test_data_with_soh_in_it_goes_the_careful_way() -> None:
     whole = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
-    cache = DecoderCache(PLANS)
+    cache = DecoderCache(TABLES)
     for _ in range(3):
-        cache.learn(Reader(PLANS, text(whole)))
+        cache.learn(Reader(TABLES, text(whole)))
     assert cache.decode(whole, framed=True) is None
 
 
@@ -362,7 +362,8 @@ ENTRY = "269=1|270=0.5|"
 @pytest.fixture
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than two entries are a run, so that examples stay short."""
-    monkeypatch.setattr(decoders, "MAX_SINGLE_ENTRIES", 2)
+    for module in (caching, decoders):
+        monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 2)
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -484,7 +485,7 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
 def test_groups_that_other_fields_run_through_get_no_code(body: str) -> None:
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
-    assert DecoderWriter(Reader(PLANS, text(whole)), PLANS.data_tags, Decimals(Decimal)).pattern == ""
+    assert DecoderWriter(Reader(TABLES, text(whole)), 0, TABLES.data_tags, Decimals(Decimal)).pattern == ""
     assert taken(learnt(body), body) is None
 
 
@@ -669,9 +670,9 @@ class Counted:
 def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Counted(monkeypatch)
     monkeypatch.setattr(caching, "MAX_SIGHTINGS", 20)
-    cache = DecoderCache(PLANS)
+    cache = DecoderCache(TABLES)
     for _, body in zip(range(70), shapes_of_orders(), strict=False):
-        cache.learn(Reader(PLANS, text(joined(fields_of(body)))))
+        cache.learn(Reader(TABLES, text(joined(fields_of(body)))))
         assert len(cache._sightings) <= 20
     assert compiled.count == 0
 
@@ -695,12 +696,12 @@ def test_ever_new_shapes_that_come_twice_cost_a_bounded_share(monkeypatch: pytes
 
 def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_PATTERN_SIZE", 2000)
-    cache = DecoderCache(PLANS)
+    cache = DecoderCache(TABLES)
     most = 0
     for number, body in zip(range(60), shapes_of_orders(), strict=False):
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
         for _ in range(2):
-            cache.learn(Reader(PLANS, text(joined(fields_of(other)))))
+            cache.learn(Reader(TABLES, text(joined(fields_of(other)))))
         kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
         assert kept == cache._pattern_size
         most = max(most, kept)
@@ -750,8 +751,8 @@ def test_the_shape_not_used_for_longest_is_forgotten(monkeypatch: pytest.MonkeyP
     first, second, third = order("58=x|"), order("79=5|"), order("44=1|")
     cache = learnt(first, second)
     assert taken(cache, first)
-    cache.learn(Reader(PLANS, text(joined(fields_of(third)))))
-    cache.learn(Reader(PLANS, text(joined(fields_of(third)))))
+    cache.learn(Reader(TABLES, text(joined(fields_of(third)))))
+    cache.learn(Reader(TABLES, text(joined(fields_of(third)))))
     assert taken(cache, third)
     assert taken(cache, first)
     assert taken(cache, second) is None

@@ -13,7 +13,7 @@ from typing import Final
 from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.codec.tokens import Form, tokenize
+from kalshi_fix_sansio.codec.tokens import TokenForm, tokenize
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH, Frame, Framer, Garbled, Oversized, encode_frame
 from kalshi_fix_sansio.layout import Kind
 
@@ -53,13 +53,13 @@ def without_secrets(frame: bytes) -> bytes:
         return frame
     shown: list[bytes] = []
     for tag, value, form in tokenize(frame.decode("latin-1"), _DATA_TAGS)[2:-1]:
-        field = value if form is Form.INVALID else f"{tag}={value}"
-        if form is Form.INVALID and (meant := _SECRET_NAME.match(value)):
+        field = value if form is TokenForm.INVALID else f"{tag}={value}"
+        if form is TokenForm.INVALID and (meant := _SECRET_NAME.match(value)):
             tag = int(meant[1])
         if tag not in _SECRETS:
             shown.append(field.encode("latin-1"))
             continue
-        counted = form is Form.COUNTED
+        counted = form is TokenForm.COUNTED
         shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
         if tag in _DATA_SECRETS and not counted:
             break

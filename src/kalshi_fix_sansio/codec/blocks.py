@@ -41,6 +41,8 @@ class GroupItem:
     """A group where its counter stands."""
 
     slot: GroupSlot
+    table: BlockTable
+    """That of an entry."""
     raw: str
     position: int
     count: int | None = None
@@ -50,11 +52,6 @@ class GroupItem:
     """The tag that opened the first entry."""
     interrupted: bool = False
     """Whether fields of the enclosing block stand among the entries."""
-
-    @property
-    def table(self) -> BlockTable:
-        """The table of an entry."""
-        return self.slot.entry
 
     def opens_entry(self, tag: int) -> bool:
         """Say whether a member of the entry begins the next entry.
@@ -76,19 +73,21 @@ class GroupItem:
         return GroupNode(self.slot.member, self.raw.encode("latin-1"), entries)
 
 
-@attrs.define(eq=False)
 class BlockItem:
     """A block and what was found of it."""
 
-    table: BlockTable
-    items: list[FieldItem | GroupItem] = attrs.field(factory=list)
-    seen: set[int] = attrs.field(factory=set)
-    values: dict[str, Any] = attrs.field(factory=dict)
-    groups: dict[int, GroupItem] = attrs.field(factory=dict)
-    last_index: int = -1
-    """Place in the layout of the member that stands furthest behind, for the order of entries."""
-    last_position: int = 0
-    """Which token of the message was the last one put here."""
+    __slots__ = ("groups", "items", "last_index", "legacy", "seen", "table", "values")
+
+    def __init__(self, table: BlockTable) -> None:
+        self.table = table
+        self.items: list[FieldItem | GroupItem] = []
+        self.seen: set[int] = set()
+        self.values: dict[str, Any] = {}
+        self.groups: dict[int, GroupItem] = {}
+        self.last_index = -1
+        """Place in the layout of the member that stands furthest behind, for the order of entries."""
+        self.legacy: list[FieldItem] = []
+        """Those of older tags, which are read only when nothing else says the same."""
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the block as tools see it."""

@@ -11,7 +11,7 @@ from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_u
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import CHECK_SUM_TAG, MSG_TYPE_TAG, Reader
 from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
-from kalshi_fix_sansio.codec.tokens import Form, Token, tokenize
+from kalshi_fix_sansio.codec.tokens import Token, TokenForm, tokenize
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import (
     CHECK_SUM_BY_ADLER,
@@ -165,7 +165,7 @@ class Codec:
         tokens = tokenize(text, self._tables.data_tags)
         kept = [token for token in tokens if token.tag not in outer]
         body = "".join(map(_wire, kept))
-        check_sum = Token(CHECK_SUM_TAG, "000", Form.PLAIN)
+        check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
                 "the body cannot be passed on: without the fields of header and trailer that stand in it, a "
@@ -214,7 +214,7 @@ def _text(frame: bytes | Frame) -> str:
 
 def _wire(token: Token) -> str:
     """Return a field as it stood in the message."""
-    return f"{token.value}\x01" if token.form is Form.INVALID else f"{token.tag}={token.value}\x01"
+    return f"{token.value}\x01" if token.form is TokenForm.INVALID else f"{token.tag}={token.value}\x01"
 
 
 def _merged(of_frame: tuple[Problem, ...], of_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -27,6 +27,10 @@ Read = Callable[[str], Any]
 """From wire text to value; raises ValueError with what was expected."""
 
 
+HEADER, BODY, TRAILER = range(3)
+"""The parts of a message, in their order."""
+
+
 class CodeValues(dict[str, Any]):
     """Wire text to enum member; text of another value becomes the plain value, and is not remembered."""
 
@@ -90,6 +94,8 @@ class BlockTable:
     """By tag: members, their older tags, and the length fields of data."""
     required: tuple[Member, ...]
     """What must be present wherever the block is used."""
+    required_tags: frozenset[int]
+    """Its tags."""
     fields: tuple[str, ...]
     """Attributes that are None when absent."""
     groups: tuple[tuple[str, BlockTable], ...]
@@ -101,7 +107,12 @@ def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
 
 
 UNKNOWN_BODY: Final = BlockTable(
-    BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body), {}, (), (), ()
+    BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body),
+    {},
+    (),
+    frozenset(),
+    (),
+    (),
 )
 """The body of a message whose MsgType the dialect does not have: everything in it is unknown."""
 
@@ -127,10 +138,14 @@ class Tables:
     standard_data_tags: dict[int, int] = attrs.field(init=False)
     """Also those of the standard that the dialect does not know but a peer may."""
     standard_length_tags: dict[int, int] = attrs.field(init=False)
+    tags: dict[str, int] = attrs.field(init=False)
+    """Every tag of the dialect by its text."""
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, also in their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
+    _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
+    """By the identity of a body's table, which lives as long as this does."""
 
     def __attrs_post_init__(self) -> None:
         """Make what every message has."""
@@ -143,6 +158,7 @@ class Tables:
             if field.length_tag is not None
         }
         self.length_tags = {data: length for length, data in self.data_tags.items()}
+        self.tags = {str(tag): tag for tag in (*self.dialect.fields, *self.data_tags)}
         taken = self.dialect.fields.keys() | self.data_tags.keys()
         self.standard_data_tags = self.data_tags | {
             length: data
@@ -163,6 +179,17 @@ class Tables:
             self._session_tags = self.outer_tags.union(*map(_all_tags, bodies))
         return self._session_tags
 
+    def sections(self, body: BlockTable) -> dict[int, tuple[int, Slot]]:
+        """Return which part of a message each tag belongs to, and its place there. A body may define tags of
+        header and trailer as its own."""
+        sections = self._sections.get(id(body))
+        if sections is None:
+            parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
+            sections = self._sections[id(body)] = {
+                tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
+            }
+        return sections
+
     def body(self, layout: MessageLayout) -> BlockTable:
         """Return the table of a message's body."""
         table = self._bodies.get(layout.msg_type)
@@ -178,10 +205,12 @@ class Tables:
                 slots[member.tag] = GroupSlot(member, member.counter, index, PARSERS[Kind.NUMINGROUP], entry)
             else:
                 self._add_field(slots, member, index)
+        required = tuple(member for member in layout.members if always_required(member))
         return BlockTable(
             layout=layout,
             slots=slots,
-            required=tuple(member for member in layout.members if always_required(member)),
+            required=required,
+            required_tags=frozenset(member.tag for member in required),
             fields=tuple(m.attribute for m in layout.members if isinstance(m, FieldMember)),
             groups=tuple(
                 (slot.member.attribute, slot.entry) for slot in slots.values() if isinstance(slot, GroupSlot)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from kalshi_fix_sansio.layout import Kind
@@ -18,10 +19,11 @@ NO_TAG: Final = -(10**9)
 """In the place of a tag that is not even a number."""
 _TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
+_NO_TAGS: Final[Mapping[str, int]] = MappingProxyType({})
 _LENGTH: Final = re.compile(LEXICAL[Kind.LENGTH])
 
 
-class Form(Enum):
+class TokenForm(Enum):
     """What a token is."""
 
     PLAIN = "a field that ends at the next SOH"
@@ -35,44 +37,57 @@ class Token(NamedTuple):
     """One field as it stands in the message."""
 
     tag: int
-    """With `Form.INVALID`, the number in its place, or `NO_TAG`."""
+    """With `TokenForm.INVALID`, the number in its place, or `NO_TAG`."""
     value: str
-    """What follows the `=`; with `Form.INVALID`, the whole token."""
-    form: Form
+    """What follows the `=`; with `TokenForm.INVALID`, the whole token."""
+    form: TokenForm
 
 
-def tokenize(text: str, data_tags: Mapping[int, int]) -> list[Token]:
+# Enum members looked up once: in CPython 3.11 each lookup takes 0.1 µs, a tenth of a field.
+_PLAIN: Final = TokenForm.PLAIN
+_COUNTED: Final = TokenForm.COUNTED
+_MISCOUNTED: Final = TokenForm.MISCOUNTED
+_CUT: Final = TokenForm.CUT
+_INVALID: Final = TokenForm.INVALID
+
+
+def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = _NO_TAGS) -> list[Token]:
     """Return the fields of a message in order.
 
     Args:
         text: the message as latin-1 text.
         data_tags: tag of each data field, by the tag of the field that carries its length.
+        tags: numbers of tags by their text, of those that are looked up and not worked out: half of the time.
     """
-    tokens = []
+    tokens: list[Token] = []
+    # The constructor of a named tuple takes three times as long.
+    new = tuple.__new__
     position, size = 0, len(text)
     counted = ""
     """What the next token must begin with to be read by `length`."""
     length = 0
     while position < size:
-        form = Form.PLAIN
+        form = _PLAIN
         end = text.find(SOH, position)
         if counted and text.startswith(counted, position):
             begin = position + len(counted)
             if text.startswith(SOH, begin + length):
-                form, end = Form.COUNTED, begin + length
+                form, end = _COUNTED, begin + length
             else:
-                form = Form.MISCOUNTED
+                form = _MISCOUNTED
         counted = ""
         if end < 0:
-            form, end = Form.CUT, size
+            form, end = _CUT, size
         number, equals, value = text[position:end].partition("=")
         position = end + 1
-        if not equals or not _TAG.fullmatch(number):
-            tag = int(number) if equals and _NUMBER.fullmatch(number) else NO_TAG
-            tokens.append(Token(tag, number + equals + value, Form.INVALID))
-            continue
-        tag = int(number)
-        tokens.append(Token(tag, value, form))
+        tag = tags.get(number)
+        if tag is None or not equals:
+            if not equals or not _TAG.fullmatch(number):
+                tag = int(number) if equals and _NUMBER.fullmatch(number) else NO_TAG
+                tokens.append(Token(tag, number + equals + value, _INVALID))
+                continue
+            tag = int(number)
+        tokens.append(new(Token, (tag, value, form)))
         if tag in data_tags and _LENGTH.fullmatch(value):
             counted = f"{data_tags[tag]}="
             length = int(value)

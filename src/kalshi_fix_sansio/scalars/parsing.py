@@ -9,57 +9,69 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.layout import Kind
-from kalshi_fix_sansio.scalars.forms import check
+from kalshi_fix_sansio.scalars.forms import checker
 
 _T = TypeVar("_T")
 _SECOND = timedelta(seconds=1)
+_check_boolean = checker(Kind.BOOLEAN)
+_check_char = checker(Kind.CHAR)
+_check_data = checker(Kind.DATA)
+_check_decimal = checker(Kind.DECIMAL)
+_check_int = checker(Kind.INT)
+_check_length = checker(Kind.LENGTH)
+_check_numingroup = checker(Kind.NUMINGROUP)
+_check_seqnum = checker(Kind.SEQNUM)
+_check_string = checker(Kind.STRING)
+_check_utcdateonly = checker(Kind.UTCDATEONLY)
+_check_utctimeonly = checker(Kind.UTCTIMEONLY)
+_check_utctimestamp = checker(Kind.UTCTIMESTAMP)
 
 
 def parse_string(raw: str) -> str:
     """Read a STRING (also CURRENCY, EXCHANGE and the like): any text without SOH, not empty."""
-    check(Kind.STRING, raw)
+    _check_string(raw)
     return raw
 
 
 def parse_char(raw: str) -> str:
     """Read a CHAR: exactly one character that is not SOH."""
-    check(Kind.CHAR, raw)
+    _check_char(raw)
     return raw
 
 
 def parse_int(raw: str) -> int:
     """Read an INT: an optional minus and digits; leading zeros are allowed (FIX: `00023` is `23`)."""
-    check(Kind.INT, raw)
+    _check_int(raw)
     return int(raw)
 
 
 def parse_length(raw: str) -> int:
     """Read a LENGTH: digits without a sign; bytes of the data field that follows."""
-    check(Kind.LENGTH, raw)
+    _check_length(raw)
     return int(raw)
 
 
 def parse_seqnum(raw: str) -> int:
     """Read a SEQNUM: digits without a sign."""
-    check(Kind.SEQNUM, raw)
+    _check_seqnum(raw)
     return int(raw)
 
 
 def parse_numingroup(raw: str) -> int:
     """Read a NUMINGROUP: digits without a sign; entries of the group that follows."""
-    check(Kind.NUMINGROUP, raw)
+    _check_numingroup(raw)
     return int(raw)
 
 
 def parse_decimal(raw: str) -> Decimal:
     """Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale as it came."""
-    check(Kind.DECIMAL, raw)
+    _check_decimal(raw)
     return Decimal(raw)
 
 
 def parse_boolean(raw: str) -> bool:
     """Read a BOOLEAN: `Y` or `N`."""
-    check(Kind.BOOLEAN, raw)
+    _check_boolean(raw)
     return raw == "Y"
 
 
@@ -68,13 +80,13 @@ def parse_utctimestamp(raw: str) -> datetime:
 
     Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it.
     """
-    check(Kind.UTCTIMESTAMP, raw)
+    _check_utctimestamp(raw)
     return _on_calendar(convert_utctimestamp, raw)
 
 
 def parse_utcdateonly(raw: str) -> date:
     """Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
-    check(Kind.UTCDATEONLY, raw)
+    _check_utcdateonly(raw)
     return _on_calendar(convert_utcdateonly, raw)
 
 
@@ -84,13 +96,13 @@ def parse_utctimeonly(raw: str) -> time:
     Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it,
     which after `23:59:60` is `00:00:00`.
     """
-    check(Kind.UTCTIMEONLY, raw)
+    _check_utctimeonly(raw)
     return convert_utctimeonly(raw)
 
 
 def parse_data(raw: str) -> bytes:
     """Read a DATA field: any bytes, SOH among them; their number comes from the length field."""
-    check(Kind.DATA, raw)
+    _check_data(raw)
     return raw.encode("latin-1")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.codec.compiled.decoders import DecoderWriter, Head, Read, Shape
+from kalshi_fix_sansio.codec.compiled.decoders import MAX_SINGLE_ENTRIES, DecoderWriter, Head, Read, Shape
 from kalshi_fix_sansio.codec.reader import Reader
 from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
@@ -141,15 +142,19 @@ class DecoderCache:
             shapes.insert(place, shape)
 
     def learn(self, reader: Reader) -> None:
-        """Note the shape of a message, which must have no problems; make code when it comes again."""
+        """Note the shape of a message, which must have no problems; make code when it comes again.
+
+        Writing the code takes as long as reading the message, so nothing is written for what came once, nor
+        for what has code already and had a value that this does not take.
+        """
         self._readings += len(reader.tokens)
         msg_type = reader.msg_type
         if reader.layout is None or msg_type is None:
             return
-        writer = DecoderWriter(reader, self._tables.data_tags, self._decimals)
-        if not writer.pattern:
-            return
-        key = hash(writer.pattern)
+        tags: Iterable[int] = [token.tag for token in reader.tokens]
+        # One decoder serves any number of entries, so those with other numbers of them are of one kind.
+        has_run = any(len(group.entries) > MAX_SINGLE_ENTRIES for group in reader.body.groups.values())
+        key = hash((msg_type, has_run, *(dict.fromkeys(tags) if has_run else tags)))
         if key not in self._sightings:
             if len(self._sightings) >= MAX_SIGHTINGS:
                 self._sightings.clear()
@@ -157,9 +162,12 @@ class DecoderCache:
             return
         place = f"{msg_type}\x01".encode("latin-1")[:KEY_SIZE]
         shapes = self._shapes.get(place, [])
-        if any(shape.pattern == writer.pattern for shape in shapes):
+        if not has_run and any(shape.key == key for shape in shapes):
             return
         if self._compilations > FREE_COMPILATIONS + self._readings // READINGS_PER_COMPILATION:
+            return
+        writer = DecoderWriter(reader, key, self._tables.data_tags, self._decimals)
+        if not writer.pattern or any(shape.pattern == writer.pattern for shape in shapes):
             return
         self._compilations += COMPILATION_BASE + writer.size
         # Which shapes are in use shows anew.

@@ -77,6 +77,8 @@ it is a `Frame`, and CheckSum known to be right as well; whether strict decoding
 class Shape:
     """One shape, ready to decode."""
 
+    key: int
+    """What the cache knows messages of this shape by."""
     pattern: str
     match_head: Callable[[str], re.Match[str] | None]
     """Matches what stands in front of MsgSeqNum."""
@@ -124,8 +126,9 @@ class _NoShapeError(Exception):
 class DecoderWriter:
     """Writes the pattern and the source for the shape of one message that was read without problems."""
 
-    def __init__(self, reader: Reader, data_tags: Mapping[int, int], decimals: Decimals) -> None:
+    def __init__(self, reader: Reader, key: int, data_tags: Mapping[int, int], decimals: Decimals) -> None:
         """Work out the shape; `pattern` is empty for a form that no code is made for."""
+        self._key = key
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
@@ -202,7 +205,12 @@ class DecoderWriter:
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
         match_head = re.compile("".join(self._parts[:first])).fullmatch
         return Shape(
-            self.pattern, match_head, self._is_head_common, self._cut is not None, self._names["read"]
+            self._key,
+            self.pattern,
+            match_head,
+            self._is_head_common,
+            self._cut is not None,
+            self._names["read"],
         )
 
     def _write(self, reader: Reader) -> None:
