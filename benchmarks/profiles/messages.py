@@ -43,7 +43,9 @@ def _decoding(wire: list[bytes]) -> Iterator[Part]:
         _, read, head = heads[data[:at]]
         calls.append((read, data, at, head))
     count = len(wire)
-    yield Part("the function made for the shape", over(lambda call: call[0](*call[1:], False), calls), count)
+    yield Part(
+        "the function made for the shape", over(lambda call: call[0](*call[1:], False, False), calls), count
+    )
     yield Part("bytes to text", over(lambda data: data.decode("latin-1"), wire), count, "within")
     made: dict[str, Any] = calls[0][0].__globals__
     match, split = made["match"], made.get("split")

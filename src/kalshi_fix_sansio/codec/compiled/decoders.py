@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
-from zlib import adler32
 
 import attrs
 
@@ -34,33 +33,28 @@ from kalshi_fix_sansio.codec.compiled.converters import (
 from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of
 from kalshi_fix_sansio.codec.reader import BEGIN_STRING_TAG, MSG_TYPE_TAG, Reader
 from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
-from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, ADLER_BLOCK, SUMS_WITH_CHECK_SUM, byte_sum
+from kalshi_fix_sansio.framing import SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
 
 MAX_VALUES: Final = 250
 """Fields that a shape may spell out one by one."""
 MAX_SINGLE_ENTRIES: Final = 4
-"""Entries of a group that are spelt out one by one; more become a loop where they are regular."""
+"""Entries of a group that are spelt out one by one; more become a loop where they are regular. As a loop,
+updates of three levels take 1.6 times as long, and those of one 1.8 times."""
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
 """Header fields whose values belong to the shape."""
 _MSG_SEQ_NUM_TAG: Final = 34
 _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
-"""Header fields that have the same values again and again: what the message is, from whom and to whom."""
+"""Header fields that have the same values again and again: what the message is, from whom and to whom. A head
+with any other, such as a time, is not remembered: it would push out those that come again."""
 
 _BODY_LENGTH: Final = "9=([1-9][0-9]{0,8}+)\x01"
 _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """What frames a message has a form of its own (see `framing`)."""
-_SUMS: Final = {f"{value:03d}": -1 for value in range(1000)} | {
-    f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)
-}
-"""The sum of all bytes modulo 256, its own included, by the text of CheckSum; -1 for what is none."""
-_BYTE_SUM: Final = (
-    f"(adler32(data, 0) if len(data) <= {ADLER_BLOCK} or (len(data) <= {ADLER_ASCII_BLOCK} and "
-    "data.isascii()) else byte_sum(data))"
-)
-"""Source of `byte_sum`, which spares a message of usual length the call."""
+_SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)}
+"""The sum of all bytes modulo 256, its own included, by the text of CheckSum."""
 
 Head = tuple[Any, ...]
 """What stands in front of MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
@@ -159,8 +153,7 @@ class DecoderWriter:
             "optional": optional,
             "any_broken": any_broken,
             "repeat": repeat,
-            "sums": _SUMS,
-            "adler32": adler32,
+            "check_sum": _SUMS.get,
             "byte_sum": byte_sum,
         }
         try:
@@ -250,7 +243,7 @@ class DecoderWriter:
             for attribute, expression in header.values.items()
         }
         last, self._values[0] = self._values[-1], "length"
-        self._checks.insert(0, f"if not framed and sums[{last}] != {_BYTE_SUM} & 255: return None")
+        self._checks.insert(0, f"if not framed and check_sum({last}) != byte_sum(data) & 255: return None")
 
     def _target(self, name: str, block: BlockItem) -> _Target:
         self._names[f"{name}_class"] = block.table.layout.cls
