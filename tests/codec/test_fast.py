@@ -796,6 +796,7 @@ def test_a_known_shape_with_a_wrong_length_or_sum_is_no_message() -> None:
     for wrong in (
         whole[:-4] + b"%03d\x01" % total,
         whole.replace(b"58=x", b"58=y"),
+        whole.replace(b"58=x", b"58=xy"),
         whole[:start] + b"%d" % (length + 1) + whole[end:],
         whole[:start] + b"0%d" % length + whole[end:],
     ):

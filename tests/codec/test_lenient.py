@@ -92,6 +92,13 @@ def test_groups_of_the_header_are_read() -> None:
     assert again.header.hops == order.header.hops
 
 
+def test_a_field_of_an_entry_that_comes_again_out_of_order_is_repeated() -> None:
+    message, problems = CODEC.check(frame("D", "11=a|38=1|453=1|448=p|452=3|802=1|523=s|452=35|"))
+    assert found(message) == [(Reason.TAG_REPEATED, 452, "35")]
+    assert problems == message.problems
+    assert message.party_ids[0].party_role == 3  # type: ignore[attr-defined]
+
+
 def test_a_header_field_in_the_body_is_still_read() -> None:
     order = CODEC.decode(frame("D", "11=a|52=20260801-12:30:15.123|38=1|", head="49=a|56=b|34=7|"))
     assert order.header.sending_time == SENT
