@@ -146,7 +146,8 @@ pins: ## pin the newest releases that pyproject.toml allows
 	tools/pin .venv-pins/bin/uv --upgrade
 
 clean: ## remove everything that was built or installed here
-	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build site
+	rm -rf .venv .venv-* .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build site \
+		tests/fix50sp2/dialect tests/fix50sp2/.dialect-*
 
 %/made.stamp:
 	@python=$$(tools/find-python); echo "setting up $* with $$($$python --version)"; $$python -m venv --clear $*
