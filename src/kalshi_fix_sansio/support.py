@@ -138,7 +138,7 @@ def warn_deprecated(text: str) -> None:
 class CodeFields(dict[Any, str]):
     """The fields of known code values, as text, by their values; that of an unknown value is made each time.
 
-    A third of the time that it takes to look at the value and to format it.
+    To look one up takes a tenth of looking at the value and formatting it.
     """
 
     __slots__ = ("_format", "_tag")

@@ -139,8 +139,8 @@ _second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "
 def format_current_utctimestamp(value: datetime) -> str:
     """Write a UTCTIMESTAMP as `format_utctimestamp` does, faster if the one before was of the same second.
 
-    For moments that are mostly now: a busy session writes SendingTime many times a second, and working it out
-    takes a third as long as writing all of an order.
+    For moments that are mostly now: a busy session writes SendingTime many times a second, in two fifths of
+    the time then.
     """
     global _second  # noqa: PLW0603
     if value.__class__ is not datetime or value.tzinfo is not UTC:
