@@ -30,6 +30,8 @@ HEAD: Final = (
 _STATUS = re.compile(r"^#(\d+)\s.*?(?:cov: (\d+))?(?: ft: \d+)?(?: corp: (\d+)/|$)")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
+_ENDED_WELL: Final = (0, -signal.SIGINT, 128 + signal.SIGINT)
+"""How an engine ends by itself, or when it was quiet for long enough: by the signal, or by saying so."""
 
 
 def has_atheris() -> bool:
@@ -172,7 +174,7 @@ def _tell(run: Run) -> bool:
     for path in run.reproducers:
         shown = os.path.relpath(path, ROOT)
         print(f"  BROKEN: python -m fuzz replay {run.target.name} {shown}", flush=True)
-    if not run.reproducers and run.process.returncode not in (0, -signal.SIGINT):
+    if not run.reproducers and run.process.returncode not in _ENDED_WELL:
         print(f"  FAILED: see {os.path.relpath(WORK / run.target.name / 'log', ROOT)}", flush=True)
         return True
     return bool(run.reproducers)
