@@ -159,13 +159,8 @@ class _Body:
             self.imports.name("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
                 f'{name} = str({value}) if type({value}) is Decimal else ""',
-                "if (",
-                f"    not {name}",
-                f"    or len({name}) > MAX_DECIMAL_DIGITS",
-                f'    or "E" in {name}',
-                f'    or "e" in {name}',
-                f"    or not {value}.is_finite()",
-                "):",
+                # Digits and a point: neither an exponent nor NaN, which may have digits too. A sign is rare.
+                f'if len({name}) > MAX_DECIMAL_DIGITS or not {name}.replace(".", "").isdigit():',
                 f"    {name} = {self._formatted(member, value)}",
             ]
         elif kind == "UTCTIMESTAMP":

@@ -468,22 +468,10 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
         for security_alt_id_entry in message.security_alt_id:
             security_alt_id += encode_security_alt_id(security_alt_id_entry, checked)
     leaves_qty = str(message.leaves_qty) if type(message.leaves_qty) is Decimal else ""
-    if (
-        not leaves_qty
-        or len(leaves_qty) > MAX_DECIMAL_DIGITS
-        or "E" in leaves_qty
-        or "e" in leaves_qty
-        or not message.leaves_qty.is_finite()
-    ):
+    if len(leaves_qty) > MAX_DECIMAL_DIGITS or not leaves_qty.replace(".", "").isdigit():
         leaves_qty = format_decimal(message.leaves_qty)
     cum_qty = str(message.cum_qty) if type(message.cum_qty) is Decimal else ""
-    if (
-        not cum_qty
-        or len(cum_qty) > MAX_DECIMAL_DIGITS
-        or "E" in cum_qty
-        or "e" in cum_qty
-        or not message.cum_qty.is_finite()
-    ):
+    if len(cum_qty) > MAX_DECIMAL_DIGITS or not cum_qty.replace(".", "").isdigit():
         cum_qty = format_decimal(message.cum_qty)
     text = (
         f"37={order_id}\x01"  # OrderID

@@ -157,13 +157,7 @@ def encode_misc_fee(entry: MiscFee, checked: bool = True) -> str:
     if type(entry) is not MiscFee:
         require_entry(entry, MiscFee)
     misc_fee_amt = str(entry.misc_fee_amt) if type(entry.misc_fee_amt) is Decimal else ""
-    if (
-        not misc_fee_amt
-        or len(misc_fee_amt) > MAX_DECIMAL_DIGITS
-        or "E" in misc_fee_amt
-        or "e" in misc_fee_amt
-        or not entry.misc_fee_amt.is_finite()
-    ):
+    if len(misc_fee_amt) > MAX_DECIMAL_DIGITS or not misc_fee_amt.replace(".", "").isdigit():
         misc_fee_amt = format_decimal(entry.misc_fee_amt)
     misc_fee_curr = entry.misc_fee_curr
     if type(misc_fee_curr) is not str or not misc_fee_curr or "\x01" in misc_fee_curr:
@@ -228,11 +222,8 @@ def encode_collateral_amount_change(entry: CollateralAmountChange, checked: bool
         str(entry.collateral_amount_change) if type(entry.collateral_amount_change) is Decimal else ""
     )
     if (
-        not collateral_amount_change
-        or len(collateral_amount_change) > MAX_DECIMAL_DIGITS
-        or "E" in collateral_amount_change
-        or "e" in collateral_amount_change
-        or not entry.collateral_amount_change.is_finite()
+        len(collateral_amount_change) > MAX_DECIMAL_DIGITS
+        or not collateral_amount_change.replace(".", "").isdigit()
     ):
         collateral_amount_change = format_decimal(entry.collateral_amount_change)
     text = (
@@ -345,22 +336,10 @@ def encode_md_full_entry(entry: MDFullEntry, checked: bool = True) -> str:
     if type(entry) is not MDFullEntry:
         require_entry(entry, MDFullEntry)
     md_entry_px = str(entry.md_entry_px) if type(entry.md_entry_px) is Decimal else ""
-    if (
-        not md_entry_px
-        or len(md_entry_px) > MAX_DECIMAL_DIGITS
-        or "E" in md_entry_px
-        or "e" in md_entry_px
-        or not entry.md_entry_px.is_finite()
-    ):
+    if len(md_entry_px) > MAX_DECIMAL_DIGITS or not md_entry_px.replace(".", "").isdigit():
         md_entry_px = format_decimal(entry.md_entry_px)
     md_entry_size = str(entry.md_entry_size) if type(entry.md_entry_size) is Decimal else ""
-    if (
-        not md_entry_size
-        or len(md_entry_size) > MAX_DECIMAL_DIGITS
-        or "E" in md_entry_size
-        or "e" in md_entry_size
-        or not entry.md_entry_size.is_finite()
-    ):
+    if len(md_entry_size) > MAX_DECIMAL_DIGITS or not md_entry_size.replace(".", "").isdigit():
         md_entry_size = format_decimal(entry.md_entry_size)
     text = (
         f"{_MD_ENTRY_TYPE[entry.md_entry_type]}"  # MDEntryType
@@ -452,22 +431,10 @@ def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True) -> str:
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     md_entry_px = str(entry.md_entry_px) if type(entry.md_entry_px) is Decimal else ""
-    if (
-        not md_entry_px
-        or len(md_entry_px) > MAX_DECIMAL_DIGITS
-        or "E" in md_entry_px
-        or "e" in md_entry_px
-        or not entry.md_entry_px.is_finite()
-    ):
+    if len(md_entry_px) > MAX_DECIMAL_DIGITS or not md_entry_px.replace(".", "").isdigit():
         md_entry_px = format_decimal(entry.md_entry_px)
     md_entry_size = str(entry.md_entry_size) if type(entry.md_entry_size) is Decimal else ""
-    if (
-        not md_entry_size
-        or len(md_entry_size) > MAX_DECIMAL_DIGITS
-        or "E" in md_entry_size
-        or "e" in md_entry_size
-        or not entry.md_entry_size.is_finite()
-    ):
+    if len(md_entry_size) > MAX_DECIMAL_DIGITS or not md_entry_size.replace(".", "").isdigit():
         md_entry_size = format_decimal(entry.md_entry_size)
     text = (
         f"{_MD_UPDATE_ACTION[entry.md_update_action]}"  # MDUpdateAction

@@ -236,22 +236,10 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> st
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)
     order_qty = str(message.order_qty) if type(message.order_qty) is Decimal else ""
-    if (
-        not order_qty
-        or len(order_qty) > MAX_DECIMAL_DIGITS
-        or "E" in order_qty
-        or "e" in order_qty
-        or not message.order_qty.is_finite()
-    ):
+    if len(order_qty) > MAX_DECIMAL_DIGITS or not order_qty.replace(".", "").isdigit():
         order_qty = format_decimal(message.order_qty)
     price = str(message.price) if type(message.price) is Decimal else ""
-    if (
-        not price
-        or len(price) > MAX_DECIMAL_DIGITS
-        or "E" in price
-        or "e" in price
-        or not message.price.is_finite()
-    ):
+    if len(price) > MAX_DECIMAL_DIGITS or not price.replace(".", "").isdigit():
         price = format_decimal(message.price)
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
@@ -401,13 +389,7 @@ def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest, chec
     if type(orig_cl_ord_id) is not str or not orig_cl_ord_id or "\x01" in orig_cl_ord_id:
         orig_cl_ord_id = format_string(orig_cl_ord_id)
     order_qty = str(message.order_qty) if type(message.order_qty) is Decimal else ""
-    if (
-        not order_qty
-        or len(order_qty) > MAX_DECIMAL_DIGITS
-        or "E" in order_qty
-        or "e" in order_qty
-        or not message.order_qty.is_finite()
-    ):
+    if len(order_qty) > MAX_DECIMAL_DIGITS or not order_qty.replace(".", "").isdigit():
         order_qty = format_decimal(message.order_qty)
     price = ""
     if message.price is not None:
@@ -840,40 +822,16 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     order_qty = str(message.order_qty) if type(message.order_qty) is Decimal else ""
-    if (
-        not order_qty
-        or len(order_qty) > MAX_DECIMAL_DIGITS
-        or "E" in order_qty
-        or "e" in order_qty
-        or not message.order_qty.is_finite()
-    ):
+    if len(order_qty) > MAX_DECIMAL_DIGITS or not order_qty.replace(".", "").isdigit():
         order_qty = format_decimal(message.order_qty)
     leaves_qty = str(message.leaves_qty) if type(message.leaves_qty) is Decimal else ""
-    if (
-        not leaves_qty
-        or len(leaves_qty) > MAX_DECIMAL_DIGITS
-        or "E" in leaves_qty
-        or "e" in leaves_qty
-        or not message.leaves_qty.is_finite()
-    ):
+    if len(leaves_qty) > MAX_DECIMAL_DIGITS or not leaves_qty.replace(".", "").isdigit():
         leaves_qty = format_decimal(message.leaves_qty)
     cum_qty = str(message.cum_qty) if type(message.cum_qty) is Decimal else ""
-    if (
-        not cum_qty
-        or len(cum_qty) > MAX_DECIMAL_DIGITS
-        or "E" in cum_qty
-        or "e" in cum_qty
-        or not message.cum_qty.is_finite()
-    ):
+    if len(cum_qty) > MAX_DECIMAL_DIGITS or not cum_qty.replace(".", "").isdigit():
         cum_qty = format_decimal(message.cum_qty)
     avg_px = str(message.avg_px) if type(message.avg_px) is Decimal else ""
-    if (
-        not avg_px
-        or len(avg_px) > MAX_DECIMAL_DIGITS
-        or "E" in avg_px
-        or "e" in avg_px
-        or not message.avg_px.is_finite()
-    ):
+    if len(avg_px) > MAX_DECIMAL_DIGITS or not avg_px.replace(".", "").isdigit():
         avg_px = format_decimal(message.avg_px)
     text = (
         f"37={order_id}\x01"  # OrderID

@@ -143,13 +143,7 @@ def encode_market_settlement_report(message: MarketSettlementReport, checked: bo
             f"20106={format_int(message.tot_num_market_settlement_reports)}\x01"
         )
     settlement_price = str(message.settlement_price) if type(message.settlement_price) is Decimal else ""
-    if (
-        not settlement_price
-        or len(settlement_price) > MAX_DECIMAL_DIGITS
-        or "E" in settlement_price
-        or "e" in settlement_price
-        or not message.settlement_price.is_finite()
-    ):
+    if len(settlement_price) > MAX_DECIMAL_DIGITS or not settlement_price.replace(".", "").isdigit():
         settlement_price = format_decimal(message.settlement_price)
     text = (
         f"20105={market_settlement_report_id}\x01"  # MarketSettlementReportID
