@@ -154,7 +154,7 @@ class Driver:
         self.poisoned = True
         try:
             result = act(*args, **kwargs)
-            if write is not None:
+            if write is not None and self.core.output:
                 self.core.flush(write)
         except Exception:
             self.poisoned = False

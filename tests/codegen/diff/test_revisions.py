@@ -252,7 +252,7 @@ REVISIONS = [
                 "      Deck:        {legacy: OldDeck}",
             ),
         ),
-        generated=(("encoders/bookings.py", "9044="), ("layouts/bookings.py", "legacy_tags=(9005,)")),
+        generated=(("messages/bookings.py", "9044="), ("layouts/bookings.py", "legacy_tags=(9005,)")),
         dictionary=(APPLICATION, '<field number="9044" name="Deck" type="INT" />'),
     ),
     Revision(

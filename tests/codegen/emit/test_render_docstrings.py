@@ -146,7 +146,7 @@ def test_presence_is_told_in_the_docstring(tmp_path: Path, yaml: str, text: str)
     )
     copy.replace("messages/berths.yaml", "    flows: {sessions: DESK, sender: client}\n", "")
     (view,) = (each for each in modules(load_dialect(copy.spec), "x") if each.path == "messages/berths.py")
-    request = view.context["classes"][0]
+    request, _ = view.context["classes"][0]
     (doc,) = (attribute.doc for attribute in request.attributes if attribute.name == "berth_kind")
     found = " ".join(ast.literal_eval(doc).split())
     assert found == f"BerthKind (5005): Which kind of berth. Known values: `BerthKind`. {text}"
