@@ -146,6 +146,7 @@ class ReconnectPolicy:
         """
         if failure.cure is Cure.ACTION:
             return GiveUp(failure.why)
+        # Before the limits: during maintenance no failure counts, and none ends the client.
         if self.maintenance is not None and self.maintenance.contains(now):
             wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)

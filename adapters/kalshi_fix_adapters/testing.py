@@ -102,6 +102,7 @@ class Sandbox:
             for product, markets in MARKETS.items():
                 for market in markets:
                     self._rest_liquidity(product, market)
+            # All of it stands: the server is stopped by `__exit__`, not here.
             undo.pop_all()
         return self
 

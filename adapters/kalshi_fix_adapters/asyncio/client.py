@@ -34,6 +34,7 @@ class _Io(AsyncAdapter):
         self._look_at = 0.0
         """The moment from which `before` looks whether the loop has turned."""
         self._turned = True
+        """Whether the loop has turned since `before` looked last."""
         super().__init__(plan)
 
     @staticmethod
@@ -45,10 +46,12 @@ class _Io(AsyncAdapter):
         """Let everything that waits look again."""
         super().wake()
         if self._link is not None:
+            # Not at once: the core calls this in the middle of what it does.
             asyncio.get_running_loop().call_soon(self._link.step)
 
     def give_up(self) -> None:
         """End the attempt to connect."""
+        # A timeout that is expiring already cannot be set any more; that raises.
         if self._dialling is not None and not self._dialling.expired():
             self._dialling.reschedule(0)
 
@@ -87,6 +90,7 @@ class _Io(AsyncAdapter):
         cancelled: asyncio.CancelledError | None = None
         while task is not None and not task.done():
             try:
+                # `await task` would pass a cancellation on to the task before the core knows of it.
                 await asyncio.wait({task})
             except asyncio.CancelledError as error:
                 cancelled = error
@@ -114,6 +118,7 @@ class _Io(AsyncAdapter):
         finally:
             self._link = None
             link.drop()
+            # After `failure` the core is over, and has no connection.
             if not self.core.over:
                 self.core.disconnected()
 

@@ -27,6 +27,7 @@ class Timer:
         if moment < self.moment:
             self.cancel()
             self.moment = moment
+            # By a delay, because the clock of the loop need not be that of `time.monotonic`.
             self._handle = asyncio.get_running_loop().call_later(moment - time.monotonic(), self._fire)
 
     def cancel(self) -> None:
@@ -70,6 +71,8 @@ class LoopNotifier(Notifier):
     def _expire(self) -> None:
         now = time.monotonic()
         for future, end in self._waiting.items():
+            # A timer that was set for one who was notified meanwhile fires all the same, and loops fire a
+            # little early.
             if end > now:
                 self._timer.set(end)
             elif not future.done():

@@ -72,6 +72,7 @@ class Link(asyncio.BufferedProtocol):
             self.step(self._core.receive, self._early)
         else:
             self.step()
+        # It was lost before the core was connected, when there was nobody to tell.
         if self._lost.is_set():
             self.step(self._core.receive, b"")
 
@@ -101,6 +102,7 @@ class Link(asyncio.BufferedProtocol):
         assert self._transport is not None  # noqa: S101 - for mypy
         self._talk = talk
         self._talked = asyncio.get_running_loop().create_future()
+        # TLS needs to read for itself, whether the core wants to read or not.
         self._transport.resume_reading()
         self._go_on_talking()
         await self._talked
@@ -142,13 +144,15 @@ class Link(asyncio.BufferedProtocol):
         """Begin, without reading yet."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
+        # The core does not see what waits in the transport. Beyond this it keeps its bytes, and `send` waits.
         self._transport.set_write_buffer_limits(CHUNK)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         """Lend room to read into.
 
         For the bytes that a plain `asyncio.Protocol` is given, asyncio takes and gives back 256 KiB of memory
-        each time, with the page faults that come of that.
+        each time, which costs 12 µs a read (docs/design/where-time-goes.md). There is one room for all reads,
+        so what is kept of it has to be copied.
         """
         return self._room
 
@@ -173,6 +177,7 @@ class Link(asyncio.BufferedProtocol):
         self._lost.set()
         if self._talk is not None:
             self._end_talk(exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file"))
+        # In this order: what the venue said last, then the end.
         if self._begun and not self.finished.is_set():
             self._read_what_is_left()
         if self._begun and not self.finished.is_set():
@@ -271,6 +276,7 @@ class Link(asyncio.BufferedProtocol):
         core = self._core
         try:
             if core.flush(self._write):
+                # All goes on as before: nothing else can have changed than what is due, which may be sooner.
                 due = core.due()
                 if due is not None and due < self._timer.moment:
                     self._timer.set(due)
@@ -289,6 +295,7 @@ class Link(asyncio.BufferedProtocol):
         core, transport = self._core, self._transport
         if transport is None or self.finished.is_set():
             return
+        # It may be closing because a write has failed; that takes no more, but what has come is still read.
         if transport.is_closing():
             core.write_failed()
         if core.output:

@@ -57,6 +57,8 @@ class BackgroundThread:
         core = driver.core
         while True:
             with driver.lock:
+                # An interrupt has left the core half changed; its numbers are in doubt, so there is no next
+                # connection.
                 if driver.poisoned:
                     core.failure(SessionClosedError("interrupted"))
                 if core.over:
@@ -120,6 +122,7 @@ class _WaitsWhileWanted:
         # Nothing can interrupt the system while it resolves a name, so a thread is left to it.
         threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
         end = time.monotonic() + seconds
+        # A wake-up that comes before the sleep is not lost: it stands in the sleeper's socket.
         while not results:
             self._look()
             left = end - time.monotonic()

@@ -71,6 +71,7 @@ class Client(ClientBase):
             try:
                 thread.start()
             except BaseException:
+                # A thread that runs closes the driver by itself.
                 self._core.abort("interrupted")
                 if not thread.alive:
                     driver.close()
@@ -244,6 +245,7 @@ class Client(ClientBase):
             # Interrupted while waiting: no second wait.
             self._change(self._core.abort, "interrupted")
             raise
+        # Inside of a context that is for `__exit__`, which knows whether the user's code has raised.
         if not self._entered:
             self._close(clean=True)
         if not closed:

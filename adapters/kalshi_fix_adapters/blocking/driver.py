@@ -47,6 +47,7 @@ from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
 GRACE = 0.02
 """Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
 _READS_PER_TURN = 8
+"""Reads after which the driver looks at the time and writes, however much more there is to be read."""
 _NOBODY = threading.Lock()
 """The lease while no user drives; never held."""
 P = ParamSpec("P")
@@ -71,7 +72,8 @@ class Driver:
         self.core = ClientCore(plan, wake=self.wake, taker=threading.get_ident, is_over=_is_over)
         self.lock = threading.RLock()
         self.poisoned = False
-        """Whether a change is under way; for who has just got the lock, whether one was cut off."""
+        """Whether a change to core or stream is under way. It is seen true by whoever has just taken the lock
+        only if an interrupt has cut a change off; the client is over then."""
         self.forked = False
         """Whether this is the copy in a forked child, where nobody drives; the parent goes on."""
         self._link: Link | None = None
@@ -89,6 +91,8 @@ class Driver:
         """Until when the driver sleeps at most, monotonic."""
         self._waiting: set[threading.Lock] = set()
         """Users that wait without driving; each sleeps by acquiring its lock a second time."""
+        # The sleeper stands in until `open` makes two; `wake` may be called before, and does nothing when
+        # closed.
         self.close()
         _all.add(self)
 
@@ -106,10 +110,12 @@ class Driver:
 
     def forked_off(self) -> None:
         """In a forked child: leave the connection to the parent, whatever its threads were about to do."""
+        # A new lock: a thread of the parent, which this process does not have, may have held the old one.
         self.lock = threading.RLock()
         self.poisoned = self.forked = True
         self._lease = _NOBODY
         if self._link is not None:
+            # No goodbye of TLS: it would go out on the parent's connection and end that.
             self._link.abandon()
             self._link = self.write = None
         self._waiting.clear()
@@ -129,6 +135,7 @@ class Driver:
     def tell(self) -> None:
         """Let users that wait without driving look again."""
         for each in self._waiting:
+            # One that is free was told before; to release it again would raise.
             if each.locked():
                 each.release()
 
@@ -157,9 +164,11 @@ class Driver:
             if write is not None and self.core.output:
                 self.core.flush(write)
         except Exception:
+            # A mistake of the caller, which has changed nothing.
             self.poisoned = False
             raise
         except BaseException:
+            # Ctrl-C: it stays poisoned. Whoever is woken sees that and ends the connection.
             self.wake()
             raise
         self.poisoned = False
@@ -173,6 +182,7 @@ class Driver:
         """Wake the driver if it does not sleep for what is to be done now: to write, or to be earlier."""
         if self.core.output:
             self.wake()
+        # Otherwise nobody sleeps until a deadline: the background thread looks again after GRACE.
         elif self.background is Background.DRIVING or self._lease.locked():
             due = self.core.due()
             if due is not None and (self._due is None or due < self._due):
@@ -186,10 +196,13 @@ class Driver:
             until = deadline
         reading = core.wants_read
         interest = READ if reading else 0
+        # While TLS has to read before it writes, the socket is writable all the time and the sleep would
+        # spin.
         if link.read_wants_write or (core.output and not link.write_wants_read):
             interest |= WRITE
         if interest != sleeper.interest:
             sleeper.watch(link.number, interest)
+        # Bytes inside the TLS layer do not show on the socket.
         if reading and link.unread:
             return 0.0
         return None if until is None else max(0.0, until - time.monotonic())
@@ -199,6 +212,7 @@ class Driver:
         core = self.core
         self.poisoned = True
         try:
+            # Read first: a message that has come may move the deadline, such as that of a silent peer.
             if ready or link.unread:
                 for _ in range(_READS_PER_TURN):
                     if not core.wants_read or (data := link.read()) is None:
@@ -231,6 +245,8 @@ class Driver:
         finally:
             self._retire(link)
         with self.lock:
+            # After `failure` the core has no connection, and what an interrupt has half changed is left
+            # alone.
             if not self.poisoned and not core.over:
                 core.disconnected()
 
@@ -247,6 +263,8 @@ class Driver:
         while True:
             with self.lock:
                 if self.background is not Background.DRIVING:
+                    # The user that has taken over reads from now on; what comes must not wake this thread,
+                    # too.
                     sleeper.watch(link.number, 0)
                     return True
                 self._needed = False
@@ -272,6 +290,8 @@ class Driver:
                     return
                 if lease is None or not idle:
                     continue
+                # The same user has slept since the last look: better wait for its lease than look fifty times
+                # a second.
                 self.background = Background.RESTING
             _wait_for(lease)
 
@@ -280,10 +300,13 @@ class Driver:
         with self.lock:
             self.background = Background.AWAY
             self._link = self.write = None
+            # The user that drives wakes up, finds that its connection is not the present one, and lets go.
             lease = self.lease
             self.wake()
         if lease is not None:
             _wait_for(lease)
+        # Before the socket is closed: its number may come back as that of another file, which `poll` would
+        # watch.
         with self.lock:
             for sleeper in (self.background_sleeper, self._users_sleeper):
                 sleeper.watch(link.number, 0)
@@ -307,6 +330,8 @@ class Driver:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            # Held by `with` before it is shown as the lease: an interrupt at any point frees it, and so the
+            # thread that rests on it.
             mine, waiting, seconds = threading.Lock(), None, None
             with mine:
                 with self.lock:
@@ -318,6 +343,8 @@ class Driver:
                     link = self._link
                     if link is None or self._lease.locked() or self.core.finished:
                         waiting = threading.Lock()
+                        # Taken here, so that the second time blocks until `tell`; a `tell` in between is not
+                        # missed.
                         waiting.acquire()
                         self._waiting.add(waiting)
                     else:
@@ -376,6 +403,7 @@ class Driver:
         self._lease = _NOBODY
         if self._waiting:
             self.tell()
+        # What cannot wait for GRACE: an end, or bytes that the socket has not taken yet.
         if self.poisoned or self.core.output or self.core.finished:
             self._wake_background()
 

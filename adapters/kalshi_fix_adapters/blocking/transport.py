@@ -50,6 +50,8 @@ class Link:
             OSError: nothing can be written any more.
         """
         try:
+            # After it took nothing, OpenSSL wants the same bytes again, or more. They stay at the beginning
+            # of `output` until they were taken, so that is kept.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True
@@ -65,5 +67,5 @@ class Link:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the socket without a word."""
+        """Close the socket at once, without telling the peer in TLS."""
         self._socket.close()

@@ -66,6 +66,8 @@ class Fragments:
             end -= 1  # what follows the last separator of a log line: a bracket, an ellipsis
         found = self._found[:end]
         readings = _READINGS if any(place < end for place in self._breaks) else _READINGS[:1]
+        # Of equals `max` takes the first: where nothing is sound, a line that begins with a tag begins a
+        # field.
         return _unescaped(max((self._read(found, reading) for reading in readings), key=_soundness))
 
     def _read(self, found: list[bytes], reading: _Reading) -> bytes:

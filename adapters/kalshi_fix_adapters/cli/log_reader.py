@@ -186,6 +186,7 @@ class LogReader:
     def _take_checksum(self, message: _Pending) -> _Step:
         """Take CheckSum, once it is known where it ends."""
         buffer, at = self._buffer, self._at
+        # One byte back: of `^A` only the first half may have been there.
         looked_to = max(at, self._looked_to - 1)
         found = _ENDS[message.fragments.separator].search(buffer, looked_to)
         if found is None and not self._final:

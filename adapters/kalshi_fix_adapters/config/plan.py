@@ -229,6 +229,7 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
     if (merged.product, merged.environment) != (config.product, config.environment):
         for name in _BOUND:
             kept = getattr(merged, name)
+            # By identity: an equal value that the options name anew is meant for the other place.
             if kept is not None and kept is getattr(config, name):
                 raise ConfigurationError(
                     f"{name} of this config is for {config.product} in {config.environment}, not for "

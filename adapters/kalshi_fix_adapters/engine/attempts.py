@@ -74,6 +74,7 @@ class Retries:
         if stable:
             self._failures = 0
         self._unclear = 0
+        # `failed` leaves the fault alone: attempts that fail between two connections do not make it another.
         if fault != self._fault or (stable and fault is not None and not fault.at_one_place):
             self._fault, self._same = fault, 0
         cure = cure_of(error)
@@ -81,6 +82,7 @@ class Retries:
             return self._decide(Failure(cure=cure, why=str(error)), now)
         why = f"{error}; {fault.advice}"
         verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._same + 1), now)
+        # What fails during the venue's maintenance is not counted, here and below.
         self._same += isinstance(verdict, Wait) and verdict.counts
         return verdict
 
@@ -101,8 +103,9 @@ class Retries:
         return verdict
 
     def _at_least(self, error: KalshiFixError, now: Instant) -> float:
-        """Return how long the venue still knows a connection of this key: the last one of this client, or one
-        of somebody else's that dies at this moment at the earliest."""
+        """Return the seconds for which the venue may still hold a connection of this API key; 0 unless it
+        said so. The connection that this client has lost expires from its loss on. Any other one is somebody
+        else's, and expires from now on at the earliest."""
         if not is_already_connected(error):
             return 0.0
         if self._lost_at is not None and self._lost_at + self._expiry > now.monotonic:
@@ -111,7 +114,8 @@ class Retries:
 
 
 class Attempts:
-    """Where a client stands between its connections. It says what the user is to be told; others tell it."""
+    """Where a client stands between its connections. Its methods return the event that the user is to get, if
+    there is one; the caller queues it."""
 
     def __init__(self, plan: ConnectionPlan, random: Callable[[], float], now: Instant) -> None:
         self.phase = Phase.OVER
@@ -139,6 +143,7 @@ class Attempts:
 
     def logged_on(self) -> bool:
         """A logon is complete; say whether it is the connection's first, and not a reset within it."""
+        # A LoggedOn after a reset within the session finds 0 here: `next` has made no attempt since.
         first, self._number = self._number > 0, 0
         self._ever_logged_on = True
         return first

@@ -1,5 +1,5 @@
-"""A client as far as no event loop changes it: sessions over many connections, the queue of events, what is
-confirmed, when to connect again, what to subscribe to again.
+"""The part of a client that is the same in every event loop: sessions over many connections, the queue of
+events, what is confirmed, when to connect again, what to subscribe to again.
 
 An adapter has one task or thread that moves the bytes:
 
@@ -165,6 +165,8 @@ class ClientCore:
         """
         if not self.over:
             raise LocalProtocolError("the client is open already; use one client for each connection")
+        # A client that ended by itself still has its store and wire log open, until its user leaves or begins
+        # anew.
         self.close(clean=False)
         observers = Observers(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
@@ -191,7 +193,8 @@ class ClientCore:
             taken = self._taken
             if clean and (taken is None or self._taker() == self._taken_by or self._is_done_with(taken)):
                 self._confirm()
-                # A user who only sends takes nothing; what says nothing of messages need not come again.
+                # A user who only sends takes no events. What says nothing of messages (Logons, Heartbeats) is
+                # confirmed for him, or the next process would have all these numbers sent again.
                 for _ in range(self._queue.harmless()):
                     self._sequence.confirm()
             self._taken = None
@@ -214,6 +217,7 @@ class ClientCore:
                 connection.logout(text, now)
             elif connection.logged_on_at is None:
                 connection.abort("left before the logon was complete", now)
+            # Otherwise the session is ending already, and needs no second Logout.
             self._deliver(connection, now)
         self._wake()
 
@@ -239,6 +243,7 @@ class ClientCore:
         """Take note that the adapter itself has failed: the client is over, and `take` and `send` say so."""
         self._failure = error
         self._attempts.phase = Phase.OVER
+        # Without a connection `finished` is true and `wants_read` false: what moves the bytes ends.
         self._connection, self.output = None, bytearray()
         self._observers.disconnected(self._clocks())
 
@@ -274,9 +279,12 @@ class ClientCore:
         self._attempts.phase = Phase.CONNECTED
         self._broken = None
         self._faults = Faults()
+        # The user left while the connection was made: with no session `finished` is true, and `disconnected`
+        # makes the client over.
         if self.leaving:
             return
         now, where = self._clocks(), str(self.plan.endpoint)
+        # Before `on_wire` is read below: the wire log begins a connection here, and that asks for its bytes.
         self._observers.connected(
             where,
             now,
@@ -288,6 +296,7 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             connection.connect(now)
         except KalshiFixError as error:
+            # Told by `disconnected`; until then there is no connection, so that `finished` is true.
             self._broken = error
             return
         self._connection, self.output = connection, connection.output
@@ -311,6 +320,7 @@ class ClientCore:
                 return False
             if not size:
                 break
+            # First, because HIGH_WATER is measured by what `output` holds, and `_go_on` adds to it.
             del self.output[:size]
             if self._connection is not None and self._connection.holds_back:
                 as_before = self._go_on(self._connection) and as_before
@@ -324,6 +334,7 @@ class ClientCore:
 
     def _go_on(self, connection: Connection) -> bool:
         """Take what the session has held back until there was room; say whether the session goes on."""
+        # This commits the store. Only a store that fails has something to tell: it ends the session.
         connection.collect()
         if not connection.session.wants_close:
             return True
@@ -398,6 +409,8 @@ class ClientCore:
         now, connection, self._subscribe_at = self._clocks(), self._connection, None
         if connection is not None:
             if not connection.session.wants_close:
+                # The adapter closed it without having read an end of file; the session has to tell its end
+                # all the same.
                 connection.receive(b"", now)
             self._deliver(connection, now)
             self._connection, self.output = None, bytearray()
@@ -439,6 +452,7 @@ class ClientCore:
             )
             connection.collect()
         finally:
+            # Also when `send` raises: a store that has failed ends the session, and who waits has to be told.
             if session.wants_close:
                 self._look_at(connection)
         if self._observers.follows_orders:
@@ -505,14 +519,17 @@ class ClientCore:
                 raise at_end()
             return None
         event = queue.take()
+        # The session confirms by count, so an event that is not its own must never be counted.
         if event.__class__ not in OWN:
             self._taken, self._taken_by = event, taker
+        # Only taking makes the queue shorter; from half of its bounds on reading goes on.
         if queue.paused:
             self._watch_queue()
         return event
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
-        """Say whether the event that another thread or task has taken needs it no more."""
+        """Say whether nobody can be busy with the event that another thread or task has taken: it has no
+        message and no doubt in it, or whoever took it has ended."""
         return message_or_error(taken) is None or self._is_over(self._taken_by)
 
     def message_of(self, event: ClientEvent) -> Message | None:
@@ -556,6 +573,8 @@ class ClientCore:
         self._taken = None
         self._sequence.confirm()
         connection = self._connection
+        # Confirming writes to the store; one that fails ends the session, whose events nobody has fetched
+        # yet.
         if connection is not None and connection.session.wants_close:
             self._look_at(connection)
 
@@ -582,15 +601,18 @@ class ClientCore:
         session = connection.session
         events, state = session.events(), session.state
         moved = state is not connection.state
+        # Before the events: to act on LoggedOn sends the subscriptions, for which `can_send` has to be true.
         if moved:
             connection.moved_to(state)
         for event in events:
+            # Queued before it is acted on, so that Resubscribed stands behind its LoggedOn.
             queue.put(event)
             if event.__class__ is not MessageReceived:
                 connection.note(event, now)
                 self._faults.note(event)
                 observers.event(event, now)
                 self._act_on(event, connection, now)
+            # The usual message: whoever does not look on is not called for it.
             elif observers.follows_messages or event.message.problems:
                 observers.event(event, now)
             if subscriptions is not None and subscriptions.received(event):
@@ -621,7 +643,7 @@ class ClientCore:
             if count == SUBSCRIBE_AT_ONCE or connection.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
                 break
-            # It went out like this before.
+            # The user may have allowed a code that this version does not know; it was accepted then.
             number = connection.session.send(request, now, allow_unknown_codes=True)
             connection.collect()
             subscriptions.sent(request, number, again=True)
@@ -633,6 +655,7 @@ class ClientCore:
             return
         now = self._clocks()
         self._observers.event(event, now)
+        # A peer that is not read must not count as silent, nor what it sent meanwhile as late.
         if self._connection is not None:
             self._connection.pause_reading(self._queue.paused, now)
         if not self._queue.paused:

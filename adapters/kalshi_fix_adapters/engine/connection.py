@@ -1,4 +1,4 @@
-"""One connection as far as no event loop changes it: a session, and the bytes on their way out."""
+"""One connection, the same in every event loop: a session, and the bytes that wait to be written."""
 
 from __future__ import annotations
 
@@ -137,6 +137,7 @@ class Connection:
         """Note that the transport takes nothing any more; what the peer said before may still be read."""
         self._mute = True
         self.can_send = False
+        # Cleared and not replaced: `ClientCore.output` is this same bytearray.
         self.output.clear()
         self.collect()
 
@@ -151,7 +152,10 @@ class Connection:
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:
+            # The session goes on with a long resend once its bytes are taken, so it waits while they are not.
             return
+        # Taken and dropped while mute: if its answers piled up, the session would end for a peer that does
+        # not read, before what that peer said was read.
         data = self.session.data_to_send()
         if data and not self._mute:
             if self._on_wire is not None:

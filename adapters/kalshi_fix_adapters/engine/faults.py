@@ -1,8 +1,8 @@
-"""What ended a connection, if the next one will probably end by the very same.
+"""Faults of one connection by which the next one will probably end as well.
 
-A session knows by itself when the next one ended by the same message, which it refused for time or name:
-`SessionEnded.advice` says so the second time, and that is the end. What is found here may have other numbers
-each time, or cure itself; it is tried `ReconnectPolicy.same_failures` times.
+A message that is refused for its time or its names is recognised by the sessions themselves: the second time
+`SessionEnded.advice` is set, and the client gives up at once. The faults that are found here may have other
+numbers each time, or pass, so the client gives up after `ReconnectPolicy.same_failures` connections.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Fault:
     """The same for the same fault of another connection."""
     advice: str = attrs.field(eq=False)
     at_one_place: bool = attrs.field(default=True, eq=False)
-    """Whether the key names a place in what the venue says, so that it is the same fault however long a
-    connection lasted. Otherwise two that are far apart may be two."""
+    """Whether the key names a place in what the venue sends (a number, a type). Then it is the same fault
+    however long the connection lasted; otherwise one after `ReconnectPolicy.stable_after` counts anew."""
 
 
 class Faults:
@@ -51,6 +51,7 @@ class Faults:
     def behind(self, ended: SessionEnded) -> Fault | None:
         """Return the fault that has ended the session; None if it may well go better the next time."""
         too_large, gap = self._too_large, self._gap
+        # Before the gap: a message that was skipped for its size leaves one, and its advice would be no help.
         if ended.reason is CloseReason.SEQUENCE_GAP and too_large is not None:
             return Fault(
                 ("too large", too_large.msg_type),

@@ -57,6 +57,8 @@ _PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal i
 
 def _refusal(text: str) -> Refusal | None:
     """Return what a Text means; None if it is unknown."""
+    # The first that fits. In the spec reasons that stay stand before those that pass, so that "Invalid
+    # signature, please try again" is not tried for ever.
     return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, READ)), None)
 
 
@@ -109,6 +111,7 @@ def cure_of(error: KalshiFixError) -> Cure:
             return explain_refusal(error.text)[1]
         case LogonFailedError() if error.ended is not None:
             return _CURES.get(error.ended.reason, Cure.UNCLEAR)
+        # Before ConnectionFailedError, of which a rejected certificate is a kind.
         case CertificateRejectedError() | SigningError():
             return Cure.UNCLEAR
         case SessionClosedError() if error.ended is not None:

@@ -38,8 +38,8 @@ class EventQueue:
         self.paused = False
         """Whether nothing more should be read."""
         self.unsettled = False
-        """Whether `judge` may have something to say. It never has where this is false, so that it need not be
-        asked for each message."""
+        """Whether `judge` has to be asked. While this is false its answer is None, so that most messages are
+        spared the call."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -57,6 +57,7 @@ class EventQueue:
         """Add an event of the client's own; the queue stays bounded when nobody takes them."""
         events = self.events
         crowded = isinstance(event, Connecting) and len(events) - self.waiting > MAX_OWN
+        # The last attempt that failed (Connecting, ConnectFailed) makes room for the one that begins.
         if crowded and isinstance(events[-1], ConnectFailed) and isinstance(events[-2], Connecting):
             events.pop()
             events.pop()
@@ -77,6 +78,7 @@ class EventQueue:
         for event in self.events:
             if event.__class__ in OWN:
                 continue
+            # The session confirms the oldest so many: nothing behind this one can be confirmed by itself.
             if message_or_error(event) is not None:
                 break
             found += 1
@@ -96,5 +98,6 @@ class EventQueue:
             return None
         self.paused = paused
         event = ReadingPaused(self.waiting) if paused else ReadingResumed()
+        # At the front: behind a full queue the user would learn of it when it is long over.
         self.events.appendleft(event)
         return event

@@ -37,6 +37,8 @@ class SequenceState:
         Raises:
             StoreError: it cannot be used.
         """
+        # `_agreed` stays as it is: opened again, the client goes on from its numbers, and a reset that was
+        # asked for is made once.
         self._last = None
         store = self._plan.store
         if isinstance(store, Path):
@@ -59,6 +61,7 @@ class SequenceState:
         """Return the session of the next connection, which continues the one of the last, whether that could
         begin or not."""
         config = self._plan.config
+        # Memory begins at 1 with each process, while the venue's numbers go on: the first logon has to reset.
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self._agreed)
         config = attrs.evolve(

@@ -75,6 +75,7 @@ class Subscriptions:
         for begin in range(0, len(symbols), PER_REQUEST):
             related = [MDReqSymbol(symbol=symbol) for symbol in symbols[begin : begin + PER_REQUEST]]
             yield MarketDataRequest(subscription_request_type=_ON, related_sym=related)
+        # `sent` may be called meanwhile: it adds to the set of a symbol, and no symbol to the dict.
         for symbol, owners in self._statuses.items():
             if owners == set():
                 yield SecurityStatusRequest(subscription_request_type=_ON, symbol=symbol)
@@ -95,6 +96,7 @@ class Subscriptions:
     def _sent_books(self, message: MarketDataRequest, seq_num: int) -> None:
         kind, symbols = message.subscription_request_type, [entry.symbol for entry in message.related_sym]
         if kind == _OFF:
+            # Without symbols it ends the subscription of every book.
             for symbol in symbols or tuple(self._books):
                 self._books.pop(symbol, None)
             return
@@ -113,6 +115,8 @@ class Subscriptions:
                 case MarketDataSnapshotFullRefresh(symbol=symbol):
                     self._answered(symbol)
                 case MarketDataRequestReject():
+                    # Y names no request. They are answered in order, and one that has brought a snapshot was
+                    # not refused.
                     first = next((asked for asked in self._asked if not asked.begun), None)
                     if first is not None:
                         self._refused(first.seq_num, event.message)
@@ -123,6 +127,7 @@ class Subscriptions:
         return False
 
     def _answered(self, symbol: str) -> None:
+        # Requests are answered in order: this answers the oldest one that awaits the symbol.
         for asked in self._asked:
             if symbol in asked.awaited:
                 asked.awaited.discard(symbol)
@@ -144,9 +149,11 @@ class Subscriptions:
                 self._asked.remove(asked)
                 break
         for live in (self._books, self._statuses):
+            # One that was granted before (None) stays: a repetition that is refused ends nothing.
             for symbol in [symbol for symbol, owners in live.items() if owners and seq_num in owners]:
                 owners = live[symbol] or set()
                 owners.discard(seq_num)
+                # An empty set that stays is what `requests` asks for again.
                 if not owners and not put_off:
                     del live[symbol]
         return put_off

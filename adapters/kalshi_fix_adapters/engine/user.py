@@ -1,4 +1,4 @@
-"""The user's side of every client, as far as no event loop changes it."""
+"""The user's side of a client, as far as it is the same in every event loop."""
 
 from __future__ import annotations
 

@@ -142,6 +142,7 @@ class AsyncAdapter(ABC):
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_alone(error))
+        # Ended from outside before the client was over: those who wait are told.
         except BaseException as error:
             if not core.over:
                 core.failure(error)
@@ -151,6 +152,7 @@ class AsyncAdapter(ABC):
 
     async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
         """Hand the core what `receive` returns of at most so many bytes, up to the end of the stream."""
+        # Anything but nothing, which is the end.
         data: bytes | bytearray = b"-"
         while data:
             if not self.core.wants_read:
@@ -170,6 +172,8 @@ class AsyncAdapter(ABC):
             if not self.core.output:
                 await self.output.wait(None)
                 continue
+            # A copy, because `output` grows meanwhile. It keeps these bytes until they were written: how much
+            # it holds is what makes `send` wait.
             chunk = bytes(self.core.output[:CHUNK])
             try:
                 await send(chunk)
@@ -184,6 +188,7 @@ class AsyncAdapter(ABC):
         """Do what is due, until the transport is to be closed."""
         core = self.core
         while not core.finished:
+            # Noted for `moved`, which wakes this only for something that is due sooner.
             self._timed = core.due()
             if not await self.changes.wait(core.timeout()):
                 core.tick()
@@ -213,6 +218,7 @@ class AsyncAdapter(ABC):
                 left = end - time.monotonic()
                 if left <= 0:
                     return None
+        # The time is over; what came with it is taken all the same.
         return ready()
 
 

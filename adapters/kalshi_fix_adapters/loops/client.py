@@ -118,6 +118,7 @@ class AsyncClient(ClientBase):
         waits = bool(core.output) and core.congested
         if waits and not await io.wait(lambda: not core.congested or None, timeout):
             raise no_room()
+        # Nothing is awaited from here to `flush`: a message that has its number is on its way to be written.
         number = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         io.flush()
         if not waits:

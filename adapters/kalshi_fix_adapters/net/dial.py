@@ -296,6 +296,8 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
         raise dialer.not_resolved() from None
     if not found:
         raise dialer.late()
+    # Only now, because nothing can end the system's lookup of a name in a thread that blocks. A loop, which
+    # can leave it, has its own deadline around all stages.
     dialer.start_clock()
     dialer.stage = Stage.CONNECT
     raw = await _reach_one_of(found, dialer, steps)
@@ -304,6 +306,7 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
     try:
         return await steps.secure(raw, dialer)
     except OSError as error:
+        # The dialer's own errors, such as for a wrong pin, are OSErrors as well (`ConnectionError`).
         raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
 
 
@@ -316,6 +319,7 @@ async def _reach_one_of(
         raw = socket.socket(family, kind, protocol)
         try:
             raw.setblocking(False)
+            # Or the system holds a small order back until the one before it is acknowledged (Nagle).
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # An address that leads nowhere leaves time for the others.
             await steps.reach(raw, address, dialer.seconds_left() / (len(found) - number))
@@ -377,7 +381,8 @@ def open_socket(
         host: name or address to connect to.
         port: TCP port.
         security: TLS settings, or `Plaintext()`.
-        timeout: seconds for all of it; without `waiting`, for everything after the name was resolved.
+        timeout: seconds for TCP and TLS together. The name has as many before that, if `waiting` can end its
+            lookup; otherwise as many as the system takes.
         on_tcp: is called when TCP is up and TLS not yet.
         waiting: how to wait; what it raises ends the attempt.
 
@@ -388,6 +393,7 @@ def open_socket(
     """
     dialer = Dialer(host, port, security, timeout)
     coroutine = dial(dialer, _ThreadSteps(dialer, waiting or _Waiting()), on_tcp)
+    # Steps that never wait let the coroutine run through at the first `send`, so there is one `dial` for all.
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -443,6 +449,7 @@ def _is_there(raw: socket.socket) -> bool:
     code = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
+    # While it is still being connected there is no error either.
     try:
         raw.getpeername()
     except OSError:

@@ -89,6 +89,7 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._pinned and not self._own_ca:
             # The pin is compared before a byte is sent, and is stricter than any chain.
+            # In this order: while the name is to be checked, Python refuses CERT_NONE.
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context

@@ -88,6 +88,7 @@ class TlsBytes:
 
     def _go_on_writing(self) -> None:
         try:
+            # The bytes that OpenSSL has refused go first, alone; what came behind them follows in one piece.
             while self._held:
                 self._tls.write(self._held)
                 self._held = bytes(self._behind)
@@ -104,6 +105,7 @@ class TlsBytes:
             while part := self._tls.read(_RECORD):
                 parts.append(part)
             self.ended = True
+        # Reading is what takes a renegotiation further, so try again to write here.
         except ssl.SSLWantReadError:
             if self._held:
                 self._go_on_writing()

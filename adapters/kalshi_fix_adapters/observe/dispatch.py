@@ -62,6 +62,8 @@ class Observers:
         self.follows_orders = self.follows_messages = False
         """Whether `sent`, and `event` for a message without problems, have something to do."""
         self._note_hooks()
+        # A log that the user has made is his to close; one that is named by its path is shared, and given
+        # back.
         self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
         self._journal = Journal(name)
@@ -80,6 +82,7 @@ class Observers:
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
+            # The session has sent this TestRequest by itself; it is timed like those of the user.
             self.tested(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
@@ -173,6 +176,7 @@ class Observers:
             try:
                 getattr(observer, hook)(*arguments)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is not the session's
+                # New lists, because the present one is being gone through.
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
                 self._note_hooks()

@@ -46,6 +46,7 @@ class LogFile:
                 self._size += written
                 data = data[written:]
         except OSError:
+            # A disk that gets full takes a part; what is left of a line would run into the next one.
             with contextlib.suppress(OSError):
                 os.ftruncate(file, begin)
                 self._size = begin
@@ -57,6 +58,7 @@ class LogFile:
         Raises:
             OSError: that was not possible; for the next `max_bytes` the old one goes on.
         """
+        # Set before anything can fail, or each line that follows would try to rename again.
         self._full_at = None if self._max_bytes is None else self._size + self._max_bytes
         self.close()
         names = [self.path, *(Path(f"{self.path}.{number}") for number in range(1, self._backups + 1))]

@@ -29,8 +29,11 @@ _DATA_SECRETS: Final = _SECRETS & (
     set(_DATA_TAGS.values()) | {tag for tag, field in DIALECT.fields.items() if field.kind is Kind.DATA}
 )
 _TAGS: Final = "|".join(map(str, sorted(_SECRETS))).encode()
+# With leading zeros a lenient reader still takes a tag for the same.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
 _SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
+# Not behind another digit, which makes it another tag, but behind zeros. In bytes that are no message the end
+# of a value is not known, so all that follows is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
 _ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
@@ -52,8 +55,10 @@ def without_secrets(frame: bytes) -> bytes:
     if _SECRET_FIELD.search(frame) is None:
         return frame
     shown: list[bytes] = []
+    # All but BeginString, BodyLength and CheckSum, which `encode_frame` writes anew.
     for tag, value, form in tokenize(frame.decode("latin-1"), _DATA_TAGS)[2:-1]:
         field = value if form is TokenForm.INVALID else f"{tag}={value}"
+        # A tag with leading zeros is no tag, but its value may be a secret all the same.
         if form is TokenForm.INVALID and (meant := _SECRET_NAME.match(value)):
             tag = int(meant[1])
         if tag not in _SECRETS:
@@ -61,6 +66,8 @@ def without_secrets(frame: bytes) -> bytes:
             continue
         counted = form is TokenForm.COUNTED
         shown.append(b"%d=%b" % (tag, b"*" * len(value) if counted else HIDDEN))
+        # Without a length that is right the value may hold SOH: what looks like the next field may be part of
+        # it.
         if tag in _DATA_SECRETS and not counted:
             break
     begin_string = frame[2 : frame.index(b"\x01")].decode("latin-1")
@@ -80,6 +87,7 @@ class Transcript:
         if not framer.pending:
             self._moved_at[direction] = now.monotonic
         elif now.monotonic - self._moved_at[direction] > STALL:
+            # A BodyLength that lies would keep everything after it out of the log.
             framer.resync()
         framer.feed(data)
         lines = list(_lines(direction, framer))

@@ -64,6 +64,8 @@ class StoreFile:
                     "does"
                 )
             check_mark(path, mark, self.numbers)
+            # On macOS fsync alone leaves data in the cache of the drive; other systems take no notice of
+            # this.
             self._database.execute("PRAGMA fullfsync = ON")
             self._database.execute("PRAGMA cell_size_check = ON")
             self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
@@ -72,6 +74,7 @@ class StoreFile:
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
             self.kept_bytes: int = rows.fetchone()[0]
             """Bytes of the messages that it kept when it was opened."""
+            # Last, because it changes the file: a file that is refused stays as it was.
             layout.migrate(self._database)
         except BaseException:
             self._database.close()
@@ -91,13 +94,17 @@ class StoreFile:
     def write(self, pending: Pending, numbers: Numbers, retention: Retention, *, wait_for_disk: bool) -> None:
         """Write what is recorded, and forget what goes, in one transaction."""
         database = self._database
+        # Before the transaction: if the process died in between, a note with the old, higher numbers would
+        # make the new ones look like damage.
         if pending.reset:
             self._mark.clear()
         if wait_for_disk is not self._waits_for_disk:
             # Only between transactions; it holds for those that follow.
             database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
             self._waits_for_disk = wait_for_disk
+        # No ROLLBACK if something fails from here on: the store is of no use then, and closing it rolls back.
         database.execute("BEGIN IMMEDIATE")
+        # Deletes what was sent before the reset; what was sent after it is inserted below.
         if pending.reset:
             retention.restart(database)
         if pending.sent:
@@ -114,6 +121,8 @@ class StoreFile:
             database.executemany(_ASK, rows)
         database.execute(_NUMBERS, numbers_row(self._owner, numbers))
         database.execute("COMMIT")
+        # After the commit: a note that was ahead of the file when the process died would make it look
+        # damaged.
         self._mark.note(numbers, durable=wait_for_disk)
 
     def close(self) -> None:

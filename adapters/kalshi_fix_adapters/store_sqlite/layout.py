@@ -108,11 +108,13 @@ def create(path: Path, owner: StoreOwner) -> None:
         new.with_name(new.name + suffix).unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
+        # Nobody sees the file before `replace`, and `_sync` waits for the disk once.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
         database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, Numbers())))
         database.execute("COMMIT")
+    # Closed, it has no log any more, so that it is whole without the files beside it.
     _sync(new)
     new.replace(path)
     _sync(path.parent)
@@ -184,6 +186,7 @@ def migrate(database: sqlite3.Connection) -> None:
     database.execute("DROP TABLE request")
     database.execute(_REQUEST_TABLE)
     database.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    # It lies in the file's header, and so is part of the transaction.
     database.execute(f"PRAGMA user_version = {VERSION}")
     database.execute("COMMIT")
 

@@ -34,6 +34,8 @@ else:
     import fcntl
 
     def _take(descriptor: int) -> None:
+        # Not `lockf`: its locks belong to the process, so that a second store in this one would get it too,
+        # and closing any handle of the file would release it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _give_back(descriptor: int) -> None:
@@ -75,7 +77,8 @@ class FileLock:
 
     def release(self) -> None:
         """Let others have the store."""
-        # Explicitly, since a child that is just being started may still have a copy of the descriptor.
+        # Explicitly, since a child that is just being started may still have a copy of the descriptor. The
+        # file stays: were it removed, one process could lock the old file and another one a new file.
         _give_back(self._file.fileno())
         self.forget()
 

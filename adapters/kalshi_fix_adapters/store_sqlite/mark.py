@@ -70,7 +70,8 @@ class Mark:
         durable_numbers = f"{self._durable.outgoing} {self._durable.incoming}"
         text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
-        # What was committed is safe without a note, and an older note is behind the store: no harm.
+        # What was committed is safe without a note, and an older note is behind the store: no harm. So this
+        # does not wait for the disk either; a note that a loss of power tears is taken for none.
         with contextlib.suppress(OSError):
             descriptor = self._open()
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -96,7 +97,8 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
         StoreError: the store has lost what was committed.
     """
     boot, reached, durable = _parsed(mark)
-    # Only a system that has been up since then has kept what nothing waited for the disk to have.
+    # What did not wait for the disk is kept for sure only while the system stays up. After another start the
+    # store is compared with what did wait.
     known = reached if boot and boot == _boot_id() else durable
     if known.lost_by(numbers):
         raise StoreError(

@@ -20,7 +20,7 @@ class Pending:
         self.settled: set[int] = set()
         """Keys of requests that are settled, and perhaps in the file."""
         self.must_last = False
-        """Whether something depends on this that may leave, so that it has to outlive a loss of power."""
+        """Whether bytes may leave that rest on these records; then they have to outlive a loss of power."""
         self.is_empty = True
 
     def restart(self) -> None:
@@ -43,6 +43,8 @@ class Pending:
 
     def settle(self, keys: Iterable[int]) -> None:
         """Take that these requests are open no more."""
+        # It need not outlive a loss of power: a request that is open again is named once more, none is left
+        # out.
         self.is_empty = False
         for key in keys:
             self.requests.pop(key, None)

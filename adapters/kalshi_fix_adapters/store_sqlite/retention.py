@@ -68,6 +68,7 @@ class Retention:
     def clear(self, database: sqlite3.Connection, numbers: Numbers) -> None:
         """Give the room of forgotten messages to new ones, if it is worth it."""
         if numbers.oldest_kept - self._cleared >= _AHEAD or self._idle_bytes > _IDLE_BYTES:
+            # Nobody misses these rows: whoever reads begins at `oldest_kept`.
             database.execute("DELETE FROM sent WHERE seq_num < ?", (numbers.oldest_kept,))
             self._cleared = numbers.oldest_kept
             self._idle_bytes = 0

@@ -128,6 +128,8 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
 
 
 def _check_sum(values: Row) -> int:
+    # `repr` tells 1 from "1" and b"1". Its form is part of the layout: with another one every old row would
+    # look damaged.
     return zlib.crc32(repr(values).encode())
 
 

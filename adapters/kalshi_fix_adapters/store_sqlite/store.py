@@ -139,6 +139,7 @@ class SqliteStore:
             self._give_up(f"the peer's number {next_incoming} is too large: log on anew with a reset")
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
+        # While something waits to leave, the commit that it needs takes this along.
         if not self._pending.must_last:
             self.commit()
 
@@ -247,6 +248,7 @@ class SqliteStore:
             found = [] if self._pending.reset else self._file.messages(begin, end)
         except FILE_ERRORS as error:
             self._give_up(error)
+        # What is pending has higher numbers than everything in the file, so it comes last.
         return found or list(self._pending.sent_between(begin, end))
 
     def _check_usable(self) -> None:

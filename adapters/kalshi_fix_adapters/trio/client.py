@@ -37,11 +37,14 @@ class _Notifier(Notifier):
         if self._waiting:
             for task in self._waiting:
                 trio.lowlevel.reschedule(task)
+            # A task that was rescheduled is not aborted any more, so that `give_up` finds every task that it
+            # looks for.
             self._waiting.clear()
 
     async def wait(self, seconds: float | None) -> bool:
         """Wait until notified, at most so long; say whether it was."""
         if seconds is not None and seconds <= 0:
+            # Others run meanwhile, as every wait has promised (`Notifier.wait`).
             await trio.lowlevel.checkpoint()
             return False
         task = trio.lowlevel.current_task()
@@ -61,11 +64,13 @@ class _Notifier(Notifier):
 
     def _set_timer(self, moment: float) -> None:
         self._moment = moment
+        # trio's clock does not count from where `time.monotonic` does.
         self._timer.deadline = trio.current_time() + moment - time.monotonic()
 
     async def keep_time(self) -> None:
         """Wake those whose time is over, for ever."""
         while True:
+            # A scope that was cancelled by its deadline cannot be used again.
             self._timer = trio.CancelScope()
             self._set_timer(min(self._waiting.values(), default=math.inf))
             with self._timer:
@@ -121,7 +126,8 @@ class _Io(AsyncAdapter):
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
             core.failure(error)
             self.users.notify()
-        # Mostly nobody has to look again, and asking for `due` alone is enough to know.
+        # Mostly nobody has to look again, and `due` alone tells. 0.0: bytes are left, or the session has
+        # changed, and `moved` has to be asked.
         due = core.due() if as_before and not core.output else 0.0
         if due is not None and (self._timed is None or due < self._timed):
             self.moved()
@@ -168,6 +174,8 @@ class _Io(AsyncAdapter):
                 nursery.start_soon(self._write, wire)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
+            # After the tasks have ended: to say goodbye reads and writes, too, and each of that is for one
+            # task.
             with trio.move_on_after(GOODBYE), contextlib.suppress(OSError):
                 await wire.say_goodbye()
         finally:
@@ -180,6 +188,7 @@ class _Io(AsyncAdapter):
         core = self.core
         while True:
             await (wire.readable() if core.wants_read else self.changes.wait(None))
+            # Looked at again: while the socket was waited for, the queue may have become full.
             if not core.wants_read:
                 continue
             data = wire.read()

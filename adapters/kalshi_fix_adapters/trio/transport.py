@@ -99,6 +99,8 @@ class SecureWire(Wire):
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
+        # Encrypted once and whole, in the order of the stream. What the socket does not take waits in
+        # `_left`, so to the core all of it is written; no more is taken until `_left` has gone (`full`).
         encrypted = self._left + self._tls.encrypt(chunk)
         self._left = encrypted[super().write(encrypted) :]
         return len(chunk)
@@ -137,6 +139,7 @@ class SecureWire(Wire):
         while not done:
             try:
                 done = step()
+            # Also when the step has failed: the alert tells the peer why.
             finally:
                 self._push()
             while self.full:

@@ -72,7 +72,7 @@ class VenueServer:
         self._bound: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
-        """What another thread waits for."""
+        """What another thread waits for. It is kept here because the loop has only a weak reference to it."""
 
     def port(self, product: str, session_type: str) -> int:
         """Return the TCP port of a session type, once the server listens.
@@ -103,6 +103,7 @@ class VenueServer:
                     ssl_shutdown_timeout=TLS_TIMEOUT,
                 )
                 self._listeners.append(listener)
+                # A port that the system has picked is asked for again when the server is started again.
                 self._wanted[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
         except OSError:
             await self.stop()

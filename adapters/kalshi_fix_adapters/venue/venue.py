@@ -225,6 +225,7 @@ class Venue:
         if offline_queue is not None:
             offline_queue.retain(flags.retention_hours, now)
         line.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
+        # Not so if the store that was passed has shown a MsgSeqNum too low: then the session has ended.
         if line.session.is_established:
             line.login = login
             login.flags = flags
@@ -263,6 +264,8 @@ class Venue:
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
         for login, message in deliveries:
+            # What was sent is in the store of the queue already: the session records it there under its
+            # number.
             if not self._send(login, message, now) and login in self._offline_queues:
                 self._offline_queues[login].post(message, now)
 
@@ -272,6 +275,7 @@ class Venue:
             return False
         try:
             line.session.send(message, now)
+        # Kinds of LocalProtocolError, but mistakes of the gateway, which must not pass for a slow reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:

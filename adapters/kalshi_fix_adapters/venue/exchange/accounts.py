@@ -32,8 +32,8 @@ class WorkingSide:
             del self.by_price[price]
 
     def reserve(self, collateral: Collateral, position: Position) -> Decimal:
-        """Return what must be held back: what closes a position costs nothing, and orders
-        trade in the order of their prices."""
+        """Return the dollars to hold back. Contracts that close a position cost nothing, and the orders with
+        the best prices close first, because they trade first."""
         closing = min(position.closable(self.side), self.quantity)
         reserve = self.value
         if closing:

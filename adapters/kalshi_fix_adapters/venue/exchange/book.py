@@ -45,6 +45,7 @@ class BookSide:
 
     def best(self) -> Level | None:
         """Return the level that trades first, if any."""
+        # Prices are positive, so `abs` gives the price of a rank.
         return self.levels[abs(self._ranks[0])] if self._ranks else None
 
     def __iter__(self) -> Iterator[Level]:

@@ -88,6 +88,7 @@ class Exchange:
             ValueError: a SetMarketState that names no market or an impossible step; then
                 nothing changed.
         """
+        # Before anything else, so that what raises has changed nothing.
         if isinstance(command, SetMarketState):
             pausing.check_market_state(self._state, command)
         batch = Batch(self._clock + 1, now)

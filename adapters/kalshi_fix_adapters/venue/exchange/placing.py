@@ -114,6 +114,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     if command.group is not None:
         return RejectCause.ORDER_GROUP_NOT_FOUND
     reserved = account.reserved
+    # Counted in to see what it would hold back, and out again only if it is refused: an accepted order stays
+    # counted.
     account.work(market.ticker, command.side, command.price, command.quantity)
     exceeded = affordability_refusal(account, market, command.side, reserved)
     if exceeded is not None:

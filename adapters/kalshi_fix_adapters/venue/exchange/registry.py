@@ -57,6 +57,7 @@ class OrderRegistry:
         del mine[order.order_id]
         if not mine:
             del self._by_origin[order.origin]
+        # Under both ids: a request that comes too late may name the order by the one from before.
         snapshot = order.snapshot()
         self._remember(order.cl_ord_id, snapshot)
         if cl_ord_id is not None:
@@ -77,6 +78,7 @@ class OrderRegistry:
 
     def next_expiry(self) -> datetime | None:
         """Return when the next open order expires."""
+        # Orders that are done stay in the heap until they come to its top.
         while self._expiries and self._expiries[0][1] not in self._by_id:
             heapq.heappop(self._expiries)
         return self._expiries[0][0] if self._expiries else None

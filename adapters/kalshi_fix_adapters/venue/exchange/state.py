@@ -88,6 +88,7 @@ class ExchangeState:
         cl_ord_id: str | None = None,
     ) -> None:
         """End an open order; a request that asks for it gives its session and its ClOrdID."""
+        # While it still has its `leaves`: book and account take that much off.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
         order.leaves = ZERO
@@ -110,6 +111,7 @@ class ExchangeState:
         market = self.markets[maker.market]
         batch.touched[market.ticker] = market
         trade_id = self.new_id()
+        # Before the order is filled: `lift` takes off what it then has left, which is nothing.
         market.book.reduce(maker, quantity)
         for order, aggressor in ((taker, True), (maker, False)):
             account = self.account(order)
