@@ -53,6 +53,7 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
     Raises:
         ForeignFileError: a file that would have to go was not generated; nothing has been changed then.
     """
+    # All files are looked at before the first one is removed.
     stale = present(folder) - expected.keys()
     for name in sorted(stale):
         if not _was_generated(folder / name):

@@ -229,6 +229,7 @@ def _field_attribute(
 ) -> AttributeView:
     field = member.field
     kind = kinds.kind_of(field)
+    # Of datetime another spec may need other names, so each has a line of its own (see `Imports.name`).
     if kind.module == "datetime":
         imports.name(kind.module, kind.annotation)
     elif kind.module:

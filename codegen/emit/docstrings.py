@@ -38,5 +38,6 @@ def _wrap(text: str, indent: int, *, first: bool) -> str:
 
 
 def _escape(text: str) -> str:
+    # A quote at the end would run into the closing ones.
     escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return escaped + " " if escaped.endswith('"') else escaped

@@ -18,7 +18,7 @@ from codegen.model import CodeSet, Group, Member
 from codegen.naming import snake_case, upper_snake
 
 _OWN_NAMES = frozenset({"checked", "data", "entry", "len", "message", "str", "text", "type"})
-"""What the functions call themselves, so that no variable for an attribute may have the name."""
+"""Names that the functions use: the variable for an attribute of such a name gets an underscore behind it."""
 
 
 @attrs.frozen
@@ -82,6 +82,7 @@ def _text_codes(member: Member) -> CodeSet | None:
 def _commented(line: str, name: str) -> str:
     """Return a line with the name of its field behind it, where there is room."""
     commented = f"{line}  # {name}"
+    # The line stands in parentheses in a function: twice four columns.
     return commented if len(commented) + 8 <= WIDTH else line
 
 
@@ -100,10 +101,14 @@ class _Body:
     def write(self, members: list[Member]) -> None:
         """Write all statements for these members."""
         unknown = f"{self.parameter}.unknown"
+        # Behind a group a reader takes unknown fields for those of its last entry. So they stand in front of
+        # the first group that is there, or at the end.
         has_group = any(member.group for member in members)
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
         there = [place for place, member in enumerate(members) if _is_always_there(member)]
+        # One string reaches as far as the last member that is always there, and over codes behind it: a
+        # table has a text for None as well, so these need no comparison.
         first = there[-1] + 1 if there else 0
         while first and first < len(members) and _text_codes(members[first]):
             first += 1
@@ -186,6 +191,7 @@ class _Body:
         elif not always_required(member):
             yield f"if {value} is not None:"
         indent = "" if always_required(member) else "    "
+        # The text is latin-1, a character for each byte, so `len` gives what the length field has to say.
         if not field.length_field:
             yield f'{indent}{text} += f"{field.tag}={{{self._formatted(member, value)}}}\\x01"'
             return

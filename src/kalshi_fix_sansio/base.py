@@ -27,7 +27,11 @@ def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class Block:
-    """A set of fields: a message body, a group entry, a header or a trailer."""
+    """A set of fields: a message body, a group entry, a header or a trailer.
+
+    Only constructors convert and check. An attribute that is set later is taken as it is, until the message
+    is validated or encoded.
+    """
 
     LAYOUT: ClassVar[BlockLayout]
 
@@ -48,7 +52,7 @@ class Block:
             value = getattr(self, member.attribute)
             if value is None or value == []:
                 continue
-            field = getattr(member, "field", None)
+            field = getattr(member, "field", None)  # a group has none
             if field is None:
                 yield f"{member.attribute}={_show_entries(value)}"
             elif field.secret:

@@ -42,6 +42,7 @@ def fast_init(cls: Callable[_P, _T]) -> Callable[_P, _T]:
     ]
     source = [
         "class Draft(cls):",
+        # No slots of its own, or Python refuses to make an instance one of `cls`.
         "    __slots__ = ()",
         # Both, or attributes of an instance are not set the fast way.
         "    __setattr__, __delattr__ = set_attribute, delete_attribute",

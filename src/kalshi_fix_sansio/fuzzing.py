@@ -32,10 +32,11 @@ from kalshi_fix_sansio.session import Session, State
 T = TypeVar("T")
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, tzinfo=UTC)
-"""When it all begins."""
+"""When the session connects, and when the messages of `messages` are sent."""
 CLIENT: Final = "fuzzed-client"
 """SenderCompID of the session."""
 _MOST_STEPS: Final = 32
+"""The most messages that `messages` gives, and steps that `events` takes."""
 _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
 

@@ -106,6 +106,7 @@ class Scope:
 
 
 def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
+    # Facts are of fields that are set, so an absent one is looked up as the empty value that stands for it.
     return all(
         name not in facts if values is None else facts.get(name, "") in values if values else name in facts
         for name, values in terms
@@ -278,6 +279,7 @@ class BlockLayout:
         for member in self.members:
             index[member.tag] = member
             if isinstance(member, FieldMember):
+                # A member that has the tag as its own goes before one that had it once.
                 for tag in member.legacy_tags:
                     index.setdefault(tag, member)
         return MappingProxyType(index)

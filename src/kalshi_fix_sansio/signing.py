@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MIN_RSA_BITS = 2048
 SOH = "\x01"
 _HASH = hashes.SHA256()
+# The venue's rule: the salt is as long as the digest.
 _PSS = padding.PSS(mgf=padding.MGF1(_HASH), salt_length=_HASH.digest_size)
 _PRIVATE_MARK = b"PRIVATE KEY-----"
 _PUBLIC_MARK = b"PUBLIC KEY-----"
@@ -113,6 +114,7 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     try:
         key = serialization.load_pem_private_key(pem, secret)
     except TypeError:
+        # cryptography's answer to a passphrase that is missing, or given for a key that needs none.
         raise KeyFileError(
             "The private key is encrypted; give its passphrase."
             if secret is None

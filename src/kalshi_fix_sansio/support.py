@@ -14,7 +14,8 @@ from kalshi_fix_sansio.errors import EncodeError
 MAX_TAG = 999_999_999
 """The largest tag that is read or written."""
 EMPTY: Final = ()
-"""What a constructor takes for a group, and for unknown fields, that are not given."""
+"""What a constructor takes for a group, and for unknown fields, that are not given. Compared by identity:
+CPython has one empty tuple alone. Any other empty sequence is converted, with the same result."""
 MAX_SHOWN: Final = 60
 """How much of a value an error text repeats, in characters."""
 MAX_CODES_SHOWN: Final = 20
@@ -28,6 +29,7 @@ _C = TypeVar("_C", bound=Enum)
 
 def known(codes: type[_C]) -> dict[Any, _C]:
     """Return the members of a codeset by their values."""
+    # Calling the class instead would raise for an unknown value.
     members: dict[Any, Any] = codes._value2member_map_
     return members
 
@@ -132,13 +134,15 @@ def warn_deprecated(text: str) -> None:
 
     Only constructors warn: what is read from the wire does not.
     """
+    # 3 is the line that calls the constructor; 1 is this one, 2 the constructor's.
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
 class CodeFields(dict[Any, str]):
     """The fields of known code values, as text, by their values; that of an unknown value is made each time.
 
-    To look one up takes a tenth of looking at the value and formatting it.
+    To look one up takes a tenth of looking at the value and formatting it. By `[]` alone: `get` does not ask
+    `__missing__`.
     """
 
     __slots__ = ("_format", "_tag")
@@ -157,6 +161,7 @@ def code_fields(
     tag: int, codes: type[StrEnum], plain: Callable[[Any], str], *, optional: bool = False
 ) -> CodeFields:
     """Return the fields with this tag and these values; of an `optional` one also nothing for None."""
+    # A member of a StrEnum is equal to its text and has the same hash, so plain values are found as well.
     fields: dict[Any, str] = {code: f"{tag}={code.value}\x01" for code in codes}
     return CodeFields(tag, {**fields, None: ""} if optional else fields, plain)
 

@@ -57,7 +57,8 @@ class GroupItem:
         """Say whether a member of the entry begins the next entry.
 
         The tag that opened the first entry opens each. Another possible delimiter that comes a second time
-        does so too as long as the counter says that there are more entries to come.
+        does so too as long as the counter says that there are more entries to come. Else it is a repeated
+        field of the last entry.
         """
         if not self.entries:
             return True
@@ -94,7 +95,11 @@ class BlockItem:
         return tuple(item.node() for item in self.items)
 
     def build(self) -> Any:
-        """Make the instance of the block's class, without asking its constructor."""
+        """Make the instance of the block's class.
+
+        Its constructor would refuse None for a required field, which stands for one that is missing or
+        unreadable, and warn of deprecated messages, which only concerns who makes them.
+        """
         instance = object.__new__(self.table.layout.cls)
         self.fill(instance)
         return instance

@@ -123,11 +123,13 @@ class Codec:
             tail = "" if message.trailer is None else self.dialect.trailer.encode(message.trailer, False)
             text = f"35={message.MSG_TYPE}\x01{head}{body}{tail}"
         except ENCODE_ERRORS:
+            # The encoders do not say which field it was. NUL makes the next lines call what does.
             text = "\0"
         # What is rare is looked for once, here: the encoders look at each string for SOH alone.
         if "\0" in text or not text.isascii():
             return self._encode_carefully(message, header)
         data = text.encode()
+        # A body that is too long for any of the heads may be too long for Adler-32 as well.
         if len(data) >= len(self._heads):
             return encode_frame(self.dialect.begin_string, data)
         data = self._heads[len(data)] + data
@@ -165,6 +167,7 @@ class Codec:
         tokens = tokenize(text, self._tables.data_tags)
         kept = [token for token in tokens if token.tag not in outer]
         body = "".join(map(_wire, kept))
+        # With CheckSum behind it, for a length at the end of the body would count that as data.
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
@@ -191,6 +194,7 @@ class Codec:
         """Read a message that no compiled decoder takes, and learn its shape if nothing is wrong with it."""
         reader = Reader(self._tables, _text(frame))
         message = reader.message()
+        # A shape is only known to be right where the reader found nothing wrong: decoders do not ask again.
         if not message.problems:
             self._compiled.learn(reader)
         return message, reader
@@ -219,5 +223,6 @@ def _wire(token: Token) -> str:
 
 def _merged(of_frame: tuple[Problem, ...], of_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Return all problems, without those of fields that the frame has shown already."""
+    # By tag and reason, because the two word it differently.
     known = {(problem.reason, problem.tag) for problem in of_frame}
     return of_frame + tuple(p for p in of_fields if (p.reason, p.tag) not in known)

@@ -92,6 +92,8 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader takes them for the body's")
     check_unknown(header, tables.header, tables, (table,))
+    # An encoder writes unknown fields in front of the first group, or at the end: where nothing else is in
+    # front of them, they follow the header.
     if (
         message.unknown
         and any(getattr(header, attribute) for attribute, _ in tables.header.groups)
@@ -119,6 +121,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
             raise EncodeError(f"{_label(tag, tables)} is data, but its length does not stand in front of it")
         if b"\x01" in value and tag not in tables.length_tags:
             raise EncodeError(f"the value of unknown field {tag} holds SOH but is not known to be data")
+        # Lengths of the standard as well: a peer that knows them counts by them.
         length = (tag, value) if tag in tables.standard_data_tags else None
     if length is not None:
         _check_data(length, None, b"", tables)

@@ -75,7 +75,8 @@ class Reader:
         """Whether every field stands where the dialect has it: strict decoding then minds values alone."""
         self._findings: list[Finding] = []
         self._found = [0, 0]
-        """How many problems there are, and of those that only strict decoding minds."""
+        """How many problems there are that `decode` tells too, and how many that only strict decoding minds:
+        the index is `Finding.strict`."""
         self.tokens = tokenize(text, tables.data_tags, tables.tags)
         self._open: list[GroupItem] = []
         """Groups that are open, from the outermost to the innermost."""
@@ -83,6 +84,7 @@ class Reader:
         self._position = 0
         self.header = BlockItem(tables.header)
         self.trailer = BlockItem(tables.trailer)
+        # MsgType decides which body the tags are looked up in, so it is needed before any field is placed.
         self.msg_type: str | None = self._first(MSG_TYPE_TAG)
         """MsgType as it came; None if there is none."""
         self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
@@ -144,6 +146,7 @@ class Reader:
             if form is not plain and form is not counted and not self._is_field(token, before):
                 continue
             before = token
+            # Entries come first: a tag that both an open entry and the body define belongs to the entry.
             group = self._group_of(tag) if groups else None
             if group is not None:
                 slot = group.table.slots[tag]
@@ -209,6 +212,7 @@ class Reader:
         )
 
     def _place_undefined(self, token: Token) -> None:
+        # No open block defines the tag. A group that was closed may: its entries then go on.
         block = self._innermost()
         for group in block.groups.values():
             slot = group.table.slots.get(token.tag)
@@ -219,11 +223,13 @@ class Reader:
                 self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._put(self._entry(group, slot, token), slot, token)
                 return
+        # What is unknown belongs to the body, so the header ends here.
         self._section = max(self._section, BODY)
         known = self._dialect.fields.get(token.tag)
         block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         if not token.value:
             self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
+        # Of a message whose type is unknown, one problem tells that; not one more for each of its fields.
         if self.layout is None:
             return
         if known is None:
@@ -238,6 +244,7 @@ class Reader:
         self._misplace(problem)
 
     def _innermost(self) -> BlockItem:
+        # A group whose first entry has not come has no place for a field: the block around it gets it.
         for group in reversed(self._open):
             if group.entries:
                 return group.entries[-1]
@@ -247,6 +254,7 @@ class Reader:
         """Begin a part of the message; a field of a part before it is out of order."""
         if section > self._section:
             self._section = section
+        # One that stands there already is told as repeated; being out of order as well would be noise.
         elif token.tag not in block.seen:
             begun = "the body" if self._section == BODY else "the trailer"
             text = f"stands behind the beginning of {begun}"
@@ -296,6 +304,7 @@ class Reader:
         problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
         self._find(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
+        # Entries behind a second counter are further entries of the group.
         if isinstance(slot, GroupSlot):
             self._open.append(block.groups[token.tag])
 
@@ -366,6 +375,7 @@ class Reader:
 
     def _finish(self, block: BlockItem, where: str) -> None:
         """Read older tags whose successors are absent; check what must be there, and the counts."""
+        # Older tags first, since one may give a required field its value.
         for item in block.legacy:
             self._finish_legacy(block, item)
         for group in block.groups.values():
@@ -381,6 +391,8 @@ class Reader:
     def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
         slot = item.slot
         assert isinstance(slot, FieldSlot)  # noqa: S101
+        # The successor counts also if its value was unreadable. Without a slot the older tag is kept as
+        # unknown.
         if slot.member.tag in block.seen or slot.member.attribute in block.values:
             item.slot = None
         else:
@@ -399,7 +411,7 @@ class Reader:
             self._find(problem, position=group.position)
 
     def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
-        """Return a problem of a field that need not be where it belongs."""
+        """Return a problem of a field, which is named by the dialect wherever it stands."""
         field: FieldLayout | None = self._dialect.fields.get(token.tag)
         if field is None:
             return tag_problem(reason, token.tag, text, token.value)

@@ -32,7 +32,10 @@ HEADER, BODY, TRAILER = range(3)
 
 
 class CodeValues(dict[str, Any]):
-    """Wire text to enum member; text of another value becomes the plain value, and is not remembered."""
+    """Wire text to enum member; text of another value becomes the plain value, and is not remembered.
+
+    To be looked up by `[]`: `get` does not ask `__missing__`, and returns None for unknown values.
+    """
 
     __slots__ = ("_by_value", "_parse")
 
@@ -43,6 +46,7 @@ class CodeValues(dict[str, Any]):
 
     def __missing__(self, raw: str) -> Any:
         value = self._parse(raw)
+        # A code may be written in another way, such as 01 for 1.
         return self._by_value.get(value, value)
 
 
@@ -159,6 +163,7 @@ class Tables:
         }
         self.length_tags = {data: length for length, data in self.data_tags.items()}
         self.tags = {str(tag): tag for tag in (*self.dialect.fields, *self.data_tags)}
+        # A venue may use a number of the standard for something else.
         taken = self.dialect.fields.keys() | self.data_tags.keys()
         self.standard_data_tags = self.data_tags | {
             length: data
@@ -184,6 +189,7 @@ class Tables:
         header and trailer as its own."""
         sections = self._sections.get(id(body))
         if sections is None:
+            # The last part that has a tag gets it, so the body stands last.
             parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
             sections = self._sections[id(body)] = {
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
@@ -228,6 +234,7 @@ class Tables:
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
+            # A member that has this tag as its own keeps it, whether it stands before or behind this one.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:

@@ -16,7 +16,7 @@ from kalshi_fix_sansio.scalars import LEXICAL
 
 SOH: Final = "\x01"
 NO_TAG: Final = -(10**9)
-"""In the place of a tag that is not even a number."""
+"""In the place of a tag that is not even a number. No number of `_NUMBER` is as small."""
 _TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _NO_TAGS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -71,11 +71,13 @@ def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = 
         end = text.find(SOH, position)
         if counted and text.startswith(counted, position):
             begin = position + len(counted)
+            # A length that does not lead to an SOH is not believed: the field ends at the next one. A wrong
+            # length must not hide the fields behind it.
             if text.startswith(SOH, begin + length):
                 form, end = _COUNTED, begin + length
             else:
                 form = _MISCOUNTED
-        counted = ""
+        counted = ""  # only the token right behind a length is counted
         if end < 0:
             form, end = _CUT, size
         number, equals, value = text[position:end].partition("=")

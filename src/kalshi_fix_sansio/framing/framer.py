@@ -27,10 +27,13 @@ MAX_SAMPLE: Final = 256
 _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
+"""Everything that `HEAD` may begin with, short of all of it: the two change together."""
 _MSG_TYPE: Final = re.compile(rb"([!-~]{1,8})\x01")
 _MSG_TYPE_SIZE: Final = 9
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
+"""A CheckSum field of a message that is skipped, whatever its value, with the SOH in front of it."""
 _CHECK_SUM_FIELD_SIZE: Final = 12
+"""The most bytes that it matches."""
 
 _frame = fast_init(Frame)
 
@@ -76,8 +79,11 @@ class Framer:
 
     Bytes that are no message are skipped and told of in one piece, in front of the next message; a whole
     message whose CheckSum is wrong is told of at once, and so is one that is too large, before it is
-    skipped. What comes out does not depend on how the stream
-    was cut into portions, and the work is linear in its length, whatever it holds.
+    skipped. What comes out does not depend on how the stream was cut into portions, and the work is linear in
+    its length, whatever it holds.
+
+    All positions that are kept (`_at`, `_wanted`, `_looked_to`, those in `_sums`) count from the front of the
+    buffer, and move with it in `feed`.
 
     Messages of other FIX versions that follow a whole message are cut out too, so that the session can
     answer them: look at `Frame.begin_string`.
@@ -122,6 +128,7 @@ class Framer:
         self._start = b"8=%b\x019=" % begin_string.encode("latin-1")
         self._max_body_length = max_body_length
         self._skip_by_check_sum = skip_by_check_sum
+        # As many bytes as this have all of BodyLength and `35=` in them, however many digits it has.
         self._head_size = len(self._start) + len(f"{max_body_length}\x0135=")
         self._sizes: dict[bytes, int] = {}
         """Size of messages by what they begin with, which is enough for BodyLength and MsgType."""
@@ -162,6 +169,7 @@ class Framer:
 
     def feed(self, data: bytes) -> None:
         """Take the next portion of the stream."""
+        # The front of the buffer goes here alone: between two portions positions stay what they are.
         at = self._at
         if at:
             del self._buffer[:at]
@@ -174,6 +182,8 @@ class Framer:
     def next(self) -> Frame | Garbled | Oversized | None:
         """Return the next message, or what was skipped or will be; None until more is fed."""
         buffer, at = self._buffer, self._at
+        # The short way below is for whole messages in a row. Garbage, and bytes that were added up in vain,
+        # are left to `_search`, which adds each byte up a bounded number of times.
         if self._next is not None or self._skipped or self._lost or at < self._sums.end:
             return self._told(self._next or self._search())
         if len(buffer) < self._wanted:
@@ -188,6 +198,8 @@ class Framer:
             return None
         data = bytes(buffer[at:end])
         if _SUMS_BY_END.get(data[-_END_SIZE:]) != byte_sum(data) & 0xFF:
+            # From here on these bytes are added up in blocks, each once, for every start among them that
+            # claims an end: else each would cost its length.
             self._sums.restart(at, end)
             return self._told(self._search())
         self._at = end
@@ -196,6 +208,7 @@ class Framer:
 
     def _told(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
         """Return what was skipped in front of a message, or the message."""
+        # Told before the garbage in front of it, which waits for the next message.
         if isinstance(frame, Oversized):
             return frame
         if self._skipped and (frame is not None or self._tell):
@@ -219,6 +232,7 @@ class Framer:
         while len(buffer) >= self._wanted:
             at = self._at
             head = HEAD.match(buffer, at)
+            # In garbage any bytes may look like a message: only the expected version ends it.
             if head is None or (self._lost and not buffer.startswith(self._start, at)):
                 if self._may_become_head(at):
                     self._wanted = len(buffer) + 1
@@ -227,6 +241,7 @@ class Framer:
                 continue
             length = int(head[2])
             if length > self._max_body_length:
+                # Waits for MsgType, which says what is lost, but no longer than one may be.
                 msg_type = _MSG_TYPE.match(buffer, head.end())
                 if msg_type is None and len(buffer) < head.end() + _MSG_TYPE_SIZE:
                     self._wanted = len(buffer) + 1
@@ -245,12 +260,13 @@ class Framer:
             if actual != int(check_sum[1]):
                 self._give_up_whole(f"CheckSum is {check_sum[1].decode()}, expected {actual:03d}", end)
                 if self._tell:
-                    break
+                    break  # so that `next` tells of it before the message behind it has come
                 continue
             self._at = end
             self._wanted = end + 1
             self._lost = False
             data = bytes(buffer[at:end])
+            # Of another version these bytes may end within BodyLength, and mean messages of several sizes.
             if data.startswith(self._start):
                 if len(self._sizes) >= MAX_HEADS:
                     self._sizes.clear()
@@ -266,6 +282,7 @@ class Framer:
         return _HEAD_BEGUN.fullmatch(self._buffer, at) is not None
 
     def _check_sum(self, start: int, end: int) -> int:
+        # Most messages are whole, and their bytes are added up once, in one go.
         if start < self._sums.end:
             return self._sums.total(self._buffer, start, end) & 0xFF
         return byte_sum(self._buffer[start:end]) & 0xFF
@@ -279,6 +296,7 @@ class Framer:
     def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
         """Skip a message that is too large."""
         limit = self._max_body_length
+        # Before anything is skipped: the mark is only for garbage that begins with such a message.
         self._oversized = self._oversized or not self._skipped
         self._give_up(f"BodyLength {length} is over the limit of {limit}")
         return Oversized(length, limit, msg_type)
@@ -287,6 +305,7 @@ class Framer:
         """Skip a whole message with a wrong CheckSum, unless another begins inside it."""
         if self._at >= self._sums.end:
             self._sums.restart(self._at, end)
+        # With another message inside, BodyLength is as likely to be wrong as CheckSum: go on from there.
         found = self._buffer.find(self._start, self._at + 1, end)
         self._tell = found < 0
         self._lost = found >= 0
@@ -298,6 +317,8 @@ class Framer:
             self._give_up(reason)
             return
         size, limit = len(self._buffer), sum_end + self._max_body_length
+        # From the SOH in front of where CheckSum should be, or from where the last search ended: the bytes
+        # between are not looked at again with each portion.
         found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._looked_to), limit)
         if found is not None:
             self._lost = False
@@ -305,6 +326,7 @@ class Framer:
         elif size >= limit:
             self._give_up(reason)
         else:
+            # The last bytes may be the beginning of such a field.
             self._looked_to = size - _CHECK_SUM_FIELD_SIZE + 1
             self._wanted = size + 1
 

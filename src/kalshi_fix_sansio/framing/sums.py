@@ -8,20 +8,26 @@ from kalshi_fix_sansio.framing.frame import ADLER_BLOCK, byte_sum
 class Sums:
     """Byte sums over ranges that overlap, each byte added up a bounded number of times.
 
-    Nested starts of messages that all claim the same end would otherwise cost their length each.
+    Without that, starts of messages one inside the other that all claim the same end would cost their length
+    each: work in the square of the bytes, which a peer could ask for.
+
+    The range is cut into blocks. The sum up to each block is kept, so that the sum of whole blocks is one
+    difference; only the odd bytes at both ends are added up for each range. Positions are those of the
+    framer's buffer, and `shift` follows when its front is cut off.
     """
 
     __slots__ = ("_base", "_totals", "end")
 
     def __init__(self) -> None:
         self._base = 0
+        """Where the first block begins; below 0 once the front of the buffer was cut off behind it."""
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
         self.end = 0
-        """Up to where the buffer was added up in vain."""
+        """A start in front of this lies in bytes that were added up before for a message that was none."""
 
     def restart(self, start: int, end: int) -> None:
-        """Begin a new region whose sum was of no use."""
+        """Begin anew with bytes that were added up once, in one go, for a message that was none."""
         self._base = start
         self._totals = [0]
         self.end = end
@@ -30,6 +36,7 @@ class Sums:
         """Follow a buffer that lost this many bytes at its front."""
         self.end -= size
         self._base -= size
+        # The last sum stays, whatever is gone: the next ones are made from it.
         gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
         if gone > 0:
             del self._totals[:gone]
@@ -42,6 +49,7 @@ class Sums:
         the front of the buffer was cut off from is never among them.
         """
         self.end = max(self.end, end)
+        # The first block that begins at or behind `start`, and the one that `end` lies in.
         first = -(-(start - self._base) // ADLER_BLOCK)
         last = (end - self._base) // ADLER_BLOCK
         if last < first:

@@ -95,7 +95,8 @@ class Decimals(dict[str, Decimal]):
     """Decimals by their text, read when first asked for, forgotten all at once when there are too many.
 
     A hit takes a third of making the Decimal, and gives one whose hash is known; a miss takes three times as
-    long. So this is for what comes again and again.
+    long. So this is for what comes again and again. To be looked up by `[]`: `get` does not ask
+    `__missing__`.
     """
 
     __slots__ = ("_read",)

@@ -95,6 +95,8 @@ def format_decimal(value: Decimal) -> str:
         raise EncodeError(f"expected a Decimal, not {type(value).__name__}")
     if not value.is_finite():
         raise EncodeError("NaN and Infinity have no FIX form")
+    # So few characters cannot have more digits than allowed on either side of the point. The exponent is a
+    # small `e` where the thread's decimal context has `capitals=0`.
     text = str(value)
     if len(text) <= MAX_DECIMAL_DIGITS and "E" not in text and "e" not in text:
         return text
@@ -133,7 +135,10 @@ def format_utctimestamp(value: datetime) -> str:
 
 
 _second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
-"""First and last moment of the second written last, and its text. Threads see it as a whole or not at all."""
+"""First and last moment of the second written last, and its text; to begin with, no moment lies between.
+
+One tuple, put in place and read as a whole: with three names, a thread could get the text of another second.
+"""
 
 
 def format_current_utctimestamp(value: datetime) -> str:

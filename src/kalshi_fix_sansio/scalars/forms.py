@@ -50,7 +50,9 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.LENGTH: rf"{_DIGITS}+",
         Kind.SEQNUM: rf"{_DIGITS}+",
         Kind.NUMINGROUP: rf"{_DIGITS}+",
+        # Without a point both parts are one number, so together they have `MAX_DECIMAL_DIGITS`.
         Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
+        # Months and days are not looked at: `fromisoformat` refuses those that no calendar has.
         Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
         Kind.UTCDATEONLY: r"[0-9]{8}",
         Kind.UTCTIMEONLY: _CLOCK_PLAIN,

@@ -119,6 +119,7 @@ def _on_calendar(convert: Callable[[str], _T], raw: str) -> _T:
 
 def convert_utctimestamp(raw: str) -> datetime:
     """Make a datetime of text that has the form of a UTCTIMESTAMP; ValueError if no such day exists."""
+    # `fromisoformat` refuses 60 seconds.
     if raw[15:17] == "60":
         try:
             return datetime.fromisoformat(raw[:15] + "59" + raw[17:] + "Z") + _SECOND
@@ -134,6 +135,7 @@ def convert_utcdateonly(raw: str) -> date:
 
 def convert_utctimeonly(raw: str) -> time:
     """Make a time of text that has the form of a UTCTIMEONLY."""
+    # Only a datetime can be added to; which day it is does not matter.
     if raw[6:8] == "60":
         return (datetime.fromisoformat("20000101T" + raw[:6] + "59" + raw[8:]) + _SECOND).time()
     return time.fromisoformat(raw)

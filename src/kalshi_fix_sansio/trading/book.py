@@ -99,6 +99,7 @@ class BookSide:
         """Return the best `levels` levels, the best one first, or as many as there are."""
         if levels <= 0:
             return []
+        # Prices ascend: the best bid is the last one, the best offer the first.
         best_first = self.prices[:levels] if self.top == 0 else self.prices[: -levels - 1 : -1]
         return [Level(price, self.sizes[price]) for price in best_first]
 
@@ -131,9 +132,11 @@ class OrderBook:
     last_trade: Trade | None = None
     """The latest trade, whatever the state of the book."""
     utc_date: date = date.min
+    """When the newest change since the snapshot happened; the least date and time before any has come."""
     utc_time: time = time.min
     awaits_old_updates: bool = attrs.field(init=False, default=False)
-    """Whether updates of an earlier subscription may come in front of the snapshot."""
+    """Whether updates of an earlier subscription may come in front of the snapshot. They are left out then,
+    and are no discrepancy."""
 
     @property
     def is_live(self) -> bool:
@@ -171,7 +174,7 @@ class OrderBook:
         self.offers.load(offers)
 
     def clear(self, state: BookState, reason: StaleReason | None = None) -> None:
-        """Drop all levels: nobody is to trade on them by oversight."""
+        """Drop all levels, so that nobody trades on them by oversight."""
         self.state = state
         self.stale_reason = reason
         self.bids.load({})

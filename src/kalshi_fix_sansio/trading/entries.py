@@ -15,7 +15,8 @@ from kalshi_fix_sansio.trading.book import ZERO, BookState, OrderBook, StaleReas
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 
 _BOOK_TAGS: Final = frozenset((55, 268, 269, 270, 271, 279))
-"""What a book is made of: Symbol, NoMDEntries, MDEntryType, MDEntryPx, MDEntrySize, MDUpdateAction."""
+"""What a book is made of: Symbol, NoMDEntries, MDEntryType, MDEntryPx, MDEntrySize, MDUpdateAction. Where
+one of these is wrong, a level may be wrong or missing."""
 _NEW, _CHANGE, _DELETE = MDUpdateAction.NEW, MDUpdateAction.CHANGE, MDUpdateAction.DELETE
 _BID, _OFFER, _TRADE = MDEntryType.BID, MDEntryType.OFFER, MDEntryType.TRADE
 _LIVE = BookState.LIVE
@@ -47,6 +48,7 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
     book = update.book
     update.state_changed |= book.state is not BookState.STALE
     update.best_changed |= len(book.bids) + len(book.offers) > 0
+    # Changes told so far are of levels that go now. Trades and discrepancies stay.
     update.levels.clear()
     book.clear(BookState.STALE, reason)
     return update
@@ -63,10 +65,11 @@ class Room:
     """Levels added since all were counted, and those that there were then."""
 
     def takes(self, levels: int) -> bool:
-        """Say whether there is room for so many more levels.
+        """Say whether there is room for so many more levels, and count them in.
 
-        Levels that go are noticed when it gets tight: all are counted then, and at nine tenths it is full,
-        so that they are not counted for each level from there on.
+        Levels that go are not counted off. When `added` passes the bound, the levels of all books are counted
+        anew, which takes time in proportion to the books. So there is no room above nine tenths of the bound:
+        else each new level would have them all counted again.
         """
         self.added += levels
         if self.added > self.most:
@@ -113,7 +116,8 @@ class Entries:
     def take(self, update: BookUpdate, entries: Iterator[MDIncEntry]) -> MDIncEntry | None:
         """Apply entries of an update up to the first one of another market; return that.
 
-        In one piece, for this is what runs for each change of each level.
+        It is taken out of `entries` then: the caller has to put it in front of the rest. In one piece, for
+        this is what runs for each change of each level.
         """
         book, told = update.book, update.levels
         symbol = book.symbol
@@ -128,9 +132,11 @@ class Entries:
             else:
                 self._take_other(update, entry)
                 continue
+            # Asked for each entry, because the one before may have made the book stale: the rest is left out.
             if book.state is not _LIVE:
                 self._take_early(update, entry)
                 continue
+            # Times of the prediction product; margin has none. A date alone cannot be compared.
             utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
             if utc_date is not None and utc_time is not None:
                 if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):
@@ -140,6 +146,7 @@ class Entries:
                 else:
                     book.utc_date, book.utc_time = utc_date, utc_time
             action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
+            # Not kept from entry to entry: a book that is cleared gets new ones.
             sizes, prices = side.sizes, side.prices
             before = sizes.get(price)
             if action is _CHANGE or action is _NEW:
@@ -153,6 +160,7 @@ class Entries:
                     insort(prices, price)
                 elif action is _NEW and not self._may_replace(update, entry, before):
                     continue
+                # Below the checks, which may make the book stale: it must have no level then.
                 sizes[price] = size
                 if prices[side.top] == price:
                     update.best_changed = True
@@ -186,6 +194,8 @@ class Entries:
     def _take_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
         """Take a change of a book that is not live."""
         book = update.book
+        # Of others nothing is told: it was told when they became stale, and one that was asked for once is
+        # not kept up to date.
         if book.state is BookState.WAITING and not book.awaits_old_updates:
             detail = "there is no level to change yet"
             self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
@@ -244,6 +254,8 @@ class Entries:
             elif size <= ZERO:
                 self._report_size(update, entry)
             else:
+                # Goes on behind a discrepancy, to tell them all. The caller sees by the state of the book
+                # whether what is returned may be used.
                 if price in levels:
                     self.report(update, DiscrepancyKind.LEVEL_EXISTS, f"twice at {price}", entry)
                 levels[price] = size

@@ -40,7 +40,8 @@ MAX_SYMBOL_SIZE: Final = 256
 """Characters of a symbol that a book is made for unasked."""
 _RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
-"""Fields that leave no doubt which market their entry is of, if they alone are wrong."""
+"""Fields that leave no doubt which market their entry is of, if they alone are wrong. Symbol is none of
+them, nor is NoMDEntries: an entry that is missing may have been of any market."""
 
 
 class OrderBooks(Mapping[str, OrderBook]):
@@ -114,7 +115,8 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._take_snapshot(message)
             case MarketDataRequest():
                 self._take_request(message)
-            case object(request=MarketDataRequest() as request):  # a client's Resubscribed
+            # A client's Resubscribed, known by its attribute: the core cannot import the clients.
+            case object(request=MarketDataRequest() as request):
                 self._take_request(request)
             case MarketDataRequestReject():
                 return self._refuse(None)
@@ -128,6 +130,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 return self._take_own_reject(rejected, problems)
             case GapDetected() | SequenceSkipped() | MessagesLost():
                 return self._lose(StaleReason.GAP)
+            # Subscriptions end with their session, so no updates of them can be on their way.
             case SessionEnded():
                 self._requests.clear()
                 self._forgotten.clear()
@@ -157,6 +160,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         other = self._entries.take(update, rest)
         if other is not None:
             return self._take_entries(chain((other,), rest), {symbol: update})
+        # Books cross at their best prices alone, so where these are as before there is nothing to check.
         if (update.levels and not update.best_changed) or self._ends_with_news(update):
             return [update]
         return []
@@ -167,6 +171,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Apply entries of any markets to what their message has done so far."""
         for entry in entries:
             symbol = entry.symbol
+            # None is in `touched` as well, for a book that was forgotten.
             update = touched[symbol] if symbol in touched else self._touch(symbol, touched)
             if update is not None:
                 self._entries.take(update, iter((entry,)))
@@ -240,6 +245,8 @@ class OrderBooks(Mapping[str, OrderBook]):
         book = self._books.get(symbol)
         if book is None:
             book = self._books[symbol] = OrderBook(symbol)
+        # WAITING while the snapshot is read: another state behind that says that something in it was not
+        # tolerated, and made the book stale.
         was, book.state = book.state, BookState.WAITING
         update = BookUpdate(book, snapshot=True)
         if problems:
@@ -276,6 +283,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             if symbols:
                 self.forget(*symbols)
             else:
+                # A book that was asked for once has no subscription that could end.
                 kept = BookState.SNAPSHOT
                 self._drop([book.symbol for book in self._books.values() if book.state is not kept])
                 self._requests.stop()
@@ -284,8 +292,11 @@ class OrderBooks(Mapping[str, OrderBook]):
             book = self._books.get(symbol)
             if book is None:
                 book = self._books[symbol] = OrderBook(symbol)
+                # The venue may have sent updates before it took the end of the subscription.
                 book.awaits_old_updates = symbol in self._forgotten
                 self._forgotten.discard(symbol)
+            # A live book stays live while its next snapshot is on its way; a stale one may still be
+            # subscribed to.
             elif book.state is BookState.STALE:
                 book.clear(BookState.WAITING)
                 book.awaits_old_updates = True
@@ -293,6 +304,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _take_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
         """Take note that this side refused a message, and did not deliver it."""
         symbols = _concerned(message, problems)
+        # The venue has answered all the same: a refusal that follows is of a later request.
         if isinstance(message, MarketDataSnapshotFullRefresh):
             for symbol in symbols or ():
                 self._requests.answered(symbol)

@@ -67,6 +67,7 @@ class Requests:
         """Take note of a snapshot; return what it makes of its book, None if that was unsubscribed since."""
         for index, each in enumerate(self._open):
             if isinstance(each, _Ask) and symbol in each.awaited:
+                # Answers come in order, so the venue has taken all that was sent before this request.
                 self._settle(index)
                 del each.awaited[symbol]
                 each.answered = True
@@ -74,7 +75,9 @@ class Requests:
                     self._settle()
                     return BookState.SNAPSHOT
                 break
+        # For a subscription, or of a market whose subscription was on already, or unasked.
         self._subscribed.add(symbol)
+        # The venue gave this snapshot before it took an end of subscriptions that is still open here.
         stopped = self._stops and any(each.covers(symbol) for each in self._open if isinstance(each, _Stop))
         self._settle()
         return None if stopped else BookState.LIVE
@@ -102,6 +105,7 @@ class Requests:
 
     def _settle(self, taken: int = 0) -> None:
         """Let those ends of subscriptions count that the venue must have taken; forget what is dealt with."""
+        # Requests stay among them: one whose answer never comes does not hold up what was sent later.
         if taken and self._stops:
             before = self._open[:taken]
             self._open[:taken] = [each for each in before if isinstance(each, _Ask)]

@@ -1,7 +1,7 @@
 """Whether a message is what its layout allows on one product and session type, from one side.
 
-The session asks before anything is sent, so that a message which the other side would refuse raises in the
-caller's face; a strict receiving side asks the same of what came in. The rules are the dialect's: where a
+The session asks before anything is sent, so that `send` raises for a message which the other side would
+refuse; a strict receiving side asks the same of what came in. The rules are the dialect's: where a
 message may be sent at all, what is required, optional or forbidden there, conditions between fields, bounds
 of groups, limits of values.
 

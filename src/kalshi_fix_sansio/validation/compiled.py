@@ -42,7 +42,11 @@ _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROU
 
 
 def compile_rules(layout: BlockLayout, place: Place) -> Check:
-    """Make the judge of a block in one place; costs a millisecond or two."""
+    """Make the judge of a block in one place; costs a millisecond or two.
+
+    The judge raises EncodeError or TypeError where a condition or a limit is asked of a value that has no FIX
+    form at all.
+    """
     writer = _Writer(place)
     lines = ["p = []", *writer.block(layout, "m", "''"), "return tuple(p) if p else ()"]
     source = "def check(m):\n" + "".join(f"    {line}\n" for line in lines)
@@ -74,6 +78,7 @@ class _Writer:
             value = f"{at}.{member.attribute}"
             presence = rules.presence_of(member, self.place)
             when = rules.conditions_of(member, self.place)
+            # What must not be there at all is only told as that: its value does not matter.
             if when is None or presence is Presence.FORBIDDEN:
                 say = self._say(rules.unwanted(member, "must not be sent here"), where)
                 forbidden += [f"if {_present(member, value)}: {say}"]
@@ -107,6 +112,7 @@ class _Writer:
     def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
         always, instead = rules.limits_of(member, self.place)
         judge = self._judge(member, always)
+        # Of several limits that apply the last one holds, so the last one is asked for first.
         if instead:
             lines = [
                 f"{'elif' if number else 'if'} {self._holds(limit.when, at, by_name)}: "
@@ -115,7 +121,7 @@ class _Writer:
             ]
             lines += [f"else: {self._name(judge)}(p, v, {where})"]
         elif judge.limit is None:
-            return []
+            return []  # a value that has no FIX form is the encoder's to name
         else:
             lines = self._plainly(member, judge, where, limited=bool(always))
         return [f"v = {at}.{member.attribute}", "if v is not None:", *_inner(lines)]
@@ -133,6 +139,8 @@ class _Writer:
         ranged = field.minimum is not None or field.maximum is not None
         formed = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
+        # Whatever the guards let pass unasked must be sound. What they stop is judged, which only takes
+        # longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not formed and not coded:
             ask = f"{self._name(judge.note)}(p, v, {where})"
@@ -142,7 +150,8 @@ class _Writer:
                 f"except TypeError: {ask}  # a signaling NaN has no hash",
             ]
         if coded and not ranged and not formed and not limited:
-            # Where codes are checked at all, members are sound; other values are, if at all, several codes.
+            # There is nothing else to ask, so every member is sound. Another value may still be: text with
+            # several codes in it, in a field that takes them.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif not coded and field.kind in _TEXTS and not ranged and not limited:
             guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
@@ -186,7 +195,10 @@ class _Writer:
         return lines + ([f"if not ({is_there}):", *_inner(absent)] if absent else [])
 
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
-        """Return the source that says whether a block is as a condition wants it."""
+        """Return the source that says whether a block is as a condition wants it.
+
+        Without terms a condition is about the place alone, and has been decided there: it holds.
+        """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
             for name, values in condition.terms
@@ -195,6 +207,7 @@ class _Writer:
 
     def _term(self, member: Member, values: tuple[str, ...] | None, value: str) -> str:
         present = _present(member, value)
+        # `layout.Terms`: None asks for absence, no values for presence; an empty value stands for absence.
         if values is None:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
@@ -203,6 +216,7 @@ class _Writer:
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
+            # Which members are meant is known now. A value of another class is written out, and compared so.
             known = f"{value} in {self._name(rules.satisfying(members, member, values))}"
             written = f"({known} if {value}.__class__ is {self._name(plain)} else {written})"
         return f"({value} is None or {written})" if "" in values else f"({present} and {written})"
@@ -214,6 +228,7 @@ class _Writer:
             for member in members
             for value in [_present(member, f"{at}.{member.attribute}")]
         )
+        # A tuple, because the spec has no choice between fewer than two.
         lines = [f"there = ({there})", "n = there.count(True)"]
         if not rule.optional:
             lines += [f"if not n: {self._say(rules.none_of(members), where)}"]
@@ -224,6 +239,7 @@ class _Writer:
     # --- groups ---------------------------------------------------------------------------------------
 
     def _group(self, member: GroupMember, at: str, where: str, *, must: bool) -> list[str]:
+        # With `at` in them the names of a group in an entry differ from those around it.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
         # Where there are entries, there is one.
         counts = [f"len({entries}) < {member.minimum}"] if member.minimum > 1 else []

@@ -35,6 +35,7 @@ MAX_SOUND: Final = 2048
 def presence_of(member: Member, place: Place) -> Presence:
     """Return whether a member must, may or must not be there, whatever stands beside it."""
     presence = member.presence
+    # The last rule that applies holds. One of which nobody knows whether it applies does not.
     for rule in member.rules:
         if rule.scope.covers(place):
             presence = rule.presence
@@ -55,6 +56,7 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
     A condition on what nobody knows requires and forbids nothing.
     """
+    # None of `covers` means that it depends on a Logon that is not known: such a condition may hold.
     only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
     if member.only_when and not only:
         return None

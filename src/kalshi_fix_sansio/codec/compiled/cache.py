@@ -14,7 +14,9 @@ from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
 KEY_SIZE: Final = 2
-"""How many characters from MsgType on shapes are found by: most have one, and its SOH."""
+"""Shapes are listed by this many bytes behind `35=`: a MsgType of one character and its SOH, or two
+characters. Longer types that begin alike share a list, which does no harm: the expression of a shape has the
+whole type."""
 MAX_SHAPES_PER_TYPE: Final = 12
 """Shapes of one MsgType that are kept; the one not used for longest goes."""
 MAX_SIGHTINGS: Final = 1024
@@ -94,20 +96,25 @@ class DecoderCache:
         BodyLength and CheckSum are known to be right; else they must be. With `strict` the message is only
         returned if strict decoding has nothing against it either.
         """
+        # A guess that is wrong only misses: the key is every byte in front of MsgSeqNum, as in a message
+        # before.
         at = self._at
         known = self._heads.get(data[:at])
         if known is None:
+            # 0 without MsgSeqNum: nothing in front of it is known, and no shape fits.
             at = self._at = data.find(_MSG_SEQ_NUM) + 1
             known = self._heads.get(data[:at])
         try:
             if known is not None:
                 size, read, head = known
+                # The head has BodyLength in it, so BodyLength is right exactly for this size.
                 if len(data) == size:
                     message = read(data, at, head, framed, strict)
                     if message is not None:
                         return message
             return self._search(data, at, framed, strict)
         except ValueError:
+            # A value fits its expression and means nothing, such as 30 February. Only the reader can say so.
             return None
 
     def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
@@ -122,6 +129,7 @@ class DecoderCache:
             if found is None:
                 continue
             digits, *others = found.groups()
+            # Every shape captures the same BodyLength: when it is wrong for one, it is wrong for all.
             length = int(digits)
             if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
                 return None
@@ -138,6 +146,7 @@ class DecoderCache:
             if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
             self._heads[data[:at]] = (len(data), shape.read, head)
+        # The list that is kept: a large message is tried with a selection of it.
         shapes = self._shapes[data[key : key + KEY_SIZE]]
         place = _first_place(shapes, shape)
         if shapes[place] is not shape:
@@ -157,6 +166,8 @@ class DecoderCache:
         tags: Iterable[int] = [token.tag for token in reader.tokens]
         # One decoder serves any number of entries, so those with other numbers of them are of one kind.
         has_run = any(len(group.entries) > MAX_SINGLE_ENTRIES for group in reader.body.groups.values())
+        # A hash, because the tags themselves may be as many as a message has bytes for. Two shapes with the
+        # same hash cost little: one gets its code a message early, or none and is read carefully.
         key = hash((msg_type, has_run, *(dict.fromkeys(tags) if has_run else tags)))
         if key not in self._sightings:
             if len(self._sightings) >= MAX_SIGHTINGS:
@@ -165,6 +176,8 @@ class DecoderCache:
             return
         place = f"{msg_type}\x01".encode("latin-1")[:KEY_SIZE]
         shapes = self._shapes.get(place, [])
+        # With runs one key stands for several expressions; whether there is this one shows once it is
+        # written.
         if not has_run and any(shape.key == key for shape in shapes):
             return
         if self._compilations > FREE_COMPILATIONS + self._readings // READINGS_PER_COMPILATION:
@@ -173,11 +186,13 @@ class DecoderCache:
         if not writer.pattern or any(shape.pattern == writer.pattern for shape in shapes):
             return
         self._compilations += COMPILATION_BASE + writer.size
-        # Which shapes are in use shows anew.
+        # A head stays with the shape that it was found for, although this one may be faster or that one may
+        # go below. It would also keep the code of a shape that is gone.
         self._heads.clear()
         shape = writer.compile()
         self._pattern_size += len(shape.pattern)
         if self._pattern_size > MAX_PATTERN_SIZE:
+            # `shapes` is put back below, so it has to be emptied by itself.
             self._shapes.clear()
             shapes.clear()
             self._pattern_size = len(shape.pattern)
@@ -192,5 +207,9 @@ class DecoderCache:
 
 
 def _first_place(shapes: list[Shape], shape: Shape) -> int:
-    """Return where the one used last stands: those with runs would stand in the way of faster ones."""
+    """Return where the shape used last belongs: in front of its kind.
+
+    Shapes with runs stand behind the others. They fit short groups too, and would be found first for messages
+    that a faster shape fits.
+    """
     return sum(not other.has_runs for other in shapes) if shape.has_runs else 0

@@ -33,6 +33,7 @@ def to_timestamp(text: str) -> datetime:
 
 def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
     """Convert a field of all entries of a group; None where an entry does not have it."""
+    # No lexical form is empty, so what is false is absent.
     if all(column):
         return column if convert is None else map(convert, column)  # type: ignore[arg-type]
     if convert is None:
@@ -66,7 +67,11 @@ EXPRESSIONS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.DATA: "{}.encode('latin-1')",
     }
 )
-"""From the text of one value to the value, by kind, as source."""
+"""From the text of one value to the value, by kind, as source.
+
+Python's own conversions accept more than FIX does, such as `1_0` and `+5`: they are right here alone, behind
+the expressions of `LEXICAL_PLAIN`.
+"""
 
 CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType(
     {
@@ -83,7 +88,8 @@ CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType
         Kind.UTCTIMEONLY: time.fromisoformat,
     }
 )
-"""The same for a field of all entries of a group, in one go; None: the text itself."""
+"""The same as functions, for a field of all entries of a group; None: the text itself. Data is never in such
+a group (see `runs`)."""
 
 NAMES: Final[Mapping[str, Any]] = MappingProxyType(
     {

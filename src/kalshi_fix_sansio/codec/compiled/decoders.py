@@ -54,7 +54,8 @@ _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """What frames a message has a form of its own (see `framing`)."""
 _SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)}
-"""The sum of all bytes modulo 256, its own included, by the text of CheckSum."""
+"""The sum of all bytes modulo 256, its own included, by the text of CheckSum. Looked up by `get`, which gives
+None for 256 to 999: that is no sum."""
 
 Head = tuple[Any, ...]
 """What stands in front of MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
@@ -95,7 +96,11 @@ class _Target:
     """Expressions of (tag, value)."""
 
     def lines(self) -> Iterator[str]:
-        """Write how it is made."""
+        """Write how it is made.
+
+        Its constructor is passed by, since the values are converted already. So every slot has to be
+        assigned, or reading the attribute raises AttributeError.
+        """
         yield f"{self.name} = new({self.name}_class)"
         for attribute, expression in self.values.items():
             yield f"{self.name}.{attribute} = {expression}"
@@ -126,7 +131,10 @@ class DecoderWriter:
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
+        """Statements that make the objects, each behind those of the objects that it refers to."""
         self._checks: list[str] = []
+        """Statements in front of all of these, which may return None. The loops of runs are among them, each
+        behind the check of its count."""
         self._limits: list[str] = []
         """Expressions that are true when a value breaks a limit, which only strict decoding minds."""
         self._is_strict = reader.in_place
@@ -168,6 +176,7 @@ class DecoderWriter:
         """Make the shape; costs some milliseconds."""
         first, first_value = self._head
         end, end_value = self._cut or (len(self._parts), len(self._values))
+        # What stands in front of MsgSeqNum is left out: who calls has matched it, or knows it byte for byte.
         front = "".join(self._parts[first:end])
         values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
         if self._cut is None:
@@ -176,7 +185,8 @@ class DecoderWriter:
         else:
             self._names["match"] = re.compile(front).match
             self._names["match_rest"] = re.compile("\x01" + "".join(self._parts[end + 1 :])).fullmatch
-            # Nothing may be left over between the counter, the entries, and what stands behind them.
+            # Splitting finds an entry anywhere in the rest of the message. So nothing may be left over
+            # between the counter, the entries, and what stands behind them.
             lines = [
                 "text = data.decode('latin-1')",
                 "found = match(text, at)",
@@ -194,6 +204,8 @@ class DecoderWriter:
             *self._checks,
             *self._lines,
         ]
+        # Of the peer's bytes only tags get into the source, as numbers. MsgType and BeginString are those of
+        # the dialect, or there would be no shape; all else is captured.
         source = "def read(data, at, head, framed, strict):\n" + "".join(f"    {line}\n" for line in lines)
         exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
         match_head = re.compile("".join(self._parts[:first])).fullmatch
@@ -212,6 +224,7 @@ class DecoderWriter:
             for name, block in (("header", reader.header), ("body", reader.body), ("trailer", reader.trailer))
         )
         items = [(item, target) for target in (header, body, trailer) for item in target.block.items]
+        # In the order of the message: fields of the header may stand in the body, and the other way round.
         items.sort(key=lambda pair: pair[0].position)
         for item, target in items:
             self._item(target, item)
@@ -219,6 +232,7 @@ class DecoderWriter:
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
+        # A field out of its place is so in every message of this shape; a value beyond its limit is not.
         if not self._is_strict:
             self._checks.insert(0, "if strict: return None")
         elif self._limits:
@@ -229,6 +243,8 @@ class DecoderWriter:
         """Write what sees to BodyLength and CheckSum, where they stand in every frame."""
         start = [f"8={re.escape(reader.begin_string)}\x01", _BODY_LENGTH]
         parts = self._parts
+        # The function begins at MsgSeqNum, so there has to be one, and in front of any run. A `Frame` that
+        # the caller made by hand may have its fields anywhere.
         if (
             parts[:2] != start
             or not parts[2].startswith("35=")
@@ -237,7 +253,7 @@ class DecoderWriter:
             or (self._cut is not None and self._cut[0] < self._head[0])
         ):
             raise _NoShapeError
-        # Who calls has made a number of it.
+        # The cache compares BodyLength with the size of the message, and passes it as a number.
         header.values = {
             attribute: "length" if expression == f"int({self._values[0]})" else expression
             for attribute, expression in header.values.items()
@@ -267,6 +283,7 @@ class DecoderWriter:
                 self._head = (len(self._parts), len(self._values))
             elif tag not in _ROUTE_TAGS:
                 self._is_head_common = False
+        # Only the field right behind a length is counted by it, as in `tokens.tokenize`.
         length_tag, length = self._data_length
         self._data_length = (0, "")
         if target.name == "header" and tag in _LITERAL_TAGS and isinstance(slot, FieldSlot):
@@ -274,6 +291,7 @@ class DecoderWriter:
             target.values[slot.member.attribute] = repr(item.token.value)
             return
         name = self._capture(tag, slot)
+        # The expression ends data at the next SOH, the reader where the length says: they have to agree.
         if self._data_tags.get(length_tag) == tag:
             self._checks.append(f"if int({length}) != len({name}): return None")
         if tag in self._data_tags:
@@ -310,6 +328,8 @@ class DecoderWriter:
 
     def _group(self, target: _Target, group: GroupItem) -> None:
         self._data_length = (0, "")
+        # Entries are written one behind the other. A field of the enclosing block among them would come to
+        # stand elsewhere in the expression.
         if group.interrupted:
             raise _NoShapeError
         attribute = group.slot.member.attribute
@@ -317,12 +337,14 @@ class DecoderWriter:
         if run is not None:
             target.values[attribute] = self._run(group, run)
             return
+        # The counter is spelt out, so that the number of entries is part of the shape.
         self._parts.append(f"{group.slot.field.tag}={re.escape(group.raw)}\x01")
         names = []
         for entry in group.entries:
             target_of_entry = self._target(f"entry{self._position}", entry)
             for item in entry.items:
                 self._item(target_of_entry, item)
+            # Behind the lines of the groups in it, whose lists it takes.
             self._lines += target_of_entry.lines()
             names.append(target_of_entry.name)
         target.values[attribute] = f"[{', '.join(names)}]"
@@ -351,8 +373,9 @@ class DecoderWriter:
             self._splits[split] = captured
             self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
-        # What stands behind a run has none of its tags, or it would be in its last entry. So a run gives its
-        # entries back without reading them again.
+        # The repetition may give entries back, but never reads one again: when what stands behind the run
+        # does not fit, each that is given back is refused at its first tag. For what stands behind a run
+        # begins with none of its tags, or the reader would have put it into the last entry.
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
@@ -372,6 +395,7 @@ class DecoderWriter:
                 if field.slot.limit is not None:
                     limit = self._name("limit", field.slot.limit)
                     self._limits.append(f"any_broken({limit}, {entries}, {attribute!r}, {column})")
+        # The count is compared before it is used: a counter of 999999999 would take as many objects.
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",

@@ -1,6 +1,7 @@
 """Long groups whose entries are regular: one expression and one loop serve any number of entries.
 
-They are if they are all alike, which is the faster form, or follow the order of the layout.
+Entries are regular if all have the same tags in the same order, which is the faster form, or if each has some
+of the layout's tags in the layout's order.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
     """Return the fields that serve every entry of a group, or None if its entries are not regular."""
     entries = []
     for entry in group.entries:
+        # A group inside an entry has a number of entries of its own, which one expression cannot capture.
         fields = [item for item in entry.items if isinstance(item, FieldItem)]
         if len(fields) != len(entry.items) or not all(_is_simple(item, data_tags) for item in fields):
             return None
@@ -59,6 +61,8 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
 
 def _ordered_run(group: GroupItem, always: set[int]) -> list[RunField]:
     """Return every field that the layout has from the opener on; those not in `always` may be absent."""
+    # The opener is in every entry, and so never optional: an entry of optional fields alone would match
+    # nothing at all, between any two characters.
     begin = group.table.slots[group.opener].index
     return [
         RunField(tag, slot, tag not in always)
