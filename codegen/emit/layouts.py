@@ -344,6 +344,7 @@ def text_literal(text: str) -> str:
 
 def raw_string(text: str) -> str:
     """Return a string literal that reads well for a regular expression."""
+    # A raw string can hold neither its own quote nor a backslash at its end.
     if '"' in text or text.endswith("\\"):
         return repr(text)
     return f'r"{text}"' if "\\" in text else f'"{text}"'

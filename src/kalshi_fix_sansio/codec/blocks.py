@@ -44,7 +44,9 @@ class GroupItem:
     table: BlockTable
     """That of an entry."""
     raw: str
+    """The counter's value as it came."""
     position: int
+    """Which token of the message the counter is."""
     count: int | None = None
     """What the counter says; None if it could not be read."""
     entries: list[BlockItem] = attrs.field(factory=list)
@@ -83,8 +85,11 @@ class BlockItem:
         self.table = table
         self.items: list[FieldItem | GroupItem] = []
         self.seen: set[int] = set()
+        """Tags that have come, counters among them: one that comes again is a repetition."""
         self.values: dict[str, Any] = {}
+        """By attribute, without those that could not be read."""
         self.groups: dict[int, GroupItem] = {}
+        """By the counter's tag."""
         self.last_index = -1
         """Place in the layout of the member that stands furthest behind, for the order of entries."""
         self.legacy: list[FieldItem] = []

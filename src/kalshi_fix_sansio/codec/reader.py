@@ -254,7 +254,7 @@ class Reader:
         """Begin a part of the message; a field of a part before it is out of order."""
         if section > self._section:
             self._section = section
-        # One that stands there already is told as repeated; being out of order as well would be noise.
+        # One that stands there already is told as repeated, and not as out of order too.
         elif token.tag not in block.seen:
             begun = "the body" if self._section == BODY else "the trailer"
             text = f"stands behind the beginning of {begun}"

@@ -58,6 +58,7 @@ class FieldSlot:
     field: FieldLayout
     """Whose name is shown: the member's field, or the one that the older tag has elsewhere."""
     index: int
+    """Place of the member in its block, here and in the other slots: entries are held to that order."""
     legacy: bool
     read: Read
     codes: CodeValues | None

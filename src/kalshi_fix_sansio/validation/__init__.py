@@ -105,6 +105,7 @@ _kept: Final[dict[tuple[int, Place], tuple[object, Check]]] = {}
 
 def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) -> Check:
     """Return the judge of a layout in one place, made when first needed."""
+    # By identity, for the hash of a layout is made of all that is in it, each time.
     key = (id(layout), place)
     kept = _kept.get(key)
     if kept is None:

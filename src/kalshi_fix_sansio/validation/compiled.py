@@ -6,6 +6,25 @@ that its converter makes, in ASCII, of a known code. What is not plain is judged
 every case. A sound order takes 1.1 µs so, and 35 when its rules are asked one by one from a list.
 
 It is made at run time because a place includes what the session was logged on with.
+
+What is written for a MarketDataRequest, in part (`m` is the message, `p` the problems, names with `x` are
+what `_Writer.names` has):
+
+    def check(m):
+        p = []
+        if m.subscription_request_type is None: p.append(x1(''))
+        v = m.subscription_request_type
+        if v is not None:
+            if v.__class__ is not x2: x3(p, v, '')
+        ...
+        gm146 = m.related_sym
+        if gm146:
+            for nm146, em146 in enumerate(gm146, 1):
+                if em146.__class__ is not x9 and not isinstance(em146, x9):
+                    p.append(x12('', nm146, em146))
+                else:
+                    if em146.symbol is None: p.append(x11(x10(nm146, '')))
+        return tuple(p) if p else ()
 """
 
 from __future__ import annotations

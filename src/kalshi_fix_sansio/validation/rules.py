@@ -188,6 +188,7 @@ class ValueJudge:
     def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
         """Add what is wrong with a value."""
         field = self.field
+        # Written first: to ask a limit of what has no FIX form may raise, as comparing NaN does.
         try:
             wire = FORMATTERS[field.kind](value)
         except EncodeError as error:

@@ -9,6 +9,25 @@ their attributes and lets ValueError out for days that no calendar has. Whatever
 careful way again.
 
 The entries of long groups are not part of the shape one by one: see `runs`.
+
+What is written for a Heartbeat with TestReqID, in part:
+
+    def read(data, at, head, framed, strict):
+        found = match(data.decode('latin-1'), at)
+        if found is None: return None
+        (v1, v2, v3, v4, v5, v6, ) = found.groups()
+        (length, ) = head
+        if not framed and check_sum(v6) != byte_sum(data) & 255: return None
+        header = new(header_class)
+        header.begin_string = 'FIXT.1.1'
+        header.body_length = length
+        header.msg_seq_num = int(v1)
+        ...
+        body = new(body_class)
+        body.test_req_id = v5
+        body.header = header
+        ...
+        return body
 """
 
 from __future__ import annotations
@@ -207,7 +226,7 @@ class DecoderWriter:
         # Of the peer's bytes only tags get into the source, as numbers. MsgType and BeginString are those of
         # the dialect, or there would be no shape; all else is captured.
         source = "def read(data, at, head, framed, strict):\n" + "".join(f"    {line}\n" for line in lines)
-        exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - nothing in it comes from the peer
+        exec(compile(source, "<shape>", "exec"), self._names)  # noqa: S102 - see above
         match_head = re.compile("".join(self._parts[:first])).fullmatch
         return Shape(
             self._key,
@@ -350,7 +369,20 @@ class DecoderWriter:
         target.values[attribute] = f"[{', '.join(names)}]"
 
     def _run(self, group: GroupItem, fields: list[RunField]) -> str:
-        """Write a loop over entries; return the variable with the list that it makes."""
+        """Write a loop over entries; return the variable with the list that it makes.
+
+        For the levels of a book, with `texts` as `compile` has them split:
+
+            if len(texts) != int(v6) * 4 + 1: return None
+            entriesv7 = list(map(new, repeat(entryv7_class, int(v6))))
+            for entryv7, entryv7.md_entry_type, entryv7.md_entry_px, ... in zip(
+                entriesv7, map(convert15, texts[1::4]), map(convert16, texts[2::4]), ...
+            ):
+                entryv7.md_entry_date = entryv7.md_entry_time = None
+                entryv7.unknown = ()
+
+        The targets of the loop are the attributes themselves: each value goes there straight from its column.
+        """
         for entry in group.entries:
             for item in entry.items:
                 if item.position != self._position:
