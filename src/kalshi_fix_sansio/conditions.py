@@ -8,8 +8,8 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.layout import BlockLayout, Condition, FieldMember, Kind
 
 Terms = tuple[tuple[str, Collection[object] | None], ...]
-"""Attributes, each with the values that it may have; any where there are none, and None where it must be
-absent. All must hold."""
+"""Attributes, each with the values that it may have: an empty collection means any value, None means that it
+must be absent. All terms must hold."""
 
 
 def terms(condition: Condition | None, body: BlockLayout) -> Terms:
@@ -24,6 +24,7 @@ def holds(condition: Terms, message: Message) -> bool:
     """Say whether a message says what a condition asks for."""
     for attribute, values in condition:
         value = getattr(message, attribute)
+        # A field without a value counts as absent: the venue sends such fields (QuoteID of a refused quote).
         if values is None:
             if value:
                 return False
@@ -36,7 +37,8 @@ def holds(condition: Terms, message: Message) -> bool:
 
 
 def _values(member: FieldMember, wire: tuple[str, ...] | None) -> Collection[object] | None:
-    """Return values as they stand in a message, for those on the wire."""
+    """Return values of the wire as the attribute of a message has them, or None for one that must be
+    absent."""
     if wire is None:
         return None
     return frozenset(map(int, wire)) if member.field.kind is Kind.INT else frozenset(wire)

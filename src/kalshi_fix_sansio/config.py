@@ -20,7 +20,7 @@ from kalshi_fix_sansio.resend_policy import ResendFresh, ResendPolicy, resend_ev
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
 MOST_SECONDS = 10**9
-"""Longest time that can be set, about 31 years: what clocks, waits and dates can be reckoned with."""
+"""Longest time that can be set, about 31 years. Added to a clock or a date, longer ones may overflow."""
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 MANAGED_LOGON_FIELDS = frozenset(
     {"heart_bt_int", "reset_seq_num_flag", NEXT_EXPECTED, "header", "trailer", "problems", "unknown"}
@@ -51,6 +51,7 @@ def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     del instance
+    # Not `value <= 0`, which NaN would pass: it compares as False with everything.
     if value is not None and not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}; set a positive number")
 
@@ -112,7 +113,7 @@ class SessionConfig:
     resend_timeout: float = attrs.field(default=30.0, validator=_seconds)
     """How long a resend may make no progress before it is asked for again."""
     resend_attempts: int = attrs.field(default=3, validator=_positive)
-    """How many ResendRequests without any progress between them end the session."""
+    """How often missing messages are asked for without any progress; then the session logs out."""
     sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_seconds)
     """How far SendingTime (52) of what comes in may be from `Instant.utc`; None turns the check off."""
 

@@ -117,7 +117,7 @@ class MessageRejected:
     """The message refused, as far as it could be read."""
     problems: tuple[Problem, ...]
     comes_again: bool = False
-    """Whether its number was not counted: once there is another connection, the peer is asked for it."""
+    """Whether its number was not counted, so that the peer is asked for it on the next connection."""
 
 
 @attrs.frozen
@@ -163,7 +163,8 @@ class GapDetected:
 
 @attrs.frozen
 class GapClosed:
-    """Everything missing since the last GapDetected has arrived or was gap-filled."""
+    """Everything missing since the last GapDetected has arrived, or is known not to come: SequenceSkipped and
+    MessagesLost have said which."""
 
     next_expected: int
 

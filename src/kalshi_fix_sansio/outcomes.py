@@ -32,7 +32,8 @@ class OpenRequest:
     key: int
     """Tells it from every other open request of its store; later ones have larger keys."""
     uncertain: bool = False
-    """Whether no answer is to be waited for, of which the user may not know yet."""
+    """Whether a process that finds it in the store is to name it (OutcomesUnknown) instead of waiting for its
+    answer."""
 
     @property
     def label(self) -> str:

@@ -39,6 +39,7 @@ class ResendFresh:
 
     def __call__(self, message: Message, age: float) -> bool:
         """Say whether this message, sent `age` seconds ago, may go out again."""
+        # First: a type in `safe_types` is allowed, but no longer than any other.
         if age > self.max_age:
             return False
         msg_type = message.MSG_TYPE

@@ -3,6 +3,11 @@
 A request is settled by the first message that says what became of it: one that the dialect says answers it
 (`MessageLayout.answers`), or a Reject or BusinessMessageReject that names its number. A message may also say
 that the peer does not know what became of it; then nothing will settle the request, and its user is told so.
+
+Ids are no keys. Users send one ClOrdID twice, a cancel may have the id of its order, and each fill of an
+order names the same ClOrdID again. So the type of the request counts beside its id, of several the oldest is
+meant, and what an order became (its OrderID) is remembered: a later report with that OrderID is about the
+order which has had its answer, not about the next one of the same ClOrdID.
 """
 
 from __future__ import annotations
@@ -35,9 +40,9 @@ class _Rule:
 
     requests: Collection[str]
     made: str | None
-    """The attribute that says what one of those requests has made, which no other has."""
+    """The attribute of the message that says what a request made, such as the OrderID of an order."""
     others: Collection[str]
-    """The rest of those requests."""
+    """Those of `requests` that make nothing: a cancel, a replace."""
     when: Terms
     unless: Terms
     open_when: Terms
@@ -48,6 +53,7 @@ class _Rule:
         """Return the request that a message answers among those of the name that it says, if it does."""
         if (self.when and not holds(self.when, message)) or (self.unless and holds(self.unless, message)):
             return None
+        # About an order that has had its answer. It may still answer a cancel or a replace of that order.
         told_before = self.made is not None and (name, getattr(message, self.made)) in known
         return oldest(found, self.others if told_before else self.requests)
 
@@ -100,6 +106,7 @@ class AnswerBook:
             if found is None:  # as for most reports: they are about orders that have had their answer
                 continue
             for rule in lookup.rules:
+                # One message answers at most one request of each type.
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
                 request = rule.among(found, name, message, known)
@@ -109,12 +116,14 @@ class AnswerBook:
                 made = rule.made
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
+                    # The order may live all the same: its fills, if they come, answer no other order.
                     made = told_of
                 if told_of is not None:
                     # A refusal may speak of the order that stands in its way, whose own answer is to come.
                     known.add(name, getattr(message, made) if made else None)
                 if found is request:
                     break  # no other has this name
+        # Those are settled by the OutcomesUnknown that the caller tells behind this message.
         if unsure:
             answered = [request for request in answered if request not in unsure]
         if answered:
@@ -124,6 +133,7 @@ class AnswerBook:
     def rejected(self, message: Any) -> None:
         """Reject (3) and BusinessMessageReject (j): told to the user with the message that they answer."""
         core, ref_seq_num = self._core, message.ref_seq_num
+        # Found before it is settled: then it is no longer among the open requests, where it may be found.
         sent = core.outbound.find_sent(ref_seq_num)
         request = core.ledger.open.numbered(ref_seq_num)
         if request is not None:

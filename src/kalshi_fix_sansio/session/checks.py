@@ -22,8 +22,10 @@ DEFAULT_APPL_VER_ID = 1137
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
-    """Check SenderCompID (49) and TargetCompID (56): an accepted name of the peer's, where there are any, and
-    this side's own."""
+    """Check that SenderCompID (49) is a name accepted of the peer, and TargetCompID (56) this side's own.
+
+    Where no names are accepted beforehand (an acceptor that learns its peer), any SenderCompID is right.
+    """
     if header.sender_comp_id is None or (accepted and header.sender_comp_id not in accepted):
         return Problem(Reason.COMP_ID_PROBLEM, "Invalid SenderCompID", SENDER_COMP_ID)
     if header.target_comp_id != config.sender_comp_id:
@@ -86,6 +88,7 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
     if duplicate is not None:
         return (duplicate,)
     layout = config.dialect.messages[header.msg_type]
+    # The rules say nothing of a type that is not served here; the receiver answers it by its type alone.
     if not is_served(layout, config):
         return ()
     of_header, of_body = rules.get(header.msg_type) or rules.learn(layout)
@@ -93,7 +96,10 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
 
 
 class PeerRules(dict[str, tuple[Check, Check]]):
-    """What a strict session asks of the peer's messages, by MsgType: of the header, and of the body."""
+    """What a strict session asks of the peer's messages, by MsgType: of the header, and of the body.
+
+    Rules are compiled when the first message of a type comes.
+    """
 
     __slots__ = ("_config", "_logon")
 

@@ -109,7 +109,11 @@ class Core:
         self._advice = ""
 
     def hand_over(self) -> list[Event]:
-        """Keep nothing that another session goes on with; return the events that wait."""
+        """Keep nothing that another session goes on with; return the events that wait.
+
+        The ledger belongs to that session now. This one gets a new one, so that a call of it that comes late,
+        such as `confirm`, does not reach the other's.
+        """
         events, self.events = self.events, []
         self.ledger = Ledger(self.ledger.store)
         self.outbound.buffer.clear()
@@ -121,10 +125,11 @@ class Core:
         return self.ledger.store
 
     def __enter__(self) -> None:
-        """Do something that needs the store; where each message passes, `store_failed` is called instead."""
+        """Begin something that needs the store. Where each message passes, a plain `try` is used, for
+        speed."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        """End the session if the store failed meanwhile."""
+        """End the session if the store failed meanwhile, and go on behind the `with` block."""
         if not isinstance(error, StoreError):
             return False
         self.store_failed(error)
@@ -132,13 +137,14 @@ class Core:
 
     def store_failed(self, error: StoreError) -> None:
         """End the session because the store failed; nothing that was not made durable may leave."""
-        self.ledger.broken = True
+        self.ledger.broken = True  # first: what `end` does must not use the store any more
         if self.state is not State.CLOSED:
             self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
         self.outbound.buffer.clear()
 
     def tell(self, event: Event) -> None:
-        """Tell the user something, before its number is counted."""
+        """Tell the user something, before its number is counted: the store may pass that number only once
+        this event is confirmed."""
         self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)
 
@@ -151,6 +157,7 @@ class Core:
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.doubt(requests)
+            # Right before the event, which settles them once it is confirmed.
             self.ledger.answered(requests)
             self.tell(OutcomesUnknown(tuple(requests), why))
 
@@ -176,6 +183,7 @@ class Core:
     def learn_logon(self, logon: Message) -> None:
         """Take note of what the initiator logs on with."""
         facts = logon_facts(self.config.dialect, logon)
+        # Compiled rules hold for one set of facts (prices in dollars or in cents), so all are made anew.
         if facts != self.client_logon:
             self.client_logon = facts
             self.send_rules.clear()
@@ -214,8 +222,10 @@ class Core:
 
     def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and tell the user why."""
+        # Looked at before the state moves on.
         has_left = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(what)
+        # With resend, requests stay open: their answers come again at the next logon.
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
@@ -229,7 +239,8 @@ class Core:
     def blame(self, seq_num: int, why: Hashable, advice: str) -> None:
         """Note by which message the session is about to end, and why.
 
-        If the session before ended by the same, another one would as well: SessionEnded gives this advice.
+        A message that is refused is not counted, so it comes again at the next logon. If the session before
+        ended by the same one for the same reason, so will the next: SessionEnded then gives this advice.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
@@ -261,7 +272,7 @@ class Core:
         With `rejected` a Reject has gone out that says the same as `text`.
         """
         options = self.config.protocol_options
-        if self.state is State.LOGOUT_SENT:
+        if self.state is State.LOGOUT_SENT:  # a second Logout would say nothing more
             self.end(Input.PEER_VIOLATION, reason, text)
             return
         self.send_logout(text if options.repeat_reject or not rejected else None, now)

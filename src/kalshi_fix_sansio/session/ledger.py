@@ -1,10 +1,10 @@
 """What one process knows beyond a single connection: the store, what has come, and what the user has taken
 care of.
 
-The number expected next from the peer is counted here, in memory. The store's own moves only when the events
-of everything before it are confirmed, so that a crash has messages sent again rather than lost. A session
-that continues another one takes over its ledger, and what waits for the user in between is neither asked for
-again nor forgotten.
+There are two counts of the peer's numbers. `expected` is in memory and moves with each message. The store's
+moves only when the events of everything before it are confirmed: if the process dies, the messages between
+the two are sent again rather than lost. A session that continues another one takes over its ledger, so that
+what waits for the user in between is neither asked for again nor forgotten.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from kalshi_fix_sansio.session.requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
-"""The mark of an event whose number no longer counts, because the numbers started again."""
+"""The mark of an event whose number no longer counts, because the numbers started again. It is below every
+number, so it moves the store nowhere; the event itself still waits to be confirmed."""
 FAILED_BEFORE = "the store has failed before; open it anew and begin a new Session on it"
 EndedBy = tuple[int, Hashable]
 """The number of the message by which a session ended, and why it did."""
@@ -73,14 +74,17 @@ class Ledger:
         self._handed: deque[int] = deque()
         """The marks of the events that were handed out and are not confirmed."""
         self._confirmed = 0
-        """How many events have been confirmed since the ledger was opened."""
+        """How many events have been confirmed since the ledger was opened: the running number of the oldest
+        one that is not."""
         self._counting = True
         """Whether the peer's numbers are those that the store counts; they are not while it is asked for a
         reset."""
         self._held_at = VOID
         """The number beyond which the store must not advance for now; see `suspect`."""
         self._suspect_before = 0
+        """Requests with a number below it may have no answer any more, unless they were sent again since."""
         self._lost_before = 0
+        """Requests with a number below it may have none even if they were."""
         self._settling: deque[tuple[int, Sequence[int], int]] = deque()
         """Keys of requests to be settled and the bytes of these, each after the event of this running
         number."""
@@ -93,7 +97,8 @@ class Ledger:
         self.unsaved = False
         """Whether something was recorded that must be durable before anything else leaves."""
         self._stale = False
-        """Whether something was recorded that only has to be durable in time."""
+        """Whether something was recorded that can wait for the next commit: what was confirmed. If it is lost
+        in a crash, a few messages come again, so it is not worth a wait for the disk of its own."""
 
     # What the user has taken care of
 
@@ -124,13 +129,17 @@ class Ledger:
             else:
                 for _ in range(count):
                     handed.popleft()
+            # Settled before the number moves on: a crash may leave any first part of what was recorded. With
+            # the number alone, the answer would not come again, and its request would stay open for ever.
             if self._settling:
                 self._settle_confirmed()
         self._advance()
 
     def _advance(self) -> None:
+        """Let the store follow as far as the oldest event that is not confirmed allows."""
         if not self._counting or self.broken:
             return
+        # The first mark is enough: marks never go down, but for those made void.
         if self._handed:
             reached = self._handed[0]
         else:
@@ -143,6 +152,7 @@ class Ledger:
         """Settle what confirmed events answered."""
         settling = self._settling
         settled: list[int] = []
+        # Running numbers begin at 0: event n is confirmed once n + 1 events are.
         while settling and settling[0][0] < self._confirmed:
             _, keys, size = settling.popleft()
             settled.extend(keys)
@@ -165,7 +175,8 @@ class Ledger:
         store.record_sent(seq_num, message)
         if request is not None:
             self.next_key = request.key + 1
-            # A later process does not know which reports are about the other one of its name: it names this
+            # This process tells two orders of one ClOrdID apart by their OrderIDs; those are not stored. A
+            # later process could take a report about the first for the answer to this one, so it names this
             # one.
             repeated = self.open.is_repeated(request.msg_type, names)
             store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
@@ -179,6 +190,8 @@ class Ledger:
         self.store.reset(unanswered=unanswered)
         self._void_marks()
         self._counting = not unanswered
+        # Until the peer answers, what it sent before still comes under its old numbers. They go on being
+        # expected, but must not reach the store, which already counts from 1.
         if not unanswered:
             self.expected = 1
 
@@ -193,7 +206,7 @@ class Ledger:
     def use_store(self, store: MessageStore) -> None:
         """Go on with the numbers and messages of another store."""
         if store is self.store:
-            return
+            return  # `expected` is ahead of what the store knows, and stays so
         self.store = store
         self.expected = store.next_incoming
         self.restart_untold = _begins(store)
@@ -211,6 +224,8 @@ class Ledger:
             self.unsaved = self._stale = False
 
     def _void_marks(self) -> None:
+        """Take their numbers from the events that wait. The events themselves stay: `confirm` counts them,
+        and requests are settled with them."""
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
         self._handed = deque([VOID] * len(self._handed))
@@ -247,7 +262,11 @@ class Ledger:
             self._sent_again[request.key] = self.store.next_outgoing
 
     def answered(self, requests: Iterable[OpenRequest]) -> None:
-        """The event that is told next settles these requests, once it is confirmed."""
+        """The event that is told next settles these requests, once it is confirmed.
+
+        They stay in the store until then: if the process dies first, the next one has them still open, and
+        the answer comes again. So nothing may be told between this and the event itself.
+        """
         keys = []
         size = self.open.size
         for request in requests:
@@ -272,7 +291,7 @@ class Ledger:
         """
         oldest = next(iter(self.open.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
-            self._held_at = self.mark
+            self._held_at = self.mark  # which is where the first loss holds it, if there was one before
             self._suspect_before = sent_before
             if lost:
                 self._lost_before = sent_before
@@ -281,6 +300,8 @@ class Ledger:
         """Return the suspected requests that have no answer now that everything has come."""
         if not self._held_at:
             return []
+        # What the peer got again after the loss was found, it can only have answered since, unless it had
+        # answered before and lost that answer with its messages.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
         again, suspected = self._sent_again, self._suspect_before

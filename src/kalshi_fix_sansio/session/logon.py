@@ -46,7 +46,8 @@ from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
 UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
-"""What is wrong with a Logon that is no proper one."""
+"""Faults by which a message is no proper Logon, and `ProtocolOptions.tell_why` decides whether it is
+answered. Any other is refused for what it asks, and `tell_why_refused` decides."""
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
 
@@ -80,12 +81,18 @@ class Handshake:
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
 
-        A reset that the peer never answered may or may not have reached it, so it is asked for again. Where
-        the numbers restarted untold, the answers to what the store has open may have come before that, and
-        died with the process. A peer whose numbers are used up can go on by a reset alone.
+        It resets the numbers also where a reset of before was not answered, since that may or may not have
+        reached the peer, and where the peer's numbers are used up, since nothing else lets it go on.
+
+        Requests that the store has from before the process started are named. With resend their answers come
+        again, so only those are named that the store knows to be uncertain; but all of them where the numbers
+        restarted and the user was never told, because answers may have come before that and died with the
+        process.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
+        # Nothing is recorded or told until the Logon is encoded: `sign_logon` may raise, and the caller may
+        # call again, or have another session continue this one.
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else usable(core.store.next_outgoing)
@@ -105,6 +112,7 @@ class Handshake:
         if reset:
             core.give_up_on_all(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
+            # On a new connection nothing comes under the old numbers any more, unlike at a reset within one.
             core.ledger.expected = 1
         core.outbound.commit(seq_num, frame, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
@@ -129,6 +137,7 @@ class Handshake:
             text = "the Logon has no usable SenderCompID to answer to"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
             return
+        # Before the Logon is judged, because a refusal needs a TargetCompID as well.
         if core.outbound.peer_comp_id is None:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
@@ -177,6 +186,8 @@ class Handshake:
         """Answer the peer's Logon by one, unless its number is impossible."""
         core, logon = self._core, self._request
         core.require(Input.ACCEPT)
+        # `numbers` is judged and the answer encoded before the store is taken over: if `sign_logon` raises,
+        # or the dialect forbids `fields`, nothing has changed and the caller can accept or refuse again.
         numbers = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
         if numbers.reset_unanswered and not reset:
@@ -190,14 +201,14 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         elif verdict is Verdict.TOO_HIGH and not core.config.session_type.resend:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
-        elif number == LAST_NUMBER:
+        elif number == LAST_NUMBER:  # the number expected after it would not exist
             impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
         seq_num = 1 if reset else usable(numbers.next_outgoing)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
         if impossible is not None:
-            core.ledger.use_store(numbers)
+            core.ledger.use_store(numbers)  # the Logout that says so takes a number of this peer's
             core.fail(*impossible, now)
             return
         awaited = number + 1 if verdict is Verdict.EXPECTED else expected
@@ -215,6 +226,8 @@ class Handshake:
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(own)
+        # Before `begin`, which counts the Logon or tells of a gap: LoggedOn comes first, and the store passes
+        # the Logon's number only once it is confirmed.
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unasked=offered is not None)
         if offered is not None:
@@ -259,6 +272,7 @@ class Handshake:
         if self._resetting:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
+        # `last` is taken before `begin` may send a ResendRequest, which the peer cannot lack.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unasked = offered is not None and core.config.offer_next_expected
         resetting = self._resetting
@@ -285,6 +299,8 @@ class Handshake:
         elif judge(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
+        # If the peer resets by itself, what we send next is number 1. If it answers our reset, it may or may
+        # not have counted our Logon, so both 1 and 2 are right.
         most = 1 if resets and not self._resetting else core.store.next_outgoing
         if offered is not None and offered > most:
             return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, most)
@@ -295,6 +311,7 @@ class Handshake:
     def _expected_in(self, store: MessageStore) -> int:
         """Return the number expected next by a store that may be the one in use."""
         ledger = self._core.ledger
+        # A store follows what the user confirms, so that of a continued session may be behind what has come.
         return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
@@ -304,7 +321,8 @@ class Handshake:
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
-            # An acceptor believes no old Logon: that would let an old signature in.
+            # An acceptor excuses no old Logon, however long it was held up: one that was recorded could be
+            # played again with its valid signature.
             problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:
             rules = core.peer_rules
@@ -339,6 +357,8 @@ def _is_printable(text: str) -> bool:
 def _wire_sending_time(frame: Frame, header: Any) -> str:
     """Return SendingTime (52) exactly as it stands in the frame, or nothing if another 52 stands before the
     header's."""
+    # A data field in front of the header's own 52 may hold a text that looks like another one. The signature
+    # would then be checked against that time instead of the header's; with "" the check fails.
     text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
     try:
         return text if scalars.parse_utctimestamp(text) == header.sending_time else ""

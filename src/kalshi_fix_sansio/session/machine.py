@@ -76,6 +76,7 @@ class Session:
             Timers.resend_due: self._receiver.recovery.stalled,
             Timers.page_due: self._resender.go_on,
         }
+        """What is done when a deadline has come. `Timers.call_due` needs nothing: see `handle_timer`."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._most_unsent = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
@@ -154,6 +155,7 @@ class Session:
         """
         with self._core:
             self._receiver.handshake.accept(store, fields or {}, now)
+            # What the peer sent behind its Logon has waited here for as long as the user took to answer.
             if self._core.framer.pending:
                 self._core.times.catch_up()
             self._receiver.drain(now)
@@ -179,6 +181,7 @@ class Session:
             core.require(Input.PEER_MESSAGE)
         if core.state is _CLOSED:
             return
+        # Refused before anything is taken, so that the caller can bring the same bytes again.
         if not core.events:
             core.event_bytes = 0
         elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
@@ -193,7 +196,7 @@ class Session:
             )
         core.event_bytes += len(data)
         core.framer.feed(data)
-        try:
+        try:  # not `with core`, which takes longer, where each message passes
             self._receiver.drain(now)
             if core.state is _LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
                 core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
@@ -216,7 +219,7 @@ class Session:
         elif self._receiver.handshake.refusal is not None:
             reason, text = CloseReason.LOGON_REFUSED, self._receiver.handshake.refusal
         core.end(Input.PEER_GONE, reason, text)
-        core.outbound.buffer.clear()
+        core.outbound.buffer.clear()  # after `end`, which tells how much was not sent
 
     def pause_reading(self) -> None:
         """Take note that the caller does not read from the transport for now, as a slow user makes it.
@@ -280,6 +283,8 @@ class Session:
         """
         core, data = self._core, b""
         buffer = core.outbound.buffer
+        # Committed before the bytes are taken: a store that fails clears the buffer, and nothing leaves. What
+        # is unsaved is committed also if no bytes go with it, such as that the peer has answered a reset.
         if buffer or core.ledger.unsaved:
             try:
                 core.ledger.save(leaving=bool(buffer))
@@ -312,11 +317,13 @@ class Session:
         """
         core = self._core
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        # Without resend the peer cannot ask for it again.
         keep = core.config.session_type.resend
         try:
             return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
+        # The session ends by events, but the caller waits for a number, and there is none.
         raise LocalProtocolError(STORE_LOST)
 
     def forward(
@@ -338,6 +345,7 @@ class Session:
         core, whole = self._core, Frame(frame)
         message = core.codec.decode(frame)
         names = self._send_validator.check(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        # Header and trailer are replaced, so what is wrong in those is no matter.
         if message.problems:
             dialect = core.config.dialect
             replaced = {member.tag for member in (*dialect.header.members, *dialect.trailer.members)}
@@ -348,6 +356,7 @@ class Session:
             return core.outbound.forward(
                 whole, message.msg_type, now, header_fields=header_fields, keep=keep, names=names
             )
+        # Reached when the store failed: `with core` has ended the session and taken the StoreError.
         raise LocalProtocolError(STORE_LOST)
 
     def test_request(self, now: Instant, *, test_req_id: str | None = None) -> str:
@@ -405,11 +414,14 @@ class Session:
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats, probes of a silent peer, timeouts. Harmless when nothing is."""
         core, state = self._core, self._core.state
+        # This moves `call_at` ahead, so `Timers.call_due` is never among what is due below.
         self._receiver.come(now)
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:
                 for rule in RUNNING[state]:
+                    # Asked anew for each, since what was done for one may move the next, or end the session:
+                    # a TestRequest to a silent peer stands for the Heartbeat that was due.
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
@@ -432,11 +444,13 @@ class Session:
         A message behind which nothing else came is only late.
         """
         core = self._core
+        # A message whose BodyLength is too large swallows what the peer sends behind it, so that a peer which
+        # is alive looks silent. What is found behind it has waited.
         if core.framer.is_overtaken:
             core.framer.resync()
             core.times.catch_up()
             self._receiver.drain(now)
-            if core.timers.last_received == now.monotonic:
+            if core.timers.last_received == now.monotonic:  # `drain` has found a whole message
                 return
         if core.timers.probed_at is None:
             test_req_id = self._probe(core.config.protocol_options.test_req_id, now)

@@ -70,11 +70,12 @@ class Outbound:
         self._timers = timers
         self._header_class = config.dialect.header.cls
         self._own_header: Any = None
-        """The header of what was sent last: the next message has it too, with its own values. Nobody else
-        sees it."""
+        """The header of what was sent last. The next message uses it again, with its own values, which is
+        faster than to make one. Nobody outside gets to see it."""
         self._record: dict[int, bytes] = {}
+        """By MsgSeqNum, what was sent last, so that a Reject can be told with the message that it names."""
         self._recorded: deque[int] = deque()
-        """The numbers that were put on record, oldest first."""
+        """The numbers that were put on record, oldest first; also those that `find_sent` has taken since."""
         self._record_bytes = 0
         self._max_record = config.max_sent_record
         self._max_record_bytes = config.max_sent_record_bytes
@@ -82,7 +83,7 @@ class Outbound:
         self._ledger = ledger
         self.buffer = bytearray()
         self.largest = 0
-        """Size of the largest message in it."""
+        """Size of the largest message in the buffer."""
         self.peer_comp_id = config.target_comp_id
         """TargetCompID of what leaves; None until an acceptor has read a Logon."""
 
@@ -130,6 +131,8 @@ class Outbound:
         if seq_num > LAST_NUMBER:
             raise StoreError(used_up_text())
         header = self._own_header
+        # A header with `header_fields` is not used again, or PossResend would stay on all that follows. A
+        # constructor converts a time to UTC, an assignment does not: hence the look at its zone.
         if (
             header_fields
             or header is None
@@ -142,6 +145,7 @@ class Outbound:
                 self._own_header = header
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
+        # Encoded before anything is recorded: if it raises, no number is taken.
         frame = self._codec.encode(message, header)
         self.commit(
             seq_num,
@@ -182,6 +186,7 @@ class Outbound:
     ) -> None:
         """Take the number for bytes that exist, and let them go as far as the buffer."""
         ledger, recorded = self._ledger, self._recorded
+        # The store first: if it fails, nothing has reached the buffer.
         if names is None:
             ledger.take_number(seq_num, stored, None, ())
         else:
@@ -196,10 +201,13 @@ class Outbound:
         self.buffer += frame
         if len(frame) > self.largest:
             self.largest = len(frame)
-        self._timers.last_sent = now.monotonic
+        self._timers.last_sent = now.monotonic  # whatever leaves stands for a Heartbeat
 
     def write(self, frame: bytes, now: Instant) -> None:
-        """Queue a message as it is."""
+        """Queue a message that takes no number: one that goes again, or a gap fill in place of one.
+
+        Nothing is recorded. Its number was taken when it first left.
+        """
         self.buffer += frame
         if len(frame) > self.largest:
             self.largest = len(frame)
@@ -213,11 +221,11 @@ class Outbound:
         self._record_bytes = 0
 
     def find_sent(self, seq_num: int | None) -> Message | None:
-        """Return the message that was sent under this number, if it is still on record, or asks for an answer
-        that has not come.
+        """Return the message that was sent under this number: from the record, from the open requests, or
+        from the store. None if none of them has it.
 
-        It goes from the record: a peer that names one large message again and again does not have it decoded
-        each time.
+        It is taken from the record: a peer that names one large message again and again does not have it
+        decoded each time.
         """
         if seq_num is None:
             return None

@@ -59,9 +59,12 @@ class OwnLogon:
         secret = {member.attribute for member in layout.body.members if _is_secret(member)}
         flags = MappingProxyType({name: value for name, value in values.items() if name not in secret})
         header = core.outbound.header(LOGON, seq_num, now)
+        # Overwritten: `header` goes by the ledger, which has the numbers of before a reset until this Logon
+        # is encoded, and the one of before the Logon that an acceptor answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
+            # The signature covers SendingTime as it stands on the wire.
             sending_time = scalars.format_utctimestamp(header.sending_time)
             values["raw_data"] = config.sign_logon(
                 LogonToSign(sending_time, LOGON, seq_num, header.sender_comp_id, header.target_comp_id)
@@ -72,6 +75,8 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
+        # Before the check, which goes by what is logged on with (`core.place`). An acceptor goes by the
+        # peer's Logon instead.
         if config.role is Role.INITIATOR:
             core.learn_logon(logon)
         problems = checker(layout, core.place(config.role.sender, LOGON))(logon)

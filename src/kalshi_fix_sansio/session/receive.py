@@ -59,7 +59,8 @@ from kalshi_fix_sansio.session.states import Input, State
 
 NEW_SEQ_NO, TEST_REQ_ID, GAP_FILL_FLAG = 36, 112, 123
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
-"""What does not wait for a gap before it to be filled: a Reject may say that it never will be."""
+"""What is served although a message before it is missing. A Reject is among them because it may be the peer's
+refusal to resend: held until the gap is filled, it would never be read."""
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
         SENDING_TIME: "set this machine's clock; if it is right, the peer's is wrong: tell them, or set "
@@ -121,7 +122,8 @@ class Receiver:
         self._simple: frozenset[type[Message]] = (
             frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
         )
-        """Classes whose messages need no look at their content before they are delivered."""
+        """Classes whose messages are delivered without a look at their content. Empty on a strict session,
+        which looks at all of it."""
         in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._answers = AnswerBook(core)
@@ -145,12 +147,15 @@ class Receiver:
         core, lives = self._core, False
         framer, codec, ledger, times = core.framer, core.codec, core.ledger, core.times
         resting = core.resting or None
+        # Before the first message is judged: it may have waited unread while the caller was held up.
         if not times.begin <= now.utc < times.end or now.monotonic >= times.end_monotonic:
             self.come(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
             found = framer.next()
             if not isinstance(found, Frame):
                 if found is None:
+                    # Skipped bytes are told of in front of the next message, but may have to end the session
+                    # before one comes.
                     if framer.skipped:
                         self._mind_garbage(now)
                     return
@@ -162,6 +167,7 @@ class Receiver:
                 self._mind_garbage(now)
                 continue
             if not lives:
+                # Only a whole message shows that the peer lives: garbage may come from anywhere.
                 lives = True
                 core.timers.received(now.monotonic)
             data = found.data
@@ -183,9 +189,12 @@ class Receiver:
             ):
                 self._take(message, (), found, now)
                 continue
-            # No rule below has anything to say about this message, as about nearly all that come.
+            # Nearly all messages of a running session get here. For these, what follows does the same as
+            # `_take` with all that it calls: whoever changes one changes both.
             times.catching_up = False
+            # Requests are settled with the event that is told next, so `note` comes before the event's mark.
             unsure = self._answers.note(message) if ledger.open.by_key else None
+            # This is `ledger.mark`: the store is held at an earlier number only while a gap is open.
             ledger.marks.append(number)
             ledger.expected = number + 1
             core.events.append(_message_received(message, False, header.poss_resend is True, data))
@@ -225,6 +234,7 @@ class Receiver:
             core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
 
     def _take(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
+        """Deal with a message by the rules of the state that the session is in."""
         state = self._core.state
         if state is State.AWAITING_LOGON:
             self.handshake.take_first(message, problems, frame, now)
@@ -242,6 +252,8 @@ class Receiver:
         if header.msg_seq_num is None:
             core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
+        # A strict decoder has noted a missing CompID as a missing field. That is a Reject (373=1) alone; a
+        # CompID that is there and wrong is a Reject (373=9) and a Logout.
         incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
         fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_names)
         fatal = fatal or self._time_problem(header, now)
@@ -250,6 +262,8 @@ class Receiver:
             return
         core.times.has_read(header.sending_time)
         msg_type = header.msg_type
+        # The first four come before any look at MsgSeqNum: a Logout ends the session whatever is missing, a
+        # resetting Logon is number 1 whatever is expected, SequenceReset-Reset ignores its own number.
         if msg_type == LOGOUT:
             self._take_logout(message, now)
         elif msg_type == LOGON and core.state is State.RESETTING:
@@ -283,6 +297,7 @@ class Receiver:
         """
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
+        # While a reset is awaited nothing comes again either: with its answer the old numbers are gone.
         kept = core.config.session_type.resend and core.state is not State.RESETTING
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
         if only_late and not kept and number == expected and self._is_for_the_user(message):
@@ -327,6 +342,8 @@ class Receiver:
     def _take_reset_mode(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
         """SequenceReset-Reset: its own number does not count, and it may not go backwards."""
         core = self._core
+        # An unreadable GapFillFlag reads as absent, which means Reset mode: a damaged gap fill would move the
+        # numbers. So it is rejected on a lenient session too.
         problems = problems or tuple(found for found in message.problems if found.tag == GAP_FILL_FLAG)
         problem = problems[0] if problems else self._sequence_reset_problem(message, core.ledger.expected)
         if problem is not None:
@@ -356,6 +373,9 @@ class Receiver:
             self._process(message, problems, frame, now)
             self.recovery.settle(now)
         elif verdict is Verdict.TOO_HIGH:
+            # Three steps in this order. A Reject that itself reveals a gap cannot mean the ResendRequest
+            # which `too_high` sends for that gap, so it is judged first. And the peer's ResendRequest is
+            # answered before ours leaves, or two sides that both miss messages go on asking.
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
             self.recovery.too_high(number, None if served else frame, now)
@@ -404,10 +424,14 @@ class Receiver:
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
+                # The fill's own number is not counted here. `settle` moves on to NewSeqNo, and tells of all
+                # that is skipped, in one place for what came in its turn and what was held.
                 fields: Any = message
                 self.recovery.skip(fields.new_seq_no, Skip.FILL)
                 return
             problems = (problem,)
+        # Counted afterwards: the events told meanwhile take the message's own number as their mark, so that
+        # the store passes it only once they are confirmed.
         self._deal_with(message, problems, frame, now)
         core.ledger.expected = number + 1
 
@@ -417,6 +441,7 @@ class Receiver:
         msg_type = header.msg_type
         layout = config.dialect.messages.get(msg_type)
         handler = self._handlers.get(msg_type)
+        # FIXT 1.1: a Reject is never answered by a Reject, or two sides may go on for ever.
         if problems and handler != self._rejected:
             core.reject(message, problems, now)
         elif handler is not None:
@@ -425,10 +450,12 @@ class Receiver:
             text = f"{layout.name} is not served on {config.session_type.name}"
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
+            # A possible duplicate whose turn it is has not come before, so it is delivered, with what is
+            # wrong with its OrigSendingTime among its problems.
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
-            unsure = self._answers.note(message)
+            unsure = self._answers.note(message)  # before the event: see `drain`
             core.tell(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
@@ -451,6 +478,8 @@ class Receiver:
     def _test_request(self, message: Message, now: Instant) -> None:
         """TestRequest (1): answered by a Heartbeat with the same TestReqID."""
         fields: Any = message
+        # A lenient decoder keeps a TestReqID that cannot be sent back, such as one with NUL in it. Without
+        # this check the answer would raise an EncodeError out of `receive_data`.
         try:
             scalars.format_string(fields.test_req_id or "")
         except EncodeError as error:

@@ -31,11 +31,13 @@ ABOUT_THE_HEADER = (
     Reason.DECRYPTION_PROBLEM,
     Reason.SIGNATURE_PROBLEM,
 )
-"""SessionRejectReasons that say nothing about what a message asks for."""
+"""SessionRejectReasons (373) that concern the header alone: the peer may still have what was asked for, so
+its Reject is no refusal to resend, and the request is repeated."""
 FOR_THE_MOMENT = (4, 8)
 """BusinessRejectReasons (380) that time cures: what would serve it is down, too many messages."""
 
 Process = Callable[[Frame, Instant], None]
+"""Deals with a held message whose turn has come."""
 
 
 class Skip(Enum):
@@ -115,8 +117,13 @@ class Recovery:
         self._order: list[int] = []
         """The numbers held, as a heap."""
         self._highest = 0
+        """The highest number seen since the gap was found, held or not. The gap is closed once it is
+        passed."""
         self._asked_to = 0
+        """The last number that is waited for. The ResendRequest itself may say EndSeqNo 0 instead, or, during
+        a search, a single number."""
         self._attempts = 0
+        """ResendRequests since the last progress."""
         self._request_number = 0
         """MsgSeqNum of our last ResendRequest."""
         self._search: Search | None = None
@@ -127,6 +134,7 @@ class Recovery:
         self._sent_before = 0
         """Nothing that was sent from this number on can have its answer among what is missing."""
         self._skip_to = 0
+        """The number to move on to, which may be far ahead of the one expected."""
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unasked: bool = False) -> None:
@@ -147,6 +155,8 @@ class Recovery:
         if core.state is State.LOGOUT_SENT:
             return
         expected = core.ledger.expected
+        # While a reset is awaited, nothing of before can be asked for: our Logon has left, so the peer would
+        # read BeginSeqNo as one of the new numbers.
         if not core.config.session_type.resend or core.state is State.RESETTING:
             core.tell(GapDetected(expected, seq_num - 1, recoverable=False))
             text = too_high_text(seq_num, expected)
@@ -160,6 +170,7 @@ class Recovery:
             if self._search.served(seq_num):
                 self._narrow(self._search, now)
             return
+        # Also for a message that is dropped below for want of room: `_look_for_the_rest` asks for it again.
         self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
         if (
@@ -174,6 +185,7 @@ class Recovery:
     def skip(self, new_seq_no: int, why: Skip) -> None:
         """Let `settle` move on to this number, and no less far than before: the peer will not send what is
         before it."""
+        # A gap fill that was held comes into its turn inside a longer skip; it must not shorten that.
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
             self._skip_why = why
@@ -194,10 +206,13 @@ class Recovery:
                     ledger.expected = expected + 1
                 else:
                     self._held_bytes -= len(held.data)
+                    # Its event is made now; the count of received bytes may have begun anew since it came.
                     core.event_bytes += len(held.data)
                     self._process(held, now)
             elif self._skip_to > expected:
+                # Only up to the next held message: the peer skips it, but it is here and may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
+                # Told before it is counted: if the process dies before that is confirmed, it is found again.
                 self._tell_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
@@ -207,6 +222,8 @@ class Recovery:
     def _tell_skipped(self, begin: int, end: int) -> None:
         """Tell what will not come. A gap fill, too, may stand for a Reject, which is never sent again."""
         core = self._core
+        # What was missing when we asked, the peer had sent before it could read anything that left later. A
+        # reset, or a skip that nobody asked for, may be as young as the last message that we sent.
         waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
         sent_before = self._sent_before if waited_for else core.store.next_outgoing
         core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
@@ -216,17 +233,20 @@ class Recovery:
             core.tell(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
     def _look_for_the_rest(self, expected: int, now: Instant) -> None:
+        """See whether the gap is closed; if not, wait or ask for what is still missing."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # after a Logout, the next logon asks for the rest of a gap
                 self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._searched_from:
-            return
+            return  # nothing has come in sequence: the search goes on
         if expected <= self._asked_to and self._search is None:
             self._wait(now)
         elif expected <= self._asked_to:
+            # What was refused came after all, or its beginning was skipped: the search is of no use any more.
             self._ask(self._asked_to, now)
         elif expected <= self._highest:
+            # A second gap behind the first, or messages that found no room.
             self._ask(self._order[0] - 1 if self._order else self._highest, now)
         else:
             unanswered = self._core.ledger.release()
@@ -282,6 +302,7 @@ class Recovery:
             end = self._asked_to + 1
             begin = self._core.ledger.expected
             self._searched_from = begin
+            # A single message was asked for by itself already: it is lost, and not asked for once more.
             search = self._search = Search(end if begin == self._asked_to else begin, end)
         self._narrow(search, now)
 
@@ -295,6 +316,8 @@ class Recovery:
         last = self._request_number
         self.skip(search.low, Skip.LOST)
         self.settle(now)
+        # With the search over, `settle` takes the rest for a resend under way and only sets the timer. But it
+        # was never asked for: so far the peer was asked for single messages.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._repeat(now)
 
@@ -317,10 +340,12 @@ class Recovery:
         self._core.timers.resend_at = None
 
     def _ask(self, end: int, now: Instant, *, unasked: bool = False) -> None:
+        """Begin to wait for everything up to `end`; ask for it, unless the peer resends `unasked`."""
         self._asked_to = end
         self._attempts = 0
         self._search = None
         self._suspected = False
+        # Whatever leaves from here on, the peer reads after it has sent what is missing.
         self._sent_before = self._core.store.next_outgoing
         if unasked:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
@@ -345,5 +370,5 @@ class Recovery:
     def _wait(self, now: Instant) -> None:
         """Give a resend that makes progress new time."""
         self._suspected = False
-        self._attempts = 1
+        self._attempts = 1  # the request that is being answered
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

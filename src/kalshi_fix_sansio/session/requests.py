@@ -1,8 +1,8 @@
 """The open requests, each found by what an answer says of it.
 
-A request is known by its key, since nothing else is its own: a QuoteCancel has the id of its Quote, and a
-user may send one ClOrdID twice. Whatever is done here takes the same few steps however many requests are
-open, and however many of them share a name.
+A request is known by its key, since nothing else is unique: a QuoteCancel has the id of its Quote, a user may
+send one ClOrdID twice, and numbers begin anew with a reset. Whatever is done here takes the same few steps
+however many requests are open, and however many of them share a name.
 """
 
 from __future__ import annotations
@@ -19,18 +19,22 @@ Names = tuple[tuple[str, str], ...]
 MSG_SEQ_NUM = "msg_seq_num"
 """The attribute of the header by which every request can be named."""
 BY_NUMBER: Final = (MSG_SEQ_NUM, "")
-"""The first name of a request that people know by its number, which is not taken yet when its names are."""
+"""The first name of a request that people know by its number. The value is empty because the number is not
+taken yet when the names are; `OpenRequests` finds by number without it."""
 UNNAMED = ""
 """Stands for the attribute of requests that have nothing by which an answer could name them, but a MsgSeqNum;
 their value is their MsgType. The answer to such a request answers those of one type."""
 
 MAX_REMEMBERED: Final = 40_000
-"""How many hashes are known for sure, and up to twice as many in fact: an answer takes two."""
+"""At least so many hashes are remembered, at most twice as many. An answer takes up to two."""
 
 
 class Remembered:
-    """The names that the last answers gave, and what they were about, by their hashes: what a peer puts into
-    an id takes no room here."""
+    """The names that the last answers gave, and what they were about (OrderIDs), by their hashes: however
+    long an id the peer makes up, it takes no room here.
+
+    Two sets take turns, so that a bound is kept without the order in which each name came.
+    """
 
     __slots__ = ("before", "recent")
 
@@ -39,6 +43,7 @@ class Remembered:
         self.before: set[int] = set()
 
     def __contains__(self, what: object) -> bool:
+        """Say whether an answer gave this name, or this pair of a name and what was made."""
         known = hash(what)
         return known in self.recent or known in self.before
 
@@ -133,9 +138,12 @@ class OpenRequests:
         """Take one more."""
         key = request.key
         self.by_key[key] = request
-        if not request.uncertain:  # the number of one that is may be from before a reset
+        # The number of an uncertain one may be from before a reset, and mean another message by now.
+        if not request.uncertain:
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)
+        # Most requests have one name, the request_id that they hold already, under the same attribute as all
+        # of their type: `names` makes it up again, and only those of others are kept.
         attribute, value = names[0]
         if (
             len(names) > 1
@@ -171,6 +179,7 @@ class OpenRequests:
         del self.by_key[key]
         if self._names:
             self._names.pop(key, None)
+        # The number may be another request's: that of an uncertain one was never entered.
         if self._by_number.get(request.seq_num) is request:
             del self._by_number[request.seq_num]
         self.size -= len(request.frame)
@@ -187,6 +196,7 @@ class OpenRequests:
     def between(self, begin: int, end: int) -> list[OpenRequest]:
         """Return those with a number from `begin` to before `end`."""
         numbers: Iterable[int] = range(begin, end)
+        # A peer may name a range of any length: the shorter way of the two.
         if len(self._by_number) < end - begin:
             numbers = [number for number in self._by_number if begin <= number < end]
         return [self._by_number[number] for number in numbers if number in self._by_number]

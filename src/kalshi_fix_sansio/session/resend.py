@@ -3,9 +3,11 @@
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows go again with
 PossDupFlag=Y and OrigSendingTime; everything else, session messages first of all, becomes gap fills. A long
 answer leaves in pages, the next one when the one before is written, so that it never stands in memory as a
-whole; and one call of the session looks at so many stored messages only, whether they are sent again or not,
-so that nothing a peer asks for holds up the caller. A request (an order, a cancel) that is not sent again
-will not reach a peer that lacks it, and the user is told.
+whole. One call of the session looks at a bounded number of stored messages, whether they are sent again or
+not, so that nothing a peer asks for holds up the caller. A request (an order, a cancel) that is not sent
+again will not reach a peer that lacks it, and the user is told.
+
+Nothing here takes a number: what goes again, and each gap fill, has the number that was taken for it once.
 """
 
 from __future__ import annotations
@@ -39,14 +41,18 @@ class _Job:
     """What is being resent."""
 
     begin: int
+    """The first number that was asked for."""
     end: int
+    """The last one."""
     position: int
     """The next number to answer for."""
     looked_to: int
-    """The next number to look at; what lies between is to be gap-filled."""
+    """The next number to look at. What lies between was looked at and declined, or is not kept, and goes into
+    one gap fill, which is sent when the next message goes again or at the end."""
     request: Message | None
-    """The ResendRequest that asked for it; None if nobody asked."""
+    """The last ResendRequest that asked for it; None if nobody asked."""
     resent: int = 0
+    """How many messages have gone again."""
 
 
 class Resender:
@@ -59,8 +65,11 @@ class Resender:
         self.job: _Job | None = None
         """What is being resent, if anything."""
         self._paused_at = 0.0
+        """When the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
-        """The call that `_messages_left` and `_bytes_left` are for, by its Instant: each has its own."""
+        """The Instant of the call that `_messages_left` and `_bytes_left` are for, compared by identity: all
+        that happens in one call gets the same object. Where a caller uses one for several calls, they share a
+        turn, and `go_on` begins the next."""
         self._messages_left = self._bytes_left = 0
 
     def _begin_turn(self, now: Instant) -> None:
@@ -76,6 +85,8 @@ class Resender:
         fields: Any = request
         if problem is not None:
             self._core.reject(request, (problem,), now)
+            # What the store has forgotten will not reach the peer. If BeginSeqNo was not sent yet, the range
+            # is empty.
             if problem.tag == BEGIN_SEQ_NO and fields.begin_seq_no:
                 self._give_up_between(fields.begin_seq_no, self._core.store.oldest_kept)
             return
@@ -92,6 +103,8 @@ class Resender:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
+        """Begin a job, or widen the one under way. That goes back only if the peer asks for numbers which
+        were answered already; what was looked at and declined is not looked at again."""
         end = min(end, self._core.store.next_outgoing - 1)
         job = self.job
         if job is None:
@@ -141,9 +154,11 @@ class Resender:
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
+        # Beyond twice `max_unsent` the peer passes for one that does not read; a resend must not get there.
         page = min(PAGE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
+        # Looked at again for each page: the store goes on forgetting while a long resend is under way.
         problem = self._forgotten(job.looked_to)
         if problem is not None:
             self._break_off(job, problem, now)
@@ -157,6 +172,7 @@ class Resender:
             message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
+                # First what lies before it: a peer that gets this number next would find a gap.
                 self._fill(job, stored.seq_num, now)
                 self._send_again(message, stored, now)
                 core.ledger.sent_again(stored.seq_num)
@@ -170,9 +186,10 @@ class Resender:
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
         """Resend no more, because meanwhile the store has forgotten what comes next: a gap fill in its place
-        would pass for nothing lost. Whoever asked is refused, as if it asked now; who did not ask will.
+        would say that nothing is lost. A peer that asked is refused, as if it asked now; one that did not ask
+        (NextExpectedMsgSeqNum) will ask, and is refused then.
 
-        One that asked last, and for what is still kept, is served from there.
+        If the last request of several begins with what is still kept, it is served from there.
         """
         self._fill(job, job.looked_to, now)
         self.forget()
@@ -188,6 +205,7 @@ class Resender:
 
     def written(self) -> None:
         """Everything produced so far is on its way: the next page of the job is due."""
+        # The moment when the page was produced, so that it is due at once.
         self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
@@ -203,6 +221,7 @@ class Resender:
             raise StoreError(used_up_text())
         outbound = self._core.outbound
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=new_seq_no)
+        # FIXT 1.1, "Standard message header": where the original time is not known, it is SendingTime.
         again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
         header = outbound.header(SEQUENCE_RESET, job.position, now, fields=again)
         self._give_up_between(job.position, new_seq_no)
@@ -217,8 +236,8 @@ class Resender:
         header = message.header
         header.poss_dup_flag = True
         header.orig_sending_time = stored.sent_at
-        # A peer refuses a message that went out before it first did, so a clock that was set back since does
-        # not count. What it took then for the time is as near to its own now as our clock is.
+        # A peer refuses OrigSendingTime (122) after SendingTime (52). So if our clock was set back since the
+        # message first left, SendingTime stays as it was then.
         header.sending_time = max(now.utc, stored.sent_at)
         self._core.outbound.note_processed(header)
         self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)

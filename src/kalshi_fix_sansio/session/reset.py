@@ -1,8 +1,8 @@
 """Both directions restart at MsgSeqNum 1 while the connection lasts, by a Logon with ResetSeqNumFlag=Y.
 
 FIXT 1.1 session layer, "Logon". A reset has two halves, and either process may die between them. The side
-that asked notes in its store that it was not answered, and asks again at the next logon; the side that
-answers is done with it.
+that asks notes in its store that the reset is unanswered, and asks again at the next logon until it is. The
+side that answers has nothing to note: its own restart is complete.
 """
 
 from __future__ import annotations
@@ -36,19 +36,21 @@ class Resets:
 
     def begin(self, now: Instant) -> None:
         """Ask for a reset. What the peer sent before its answer still has the old numbers."""
+        # First what may raise: the state, then the signer.
         self._core.require(Input.RESET)
         self._ask(self._encode_request(self._own, now), now)
 
     def accept(self, logon: Any, store: MessageStore, fields: Mapping[str, Any], now: Instant) -> None:
         """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
 
-        It may or may not have reached the peer, so its number says nothing. The session is established once
-        the peer has answered in kind.
+        Our reset may or may not have reached the peer, so the number of its Logon is taken as it is. The
+        session is established once the peer has answered by a Logon that resets, too.
         """
         core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
         frame = self._encode_request(own, now)
         self._own.adopt(own)
         core.ledger.use_store(store)
+        # What the peer sends before it reads our answer goes on from the number of its Logon.
         core.ledger.expected = logon.header.msg_seq_num + 1
         core.timers.start(own.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)
@@ -67,6 +69,7 @@ class Resets:
         """Complete a reset that this side asked for."""
         if not self._is_sound(logon, self._core.store.next_outgoing, now):
             return
+        # Before `reset_answered` sets the number expected to 1: what is missing is told by its old numbers.
         self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()
@@ -79,6 +82,8 @@ class Resets:
             return
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
+        # Encoded before anything is given up: `sign_logon` may raise. The peer's Logon has been read by then,
+        # so the caller can only `abort`.
         frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
         self._recovery.lose()
         self._core.give_up_on_all(Uncertainty.RESET)

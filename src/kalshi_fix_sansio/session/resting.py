@@ -1,7 +1,7 @@
 """The orders that rest with the peer, as far as its reports on this connection say.
 
-Where nothing is sent again, what happens to them while the connection is down is never told. So they are
-named when it ends, and whoever quotes knows which of them to look up. What a message has to say for that is
+Without resend, nobody tells what happens to them while the connection is down. So they are named when it
+ends, and the user knows which of them to look up. Which messages say that an order rests, and by what, is
 data of the dialect (`MessageLayout.tracks`).
 """
 
@@ -24,15 +24,19 @@ class RestingOrders:
     def __init__(self, config: SessionConfig) -> None:
         self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
         self._tracked: dict[type[Message], tuple[str, Terms, Terms]] = {}
-        """How messages say which order rests, and which does so no more."""
+        """By class of message: the attribute with the id of the order, when it rests, when it no longer
+        does."""
         for layout in config.dialect.messages.values():
             if layout.tracks is not None and _is_tracked(config, layout.tracks.sessions):
                 resting = terms(layout.tracks.resting, layout.body)
                 done = terms(layout.tracks.done, layout.body)
                 self._tracked[layout.cls] = layout.tracks.attribute, resting, done
         self._reports: dict[str, bytes] = {}
+        """By id, the last report of each order, as it came. It is decoded only if it is to be told."""
         self._size = 0
+        """Bytes of all reports."""
         self._complete = True
+        """Whether every order that rests is followed."""
 
     def __bool__(self) -> bool:
         """Say whether there is anything to be followed on this session type."""
@@ -54,6 +58,7 @@ class RestingOrders:
             before = self._reports.get(order_id)
             size = self._size + len(frame) - (0 if before is None else len(before))
             if size > self._max_bytes or (before is None and len(self._reports) >= self._max_orders):
+                # An order that is followed already stays, by its report of before; a new one is missing.
                 self._complete = self._complete and before is not None
                 return
             self._reports[order_id] = frame

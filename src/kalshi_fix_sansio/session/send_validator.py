@@ -35,7 +35,7 @@ MANAGED_HEADER_FIELDS = frozenset(
 )
 """Attributes of the header that the session writes itself."""
 _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
-"""The SendingTime of a header that is only looked at."""
+"""The SendingTime of a header that is made to be checked, and never sent."""
 
 
 @attrs.frozen
@@ -48,7 +48,7 @@ class _SendRules:
     lenient: Check
     """Here they are not."""
     is_request: bool
-    """Whether this side's messages of the type are answered."""
+    """Whether a message of the type, sent by this side, is to have an answer."""
     name: str | None
     """The attribute that the answer to one will name, where there is only one and it is always there."""
 
@@ -64,7 +64,8 @@ class SendValidator:
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
         self._rules: dict[type[Message], _SendRules] = core.send_rules
-        """By class, of those that were to be sent and that the user may send at all."""
+        """By class, learnt with the first message of each that is to be sent. The dict is `core`'s, which
+        empties it when a Logon changes what the rules go by."""
 
     def check(
         self,
@@ -95,6 +96,8 @@ class SendValidator:
         if not rules.is_request:
             return None
         ledger = core.ledger
+        # Those with an answer that is not confirmed have the same bound by themselves: the store still has
+        # them.
         requests, count = ledger.open, len(ledger.open.by_key)
         if count >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(
@@ -120,6 +123,7 @@ class SendValidator:
             checker(layout, self._core.place(config.role.sender, layout.msg_type, known_codes=known_codes))
             for known_codes in (False, True)
         )
+        # The dialect says which types are requests. An acceptor that sends one waits for no answer.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
         rules = _SendRules(layout, check, lenient, is_request, _only_name(layout))
         self._rules[type(message)] = rules

@@ -44,14 +44,15 @@ class SendingTimes:
 
     def __init__(self, tolerance: float | None, timers: Timers) -> None:
         self.begin, self.end, self.end_monotonic = _BEGINNING, _END, NEVER
-        """From when until when, by both clocks, the two moments below hold: not for long. Reckoned for each
-        read they would take longer than all other checks of a message."""
+        """From when until when, by both clocks, `earliest` and `latest` hold. They are reckoned once in a
+        while, because for each read they would take longer than all other checks of a message."""
         self.earliest, self.latest = _BEGINNING, _END
-        """Between these moments a SendingTime is right; outside it may be, and is compared with the clock."""
+        """A SendingTime between these is right at any moment of the period. One outside may still be right,
+        and is compared with the clock."""
         self.catching_up = False
         """Whether what is read now may have waited here; until something fresh comes."""
         self._since, self._until = _BEGINNING, _END
-        """Between which moments it was sent, if it waited."""
+        """Between these moments a message was sent that may have waited here."""
         self._timers = timers
         self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
         self._call_within = NEVER if tolerance is None else max(SHORTEST_CALL, tolerance / 3)
@@ -68,8 +69,12 @@ class SendingTimes:
         if tolerance is None:
             return False
         timers, utc, monotonic = self._timers, now.utc, now.monotonic
+        # `latest` is the last call by the wall clock, plus the tolerance. Each clock may miss what the other
+        # shows: the monotonic one may stand still while a computer sleeps, the other one may be set back.
         held_up = monotonic > timers.call_at + self._grace or utc > self.latest
         if held_up:
+            # How long ago the last call was, by each clock. What left right before it may be late by the
+            # tolerance as well, as at any other time.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
@@ -77,11 +82,13 @@ class SendingTimes:
         period = tolerance / PERIODS
         self.begin, self.end = utc, utc + period
         self.end_monotonic = monotonic + period.total_seconds()
+        # The oldest that is right at the end of the period, the newest that is right at its beginning.
         self.earliest, self.latest = self.end - tolerance, utc + tolerance
         return held_up
 
     def catch_up(self, since: datetime = _BEGINNING, until: datetime = _END) -> None:
         """Expect what waited here unread and was sent between these moments."""
+        # What waited at an earlier time may not all be read yet.
         if self.catching_up:
             since, until = min(since, self._since), max(until, self._until)
         self.catching_up = True

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 
 LAST_NUMBER: Final = 10**MAX_INT_DIGITS - 1
-"""The largest MsgSeqNum there is; after it, a direction has to be reset."""
+"""The largest MsgSeqNum that can be written and read here; after it, the numbers have to be reset."""
 
 
 class Verdict(Enum):
@@ -30,7 +30,10 @@ class Verdict(Enum):
 
 
 def judge(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
-    """Say what an incoming MsgSeqNum means when `expected` is the next one."""
+    """Say what an incoming MsgSeqNum means when `expected` is the next one.
+
+    PossDupFlag matters only below it: a message that is resent into a gap carries it, and is new here.
+    """
     if seq_num == expected:
         return Verdict.EXPECTED
     if seq_num > expected:

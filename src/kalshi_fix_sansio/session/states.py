@@ -37,7 +37,8 @@ class State(Enum):
     CLOSED = "closed"
     """Over; the transport is to be closed once everything is sent."""
 
-    # There is one of each, and Enum's own hash is not made in C.
+    # States are keys of tables that are looked into for each message. There is one object of each, so its
+    # identity will do, and that hash is made in C, unlike Enum's own.
     __hash__ = object.__hash__
 
 
@@ -116,6 +117,7 @@ _LOGGED_ON = {
     **_CONNECTED,
     Input.SEND: State.ESTABLISHED,
     Input.LOGOUT: State.LOGOUT_SENT,
+    # A Logon that resets the numbers, which ends a gap as well. Any other is rejected, and is no input here.
     Input.PEER_LOGON: State.ESTABLISHED,
     Input.PEER_LOGOUT: State.CLOSED,
     Input.PEER_GAP: State.RECOVERING,
@@ -178,6 +180,7 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
             State.RESETTING,
             {
                 **_LOGGED_ON,
+                # Until the peer has agreed, nobody knows by which numbers it would count what is sent.
                 Input.SEND: None,
                 Input.PEER_GAP: State.RESETTING,
                 Input.LOGON_OVERDUE: State.CLOSED,

@@ -46,7 +46,8 @@ class MessageStore(Protocol):
 
     @property
     def reset_unanswered(self) -> bool:
-        """Whether a reset was sent that the peer has not answered: the next logon has to reset as well."""
+        """Whether a reset was sent that the peer has not answered: it may or may not have reached the peer,
+        so the next logon has to reset as well."""
 
     @property
     def oldest_kept(self) -> int:
@@ -60,7 +61,8 @@ class MessageStore(Protocol):
         """Everything before this number has been taken care of. It never goes back but by `reset`."""
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and forget every message, but no open request.
+        """Restart both directions at 1 and forget every message, but no open request: the session settles
+        those when the user knows of them.
 
         `unanswered` says that the peer has still to agree.
         """
@@ -92,8 +94,9 @@ class MessageStore(Protocol):
 class MemoryStore:
     """A store that lasts as long as the process.
 
-    It is bounded: messages older than `max_age` (measured against the newest one, and which may be
-    changed) and, beyond `max_messages` of them or `max_bytes` of their bytes, the oldest ones are forgotten.
+    It is bounded: messages older than `max_age` are forgotten and, beyond `max_messages` of them or
+    `max_bytes` of their bytes, the oldest ones. Age is measured against the newest message, since a store has
+    no clock; `max_age` may be changed at any time.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class MemoryStore:
             raise ValueError("sequence numbers start at 1")
         self.next_outgoing = next_outgoing
         self.next_incoming = next_incoming
+        # What was sent under the numbers before is not known here.
         self.oldest_kept = next_outgoing
         self.reset_unanswered = False
         self._requests: dict[int, OpenRequest] = {}
@@ -119,7 +123,7 @@ class MemoryStore:
         self._bytes = 0
         """Of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
-        """Those of the messages, in order, behind `_forgotten` that are no longer kept."""
+        """The numbers of the messages, in order. The first `_forgotten` of them are no longer kept."""
         self._forgotten = 0
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
@@ -147,7 +151,7 @@ class MemoryStore:
             self.oldest_kept = number + 1
             self._forgotten += 1
         if self._forgotten > len(messages):
-            # Rarely, because it moves all the others.
+            # Only when they are more than half of the list, because it moves all the others.
             del numbers[: self._forgotten]
             self._forgotten = 0
 

@@ -25,7 +25,7 @@ class Timers:
     """When things happened last, and when something is due."""
 
     answer_patience: float
-    """How many HeartBtInt the answer to a TestRequest may take."""
+    """How many times HeartBtInt the answer to a TestRequest may take."""
     heart_bt_int: float = 0.0
     """As agreed; 0 while there are no heartbeats."""
     last_sent: float = 0.0
@@ -98,7 +98,8 @@ class Timers:
             and self.page_at is None
             and not self.reading_paused
         ):
-            # Asked several times for each message, so this says at once what the rules below say.
+            # Asked several times for each message, so this says at once what the rules of `RUNNING` say for
+            # this state: whoever changes one changes both.
             silence = self.last_received + self.heart_bt_int * SILENCE_FACTOR
             heartbeat = self.last_sent + self.heart_bt_int
             first = heartbeat if heartbeat < silence else silence  # noqa: FURB136 - min() takes five times as long
@@ -121,6 +122,7 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
+        # An initiator excuses a Logon that waited here unread; an acceptor excuses none (`Handshake`).
         State.LOGON_SENT: (*_HANDSHAKE, Timers.call_due),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
@@ -130,5 +132,6 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.CLOSED: (),
     }
 )
-"""Which deadlines count in which state. Once a Logout is out its own deadline ends the session whatever
-happens."""
+"""Which deadlines count in which state, in the order in which they are dealt with: silence before the
+heartbeat, because its TestRequest stands for one. Once a Logout has left there are no heartbeats any more,
+and its own deadline ends the session."""
