@@ -34,8 +34,8 @@ def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str
 
 
 def sending_time_problem(header: Any, config: SessionConfig, now: Instant) -> Problem | None:
-    """Check that SendingTime (52) is close to the wall clock. One that could not be read is the decoder's
-    finding."""
+    """Check that SendingTime (52) is close to the wall clock. One that is missing or unreadable passes here:
+    the decoder has noted it among the problems of the message."""
     if config.sending_time_tolerance is None or header.sending_time is None:
         return None
     if abs(now.utc - header.sending_time) <= timedelta(seconds=config.sending_time_tolerance):

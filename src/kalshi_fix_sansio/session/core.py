@@ -97,7 +97,7 @@ class Core:
         self.peer_comp_id: str | None = None
         """SenderCompID of the peer's Logon."""
         self.peer_names = config.accepted_sender_comp_ids
-        """What the peer may call itself; before its Logon, nothing here means anything."""
+        """The SenderCompIDs that the peer may use. Empty until the Logon of a peer that is learnt from it."""
         self.client_logon: LogonFacts | None = None
         """What rules ask of the Logon that the initiator sent; None until it was."""
         self.send_rules: dict[type[Message], Any] = {}
@@ -301,6 +301,8 @@ class Core:
     def send_reject(self, message: Message, first: Problem, now: Instant) -> None:
         """Answer a message by a Reject (3)."""
         header, options = message.header, self.config.protocol_options
+        # A MsgType that the peer made up may hold what cannot be sent, and so may a text that quotes its
+        # values.
         tag = None if (first.reason, first.tag) in options.reject_without_tag else first.tag
         reason = options.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
         reply = self.outbound.admin(
@@ -326,6 +328,7 @@ class Core:
             text=plain_text(problem.text),
         )
         route = reply_route(message.header)
+        # Unlike a Reject this is an application message, so the peer may ask for it again.
         self.outbound.post(reply, now, header_fields=route, keep=self.config.session_type.resend)
         self.tell(MessageRejected(message, (problem,)))
 

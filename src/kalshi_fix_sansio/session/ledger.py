@@ -231,7 +231,11 @@ class Ledger:
         self._handed = deque([VOID] * len(self._handed))
 
     def note_end(self, ended_by: EndedBy | None) -> None:
-        """A session has ended, by one message or otherwise."""
+        """A session has ended, by one message or otherwise.
+
+        A connection that merely broke says nothing about that message, so the note stays until one gets
+        beyond its number.
+        """
         if ended_by is not None:
             self.ended_by = ended_by
         elif self.ended_by is not None and self.expected > self.ended_by[0]:

@@ -251,6 +251,8 @@ class Handshake:
             text = fields.text or self.refusal or "the peer refused the Logon without a reason"
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
+            # Not the end yet: a Logout may follow, the end of the connection, or nothing until the timeout.
+            # The Text is kept to explain whichever it is.
             self.refusal = fields.text or "the peer rejected the Logon without a reason"
             core.tell(
                 RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
@@ -293,6 +295,7 @@ class Handshake:
             text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
             return CloseReason.PROTOCOL_ERROR, text
         resets = logon.reset_seq_num_flag is True
+        # A peer that answers a reset by number 1 has made it, even if it leaves the flag out.
         if resets or self._resetting:
             if number != 1:
                 return CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE if resets else RESET_NOT_ANSWERED
@@ -311,7 +314,7 @@ class Handshake:
     def _expected_in(self, store: MessageStore) -> int:
         """Return the number expected next by a store that may be the one in use."""
         ledger = self._core.ledger
-        # A store follows what the user confirms, so that of a continued session may be behind what has come.
+        # A store follows what the user confirms, so it may be behind what came on the connections before.
         return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:

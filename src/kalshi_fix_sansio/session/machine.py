@@ -62,6 +62,7 @@ class Session:
         elif store is not None or continues.state not in {State.CLOSED, State.DISCONNECTED}:
             raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
         else:
+            # The ledger is taken before `hand_over`, which gives the former session another one.
             self._core = Core(config, continues._core.ledger)
             self._core.event_bytes = continues._core.event_bytes
             self._core.events = continues._core.hand_over()
@@ -214,6 +215,7 @@ class Session:
             return
         reason, text = CloseReason.CONNECTION_LOST, "the connection ended without a Logout"
         if core.state in {State.LOGOUT_SENT, State.ENDING}:
+            # The session was ending already: what for matters more than how the connection went.
             reason, told = core.ending
             text = told or "the connection ended before the peer answered the Logout"
         elif self._receiver.handshake.refusal is not None:
@@ -243,6 +245,8 @@ class Session:
         What earlier calls returned is confirmed by this one, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
+        # Also where it confirms no event: session messages that made none let the store follow. And first, so
+        # that the events of a store that fails here are among those returned.
         try:
             ledger.confirm(0 if self._explicit_confirm else None)
         except StoreError as error:
@@ -393,7 +397,7 @@ class Session:
         if core.is_logged_on or core.state is State.RESETTING:
             with core:
                 core.send_logout(text, now)
-        if core.state is not State.CLOSED:
+        if core.state is not State.CLOSED:  # a store that failed over the Logout has ended it
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
     def _watch_backlog(self) -> None:

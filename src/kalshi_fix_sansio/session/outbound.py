@@ -39,7 +39,8 @@ REVERSED: Mapping[int, int] = MappingProxyType(
 
 
 def plain_text(text: str) -> str:
-    """Make any text fit for Text (58): printable ASCII, of bounded length."""
+    """Make any text fit for Text (58): printable ASCII, of bounded length, and never empty, since a field
+    without a value is an error in FIX."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_TEXT]) or "?"
 
 
@@ -190,12 +191,13 @@ class Outbound:
         if names is None:
             ledger.take_number(seq_num, stored, None, ())
         else:
-            request_id = names[0][1] or str(seq_num)
+            request_id = names[0][1] or str(seq_num)  # the name is empty for what is known by its number
             request = _open_request(request_id, msg_type, seq_num, now.utc, frame, ledger.next_key)
             ledger.take_number(seq_num, stored, request, names)
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)
+        # A number that `find_sent` has taken is no longer in the record, and brings no bytes back.
         while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
             self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame

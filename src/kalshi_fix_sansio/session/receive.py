@@ -60,7 +60,8 @@ from kalshi_fix_sansio.session.states import Input, State
 NEW_SEQ_NO, TEST_REQ_ID, GAP_FILL_FLAG = 36, 112, 123
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
 """What is served although a message before it is missing. A Reject is among them because it may be the peer's
-refusal to resend: held until the gap is filled, it would never be read."""
+refusal to resend: held until the gap is filled, it would never be read. A BusinessMessageReject may be that,
+too, but is an application message: it is delivered in its turn, and `recovery` looks at it when it comes."""
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
         SENDING_TIME: "set this machine's clock; if it is right, the peer's is wrong: tell them, or set "
@@ -103,6 +104,7 @@ class Receiver:
         self._core = core
         self._strict = core.config.strict
         self._own_name = core.config.sender_comp_id
+        # The framer also gives messages of other versions, so that they can be answered.
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
         self.recovery = Recovery(core, self._process_held)
         self.resender = Resender(core)
@@ -301,6 +303,7 @@ class Receiver:
         kept = core.config.session_type.resend and core.state is not State.RESETTING
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
         if only_late and not kept and number == expected and self._is_for_the_user(message):
+            # Delivered, so it is counted: by `_process`.
             message.problems = (*message.problems, fatal)
             self._process(message, (), frame, now)
             core.send_reject(message, fatal, now)
@@ -328,6 +331,7 @@ class Receiver:
         core = self._core
         if core.state is State.LOGOUT_SENT:
             self._count(message.header.msg_seq_num)
+            # Where this side logged out because of a fault, its own reason stands, not the peer's Text.
             reason, text = core.ending
             if reason is CloseReason.LOGGED_OUT:
                 text = message.text or text or "logged out"
