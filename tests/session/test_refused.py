@@ -375,3 +375,19 @@ def test_during_a_reset_such_a_duplicate_does_not_come_again_and_is_counted(role
     events = wired.receive(wired.peer.message("9", news(), t43="Y", t122=EARLY))
     assert [type(event) for event in events] == [MessageRejected]
     assert wired.session.state is State.RESETTING
+
+
+@pytest.mark.parametrize("linger", [0.0, 2.0])
+@pytest.mark.parametrize("role", Role)
+def test_a_held_message_that_is_refused_is_not_gone_beyond_by_a_gap_fill(role: Role, linger: float) -> None:
+    wired = established(role, strict=True, protocol_options=ProtocolOptions(linger=linger))
+    early = {"t43": "Y", "t122": EARLY}
+    events = wired.receive(
+        wired.peer.message("9", news(), 4, **early),
+        wired.peer.message("4", "36=6|123=Y|", 2, t43="Y", t122=LATE),
+    )
+    assert [event.comes_again for event in of_type(events, MessageRejected)] == [True]
+    assert [(event.begin, event.end) for event in of_type(events, SequenceSkipped)] == [(2, 3)]
+    assert wired.session.next_incoming == 4
+    if not linger:
+        assert isinstance(events[-1], SessionEnded)

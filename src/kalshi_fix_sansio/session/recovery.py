@@ -23,7 +23,7 @@ from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
 from kalshi_fix_sansio.session.sequence import too_high_text
-from kalshi_fix_sansio.session.states import Input, State
+from kalshi_fix_sansio.session.states import OVER_STATES, Input, State
 
 ABOUT_THE_HEADER = (
     Reason.COMP_ID_PROBLEM,
@@ -209,6 +209,9 @@ class Recovery:
                     # Its event is made now; the count of received bytes may have begun anew since it came.
                     core.event_bytes += len(held.data)
                     self._process(held, now)
+                    if core.state in OVER_STATES:
+                        # Refused, perhaps, and so not counted: a skip of the peer's must not go beyond it.
+                        return
             elif self._skip_to > expected:
                 # Only up to the next held message: the peer skips it, but it is here and may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to

@@ -202,6 +202,8 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
 SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
 """Where the user may send messages."""
+OVER_STATES = frozenset({State.ENDING, State.CLOSED})
+"""Where the session has ended, but for the peer's Logout."""
 RECEIVING_STATES = frozenset(
     state for state, row in TRANSITIONS.items() if row[Input.PEER_MESSAGE] is not None
 )
