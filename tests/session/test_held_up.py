@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, kinds, of_type, wire, wire_time
 
@@ -204,3 +204,17 @@ def test_a_peer_that_was_long_in_logging_on_excuses_nothing_behind_its_logon(age
     wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|"))
     wired.session.accept_logon(wired.clock.now)
     assert is_taken(wired, fill(wired, age)) == (age < 30)
+
+
+@BOTH
+def test_a_peer_that_was_silent_behind_garbage_which_ends_the_session_is_asked_nothing(role: Role) -> None:
+    wired = logged_on(role, "KalshiRT", 5)
+    wired.session.reset(wired.clock.now)
+    wired.sent()
+    unending = b"8=FIXT.1.1\x019=5000\x0135=A\x01"
+    events = wired.receive(unending + wired.peer.message("0"))
+    events += wired.wait(5.5)
+    events += wired.wait(0.6)
+    assert isinstance(events[-1], SessionEnded)
+    assert of_type(events, PeerSilent) == []
+    assert kinds(wired.sent())[-1] == "Logout"

@@ -451,10 +451,12 @@ class Session:
         # A message whose BodyLength is too large swallows what the peer sends behind it, so that a peer which
         # is alive looks silent. What is found behind it has waited.
         if core.framer.is_overtaken:
+            state = core.state
             core.framer.resync()
             core.times.catch_up()
             self._receiver.drain(now)
-            if core.timers.last_received == now.monotonic:  # `drain` has found a whole message
+            # `drain` has found a whole message, or garbage that has ended the session.
+            if core.timers.last_received == now.monotonic or core.state is not state:
                 return
         if core.timers.probed_at is None:
             test_req_id = self._probe(core.config.protocol_options.test_req_id, now)
