@@ -424,6 +424,29 @@ def test_work_is_linear_where_broken_messages_begin_like_good_ones(monkeypatch: 
     assert added < 10 * len(stream)
 
 
+def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The front of the buffer is cut off between two messages of which the second begins in the first."""
+    added = 0
+
+    def counting(data: bytes | bytearray) -> int:
+        nonlocal added
+        added += len(data)
+        return byte_sum(data)
+
+    for module in ("framer", "sums"):
+        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
+    for size in (20_000, 80_000):
+        end = b"\x0110=000\x01"
+        second = b"8=FIXT.1.1\x019=%d\x0135=0\x01" % (len(b"35=0\x01") + len(end) + size + 1)
+        body = b"35=0\x0158=" + b"x" * size + second
+        first = b"8=FIXT.1.1\x019=%d\x01%b%b" % (len(body) + 1, body, end)
+        wrong = [first, b"y" * size + end + HEARTBEAT]
+        added = 0
+        found = frames_of(wrong)
+        assert found[-1] == Frame(HEARTBEAT)
+        assert added < 10 * sum(map(len, wrong))
+
+
 def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
     """A long stretch of broken messages, fed in portions, with a right one far behind."""
     start = b"8=FIXT.1.1\x019=1000\x0135=0\x01"

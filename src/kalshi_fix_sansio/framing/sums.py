@@ -57,7 +57,8 @@ class Sums:
         totals = self._totals
         while len(totals) <= last:
             at = self._base + (len(totals) - 1) * ADLER_BLOCK
-            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : at + ADLER_BLOCK]))
+            # A block in front of the buffer has no bytes; its end, below 0, would count from the other end.
+            totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : max(at + ADLER_BLOCK, 0)]))
         return (
             byte_sum(buffer[start : self._base + first * ADLER_BLOCK])
             + totals[last]
