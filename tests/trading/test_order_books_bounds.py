@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kalshi_fix_sansio import MarketDataRequestReject
 from kalshi_fix_sansio.trading import BookState, BookUpdate, DiscrepancyKind, OrderBooks, StaleReason
 from kalshi_fix_sansio.trading.order_books import MAX_SYMBOL_SIZE
-from tests.trading.feed import A, B, C, apply, snapshot, update
+from tests.trading.feed import A, B, C, apply, request, snapshot, update
 
 
 def refused(told: BookUpdate) -> bool:
@@ -89,3 +90,15 @@ def test_symbols_have_a_bound_in_length() -> None:
     for sent in (snapshot("bid 1 at 0.5", symbol=longer), update(f"new bid 1 at 0.5 in {longer}")):
         assert refused(apply(books, sent))
     assert list(books) == [longest]
+
+
+def test_a_snapshot_that_nobody_waits_for_any_more_answers_its_request_where_there_is_no_room() -> None:
+    books = OrderBooks(max_books=1)
+    books.apply(request("1", A))
+    books.forget(A)
+    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=B)))
+    assert books.apply(snapshot("bid 1 at 0.5", symbol=A)) == []
+    books.forget(B)
+    books.apply(request("1", C))
+    told = apply(books, MarketDataRequestReject(md_req_rej_reason="2"))
+    assert (told.symbol, told.book.state) == (C, BookState.STALE)

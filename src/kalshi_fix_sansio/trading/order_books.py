@@ -234,13 +234,13 @@ class OrderBooks(Mapping[str, OrderBook]):
             touched: dict[str, BookUpdate | None] = {}
             self._suspect(None, problems[0].text, touched)
             return self._told(touched)
-        if symbol not in self._books:
-            refused = self._refused(symbol)
-            if refused is not None:
-                return [refused]
-        state = self._requests.answered(symbol)
+        refused = None if symbol in self._books else self._refused(symbol)
+        # Whatever becomes of the snapshot, its request is answered: the next refusal is of another one.
+        state = self._requests.answered(symbol, has_room=refused is None)
         if state is None:
             return []
+        if refused is not None:
+            return [refused]
         self._forgotten.discard(symbol)
         book = self._books.get(symbol)
         if book is None:
@@ -307,7 +307,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         # The venue has answered all the same: a refusal that follows is of a later request.
         if isinstance(message, MarketDataSnapshotFullRefresh):
             for symbol in symbols or ():
-                self._requests.answered(symbol)
+                self._requests.answered(symbol, has_room=symbol in self._books)
         return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
 
     def _refuse(self, request: MarketDataRequest | None) -> list[BookUpdate]:

@@ -63,8 +63,12 @@ class Requests:
         self._stops += 1
         self._settle()
 
-    def answered(self, symbol: str) -> BookState | None:
-        """Take note of a snapshot; return what it makes of its book, None if that was unsubscribed since."""
+    def answered(self, symbol: str, *, has_room: bool) -> BookState | None:
+        """Take note of a snapshot; return what it makes of its book, None if that was unsubscribed since.
+
+        One that nobody asked for and that there is no room for is not remembered: a venue could send any
+        number of them.
+        """
         for index, each in enumerate(self._open):
             if isinstance(each, _Ask) and symbol in each.awaited:
                 # Answers come in order, so the venue has taken all that was sent before this request.
@@ -74,9 +78,12 @@ class Requests:
                 if not each.subscribes and symbol not in self._subscribed:
                     self._settle()
                     return BookState.SNAPSHOT
+                self._subscribed.add(symbol)
                 break
-        # For a subscription, or of a market whose subscription was on already, or unasked.
-        self._subscribed.add(symbol)
+        else:
+            # Of a market whose subscription was on already, or unasked.
+            if has_room:
+                self._subscribed.add(symbol)
         # The venue gave this snapshot before it took an end of subscriptions that is still open here.
         stopped = self._stops and any(each.covers(symbol) for each in self._open if isinstance(each, _Stop))
         self._settle()
