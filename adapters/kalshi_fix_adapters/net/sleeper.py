@@ -17,6 +17,7 @@ READ, WRITE = 1, 4
 """What to watch a socket for; the values of POLLIN and POLLOUT."""
 READY, WOKEN = 1, 2
 """Why a sleep was over: the socket can be read or written, another thread wants attention."""
+_UNKNOWN = -1
 _MAX_SLEEP = 86_400.0
 """Seconds; some systems take no more than some days at once, and who sleeps has to be ready to wake early."""
 
@@ -39,12 +40,17 @@ class Sleeper:
         """Watch the socket of a file number for `READ`, `WRITE`, both, or not at all (0)."""
         if interest == self.interest:
             return
+        # A Ctrl-C may come between any two of these lines. Until the last one nothing is taken for granted,
+        # so that the next call does it all again.
+        self.interest = _UNKNOWN
         if interest:
+            self._watched = number
             self._poll.register(number, interest)
         else:
             # Watched for nothing it would still report a hangup, again and again.
-            self._poll.unregister(self._watched)
-        self._watched, self.interest = number, interest
+            with contextlib.suppress(KeyError):  # done already, by a call that was cut off
+                self._poll.unregister(self._watched)
+        self.interest = interest
 
     def sleep(self, seconds: float | None) -> int:
         """Sleep, for ever if None; return `READY` and `WOKEN`, or 0 when the time is over.
