@@ -178,7 +178,8 @@ def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay
         return struck
 
     for at in range(MOST):
-        if not loop.run(partial(main, at)):
+        # What has come already is taken without a wait, and a fast venue may have answered before: try again.
+        if not any(loop.run(partial(main, at)) for _ in range(3)):
             break
     assert at > 0
 
