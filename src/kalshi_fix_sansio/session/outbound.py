@@ -16,13 +16,13 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import SessionConfig
-from kalshi_fix_sansio.errors import EncodeError, StoreError
+from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.fast_init import fast_init
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.requests import Names
-from kalshi_fix_sansio.session.sequence import LAST_NUMBER, usable, used_up_text
+from kalshi_fix_sansio.session.sequence import usable
 from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
@@ -128,9 +128,7 @@ class Outbound:
 
         One with `names` is one whose outcome is to become known.
         """
-        seq_num, msg_type, sending_time = self._ledger.store.next_outgoing, message.MSG_TYPE, now.utc
-        if seq_num > LAST_NUMBER:
-            raise StoreError(used_up_text())
+        seq_num, msg_type, sending_time = usable(self._ledger.store.next_outgoing), message.MSG_TYPE, now.utc
         header = self._own_header
         # A header with `header_fields` is not used again, or PossResend would stay on all that follows. A
         # constructor converts a time to UTC, an assignment does not: hence the look at its zone.

@@ -18,13 +18,12 @@ import attrs
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import ResendServed
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.problems import Problem, Reason
 from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
-from kalshi_fix_sansio.session.sequence import LAST_NUMBER, used_up_text
+from kalshi_fix_sansio.session.sequence import usable
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
@@ -217,10 +216,8 @@ class Resender:
         """Gap-fill from where the job stands up to the number before `new_seq_no`."""
         if new_seq_no <= job.position:
             return
-        if new_seq_no > LAST_NUMBER:
-            raise StoreError(used_up_text())
         outbound = self._core.outbound
-        fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=new_seq_no)
+        fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=usable(new_seq_no))
         # FIXT 1.1, "Standard message header": where the original time is not known, it is SendingTime.
         again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
         header = outbound.header(SEQUENCE_RESET, job.position, now, fields=again)
