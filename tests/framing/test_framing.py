@@ -387,64 +387,51 @@ def test_nested_starts_are_summed_up_rightly(portion: int) -> None:
         assert [len(stream) - len(frame.data) for frame in found] == right[:1]
 
 
-def test_work_is_linear_in_hostile_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes added up for check sums stay within a small multiple of the bytes fed."""
-    added = 0
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each call adds up for a check sum."""
+    sizes: list[int] = []
 
     def counting(data: bytes | bytearray) -> int:
-        nonlocal added
-        added += len(data)
+        sizes.append(len(data))
         return byte_sum(data)
 
     for module in ("framer", "sums"):
         monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
+    return sizes
+
+
+def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
+    """Bytes added up for check sums stay within a small multiple of the bytes fed."""
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
-        added = 0
+        added.clear()
         frames_of(cut(stream, 4096))
-        assert added < 40 * len(stream)
+        assert sum(added) < 40 * len(stream)
 
 
-def test_work_is_linear_where_broken_messages_begin_like_good_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_is_linear_where_broken_messages_begin_like_good_ones(added: list[int]) -> None:
     """Each start claims a long message as there was one before, and a short good one stands behind it."""
-    added = 0
-
-    def counting(data: bytes | bytearray) -> int:
-        nonlocal added
-        added += len(data)
-        return byte_sum(data)
-
-    for module in ("framer", "sums"):
-        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
     good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
     head = good[: good.index(b"35=D\x01") + 5]
     stream = good + (head + HEARTBEAT) * 1000 + good
     found = [piece for piece in frames_of([stream]) if isinstance(piece, Frame)]
     assert (found[0].data, found[-1].data, len(found)) == (good, good, 1002)
-    assert added < 10 * len(stream)
+    assert sum(added) < 10 * len(stream)
 
 
-def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_is_linear_where_a_start_goes_on_in_the_next_portion(added: list[int]) -> None:
     """The front of the buffer is cut off between two messages of which the second begins in the first."""
-    added = 0
-
-    def counting(data: bytes | bytearray) -> int:
-        nonlocal added
-        added += len(data)
-        return byte_sum(data)
-
-    for module in ("framer", "sums"):
-        monkeypatch.setattr(f"kalshi_fix_sansio.framing.{module}.byte_sum", counting)
     for size in (20_000, 80_000):
         end = b"\x0110=000\x01"
         second = b"8=FIXT.1.1\x019=%d\x0135=0\x01" % (len(b"35=0\x01") + len(end) + size + 1)
         body = b"35=0\x0158=" + b"x" * size + second
         first = b"8=FIXT.1.1\x019=%d\x01%b%b" % (len(body) + 1, body, end)
         wrong = [first, b"y" * size + end + HEARTBEAT]
-        added = 0
+        added.clear()
         found = frames_of(wrong)
         assert found[-1] == Frame(HEARTBEAT)
-        assert added < 10 * sum(map(len, wrong))
+        assert sum(added) < 10 * sum(map(len, wrong))
 
 
 def test_a_buffer_that_moves_on_keeps_its_sums_right() -> None:
