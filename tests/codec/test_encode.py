@@ -112,10 +112,13 @@ def test_a_message_of_unknown_type_is_sent_as_it_came() -> None:
     assert again.header.msg_seq_num == 7
 
 
-def test_an_older_tag_is_sent_only_beside_its_successor() -> None:
+def test_an_older_tag_is_sent_only_beside_its_successor_and_only_once() -> None:
     assert body(Logon(new_flag=True, unknown=[(5001, b"N")])) == "5002=Y|5001=N|"
-    with pytest.raises(EncodeError, match=r"OldFlag \(5001\) cannot be sent as an unknown field of Logon"):
-        CODEC.encode(Logon(unknown=[(5001, b"N")]))
+    for refused in (Logon(unknown=[(5001, b"N")]), Logon(new_flag=True, unknown=[(5001, b"N")] * 2)):
+        with pytest.raises(
+            EncodeError, match=r"OldFlag \(5001\) cannot be sent as an unknown field of Logon"
+        ):
+            CODEC.encode(refused)
 
 
 def changed(block: Any, **values: Any) -> Any:

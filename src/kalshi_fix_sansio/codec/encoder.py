@@ -68,8 +68,8 @@ def check_unknown(
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing one, the header or the trailer
-            defines; it holds SOH without being data; data and its length do not stand together, or the length
-            is another.
+            defines, but for one of an older tag beside the field itself; it holds SOH without being data;
+            data and its length do not stand together, or the length is another.
     """
     if block.unknown:
         _check_fields(block, table, tables, enclosing)
@@ -105,13 +105,14 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
 def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...]) -> None:
     length: tuple[int, bytes] | None = None
     """The field before, if it carries the length of data."""
+    superseded: set[int] = set()
     for tag, value in block.unknown:
         own = table.slots.get(tag)
-        if (
-            (own is not None and not _is_superseded(own, block))
-            or tag in tables.outer_tags
-            or any(tag in place.slots for place in enclosing)
-        ):
+        # An older tag beside the field itself may stand once: a reader tells the second as a repeated field.
+        if own is not None and tag not in superseded and _is_superseded(own, block):
+            superseded.add(tag)
+            own = None
+        if own is not None or tag in tables.outer_tags or any(tag in place.slots for place in enclosing):
             raise EncodeError(
                 f"{_label(tag, tables)} cannot be sent as an unknown field of {table.layout.name}"
             )
