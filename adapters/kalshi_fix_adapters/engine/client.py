@@ -619,6 +619,9 @@ class ClientCore:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             observers.state(state, now)
+            # Subscribing again has ended it: the store failed. Only now, so that the events keep their order.
+            if session.state is not state:
+                self._deliver(connection, now)
         if queue.unsettled:
             self._watch_queue()
 
@@ -643,9 +646,9 @@ class ClientCore:
             if count == SUBSCRIBE_AT_ONCE or connection.congested:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
                 break
-            # The user may have allowed a code that this version does not know; it was accepted then.
-            number = connection.session.send(request, now, allow_unknown_codes=True)
-            connection.collect()
+            number = _send_again(connection, request, now)
+            if number is None:
+                break
             subscriptions.sent(request, number, again=True)
             self._tell(Resubscribed(request, number))
 
@@ -660,3 +663,18 @@ class ClientCore:
             self._connection.pause_reading(self._queue.paused, now)
         if not self._queue.paused:
             self._wake()
+
+
+def _send_again(connection: Connection, request: Message, now: Instant) -> int | None:
+    """Send a subscription once more; return its MsgSeqNum, None if that has ended the session: the store
+    failed. Whoever delivers what the session tells says so."""
+    session = connection.session
+    try:
+        # The user may have allowed a code that this version does not know; it was accepted then.
+        number = session.send(request, now, allow_unknown_codes=True)
+    except LocalProtocolError:
+        if session.wants_close:
+            return None
+        raise
+    connection.collect()
+    return None if session.wants_close else number

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_adapters.engine.client import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
+from kalshi_fix_adapters.engine.connection import LINGER
 from kalshi_fix_adapters.engine.subscriptions import PER_REQUEST
-from kalshi_fix_adapters.events import Resubscribed
+from kalshi_fix_adapters.events import GaveUp, Resubscribed
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
@@ -20,8 +21,10 @@ from kalshi_fix_sansio import (
     SubscriptionRequestType,
 )
 from kalshi_fix_sansio.base import Message, UnknownMessage
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived
-from tests.adapters.engine.stage import Stage, opened, plan
+from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.session import MemoryStore, StoredMessage
+from tests.adapters.engine.stage import Stage, only, opened, plan
 from tests.helpers import KEY_ID, Peer
 
 SNAPSHOT, ON, OFF = SubscriptionRequestType
@@ -48,6 +51,23 @@ def book(symbol: str) -> MarketDataSnapshotFullRefresh:
 
 def no(number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER) -> BusinessMessageReject:
     return BusinessMessageReject(ref_seq_num=number, ref_msg_type="V", business_reject_reason=reason)
+
+
+class Failing(MemoryStore):
+    """Takes so many numbers more, or makes so many commits more."""
+
+    numbers = commits = 1_000
+
+    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
+        self.numbers -= 1
+        if self.numbers < 0:
+            raise StoreError("the disk is gone")
+        super().record_sent(seq_num, message)
+
+    def commit(self) -> None:
+        self.commits -= 1
+        if self.commits < 0:
+            raise StoreError("the disk is full")
 
 
 def come_back(stage: Stage) -> list[Message]:
@@ -136,6 +156,54 @@ def test_nothing_is_repeated_while_the_venue_does_not_read(monkeypatch: pytest.M
     stage.advance(30)
     again = [event.request for event in stage.take() if isinstance(event, Resubscribed)]
     assert again == [status(f"S{number}") for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("what", "left", "later"),
+    # Behind the Logon a commit is due for the reset that it answers.
+    [("numbers", 1, False), ("commits", 2, False), ("numbers", 0, True), ("commits", 0, True)],
+)
+def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_such(
+    what: str, left: int, later: bool
+) -> None:
+    store = Failing()
+    stage = opened(plan("KalshiMD", session={"logon_fields": {}}, store=store))
+    core = stage.core
+    for number in range((SUBSCRIBE_AT_ONCE or 0) + 1 if later else 2):
+        core.send(status(f"S{number}"))
+    stage.run()
+    stage.cut()
+    stage.take()
+    stage.clock.advance(1)
+    assert core.next_attempt() is not None
+    stage.accept()
+    venue = stage.venue
+    assert venue is not None
+    stage._carry_to_venue(venue)
+    venue.send(SecurityStatus(symbol="S0", security_trading_status=2), stage.clock.now)
+    if later:
+        stage.run()
+        setattr(store, what, left)
+        stage.clock.advance(SUBSCRIBE_AGAIN)
+        core.tick()
+    else:
+        setattr(store, what, left)
+        core.receive(venue.data_to_send())
+    # Nobody has to take an event for it to be told.
+    told = [type(event).__name__ for event in core._queue.events]
+    # What came behind the Logon stands where it belongs, and the end behind it.
+    assert told == ["Connecting", "LoggedOn", *told[2:-2], "MessageReceived", "SessionEnded"]
+    assert set(told[2:-2]) == {"Resubscribed"}
+    # The venue has not read what was written before; the client does not wait for that for ever.
+    core.output.extend(b"x")
+    assert (core.finished, core.timeout()) == (False, LINGER)
+    stage.clock.advance(LINGER)
+    assert (core.finished, core.timeout()) == (True, 0)
+    core.disconnected()
+    assert isinstance(core.ended, SessionEnded)
+    assert core.ended.reason is CloseReason.STORE_FAILED
+    assert "the disk is" in only(stage.take(), GaveUp).reason
+    assert core.over
 
 
 @pytest.mark.parametrize(
