@@ -6,11 +6,9 @@ from uuid import uuid4
 import trio
 
 from kalshi_fix_adapters.trio import order_entry
-from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
+from kalshi_fix_sansio import NewOrderSingle, Side
 
-order = NewOrderSingle(
-    cl_ord_id=str(uuid4()), symbol=argv[1], side=Side.BUY, ord_type=OrdType.LIMIT, price="0.01", order_qty=1
-)
+order = NewOrderSingle(cl_ord_id=str(uuid4()), symbol=argv[1], side=Side.BUY, price="0.01", order_qty=1)
 
 
 async def main() -> None:

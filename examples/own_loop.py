@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.net.dial import open_socket
-from kalshi_fix_sansio import ExecType, ExecutionReport, Instant, NewOrderSingle, OrdType, Session, Side
+from kalshi_fix_sansio import ExecType, ExecutionReport, Instant, NewOrderSingle, Session, Side
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
 
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -33,7 +33,6 @@ def act(session: Session, event: Event) -> None:
             cl_ord_id=str(uuid4()),
             symbol=argv[1],
             side=Side.BUY,
-            ord_type=OrdType.LIMIT,
             price="0.01",
             order_qty=1,
         )

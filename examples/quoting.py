@@ -14,7 +14,6 @@ from kalshi_fix_sansio import (
     OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrdStatus,
-    OrdType,
     Side,
 )
 from kalshi_fix_sansio.trading import OrderBook
@@ -56,7 +55,7 @@ class Quoter:
 
     def _request(self, quote: Quote) -> Request:
         about: Any = {"cl_ord_id": quote.asked, "symbol": self.symbol, "side": quote.side}
-        terms: Any = {"ord_type": OrdType.LIMIT, "price": quote.price, "order_qty": self.size}
+        terms: Any = {"price": quote.price, "order_qty": self.size}
         if quote.order is None:
             return NewOrderSingle(**about, **terms)
         if quote.price is None:

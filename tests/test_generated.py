@@ -18,6 +18,7 @@ import pytest
 import kalshi_fix_sansio
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.base import Block, Message
+from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember, GroupMember, Kind, Presence
 from kalshi_fix_sansio.scalars import PARSERS, format_value
 from tests.samples import CODEC_TAGS, full, is_required, minimal, value_of
@@ -46,9 +47,25 @@ BLOCKS = {**MESSAGES, **entry_layouts(), "Header": DIALECT.header, "Trailer": DI
 CODESETS = {field.codes.__name__: field.codes for field in DIALECT.fields.values() if field.codes is not None}
 
 CONSTANTS = {"encrypt_method", "default_appl_ver_id"}
-"""Attributes of Logon that have their only value from the start."""
+"""Attributes of Logon that have one value of several from the start."""
 
 every_block = pytest.mark.parametrize("layout", BLOCKS.values(), ids=BLOCKS)
+
+
+def only_codes(layout: BlockLayout) -> dict[str, Any]:
+    """The codes of required fields that have one alone, by attribute."""
+    return {
+        member.attribute: next(iter(member.field.codes))
+        for member in layout.members
+        if isinstance(member, FieldMember)
+        and is_required(member)
+        and member.field.codes is not None
+        and len(member.field.codes) == 1
+    }
+
+
+def tag_of(block: Block, attribute: str) -> int:
+    return next(member.tag for member in block.LAYOUT.members if member.attribute == attribute)
 
 
 def fields_of(layout: BlockLayout, *kinds: Kind) -> list[FieldMember]:
@@ -84,9 +101,45 @@ def test_a_required_field_cannot_be_left_out(layout: BlockLayout) -> None:
     required = [member.attribute for member in layout.members if is_required(member)]
     made = minimal(layout)
     given = {name: getattr(made, name) for name in required}
-    for name in set(required) - CONSTANTS:
+    for name in set(required) - CONSTANTS - only_codes(layout).keys():
         with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
             layout.cls(**{key: value for key, value in given.items() if key != name})
+
+
+@every_block
+def test_a_required_field_with_one_code_has_it_unless_another_is_given(layout: BlockLayout) -> None:
+    only = only_codes(layout)
+    made = minimal(layout)
+    given = {
+        member.attribute: getattr(made, member.attribute)
+        for member in layout.members
+        if is_required(member) and member.attribute not in only
+    }
+    least = layout.cls(**given)
+    assert {name: getattr(least, name) for name in only} == only
+    for name, code in only.items():
+        # The set is open, so another value may be sent. None is no way to ask for the one that there is.
+        other = type(code.value)(7)
+        assert getattr(layout.cls(**given, **{name: other}), name) == other
+        with pytest.raises(TypeError, match=f"{layout.name}.{name}"):
+            layout.cls(**given, **{name: None})
+
+
+def test_what_the_peer_leaves_out_is_not_made_up() -> None:
+    order = kalshi_fix_sansio.NewOrderSingle(cl_ord_id="a", symbol="X", side="1", order_qty=1, price="0.5")
+    header = kalshi_fix_sansio.Header(
+        msg_seq_num=2, sender_comp_id="a", target_comp_id="b", sending_time=datetime(2026, 10, 1, tzinfo=UTC)
+    )
+    frame = kalshi_fix_sansio.encode(order, header)
+    body = frame.split(b"\x01", 2)[2].rpartition(b"10=")[0]
+    field = b"%d=%s\x01" % (tag_of(order, "ord_type"), order.ord_type.encode())
+    assert body.count(b"\x01" + field) == 1
+    for _ in range(4):  # the careful way, and the shape that it leaves behind
+        read: Any = kalshi_fix_sansio.decode(
+            encode_frame(DIALECT.begin_string, body.replace(b"\x01" + field, b"\x01"))
+        )
+        assert read.ord_type is None
+        assert [problem.tag for problem in read.problems] == [tag_of(order, "ord_type")]
 
 
 @every_block

@@ -22,7 +22,7 @@ order = NewOrderSingle(
     price="0.75",
     party_ids=[Party(party_id="p")],
 )
-NewOrderSingle(cl_ord_id="a", symbol="X", side=Side.BUY, ord_type="2", order_qty=Decimal(1), price=1)
+NewOrderSingle(cl_ord_id="a", symbol="X", side=Side.BUY, order_qty=Decimal(1), price=1)
 reveal_type(order.max_execution_cost)
 reveal_type(order.order_qty)
 reveal_type(order.party_ids)

@@ -27,9 +27,9 @@ def test_the_loop_is_shown_as_it_is() -> None:
     assert f"```python\n{''.join(loop[1:]).partition('sock.close()')[0].rstrip()}\n```" in README
 
 
-def test_the_script_has_ten_lines() -> None:
+def test_the_script_has_eight_lines() -> None:
     code = SCRIPT.read_text("utf-8").split('"""')[2]
-    assert len([line for line in code.splitlines() if line]) == 10
+    assert len([line for line in code.splitlines() if line]) == 8
 
 
 def test_the_way_to_a_first_order_takes_twenty_lines() -> None:

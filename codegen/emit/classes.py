@@ -133,6 +133,21 @@ def always_required(member: Member) -> bool:
     return member.presence == "required" and all(rule.presence == "required" for rule in member.rules)
 
 
+def value_unless_given(member: Member) -> str | None:
+    """Return the wire value that a constructor takes for a field that it is not given; None if it takes none.
+
+    That is the value of a constant, and the only code of a field that is always required: a code that joins
+    it later makes the argument required again (`api` names that).
+    """
+    field = member.field
+    if member.group or field.tag in CODEC_TAGS:
+        return None
+    if not always_required(member):
+        return member.constant
+    codes = field.codeset.codes if field.codeset else ()
+    return codes[0].value if len(codes) == 1 else None
+
+
 def message_view(message: Message, products: tuple[str, ...], imports: Imports) -> ClassView:
     """Return the class of a message."""
     flows = "; ".join(filter(None, (prose.scope_text(flow) for flow in message.flows)))
@@ -237,14 +252,17 @@ def _field_attribute(
     name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
     value = f"{kinds.converter_of(field)}({name})"
     default = ""
-    if field.tag not in CODEC_TAGS and member.constant is not None and not always_required(member):
-        default = f" = {kinds.literal(field, member.constant)}"
+    unless_given = value_unless_given(member)
+    if unless_given is not None:
+        default = f" = {kinds.literal(field, unless_given)}"
     elif field.tag in CODEC_TAGS or not always_required(member):
         default = " = None"
         annotation += " | None"
         accepts += " | None"
         value = f"None if {name} is None else {value}"
     presence = _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, products)
+    if unless_given is not None and member.constant is None:
+        presence += f" {prose.value_text(field, unless_given)}, its only value, if not given."
     return AttributeView(
         name=name,
         annotation=annotation,

@@ -128,18 +128,24 @@ class MiscFee(Block):
     """MiscFeeAmt (137): Amount of the fee. In dollars. Required."""
     misc_fee_curr: str
     """MiscFeeCurr (138): Currency of the fee, USD. Required."""
-    misc_fee_type: MiscFeeType | str
-    """MiscFeeType (139): Kind of fee. Known values: `MiscFeeType`. Required."""
-    misc_fee_basis: MiscFeeBasis | int
-    """MiscFeeBasis (891): What MiscFeeAmt counts. Known values: `MiscFeeBasis`. Required."""
+    misc_fee_type: MiscFeeType | str = MiscFeeType.EXCHANGE_FEES
+    """MiscFeeType (139): Kind of fee.
+
+    Known values: `MiscFeeType`. Required. EXCHANGE_FEES, its only value, if not given.
+    """
+    misc_fee_basis: MiscFeeBasis | int = MiscFeeBasis.ABSOLUTE
+    """MiscFeeBasis (891): What MiscFeeAmt counts.
+
+    Known values: `MiscFeeBasis`. Required. ABSOLUTE, its only value, if not given.
+    """
 
     def __init__(
         self,
         *,
         misc_fee_amt: Decimal | int | str,
         misc_fee_curr: str,
-        misc_fee_type: MiscFeeType | str,
-        misc_fee_basis: MiscFeeBasis | int | str,
+        misc_fee_type: MiscFeeType | str = MiscFeeType.EXCHANGE_FEES,
+        misc_fee_basis: MiscFeeBasis | int | str = MiscFeeBasis.ABSOLUTE,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         try:
@@ -468,10 +474,10 @@ class MarketSettlementParty(Block):
 
     market_settlement_party_id: str
     """MarketSettlementPartyID (20109): Id of the party whose position was settled. Required."""
-    market_settlement_party_role: MarketSettlementPartyRole | int
+    market_settlement_party_role: MarketSettlementPartyRole | int = MarketSettlementPartyRole.CUSTOMER_ACCOUNT
     """MarketSettlementPartyRole (20110): What the party is.
 
-    Known values: `MarketSettlementPartyRole`. Required.
+    Known values: `MarketSettlementPartyRole`. Required. CUSTOMER_ACCOUNT, its only value, if not given.
     """
     long_qty: Decimal | None = None
     """LongQty (704): YES contracts held when the market was settled. In contracts. Optional."""
@@ -490,7 +496,9 @@ class MarketSettlementParty(Block):
         self,
         *,
         market_settlement_party_id: str,
-        market_settlement_party_role: MarketSettlementPartyRole | int | str,
+        market_settlement_party_role: MarketSettlementPartyRole
+        | int
+        | str = MarketSettlementPartyRole.CUSTOMER_ACCOUNT,
         long_qty: Decimal | int | str | None = None,
         short_qty: Decimal | int | str | None = None,
         collateral_amount_changes: Iterable[CollateralAmountChange] = (),

@@ -107,8 +107,8 @@ class NewOrderSingle(FixMessage):
     In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from
     the client on margin. Required.
     """
-    ord_type: OrdType | str
-    """OrdType (40): Kind of order. Known values: `OrdType`. Required."""
+    ord_type: OrdType | str = OrdType.LIMIT
+    """OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if not given."""
     price: Decimal
     """Price (44): Limit price of one contract.
 
@@ -174,7 +174,7 @@ class NewOrderSingle(FixMessage):
         cl_ord_id: str,
         exec_inst: ExecInst | str | None = None,
         order_qty: Decimal | int | str,
-        ord_type: OrdType | str,
+        ord_type: OrdType | str = OrdType.LIMIT,
         price: Decimal | int | str,
         side: Side | str,
         symbol: str,
@@ -311,8 +311,8 @@ class OrderCancelReplaceRequest(FixMessage):
     In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in steps of 1 from the
     client on margin. Required.
     """
-    ord_type: OrdType | str
-    """OrdType (40): Kind of order. Known values: `OrdType`. Required."""
+    ord_type: OrdType | str = OrdType.LIMIT
+    """OrdType (40): Kind of order. Known values: `OrdType`. Required. LIMIT, its only value, if not given."""
     price: Decimal | None = None
     """Price (44): The new price; absent leaves it.
 
@@ -344,7 +344,7 @@ class OrderCancelReplaceRequest(FixMessage):
         order_id: str | None = None,
         orig_cl_ord_id: str,
         order_qty: Decimal | int | str,
-        ord_type: OrdType | str,
+        ord_type: OrdType | str = OrdType.LIMIT,
         price: Decimal | int | str | None = None,
         side: Side | str,
         symbol: str,
@@ -538,17 +538,17 @@ class OrderMassCancelRequest(FixMessage):
 
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
-    mass_cancel_request_type: MassCancelRequestType | str
+    mass_cancel_request_type: MassCancelRequestType | str = MassCancelRequestType.CANCEL_FOR_SESSION
     """MassCancelRequestType (530): Which orders to cancel.
 
-    Known values: `MassCancelRequestType`. Required.
+    Known values: `MassCancelRequestType`. Required. CANCEL_FOR_SESSION, its only value, if not given.
     """
 
     def __init__(
         self,
         *,
         cl_ord_id: str,
-        mass_cancel_request_type: MassCancelRequestType | str,
+        mass_cancel_request_type: MassCancelRequestType | str = MassCancelRequestType.CANCEL_FOR_SESSION,
         unknown: Iterable[UnknownField] = (),
         header: Header | None = None,
         trailer: Trailer | None = None,
