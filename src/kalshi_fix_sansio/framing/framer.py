@@ -102,11 +102,11 @@ class Framer:
         "_sample",
         "_sizes",
         "_skip_by_check_sum",
-        "_skipped",
         "_start",
         "_sums",
         "_tell",
         "_wanted",
+        "skipped",
     )
 
     def __init__(
@@ -144,7 +144,8 @@ class Framer:
         self._sums = Sums()
         self._reason = ""
         self._sample = b""
-        self._skipped = 0
+        self.skipped = 0
+        """Bytes that were skipped and that `next` has not told of yet."""
         self._oversized = False
         """Whether what was skipped begins with a message that is too large."""
         self._tell = False
@@ -162,18 +163,14 @@ class Framer:
         """Whether another message seems to begin behind the start of the one that is waited for."""
         return self._buffer.find(self._start, self._at + 1) >= 0
 
-    @property
-    def skipped(self) -> int:
-        """Bytes that were skipped and that `next` has not told of yet."""
-        return self._skipped
-
     def feed(self, data: bytes) -> None:
         """Take the next portion of the stream."""
         # The front of the buffer goes here alone: between two portions positions stay what they are.
         at = self._at
         if at:
             del self._buffer[:at]
-            self._sums.shift(at)
+            if self._sums.end:
+                self._sums.shift(at)
             self._wanted -= at
             self._looked_to -= at
             self._at = 0
@@ -184,7 +181,7 @@ class Framer:
         buffer, at = self._buffer, self._at
         # The short way below is for whole messages in a row. Garbage, and bytes that were added up in vain,
         # are left to `_search`, which adds each byte up a bounded number of times.
-        if self._next is not None or self._skipped or self._lost or at < self._sums.end:
+        if self._next is not None or self.skipped or self._lost or at < self._sums.end:
             return self._told(self._next or self._search())
         if len(buffer) < self._wanted:
             return None
@@ -211,7 +208,7 @@ class Framer:
         # Told before the garbage in front of it, which waits for the next message.
         if isinstance(frame, Oversized):
             return frame
-        if self._skipped and (frame is not None or self._tell):
+        if self.skipped and (frame is not None or self._tell):
             self._next = frame
             return self._take_garbage()
         self._next = None
@@ -225,7 +222,7 @@ class Framer:
         """
         if self.pending:
             self._give_up("a message whose end did not arrive")
-        self._tell = self._skipped > 0
+        self._tell = self.skipped > 0
 
     def _search(self) -> Frame | Oversized | None:
         buffer = self._buffer
@@ -297,7 +294,7 @@ class Framer:
         """Skip a message that is too large."""
         limit = self._max_body_length
         # Before anything is skipped: the mark is only for garbage that begins with such a message.
-        self._oversized = self._oversized or not self._skipped
+        self._oversized = self._oversized or not self.skipped
         self._give_up(f"BodyLength {length} is over the limit of {limit}")
         return Oversized(length, limit, msg_type)
 
@@ -332,10 +329,10 @@ class Framer:
 
     def _skip_to(self, found: int, reason: str) -> None:
         at = self._at
-        if not self._skipped:
+        if not self.skipped:
             self._reason = reason
         self._sample += self._buffer[at : min(found, at + MAX_SAMPLE - len(self._sample))]
-        self._skipped += found - at
+        self.skipped += found - at
         self._at = found
         self._wanted = found + 1
         self._looked_to = 0
@@ -349,8 +346,8 @@ class Framer:
         return 0
 
     def _take_garbage(self) -> Garbled:
-        garbled = Garbled(self._reason, self._sample, self._skipped, self._oversized)
+        garbled = Garbled(self._reason, self._sample, self.skipped, self._oversized)
         self._sample = b""
-        self._skipped = 0
+        self.skipped = 0
         self._oversized = self._tell = False
         return garbled

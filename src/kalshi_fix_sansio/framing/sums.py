@@ -24,7 +24,8 @@ class Sums:
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
         self.end = 0
-        """A start in front of this lies in bytes that were added up before for a message that was none."""
+        """A start in front of this lies in bytes that were added up before for a message that was none. At 0
+        there are none, and nothing is kept."""
 
     def restart(self, start: int, end: int) -> None:
         """Begin anew with bytes that were added up once, in one go, for a message that was none."""
@@ -35,6 +36,9 @@ class Sums:
     def shift(self, size: int) -> None:
         """Follow a buffer that lost this many bytes at its front."""
         self.end -= size
+        if self.end <= 0:  # no start can lie in front of it any more
+            self.restart(0, 0)
+            return
         self._base -= size
         # The last sum stays, whatever is gone: the next ones are made from it.
         gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)

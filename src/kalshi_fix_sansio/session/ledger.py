@@ -33,7 +33,6 @@ class Ledger:
     __slots__ = (
         "_confirmed",
         "_counting",
-        "_handed",
         "_held_at",
         "_loaded",
         "_lost_before",
@@ -44,6 +43,7 @@ class Ledger:
         "broken",
         "ended_by",
         "expected",
+        "handed",
         "marks",
         "next_key",
         "open",
@@ -71,7 +71,7 @@ class Ledger:
         """Requests without an answer, and not named yet as such that will have none."""
         self.next_key = 1
         """The key of the next request."""
-        self._handed: deque[int] = deque()
+        self.handed: deque[int] = deque()
         """The marks of the events that were handed out and are not confirmed."""
         self._confirmed = 0
         """How many events have been confirmed since the ledger was opened: the running number of the oldest
@@ -107,19 +107,9 @@ class Ledger:
         """How far the store may advance once everything told so far is confirmed."""
         return self._held_at or self.expected
 
-    @property
-    def unconfirmed(self) -> int:
-        """How many events were handed out and are not confirmed."""
-        return len(self._handed)
-
-    def hand_out(self) -> None:
-        """Everything that waited is with the user now."""
-        self._handed.extend(self.marks)
-        self.marks.clear()
-
     def confirm(self, count: int | None) -> None:
         """The user has taken care of the oldest `count` events that were handed out, or of all of them."""
-        handed = self._handed
+        handed = self.handed
         if count is None:
             count = len(handed)
         if count:
@@ -133,15 +123,15 @@ class Ledger:
             # the number alone, the answer would not come again, and its request would stay open for ever.
             if self._settling:
                 self._settle_confirmed()
-        self._advance()
+        self.advance()
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Let the store follow as far as the oldest event that is not confirmed allows."""
         if not self._counting or self.broken:
             return
         # The first mark is enough: marks never go down, but for those made void.
-        if self._handed:
-            reached = self._handed[0]
+        if self.handed:
+            reached = self.handed[0]
         else:
             reached = self.marks[0] if self.marks else self._held_at or self.expected
         if reached > self.store.next_incoming:
@@ -228,7 +218,7 @@ class Ledger:
         and requests are settled with them."""
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
-        self._handed = deque([VOID] * len(self._handed))
+        self.handed = deque([VOID] * len(self.handed))
 
     def note_end(self, ended_by: EndedBy | None) -> None:
         """A session has ended, by one message or otherwise.
@@ -281,7 +271,7 @@ class Ledger:
         size -= self.open.size
         self.settling += len(keys)
         self.settling_bytes += size
-        self._settling.append((self._confirmed + len(self._handed) + len(self.marks), keys, size))
+        self._settling.append((self._confirmed + len(self.handed) + len(self.marks), keys, size))
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
         """The peer will not send what it sent under the number expected next, and that may have answered a

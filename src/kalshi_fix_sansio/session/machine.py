@@ -190,9 +190,9 @@ class Session:
                 f"{len(core.events)} events wait, made of {core.event_bytes} bytes; take events() before "
                 "receiving more"
             )
-        if self._explicit_confirm and core.ledger.unconfirmed + len(core.events) >= self._max_events:
+        if self._explicit_confirm and len(core.ledger.handed) + len(core.events) >= self._max_events:
             raise LocalProtocolError(
-                f"{core.ledger.unconfirmed} events are not confirmed, and {len(core.events)} wait; confirm "
+                f"{len(core.ledger.handed)} events are not confirmed, and {len(core.events)} wait; confirm "
                 "some before receiving more"
             )
         core.event_bytes += len(data)
@@ -248,12 +248,16 @@ class Session:
         # Also where it confirms no event: session messages that made none let the store follow. And first, so
         # that the events of a store that fails here are among those returned.
         try:
-            ledger.confirm(0 if self._explicit_confirm else None)
+            if self._explicit_confirm:
+                ledger.advance()
+            else:
+                ledger.confirm(None)
         except StoreError as error:
             core.store_failed(error)
         if not core.events:
             return []
-        ledger.hand_out()
+        ledger.handed.extend(ledger.marks)
+        ledger.marks.clear()
         events, core.events = core.events, []
         return events
 
@@ -266,8 +270,8 @@ class Session:
         wait for it.
         """
         ledger = self._core.ledger
-        if count is not None and not 0 <= count <= ledger.unconfirmed:
-            raise LocalProtocolError(f"cannot confirm {count} events: {ledger.unconfirmed} wait for it")
+        if count is not None and not 0 <= count <= len(ledger.handed):
+            raise LocalProtocolError(f"cannot confirm {count} events: {len(ledger.handed)} wait for it")
         try:
             ledger.confirm(count)
         except StoreError as error:
@@ -276,7 +280,7 @@ class Session:
     @property
     def unconfirmed(self) -> int:
         """How many events were handed out and are not confirmed."""
-        return self._core.ledger.unconfirmed
+        return len(self._core.ledger.handed)
 
     # What goes out
 

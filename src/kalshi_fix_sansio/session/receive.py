@@ -91,6 +91,7 @@ class Receiver:
         "_core",
         "_handlers",
         "_own_name",
+        "_resting",
         "_served_early",
         "_simple",
         "_start",
@@ -129,6 +130,7 @@ class Receiver:
         in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_turn)
         self._answers = AnswerBook(core)
+        self._resting = core.resting if core.resting.tracks else None
 
     def come(self, now: Instant) -> None:
         """Take note that the caller is here; if it was held up, the peer is not blamed for silence."""
@@ -138,7 +140,7 @@ class Receiver:
     def read_on(self, now: Instant) -> None:
         """Wait anew for what the peer may have sent while nobody read."""
         core, timers = self._core, self._core.timers
-        timers.received(now.monotonic)
+        timers.last_received, timers.probed_at = now.monotonic, None
         if timers.resend_at is not None:
             timers.resend_at = now.monotonic + core.config.resend_timeout
         if core.state is State.LOGOUT_SENT:
@@ -148,7 +150,7 @@ class Receiver:
         """Deal with every whole message, until a Logon waits for the user's answer or all is over."""
         core, lives = self._core, False
         framer, codec, ledger, times = core.framer, core.codec, core.ledger, core.times
-        resting = core.resting or None
+        resting = self._resting
         # Before the first message is judged: it may have waited unread while the caller was held up.
         if not times.begin <= now.utc < times.end or now.monotonic >= times.end_monotonic:
             self.come(now)
@@ -171,7 +173,7 @@ class Receiver:
             if not lives:
                 # Only a whole message shows that the peer lives: garbage may come from anywhere.
                 lives = True
-                core.timers.received(now.monotonic)
+                core.timers.last_received, core.timers.probed_at = now.monotonic, None
             data = found.data
             if self._strict or not data.startswith(self._start):
                 self._take_carefully(found, now)

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.outcomes import RestingOrder
 class RestingOrders:
     """The last report of each order that rests, within `max_resting_orders` and `max_resting_order_bytes`."""
 
-    __slots__ = ("_complete", "_max_bytes", "_max_orders", "_reports", "_size", "_tracked")
+    __slots__ = ("_complete", "_max_bytes", "_max_orders", "_reports", "_size", "_tracked", "tracks")
 
     def __init__(self, config: SessionConfig) -> None:
         self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
@@ -31,16 +31,14 @@ class RestingOrders:
                 resting = terms(layout.tracks.resting, layout.body)
                 done = terms(layout.tracks.done, layout.body)
                 self._tracked[layout.cls] = layout.tracks.attribute, resting, done
+        self.tracks = bool(self._tracked)
+        """Whether there is anything to be followed on this session type."""
         self._reports: dict[str, bytes] = {}
         """By id, the last report of each order, as it came. It is decoded only if it is to be told."""
         self._size = 0
         """Bytes of all reports."""
         self._complete = True
         """Whether every order that rests is followed."""
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything to be followed on this session type."""
-        return bool(self._tracked)
 
     def __len__(self) -> int:
         return len(self._reports)

@@ -51,11 +51,6 @@ class Timers:
         self.last_received = now
         self.probed_at = None
 
-    def received(self, now: float) -> None:
-        """Note that a whole message came: the peer lives."""
-        self.last_received = now
-        self.probed_at = None
-
     def logon_due(self) -> float | None:
         """When the Logon handshake has taken too long."""
         return self.logon_at

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from kalshi_fix_sansio.errors import StoreError
+from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session import ledger as ledger_module
 from kalshi_fix_sansio.session.ledger import Ledger
 from tests.simulation.disk import Disk, DiskStore
@@ -21,14 +22,14 @@ def _lose_more(disk: Disk, random: object) -> None:
     disk.marks = [mark for mark in disk.marks if mark <= len(disk.log)]
 
 
-def _confirm_at_once(ledger: Ledger) -> None:
-    ledger._handed.extend(ledger.marks)
-    ledger.marks.clear()
+def _confirm_at_once(hand_out: Any, session: Session) -> Any:
+    events, ledger = hand_out(session), session._core.ledger
     reached = ledger.mark
     if ledger._counting and reached > ledger.store.next_incoming and not ledger.broken:
         with suppress(StoreError):
             ledger.store.advance_incoming(reached)
         ledger._stale = True
+    return events
 
 
 def _expect_the_past(begin: Any, ledger: Ledger, store: Any) -> None:
@@ -48,9 +49,9 @@ MUTANTS = {
         instead(Ledger, "save", _nothing), "left early", "number reused"
     ),
     "a session that confirms what it hands out": caught_by(
-        instead(Ledger, "hand_out", _confirm_at_once), "silent loss"
+        around(Session, "events", _confirm_at_once), "silent loss"
     ),
-    "a session that never confirms": caught_by(instead(Ledger, "_advance", _nothing), "behind"),
+    "a session that never confirms": caught_by(instead(Ledger, "advance", _nothing), "behind"),
     "a session that begins before what was confirmed": caught_by(
         around(Ledger, "__init__", _expect_the_past), "repeated"
     ),
