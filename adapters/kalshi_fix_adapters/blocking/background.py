@@ -22,10 +22,18 @@ class BackgroundThread:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
+        self._runs = self._called_off = False
 
     def start(self) -> None:
         """Start; once."""
         self._thread.start()
+
+    def call_off(self) -> None:
+        """Close what it has not begun to use; it will not, even if the system starts it only now."""
+        with self._driver.lock:
+            if not self._runs:
+                self._called_off = True
+                self._driver.close()
 
     @property
     def alive(self) -> bool:
@@ -34,13 +42,17 @@ class BackgroundThread:
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread to have closed the connection; say whether it has."""
-        if self._thread.ident is None:
-            return True
-        self._thread.join(timeout)
+        # `Thread.join` raises for a thread that an interrupt has kept from being started.
+        if self._thread.is_alive():
+            self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         driver = self._driver
+        with driver.lock:
+            if self._called_off:
+                return
+            self._runs = True
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)

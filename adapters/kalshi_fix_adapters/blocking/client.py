@@ -50,32 +50,30 @@ class Client(ClientBase):
             StoreError: the store cannot be opened or read.
             LocalProtocolError: the client is open, or the Logon's fields are not allowed.
         """
-        self._start()
+        thread = BackgroundThread(self._driver)
         try:
+            self._start(thread)
             self._wait_logged_on()
         except BaseException:
-            self._change(self._core.abort, "interrupted")
-            self._join(self._plan.timeout)
-            self._close(clean=False)
+            # An interrupt may come anywhere. Nothing was begun here if another thread has the client open.
+            if self._thread is thread:
+                self._change(self._core.abort, "interrupted")
+                thread.call_off()
+                self._join(self._plan.timeout)
+                self._close(clean=False)
             raise
         return self
 
-    def _start(self) -> None:
+    def _start(self, thread: BackgroundThread) -> None:
         driver = self._driver
         with driver.lock:
             if self._thread is not None and self._thread.alive:
                 raise LocalProtocolError("the client is open already; use one client for each connection")
-            self._core.begin()
+            # First: it says that what is found open from here on is this call's, which has to close it.
+            self._thread = thread
             driver.open()
-            self._thread = thread = BackgroundThread(driver)
-            try:
-                thread.start()
-            except BaseException:
-                # A thread that runs closes the driver by itself.
-                self._core.abort("interrupted")
-                if not thread.alive:
-                    driver.close()
-                raise
+            self._core.begin()
+            thread.start()
 
     def _wait_logged_on(self) -> None:
         driver, core = self._driver, self._core

@@ -168,14 +168,15 @@ class ClientCore:
         # A client that ended by itself still has its store and wire log open, until its user leaves or begins
         # anew.
         self.close(clean=False)
-        observers = Observers(self.plan.name, self.plan.observer, self.plan.wire_log)
+        # Where `close` finds it from now on, whatever comes in between: Ctrl-C may.
+        self._observers = Observers(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._sequence.open()
+            self._start(self._observers)
+            self._begun, self._failure, self._taken = True, None, None
         except BaseException:
-            observers.close()
+            self.close(clean=False)
             raise
-        self._start(observers)
-        self._begun, self._failure, self._taken = True, None, None
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:

@@ -12,20 +12,26 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, client, driver, order_entry, transport
-from kalshi_fix_adapters.engine import user
+from kalshi_fix_adapters.blocking import Client, background, client, driver, order_entry, transport
+from kalshi_fix_adapters.engine import client as engine_client
+from kalshi_fix_adapters.engine import sequence, user
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.net import sleeper
+from kalshi_fix_adapters.store_sqlite import lock, store
+from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
 from tests.adapters.blocking.test_blocking import LONG, next_of, options, order
 
 FILES = {module.__file__ for module in (driver, transport, sleeper, client, user)}
+OPENING = {module.__file__ for module in (engine_client, sequence, store, lock)}
 MOST = 2_000
 """Points in a call, at the most."""
 
@@ -34,8 +40,9 @@ class Interrupter:
     """Raises KeyboardInterrupt at the `at`th point where CPython looks for signals: when a function of ours
     begins, and after one of ours has called one that is written in C."""
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, files: AbstractSet[str | None] = FILES) -> None:
         self._left = at
+        self._files = files
         self.struck: str | None = None
         """Where it did."""
 
@@ -46,7 +53,7 @@ class Interrupter:
         sys.setprofile(None)
 
     def _point(self, frame: FrameType, event: str, what: Any) -> None:
-        if frame.f_code.co_filename not in FILES or event not in {"call", "c_return"}:
+        if frame.f_code.co_filename not in self._files or event not in {"call", "c_return"}:
             return
         if self._left == 0:
             self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
@@ -140,6 +147,58 @@ def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> 
     assert threads.issuperset(threading.enumerate())
     assert works
     assert at > 1
+
+
+# What an interrupt keeps from being assigned is closed as garbage.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A client that was not opened holds nothing: another one gets its store at once."""
+    threads, struck = set(threading.enumerate()), []
+    for at in range(MOST):
+        client = order_entry(retransmission=True, **options(sandbox, "KalshiRT", store=tmp_path))
+        interrupter = Interrupter(at, FILES | OPENING)
+        with contextlib.suppress(KeyboardInterrupt), interrupter:
+            client.open()
+        if interrupter.struck is None:
+            client.logout()
+            break
+        struck.append(interrupter.struck)
+        assert_let_go(client, interrupter.struck)
+        for lock_file in tmp_path.rglob("*.lock"):
+            FileLock(lock_file.with_suffix("")).release()
+    assert threads.issuperset(threading.enumerate())
+    assert {where.split(":")[0] for where in struck} >= {
+        *("ClientCore.begin", "SequenceState.open", "Driver.open", "Client._start", "Client.open"),
+    }
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["it runs", "the system starts it later"])
+def test_while_the_thread_is_being_started(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    start, kept = threading.Thread.start, []
+
+    def start_and_strike(thread: threading.Thread) -> None:
+        if thread.name != "kalshi-fix":
+            start(thread)
+            return
+        kept.append(thread)
+        if not late:
+            start(thread)
+        raise KeyboardInterrupt
+
+    client = order_entry(**options(sandbox))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", start_and_strike)
+        client.open()
+    with client:
+        [thread] = kept
+        if late:
+            thread.start()
+        thread.join(LONG)
+        assert not thread.is_alive()
+        client.send(order())
+        next_of(client, MessageReceived)
 
 
 def is_coverage_measured() -> bool:
