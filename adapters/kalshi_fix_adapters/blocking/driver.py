@@ -90,7 +90,8 @@ class Driver:
         self._due: float | None = None
         """Until when the driver sleeps at most, monotonic."""
         self._waiting: set[threading.Lock] = set()
-        """Users that wait without driving; each sleeps by acquiring its lock a second time."""
+        """Users that wait without driving and were not told since; each sleeps by acquiring its lock a second
+        time."""
         # The sleeper stands in until `open` makes two; `wake` may be called before, and does nothing when
         # closed.
         self.close()
@@ -135,9 +136,12 @@ class Driver:
     def tell(self) -> None:
         """Let users that wait without driving look again."""
         for each in self._waiting:
-            # One that is free was told before; to release it again would raise.
+            # One that is free was told by a call that was cut off; to release it again would raise.
             if each.locked():
                 each.release()
+        # Who goes on waiting comes with another lock. An interrupt may have kept others from taking theirs
+        # out.
+        self._waiting.clear()
 
     @property
     def lease(self) -> threading.Lock | None:

@@ -266,6 +266,26 @@ def test_who_waits_is_told_when_the_one_that_drives_is_interrupted(
         assert second.result(LONG) == "1"
 
 
+def test_who_is_interrupted_while_another_user_drives_waits_no_longer(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        io = shared(client)
+        driving = pool.submit(taken, client)
+        io.until(RESTING)
+        with monkeypatch.context() as patch:
+            patch.setattr(io, "_wait_for_others", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                pool.submit(taken, client).result(LONG)
+        assert len(io._waiting) == 1
+        orders.report("1")
+        assert driving.result(LONG) == "1"
+        assert not io._waiting
+
+
 def test_a_logout_while_another_user_drives(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     grace(monkeypatch, NEVER)
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, background, client, driver, order_entry, transport
+from kalshi_fix_adapters.blocking import Client, client, driver, order_entry, transport
 from kalshi_fix_adapters.engine import client as engine_client
 from kalshi_fix_adapters.engine import sequence, user
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
@@ -188,9 +188,10 @@ def test_while_the_thread_is_being_started(
         raise KeyboardInterrupt
 
     client = order_entry(**options(sandbox))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(threading.Thread, "start", start_and_strike)
+    monkeypatch.setattr(threading.Thread, "start", start_and_strike)
+    with pytest.raises(KeyboardInterrupt):
         client.open()
+    monkeypatch.undo()
     with client:
         [thread] = kept
         if late:
