@@ -10,10 +10,8 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
-    GapDetected,
     GarbledReceived,
     MessageReceived,
-    MessageRejected,
     PeerSilent,
     SessionEnded,
 )
@@ -58,16 +56,6 @@ def test_a_long_sleep_of_this_process_is_no_reason_to_give_the_peer_up(role: Rol
 
 
 @BOTH
-@pytest.mark.parametrize(("body", "reason"), [("", 1), ("112=|", 1), ("112=\x00|", 5)])
-def test_a_test_request_that_cannot_be_answered_is_rejected(role: Role, body: str, reason: int) -> None:
-    wired = established(role)
-    (event,) = wired.receive(wired.peer.message("1", body))
-    assert isinstance(event, MessageRejected)
-    (reject,) = wired.sent()
-    assert (reject.NAME, reject.ref_tag_id, reject.session_reject_reason) == ("Reject", 112, reason)
-
-
-@BOTH
 def test_a_user_can_ask_too(role: Role) -> None:
     wired = established(role)
     assert wired.session.test_request(wired.clock.now, test_req_id="mine") == "mine"
@@ -82,19 +70,6 @@ def test_but_not_before_the_logon(role: Role) -> None:
     wired = wire(role)
     with pytest.raises(LocalProtocolError, match="the session is disconnected"):
         wired.session.test_request(wired.clock.now)
-
-
-@BOTH
-def test_a_message_that_never_ends_does_not_stall_the_stream(role: Role) -> None:
-    wired = established(role)
-    broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
-    assert wired.receive(broken, *(wired.peer.message("9", "11=a|") for _ in range(3))) == []
-    events = wired.wait(36)
-    assert [type(event) for event in events] == [GarbledReceived, GapDetected]
-    wired.sent()
-    events = wired.receive(wired.peer.message("4", "123=Y|36=3|", 2, t43="Y", t122="20260821-14:03:07"))
-    assert len(of_type(events, MessageReceived)) == 3
-    assert wired.session.is_established
 
 
 @BOTH

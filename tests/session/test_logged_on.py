@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, GapClosed, GapDetected, LoggedOn, LogonRequested, MessagesLost
+from kalshi_fix_sansio.events import Event, GapClosed, GapDetected, LoggedOn, LogonRequested
 from kalshi_fix_sansio.session import MemoryStore, Session
-from tests.helpers import established, of_type, wire
+from tests.helpers import of_type, wire
 
 RESET = "98=0|108=30|1137=9|141=Y|"
 
@@ -85,25 +85,6 @@ def test_a_reset_within_the_session_leaves_nothing_to_come() -> None:
     wired.session.reset(wired.clock.now)
     event = told(wired.receive(wired.peer.logon(RESET, 1)))
     assert (event.reset, event.missing) == (True, None)
-
-
-@pytest.mark.parametrize("role", Role)
-def test_a_reset_that_only_the_peer_wanted_is_told_as_such_with_what_it_loses(role: Role) -> None:
-    wired = established(role)
-    wired.receive(wired.peer.message("9", "434=1|37=o|11=a|39=8|", 5))
-    wired.peer.next_number = 1
-    lost, event = wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|"))
-    assert lost == MessagesLost(2, 5)
-    assert isinstance(event, LoggedOn)
-    assert (event.reset, event.reset_requested) == (True, False)
-
-
-def test_a_reset_that_was_asked_for_is_told_as_such() -> None:
-    wired = established(Role.INITIATOR)
-    wired.session.reset(wired.clock.now)
-    wired.peer.next_number = 1
-    (event,) = of_type(wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|")), LoggedOn)
-    assert (event.reset, event.reset_requested) == (True, True)
 
 
 @pytest.mark.parametrize(("number", "restarted"), [(1, False), (2, True)])

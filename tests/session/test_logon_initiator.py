@@ -12,7 +12,6 @@ from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
     LoggedOn,
-    RejectReceived,
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, State
@@ -73,125 +72,12 @@ def test_an_answer_completes_it() -> None:
     assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
 
 
-@pytest.mark.parametrize("body", ["98=0|108=30|1137=9|", "98=0|1137=9|141=Y|"])
-def test_an_answer_numbered_1_is_a_reset_and_a_missing_heart_bt_int_is_ours(body: str) -> None:
-    wired = calling("KalshiNR")
-    (event,) = wired.receive(wired.peer.logon(body))
-    assert isinstance(event, LoggedOn)
-    assert (event.heart_bt_int, event.reset) == (30, True)
-
-
-@pytest.mark.parametrize("sender", ["KalshiNR", "Kalshi"])
-def test_the_venue_may_use_either_of_its_names_at_any_time_and_no_other(sender: str) -> None:
-    wired = calling("KalshiNR")
-    wired.peer.sender = sender
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|"))
-    assert wired.session.peer_comp_id == sender
-    wired.peer.sender = "Kalshi" if sender == "KalshiNR" else "KalshiNR"
-    assert wired.receive(wired.peer.message("0")) == []
-    wired.peer.sender = "KalshiRT"
-    *_, ended = wired.receive(wired.peer.message("0"))
-    assert isinstance(ended, SessionEnded)
-    assert ended.text == "Invalid SenderCompID"
-
-
-@pytest.mark.parametrize(
-    ("session_type", "answer", "reason", "text"),
-    [
-        ("KalshiNR", {"t49": "Elsewhere"}, CloseReason.PROTOCOL_ERROR, "Invalid SenderCompID"),
-        ("KalshiNR", {"t56": "Elsewhere"}, CloseReason.PROTOCOL_ERROR, "Invalid TargetCompID"),
-        (
-            "KalshiNR",
-            {"t52": "20260821-14:02:30"},
-            CloseReason.PROTOCOL_ERROR,
-            "SendingTime is more than 30 seconds off",
-        ),
-        ("KalshiNR", {"t34": "-"}, CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing"),
-        (
-            "KalshiNR",
-            {"body": "98=0|108=60|1137=9|141=Y|"},
-            CloseReason.PROTOCOL_ERROR,
-            "HeartBtInt must be 30 as in the Logon, not 60",
-        ),
-        (
-            "KalshiNR",
-            {"t34": "2", "body": "98=0|108=30|1137=9|141=Y|"},
-            CloseReason.PROTOCOL_ERROR,
-            "MsgSeqNum must be 1 with ResetSeqNumFlag=Y",
-        ),
-        (
-            "KalshiNR",
-            {"t34": "2"},
-            CloseReason.PROTOCOL_ERROR,
-            "the Logon with ResetSeqNumFlag=Y was answered without a reset",
-        ),
-        (
-            "KalshiRT",
-            {"t34": "4"},
-            CloseReason.SEQUENCE_TOO_LOW,
-            "MsgSeqNum too low, expecting 5 but received 4",
-        ),
-    ],
-)
-def test_a_wrong_answer_ends_it_with_a_logout_that_says_why(
-    session_type: str, answer: dict[str, str], reason: CloseReason, text: str
-) -> None:
-    wired = calling(session_type, MemoryStore(next_incoming=5))
-    wired.sent()
-    body = answer.pop("body", "98=0|108=30|1137=9|")
-    (ended,) = wired.receive(wired.peer.message("A", body, **answer))
-    assert ended == SessionEnded(reason, text, clean=False, unsent=ended.unsent)  # type: ignore[union-attr]
-    (logout,) = wired.sent()
-    assert (logout.NAME, logout.text) == ("Logout", text)
-    assert wired.session.wants_close
-
-
 def test_a_strict_initiator_refuses_an_answer_that_breaks_the_rules() -> None:
     wired = calling(strict=True)
     (ended,) = wired.receive(wired.peer.logon("98=0|108=30|1137=9|9999=x|"))
     assert isinstance(ended, SessionEnded)
     assert ended.reason is CloseReason.PROTOCOL_ERROR
     assert "9999" in ended.text
-
-
-@pytest.mark.parametrize(
-    ("body", "text"),
-    [
-        ("58=API usage level is not allowed for FIX|", "API usage level is not allowed for FIX"),
-        ("", "the peer refused the Logon without a reason"),
-    ],
-)
-def test_a_refusal_surfaces_its_text_and_moves_no_incoming_number(body: str, text: str) -> None:
-    wired = calling(store=MemoryStore(next_outgoing=9, next_incoming=5))
-    wired.sent()
-    (ended,) = wired.receive(wired.peer.message("5", body, 1))
-    assert ended == SessionEnded(CloseReason.LOGON_REFUSED, text, clean=False)
-    assert wired.sent() == []
-    assert (wired.session.next_outgoing, wired.session.next_incoming) == (10, 5)
-
-
-REJECT = "45=1|371=52|372=A|373=10|58=SendingTime accuracy problem|"
-
-
-@pytest.mark.parametrize("how", ["logout", "logout with text", "end of file", "silence"])
-def test_a_reject_of_the_logon_is_told_and_explains_the_end(how: str) -> None:
-    wired = calling()
-    (event,) = wired.receive(wired.peer.message("3", REJECT))
-    assert isinstance(event, RejectReceived)
-    assert event.ref_seq_num == 1
-    assert event.sent is not None
-    assert event.sent.NAME == "Logon"
-    assert wired.session.state is State.LOGON_SENT
-    if how == "end of file":
-        wired.session.receive_eof(wired.clock.now)
-        (ended,) = wired.session.events()
-    elif how == "silence":
-        (ended,) = wired.wait(10)
-    else:
-        (ended,) = wired.receive(wired.peer.message("5", "58=clock|" if "text" in how else ""))
-    assert isinstance(ended, SessionEnded)
-    assert ended.reason is CloseReason.LOGON_REFUSED
-    assert ended.text == ("clock" if how == "logout with text" else "SendingTime accuracy problem")
 
 
 def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
@@ -204,26 +90,6 @@ def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
         CloseReason.LOGON_REFUSED,
         "the peer rejected the Logon without a reason",
     )
-
-
-@pytest.mark.parametrize("msg_type", ["0", "1", "8", "ZZ"])
-def test_nothing_may_come_before_the_answer(msg_type: str) -> None:
-    wired = calling()
-    wired.sent()
-    (ended,) = wired.receive(wired.peer.message(msg_type, "112=x|"))
-    text = f"MsgType {msg_type} came before the answer to the Logon"
-    assert ended == SessionEnded(CloseReason.PROTOCOL_ERROR, text, clean=False)
-    assert wired.sent() == []
-
-
-def test_the_end_of_the_connection_before_an_answer_is_told() -> None:
-    wired = calling()
-    wired.session.receive_eof(wired.clock.now)
-    (ended,) = wired.session.events()
-    assert isinstance(ended, SessionEnded)
-    assert ended.reason is CloseReason.CONNECTION_LOST
-    assert ended.unsent > 0
-    assert wired.session.data_to_send() == b""
 
 
 def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:

@@ -6,47 +6,11 @@ import pytest
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import CloseReason, LogoutReceived, SessionEnded
-from tests.helpers import established, of_type, pair, wire
+from kalshi_fix_sansio.events import CloseReason, SessionEnded
+from tests.helpers import established, wire
 
 BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
-
-
-@BOTH
-def test_no_answer_in_time_ends_it(role: Role) -> None:
-    wired = established(role, logout_timeout=4)
-    wired.session.logout(wired.clock.now)
-    assert wired.session.next_deadline() == wired.clock.monotonic + 4
-    assert wired.wait(3.9) == []
-    (ended,) = wired.wait(0.1)
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, False)
-    assert ended.text == "the peer did not answer the Logout within 4 seconds"
-
-
-def test_both_at_once_end_cleanly_without_a_third_logout() -> None:
-    both = pair()
-    both.connect()
-    both.client.logout(both.clock.now)
-    both.venue.logout(both.clock.now)
-    both.settle()
-    for events in (both.client_events, both.venue_events):
-        ended = events[-1]
-        assert isinstance(ended, SessionEnded)
-        assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
-        assert of_type(events, LogoutReceived) == []
-    assert (both.client.next_outgoing, both.venue.next_outgoing) == (3, 3)
-
-
-@pytest.mark.parametrize("first", ["client", "venue"])
-def test_a_logout_between_two_sessions(first: str) -> None:
-    both = pair("KalshiNR")
-    both.connect()
-    (both.client if first == "client" else both.venue).logout(both.clock.now, text="good night")
-    both.settle()
-    ends = [events[-1] for events in (both.client_events, both.venue_events)]
-    assert [(end.clean, end.text) for end in of_type(ends, SessionEnded)] == [(True, "good night")] * 2
 
 
 @BOTH

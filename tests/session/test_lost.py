@@ -13,7 +13,6 @@ from kalshi_fix_sansio.events import (
     GapClosed,
     MessageReceived,
     MessagesLost,
-    RejectReceived,
     SequenceSkipped,
 )
 from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
@@ -168,18 +167,6 @@ def test_a_reset_over_what_is_searched_ends_the_search(role: Role, number: int) 
     assert told(events)[0] == "SequenceSkipped"
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == ([(4, 4)] if number == 4 else [])
     assert (wired.session.state is State.ESTABLISHED) is (number == 5)
-
-
-@pytest.mark.parametrize("role", Role)
-def test_a_reject_of_another_message_while_waiting_is_just_told(role: Role) -> None:
-    wired = established(role)
-    wired.receive(news(wired, 5))
-    (event,) = wired.receive(wired.peer.message("3", "372=D|", 6))
-    assert isinstance(event, RejectReceived)
-    wired.sent()
-    assert wired.session.state is State.RECOVERING
-    wired.wait(31)
-    assert [m.begin_seq_no for m in wired.sent() if m.NAME == "ResendRequest"] == [2]
 
 
 @pytest.mark.parametrize("role", Role)

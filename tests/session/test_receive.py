@@ -6,56 +6,24 @@ import attrs
 import pytest
 
 from kalshi_fix_sansio._generated import DIALECT
-from kalshi_fix_sansio.base import UnknownMessage
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
-    CloseReason,
     Event,
     GapDetected,
     GarbledReceived,
-    LoggedOn,
     MessageReceived,
     MessageRejected,
     MessageTooLarge,
     RejectReceived,
     SessionEnded,
 )
-from kalshi_fix_sansio.framing import encode_frame
-from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import config, established, kinds, of_type, order, wire
+from kalshi_fix_sansio.session import MemoryStore
+from tests.helpers import config, established, of_type, order
 
 BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
-
-
-@BOTH
-@pytest.mark.parametrize(
-    ("header", "tag", "reason", "text"),
-    [
-        ({"t49": "Mallory"}, 49, 9, "Invalid SenderCompID"),
-        ({"t49": "-"}, 49, 9, "Invalid SenderCompID"),
-        ({"t56": "Mallory"}, 56, 9, "Invalid TargetCompID"),
-        ({"t56": "-"}, 56, 9, "Invalid TargetCompID"),
-        ({"t52": "20260821-14:02:37.122"}, 52, 10, "SendingTime is more than 30 seconds off"),
-        ({"t52": "20260821-14:03:37.124"}, 52, 10, "SendingTime is more than 30 seconds off"),
-    ],
-)
-@pytest.mark.parametrize("msg_type", ["0", "9", "5", "4"])
-def test_a_foreign_comp_id_or_a_wrong_time_is_rejected_and_ends_the_session(
-    role: Role, header: dict[str, str], tag: int, reason: int, text: str, msg_type: str
-) -> None:
-    wired = established(role)
-    rejected, ended = wired.receive(wired.peer.message(msg_type, NEWS, **header))
-    assert isinstance(rejected, MessageRejected)
-    assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text) == (CloseReason.PROTOCOL_ERROR, text)
-    reject, logout = wired.sent()
-    assert (reject.ref_seq_num, reject.ref_tag_id, reject.session_reject_reason) == (2, tag, reason)
-    assert (logout.NAME, logout.text) == ("Logout", text)
-    assert rejected.comes_again
-    assert wired.session.next_incoming == 2
 
 
 @BOTH
@@ -77,28 +45,6 @@ def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time
     (reject,) = strict.sent()
     assert (reject.NAME, reject.ref_tag_id) == ("Reject", 52)
     assert strict.session.next_incoming == 3
-
-
-@BOTH
-def test_another_version_of_fix_before_the_logon_gets_no_answer(role: Role) -> None:
-    wired = wire(role)
-    wired.session.connect(wired.clock.now)
-    wired.sent()
-    (ended,) = wired.receive(encode_frame("FIX.4.2", b"35=A\x0198=0\x01"))
-    assert isinstance(ended, SessionEnded)
-    assert wired.sent() == []
-
-
-@BOTH
-def test_garbage_between_messages_is_told_and_costs_nothing_else(role: Role) -> None:
-    wired = established(role)
-    first, broken, last = (wired.peer.message("9", NEWS, number) for number in (2, 9, 3))
-    broken = broken.replace(b"39=8", b"39=9")
-    events = wired.receive(first, b"noise", broken, last)
-    assert of_type(events, MessageReceived)[-1].message.header.msg_seq_num == 3
-    assert sum(event.size for event in of_type(events, GarbledReceived)) == len(b"noise" + broken)
-    assert wired.session.next_incoming == 4
-    assert wired.sent() == []
 
 
 @BOTH
@@ -134,62 +80,6 @@ def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(role: Role) 
     assert (reject.ref_tag_id, reject.session_reject_reason, reject.ref_msg_type) == (35, 4, None)
 
 
-@BOTH
-def test_a_message_whose_third_field_is_not_its_type_is_garbled(role: Role) -> None:
-    wired = established(role)
-    events = wired.receive(encode_frame("FIXT.1.1", b"49=x\x0135=0\x01"), wired.peer.message("9", NEWS))
-    assert [type(event) for event in events] == [GarbledReceived, MessageReceived]
-
-
-@BOTH
-def test_a_lenient_session_delivers_what_the_dialect_does_not_know(role: Role) -> None:
-    wired = established(role)
-    unknown, new_tag, malformed = wired.receive(
-        wired.peer.message("ZZ", "9999=x|"),
-        wired.peer.message("9", NEWS + "9999=x|"),
-        wired.peer.message("9", "434=1|37=o|11=a|39=8|102=soon|"),
-    )
-    assert isinstance(unknown, MessageReceived)
-    assert isinstance(unknown.message, UnknownMessage)
-    assert isinstance(new_tag, MessageReceived)
-    assert new_tag.message.get_unknown(9999) == b"x"
-    assert isinstance(malformed, MessageReceived)
-    assert [problem.tag for problem in malformed.message.problems] == [102]
-    assert wired.sent() == []
-
-
-@pytest.mark.parametrize(
-    ("body", "tag", "reason"),
-    [
-        (ORDER + "9999=x|", 9999, 3),
-        (ORDER + "434=1|", 434, 2),
-        (ORDER.replace("55=S|", ""), 55, 1),
-        (ORDER.replace("55=S", "55="), 55, 4),
-        (ORDER.replace("38=1", "38=1e5"), 38, 6),
-        (ORDER + "55=S|", 55, 13),
-        (ORDER.replace("11=a1", "11=a 1"), 11, 5),
-    ],
-)
-def test_a_strict_session_rejects_what_breaks_the_rules(body: str, tag: int, reason: int) -> None:
-    wired = established(Role.ACCEPTOR, strict=True)
-    rejected, received = wired.receive(wired.peer.message("D", body), wired.peer.message("D", ORDER))
-    assert isinstance(rejected, MessageRejected)
-    assert rejected.problems[0].tag == tag
-    assert isinstance(received, MessageReceived)
-    (reject,) = wired.sent()
-    assert (reject.NAME, reject.ref_seq_num, reject.ref_msg_type) == ("Reject", 2, "D")
-    assert (reject.ref_tag_id, reject.session_reject_reason) == (tag, reason)
-    assert reject.text
-
-
-def test_a_strict_session_rejects_an_unknown_type_of_message() -> None:
-    wired = established(Role.ACCEPTOR, strict=True)
-    (event,) = wired.receive(wired.peer.message("ZZ"))
-    assert isinstance(event, MessageRejected)
-    (reject,) = wired.sent()
-    assert (reject.NAME, reject.session_reject_reason, reject.ref_msg_type) == ("Reject", 11, "ZZ")
-
-
 @pytest.mark.parametrize("role", Role)
 def test_a_strict_session_declines_what_its_type_does_not_serve(role: Role) -> None:
     wired = established(role, "KalshiDC", strict=True)
@@ -207,41 +97,6 @@ def test_without_a_business_reject_in_the_dialect_it_is_a_plain_one() -> None:
     wired.receive(wired.peer.message("V", "263=2|"))
     (reject,) = wired.sent()
     assert (reject.NAME, reject.session_reject_reason) == ("Reject", 11)
-
-
-@BOTH
-def test_a_logon_after_our_logout_changes_nothing(role: Role) -> None:
-    wired = established(role)
-    wired.session.logout(wired.clock.now)
-    wired.sent()
-    events = wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 2))
-    assert of_type(events, LoggedOn) == []
-    assert wired.session.state is State.LOGOUT_SENT
-
-
-@pytest.mark.parametrize(("msg_type", "body"), [("3", ""), ("j", "380=8|")])
-@pytest.mark.parametrize("strict", [False, True])
-def test_a_reject_is_tied_to_the_message_it_answers(msg_type: str, body: str, strict: bool) -> None:
-    wired = established(Role.INITIATOR, "KalshiNR", strict=strict)
-    sent = order("mine")
-    number = wired.session.send(sent, wired.clock.now)
-    (event,) = wired.receive(wired.peer.message(msg_type, f"45={number}|{body}372=D|58=no|"))
-    assert isinstance(event, RejectReceived)
-    assert event.ref_seq_num == number
-    assert event.sent == sent
-    assert event.sent is not None
-    assert event.sent.header is not None
-    assert event.sent.header.msg_seq_num == number
-
-
-@pytest.mark.parametrize(("body", "ref"), [("", None), ("45=77|", 77), ("45=x|", None)])
-@pytest.mark.parametrize("strict", [False, True])
-def test_a_reject_of_nothing_known_is_told_all_the_same(body: str, ref: int | None, strict: bool) -> None:
-    wired = established(Role.INITIATOR, strict=strict)
-    (event,) = wired.receive(wired.peer.message("3", body))
-    assert isinstance(event, RejectReceived)
-    assert (event.ref_seq_num, event.sent) == (ref, None)
-    assert "Reject" not in kinds(wired.sent())
 
 
 def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_open_requests() -> None:

@@ -21,7 +21,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import Session, State
-from tests.helpers import KEY_ID, Peer, Wired, established, kinds, of_type, order
+from tests.helpers import Peer, Wired, established, kinds, of_type, order
 
 BOTH = pytest.mark.parametrize("role", Role)
 LATE, EARLY = "20260821-14:02:37.122", "20260821-14:03:37.124"
@@ -90,11 +90,12 @@ def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Head
 
 
 @BOTH
+@pytest.mark.parametrize("header", [{"t52": LATE}, {"t49": "Mallory"}])
 @pytest.mark.parametrize("msg_type", ["0", "1", "2", "3", "4", "5", "A", "9", "ZZ"])
-def test_no_type_of_message_is_counted_that_is_refused(role: Role, msg_type: str) -> None:
+def test_no_type_of_message_is_counted_that_is_refused(role: Role, msg_type: str, header: Header) -> None:
     wired = established(role)
     body = {"1": "112=x|", "2": "7=1|16=0|", "3": "45=1|", "4": "123=Y|36=9|", "A": "98=0|108=30|"}
-    wired.receive(wired.peer.message(msg_type, body.get(msg_type, news()), t52=LATE))
+    wired.receive(wired.peer.message(msg_type, body.get(msg_type, news()), **header))
     assert (wired.session.next_incoming, wired.session.state) == (2, State.CLOSED)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
 
@@ -117,61 +118,11 @@ def test_during_a_reset_nothing_comes_again_and_what_is_late_is_delivered(role: 
 
 
 @BOTH
-@pytest.mark.parametrize("time", [LATE, EARLY, "20200101-00:00:00"])
-@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-def test_the_time_of_a_possible_duplicate_is_not_checked(role: Role, time: str, name: str) -> None:
-    wired = established(role, name)
-    (event,) = wired.receive(wired.peer.message("9", news(), t43="Y", t52=time, t122="20191231-00:00:00"))
-    assert isinstance(event, MessageReceived)
-    assert event.message.problems == ()
-    assert wired.session.is_established
-
-
-@BOTH
-def test_a_whole_resend_with_the_times_of_before_is_taken(role: Role) -> None:
-    wired = established(role)
-    assert wired.receive(wired.peer.message("9", news("last"), 6)) == [GapDetected(2, 5, recoverable=True)]
-    old = {"t43": "Y", "t52": "20260821-13:00:00", "t122": "20260821-13:00:00"}
-    events = wired.receive(
-        *(wired.peer.message("9", news(str(number)), number, **old) for number in (2, 3)),
-        wired.peer.message("4", "123=Y|36=6|", 4, **old),
-    )
-    assert texts(events) == ["2", "3", "last"]
-    assert events[-1] == GapClosed(7)
-
-
-@BOTH
 def test_a_logon_cannot_pass_for_a_duplicate(role: Role) -> None:
     wired = established(role)
     wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|", 1, t43="Y", t52=LATE, t122=LATE))
     assert kinds(wired.sent()) == ["Reject", "Logout"]
     assert wired.session.next_incoming == 2
-
-
-# Names
-
-
-@pytest.mark.parametrize(("logged_on_as", "then"), [("KalshiRT", "Kalshi"), ("Kalshi", "KalshiRT")])
-def test_any_accepted_name_is_accepted_whenever_it_comes(logged_on_as: str, then: str) -> None:
-    wired = established(Role.INITIATOR)
-    wired.session.receive_eof(wired.clock.now)
-    wired, _ = again(wired, sender=logged_on_as)
-    assert wired.session.peer_comp_id == logged_on_as
-    wired.sent()
-    wired.peer.sender = then
-    events = wired.receive(*(wired.peer.message("9", news(text)) for text in "ab"))
-    wired.peer.sender = logged_on_as
-    events += wired.receive(wired.peer.message("9", news("c")))
-    assert texts(events) == ["a", "b", "c"]
-    assert wired.session.is_established
-    assert wired.sent() == []
-
-
-def test_a_peer_that_is_learnt_from_its_logon_has_one_name() -> None:
-    wired = established(Role.ACCEPTOR)
-    assert wired.session.peer_comp_id == KEY_ID
-    wired.receive(wired.peer.message("0", t49=KEY_ID + "0"))
-    assert kinds(wired.sent()) == ["Reject", "Logout"]
 
 
 # The same again

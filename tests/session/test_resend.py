@@ -78,36 +78,6 @@ def test_what_the_policy_declines_is_gap_filled_in_one_piece(role: Role) -> None
     assert declined == ([("o0",), ("o2",)] if role is Role.INITIATOR else [])
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("body", "tag", "text"),
-    [
-        ("7=5|16=0|", 7, "BeginSeqNo 5 was not sent yet; the last number sent is 4"),
-        ("7=0|16=0|", 7, "BeginSeqNo 0 was not sent yet; the last number sent is 4"),
-        ("7=3|16=2|", 16, "EndSeqNo 2 is before BeginSeqNo 3"),
-        ("16=0|", 7, "BeginSeqNo is missing or unreadable"),
-        ("7=x|16=0|", 7, "BeginSeqNo is missing or unreadable"),
-        ("7=1|", 16, "EndSeqNo is missing or unreadable"),
-        ("7=1|16=-1|", 16, "EndSeqNo is missing or unreadable"),
-    ],
-)
-def test_a_request_for_the_impossible_is_rejected(role: Role, body: str, tag: int, text: str) -> None:
-    wired = busy(role)
-    (event,) = wired.receive(wired.peer.message("2", body))
-    assert isinstance(event, MessageRejected)
-    (reject,) = wired.sent()
-    assert (reject.NAME, reject.ref_seq_num, reject.ref_tag_id, reject.text) == ("Reject", 2, tag, text)
-    assert wired.session.is_established
-
-
-@BOTH
-def test_what_is_sent_meanwhile_is_not_part_of_it(role: Role) -> None:
-    wired = busy(role, resend_policy=everything)
-    wired.receive(wired.peer.message("2", "7=1|16=0|"))
-    wired.session.send(saying(role, 9), wired.clock.now)
-    assert [line[1] for line in script(wired)] == [1, 2, 3, 4, 5]
-
-
 def text_of(role: Role, number: int) -> Message:
     if role is Role.INITIATOR:
         return order(f"o{number}", symbol="S" * 2000)

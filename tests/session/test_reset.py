@@ -6,17 +6,14 @@ import pytest
 
 from kalshi_fix_sansio._generated import ExecutionReport, OrderCancelReject
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
-    GapDetected,
     LoggedOn,
     MessageReceived,
     OutcomesUnknown,
-    SessionEnded,
 )
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import Wired, established, kinds, of_type, order, pair
+from tests.helpers import Wired, established, of_type, order, pair
 
 BOTH = pytest.mark.parametrize("role", Role)
 LOGON = "98=0|108=30|96=eA==|1137=9|"
@@ -30,33 +27,6 @@ def resetting(role: Role, name: str = "KalshiRT") -> Wired:
     wired.session.reset(wired.clock.now)
     assert wired.session.state is State.RESETTING
     return wired
-
-
-@BOTH
-@pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
-@pytest.mark.parametrize("flag", ["141=Y|", ""])
-def test_both_directions_restart_once(role: Role, name: str, flag: str) -> None:
-    wired = resetting(role, name)
-    (logon,) = wired.sent()
-    assert (logon.NAME, logon.header.msg_seq_num, logon.reset_seq_num_flag) == ("Logon", 1, True)
-    (event,) = wired.receive(wired.peer.logon(LOGON + flag, 1))
-    assert isinstance(event, LoggedOn)
-    assert event.reset
-    assert wired.sent() == []
-    assert (wired.session.next_outgoing, wired.session.next_incoming) == (2, 2)
-    assert wired.session.state is State.ESTABLISHED
-
-
-@BOTH
-def test_what_was_on_its_way_is_received_under_its_old_number(role: Role) -> None:
-    wired = resetting(role)
-    wired.session.data_to_send()
-    events = wired.receive(wired.peer.message("9", NEWS), wired.peer.message("1", "112=x|"))
-    assert [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)] == [3]
-    (answer,) = wired.sent()
-    assert (answer.NAME, answer.header.msg_seq_num) == ("Heartbeat", 2)
-    wired.receive(wired.peer.logon(LOGON + "141=Y|", 1))
-    assert (wired.session.next_outgoing, wired.session.next_incoming) == (3, 2)
 
 
 def test_two_sessions_agree_and_go_on() -> None:
@@ -88,52 +58,6 @@ def test_resets_that_cross_are_one_reset() -> None:
     assert both.client.state is both.venue.state is State.ESTABLISHED
     assert (both.client.next_outgoing, both.venue.next_outgoing) == (2, 2)
     assert (both.client.next_incoming, both.venue.next_incoming) == (2, 2)
-
-
-@BOTH
-def test_nothing_is_sent_until_the_answer(role: Role) -> None:
-    wired = resetting(role)
-    message = (
-        order()
-        if role is Role.INITIATOR
-        else OrderCancelReject(order_id="o", cl_ord_id="a", ord_status="8", cxl_rej_response_to="1")
-    )
-    assert not wired.session.is_established
-    for call in (
-        lambda: wired.session.send(message, wired.clock.now),
-        lambda: wired.session.reset(wired.clock.now),
-    ):
-        with pytest.raises(LocalProtocolError, match="resetting"):
-            call()
-    assert wired.session.next_outgoing == 2
-
-
-@BOTH
-def test_no_reset_while_a_gap_is_open(role: Role) -> None:
-    wired = established(role)
-    wired.receive(wired.peer.message("9", NEWS, 5))
-    with pytest.raises(LocalProtocolError, match="cannot reset the numbers"):
-        wired.session.reset(wired.clock.now)
-
-
-@BOTH
-def test_a_gap_in_the_old_numbers_ends_the_session(role: Role) -> None:
-    wired = resetting(role)
-    wired.session.data_to_send()
-    (gap,) = wired.receive(wired.peer.message("9", NEWS, 7))
-    assert gap == GapDetected(3, 6, recoverable=False)
-    assert kinds(wired.sent()) == ["Logout"]
-    assert wired.session.state is State.LOGOUT_SENT
-
-
-@BOTH
-def test_an_answer_with_another_number_ends_the_session(role: Role) -> None:
-    wired = resetting(role)
-    wired.session.data_to_send()
-    (ended,) = wired.receive(wired.peer.logon(LOGON + "141=Y|", 2))
-    assert isinstance(ended, SessionEnded)
-    assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
-    assert kinds(wired.sent()) == ["Logout"]
 
 
 @BOTH

@@ -9,22 +9,14 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import (
     CloseReason,
-    GapClosed,
-    GapDetected,
     LoggedOn,
     LogoutReceived,
     MessageReceived,
-    MessageRejected,
-    RejectReceived,
-    ResendServed,
     SessionEnded,
 )
 from kalshi_fix_sansio.problems import Reason
-from kalshi_fix_sansio.protocol_options import ProtocolOptions
 from kalshi_fix_sansio.session import State, reply_route
 from tests.fix50sp2.dialect import (
-    BusinessMessageReject,
-    BusinessRejectReason,
     ExecType,
     ExecutionReport,
     Header,
@@ -33,7 +25,7 @@ from tests.fix50sp2.dialect import (
     Party,
 )
 from tests.fix50sp2.helpers import NOON, established, order, pair, sent
-from tests.helpers import Clock, Pair, Peer, kinds, of_type, wire_time
+from tests.helpers import Clock, Pair, Peer, of_type, wire_time
 
 BOTH = pytest.mark.parametrize("role", Role)
 ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
@@ -90,37 +82,6 @@ def test_a_session_from_logon_to_logout() -> None:
     assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-def test_a_gap_is_asked_for_to_the_end_and_filled() -> None:
-    both = logged_on()
-    for number in range(3):
-        both.client.send(order(f"lost{number}"), both.clock.now)
-    both.client.data_to_send()
-    both.client.send(order("last"), both.clock.now)
-    both.settle()
-    asked_for = both.venue_events[0]
-    assert asked_for == GapDetected(2, 4, recoverable=True)
-    found: list[Any] = [event.message for event in of_type(both.venue_events, MessageReceived)]
-    assert [message.cl_ord_id for message in found] == ["lost0", "lost1", "lost2", "last"]
-    assert both.venue_events[-1] == GapClosed(6)
-    assert both.client_events == [ResendServed(2, 5, 4)]
-    assert both.venue.next_incoming == both.client.next_outgoing == 6
-
-
-@BOTH
-def test_a_message_that_breaks_the_standard_is_rejected_with_its_route_reversed(role: Role) -> None:
-    wired = established(role)
-    routed = {"t115": "JCD", "t116": "CS", "t144": "CHI"}
-    (event,) = wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w"), **routed))
-    assert isinstance(event, MessageRejected)
-    (reject,) = sent(wired)
-    header = reject.header
-    assert (reject.ref_seq_num, reject.ref_msg_type) == (2, "D")
-    assert (reject.ref_tag_id, reject.session_reject_reason) == (40, Reason.VALUE_INCORRECT)
-    route = (header.deliver_to_comp_id, header.deliver_to_sub_id, header.deliver_to_location_id)
-    assert route == ("JCD", "CS", "CHI")
-    assert header.on_behalf_of_comp_id is None
-
-
 @BOTH
 def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(role: Role) -> None:
     wired = established(role)
@@ -174,36 +135,6 @@ def test_an_order_goes_back_as_it_came() -> None:
     assert f"|35=D|34=2|49=ISLD|52={time}|56=TW|97=Y|128=JCD|{body}10=" in data
 
 
-def test_a_business_reject_is_tied_to_what_was_sent() -> None:
-    both = logged_on()
-    number = both.client.send(order("refused"), both.clock.now)
-    refusal = BusinessMessageReject(
-        ref_seq_num=number,
-        ref_msg_type="D",
-        business_reject_reason=BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE,
-    )
-    both.settle()
-    both.venue.send(refusal, both.clock.now)
-    both.settle()
-    (event,) = both.client_events
-    assert isinstance(event, RejectReceived)
-    assert (event.ref_seq_num, event.sent) == (number, order("refused"))
-
-
-def test_a_reset_in_the_middle() -> None:
-    wired = established(Role.ACCEPTOR)
-    wired.receive(wired.peer.message("1", "112=a|"), wired.peer.message("1", "112=b|"))
-    sent(wired)
-    (event,) = wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|", 1))
-    assert isinstance(event, LoggedOn)
-    assert event.reset
-    (logon,) = sent(wired)
-    assert (logon.header.msg_seq_num, logon.reset_seq_num_flag) == (1, True)
-    wired.receive(wired.peer.message("1", "112=c|", 2))
-    (heartbeat,) = sent(wired)
-    assert (heartbeat.header.msg_seq_num, heartbeat.test_req_id) == (2, "c")
-
-
 def test_a_logon_that_lacks_what_the_standard_requires_gets_no_answer() -> None:
     venue = pair().venue
     clock = Clock()
@@ -213,13 +144,3 @@ def test_a_logon_that_lacks_what_the_standard_requires_gets_no_answer() -> None:
     assert isinstance(ended, SessionEnded)
     assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "DefaultApplVerID (1137) is missing")
     assert (venue.data_to_send(), venue.next_outgoing) == (b"", 1)
-
-
-@BOTH
-def test_a_lenient_session_delivers_what_a_strict_one_rejects(role: Role) -> None:
-    wired = established(role, strict=False, protocol_options=ProtocolOptions())
-    (event,) = wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w") + "5000=new|"))
-    assert isinstance(event, MessageReceived)
-    message: Any = event.message
-    assert (message.ord_type, message.get_unknown(5000)) == ("w", b"new")
-    assert kinds(sent(wired)) == []

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.session import MemoryStore
-from tests.helpers import CODEC, KEY_ID, START, established, order, wire
+from tests.helpers import CODEC, KEY_ID, START, established, order
 
 
 def test_a_message_leaves_with_the_next_number_and_this_sides_comp_ids() -> None:
@@ -131,16 +131,6 @@ def test_a_header_field_that_does_not_exist_changes_nothing() -> None:
     with pytest.raises(LocalProtocolError, match="no_such_field"):
         wired.session.send(order(), wired.clock.now, header_fields={"no_such_field": 1})
     assert wired.session.next_outgoing == 2
-
-
-@pytest.mark.parametrize("role", Role)
-def test_nothing_before_the_logon_is_complete(role: Role) -> None:
-    wired = wire(role)
-    for state in ("disconnected", "logon sent|awaiting logon"):
-        with pytest.raises(LocalProtocolError, match=state):
-            wired.session.send(order(), wired.clock.now)
-        if state == "disconnected":
-            wired.session.connect(wired.clock.now)
 
 
 def test_a_peer_that_does_not_read_is_told_to_the_caller_in_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
+from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.sequence import Verdict, judge
 from tests.helpers import established, kinds
@@ -29,18 +29,6 @@ NEWS = "434=1|37=o|11=a|39=8|58=x|"
 )
 def test_what_a_number_means_when_7_is_next(number: int, poss_dup: bool, verdict: Verdict) -> None:
     assert judge(number, 7, poss_dup=poss_dup) is verdict
-
-
-@BOTH
-def test_an_expected_duplicate_without_its_first_time_is_delivered_or_if_strict_refused(role: Role) -> None:
-    wired = established(role)
-    (event,) = wired.receive(wired.peer.message("9", NEWS, t43="Y"))
-    assert isinstance(event, MessageReceived)
-    wired = established(role, strict=True)
-    (refused,) = wired.receive(wired.peer.message("0", "", t43="Y"))
-    assert isinstance(refused, MessageRejected)
-    assert kinds(wired.sent()) == ["Reject"]
-    assert wired.session.next_incoming == 3
 
 
 @BOTH
