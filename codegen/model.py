@@ -356,6 +356,10 @@ class Dialect:
     environments: tuple[str, ...]
     versions: tuple[tuple[str, str], ...] = ()
     """The venue's changelog, oldest first: version and ISO date."""
+    changelog_through: str = ""
+    """Date of the newest entry of the venue's changelog that has a disposition; empty where none has one."""
+    pages_of: str = ""
+    """Date of the newest page that the spec was compared with; empty where none said."""
     texts: tuple[KnownText, ...] = ()
     """Known values of Text (58), message by message."""
     standard_data: tuple[tuple[int, int], ...] = ()
@@ -367,3 +371,9 @@ class Dialect:
     def version(self) -> str:
         """The venue's last changelog version; empty where it counts none."""
         return self.versions[-1][0] if self.versions else ""
+
+    @property
+    def validated(self) -> str:
+        """What of the venue's documents it was last compared with, for people."""
+        parts = (("changelog through", self.changelog_through), ("pages of", self.pages_of))
+        return ", ".join(f"{what} {date}" for what, date in parts if date)

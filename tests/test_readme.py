@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import MARKETS, Sandbox
-from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio import DIALECT, PRODUCTS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -25,6 +27,14 @@ def test_the_script_is_shown_as_it_is() -> None:
 def test_the_loop_is_shown_as_it_is() -> None:
     loop = (ROOT / "examples" / "own_loop.py").read_text("utf-8").partition("while True:")
     assert f"```python\n{''.join(loop[1:]).partition('sock.close()')[0].rstrip()}\n```" in README
+
+
+def test_it_says_with_what_the_spec_was_compared() -> None:
+    dates = re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated)
+    assert len(dates) == 2
+    assert f"changelog through {dates[0]} and with its pages of {dates[1]}" in README.replace("\n", " ")
+    said = CliRunner().invoke(commands, ["--version"]).stdout
+    assert DIALECT.validated in said
 
 
 def test_the_script_has_eight_lines() -> None:

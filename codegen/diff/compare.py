@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from codegen.diff import (
+    changelog,
     compare_codes,
     compare_fields,
     compare_members,
@@ -12,6 +13,7 @@ from codegen.diff import (
     compare_places,
 )
 from codegen.diff.findings import Evidence, Finding
+from codegen.diff.spec_index import CHANGELOG
 
 _COMPARISONS = (
     compare_messages.compare,
@@ -26,6 +28,9 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     """Every finding of every body of sources."""
     found: list[Finding] = []
     for each in evidence:
+        if each.kind == CHANGELOG:
+            found += changelog.compare(each)
+            continue
         own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
         found += _without_echoes(own)
     return found

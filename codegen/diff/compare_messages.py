@@ -17,7 +17,7 @@ from codegen.diff.facts import (
     Unread,
     folded,
 )
-from codegen.diff.findings import UNREAD, Edit, Evidence, Finding
+from codegen.diff.findings import Edit, Evidence, Finding
 from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.model import Location
 
@@ -32,10 +32,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     yield from _pages(evidence)
     yield from _edition(evidence)
     for unread in evidence.said(Unread):
-        finding = evidence.finding(
-            UNREAD, "source", str(unread.place), "unread", f"could not read: {unread.what}", [unread.place]
-        )
-        yield finding
+        yield evidence.unread(unread)
 
 
 def _new(evidence: Evidence) -> Iterator[Finding]:

@@ -173,6 +173,29 @@ class VersionSaid:
 
 
 @attrs.frozen
+class EntrySaid:
+    """An entry of a changelog of all APIs of a venue."""
+
+    place: Location
+    date: str
+    """ISO."""
+    title: str
+    tags: tuple[str, ...]
+    title_print: str
+    """Fingerprint of the title; with the date it tells one entry from another."""
+    text_print: str
+    """Fingerprint of all of it."""
+    about: bool
+    """Whether it is tagged as being about FIX, or speaks of it."""
+    version: str
+    """The version that its title names; empty for most."""
+
+    def __str__(self) -> str:
+        about = "entry" if self.about else "entry on other APIs"
+        return f"{about} of {self.date} [{', '.join(self.tags)}] {self.title}"
+
+
+@attrs.frozen
 class TextSaid:
     """A value of Text (58) in a message, and the code of another field that comes with it."""
 
@@ -233,6 +256,7 @@ Fact = (
     | HostSaid
     | SessionSaid
     | VersionSaid
+    | EntrySaid
     | TextSaid
     | MentionSaid
     | DictionarySaid

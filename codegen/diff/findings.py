@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import attrs
 
-from codegen.diff.facts import Fact
+from codegen.diff.facts import Fact, Unread
 from codegen.diff.sources import Given, Reading
-from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
+from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.model import Location
 
 NEW, GONE, DIFFERENT = "new", "gone", "different"
@@ -45,7 +45,7 @@ class Finding:
     kind: str
     """new, gone, different, unread, stale or unreviewed."""
     element: str
-    """member, message, field, code, session, host, version, text, page or source."""
+    """member, message, field, code, session, host, version, entry, text, page or source."""
     address: str
     """The element by name: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
     said: str
@@ -66,7 +66,7 @@ class Finding:
 
 @attrs.frozen
 class Evidence:
-    """Sources that are read as one: the pages about a product, or the dictionary."""
+    """Sources that are read as one: the pages about a product, the dictionary, or the changelog."""
 
     kind: str
     product: str | None
@@ -83,8 +83,8 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """Such as `pages margin`; the dictionary is one whatever it is about."""
-        return DICTIONARY if self.kind == DICTIONARY else f"pages {self.product}"
+        """Such as `pages margin`; the dictionary is one whatever it is about, and so is the changelog."""
+        return f"pages {self.product}" if self.kind == PAGE else self.kind
 
     @property
     def is_pages(self) -> bool:
@@ -120,6 +120,11 @@ class Evidence:
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):
                 return origin.name
         return reading.page or DICTIONARY
+
+    def unread(self, said: Unread) -> Finding:
+        """Something that could not be read."""
+        text = f"could not read: {said.what}"
+        return self.finding(UNREAD, "source", str(said.place), "unread", text, [said.place])
 
     def new(
         self,
@@ -194,16 +199,16 @@ class Evidence:
 
 
 def evidence_of(given: Given, spec: SpecIndex, product: str | None) -> list[Evidence]:
-    """The pages of each product, and the dictionary."""
+    """The pages of each product, the dictionary, and the changelog."""
     covered = given.covers(spec)
     found = []
     for each in spec.products:
         readings = tuple(r for r in given.readings if r.kind == PAGE and r.product == each)
         if readings:
             found.append(Evidence(PAGE, each, readings, covered, spec))
-    dictionaries = tuple(r for r in given.readings if r.kind == DICTIONARY)
-    if dictionaries:
-        found.append(Evidence(DICTIONARY, product, dictionaries, covered, spec))
+    for kind, about in ((DICTIONARY, product), (CHANGELOG, None)):
+        if readings := tuple(r for r in given.readings if r.kind == kind):
+            found.append(Evidence(kind, about, readings, covered, spec))
     return found
 
 

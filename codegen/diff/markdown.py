@@ -113,8 +113,13 @@ MAX_TAG_LINES = 50
 MAX_NESTING = 40
 """Levels of lists and quotes; a list and its item are one each."""
 _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
-_TAG = re.compile(r"<(/?)([A-Z][\w.]*)((?:[^<>\"'{}]|\"[^\"]*\"|'[^']*'|\{[^{}]*\})*?)(/?)>")
-_ATTRIBUTE = re.compile(r"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{([^}]*)\}))?")
+# Strings hold what they like, also braces: `rss={{title: "GET /orders/{id}"}}`. Possessive, so that no text
+# can be taken apart in two ways, and time stays linear.
+_STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
+_OBJECT = rf"\{{(?:{_STRING}|[^{{}}\"'])*+\}}"
+_EXPRESSION = rf"\{{(?:{_STRING}|{_OBJECT}|[^{{}}\"'])*+\}}"
+_TAG = re.compile(rf"<(/?)([A-Z][\w.]*)((?:\"[^\"]*\"|'[^']*'|{_EXPRESSION}|/(?!>)|[^<>\"'{{}}/])*+)(/?)>")
+_ATTRIBUTE = re.compile(rf"(\w+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|({_EXPRESSION})))?")
 _INCLUDE = re.compile(r"(?:import|export)\s.*(?:from\s|[=;{])")
 _PIPE = re.compile(r"(?<!\\)\|")
 
@@ -299,7 +304,9 @@ def _tags(line: int, text: str) -> Iterator[Block]:
         if tag[1]:
             yield End(line, tag[2])
         else:
-            found = {each[1]: each[2] or each[3] or each[4] or "" for each in _ATTRIBUTE.finditer(tag[3])}
+            found = {
+                each[1]: each[2] or each[3] or (each[4] or "")[1:-1] for each in _ATTRIBUTE.finditer(tag[3])
+            }
             yield Component(line, tag[2], found, bool(tag[4]))
     if between := text[at:].strip():
         yield Paragraph(line, between)

@@ -17,9 +17,10 @@ import attrs
 
 from codegen.diff import markdown
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
+from codegen.diff.headings import date_in
 from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
-from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
+from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.model import Location
 from codegen.read import bounded_xml
 from codegen.read.nodes import Scalar
@@ -28,8 +29,10 @@ FILE = "reviewed.yaml"
 _HEAD = """\
 # Fingerprints of what the venue's documents say in words, as it was when somebody last read it against this
 # spec. Written by `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
-reviewed:
 """
+_NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+")
+_DATED = ("lastmod", "last_modified", "updated", "date")
+"""Settings above a page that say when it was changed last."""
 _WIDTH = 12
 """Fingerprints in a line."""
 
@@ -55,13 +58,16 @@ def of_reading(reading: Reading) -> list[Passage]:
 def _of_page(text: str) -> Iterator[tuple[int, int, str]]:
     for block in markdown.blocks(text):
         match block:
-            case markdown.Heading(line, level, words):
-                yield line, line, f"{'#' * level} {plain(words)}"
+            case markdown.Heading(line, _, words):
+                # Neither its level nor its number: a page that is taken apart or reordered says the same.
+                yield line, line, _NUMBER.sub("", plain(words))
             case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
                 yield line, line, plain(words)
             case markdown.Table(header, rows):
+                # By the names of the columns, so that their order does not count.
+                order = sorted(range(len(header.cells)), key=lambda at: plain(header.cells[at]))
                 for row in (header, *rows):
-                    yield row.line, row.line, "|".join(plain(cell) for cell in row.cells)
+                    yield row.line, row.line, "|".join(plain(row.cells[at]) for at in order)
             case markdown.Code(line, _, lines):
                 yield line, line + len(lines) + 1, "\n".join(each.rstrip() for each in lines)
             case markdown.Component(line, _, attributes, _) if "title" in attributes:
@@ -98,7 +104,7 @@ def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], spec: Spe
     if not known:
         return
     told = {place for finding in findings for place in finding.places}
-    for each in evidence:
+    for each in (one for one in evidence if one.kind != CHANGELOG):
         given = {key_of(reading): of_reading(reading) for reading in each.readings}
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
         now = Counter(passage.print for passages in given.values() for passage in passages)
@@ -186,16 +192,27 @@ def _finding(evidence: Evidence, place: Location, key: str, said: str, text: str
 
 
 def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
-    """Keep that these sources have been read, as they are now; return the file."""
+    """Keep that these sources have been read, as they are now, and the newest of their dates."""
     known = {key: " ".join(prints) for key, prints in reviewed(spec).items()}
+    readings = [each for each in readings if each.kind != CHANGELOG]
     if any(each.kind == DICTIONARY for each in readings):
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
+    pages = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
+    known = {key: prints for key, prints in known.items() if key in pages or key.startswith(DICTIONARY)}
     known.update({key_of(each): " ".join(p.print for p in of_reading(each)) for each in readings})
     path = spec.folder / FILE
+    date = max(spec.dialect.pages_of, *(_date(each) for each in readings))
+    listed = "".join(_lines(key, known[key]) for key in sorted(known) if known[key])
     path.write_text(
-        _HEAD + "".join(_lines(key, known[key]) for key in sorted(known) if known[key]), encoding="utf-8"
+        f"{_HEAD}{f'pages_of: {date}{chr(10)}' if date else ''}reviewed:\n{listed}", encoding="utf-8"
     )
     return path
+
+
+def _date(reading: Reading) -> str:
+    """When a page was changed last, as ISO; empty where it does not say."""
+    settings = markdown.front_matter(reading.text)[0] if reading.kind == PAGE else {}
+    return next((found for key in _DATED if (found := date_in(settings.get(key, "")[:10]))), "")
 
 
 def _lines(key: str, prints: str) -> str:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from codegen.diff import markdown, pages, quickfix
+from codegen.diff import changelog, markdown, pages, quickfix
 from codegen.diff.facts import Fact
-from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
+from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.errors import SpecError
 from codegen.read.bounded_xml import MAX_XML_SIZE
 from codegen.read.nodes import read_bounded
@@ -31,7 +31,7 @@ class Reading:
     file: str
     """As given, for people."""
     kind: str
-    """`page` or `dictionary`."""
+    """`page`, `dictionary` or `changelog`."""
     page: str
     """The page's name, such as fix-margin/order-entry; empty for a dictionary."""
     product: str | None
@@ -56,7 +56,7 @@ class Given:
             origin.name
             for origin in spec.origins.values()
             if (origin.kind == PAGE and (origin.id in pages_given or _folder(origin.id) in self.folders))
-            or (origin.kind == DICTIONARY and DICTIONARY in kinds)
+            or (origin.kind in (DICTIONARY, CHANGELOG) and origin.kind in kinds)
         )
 
 
@@ -107,6 +107,12 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
+    if changelog.is_changelog(text):
+        known = [origin.id for origin in spec.origins.values() if origin.kind == CHANGELOG]
+        candidates = [*_addresses(text), *_tails(path), path.stem]
+        name = next((each for each in candidates if each in known), candidates[0])
+        entries = changelog.read(text, file, spec.vocabulary)
+        return Reading(file, CHANGELOG, name, None, text, tuple(entries))
     page, own = _page(path, text, spec, product)
     return Reading(file, PAGE, page, own, text, tuple(pages.read(text, file, spec.vocabulary)))
 

@@ -21,7 +21,8 @@ from codegen.read.resolve import resolve
 
 PAGE = "page"
 DICTIONARY = "dictionary"
-_ORIGIN = re.compile(r"(page|dictionary)\s+(\S+)")
+CHANGELOG = "changelog"
+_ORIGIN = re.compile(r"(page|dictionary|changelog)\s+(\S+)")
 
 
 @attrs.frozen
@@ -64,7 +65,7 @@ class Origin:
 
     name: str
     kind: str
-    """`page`, `dictionary`, or empty for anything else."""
+    """`page`, `dictionary`, `changelog`, or empty for anything else."""
     id: str
     """The page, such as fix/order-entry, or the edition of the dictionary."""
     location: Location

@@ -174,6 +174,7 @@ class _Fixed:
             "title": dialect.title,
             "begin_string": repr(dialect.begin_string),
             "appl_ver_id": repr(dialect.appl_ver_id),
+            "validated": repr(dialect.validated) if dialect.validated else "",
             "standard_data": dialect.standard_data,
             "messages": [
                 (repr(message.msg_type), f"{message.family}.{layouts.class_constant(message.name)}")

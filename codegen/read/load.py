@@ -2,7 +2,7 @@
 
 A folder holds `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
 `components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml` and `messages/<family>.yaml`;
-`differences.yaml` and `reviewed.yaml` are notes on its sources, for `codegen.diff`.
+`differences.yaml`, `changelog.yaml` and `reviewed.yaml` are notes on its sources, for `codegen.diff`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ _KINDS = {
     "sessions.yaml": "sessions",
     "texts.yaml": "texts",
     "differences.yaml": "differences",
+    "changelog.yaml": "changelog",
     "reviewed.yaml": "reviewed",
 }
-_NOTES = ("differences", "reviewed")
+_NOTES = ("differences", "changelog", "reviewed")
 """What is kept as it is, for others to make sense of."""
 
 _NESTED = ("members", "codes")

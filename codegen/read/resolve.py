@@ -84,6 +84,11 @@ def resolve(source: Source) -> model.Dialect:
             for name, (node, _) in source.merged("versions").items()
             if isinstance(node, Scalar)
         ),
+        changelog_through=max(
+            (text(each, "date") for note in source.notes["changelog"] for each in maps(note.get("entries"))),
+            default="",
+        ),
+        pages_of=max((text(note, "pages_of") for note in source.notes["reviewed"]), default=""),
     )
     mistakes.raise_any()
     return dialect

@@ -400,6 +400,9 @@ class Dialect:
     fields: Mapping[int, FieldLayout]
     """Every tag the dialect knows."""
     session_types: Mapping[str, SessionType]
+    validated: str = ""
+    """What of the venue's documents the dialect was last compared with: through which entry of its changelog,
+    and of which date its pages are."""
     standard_data: Mapping[int, int] = MappingProxyType({})
     """Tags of the standard's data fields by the tags of their lengths: a peer may know those that the dialect
     does not."""

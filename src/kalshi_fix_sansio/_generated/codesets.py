@@ -155,6 +155,8 @@ class CxlRejReason(IntEnum):
     """A new quantity that cannot be, or an order that is filled."""
     INVALID_PRICE_INCREMENT = 18
     """The changed order would trade with another of the same owner."""
+    DUPLICATE_CL_ORD_ID = 6
+    """Another request had this ClOrdID. Since 2026-07."""
     OTHER = 99
     """Something else; Text says what."""
 

@@ -72,6 +72,7 @@ DIALECT = Dialect(
     ),
     fields=FIELDS,
     session_types=SESSION_TYPES,
+    validated="changelog through 2026-08-27, pages of 2026-08-20",
     standard_data=MappingProxyType(
         {
             90: 91,

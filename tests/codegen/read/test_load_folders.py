@@ -224,7 +224,7 @@ def test_a_family_must_be_able_to_name_a_module(tmp_path: Path) -> None:
     ("name", "file", "advice"),
     [
         ("messages_trades", "messages/trades.yaml", "add `trades` to `families`"),
-        ("feilds", "feilds.yaml", "rename it (codesets.yaml, components.yaml,"),
+        ("feilds", "feilds.yaml", "rename it (changelog.yaml, codesets.yaml,"),
     ],
 )
 def test_a_file_that_nobody_reads_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:

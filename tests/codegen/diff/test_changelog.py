@@ -1,0 +1,210 @@
+"""The changelog of all APIs of a venue: its entries, what has become of each, how far the spec has come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from codegen.cli import main
+from codegen.diff import changelog
+from codegen.diff.facts import EntrySaid
+from codegen.read.resolve import load_dialect
+from tests.codegen.diff.pier_dialect import Scratch, original, told
+
+HEAD = """\
+---
+url: https://pier.example.org/changes-of-all
+lastmod: 2024-06-03T10:00:00.000Z
+---
+# What changed
+
+"""
+
+
+def entry(date: str, title: str, tags: str = '["FIX"]', text: str = "The pier is longer.") -> str:
+    described = f"  tags={{{tags}}}\n" if tags else ""
+    return (
+        f'<Update\n  label="{date}"\n{described}'
+        f'  rss={{{{\ntitle: "{title}",\ndescription: "Says {{more}}, and \\"more\\"."\n}}}}\n>\n'
+        f"  {text}\n</Update>\n\n"
+    )
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    made = Scratch(tmp_path)
+    manifest = made.spec / "manifest.yaml"
+    made.edit(manifest, "  dictionary 2.0:", "  all changes:    changelog changes-of-all\n  dictionary 2.0:")
+    return made
+
+
+def write(scratch: Scratch, *entries: str) -> Path:
+    path = scratch.folder / "news.md"
+    path.write_text(HEAD + "".join(entries), encoding="utf-8")
+    return path
+
+
+def keep(scratch: Scratch, *lines: str) -> None:
+    text = "".join(f"  - {{{line}}}\n" for line in lines)
+    (scratch.spec / "changelog.yaml").write_text(f"entries:\n{text}", encoding="utf-8")
+
+
+def advised(scratch: Scratch, path: Path) -> list[str]:
+    """What is proposed to be kept, with words in place of the dots."""
+    found = [edit.text for finding in scratch.diff(path) for edit in finding.edits]
+    return [each.split("`")[1][3:-1].replace('"…"', '"Seen to."') for each in found]
+
+
+def read(text: str) -> list[object]:
+    return list(changelog.read(HEAD + text, "news.md", original().vocabulary))
+
+
+def test_an_entry_is_known_by_its_date_and_title() -> None:
+    (said,) = read(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
+    assert isinstance(said, EntrySaid)
+    assert (said.date, said.title, said.tags, said.place.line) == (
+        "2024-05-03",
+        "Longer pier",
+        ("REST", "FIX"),
+        7,
+    )
+
+
+@pytest.mark.parametrize(
+    "title", ["GET /berths/{id} and {more}", "a > b, <b>", "it's `x`", 'say \\"berth\\"']
+)
+def test_a_title_holds_what_it_likes(title: str) -> None:
+    (said,) = read(entry("May 3, 2024", title))
+    assert isinstance(said, EntrySaid)
+    assert said.title == title.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("tags", "text", "counts"),
+    [
+        ('["FIX", "Freight"]', "Nothing else.", True),
+        ('["REST"]', "Nothing else.", False),
+        ('["REST"]', "The FIX session is as before.", True),
+        ("", "The FIX session is new.", True),
+        ("", "The page is new. See [there](/fix/there); a prefix.", False),
+    ],
+)
+def test_entries_that_are_tagged_or_speak_of_fix_count(
+    scratch: Scratch, tags: str, text: str, counts: bool
+) -> None:
+    found = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", tags, text)))
+    assert [each.element for each in found] == (["entry"] if counts else [])
+
+
+def test_each_entry_wants_a_disposition_and_the_line_that_is_proposed_settles_it(scratch: Scratch) -> None:
+    path = write(scratch, *(entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)))
+    lines = advised(scratch, path)
+    assert len(lines) == 3
+    keep(scratch, lines[0], lines[1].replace("done", "not_ours"))
+    assert [each.what for each in scratch.diff(path)] == ["changelog of 2024-05-05 [FIX]: Change 5"]
+    keep(scratch, lines[0], lines[1].replace("done", "not_ours"), lines[2].replace("done", "later"))
+    assert scratch.diff(path) == []
+
+
+def test_two_of_one_day_are_two(scratch: Scratch) -> None:
+    first, second = entry("May 3, 2024", "Longer pier"), entry("May 3, 2024", "Deeper water")
+    keep(scratch, *advised(scratch, write(scratch, first)))
+    assert [each.what for each in scratch.diff(write(scratch, first, second))] == [
+        "changelog of 2024-05-03 [FIX]: Deeper water"
+    ]
+
+
+def test_two_of_one_day_and_one_title_are_told_apart_by_their_text(scratch: Scratch) -> None:
+    first = entry("May 3, 2024", "Longer pier")
+    second = entry("May 3, 2024", "Longer pier", text="And wider.")
+    keep(scratch, *advised(scratch, write(scratch, first)))
+    (found,) = scratch.diff(write(scratch, first, second))
+    assert found.kind == "new"
+    keep(scratch, *advised(scratch, write(scratch, first, second)), *advised(scratch, write(scratch, first)))
+
+
+def test_an_entry_that_was_changed_after_it_was_judged(scratch: Scratch) -> None:
+    keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
+    path = write(scratch, entry("May 3, 2024", "Longer pier", text="The pier is not longer after all."))
+    (found,) = scratch.diff(path)
+    assert (found.kind, found.said) == ("different", "another text")
+    assert found.edits[0].location.file.endswith("changelog.yaml")
+
+
+def test_other_line_breaks_are_no_other_text(scratch: Scratch) -> None:
+    text = entry("May 3, 2024", "Longer pier", text="The pier is longer.")
+    keep(scratch, *advised(scratch, write(scratch, text)))
+    assert scratch.diff(write(scratch, text.replace("pier is longer", "pier\n\n   is longer"))) == []
+
+
+def test_an_entry_that_is_gone_is_told_but_not_one_older_than_the_page(scratch: Scratch) -> None:
+    entries = [entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)]
+    keep(scratch, *advised(scratch, write(scratch, *entries)))
+    assert scratch.diff(write(scratch, *entries[1:])) == []
+    (found,) = scratch.diff(write(scratch, entries[0], entries[2]))
+    assert (found.kind, found.address[:10]) == ("gone", "2024-05-04")
+
+
+def test_a_version_of_the_manifest_needs_no_disposition(scratch: Scratch) -> None:
+    assert scratch.diff(write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours"))) == []
+    found = told(scratch.diff(write(scratch, entry("May 21, 2024", "Pier FIX v1.1.0: HoldHours"))))
+    assert {kind for kind, _, _, _ in found} == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (entry("Some day", "Longer pier"), "could not read: an entry of the changelog without a date"),
+        (
+            '<Update label="May 3, 2024" tags={["FIX"]}>\n</Update>\n',
+            "could not read: an entry of the changelog without a title",
+        ),
+        (
+            '<Update label="May 3, 2024" tags={["FIX"]} rss={{title: "x}}>\nText.\n</Update>\n',
+            "could not read: the component <Update has no end",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_said(scratch: Scratch, text: str, what: str) -> None:
+    assert [each.what for each in scratch.diff(write(scratch, text))] == [what]
+
+
+def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
+    path = write(scratch, entry("May 3, 2024", "Longer pier"))
+    (line,) = advised(scratch, path)
+    for wrong in (f'{line}, later: "Both."', line.partition(", done")[0]):
+        keep(scratch, wrong)
+        run = CliRunner().invoke(main, ["--spec", str(scratch.spec), "diff", str(path)])
+        assert run.exit_code == 2
+        assert "changelog.yaml:2: `entries[1]` is a mapping; write an entry: date" in run.stderr
+
+
+def test_the_dialect_says_how_far_it_was_compared(scratch: Scratch) -> None:
+    assert load_dialect(scratch.spec).validated == ""
+    path = write(scratch, entry("May 3, 2024", "Longer pier"), entry("April 1, 2024", "No joke"))
+    keep(scratch, *advised(scratch, path))
+    assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03"
+    page = scratch.pages / "pier/tides.md"
+    scratch.edit(page, "\n---\n# Tides", "\nlastmod: 2024-06-07T08:09:10.111Z\n---\n# Tides")
+    arguments = ["--spec", str(scratch.spec), "diff", "--reviewed", str(scratch.pages), str(path)]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03, pages of 2024-06-07"
+    # The pages of one folder alone, which do not say: the date stays.
+    assert CliRunner().invoke(main, [*arguments[:4], str(scratch.pages / "pier-tours")]).exit_code == 0
+    assert load_dialect(scratch.spec).pages_of == "2024-06-07"
+
+
+def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
+    """An object without an end, and one with ten thousand strings."""
+    (said,) = read(entry("May 3, 2024", "x " * 3000))
+    assert isinstance(said, EntrySaid)
+    strings = ", ".join('"FIX"' for _ in range(2000))
+    (said,) = read(
+        f'<Update label="May 3, 2024" tags={{[{strings}]}} rss={{{{title: "Many"}}}}>\n</Update>\n'
+    )
+    assert isinstance(said, EntrySaid)
+    assert len(said.tags) == 2000
+    unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
+    assert [type(each).__name__ for each in read(unended)] == ["Unread"]
