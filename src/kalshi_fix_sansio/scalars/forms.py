@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
@@ -89,20 +89,6 @@ EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
 
 FORMS: Final = {kind: re.compile(pattern) for kind, pattern in LEXICAL.items()}
 """The same, compiled."""
-
-
-def checker(kind: Kind) -> Callable[[str], None]:
-    """Return what raises ValueError for text that has not the form of a kind.
-
-    Bound once: looking the form up by its kind takes longer than matching it.
-    """
-    matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED[kind]}"
-
-    def check(raw: str) -> None:
-        if matches(raw) is None:
-            raise ValueError(text)
-
-    return check
 
 
 def is_integer(value: object) -> bool:

@@ -5,112 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.layout import Kind
-from kalshi_fix_sansio.scalars.forms import checker
+from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS
 
 _T = TypeVar("_T")
 _SECOND = timedelta(seconds=1)
-_check_boolean = checker(Kind.BOOLEAN)
-_check_char = checker(Kind.CHAR)
-_check_data = checker(Kind.DATA)
-_check_decimal = checker(Kind.DECIMAL)
-_check_int = checker(Kind.INT)
-_check_length = checker(Kind.LENGTH)
-_check_numingroup = checker(Kind.NUMINGROUP)
-_check_seqnum = checker(Kind.SEQNUM)
-_check_string = checker(Kind.STRING)
-_check_utcdateonly = checker(Kind.UTCDATEONLY)
-_check_utctimeonly = checker(Kind.UTCTIMEONLY)
-_check_utctimestamp = checker(Kind.UTCTIMESTAMP)
 
 
-def parse_string(raw: str) -> str:
-    """Read a STRING (also CURRENCY, EXCHANGE and the like): any text without SOH, not empty."""
-    _check_string(raw)
-    return raw
+def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Return what reads text that has the form of a kind, and raises ValueError for any other.
 
-
-def parse_char(raw: str) -> str:
-    """Read a CHAR: exactly one character that is not SOH."""
-    _check_char(raw)
-    return raw
-
-
-def parse_int(raw: str) -> int:
-    """Read an INT: an optional minus and digits; leading zeros are allowed (FIX: `00023` is `23`)."""
-    _check_int(raw)
-    return int(raw)
-
-
-def parse_length(raw: str) -> int:
-    """Read a LENGTH: digits without a sign; bytes of the data field that follows."""
-    _check_length(raw)
-    return int(raw)
-
-
-def parse_seqnum(raw: str) -> int:
-    """Read a SEQNUM: digits without a sign."""
-    _check_seqnum(raw)
-    return int(raw)
-
-
-def parse_numingroup(raw: str) -> int:
-    """Read a NUMINGROUP: digits without a sign; entries of the group that follows."""
-    _check_numingroup(raw)
-    return int(raw)
-
-
-def parse_decimal(raw: str) -> Decimal:
-    """Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale as it came."""
-    _check_decimal(raw)
-    return Decimal(raw)
-
-
-def parse_boolean(raw: str) -> bool:
-    """Read a BOOLEAN: `Y` or `N`."""
-    _check_boolean(raw)
-    return raw == "Y"
-
-
-def parse_utctimestamp(raw: str) -> datetime:
-    """Read a UTCTIMESTAMP as an aware datetime in UTC.
-
-    Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it.
+    The form is bound once: looking it up by its kind takes longer than matching it.
     """
-    _check_utctimestamp(raw)
-    return _on_calendar(convert_utctimestamp, raw)
+    matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED[kind]}"
 
-
-def parse_utcdateonly(raw: str) -> date:
-    """Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
-    _check_utcdateonly(raw)
-    return _on_calendar(convert_utcdateonly, raw)
-
-
-def parse_utctimeonly(raw: str) -> time:
-    """Read a UTCTIMEONLY as a naive time of day that means UTC.
-
-    Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it,
-    which after `23:59:60` is `00:00:00`.
-    """
-    _check_utctimeonly(raw)
-    return convert_utctimeonly(raw)
-
-
-def parse_data(raw: str) -> bytes:
-    """Read a DATA field: any bytes, SOH among them; their number comes from the length field."""
-    _check_data(raw)
-    return raw.encode("latin-1")
-
-
-def _on_calendar(convert: Callable[[str], _T], raw: str) -> _T:
-    try:
+    def parse(raw: str) -> _T:
+        if matches(raw) is None:
+            raise ValueError(text)
         return convert(raw)
-    except ValueError:
-        raise ValueError("expected a day that the calendar has, in the years 1 to 9999") from None
+
+    return parse
+
+
+parse_string = _parser(Kind.STRING, str)
+"""Read a STRING (also CURRENCY, EXCHANGE and the like): any text without SOH, not empty."""
+parse_char = _parser(Kind.CHAR, str)
+"""Read a CHAR: exactly one character that is not SOH."""
+parse_int = _parser(Kind.INT, int)
+"""Read an INT: an optional minus and digits; leading zeros are allowed (FIX: `00023` is `23`)."""
+parse_length = _parser(Kind.LENGTH, int)
+"""Read a LENGTH: digits without a sign; bytes of the data field that follows."""
+parse_seqnum = _parser(Kind.SEQNUM, int)
+"""Read a SEQNUM: digits without a sign."""
+parse_numingroup = _parser(Kind.NUMINGROUP, int)
+"""Read a NUMINGROUP: digits without a sign; entries of the group that follows."""
+parse_decimal = _parser(Kind.DECIMAL, Decimal)
+"""Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale as it came."""
+parse_boolean = _parser(Kind.BOOLEAN, "Y".__eq__)
+"""Read a BOOLEAN: `Y` or `N`."""
+parse_data = _parser(Kind.DATA, methodcaller("encode", "latin-1"))
+"""Read a DATA field: any bytes, SOH among them; their number comes from the length field."""
 
 
 # The next three expect text whose lexical form was checked; a day or year that no calendar has is
@@ -140,6 +78,30 @@ def convert_utctimeonly(raw: str) -> time:
         return (datetime.fromisoformat("20000101T" + raw[:6] + "59" + raw[8:]) + _SECOND).time()
     return time.fromisoformat(raw)
 
+
+def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
+    def converted(raw: str) -> _T:
+        try:
+            return convert(raw)
+        except ValueError:
+            raise ValueError("expected a day that the calendar has, in the years 1 to 9999") from None
+
+    return converted
+
+
+parse_utctimestamp = _parser(Kind.UTCTIMESTAMP, _on_calendar(convert_utctimestamp))
+"""Read a UTCTIMESTAMP as an aware datetime in UTC.
+
+Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it.
+"""
+parse_utcdateonly = _parser(Kind.UTCDATEONLY, _on_calendar(convert_utcdateonly))
+"""Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
+parse_utctimeonly = _parser(Kind.UTCTIMEONLY, convert_utctimeonly)
+"""Read a UTCTIMEONLY as a naive time of day that means UTC.
+
+Digits past the microsecond are cut. A leap second (`:60`) is read as the second after it, which after
+`23:59:60` is `00:00:00`.
+"""
 
 PARSERS: Final[Mapping[Kind, Callable[[str], Any]]] = MappingProxyType(
     {
