@@ -134,7 +134,7 @@ _FIELDS = [
     field(627, "NoHops", "no_hops", Kind.NUMINGROUP),
     field(628, "HopCompID", "hop_comp_id", Kind.STRING),
     field(802, "NoPartySubIDs", "no_party_sub_ids", Kind.NUMINGROUP),
-    field(803, "PartySubIDType", "party_sub_id_type", Kind.INT),
+    field(803, "PartySubIDType", "party_sub_id_type", Kind.INT, minimum=0),
     field(5001, "OldFlag", "old_flag", Kind.BOOLEAN),
     field(5002, "NewFlag", "new_flag", Kind.BOOLEAN),
 ]

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.codec.compiled import cache as caching
 from kalshi_fix_sansio.codec.compiled import decoders
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.compiled.decoders import DecoderWriter
-from kalshi_fix_sansio.codec.reader import Reader
+from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
@@ -173,12 +173,17 @@ def text(whole: bytes) -> str:
     return whole.decode("latin-1")
 
 
+def sight(cache: DecoderCache, whole: bytes) -> None:
+    """Show a message to a cache, which it learns its shape from."""
+    cache.learn(text(whole), Explainer(TABLES, text(whole)).message())
+
+
 def learnt(*bodies: str) -> DecoderCache:
     """A cache that has seen each of these messages twice."""
     cache = DecoderCache(TABLES)
     for body in bodies:
         for _ in range(2):
-            cache.learn(Reader(TABLES, text(joined(fields_of(body)))))
+            sight(cache, joined(fields_of(body)))
     return cache
 
 
@@ -214,10 +219,10 @@ def book(*entries: str, rest: str = "") -> str:
 @pytest.mark.parametrize("body", [body for body in SOUND if "35=ZZ" not in body and "270=.7" not in body])
 def test_a_shape_is_known_from_the_second_sighting_on(body: str) -> None:
     cache = DecoderCache(TABLES)
-    reader = Reader(TABLES, text(joined(fields_of(body))))
-    cache.learn(reader)
+    whole = joined(fields_of(body))
+    sight(cache, whole)
     assert taken(cache, body) is None
-    cache.learn(reader)
+    sight(cache, whole)
     assert taken(cache, body) is not None
 
 
@@ -344,7 +349,7 @@ def test_data_with_soh_in_it_goes_the_careful_way() -> None:
     whole = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
     cache = DecoderCache(TABLES)
     for _ in range(3):
-        cache.learn(Reader(TABLES, text(whole)))
+        sight(cache, whole)
     assert cache.decode(whole, framed=True) is None
 
 
@@ -485,7 +490,7 @@ def test_irregular_entries_are_spelt_out(body: str) -> None:
 def test_groups_that_other_fields_run_through_get_no_code(body: str) -> None:
     whole = joined(fields_of(body))
     assert CAREFUL.decode(whole).problems == ()
-    assert DecoderWriter(Reader(TABLES, text(whole)), 0, TABLES.data_tags, Decimals(Decimal)).pattern == ""
+    assert DecoderWriter(Explainer(TABLES, text(whole)), 0, TABLES.data_tags, Decimals(Decimal)).pattern == ""
     assert taken(learnt(body), body) is None
 
 
@@ -672,7 +677,7 @@ def test_shapes_that_come_once_cost_no_code_and_little_memory(monkeypatch: pytes
     monkeypatch.setattr(caching, "MAX_SIGHTINGS", 20)
     cache = DecoderCache(TABLES)
     for _, body in zip(range(70), shapes_of_orders(), strict=False):
-        cache.learn(Reader(TABLES, text(joined(fields_of(body)))))
+        sight(cache, joined(fields_of(body)))
         assert len(cache._sightings) <= 20
     assert compiled.count == 0
 
@@ -701,7 +706,7 @@ def test_all_shapes_together_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPa
     for number, body in zip(range(60), shapes_of_orders(), strict=False):
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
         for _ in range(2):
-            cache.learn(Reader(TABLES, text(joined(fields_of(other)))))
+            sight(cache, joined(fields_of(other)))
         kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
         assert kept == cache._pattern_size
         most = max(most, kept)
@@ -751,8 +756,8 @@ def test_the_shape_not_used_for_longest_is_forgotten(monkeypatch: pytest.MonkeyP
     first, second, third = order("58=x|"), order("79=5|"), order("44=1|")
     cache = learnt(first, second)
     assert taken(cache, first)
-    cache.learn(Reader(TABLES, text(joined(fields_of(third)))))
-    cache.learn(Reader(TABLES, text(joined(fields_of(third)))))
+    sight(cache, joined(fields_of(third)))
+    sight(cache, joined(fields_of(third)))
     assert taken(cache, third)
     assert taken(cache, first)
     assert taken(cache, second) is None

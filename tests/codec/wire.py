@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.codec.reader import Reader
+from kalshi_fix_sansio.codec.explainer import Explainer
+from kalshi_fix_sansio.codec.reader import read
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import FieldMember
 from kalshi_fix_sansio.problems import Problem
@@ -191,6 +192,14 @@ def dump(block: Block | None) -> Any:
 
 
 def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
-    """What the reader alone says of a message, and everything that strict decoding has against it."""
-    reader = Reader(codec._tables, data.decode("latin-1"))
-    return reader.message(), reader.problems(strict=True)
+    """What the explainer says of a message, and everything that strict decoding has against it.
+
+    What the reader takes, it takes as the explainer does, who then has nothing to say.
+    """
+    text = data.decode("latin-1")
+    explained = Explainer(codec._tables, text)
+    message, problems = explained.message(), explained.problems(strict=True)
+    for strict, told in ((False, message.problems), (True, problems)):
+        found = read(codec._tables, text, strict=strict)
+        assert found is None or (dump(found), ()) == (dump(message), told)
+    return message, problems

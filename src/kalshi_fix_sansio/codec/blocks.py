@@ -1,4 +1,4 @@
-"""What the reader fills: blocks and groups, as far as they have come."""
+"""What the explainer fills: blocks and groups, as far as they have come."""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ from zlib import adler32
 from kalshi_fix_sansio.base import Message, UnknownMessage
 from kalshi_fix_sansio.codec.compiled.cache import DecoderCache
 from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_unknown, name_fault
+from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.nodes import Inspection
-from kalshi_fix_sansio.codec.reader import CHECK_SUM_TAG, MSG_TYPE_TAG, Reader
+from kalshi_fix_sansio.codec.reader import read
 from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Tables
 from kalshi_fix_sansio.codec.tokens import Token, TokenForm, tokenize
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
@@ -89,19 +90,18 @@ class Codec:
         message = self._compiled.decode(data, framed, strict=True) if data.__class__ is bytes else None
         if message is not None:
             return message, ()
-        message, reader = self._read(frame)
-        return message, reader.problems(strict=True)
+        return self._read(frame, strict=True)
 
     def inspect(self, frame: bytes) -> Inspection:
         """Take a message apart for people, however damaged it is."""
-        reader = Reader(self._tables, frame.decode("latin-1"))
+        explained = Explainer(self._tables, frame.decode("latin-1"))
         return Inspection(
-            msg_type=reader.msg_type,
-            layout=reader.layout,
-            header=reader.header.nodes(),
-            body=reader.body.nodes(),
-            trailer=reader.trailer.nodes(),
-            problems=_merged(frame_problems(frame), reader.problems(strict=True)),
+            msg_type=explained.msg_type,
+            layout=explained.layout,
+            header=explained.header.nodes(),
+            body=explained.body.nodes(),
+            trailer=explained.trailer.nodes(),
+            problems=_merged(frame_problems(frame), explained.problems(strict=True)),
         )
 
     def encode(self, message: Message, header: Any = None) -> bytes:
@@ -190,14 +190,23 @@ class Codec:
             return UNKNOWN_BODY
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 
-    def _read(self, frame: bytes | Frame) -> tuple[Message, Reader]:
-        """Read a message that no compiled decoder takes, and learn its shape if nothing is wrong with it."""
-        reader = Reader(self._tables, _text(frame))
-        message = reader.message()
-        # A shape is only known to be right where the reader found nothing wrong: decoders do not ask again.
+    def _read(self, frame: bytes | Frame, *, strict: bool = False) -> tuple[Message, tuple[Problem, ...]]:
+        """Read a message that no compiled decoder takes, and learn its shape if nothing is wrong with it.
+
+        Returns what strict decoding minds beside it, with `strict`.
+        """
+        text = _text(frame)
+        message = read(self._tables, text, strict=strict)
+        problems: tuple[Problem, ...] = ()
+        if message is None:
+            explained = Explainer(self._tables, text)
+            message = explained.message()
+            if strict:
+                problems = explained.problems(strict=True)
+        # A shape is only known to be right where nothing was found wrong: decoders do not ask again.
         if not message.problems:
-            self._compiled.learn(reader)
-        return message, reader
+            self._compiled.learn(text, message)
+        return message, problems
 
 
 def _encode_block(block: Any, layout: BlockLayout) -> str:

@@ -1,429 +1,139 @@
-"""The careful path: from fields to blocks, saying everything that is wrong on the way.
+"""The reader: a message of any shape that the dialect foresees, field by field, by tables.
 
-Where a field goes, FIX 5.0 SP2 volume 1, "Repeating groups", and this library's rules for what a venue may
-add without notice:
-
-- A field belongs to the innermost block that defines its tag, looking outwards from the group entry that is
-  open; entries further in than that block are closed by it.
-- A tag that no open block defines continues a group of the innermost open block that was closed before, if
-  its entries define it: an unexpected field between two entries does not lose the entries behind it.
-- Any other tag is unknown and belongs to the innermost open entry, or to the body.
-
-Nothing is decided by what a counter says, as long as it does not contradict what follows it.
+It says nothing: at the first thing that is out of the ordinary it gives up, and the explainer, which knows
+what may stand where and what is wrong with the rest, takes the message instead. What the reader takes is
+what the explainer has nothing to say of, but for fields that the dialect does not have yet.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kalshi_fix_sansio.base import Message, UnknownMessage
-from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
-from kalshi_fix_sansio.codec.findings import (
-    MAX_PROBLEMS,
-    Finding,
-    field_problem,
-    quoted,
-    tag_problem,
-    value_problem,
-)
-from kalshi_fix_sansio.codec.tables import (
-    BODY,
-    HEADER,
-    UNKNOWN_BODY,
-    FieldSlot,
-    GroupSlot,
-    LengthSlot,
-    Slot,
-    Tables,
-)
-from kalshi_fix_sansio.codec.tokens import NO_TAG, Token, TokenForm, tokenize
-from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.layout import Dialect, FieldLayout, Kind, MessageLayout
-from kalshi_fix_sansio.problems import Problem, Reason
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec.tables import BODY, HEADER, TRAILER, BlockTable, GroupSlot, Tables
+from kalshi_fix_sansio.codec.tokens import SOH, TAG
 
-BEGIN_STRING_TAG, MSG_TYPE_TAG, CHECK_SUM_TAG = 8, 35, 10
+Fields = Sequence[tuple[str, str, str]]
+"""Of each field the text of its tag, `=` and its value."""
 
 
-class Reader:
-    """Reads one message. The results are its attributes once it is made."""
+def read(tables: Tables, text: str, *, strict: bool) -> Message | None:
+    """Read a whole message given as latin-1 text; None if the explainer has to take it.
 
-    __slots__ = (
-        "_dialect",
-        "_findings",
-        "_found",
-        "_open",
-        "_position",
-        "_section",
-        "_tables",
-        "begin_string",
-        "body",
-        "header",
-        "in_place",
-        "layout",
-        "msg_type",
-        "tokens",
-        "trailer",
-    )
-
-    def __init__(self, tables: Tables, text: str) -> None:
-        """Read a whole message given as latin-1 text."""
-        self._tables = tables
-        self._dialect: Dialect = tables.dialect
-        self.begin_string = tables.dialect.begin_string
-        """BeginString of the dialect, whatever the message's is."""
-        self.in_place = True
-        """Whether every field stands where the dialect has it: strict decoding then minds values alone."""
-        self._findings: list[Finding] = []
-        self._found = [0, 0]
-        """How many problems there are that `decode` tells too, and how many that only strict decoding minds:
-        the index is `Finding.strict`."""
-        self.tokens = tokenize(text, tables.data_tags, tables.tags)
-        self._open: list[GroupItem] = []
-        """Groups that are open, from the outermost to the innermost."""
-        self._section = HEADER
-        self._position = 0
-        self.header = BlockItem(tables.header)
-        self.trailer = BlockItem(tables.trailer)
-        # MsgType decides which body the tags are looked up in, so it is needed before any field is placed.
-        self.msg_type: str | None = self._first(MSG_TYPE_TAG)
-        """MsgType as it came; None if there is none."""
-        self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
-        """None if the dialect does not know the MsgType."""
-        body = UNKNOWN_BODY if self.layout is None else tables.body(self.layout)
-        self.body = BlockItem(body)
-        self._place_all()
-        self._check_begin_string()
-        self._check_msg_type()
-        for block in (self.header, self.body, self.trailer):
-            self._finish(block, "")
-        self._findings.sort(key=lambda finding: finding.position)
-
-    def message(self) -> Message:
-        """Make the message; DecodeError if there is none."""
-        if self.msg_type is None:
-            raise DecodeError("not a FIX message: it has no MsgType (35)")
-        message: Message
-        if self.layout is None:
-            message = UnknownMessage(msg_type=self.msg_type)
-            self.body.fill(message)
-        else:
-            message = self.body.build()
-        message.header = self.header.build()
-        message.trailer = self.trailer.build()
-        message.problems = self.problems(strict=False)
-        return message
-
-    def problems(self, *, strict: bool) -> tuple[Problem, ...]:
-        """Return what is wrong, in the order of the message; with `strict` also what only that minds.
-
-        Of either kind the first `MAX_PROBLEMS` are told, and one problem more says how many are not.
-        """
-        told = [finding.problem for finding in self._findings if strict or not finding.strict]
-        more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
-        if more:
-            told.append(Problem(Reason.OTHER, f"{more} more problems are not told"))
-        return tuple(told)
-
-    def _first(self, tag: int) -> str | None:
-        return next((t.value for t in self.tokens if t.tag == tag and t.form is not TokenForm.INVALID), None)
-
-    # --- where a field goes ------------------------------------------------------------------------
-
-    def _place_all(self) -> None:
-        """Put each token where it belongs and read its value.
-
-        The lines of this loop are what a sound field takes, without calls; a method is called where something
-        is out of the ordinary, and finds out whether it is wrong. Calls for each field took a third longer.
-        """
-        blocks = (self.header, self.body, self.trailer)
-        sections = self._tables.sections(self.body.table)
-        groups = self._open
-        plain, counted = TokenForm.PLAIN, TokenForm.COUNTED
-        before: Token | None = None
-        for position, token in enumerate(self.tokens):
-            self._position = position
-            tag, raw, form = token
-            if form is not plain and form is not counted and not self._is_field(token, before):
-                continue
-            before = token
-            # Entries come first: a tag that both an open entry and the body define belongs to the entry.
-            group = self._group_of(tag) if groups else None
-            if group is not None:
-                slot = group.table.slots[tag]
-                block = self._entry(group, slot, token)
-            else:
-                place = sections.get(tag)
-                if place is None:
-                    self._place_undefined(token)
-                    continue
-                section, slot = place
-                block = blocks[section]
-                if groups:
-                    groups.clear()
-                if section != self._section:
-                    self._enter(section, block, token)
-            if slot.__class__ is not FieldSlot or tag in block.seen or slot.legacy:
-                self._put(block, slot, token)
-                continue
-            block.seen.add(tag)
-            block.items.append(FieldItem(token, position, slot, slot.field))
-            try:
-                value = slot.read(raw)
-            except ValueError as error:
-                self._note_unreadable(slot, raw, error, position)
-                continue
-            block.values[slot.member.attribute] = value
-            if slot.limit is not None:
-                self._check_limit(slot, value, raw, position)
-        self._position = len(self.tokens)
-
-    def _is_field(self, token: Token, before: Token | None) -> bool:
-        """Say whether a token can be placed, and note it if not; `before` is the field before it."""
-        if token.form is TokenForm.INVALID:
-            self._note_invalid(token, before)
-        elif token.form is TokenForm.CUT:
-            self._find(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
-        else:
-            return True
-        return False
-
-    def _group_of(self, tag: int) -> GroupItem | None:
-        """Return the innermost open group whose entries define a tag, and close those further in."""
-        groups = self._open
-        for depth in range(len(groups) - 1, -1, -1):
-            if tag in groups[depth].table.slots:
-                del groups[depth + 1 :]
-                return groups[depth]
+    With `strict` it has to also where only strict decoding minds.
+    """
+    fields = [field.partition("=") for field in text.split(SOH)]
+    if fields.pop() != ("", "", ""):
+        return None  # the last field does not end
+    try:
+        (begin, _, begin_string), _, (type_tag, _, msg_type) = fields[:3]
+        if (begin, begin_string, type_tag) != ("8", tables.dialect.begin_string, "35"):
+            return None
+        return _read(tables, tables.body(tables.dialect.messages[msg_type]), fields, strict)
+    except (ValueError, LookupError):
         return None
 
-    def _note_invalid(self, token: Token, before: Token | None) -> None:
-        """Note what is no field. Secret data that is not counted may go on behind an SOH in it."""
-        fields = self._dialect.fields
-        data = None if before is None or before.form is TokenForm.COUNTED else fields.get(before.tag)
-        known = fields.get(token.tag)
-        secret = (data is not None and data.secret and data.kind is Kind.DATA) or (
-            known is not None and known.secret
-        )
-        value = None if secret else token.value
-        found = "a secret field" if value is None else quoted(value)
-        text = f"{found} does not have the form tag=value with a tag of 1 or more"
-        self._find(
-            Problem(Reason.INVALID_TAG_NUMBER, text, None if token.tag == NO_TAG else token.tag, value)
-        )
 
-    def _place_undefined(self, token: Token) -> None:
-        # No open block defines the tag. A group that was closed may: its entries then go on.
-        block = self._innermost()
-        for group in block.groups.values():
-            slot = group.table.slots.get(token.tag)
-            if slot is not None:
-                group.interrupted = True
-                self._open.append(group)
-                text = f"stands apart from the other entries of {group.slot.field.label}"
-                self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
-                self._put(self._entry(group, slot, token), slot, token)
-                return
-        # What is unknown belongs to the body, so the header ends here.
-        self._section = max(self._section, BODY)
-        known = self._dialect.fields.get(token.tag)
-        block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
-        if not token.value:
-            self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
-        # Of a message whose type is unknown, one problem tells that; not one more for each of its fields.
-        if self.layout is None:
-            return
-        if known is None:
-            text = f"is not defined by {self._dialect.name}"
-            problem = tag_problem(Reason.UNDEFINED_TAG, token.tag, text, token.value)
-        elif self.layout.admin and token.tag not in self._tables.session_tags:
-            text = "is not defined for session messages"
-            problem = field_problem(Reason.UNDEFINED_TAG, known, text, token.value)
-        else:
-            text = f"is not defined for {block.table.layout.name}"
-            problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)
-        self._misplace(problem)
+def _read(tables: Tables, table: BlockTable, fields: Fields, strict: bool) -> Message:
+    """Read header, body and trailer; ValueError or LookupError if something is out of the ordinary."""
+    places = tables.places(table)
+    known = tables.tags
+    blocks: tuple[dict[str, Any], ...] = ({}, {}, {})
+    unknown: list[tuple[int, bytes]] = []
+    current = HEADER
+    values = blocks[HEADER]
+    at, size = 0, len(fields)
+    while at < size:
+        number, _, raw = fields[at]
+        at += 1
+        found = places.get(number)
+        if found is None:
+            unknown.append(_unknown(number, raw, known, strict))
+            # The header ends where something stands that belongs to the body.
+            if current < BODY:
+                current, values = BODY, blocks[BODY]
+            continue
+        section, (_, attribute, parse, limit, group) = found
+        if section != current:
+            if section < current:
+                raise ValueError
+            current, values = section, blocks[section]
+        if attribute in values:
+            raise ValueError
+        value = parse(raw)
+        if group is not None:
+            value, at = _entries(group, value, fields, at, known, strict)
+        elif strict and limit is not None and limit(value, raw) is not None:
+            raise ValueError
+        values[attribute] = value
+    message: Message = _built(table, blocks[BODY], unknown)
+    message.header = _built(tables.header, blocks[HEADER], ())
+    message.trailer = _built(tables.trailer, blocks[TRAILER], ())
+    message.problems = ()
+    return message
 
-    def _innermost(self) -> BlockItem:
-        # A group whose first entry has not come has no place for a field: the block around it gets it.
-        for group in reversed(self._open):
-            if group.entries:
-                return group.entries[-1]
-        return self.body
 
-    def _enter(self, section: int, block: BlockItem, token: Token) -> None:
-        """Begin a part of the message; a field of a part before it is out of order."""
-        if section > self._section:
-            self._section = section
-        # One that stands there already is told as repeated, and not as out of order too.
-        elif token.tag not in block.seen:
-            begun = "the body" if self._section == BODY else "the trailer"
-            text = f"stands behind the beginning of {begun}"
-            self._misplace(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
+def _entries(
+    group: GroupSlot, count: int, fields: Fields, at: int, known: Mapping[str, int], strict: bool
+) -> tuple[list[Any], int]:
+    """Read the entries of a group, which begin at a field; return them, and where they end."""
+    table = group.entry
+    places = table.places
+    entries: list[Any] = []
+    opener = fields[at][0]
+    if opener in places and known[opener] not in group.member.delimiters:
+        raise ValueError
+    while fields[at][0] == opener and opener in places:
+        values: dict[str, Any] = {}
+        unknown: list[tuple[int, bytes]] = []
+        last = -1
+        while True:
+            number, _, raw = fields[at]
+            place = places.get(number)
+            if place is None:
+                if number in known:
+                    break  # a field of a block around this one, or of none
+                unknown.append(_unknown(number, raw, known, strict))
+                at += 1
+                continue
+            index, attribute, parse, limit, inner = place
+            if attribute in values:
+                if number == opener:
+                    break
+                raise ValueError
+            if index < last:
+                raise ValueError
+            last = index
+            value = parse(raw)
+            at += 1
+            if inner is not None:
+                value, at = _entries(inner, value, fields, at, known, strict)
+            elif strict and limit is not None and limit(value, raw) is not None:
+                raise ValueError
+            values[attribute] = value
+        entries.append(_built(table, values, unknown))
+    if len(entries) != count:
+        raise ValueError
+    return entries, at
 
-    # --- into a block ------------------------------------------------------------------------------
 
-    def _entry(self, group: GroupItem, slot: Slot, token: Token) -> BlockItem:
-        """Return the entry of a group that a field belongs to, a new one if the field opens it."""
-        if group.opens_entry(token.tag):
-            if not group.entries:
-                group.opener = token.tag
-            if token.tag not in group.slot.member.delimiters:
-                text = f"opens an entry of {group.slot.field.label}"
-                self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
-            entry = BlockItem(group.table)
-            group.entries.append(entry)
-        else:
-            entry = group.entries[-1]
-        if slot.index >= entry.last_index:
-            entry.last_index = slot.index
-        elif token.tag not in entry.seen:
-            text = f"stands out of order in {group.slot.field.label}"
-            self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
-        return entry
+def _unknown(number: str, raw: str, known: Mapping[str, int], strict: bool) -> tuple[int, bytes]:
+    """Return a field that the dialect does not have; ValueError where there is something to say of it."""
+    if strict or not raw or number in known or not TAG.fullmatch(number):
+        raise ValueError
+    return int(number), raw.encode("latin-1")
 
-    def _put(self, block: BlockItem, slot: Slot, token: Token) -> None:
-        """Put a field into its block, whatever it is."""
-        tag, raw, _ = token
-        if tag in block.seen:
-            self._note_repeated(block, slot, token)
-            return
-        block.seen.add(tag)
-        if isinstance(slot, GroupSlot):
-            self._open_group(block, slot, token)
-            return
-        item = FieldItem(token, self._position, slot, slot.field)
-        block.items.append(item)
-        if isinstance(slot, LengthSlot):
-            self._check_length(slot, token)
-        elif slot.legacy:
-            block.legacy.append(item)
-        else:
-            self._read(block, slot, raw, self._position)
 
-    def _note_repeated(self, block: BlockItem, slot: Slot, token: Token) -> None:
-        problem = field_problem(Reason.TAG_REPEATED, slot.field, "stands more than once", token.value)
-        self._find(problem)
-        block.items.append(FieldItem(token, self._position, None, slot.field, True))
-        # Entries behind a second counter are further entries of the group.
-        if isinstance(slot, GroupSlot):
-            self._open.append(block.groups[token.tag])
-
-    def _open_group(self, block: BlockItem, slot: GroupSlot, token: Token) -> None:
-        group = GroupItem(slot, slot.entry, token.value, self._position)
-        block.items.append(group)
-        block.groups[token.tag] = group
-        group.count = self._count(slot, token.value)
-        self._open.append(group)
-
-    def _check_length(self, slot: LengthSlot, token: Token) -> None:
-        if self._count(slot, token.value) is None:
-            return
-        following = self.tokens[self._position + 1 : self._position + 2]
-        data = slot.data.field
-        if not following or following[0].tag != data.tag:
-            text = f"is not followed by {data.label}"
-            self._find(field_problem(Reason.TAG_OUT_OF_ORDER, slot.field, text, token.value))
-        elif following[0].form is TokenForm.MISCOUNTED:
-            text = f"is {quoted(token.value)}, but {data.label} does not end there"
-            self._find(field_problem(Reason.VALUE_INCORRECT, slot.field, text, token.value))
-
-    def _read(self, block: BlockItem, slot: FieldSlot, raw: str, position: int) -> None:
-        try:
-            value = slot.read(raw)
-        except ValueError as error:
-            self._note_unreadable(slot, raw, error, position)
-            return
-        block.values[slot.member.attribute] = value
-        self._check_limit(slot, value, raw, position)
-
-    def _check_limit(self, slot: FieldSlot, value: Any, raw: str, position: int) -> None:
-        expected = None if slot.limit is None else slot.limit(value, raw)
-        if expected is not None:
-            problem = value_problem(Reason.VALUE_INCORRECT, slot.field, raw, f"expected {expected}")
-            self._find(problem, strict=True, position=position)
-
-    def _count(self, slot: LengthSlot | GroupSlot, raw: str) -> int | None:
-        """Return the value of a length or a counter, or None when it has none that can be read."""
-        try:
-            count: int = slot.read(raw)
-        except ValueError as error:
-            self._note_unreadable(slot, raw, error, self._position)
-            return None
-        return count
-
-    def _note_unreadable(self, slot: Slot, raw: str, error: ValueError, position: int) -> None:
-        if raw:
-            problem = value_problem(Reason.INCORRECT_DATA_FORMAT, slot.field, raw, str(error))
-        else:
-            problem = field_problem(Reason.TAG_WITHOUT_VALUE, slot.field, "has no value", "")
-        self._find(problem, position=position)
-
-    # --- what only the whole message tells ---------------------------------------------------------
-
-    def _check_begin_string(self) -> None:
-        begin_string, expected = self._first(BEGIN_STRING_TAG), self._dialect.begin_string
-        if begin_string is not None and begin_string != expected:
-            text = f"BeginString ({BEGIN_STRING_TAG}) is {quoted(begin_string)}: expected {expected}"
-            problem = Problem(Reason.VALUE_INCORRECT, text, BEGIN_STRING_TAG, begin_string)
-            self._find(problem, position=0)
-
-    def _check_msg_type(self) -> None:
-        if self.layout is None and self.msg_type:
-            text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
-            problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
-            self._misplace(problem, position=2)
-
-    def _finish(self, block: BlockItem, where: str) -> None:
-        """Read older tags whose successors are absent; check what must be there, and the counts."""
-        # Older tags first, since one may give a required field its value.
-        for item in block.legacy:
-            self._finish_legacy(block, item)
-        for group in block.groups.values():
-            self._finish_group(group)
-        if block.table.required_tags <= block.seen:
-            return
-        for member in block.table.required:
-            if member.tag not in block.seen and member.attribute not in block.values:
-                text = f"{member.name} ({member.tag}) is missing{where}"
-                problem = Problem(Reason.REQUIRED_TAG_MISSING, text, member.tag)
-                self._find(problem, position=block.items[-1].position + 0.5 if where else self._position)
-
-    def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
-        slot = item.slot
-        assert isinstance(slot, FieldSlot)  # noqa: S101
-        # The successor counts also if its value was unreadable. Without a slot the older tag is kept as
-        # unknown.
-        if slot.member.tag in block.seen or slot.member.attribute in block.values:
-            item.slot = None
-        else:
-            self._read(block, slot, item.token.value, item.position)
-
-    def _finish_group(self, group: GroupItem) -> None:
-        counter = group.slot.field
-        for number, entry in enumerate(group.entries, 1):
-            self._finish(entry, f" in entry {number} of {counter.label}")
-        if group.count is not None and group.count != len(group.entries):
-            found = len(group.entries)
-            text = (
-                f"is {quoted(group.raw)}, but {found} {'entry was' if found == 1 else 'entries were'} found"
-            )
-            problem = field_problem(Reason.WRONG_NUM_IN_GROUP, counter, text, group.raw)
-            self._find(problem, position=group.position)
-
-    def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
-        """Return a problem of a field, which is named by the dialect wherever it stands."""
-        field: FieldLayout | None = self._dialect.fields.get(token.tag)
-        if field is None:
-            return tag_problem(reason, token.tag, text, token.value)
-        return field_problem(reason, field, text, token.value)
-
-    def _misplace(self, problem: Problem, position: int | None = None) -> None:
-        """Note what only strict decoding minds, and in every message of this shape."""
-        self.in_place = False
-        self._find(problem, strict=True, position=position)
-
-    def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        # A problem takes two hundred times the byte that may cause it, so a peer is not to have any number.
-        self._found[strict] += 1
-        if self._found[strict] <= MAX_PROBLEMS:
-            self._findings.append(Finding(self._position if position is None else position, problem, strict))
+def _built(table: BlockTable, values: dict[str, Any], unknown: Sequence[tuple[int, bytes]]) -> Any:
+    """Make a block of what was read; ValueError if something required is missing."""
+    if not table.required_attributes <= values.keys():
+        raise ValueError
+    instance = object.__new__(table.layout.cls)
+    get = values.get
+    for attribute in table.fields:
+        setattr(instance, attribute, get(attribute))
+    for attribute, _ in table.groups:
+        setattr(instance, attribute, get(attribute) or [])
+    instance.unknown = tuple(unknown)
+    return instance

@@ -90,6 +90,27 @@ class GroupSlot:
 Slot = FieldSlot | LengthSlot | GroupSlot
 
 
+Place = tuple[int, str, Read, LimitCheck | None, GroupSlot | None]
+"""A slot as the reader goes by it: index, attribute, how it is read, limit, and the slot if it is a group's.
+
+A tuple, because each field takes all of them: one by one, the attributes of a slot take twice as long.
+"""
+
+
+def _leave(raw: str) -> Any:
+    """Read nothing: the explainer is to take the message."""
+    raise ValueError(raw)
+
+
+def _place(slot: Slot) -> Place:
+    if isinstance(slot, GroupSlot):
+        return slot.index, slot.member.attribute, slot.read, None, slot
+    if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
+        # Data may have SOH in it, and an older tag counts only if nothing else says the same.
+        return slot.index, "", _leave, None, None
+    return slot.index, slot.member.attribute, slot.read, slot.limit, None
+
+
 @attrs.frozen(eq=False)
 class BlockTable:
     """One block: a body, a group entry, the header or the trailer."""
@@ -105,6 +126,16 @@ class BlockTable:
     """Attributes that are None when absent."""
     groups: tuple[tuple[str, BlockTable], ...]
     """Attributes that are an empty list when absent, with the tables of their entries."""
+    required_attributes: frozenset[str] = attrs.field(init=False)
+    """Those of what must be present."""
+    places: dict[str, Place] = attrs.field(init=False)
+    """The slots by the text of the tag."""
+
+    def __attrs_post_init__(self) -> None:
+        """Work out what follows from the rest."""
+        required = frozenset(member.attribute for member in self.required)
+        object.__setattr__(self, "required_attributes", required)
+        object.__setattr__(self, "places", {str(tag): _place(slot) for tag, slot in self.slots.items()})
 
 
 def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
@@ -144,16 +175,18 @@ class Tables:
     """Also those of the standard that the dialect does not know but a peer may."""
     standard_length_tags: dict[int, int] = attrs.field(init=False)
     tags: dict[str, int] = attrs.field(init=False)
-    """Every tag of the dialect by its text."""
+    """Every tag of the dialect by its text, with older tags that it does not list from when they are met."""
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, also in their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
+    _places: dict[int, dict[str, tuple[int, Place]]] = attrs.field(init=False, factory=dict)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
     """By the identity of a body's table, which lives as long as this does."""
 
     def __attrs_post_init__(self) -> None:
         """Make what every message has."""
+        self.tags = {}
         self.header = self._table(self.dialect.header)
         self.trailer = self._table(self.dialect.trailer)
         self.outer_tags = frozenset((*_all_tags(self.header), *_all_tags(self.trailer)))
@@ -163,7 +196,7 @@ class Tables:
             if field.length_tag is not None
         }
         self.length_tags = {data: length for length, data in self.data_tags.items()}
-        self.tags = {str(tag): tag for tag in (*self.dialect.fields, *self.data_tags)}
+        self.tags.update((str(tag), tag) for tag in (*self.dialect.fields, *self.data_tags))
         # A venue may use a number of the standard for something else.
         taken = self.dialect.fields.keys() | self.data_tags.keys()
         self.standard_data_tags = self.data_tags | {
@@ -196,6 +229,15 @@ class Tables:
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
             }
         return sections
+
+    def places(self, body: BlockTable) -> dict[str, tuple[int, Place]]:
+        """Return the same for the reader, by the text of the tag."""
+        places = self._places.get(id(body))
+        if places is None:
+            places = self._places[id(body)] = {
+                str(tag): (section, _place(slot)) for tag, (section, slot) in self.sections(body).items()
+            }
+        return places
 
     def body(self, layout: MessageLayout) -> BlockTable:
         """Return the table of a message's body."""
@@ -237,6 +279,7 @@ class Tables:
             older = self._field(tag, field.name, field.kind)
             # A member that has this tag as its own keeps it, whether it stands before or behind this one.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
+            self.tags.setdefault(str(tag), tag)
 
     def _field(self, tag: int, name: str, kind: Kind) -> FieldLayout:
         """Return the layout of a tag, which the dialect need not list by itself."""

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.scalars import LEXICAL
 SOH: Final = "\x01"
 NO_TAG: Final = -(10**9)
 """In the place of a tag that is not even a number. No number of `_NUMBER` is as small."""
-_TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
+TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _NO_TAGS: Final[Mapping[str, int]] = MappingProxyType({})
 _LENGTH: Final = re.compile(LEXICAL[Kind.LENGTH])
@@ -84,7 +84,7 @@ def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = 
         position = end + 1
         tag = tags.get(number)
         if tag is None or not equals:
-            if not equals or not _TAG.fullmatch(number):
+            if not equals or not TAG.fullmatch(number):
                 tag = int(number) if equals and _NUMBER.fullmatch(number) else NO_TAG
                 tokens.append(Token(tag, number + equals + value, _INVALID))
                 continue

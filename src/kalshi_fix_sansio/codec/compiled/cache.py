@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec.compiled.decoders import MAX_SINGLE_ENTRIES, DecoderWriter, Head, Read, Shape
-from kalshi_fix_sansio.codec.reader import Reader
+from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
+from kalshi_fix_sansio.codec.tokens import SOH
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
@@ -28,8 +28,8 @@ FREE_COMPILATIONS: Final = 4096
 """Values in shapes that get code as soon as they are seen twice: about 150 shapes of usual length."""
 READINGS_PER_COMPILATION: Final = 50
 """Beyond that, how many fields must have been read carefully for each further value of a shape. Compiling one
-takes as long as reading about ten: a peer that sends ever new shapes cannot make this side compile more than
-it reads."""
+takes as long as reading some twenty: a peer that sends ever new shapes cannot make this side compile more
+than it reads."""
 COMPILATION_BASE: Final = 20
 """How many values more the code of any shape costs."""
 LARGE_MESSAGE: Final = 4096
@@ -92,7 +92,7 @@ class DecoderCache:
     def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
         """Return the message if its shape is known and all its values are plain.
 
-        Returns None when that is not so; the caller then uses the reader, which says why. With `framed`
+        Returns None when that is not so; the caller then uses the reader. With `framed`
         BodyLength and CheckSum are known to be right; else they must be. With `strict` the message is only
         returned if strict decoding has nothing against it either.
         """
@@ -114,7 +114,7 @@ class DecoderCache:
                         return message
             return self._search(data, at, framed, strict)
         except ValueError:
-            # A value fits its expression and means nothing, such as 30 February. Only the reader can say so.
+            # A value fits its expression and means nothing, such as 30 February. The explainer says so.
             return None
 
     def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
@@ -153,19 +153,23 @@ class DecoderCache:
             shapes.remove(shape)
             shapes.insert(place, shape)
 
-    def learn(self, reader: Reader) -> None:
-        """Note the shape of a message, which must have no problems; make code when it comes again.
+    def learn(self, text: str, message: Message) -> None:
+        """Note the shape of a message, which must have no problems, and make code when it comes again.
+
+        Takes the message as latin-1 text and what was read of it.
 
         Writing the code takes as long as reading the message, so nothing is written for what came once, nor
         for what has code already and had a value that this does not take.
         """
-        self._readings += len(reader.tokens)
-        msg_type = reader.msg_type
-        if reader.layout is None or msg_type is None:
+        tags = [field.partition("=")[0] for field in text.split(SOH)]
+        self._readings += len(tags)
+        layout = self._tables.dialect.by_class.get(message.__class__)
+        if layout is None:
             return
-        tags: Iterable[int] = [token.tag for token in reader.tokens]
+        msg_type = layout.msg_type
         # One decoder serves any number of entries, so those with other numbers of them are of one kind.
-        has_run = any(len(group.entries) > MAX_SINGLE_ENTRIES for group in reader.body.groups.values())
+        groups = self._tables.body(layout).groups
+        has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
         # A hash, because the tags themselves may be as many as a message has bytes for. Two shapes with the
         # same hash cost little: one gets its code a message early, or none and is read carefully.
         key = hash((msg_type, has_run, *(dict.fromkeys(tags) if has_run else tags)))
@@ -182,7 +186,7 @@ class DecoderCache:
             return
         if self._compilations > FREE_COMPILATIONS + self._readings // READINGS_PER_COMPILATION:
             return
-        writer = DecoderWriter(reader, key, self._tables.data_tags, self._decimals)
+        writer = DecoderWriter(Explainer(self._tables, text), key, self._tables.data_tags, self._decimals)
         if not writer.pattern or any(shape.pattern == writer.pattern for shape in shapes):
             return
         self._compilations += COMPILATION_BASE + writer.size

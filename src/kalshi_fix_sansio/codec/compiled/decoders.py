@@ -50,7 +50,7 @@ from kalshi_fix_sansio.codec.compiled.converters import (
     optional,
 )
 from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of
-from kalshi_fix_sansio.codec.reader import BEGIN_STRING_TAG, MSG_TYPE_TAG, Reader
+from kalshi_fix_sansio.codec.explainer import BEGIN_STRING_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
 from kalshi_fix_sansio.framing import SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
@@ -79,8 +79,7 @@ None for 256 to 999: that is no sum."""
 Head = tuple[Any, ...]
 """What stands in front of MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
 Read = Callable[[bytes, int, Head, bool, bool], Message | None]
-"""Makes a message. Returns None, or raises ValueError, when it does not fit; the caller then uses the reader,
-which says why.
+"""Makes a message. Returns None, or raises ValueError, when it does not fit; the caller then uses the reader.
 
 Args: the message; where MsgSeqNum begins in it; what stands in front of that, BodyLength being right; whether
 it is a `Frame`, and CheckSum known to be right as well; whether strict decoding must have nothing against it.
@@ -144,7 +143,9 @@ class _NoShapeError(Exception):
 class DecoderWriter:
     """Writes the pattern and the source for the shape of one message that was read without problems."""
 
-    def __init__(self, reader: Reader, key: int, data_tags: Mapping[int, int], decimals: Decimals) -> None:
+    def __init__(
+        self, explained: Explainer, key: int, data_tags: Mapping[int, int], decimals: Decimals
+    ) -> None:
         """Work out the shape; `pattern` is empty for a form that no code is made for."""
         self._key = key
         self._data_tags = data_tags
@@ -156,7 +157,7 @@ class DecoderWriter:
         behind the check of its count."""
         self._limits: list[str] = []
         """Expressions that are true when a value breaks a limit, which only strict decoding minds."""
-        self._is_strict = reader.in_place
+        self._is_strict = explained.in_place
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
@@ -184,7 +185,7 @@ class DecoderWriter:
             "byte_sum": byte_sum,
         }
         try:
-            self._write(reader)
+            self._write(explained)
         except _NoShapeError:
             self._parts = []
         self.pattern = "".join(self._parts)
@@ -237,17 +238,21 @@ class DecoderWriter:
             self._names["read"],
         )
 
-    def _write(self, reader: Reader) -> None:
+    def _write(self, explained: Explainer) -> None:
         header, body, trailer = (
             self._target(name, block)
-            for name, block in (("header", reader.header), ("body", reader.body), ("trailer", reader.trailer))
+            for name, block in (
+                ("header", explained.header),
+                ("body", explained.body),
+                ("trailer", explained.trailer),
+            )
         )
         items = [(item, target) for target in (header, body, trailer) for item in target.block.items]
         # In the order of the message: fields of the header may stand in the body, and the other way round.
         items.sort(key=lambda pair: pair[0].position)
         for item, target in items:
             self._item(target, item)
-        self._frame(reader, header)
+        self._frame(explained, header)
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
@@ -258,9 +263,9 @@ class DecoderWriter:
             self._lines.append(f"if strict and ({' or '.join(self._limits)}): return None")
         self._lines.append("return body")
 
-    def _frame(self, reader: Reader, header: _Target) -> None:
+    def _frame(self, explained: Explainer, header: _Target) -> None:
         """Write what sees to BodyLength and CheckSum, where they stand in every frame."""
-        start = [f"8={re.escape(reader.begin_string)}\x01", _BODY_LENGTH]
+        start = [f"8={re.escape(explained.begin_string)}\x01", _BODY_LENGTH]
         parts = self._parts
         # The function begins at MsgSeqNum, so there has to be one, and in front of any run. A `Frame` that
         # the caller made by hand may have its fields anywhere.
@@ -310,7 +315,7 @@ class DecoderWriter:
             target.values[slot.member.attribute] = repr(item.token.value)
             return
         name = self._capture(tag, slot)
-        # The expression ends data at the next SOH, the reader where the length says: they have to agree.
+        # The expression ends data at the next SOH, the explainer where the length says: they have to agree.
         if self._data_tags.get(length_tag) == tag:
             self._checks.append(f"if int({length}) != len({name}): return None")
         if tag in self._data_tags:
@@ -407,7 +412,7 @@ class DecoderWriter:
         plain = "".join(field.pattern(captured=False) for field in fields)
         # The repetition may give entries back, but never reads one again: when what stands behind the run
         # does not fit, each that is given back is refused at its first tag. For what stands behind a run
-        # begins with none of its tags, or the reader would have put it into the last entry.
+        # begins with none of its tags, or the explainer would have put it into the last entry.
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"

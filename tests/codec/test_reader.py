@@ -1,0 +1,124 @@
+"""What the reader takes, and what it leaves to the explainer. `carefully` asks that both say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.codec.reader import read
+from tests.codec.wire import HEAD, SOUND, carefully, fields_of, joined
+from tests.tiny_dialect import DIALECT
+
+CODEC = Codec(DIALECT)
+
+
+def taken(body: str, *, strict: bool = False) -> Message | None:
+    """What the reader makes of a message."""
+    whole = joined(fields_of(body))
+    carefully(CODEC, whole)
+    return read(CODEC._tables, whole.decode("latin-1"), strict=strict)
+
+
+def order(body: str) -> str:
+    return f"35=D|{HEAD}11=a|38=1|{body}"
+
+
+def book(entries: str) -> str:
+    return f"35=W|{HEAD}55=K|{entries}"
+
+
+def test_what_is_sound_is_taken_but_for_data_older_tags_and_another_order() -> None:
+    left = [body for body in SOUND if taken(body) is None]
+    data_or_older = [body for body in SOUND if any(f"|{tag}=" in body for tag in (95, 354, 355, 93, 5001))]
+    opened_otherwise, unknown_type = (
+        f"{order('453=1|452=3|448=p|802=3|523=s|523=t|803=1|523=u|58=x|')}",
+        "35=ZZ|",
+    )
+    assert left == [
+        body
+        for body in SOUND
+        if body in data_or_older or body == opened_otherwise or body.startswith(unknown_type)
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        order("44=0.45|58=x|"),
+        order("453=2|448=p|452=3|448=q|802=1|523=s|803=4|58=x|"),
+        order("58=x|44=0.45|"),  # a body has no order
+        book("268=0|58=x|"),
+        book("268=2|269=1|270=1|269=2|270=2|"),
+    ],
+)
+def test_what_is_right_in_every_respect_is_taken_strictly_too(body: str) -> None:
+    assert taken(body) is not None
+    assert taken(body, strict=True) is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        order("9001=x|"),
+        order("9001=x|9001=y|58=x|"),
+        order("453=1|448=p|9001=x|452=3|"),
+        order("453=1|448=p|452=3|802=1|523=s|9001=x|803=4|"),
+        order("453=1|448=p|802=1|523=s|803=-1|"),
+        order("40=9|"),  # a code that the dialect does not have
+        order("453=1|448=p|452=3|802=1|523=s|803=4|58=x|9001=x|"),
+    ],
+)
+def test_what_only_strict_decoding_minds_is_taken_otherwise(body: str) -> None:
+    assert taken(body) is not None
+    assert taken(body, strict=True) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        order("44=x|"),
+        order("44=|"),
+        order("9001=|"),
+        order("007=x|"),
+        order("58|"),
+        order("x|"),
+        order("38=2|"),
+        order("34=8|"),
+        order("9001=x|").replace("34=7|", "").replace("9001=x|", "9001=x|34=7|"),
+        order("270=1|"),  # a tag of another message
+        f"35=D|{HEAD}38=1|",
+        f"35=R|{HEAD}58=x|",
+        order("453=x|448=p|"),
+        order("453=2|448=p|"),
+        order("453=1|448=p|448=q|"),
+        order("453=0|448=p|"),
+        order("453=1|"),
+        order("453=1|9001=x|448=p|"),
+        order("453=1|452=3|448=p|"),
+        order("453=1|448=p|452=3|452=3|"),
+        order("453=1|448=p|58=x|452=3|"),
+        order("453=1|448=p|802=1|523=s|803=4|452=3|"),
+        order("453=1|448=p|453=1|448=q|"),
+        order("453=1|448=p|802=2|523=s|"),
+        book("268=1|269=1|270=1|271=x|"),
+        book("268=1|270=1|269=1|"),
+        book("268=1|269=1|"),
+        order("95=3|96=a\x01b|"),
+    ],
+)
+def test_what_takes_a_word_is_left(body: str) -> None:
+    assert taken(body) is None
+    assert taken(body, strict=True) is None
+
+
+def test_what_has_no_end_or_another_beginning_is_left() -> None:
+    whole = joined(fields_of(order(""))).decode("latin-1")
+    for text in (
+        whole[:-1],
+        whole.replace("FIXT", "FIXU"),
+        "8=FIXT.1.1\x01",
+        "",
+        whole.replace("35=D", "58=D"),
+    ):
+        assert read(CODEC._tables, text, strict=False) is None
