@@ -200,9 +200,9 @@ class Driver:
             until = deadline
         reading = core.wants_read
         interest = READ if reading else 0
-        # While TLS has to read before it writes, the socket is writable all the time and the sleep would
-        # spin.
-        if link.read_wants_write or (core.output and not link.write_wants_read):
+        # The socket is writable nearly always, so the sleep would spin if nobody wrote: while TLS has to read
+        # first, or would have to write only to read on, which nobody does.
+        if (reading and link.read_wants_write) or (core.output and not link.write_wants_read):
             interest |= WRITE
         if interest != sleeper.interest:
             sleeper.watch(link.number, interest)

@@ -414,6 +414,25 @@ def test_nobody_reads_while_the_queue_is_full(sandbox: Sandbox, monkeypatch: pyt
         assert names == list(map(str, range(20)))
 
 
+@pytest.mark.parametrize("output", [b"", b"x"])
+def test_while_the_queue_is_full_a_renegotiation_wakes_nobody(sandbox: Sandbox, output: bytes) -> None:
+    """TLS 1.2: reading goes on only once TLS has written, and nobody reads."""
+    with trading(sandbox, queue_limit=4) as (client, orders):
+        io, sleeper = shared(client), Sleeper()
+        orders.report(*map(str, range(20)))
+        while client._core.wants_read:
+            pass
+        with io.lock:
+            assert io._link is not None
+            io._link.read_wants_write = True
+            client._core.output.extend(output)
+            io._prepare(io._link, sleeper)
+            assert sleeper.interest == (WRITE if output else 0)
+            client._core.output.clear()
+        assert [taken(client) for _ in range(20)] == list(map(str, range(20)))
+        sleeper.close()
+
+
 def look_now_and_then(client: Client, done: threading.Event) -> None:
     while not done.is_set():
         list(client.events(0.001))
