@@ -83,8 +83,8 @@ class Io(AsyncAdapter):
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
         stream = await self._dial(attempt)
-        self.core.connected()
         try:
+            self.core.connected()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self.read_by, stream.receive)
                 tasks.start_soon(self.write_by, stream.send)

@@ -109,9 +109,9 @@ class _Io(AsyncAdapter):
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
         link = await self._dial(attempt)
-        self.core.connected()
-        self._link = link
         try:
+            self.core.connected()
+            self._link = link
             link.begin()
             await link.finished.wait()
             await link.close()

@@ -517,7 +517,7 @@ def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-@pytest.mark.parametrize("method", ["receive", "wrote", "tick", "next_attempt", "disconnected"])
+@pytest.mark.parametrize("method", ["receive", "wrote", "tick", "next_attempt", "connected", "disconnected"])
 def test_a_mistake_of_our_own_is_told_and_not_hidden(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -544,6 +544,8 @@ def test_a_mistake_of_our_own_is_told_and_not_hidden(
             assert isinstance(caught.value.__cause__, Mistake)
             with pytest.raises(NotConnectedError, match="failed by itself"):
                 await client.send(order())
+            # Whoever still waits at the venue learns that it is over.
+            await loop.in_thread(lambda: relay.wait(lambda: relay.closed == relay.opened))
 
     with relay_to(sandbox) as relay:
         loop.run(lambda: main(relay))
