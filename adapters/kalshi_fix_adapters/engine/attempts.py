@@ -31,7 +31,7 @@ class Attempt:
     endpoint: Endpoint
     security: Security
     timeout: float
-    """Seconds for TCP and TLS together."""
+    """Seconds for all of it: name, TCP and TLS."""
     number: int
     """1 for the first one after the client was opened or a connection was lost."""
 

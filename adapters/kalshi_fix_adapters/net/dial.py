@@ -282,23 +282,23 @@ class Steps(Protocol[Carrier_co]):
 async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
     """Make a connection; return what `steps` made of it. `on_tcp` is called when TCP is up and TLS not yet.
 
-    That it takes no longer than the dialer's `timeout` is for the caller to see to, who raises
-    `dialer.late()`: each loop has its own way to limit time.
+    All stages share the dialer's `timeout`. That a step which waits ends in time is for the caller to see to,
+    who raises `dialer.late()`: each loop has its own way to limit time.
 
     Raises:
         ConnectionFailedError: or one of its kinds, with what to do.
         PlaintextRefusedError: plain TCP to another machine.
     """
     dialer.stage = Stage.RESOLVE
+    dialer.start_clock()
     try:
         found = await steps.resolve(dialer.host, dialer.port)
     except (OSError, UnicodeError):
         raise dialer.not_resolved() from None
     if not found:
         raise dialer.late()
-    # Only now, because nothing can end the system's lookup of a name in a thread that blocks. A loop, which
-    # can leave it, has its own deadline around all stages.
-    dialer.start_clock()
+    # A thread that asks the system for a name by itself cannot be kept from waiting too long for it.
+    dialer.seconds_left()
     dialer.stage = Stage.CONNECT
     raw = await _reach_one_of(found, dialer, steps)
     on_tcp()
@@ -381,8 +381,8 @@ def open_socket(
         host: name or address to connect to.
         port: TCP port.
         security: TLS settings, or `Plaintext()`.
-        timeout: seconds for TCP and TLS together. The name has as many before that, if `waiting` can end its
-            lookup; otherwise as many as the system takes.
+        timeout: seconds for all of it: name, TCP and TLS. Without a `waiting` that can end the system's
+            lookup of the name, that may take longer, and the attempt is too late then.
         on_tcp: is called when TCP is up and TLS not yet.
         waiting: how to wait; what it raises ends the attempt.
 
@@ -410,7 +410,7 @@ class _ThreadSteps:
         self._waiting = waiting
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
-        return self._waiting.resolve(host, port, self._dialer.timeout)
+        return self._waiting.resolve(host, port, self._dialer.seconds_left())
 
     async def reach(self, raw: socket.socket, address: Any, seconds: float) -> None:
         end = time.monotonic() + seconds

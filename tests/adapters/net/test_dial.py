@@ -38,9 +38,12 @@ class Steps:
         """Seconds that each address was given."""
         self.seen: list[str] = []
         self.now = 100.0
+        self.resolving = 0.0
+        """Seconds that the name takes."""
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
         self.seen.append("resolve")
+        self.now += self.resolving
         if isinstance(self._found, Exception):
             raise self._found
         return self._found
@@ -93,6 +96,21 @@ def test_an_address_that_leads_nowhere_leaves_time_for_the_others(monkeypatch: p
     assert run(steps, monkeypatch) == "carried"
     assert steps.allowed == [2.0, 2.0, 4.0]
     assert [raw.fileno() for raw in steps.tried] == [-1] * 3
+
+
+def test_the_name_and_the_connection_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(at(*LOCAL[:2]), ConnectionRefusedError(), None)
+    steps.resolving = 4.0
+    assert run(steps, monkeypatch) == "carried"
+    assert steps.allowed == [1.0, 2.0]
+
+
+def test_a_name_that_takes_all_the_time_leaves_none_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(at(*LOCAL), None)
+    steps.resolving = 6.0
+    with pytest.raises(ConnectTimeoutError, match="has not been resolved to an address within 6 s"):
+        run(steps, monkeypatch)
+    assert not steps.tried
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_a_server_that_never_shakes_hands() -> None:
 
 
 def test_a_connection_that_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.chain([0.0, 4.0, 4.0], itertools.repeat(5.0))
+    clock = itertools.chain([0.0, 4.0, 4.0, 4.0, 4.0], itertools.repeat(5.0))
     monkeypatch.setattr("kalshi_fix_adapters.net.dial.time.monotonic", lambda: next(clock))
     with (
         listening(keep_silent) as port,
