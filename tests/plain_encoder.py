@@ -26,9 +26,10 @@ def encode(begin_string: str, message: Message, header: Any) -> bytes:
     return encode_frame(begin_string, text.encode("latin-1"))
 
 
-def encode_block(block: Any, checked: bool = True) -> str:
-    """Return a block as `tag=value SOH` text: what its layout says, unknown fields before its first group."""
-    return _encode(block, block.LAYOUT, "", checked)
+def encode_block(block: Any, checked: bool = True, text: str = "") -> str:
+    """Return, behind `text`, a block as `tag=value SOH` text: what its layout says, unknown fields before its
+    first group."""
+    return text + _encode(block, block.LAYOUT, "", checked)
 
 
 def _encode(block: Any, layout: BlockLayout, where: str, checked: bool) -> str:

@@ -209,7 +209,16 @@ class _Fixed:
             doc = f"The standard {parameter} of every message of the {title} dialect."
             cls = classes.block_view(name, doc, members, product_names(self.dialect), of_classes)
             what = f"a {parameter}, without what the codec writes itself,"
-            encoder = encoders.encoder_view(name, parameter, what, members, of_classes, self.package, tags)
+            encoder = encoders.encoder_view(
+                name,
+                parameter,
+                what,
+                members,
+                of_classes,
+                self.package,
+                tags,
+                is_header=parameter == "header",
+            )
             class_views.append((cls, encoder))
             layout_views.append(writer.block(name, name, members, (), "blocks"))
         doc = "Header and trailer with their encoders, and the base of the messages that carry them."

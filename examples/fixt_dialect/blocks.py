@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import (
+    UTC,
     datetime,
 )
 
@@ -17,12 +18,14 @@ from fixt_dialect.codesets import (
 )
 from kalshi_fix_sansio.base import Block, Message, UnknownField
 from kalshi_fix_sansio.scalars import (
+    NO_SECOND,
+    THREE_DIGITS,
     format_boolean,
-    format_current_utctimestamp,
     format_data,
     format_seqnum,
     format_string,
     format_utctimestamp,
+    second_of,
     to_bool,
     to_data,
     to_datetime,
@@ -31,7 +34,8 @@ from kalshi_fix_sansio.scalars import (
 )
 from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
-_APPL_VER_ID_IF_ANY = code_fields(1128, ApplVerID, format_string, optional=True)
+_APPL_VER_ID = code_fields(1128, ApplVerID, format_string)
+_second = NO_SECOND
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -161,32 +165,48 @@ class Header(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_header(header: Header, checked: bool = True) -> str:
-    """Return a header, without what the codec writes itself, as `tag=value SOH` text."""
+def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
+    """Return a header, without what the codec writes itself, as `tag=value SOH` text, behind `text`."""
+    global _second
+    msg_seq_num: int | str = header.msg_seq_num
+    if type(msg_seq_num) is not int or not 0 <= msg_seq_num < 10**9:
+        msg_seq_num = format_seqnum(header.msg_seq_num)
     poss_dup_flag = ""
     if header.poss_dup_flag is not None:
-        poss_dup_flag += f"43={format_boolean(header.poss_dup_flag)}\x01"
+        poss_dup_flag += (
+            "43=Y\x01" if header.poss_dup_flag is True else f"43={format_boolean(header.poss_dup_flag)}\x01"
+        )
     sender_comp_id = header.sender_comp_id
     if type(sender_comp_id) is not str or not sender_comp_id or "\x01" in sender_comp_id:
         sender_comp_id = format_string(sender_comp_id)
     sender_sub_id = ""
     if header.sender_sub_id is not None:
         sender_sub_id += f"50={format_string(header.sender_sub_id)}\x01"
+    sending_time = header.sending_time
+    begin, end, sending_time_second = _second
+    if (
+        type(sending_time) is not datetime
+        or sending_time.tzinfo is not UTC
+        or not begin <= sending_time <= end
+    ):
+        sending_time = to_datetime(sending_time)
+        begin, end, sending_time_second = _second = second_of(sending_time)
     target_comp_id = header.target_comp_id
     if type(target_comp_id) is not str or not target_comp_id or "\x01" in target_comp_id:
         target_comp_id = format_string(target_comp_id)
     text = (
-        f"34={format_seqnum(header.msg_seq_num)}\x01"  # MsgSeqNum
+        f"{text}"
+        f"34={msg_seq_num}\x01"  # MsgSeqNum
         f"{poss_dup_flag}"  # PossDupFlag
         f"49={sender_comp_id}\x01"  # SenderCompID
         f"{sender_sub_id}"  # SenderSubID
-        f"52={format_current_utctimestamp(header.sending_time)}\x01"  # SendingTime
+        f"52={sending_time_second}{THREE_DIGITS[sending_time.microsecond // 1000]}\x01"  # SendingTime
         f"56={target_comp_id}\x01"  # TargetCompID
     )
     if header.target_sub_id is not None:
         text += f"57={format_string(header.target_sub_id)}\x01"
     if header.poss_resend is not None:
-        text += f"97={format_boolean(header.poss_resend)}\x01"
+        text += "97=Y\x01" if header.poss_resend is True else f"97={format_boolean(header.poss_resend)}\x01"
     if header.on_behalf_of_comp_id is not None:
         text += f"115={format_string(header.on_behalf_of_comp_id)}\x01"
     if header.on_behalf_of_sub_id is not None:
@@ -205,7 +225,8 @@ def encode_header(header: Header, checked: bool = True) -> str:
         text += f"144={format_string(header.on_behalf_of_location_id)}\x01"
     if header.deliver_to_location_id is not None:
         text += f"145={format_string(header.deliver_to_location_id)}\x01"
-    text += _APPL_VER_ID_IF_ANY[header.appl_ver_id]
+    if header.appl_ver_id is not None:
+        text += _APPL_VER_ID[header.appl_ver_id]
     if header.cstm_appl_ver_id is not None:
         text += f"1129={format_string(header.cstm_appl_ver_id)}\x01"
     if header.unknown:
@@ -240,9 +261,8 @@ class Trailer(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_trailer(trailer: Trailer, checked: bool = True) -> str:
-    """Return a trailer, without what the codec writes itself, as `tag=value SOH` text."""
-    text = ""
+def encode_trailer(trailer: Trailer, checked: bool = True, text: str = "") -> str:
+    """Return a trailer, without what the codec writes itself, as `tag=value SOH` text, behind `text`."""
     if trailer.signature is not None:
         data = format_data(trailer.signature)
         text += f"93={len(data)}\x0189={data}\x01"

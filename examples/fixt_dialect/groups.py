@@ -52,14 +52,17 @@ class PreAlloc(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_pre_alloc(entry: PreAlloc, checked: bool = True) -> str:
-    """Return an entry of PreAllocGrp as `tag=value SOH` text."""
+def encode_pre_alloc(entry: PreAlloc, checked: bool = True, text: str = "") -> str:
+    """Return an entry of PreAllocGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not PreAlloc:
         require_entry(entry, PreAlloc)
     alloc_account = entry.alloc_account
     if type(alloc_account) is not str or not alloc_account or "\x01" in alloc_account:
         alloc_account = format_string(alloc_account)
-    text = f"79={alloc_account}\x01"  # AllocAccount
+    text = (
+        f"{text}"
+        f"79={alloc_account}\x01"  # AllocAccount
+    )
     if entry.alloc_acct_id_source is not None:
         text += f"661={format_int(entry.alloc_acct_id_source)}\x01"
     if entry.alloc_qty is not None:
@@ -97,14 +100,17 @@ class TradingSession(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_trading_session(entry: TradingSession, checked: bool = True) -> str:
-    """Return an entry of TrdgSesGrp as `tag=value SOH` text."""
+def encode_trading_session(entry: TradingSession, checked: bool = True, text: str = "") -> str:
+    """Return an entry of TrdgSesGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not TradingSession:
         require_entry(entry, TradingSession)
     trading_session_id = entry.trading_session_id
     if type(trading_session_id) is not str or not trading_session_id or "\x01" in trading_session_id:
         trading_session_id = format_string(trading_session_id)
-    text = f"336={trading_session_id}\x01"  # TradingSessionID
+    text = (
+        f"{text}"
+        f"336={trading_session_id}\x01"  # TradingSessionID
+    )
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text
@@ -144,14 +150,17 @@ class SecurityAltID(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_security_alt_id(entry: SecurityAltID, checked: bool = True) -> str:
-    """Return an entry of SecAltIDGrp as `tag=value SOH` text."""
+def encode_security_alt_id(entry: SecurityAltID, checked: bool = True, text: str = "") -> str:
+    """Return an entry of SecAltIDGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not SecurityAltID:
         require_entry(entry, SecurityAltID)
     security_alt_id = entry.security_alt_id
     if type(security_alt_id) is not str or not security_alt_id or "\x01" in security_alt_id:
         security_alt_id = format_string(security_alt_id)
-    text = f"455={security_alt_id}\x01"  # SecurityAltID
+    text = (
+        f"{text}"
+        f"455={security_alt_id}\x01"  # SecurityAltID
+    )
     if entry.security_alt_id_source is not None:
         text += f"456={format_string(entry.security_alt_id_source)}\x01"
     if entry.unknown:
@@ -187,14 +196,17 @@ class LineOfText(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_line_of_text(entry: LineOfText, checked: bool = True) -> str:
-    """Return an entry of LinesOfTextGrp as `tag=value SOH` text."""
+def encode_line_of_text(entry: LineOfText, checked: bool = True, text: str = "") -> str:
+    """Return an entry of LinesOfTextGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not LineOfText:
         require_entry(entry, LineOfText)
     text_ = entry.text
     if type(text_) is not str or not text_ or "\x01" in text_:
         text_ = format_string(text_)
-    text = f"58={text_}\x01"  # Text
+    text = (
+        f"{text}"
+        f"58={text_}\x01"  # Text
+    )
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text

@@ -263,8 +263,8 @@ class BlockLayout:
     cls: type[Any]
     members: tuple[Member, ...]
     encode: Callable[..., str]
-    """Generated, beside the class: from an instance, and whether its unknown fields are `checked`, to its
-    members as `tag=value SOH` text.
+    """Generated, beside the class: from an instance, whether its unknown fields are `checked`, and a text, to
+    this text with its members behind it as `tag=value SOH`.
 
     It raises AttributeError, TypeError or ValueError for a value that has no FIX form, and does not say for
     which; and, unless `checked`, for unknown fields, of the instance or an entry, because a reader might take

@@ -16,6 +16,8 @@ MAX_TAG = 999_999_999
 EMPTY: Final = ()
 """What a constructor takes for a group, and for unknown fields, that are not given. Compared by identity:
 CPython has one empty tuple alone. Any other empty sequence is converted, with the same result."""
+MAX_NAMES: Final = 256
+"""How much of a header's names an encoder keeps as text for the next message, in characters."""
 MAX_SHOWN: Final = 60
 """How much of a value an error text repeats, in characters."""
 MAX_CODES_SHOWN: Final = 20
@@ -158,10 +160,10 @@ class CodeFields(dict[Any, str]):
 
 
 def code_fields(
-    tag: int, codes: type[StrEnum], plain: Callable[[Any], str], *, optional: bool = False
+    tag: int, codes: type[Enum], plain: Callable[[Any], str], *, optional: bool = False
 ) -> CodeFields:
     """Return the fields with this tag and these values; of an `optional` one also nothing for None."""
-    # A member of a StrEnum is equal to its text and has the same hash, so plain values are found as well.
+    # A member is equal to its value and has the same hash, so plain values are found as well.
     fields: dict[Any, str] = {code: f"{tag}={code.value}\x01" for code in codes}
     return CodeFields(tag, {**fields, None: ""} if optional else fields, plain)
 

@@ -22,12 +22,15 @@ from kalshi_fix_sansio._generated import (
     Party,
     SelfTradePreventionType,
     Side,
+    blocks,
 )
+from kalshi_fix_sansio._generated.blocks import encode_header
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame, message_heads
 from kalshi_fix_sansio.layout import GroupMember, MessageLayout
-from kalshi_fix_sansio.scalars import format_current_utctimestamp, format_utctimestamp
+from kalshi_fix_sansio.scalars import NO_SECOND, format_string, format_utctimestamp
+from kalshi_fix_sansio.support import MAX_NAMES
 from tests.plain_encoder import encode
 from tests.samples import full, minimal
 from tests.strategies import headers, messages
@@ -93,6 +96,7 @@ HOSTILE = [
     10**18 - 1,
     10**18,
     0.5,
+    1.0,
     *map(
         Decimal,
         ("NaN", "NaN123", "sNaN", "-Infinity", "1E+5", "1E-30", "-0", "0.10", "1" * 19, "1" * 40, "-.5"),
@@ -247,18 +251,110 @@ def test_moments_are_written_whatever_was_written_before() -> None:
     begin = NOON.replace(microsecond=0)
     moments = [begin + timedelta(microseconds=step) for step in steps]
     moments += [moment.astimezone(timezone(timedelta(hours=2, microseconds=7))) for moment in moments]
+    heads = [Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=1, sending_time=m) for m in moments]
+    # As they were given: the constructor converts to UTC.
+    for head, moment in zip(heads, moments, strict=True):
+        head.sending_time = moment
     # Every moment after every other one.
-    for before in moments:
-        for moment in moments:
-            assert format_current_utctimestamp(before) == format_utctimestamp(before)
-            assert format_current_utctimestamp(moment) == format_utctimestamp(moment)
+    for before in heads:
+        for head in heads:
+            for each in (before, head):
+                assert (
+                    encode_header(each)
+                    == f"49=a\x0156=b\x0134=1\x0152={format_utctimestamp(each.sending_time)}\x01"
+                )
 
 
 @pytest.mark.parametrize("value", [None, NOON.replace(tzinfo=None), time(12, tzinfo=UTC), "now"])
-def test_what_is_no_moment_is_refused_whatever_was_written_before(value: Any) -> None:
-    assert format_current_utctimestamp(NOON) == "20260817-12:00:00.123"
-    with pytest.raises(EncodeError):
-        format_current_utctimestamp(value)
+def test_what_is_no_moment_is_refused_whatever_was_written_before(
+    value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, order = header(), NewOrderSingle(**ORDER)
+    for second in (NO_SECOND, blocks._second):
+        monkeypatch.setattr(blocks, "_second", second)
+        head.sending_time = value
+        with pytest.raises(EncodeError, match=r"^SendingTime \(52\)"):
+            CODEC.encode(order, head)
+        head.sending_time = NOON
+        assert b"\x0152=20260817-12:00:00.123\x01" in CODEC.encode(order, head)
+
+
+def test_a_moment_of_another_class_leaves_nothing_of_its_own_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(datetime):
+        def __le__(self, other: object) -> bool:
+            return True
+
+        def __ge__(self, other: object) -> bool:
+            return True
+
+    monkeypatch.setattr(blocks, "_second", NO_SECOND)
+    head = header()
+    for moment in (Late(2026, 8, 17, 12, tzinfo=UTC), NOON + timedelta(hours=1), NOON - timedelta(hours=1)):
+        head.sending_time = moment
+        agree(NewOrderSingle(**ORDER), head)
+    assert list(map(type, blocks._second)) == [datetime, datetime, str]
+
+
+NAMES: list[Any] = [
+    "key",
+    "venue",
+    "keys"[:3],
+    Loud("key"),
+    "é",
+    "",
+    None,
+    "a\x01b",
+    "nul\0",
+    7,
+    b"key",
+    ["key"],
+]
+
+
+def test_names_are_written_or_refused_whatever_was_written_before() -> None:
+    order, head = NewOrderSingle(**ORDER), header()
+    pairs = [(sender, target) for sender in NAMES for target in NAMES]
+    found = {}
+    for place, pair in enumerate(pairs):
+        head.sender_comp_id, head.target_comp_id = pair
+        found[place] = agree(order, head)
+    # And once more, each behind itself, and behind one that differs in one name.
+    for place, (sender, target) in enumerate(pairs):
+        for before in ((sender, target), (sender, "venue"), ("venue", target)):
+            head.sender_comp_id, head.target_comp_id = before
+            agree(order, head)
+            head.sender_comp_id, head.target_comp_id = sender, target
+            assert agree(order, head) == found[place]
+
+
+def test_names_that_stay_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def counted(value: str) -> str:
+        looked.append(value)
+        return format_string(value)
+
+    monkeypatch.setattr(blocks, "format_string", counted)
+    order, head = NewOrderSingle(**ORDER), header()
+    # Others in front, since the tests have these names in common.
+    head.sender_comp_id = "someone else"
+    CODEC.encode(order, head)
+    looked.clear()
+    for number in range(1, 100):
+        CODEC.encode(
+            order, Header(sender_comp_id="key", target_comp_id="venue", msg_seq_num=number, sending_time=NOON)
+        )
+    assert looked == ["key", "venue"]
+
+
+def test_names_that_are_long_are_not_kept() -> None:
+    order, head = NewOrderSingle(**ORDER), header()
+    frame = len("49=\x0156=venue\x01")
+    for size, kept in ((MAX_NAMES - frame, True), (MAX_NAMES - frame + 1, False), (100_000, False)):
+        head.sender_comp_id = "k" * size
+        agree(order, head)
+        assert (blocks._names[0] is head.sender_comp_id) is kept
+        assert len(blocks._names[-1]) <= MAX_NAMES
 
 
 def test_heads_are_ready_for_what_is_added_up_at_once() -> None:

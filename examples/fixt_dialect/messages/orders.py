@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import (
+    UTC,
     datetime,
 )
 from decimal import Decimal
@@ -46,11 +47,13 @@ from kalshi_fix_sansio.base import UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     MAX_DECIMAL_DIGITS,
+    NO_SECOND,
+    THREE_DIGITS,
     format_char,
-    format_current_utctimestamp,
     format_decimal,
     format_string,
     format_utctimestamp,
+    second_of,
     to_datetime,
     to_decimal,
     to_str,
@@ -63,7 +66,8 @@ _ORD_STATUS = code_fields(39, OrdStatus, format_char)
 _ORD_TYPE = code_fields(40, OrdType, format_char)
 _SECURITY_TYPE_IF_ANY = code_fields(167, SecurityType, format_string, optional=True)
 _SIDE = code_fields(54, Side, format_char)
-_TIME_IN_FORCE_IF_ANY = code_fields(59, TimeInForce, format_char, optional=True)
+_TIME_IN_FORCE = code_fields(59, TimeInForce, format_char)
+_second = NO_SECOND
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -167,8 +171,9 @@ class NewOrderSingle(FixMessage):
         self.problems = problems
 
 
-def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> str:
-    """Return the body of a NewOrderSingle (D) as `tag=value SOH` text."""
+def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text: str = "") -> str:
+    """Return the body of a NewOrderSingle (D) as `tag=value SOH` text, behind `text`."""
+    global _second
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -203,10 +208,20 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> st
         unknown = ""
         for security_alt_id_entry in message.security_alt_id:
             security_alt_id += encode_security_alt_id(security_alt_id_entry, checked)
+    transact_time = message.transact_time
+    begin, end, transact_time_second = _second
+    if (
+        type(transact_time) is not datetime
+        or transact_time.tzinfo is not UTC
+        or not begin <= transact_time <= end
+    ):
+        transact_time = to_datetime(transact_time)
+        begin, end, transact_time_second = _second = second_of(transact_time)
     order_qty = ""
     if message.order_qty is not None:
         order_qty += f"38={format_decimal(message.order_qty)}\x01"
     text = (
+        f"{text}"
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{allocs}"  # NoAllocs
         f"{_HANDL_INST_IF_ANY[message.handl_inst]}"  # HandlInst
@@ -218,18 +233,21 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> st
         f"{_SECURITY_TYPE_IF_ANY[message.security_type]}"  # SecurityType
         f"{security_alt_id}"  # NoSecurityAltID
         f"{_SIDE[message.side]}"  # Side
-        f"60={format_current_utctimestamp(message.transact_time)}\x01"  # TransactTime
+        f"60={transact_time_second}{THREE_DIGITS[transact_time.microsecond // 1000]}\x01"  # TransactTime
         f"{order_qty}"  # OrderQty
         f"{_ORD_TYPE[message.ord_type]}"  # OrdType
     )
     if message.price is not None:
         text += f"44={format_decimal(message.price)}\x01"
-    text += _TIME_IN_FORCE_IF_ANY[message.time_in_force]
+    if message.time_in_force is not None:
+        text += _TIME_IN_FORCE[message.time_in_force]
     if message.expire_time is not None:
         text += f"126={format_utctimestamp(message.expire_time)}\x01"
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -307,8 +325,9 @@ class OrderCancelRequest(FixMessage):
         self.problems = problems
 
 
-def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = True) -> str:
-    """Return the body of a OrderCancelRequest (F) as `tag=value SOH` text."""
+def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a OrderCancelRequest (F) as `tag=value SOH` text, behind `text`."""
+    global _second
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     orig_cl_ord_id = ""
     if message.orig_cl_ord_id is not None:
@@ -334,7 +353,17 @@ def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = Tru
         unknown = ""
         for security_alt_id_entry in message.security_alt_id:
             security_alt_id += encode_security_alt_id(security_alt_id_entry, checked)
+    transact_time = message.transact_time
+    begin, end, transact_time_second = _second
+    if (
+        type(transact_time) is not datetime
+        or transact_time.tzinfo is not UTC
+        or not begin <= transact_time <= end
+    ):
+        transact_time = to_datetime(transact_time)
+        begin, end, transact_time_second = _second = second_of(transact_time)
     text = (
+        f"{text}"
         f"{orig_cl_ord_id}"  # OrigClOrdID
         f"{order_id}"  # OrderID
         f"11={cl_ord_id}\x01"  # ClOrdID
@@ -344,13 +373,15 @@ def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = Tru
         f"{_SECURITY_TYPE_IF_ANY[message.security_type]}"  # SecurityType
         f"{security_alt_id}"  # NoSecurityAltID
         f"{_SIDE[message.side]}"  # Side
-        f"60={format_current_utctimestamp(message.transact_time)}\x01"  # TransactTime
+        f"60={transact_time_second}{THREE_DIGITS[transact_time.microsecond // 1000]}\x01"  # TransactTime
     )
     if message.order_qty is not None:
         text += f"38={format_decimal(message.order_qty)}\x01"
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -440,8 +471,8 @@ class ExecutionReport(FixMessage):
         self.problems = problems
 
 
-def encode_execution_report(message: ExecutionReport, checked: bool = True) -> str:
-    """Return the body of a ExecutionReport (8) as `tag=value SOH` text."""
+def encode_execution_report(message: ExecutionReport, checked: bool = True, text: str = "") -> str:
+    """Return the body of a ExecutionReport (8) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
@@ -467,13 +498,20 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
         unknown = ""
         for security_alt_id_entry in message.security_alt_id:
             security_alt_id += encode_security_alt_id(security_alt_id_entry, checked)
-    leaves_qty = str(message.leaves_qty) if type(message.leaves_qty) is Decimal else ""
-    if len(leaves_qty) > MAX_DECIMAL_DIGITS or not leaves_qty.replace(".", "").isdigit():
+    leaves_qty = (
+        str(message.leaves_qty)
+        if type(message.leaves_qty) is Decimal and message.leaves_qty.is_finite()
+        else "E"
+    )
+    if len(leaves_qty) > MAX_DECIMAL_DIGITS or "E" in leaves_qty or "e" in leaves_qty:
         leaves_qty = format_decimal(message.leaves_qty)
-    cum_qty = str(message.cum_qty) if type(message.cum_qty) is Decimal else ""
-    if len(cum_qty) > MAX_DECIMAL_DIGITS or not cum_qty.replace(".", "").isdigit():
+    cum_qty = (
+        str(message.cum_qty) if type(message.cum_qty) is Decimal and message.cum_qty.is_finite() else "E"
+    )
+    if len(cum_qty) > MAX_DECIMAL_DIGITS or "E" in cum_qty or "e" in cum_qty:
         cum_qty = format_decimal(message.cum_qty)
     text = (
+        f"{text}"
         f"37={order_id}\x01"  # OrderID
         f"{cl_ord_id}"  # ClOrdID
         f"17={exec_id}\x01"  # ExecID
@@ -492,4 +530,6 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
         text += f"6={format_decimal(message.avg_px)}\x01"
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text

@@ -43,9 +43,11 @@ from kalshi_fix_sansio.scalars import (
 )
 from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, entry_count, format_unknown
 
-_DEFAULT_APPL_VER_ID_IF_ANY = code_fields(1137, ApplVerID, format_string, optional=True)
+_BUSINESS_REJECT_REASON = code_fields(380, BusinessRejectReason, format_int)
+_DEFAULT_APPL_VER_ID = code_fields(1137, ApplVerID, format_string)
 _EMAIL_TYPE = code_fields(94, EmailType, format_char)
-_SECURITY_TYPE_IF_ANY = code_fields(167, SecurityType, format_string, optional=True)
+_SECURITY_RESPONSE_TYPE = code_fields(323, SecurityResponseType, format_int)
+_SECURITY_TYPE = code_fields(167, SecurityType, format_string)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -116,25 +118,27 @@ class SecurityDefinition(FixMessage):
         self.problems = problems
 
 
-def encode_security_definition(message: SecurityDefinition, checked: bool = True) -> str:
-    """Return the body of a SecurityDefinition (d) as `tag=value SOH` text."""
+def encode_security_definition(message: SecurityDefinition, checked: bool = True, text: str = "") -> str:
+    """Return the body of a SecurityDefinition (d) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
-    text = ""
     if message.security_req_id is not None:
         text += f"320={format_string(message.security_req_id)}\x01"
     if message.security_response_id is not None:
         text += f"322={format_string(message.security_response_id)}\x01"
-    if type(message.security_response_type) is SecurityResponseType:
-        text += f"323={message.security_response_type._value_}\x01"
-    elif message.security_response_type is not None:
-        text += f"323={format_int(message.security_response_type)}\x01"
+    if message.security_response_type is not None:
+        text += (
+            _SECURITY_RESPONSE_TYPE[message.security_response_type]
+            if type(message.security_response_type) is SecurityResponseType
+            else f"323={format_int(message.security_response_type)}\x01"
+        )
     if message.symbol is not None:
         text += f"55={format_string(message.symbol)}\x01"
     if message.security_id is not None:
         text += f"48={format_string(message.security_id)}\x01"
     if message.security_id_source is not None:
         text += f"22={format_string(message.security_id_source)}\x01"
-    text += _SECURITY_TYPE_IF_ANY[message.security_type]
+    if message.security_type is not None:
+        text += _SECURITY_TYPE[message.security_type]
     if message.security_alt_id:
         text += f"{unknown}454={len(message.security_alt_id)}\x01"
         unknown = ""
@@ -142,7 +146,9 @@ def encode_security_definition(message: SecurityDefinition, checked: bool = True
             text += encode_security_alt_id(security_alt_id_entry, checked)
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -186,8 +192,8 @@ class Email(FixMessage):
         self.problems = problems
 
 
-def encode_email(message: Email, checked: bool = True) -> str:
-    """Return the body of a Email (C) as `tag=value SOH` text."""
+def encode_email(message: Email, checked: bool = True, text: str = "") -> str:
+    """Return the body of a Email (C) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     email_thread_id = message.email_thread_id
     if type(email_thread_id) is not str or not email_thread_id or "\x01" in email_thread_id:
@@ -196,6 +202,7 @@ def encode_email(message: Email, checked: bool = True) -> str:
     if type(subject) is not str or not subject or "\x01" in subject:
         subject = format_string(subject)
     text = (
+        f"{text}"
         f"164={email_thread_id}\x01"  # EmailThreadID
         f"{_EMAIL_TYPE[message.email_type]}"  # EmailType
         f"147={subject}\x01"  # Subject
@@ -204,7 +211,9 @@ def encode_email(message: Email, checked: bool = True) -> str:
     unknown = ""
     for line_of_text_entry in message.lines_of_text:
         text += encode_line_of_text(line_of_text_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -266,8 +275,10 @@ class BusinessMessageReject(FixMessage):
         self.problems = problems
 
 
-def encode_business_message_reject(message: BusinessMessageReject, checked: bool = True) -> str:
-    """Return the body of a BusinessMessageReject (j) as `tag=value SOH` text."""
+def encode_business_message_reject(
+    message: BusinessMessageReject, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a BusinessMessageReject (j) as `tag=value SOH` text, behind `text`."""
     ref_seq_num = ""
     if message.ref_seq_num is not None:
         ref_seq_num += f"45={format_seqnum(message.ref_seq_num)}\x01"
@@ -277,19 +288,22 @@ def encode_business_message_reject(message: BusinessMessageReject, checked: bool
     business_reject_ref_id = ""
     if message.business_reject_ref_id is not None:
         business_reject_ref_id += f"379={format_string(message.business_reject_ref_id)}\x01"
-    if type(message.business_reject_reason) is BusinessRejectReason:
-        business_reject_reason = f"{message.business_reject_reason._value_}"
-    else:
-        business_reject_reason = format_int(message.business_reject_reason)
+    business_reject_reason = (
+        _BUSINESS_REJECT_REASON[message.business_reject_reason]
+        if type(message.business_reject_reason) is BusinessRejectReason
+        else f"380={format_int(message.business_reject_reason)}\x01"
+    )
     text = (
+        f"{text}"
         f"{ref_seq_num}"  # RefSeqNum
         f"372={ref_msg_type}\x01"  # RefMsgType
         f"{business_reject_ref_id}"  # BusinessRejectRefID
-        f"380={business_reject_reason}\x01"  # BusinessRejectReason
+        f"{business_reject_reason}"  # BusinessRejectReason
     )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
-    text += _DEFAULT_APPL_VER_ID_IF_ANY[message.default_appl_ver_id]
+    if message.default_appl_ver_id is not None:
+        text += _DEFAULT_APPL_VER_ID[message.default_appl_ver_id]
     if message.unknown:
         text += format_unknown(message.unknown, checked)
     return text

@@ -37,6 +37,8 @@ from kalshi_fix_sansio.scalars import (
 from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
 _DEFAULT_APPL_VER_ID = code_fields(1137, ApplVerID, format_string)
+_ENCRYPT_METHOD = code_fields(98, EncryptMethod, format_int)
+_SESSION_REJECT_REASON = code_fields(373, SessionRejectReason, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -156,30 +158,40 @@ class Logon(FixMessage):
         self.problems = problems
 
 
-def encode_logon(message: Logon, checked: bool = True) -> str:
-    """Return the body of a Logon (A) as `tag=value SOH` text."""
-    if type(message.encrypt_method) is EncryptMethod:
-        encrypt_method = f"{message.encrypt_method._value_}"
-    else:
-        encrypt_method = format_int(message.encrypt_method)
+def encode_logon(message: Logon, checked: bool = True, text: str = "") -> str:
+    """Return the body of a Logon (A) as `tag=value SOH` text, behind `text`."""
+    encrypt_method = (
+        _ENCRYPT_METHOD[message.encrypt_method]
+        if type(message.encrypt_method) is EncryptMethod
+        else f"98={format_int(message.encrypt_method)}\x01"
+    )
     raw_data = ""
     if message.raw_data is not None:
         data = format_data(message.raw_data)
         raw_data += f"95={len(data)}\x0196={data}\x01"
     text = (
-        f"98={encrypt_method}\x01"  # EncryptMethod
+        f"{text}"
+        f"{encrypt_method}"  # EncryptMethod
         f"108={format_int(message.heart_bt_int)}\x01"  # HeartBtInt
         f"{raw_data}"  # RawData
         f"{_DEFAULT_APPL_VER_ID[message.default_appl_ver_id]}"  # DefaultApplVerID
     )
     if message.reset_seq_num_flag is not None:
-        text += f"141={format_boolean(message.reset_seq_num_flag)}\x01"
+        text += (
+            "141=Y\x01"
+            if message.reset_seq_num_flag is True
+            else f"141={format_boolean(message.reset_seq_num_flag)}\x01"
+        )
     if message.next_expected_msg_seq_num is not None:
         text += f"789={format_seqnum(message.next_expected_msg_seq_num)}\x01"
     if message.max_message_size is not None:
         text += f"383={format_length(message.max_message_size)}\x01"
     if message.test_message_indicator is not None:
-        text += f"464={format_boolean(message.test_message_indicator)}\x01"
+        text += (
+            "464=Y\x01"
+            if message.test_message_indicator is True
+            else f"464={format_boolean(message.test_message_indicator)}\x01"
+        )
     if message.username is not None:
         text += f"553={format_string(message.username)}\x01"
     if message.password is not None:
@@ -235,9 +247,8 @@ class Heartbeat(FixMessage):
         self.problems = problems
 
 
-def encode_heartbeat(message: Heartbeat, checked: bool = True) -> str:
-    """Return the body of a Heartbeat (0) as `tag=value SOH` text."""
-    text = ""
+def encode_heartbeat(message: Heartbeat, checked: bool = True, text: str = "") -> str:
+    """Return the body of a Heartbeat (0) as `tag=value SOH` text, behind `text`."""
     if message.test_req_id is not None:
         text += f"112={format_string(message.test_req_id)}\x01"
     if message.unknown:
@@ -277,12 +288,15 @@ class TestRequest(FixMessage):
         self.problems = problems
 
 
-def encode_test_request(message: TestRequest, checked: bool = True) -> str:
-    """Return the body of a TestRequest (1) as `tag=value SOH` text."""
+def encode_test_request(message: TestRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a TestRequest (1) as `tag=value SOH` text, behind `text`."""
     test_req_id = message.test_req_id
     if type(test_req_id) is not str or not test_req_id or "\x01" in test_req_id:
         test_req_id = format_string(test_req_id)
-    text = f"112={test_req_id}\x01"  # TestReqID
+    text = (
+        f"{text}"
+        f"112={test_req_id}\x01"  # TestReqID
+    )
     if message.unknown:
         text += format_unknown(message.unknown, checked)
     return text
@@ -321,11 +335,18 @@ class ResendRequest(FixMessage):
         self.problems = problems
 
 
-def encode_resend_request(message: ResendRequest, checked: bool = True) -> str:
-    """Return the body of a ResendRequest (2) as `tag=value SOH` text."""
+def encode_resend_request(message: ResendRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a ResendRequest (2) as `tag=value SOH` text, behind `text`."""
+    begin_seq_no: int | str = message.begin_seq_no
+    if type(begin_seq_no) is not int or not 0 <= begin_seq_no < 10**9:
+        begin_seq_no = format_seqnum(message.begin_seq_no)
+    end_seq_no: int | str = message.end_seq_no
+    if type(end_seq_no) is not int or not 0 <= end_seq_no < 10**9:
+        end_seq_no = format_seqnum(message.end_seq_no)
     text = (
-        f"7={format_seqnum(message.begin_seq_no)}\x01"  # BeginSeqNo
-        f"16={format_seqnum(message.end_seq_no)}\x01"  # EndSeqNo
+        f"{text}"
+        f"7={begin_seq_no}\x01"  # BeginSeqNo
+        f"16={end_seq_no}\x01"  # EndSeqNo
     )
     if message.unknown:
         text += format_unknown(message.unknown, checked)
@@ -382,17 +403,25 @@ class Reject(FixMessage):
         self.problems = problems
 
 
-def encode_reject(message: Reject, checked: bool = True) -> str:
-    """Return the body of a Reject (3) as `tag=value SOH` text."""
-    text = f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
+def encode_reject(message: Reject, checked: bool = True, text: str = "") -> str:
+    """Return the body of a Reject (3) as `tag=value SOH` text, behind `text`."""
+    ref_seq_num: int | str = message.ref_seq_num
+    if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
+        ref_seq_num = format_seqnum(message.ref_seq_num)
+    text = (
+        f"{text}"
+        f"45={ref_seq_num}\x01"  # RefSeqNum
+    )
     if message.ref_tag_id is not None:
         text += f"371={format_int(message.ref_tag_id)}\x01"
     if message.ref_msg_type is not None:
         text += f"372={format_string(message.ref_msg_type)}\x01"
-    if type(message.session_reject_reason) is SessionRejectReason:
-        text += f"373={message.session_reject_reason._value_}\x01"
-    elif message.session_reject_reason is not None:
-        text += f"373={format_int(message.session_reject_reason)}\x01"
+    if message.session_reject_reason is not None:
+        text += (
+            _SESSION_REJECT_REASON[message.session_reject_reason]
+            if type(message.session_reject_reason) is SessionRejectReason
+            else f"373={format_int(message.session_reject_reason)}\x01"
+        )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
@@ -441,14 +470,22 @@ class SequenceReset(FixMessage):
         self.problems = problems
 
 
-def encode_sequence_reset(message: SequenceReset, checked: bool = True) -> str:
-    """Return the body of a SequenceReset (4) as `tag=value SOH` text."""
+def encode_sequence_reset(message: SequenceReset, checked: bool = True, text: str = "") -> str:
+    """Return the body of a SequenceReset (4) as `tag=value SOH` text, behind `text`."""
     gap_fill_flag = ""
     if message.gap_fill_flag is not None:
-        gap_fill_flag += f"123={format_boolean(message.gap_fill_flag)}\x01"
+        gap_fill_flag += (
+            "123=Y\x01"
+            if message.gap_fill_flag is True
+            else f"123={format_boolean(message.gap_fill_flag)}\x01"
+        )
+    new_seq_no: int | str = message.new_seq_no
+    if type(new_seq_no) is not int or not 0 <= new_seq_no < 10**9:
+        new_seq_no = format_seqnum(message.new_seq_no)
     text = (
+        f"{text}"
         f"{gap_fill_flag}"  # GapFillFlag
-        f"36={format_seqnum(message.new_seq_no)}\x01"  # NewSeqNo
+        f"36={new_seq_no}\x01"  # NewSeqNo
     )
     if message.unknown:
         text += format_unknown(message.unknown, checked)
@@ -484,9 +521,8 @@ class Logout(FixMessage):
         self.problems = problems
 
 
-def encode_logout(message: Logout, checked: bool = True) -> str:
-    """Return the body of a Logout (5) as `tag=value SOH` text."""
-    text = ""
+def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
+    """Return the body of a Logout (5) as `tag=value SOH` text, behind `text`."""
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:

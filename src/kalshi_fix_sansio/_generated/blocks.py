@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import (
+    UTC,
     datetime,
 )
 
@@ -17,21 +18,25 @@ from kalshi_fix_sansio._generated.codesets import (
 )
 from kalshi_fix_sansio.base import Block, Message, UnknownField
 from kalshi_fix_sansio.scalars import (
+    NO_SECOND,
+    THREE_DIGITS,
     format_boolean,
-    format_current_utctimestamp,
     format_data,
     format_seqnum,
     format_string,
     format_utctimestamp,
+    second_of,
     to_bool,
     to_data,
     to_datetime,
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
+from kalshi_fix_sansio.support import EMPTY, MAX_NAMES, code_fields, constructor_error, format_unknown
 
-_APPL_VER_ID_IF_ANY = code_fields(1128, ApplVerID, format_string, optional=True)
+_APPL_VER_ID = code_fields(1128, ApplVerID, format_string)
+_names = (object(), object(), "")
+_second = NO_SECOND
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -157,24 +162,40 @@ class Header(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_header(header: Header, checked: bool = True) -> str:
-    """Return a header, without what the codec writes itself, as `tag=value SOH` text."""
-    sender_comp_id = header.sender_comp_id
-    if type(sender_comp_id) is not str or not sender_comp_id or "\x01" in sender_comp_id:
-        sender_comp_id = format_string(sender_comp_id)
-    target_comp_id = header.target_comp_id
-    if type(target_comp_id) is not str or not target_comp_id or "\x01" in target_comp_id:
-        target_comp_id = format_string(target_comp_id)
+def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
+    """Return a header, without what the codec writes itself, as `tag=value SOH` text, behind `text`."""
+    global _names, _second
+    sender_comp_id, target_comp_id, names = _names
+    if header.sender_comp_id is not sender_comp_id or header.target_comp_id is not target_comp_id:
+        sender_comp_id = header.sender_comp_id
+        target_comp_id = header.target_comp_id
+        names = f"49={format_string(sender_comp_id)}\x0156={format_string(target_comp_id)}\x01"
+        if len(names) <= MAX_NAMES:
+            _names = sender_comp_id, target_comp_id, names
+    msg_seq_num: int | str = header.msg_seq_num
+    if type(msg_seq_num) is not int or not 0 <= msg_seq_num < 10**9:
+        msg_seq_num = format_seqnum(header.msg_seq_num)
+    sending_time = header.sending_time
+    begin, end, sending_time_second = _second
+    if (
+        type(sending_time) is not datetime
+        or sending_time.tzinfo is not UTC
+        or not begin <= sending_time <= end
+    ):
+        sending_time = to_datetime(sending_time)
+        begin, end, sending_time_second = _second = second_of(sending_time)
     text = (
-        f"49={sender_comp_id}\x01"  # SenderCompID
-        f"56={target_comp_id}\x01"  # TargetCompID
-        f"34={format_seqnum(header.msg_seq_num)}\x01"  # MsgSeqNum
-        f"52={format_current_utctimestamp(header.sending_time)}\x01"  # SendingTime
+        f"{text}"
+        f"{names}"
+        f"34={msg_seq_num}\x01"  # MsgSeqNum
+        f"52={sending_time_second}{THREE_DIGITS[sending_time.microsecond // 1000]}\x01"  # SendingTime
     )
     if header.poss_dup_flag is not None:
-        text += f"43={format_boolean(header.poss_dup_flag)}\x01"
+        text += (
+            "43=Y\x01" if header.poss_dup_flag is True else f"43={format_boolean(header.poss_dup_flag)}\x01"
+        )
     if header.poss_resend is not None:
-        text += f"97={format_boolean(header.poss_resend)}\x01"
+        text += "97=Y\x01" if header.poss_resend is True else f"97={format_boolean(header.poss_resend)}\x01"
     if header.orig_sending_time is not None:
         text += f"122={format_utctimestamp(header.orig_sending_time)}\x01"
     if header.sender_sub_id is not None:
@@ -189,7 +210,8 @@ def encode_header(header: Header, checked: bool = True) -> str:
         text += f"115={format_string(header.on_behalf_of_comp_id)}\x01"
     if header.deliver_to_comp_id is not None:
         text += f"128={format_string(header.deliver_to_comp_id)}\x01"
-    text += _APPL_VER_ID_IF_ANY[header.appl_ver_id]
+    if header.appl_ver_id is not None:
+        text += _APPL_VER_ID[header.appl_ver_id]
     if header.cstm_appl_ver_id is not None:
         text += f"1129={format_string(header.cstm_appl_ver_id)}\x01"
     if header.unknown:
@@ -224,9 +246,8 @@ class Trailer(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_trailer(trailer: Trailer, checked: bool = True) -> str:
-    """Return a trailer, without what the codec writes itself, as `tag=value SOH` text."""
-    text = ""
+def encode_trailer(trailer: Trailer, checked: bool = True, text: str = "") -> str:
+    """Return a trailer, without what the codec writes itself, as `tag=value SOH` text, behind `text`."""
     if trailer.signature is not None:
         data = format_data(trailer.signature)
         text += f"93={len(data)}\x0189={data}\x01"

@@ -57,12 +57,15 @@ from kalshi_fix_sansio.support import (
     to_entries,
 )
 
-_AGGRESSOR_SIDE_IF_ANY = code_fields(2446, AggressorSide, format_char, optional=True)
+_AGGRESSOR_SIDE = code_fields(2446, AggressorSide, format_char)
 _COLLATERAL_AMOUNT_TYPE = code_fields(1705, CollateralAmountType, format_string)
+_MARKET_SETTLEMENT_PARTY_ROLE = code_fields(20110, MarketSettlementPartyRole, format_int)
 _MD_ENTRY_TYPE = code_fields(269, MDEntryType, format_char)
 _MD_UPDATE_ACTION = code_fields(279, MDUpdateAction, format_char)
+_MISC_FEE_BASIS = code_fields(891, MiscFeeBasis, format_int)
 _MISC_FEE_TYPE = code_fields(139, MiscFeeType, format_char)
 _MULTIVARIATE_SELECTED_SIDE = code_fields(20184, MultivariateSelectedSide, format_string)
+_PARTY_ROLE = code_fields(452, PartyRole, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -95,18 +98,23 @@ class Party(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_party(entry: Party, checked: bool = True) -> str:
-    """Return an entry of Parties as `tag=value SOH` text."""
+def encode_party(entry: Party, checked: bool = True, text: str = "") -> str:
+    """Return an entry of Parties as `tag=value SOH` text, behind `text`."""
     if type(entry) is not Party:
         require_entry(entry, Party)
     party_id = entry.party_id
     if type(party_id) is not str or not party_id or "\x01" in party_id:
         party_id = format_string(party_id)
-    text = f"448={party_id}\x01"  # PartyID
-    if type(entry.party_role) is PartyRole:
-        text += f"452={entry.party_role._value_}\x01"
-    elif entry.party_role is not None:
-        text += f"452={format_int(entry.party_role)}\x01"
+    text = (
+        f"{text}"
+        f"448={party_id}\x01"  # PartyID
+    )
+    if entry.party_role is not None:
+        text += (
+            _PARTY_ROLE[entry.party_role]
+            if type(entry.party_role) is PartyRole
+            else f"452={format_int(entry.party_role)}\x01"
+        )
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text
@@ -158,25 +166,31 @@ class MiscFee(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_misc_fee(entry: MiscFee, checked: bool = True) -> str:
-    """Return an entry of MiscFeesGrp as `tag=value SOH` text."""
+def encode_misc_fee(entry: MiscFee, checked: bool = True, text: str = "") -> str:
+    """Return an entry of MiscFeesGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MiscFee:
         require_entry(entry, MiscFee)
-    misc_fee_amt = str(entry.misc_fee_amt) if type(entry.misc_fee_amt) is Decimal else ""
-    if len(misc_fee_amt) > MAX_DECIMAL_DIGITS or not misc_fee_amt.replace(".", "").isdigit():
+    misc_fee_amt = (
+        str(entry.misc_fee_amt)
+        if type(entry.misc_fee_amt) is Decimal and entry.misc_fee_amt.is_finite()
+        else "E"
+    )
+    if len(misc_fee_amt) > MAX_DECIMAL_DIGITS or "E" in misc_fee_amt or "e" in misc_fee_amt:
         misc_fee_amt = format_decimal(entry.misc_fee_amt)
     misc_fee_curr = entry.misc_fee_curr
     if type(misc_fee_curr) is not str or not misc_fee_curr or "\x01" in misc_fee_curr:
         misc_fee_curr = format_string(misc_fee_curr)
-    if type(entry.misc_fee_basis) is MiscFeeBasis:
-        misc_fee_basis = f"{entry.misc_fee_basis._value_}"
-    else:
-        misc_fee_basis = format_int(entry.misc_fee_basis)
+    misc_fee_basis = (
+        _MISC_FEE_BASIS[entry.misc_fee_basis]
+        if type(entry.misc_fee_basis) is MiscFeeBasis
+        else f"891={format_int(entry.misc_fee_basis)}\x01"
+    )
     text = (
+        f"{text}"
         f"137={misc_fee_amt}\x01"  # MiscFeeAmt
         f"138={misc_fee_curr}\x01"  # MiscFeeCurr
         f"{_MISC_FEE_TYPE[entry.misc_fee_type]}"  # MiscFeeType
-        f"891={misc_fee_basis}\x01"  # MiscFeeBasis
+        f"{misc_fee_basis}"  # MiscFeeBasis
     )
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
@@ -220,19 +234,25 @@ class CollateralAmountChange(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_collateral_amount_change(entry: CollateralAmountChange, checked: bool = True) -> str:
-    """Return an entry of CollateralAmountChanges as `tag=value SOH` text."""
+def encode_collateral_amount_change(
+    entry: CollateralAmountChange, checked: bool = True, text: str = ""
+) -> str:
+    """Return an entry of CollateralAmountChanges as `tag=value SOH` text, behind `text`."""
     if type(entry) is not CollateralAmountChange:
         require_entry(entry, CollateralAmountChange)
     collateral_amount_change = (
-        str(entry.collateral_amount_change) if type(entry.collateral_amount_change) is Decimal else ""
+        str(entry.collateral_amount_change)
+        if type(entry.collateral_amount_change) is Decimal and entry.collateral_amount_change.is_finite()
+        else "E"
     )
     if (
         len(collateral_amount_change) > MAX_DECIMAL_DIGITS
-        or not collateral_amount_change.replace(".", "").isdigit()
+        or "E" in collateral_amount_change
+        or "e" in collateral_amount_change
     ):
         collateral_amount_change = format_decimal(entry.collateral_amount_change)
     text = (
+        f"{text}"
         f"1704={collateral_amount_change}\x01"  # CollateralAmountChange
         f"{_COLLATERAL_AMOUNT_TYPE[entry.collateral_amount_type]}"  # CollateralAmountType
     )
@@ -271,14 +291,17 @@ class MDReqSymbol(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_md_req_symbol(entry: MDReqSymbol, checked: bool = True) -> str:
-    """Return an entry of MDReqGrp as `tag=value SOH` text."""
+def encode_md_req_symbol(entry: MDReqSymbol, checked: bool = True, text: str = "") -> str:
+    """Return an entry of MDReqGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MDReqSymbol:
         require_entry(entry, MDReqSymbol)
     symbol = entry.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
-    text = f"55={symbol}\x01"  # Symbol
+    text = (
+        f"{text}"
+        f"55={symbol}\x01"  # Symbol
+    )
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text
@@ -337,17 +360,26 @@ class MDFullEntry(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_md_full_entry(entry: MDFullEntry, checked: bool = True) -> str:
-    """Return an entry of MDFullGrp as `tag=value SOH` text."""
+def encode_md_full_entry(entry: MDFullEntry, checked: bool = True, text: str = "") -> str:
+    """Return an entry of MDFullGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MDFullEntry:
         require_entry(entry, MDFullEntry)
-    md_entry_px = str(entry.md_entry_px) if type(entry.md_entry_px) is Decimal else ""
-    if len(md_entry_px) > MAX_DECIMAL_DIGITS or not md_entry_px.replace(".", "").isdigit():
+    md_entry_px = (
+        str(entry.md_entry_px)
+        if type(entry.md_entry_px) is Decimal and entry.md_entry_px.is_finite()
+        else "E"
+    )
+    if len(md_entry_px) > MAX_DECIMAL_DIGITS or "E" in md_entry_px or "e" in md_entry_px:
         md_entry_px = format_decimal(entry.md_entry_px)
-    md_entry_size = str(entry.md_entry_size) if type(entry.md_entry_size) is Decimal else ""
-    if len(md_entry_size) > MAX_DECIMAL_DIGITS or not md_entry_size.replace(".", "").isdigit():
+    md_entry_size = (
+        str(entry.md_entry_size)
+        if type(entry.md_entry_size) is Decimal and entry.md_entry_size.is_finite()
+        else "E"
+    )
+    if len(md_entry_size) > MAX_DECIMAL_DIGITS or "E" in md_entry_size or "e" in md_entry_size:
         md_entry_size = format_decimal(entry.md_entry_size)
     text = (
+        f"{text}"
         f"{_MD_ENTRY_TYPE[entry.md_entry_type]}"  # MDEntryType
         f"270={md_entry_px}\x01"  # MDEntryPx
         f"271={md_entry_size}\x01"  # MDEntrySize
@@ -429,20 +461,29 @@ class MDIncEntry(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True) -> str:
-    """Return an entry of MDIncGrp as `tag=value SOH` text."""
+def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True, text: str = "") -> str:
+    """Return an entry of MDIncGrp as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MDIncEntry:
         require_entry(entry, MDIncEntry)
     symbol = entry.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
-    md_entry_px = str(entry.md_entry_px) if type(entry.md_entry_px) is Decimal else ""
-    if len(md_entry_px) > MAX_DECIMAL_DIGITS or not md_entry_px.replace(".", "").isdigit():
+    md_entry_px = (
+        str(entry.md_entry_px)
+        if type(entry.md_entry_px) is Decimal and entry.md_entry_px.is_finite()
+        else "E"
+    )
+    if len(md_entry_px) > MAX_DECIMAL_DIGITS or "E" in md_entry_px or "e" in md_entry_px:
         md_entry_px = format_decimal(entry.md_entry_px)
-    md_entry_size = str(entry.md_entry_size) if type(entry.md_entry_size) is Decimal else ""
-    if len(md_entry_size) > MAX_DECIMAL_DIGITS or not md_entry_size.replace(".", "").isdigit():
+    md_entry_size = (
+        str(entry.md_entry_size)
+        if type(entry.md_entry_size) is Decimal and entry.md_entry_size.is_finite()
+        else "E"
+    )
+    if len(md_entry_size) > MAX_DECIMAL_DIGITS or "E" in md_entry_size or "e" in md_entry_size:
         md_entry_size = format_decimal(entry.md_entry_size)
     text = (
+        f"{text}"
         f"{_MD_UPDATE_ACTION[entry.md_update_action]}"  # MDUpdateAction
         f"55={symbol}\x01"  # Symbol
         f"{_MD_ENTRY_TYPE[entry.md_entry_type]}"  # MDEntryType
@@ -453,7 +494,8 @@ def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True) -> str:
         text += f"272={format_utcdateonly(entry.md_entry_date)}\x01"
     if entry.md_entry_time is not None:
         text += f"273={format_utctimeonly(entry.md_entry_time)}\x01"
-    text += _AGGRESSOR_SIDE_IF_ANY[entry.aggressor_side]
+    if entry.aggressor_side is not None:
+        text += _AGGRESSOR_SIDE[entry.aggressor_side]
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text
@@ -521,8 +563,8 @@ class MarketSettlementParty(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool = True) -> str:
-    """Return an entry of MarketSettlementPartyIDs as `tag=value SOH` text."""
+def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool = True, text: str = "") -> str:
+    """Return an entry of MarketSettlementPartyIDs as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MarketSettlementParty:
         require_entry(entry, MarketSettlementParty)
     unknown = format_unknown(entry.unknown, checked) if entry.unknown else ""
@@ -533,13 +575,15 @@ def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool =
         or "\x01" in market_settlement_party_id
     ):
         market_settlement_party_id = format_string(market_settlement_party_id)
-    if type(entry.market_settlement_party_role) is MarketSettlementPartyRole:
-        market_settlement_party_role = f"{entry.market_settlement_party_role._value_}"
-    else:
-        market_settlement_party_role = format_int(entry.market_settlement_party_role)
+    market_settlement_party_role = (
+        _MARKET_SETTLEMENT_PARTY_ROLE[entry.market_settlement_party_role]
+        if type(entry.market_settlement_party_role) is MarketSettlementPartyRole
+        else f"20110={format_int(entry.market_settlement_party_role)}\x01"
+    )
     text = (
+        f"{text}"
         f"20109={market_settlement_party_id}\x01"  # MarketSettlementPartyID
-        f"20110={market_settlement_party_role}\x01"  # MarketSettlementPartyRole
+        f"{market_settlement_party_role}"  # MarketSettlementPartyRole
     )
     if entry.long_qty is not None:
         text += f"704={format_decimal(entry.long_qty)}\x01"
@@ -555,7 +599,9 @@ def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool =
         unknown = ""
         for misc_fee_entry in entry.misc_fees:
             text += encode_misc_fee(misc_fee_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> list[MarketSettlementParty]:
@@ -629,12 +675,11 @@ class QuoteRequestSymbol(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True) -> str:
-    """Return an entry of QuoteRequestSymbols as `tag=value SOH` text."""
+def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True, text: str = "") -> str:
+    """Return an entry of QuoteRequestSymbols as `tag=value SOH` text, behind `text`."""
     if type(entry) is not QuoteRequestSymbol:
         require_entry(entry, QuoteRequestSymbol)
     unknown = format_unknown(entry.unknown, checked) if entry.unknown else ""
-    text = ""
     if entry.symbol is not None:
         text += f"55={format_string(entry.symbol)}\x01"
     if entry.order_qty is not None:
@@ -642,15 +687,25 @@ def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True)
     if entry.cash_order_qty is not None:
         text += f"152={format_decimal(entry.cash_order_qty)}\x01"
     if entry.rest_remainder is not None:
-        text += f"21015={format_boolean(entry.rest_remainder)}\x01"
+        text += (
+            "21015=Y\x01"
+            if entry.rest_remainder is True
+            else f"21015={format_boolean(entry.rest_remainder)}\x01"
+        )
     if entry.replace_existing is not None:
-        text += f"21016={format_boolean(entry.replace_existing)}\x01"
+        text += (
+            "21016=Y\x01"
+            if entry.replace_existing is True
+            else f"21016={format_boolean(entry.replace_existing)}\x01"
+        )
     if entry.party_ids:
         text += f"{unknown}453={len(entry.party_ids)}\x01"
         unknown = ""
         for party_entry in entry.party_ids:
             text += encode_party(party_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[QuoteRequestSymbol]:
@@ -692,8 +747,10 @@ class MultivariateSelectedLeg(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_multivariate_selected_leg(entry: MultivariateSelectedLeg, checked: bool = True) -> str:
-    """Return an entry of MultivariateSelectedLegs as `tag=value SOH` text."""
+def encode_multivariate_selected_leg(
+    entry: MultivariateSelectedLeg, checked: bool = True, text: str = ""
+) -> str:
+    """Return an entry of MultivariateSelectedLegs as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MultivariateSelectedLeg:
         require_entry(entry, MultivariateSelectedLeg)
     multivariate_selected_event_ticker = entry.multivariate_selected_event_ticker
@@ -711,6 +768,7 @@ def encode_multivariate_selected_leg(entry: MultivariateSelectedLeg, checked: bo
     ):
         multivariate_selected_market_ticker = format_string(multivariate_selected_market_ticker)
     text = (
+        f"{text}"
         f"20182={multivariate_selected_event_ticker}\x01"  # MultivariateSelectedEventTicker
         f"20183={multivariate_selected_market_ticker}\x01"  # MultivariateSelectedMarketTicker
         f"{_MULTIVARIATE_SELECTED_SIDE[entry.multivariate_selected_side]}"  # MultivariateSelectedSide
@@ -750,8 +808,8 @@ class MVEOffendingLeg(Block):
             raise constructor_error(self, locals(), error) from None
 
 
-def encode_mve_offending_leg(entry: MVEOffendingLeg, checked: bool = True) -> str:
-    """Return an entry of MVEOffendingLegs as `tag=value SOH` text."""
+def encode_mve_offending_leg(entry: MVEOffendingLeg, checked: bool = True, text: str = "") -> str:
+    """Return an entry of MVEOffendingLegs as `tag=value SOH` text, behind `text`."""
     if type(entry) is not MVEOffendingLeg:
         require_entry(entry, MVEOffendingLeg)
     mve_offending_market_ticker = entry.mve_offending_market_ticker
@@ -761,7 +819,10 @@ def encode_mve_offending_leg(entry: MVEOffendingLeg, checked: bool = True) -> st
         or "\x01" in mve_offending_market_ticker
     ):
         mve_offending_market_ticker = format_string(mve_offending_market_ticker)
-    text = f"20186={mve_offending_market_ticker}\x01"  # MVEOffendingMarketTicker
+    text = (
+        f"{text}"
+        f"20186={mve_offending_market_ticker}\x01"  # MVEOffendingMarketTicker
+    )
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text

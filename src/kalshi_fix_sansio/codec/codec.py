@@ -40,8 +40,12 @@ class Codec:
         self._compiled = DecoderCache(self._tables)
         self._body_tables: dict[type[Message], BlockTable] = {}
         self._encode_header = dialect.header.encode
-        self._encode_body = {layout.cls: layout.body.encode for layout in dialect.messages.values()}
+        self._encode_body = {
+            layout.cls: (layout.body.encode, f"35={layout.msg_type}\x01")
+            for layout in dialect.messages.values()
+        }
         self._heads = message_heads(dialect.begin_string)
+        self._longest_head = len(self._heads) - 1
 
     def decode(self, frame: bytes | Frame) -> Message:
         """Decode leniently: nothing is lost for being new or malformed.
@@ -118,10 +122,14 @@ class Codec:
         if header is None:
             header = message.header
         try:
-            head = "" if header is None else self._encode_header(header, False)
-            body = self._encode_body[message.__class__](message, False)
-            tail = "" if message.trailer is None else self.dialect.trailer.encode(message.trailer, False)
-            text = f"35={message.MSG_TYPE}\x01{head}{body}{tail}"
+            encode, text = self._encode_body[type(message)]
+            # Each encoder goes on behind the text so far: put together afterwards, a small order takes a
+            # thirtieth more time.
+            if header is not None:
+                text = self._encode_header(header, False, text)
+            text = encode(message, False, text)
+            if message.trailer is not None:
+                text = self.dialect.trailer.encode(message.trailer, False, text)
         except ENCODE_ERRORS:
             # The encoders do not say which field it was. NUL makes the next lines call what does.
             text = "\0"
@@ -130,9 +138,10 @@ class Codec:
             return self._encode_carefully(message, header)
         data = text.encode()
         # A body that is too long for any of the heads may be too long for Adler-32 as well.
-        if len(data) >= len(self._heads):
+        size = len(data)
+        if size > self._longest_head:
             return encode_frame(self.dialect.begin_string, data)
-        data = self._heads[len(data)] + data
+        data = self._heads[size] + data
         return data + CHECK_SUM_BY_ADLER[adler32(data) % 256]
 
     def _encode_carefully(self, message: Message, header: Any) -> bytes:

@@ -25,10 +25,10 @@ from kalshi_fix_sansio.scalars.converting import (
 )
 from kalshi_fix_sansio.scalars.formatting import (
     FORMATTERS,
+    NO_SECOND,
     THREE_DIGITS,
     format_boolean,
     format_char,
-    format_current_utctimestamp,
     format_data,
     format_decimal,
     format_int,
@@ -40,6 +40,7 @@ from kalshi_fix_sansio.scalars.formatting import (
     format_utctimeonly,
     format_utctimestamp,
     format_value,
+    second_of,
 )
 from kalshi_fix_sansio.scalars.forms import (
     LEXICAL,
@@ -74,6 +75,7 @@ __all__ = [
     "MAX_DECIMALS",
     "MAX_DECIMAL_DIGITS",
     "MAX_INT_DIGITS",
+    "NO_SECOND",
     "PARSERS",
     "THREE_DIGITS",
     "Decimals",
@@ -82,7 +84,6 @@ __all__ = [
     "convert_utctimestamp",
     "format_boolean",
     "format_char",
-    "format_current_utctimestamp",
     "format_data",
     "format_decimal",
     "format_int",
@@ -106,6 +107,7 @@ __all__ = [
     "parse_utcdateonly",
     "parse_utctimeonly",
     "parse_utctimestamp",
+    "second_of",
     "to_bool",
     "to_char",
     "to_data",

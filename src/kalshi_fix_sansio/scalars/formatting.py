@@ -134,27 +134,17 @@ def format_utctimestamp(value: datetime) -> str:
     )
 
 
-_second = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
-"""First and last moment of the second written last, and its text; to begin with, no moment lies between.
+Second = tuple[datetime, datetime, str]
+"""The first and the last moment of a second in UTC, and its text up to the point."""
+NO_SECOND: Final[Second] = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
+"""A second that no moment lies in."""
 
-One tuple, put in place and read as a whole: with three names, a thread could get the text of another second.
-"""
 
-
-def format_current_utctimestamp(value: datetime) -> str:
-    """Write a UTCTIMESTAMP as `format_utctimestamp` does, faster if the one before was of the same second.
-
-    For moments that are mostly now: a busy session writes SendingTime many times a second, in two fifths of
-    the time then.
-    """
-    global _second  # noqa: PLW0603
-    if value.__class__ is not datetime or value.tzinfo is not UTC:
-        return format_utctimestamp(value)
-    begin, end, text = _second
-    if not begin <= value <= end:
-        text = format_utctimestamp(value)[:-3]
-        _second = (value.replace(microsecond=0), value.replace(microsecond=999_999), text)
-    return text + THREE_DIGITS[value.microsecond // 1000]
+def second_of(value: datetime) -> Second:
+    """Return the second that a moment in UTC lies in."""
+    # Not by `replace`: a moment may be of a class of its own, which compares in its own way.
+    begin = datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=UTC)
+    return begin, begin.replace(microsecond=999_999), format_utctimestamp(begin)[:-3]
 
 
 def format_utcdateonly(value: date) -> str:

@@ -23,7 +23,9 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, constructor_error, format_unknown
+from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
+
+_BUSINESS_REJECT_REASON = code_fields(380, BusinessRejectReason, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -84,8 +86,13 @@ class BusinessMessageReject(FixMessage):
         self.problems = problems
 
 
-def encode_business_message_reject(message: BusinessMessageReject, checked: bool = True) -> str:
-    """Return the body of a BusinessMessageReject (j) as `tag=value SOH` text."""
+def encode_business_message_reject(
+    message: BusinessMessageReject, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a BusinessMessageReject (j) as `tag=value SOH` text, behind `text`."""
+    ref_seq_num: int | str = message.ref_seq_num
+    if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
+        ref_seq_num = format_seqnum(message.ref_seq_num)
     ref_msg_type = message.ref_msg_type
     if type(ref_msg_type) is not str or not ref_msg_type or "\x01" in ref_msg_type:
         ref_msg_type = format_string(ref_msg_type)
@@ -95,16 +102,18 @@ def encode_business_message_reject(message: BusinessMessageReject, checked: bool
     business_reject_ref_id = ""
     if message.business_reject_ref_id is not None:
         business_reject_ref_id += f"379={format_string(message.business_reject_ref_id)}\x01"
-    if type(message.business_reject_reason) is BusinessRejectReason:
-        business_reject_reason = f"{message.business_reject_reason._value_}"
-    else:
-        business_reject_reason = format_int(message.business_reject_reason)
+    business_reject_reason = (
+        _BUSINESS_REJECT_REASON[message.business_reject_reason]
+        if type(message.business_reject_reason) is BusinessRejectReason
+        else f"380={format_int(message.business_reject_reason)}\x01"
+    )
     text = (
-        f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
+        f"{text}"
+        f"45={ref_seq_num}\x01"  # RefSeqNum
         f"372={ref_msg_type}\x01"  # RefMsgType
         f"{ref_tag_id}"  # RefTagID
         f"{business_reject_ref_id}"  # BusinessRejectRefID
-        f"380={business_reject_reason}\x01"  # BusinessRejectReason
+        f"{business_reject_reason}"  # BusinessRejectReason
     )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"

@@ -23,7 +23,9 @@ from kalshi_fix_sansio.scalars import (
     to_seqnum,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, constructor_error, format_unknown
+from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
+
+_EVENT_RESEND_REJECT_REASON = code_fields(21004, EventResendRejectReason, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -67,12 +69,15 @@ class EventResendRequest(FixMessage):
         self.problems = problems
 
 
-def encode_event_resend_request(message: EventResendRequest, checked: bool = True) -> str:
-    """Return the body of a EventResendRequest (U1) as `tag=value SOH` text."""
+def encode_event_resend_request(message: EventResendRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a EventResendRequest (U1) as `tag=value SOH` text, behind `text`."""
     begin_exec_id = message.begin_exec_id
     if type(begin_exec_id) is not str or not begin_exec_id or "\x01" in begin_exec_id:
         begin_exec_id = format_string(begin_exec_id)
-    text = f"21001={begin_exec_id}\x01"  # BeginExecID
+    text = (
+        f"{text}"
+        f"21001={begin_exec_id}\x01"  # BeginExecID
+    )
     if message.end_exec_id is not None:
         text += f"21002={format_string(message.end_exec_id)}\x01"
     if message.unknown:
@@ -119,10 +124,14 @@ class EventResendComplete(FixMessage):
         self.problems = problems
 
 
-def encode_event_resend_complete(message: EventResendComplete, checked: bool = True) -> str:
-    """Return the body of a EventResendComplete (U2) as `tag=value SOH` text."""
+def encode_event_resend_complete(message: EventResendComplete, checked: bool = True, text: str = "") -> str:
+    """Return the body of a EventResendComplete (U2) as `tag=value SOH` text, behind `text`."""
+    ref_seq_num: int | str = message.ref_seq_num
+    if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
+        ref_seq_num = format_seqnum(message.ref_seq_num)
     text = (
-        f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
+        f"{text}"
+        f"45={ref_seq_num}\x01"  # RefSeqNum
         f"21003={format_int(message.resend_event_count)}\x01"  # ResendEventCount
     )
     if message.unknown:
@@ -169,15 +178,20 @@ class EventResendReject(FixMessage):
         self.problems = problems
 
 
-def encode_event_resend_reject(message: EventResendReject, checked: bool = True) -> str:
-    """Return the body of a EventResendReject (U3) as `tag=value SOH` text."""
-    if type(message.event_resend_reject_reason) is EventResendRejectReason:
-        event_resend_reject_reason = f"{message.event_resend_reject_reason._value_}"
-    else:
-        event_resend_reject_reason = format_int(message.event_resend_reject_reason)
+def encode_event_resend_reject(message: EventResendReject, checked: bool = True, text: str = "") -> str:
+    """Return the body of a EventResendReject (U3) as `tag=value SOH` text, behind `text`."""
+    ref_seq_num: int | str = message.ref_seq_num
+    if type(ref_seq_num) is not int or not 0 <= ref_seq_num < 10**9:
+        ref_seq_num = format_seqnum(message.ref_seq_num)
+    event_resend_reject_reason = (
+        _EVENT_RESEND_REJECT_REASON[message.event_resend_reject_reason]
+        if type(message.event_resend_reject_reason) is EventResendRejectReason
+        else f"21004={format_int(message.event_resend_reject_reason)}\x01"
+    )
     text = (
-        f"45={format_seqnum(message.ref_seq_num)}\x01"  # RefSeqNum
-        f"21004={event_resend_reject_reason}\x01"  # EventResendRejectReason
+        f"{text}"
+        f"45={ref_seq_num}\x01"  # RefSeqNum
+        f"{event_resend_reject_reason}"  # EventResendRejectReason
     )
     if message.unknown:
         text += format_unknown(message.unknown, checked)

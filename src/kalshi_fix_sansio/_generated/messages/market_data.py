@@ -38,7 +38,8 @@ from kalshi_fix_sansio.scalars import (
 )
 from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, entry_count, format_unknown
 
-_MD_REQ_REJ_REASON_IF_ANY = code_fields(281, MDReqRejReason, format_char, optional=True)
+_MD_REQ_REJ_REASON = code_fields(281, MDReqRejReason, format_char)
+_SECURITY_TRADING_STATUS = code_fields(326, SecurityTradingStatus, format_int)
 _SUBSCRIPTION_REQUEST_TYPE = code_fields(263, SubscriptionRequestType, format_char)
 
 
@@ -85,16 +86,21 @@ class MarketDataRequest(FixMessage):
         self.problems = problems
 
 
-def encode_market_data_request(message: MarketDataRequest, checked: bool = True) -> str:
-    """Return the body of a MarketDataRequest (V) as `tag=value SOH` text."""
+def encode_market_data_request(message: MarketDataRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a MarketDataRequest (V) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
-    text = f"{_SUBSCRIPTION_REQUEST_TYPE[message.subscription_request_type]}"  # SubscriptionRequestType
+    text = (
+        f"{text}"
+        f"{_SUBSCRIPTION_REQUEST_TYPE[message.subscription_request_type]}"  # SubscriptionRequestType
+    )
     if message.related_sym:
         text += f"{unknown}146={len(message.related_sym)}\x01"
         unknown = ""
         for md_req_symbol_entry in message.related_sym:
             text += encode_md_req_symbol(md_req_symbol_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -135,19 +141,24 @@ class MarketDataSnapshotFullRefresh(FixMessage):
 
 
 def encode_market_data_snapshot_full_refresh(
-    message: MarketDataSnapshotFullRefresh, checked: bool = True
+    message: MarketDataSnapshotFullRefresh, checked: bool = True, text: str = ""
 ) -> str:
-    """Return the body of a MarketDataSnapshotFullRefresh (W) as `tag=value SOH` text."""
+    """Return the body of a MarketDataSnapshotFullRefresh (W) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
-    text = f"55={symbol}\x01"  # Symbol
+    text = (
+        f"{text}"
+        f"55={symbol}\x01"  # Symbol
+    )
     text += f"{unknown}268={entry_count(message.md_entries)}\x01"
     unknown = ""
     for md_full_entry_entry in message.md_entries:
         text += encode_md_full_entry(md_full_entry_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -183,16 +194,17 @@ class MarketDataIncrementalRefresh(FixMessage):
 
 
 def encode_market_data_incremental_refresh(
-    message: MarketDataIncrementalRefresh, checked: bool = True
+    message: MarketDataIncrementalRefresh, checked: bool = True, text: str = ""
 ) -> str:
-    """Return the body of a MarketDataIncrementalRefresh (X) as `tag=value SOH` text."""
+    """Return the body of a MarketDataIncrementalRefresh (X) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
-    text = ""
     text += f"{unknown}268={entry_count(message.md_entries)}\x01"
     unknown = ""
     for md_inc_entry_entry in message.md_entries:
         text += encode_md_inc_entry(md_inc_entry_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -233,10 +245,12 @@ class MarketDataRequestReject(FixMessage):
         self.problems = problems
 
 
-def encode_market_data_request_reject(message: MarketDataRequestReject, checked: bool = True) -> str:
-    """Return the body of a MarketDataRequestReject (Y) as `tag=value SOH` text."""
-    text = ""
-    text += _MD_REQ_REJ_REASON_IF_ANY[message.md_req_rej_reason]
+def encode_market_data_request_reject(
+    message: MarketDataRequestReject, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a MarketDataRequestReject (Y) as `tag=value SOH` text, behind `text`."""
+    if message.md_req_rej_reason is not None:
+        text += _MD_REQ_REJ_REASON[message.md_req_rej_reason]
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
@@ -283,12 +297,15 @@ class SecurityStatusRequest(FixMessage):
         self.problems = problems
 
 
-def encode_security_status_request(message: SecurityStatusRequest, checked: bool = True) -> str:
-    """Return the body of a SecurityStatusRequest (e) as `tag=value SOH` text."""
+def encode_security_status_request(
+    message: SecurityStatusRequest, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a SecurityStatusRequest (e) as `tag=value SOH` text, behind `text`."""
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     text = (
+        f"{text}"
         f"{_SUBSCRIPTION_REQUEST_TYPE[message.subscription_request_type]}"  # SubscriptionRequestType
         f"55={symbol}\x01"  # Symbol
     )
@@ -337,18 +354,20 @@ class SecurityStatus(FixMessage):
         self.problems = problems
 
 
-def encode_security_status(message: SecurityStatus, checked: bool = True) -> str:
-    """Return the body of a SecurityStatus (f) as `tag=value SOH` text."""
+def encode_security_status(message: SecurityStatus, checked: bool = True, text: str = "") -> str:
+    """Return the body of a SecurityStatus (f) as `tag=value SOH` text, behind `text`."""
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
-    if type(message.security_trading_status) is SecurityTradingStatus:
-        security_trading_status = f"{message.security_trading_status._value_}"
-    else:
-        security_trading_status = format_int(message.security_trading_status)
+    security_trading_status = (
+        _SECURITY_TRADING_STATUS[message.security_trading_status]
+        if type(message.security_trading_status) is SecurityTradingStatus
+        else f"326={format_int(message.security_trading_status)}\x01"
+    )
     text = (
+        f"{text}"
         f"55={symbol}\x01"  # Symbol
-        f"326={security_trading_status}\x01"  # SecurityTradingStatus
+        f"{security_trading_status}"  # SecurityTradingStatus
     )
     if message.unknown:
         text += format_unknown(message.unknown, checked)

@@ -69,13 +69,16 @@ from kalshi_fix_sansio.scalars import (
 )
 from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
 
+_CXL_REJ_REASON = code_fields(102, CxlRejReason, format_int)
 _CXL_REJ_RESPONSE_TO = code_fields(434, CxlRejResponseTo, format_char)
 _EXEC_INST_IF_ANY = code_fields(18, ExecInst, format_string, optional=True)
 _EXEC_TYPE = code_fields(150, ExecType, format_char)
 _MASS_CANCEL_REQUEST_TYPE = code_fields(530, MassCancelRequestType, format_char)
 _MASS_CANCEL_RESPONSE = code_fields(531, MassCancelResponse, format_char)
+_ORD_REJ_REASON = code_fields(103, OrdRejReason, format_int)
 _ORD_STATUS = code_fields(39, OrdStatus, format_char)
 _ORD_TYPE = code_fields(40, OrdType, format_char)
+_SELF_TRADE_PREVENTION_TYPE = code_fields(2964, SelfTradePreventionType, format_int)
 _SIDE = code_fields(54, Side, format_char)
 _TIME_IN_FORCE_IF_ANY = code_fields(59, TimeInForce, format_char, optional=True)
 
@@ -229,22 +232,27 @@ class NewOrderSingle(FixMessage):
         self.problems = problems
 
 
-def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> str:
-    """Return the body of a NewOrderSingle (D) as `tag=value SOH` text."""
+def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text: str = "") -> str:
+    """Return the body of a NewOrderSingle (D) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)
-    order_qty = str(message.order_qty) if type(message.order_qty) is Decimal else ""
-    if len(order_qty) > MAX_DECIMAL_DIGITS or not order_qty.replace(".", "").isdigit():
+    order_qty = (
+        str(message.order_qty)
+        if type(message.order_qty) is Decimal and message.order_qty.is_finite()
+        else "E"
+    )
+    if len(order_qty) > MAX_DECIMAL_DIGITS or "E" in order_qty or "e" in order_qty:
         order_qty = format_decimal(message.order_qty)
-    price = str(message.price) if type(message.price) is Decimal else ""
-    if len(price) > MAX_DECIMAL_DIGITS or not price.replace(".", "").isdigit():
+    price = str(message.price) if type(message.price) is Decimal and message.price.is_finite() else "E"
+    if len(price) > MAX_DECIMAL_DIGITS or "E" in price or "e" in price:
         price = format_decimal(message.price)
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     text = (
+        f"{text}"
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{_EXEC_INST_IF_ANY[message.exec_inst]}"  # ExecInst
         f"38={order_qty}\x01"  # OrderQty
@@ -267,12 +275,18 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> st
         text += f"526={format_string(message.secondary_cl_ord_id)}\x01"
     if message.order_group_id is not None:
         text += f"20130={format_string(message.order_group_id)}\x01"
-    if type(message.self_trade_prevention_type) is SelfTradePreventionType:
-        text += f"2964={message.self_trade_prevention_type._value_}\x01"
-    elif message.self_trade_prevention_type is not None:
-        text += f"2964={format_int(message.self_trade_prevention_type)}\x01"
+    if message.self_trade_prevention_type is not None:
+        text += (
+            _SELF_TRADE_PREVENTION_TYPE[message.self_trade_prevention_type]
+            if type(message.self_trade_prevention_type) is SelfTradePreventionType
+            else f"2964={format_int(message.self_trade_prevention_type)}\x01"
+        )
     if message.cancel_order_on_pause is not None:
-        text += f"21006={format_boolean(message.cancel_order_on_pause)}\x01"
+        text += (
+            "21006=Y\x01"
+            if message.cancel_order_on_pause is True
+            else f"21006={format_boolean(message.cancel_order_on_pause)}\x01"
+        )
     if message.ex_destination is not None:
         text += f"100={format_int(message.ex_destination)}\x01"
     if message.quote_id is not None:
@@ -281,7 +295,9 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True) -> st
         text += f"21023={format_string(message.rfq_id)}\x01"
     if message.max_execution_cost is not None:
         text += f"21009={format_decimal(message.max_execution_cost)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -376,8 +392,10 @@ class OrderCancelReplaceRequest(FixMessage):
         self.problems = problems
 
 
-def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest, checked: bool = True) -> str:
-    """Return the body of a OrderCancelReplaceRequest (G) as `tag=value SOH` text."""
+def encode_order_cancel_replace_request(
+    message: OrderCancelReplaceRequest, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a OrderCancelReplaceRequest (G) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -388,8 +406,12 @@ def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest, chec
     orig_cl_ord_id = message.orig_cl_ord_id
     if type(orig_cl_ord_id) is not str or not orig_cl_ord_id or "\x01" in orig_cl_ord_id:
         orig_cl_ord_id = format_string(orig_cl_ord_id)
-    order_qty = str(message.order_qty) if type(message.order_qty) is Decimal else ""
-    if len(order_qty) > MAX_DECIMAL_DIGITS or not order_qty.replace(".", "").isdigit():
+    order_qty = (
+        str(message.order_qty)
+        if type(message.order_qty) is Decimal and message.order_qty.is_finite()
+        else "E"
+    )
+    if len(order_qty) > MAX_DECIMAL_DIGITS or "E" in order_qty or "e" in order_qty:
         order_qty = format_decimal(message.order_qty)
     price = ""
     if message.price is not None:
@@ -398,6 +420,7 @@ def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest, chec
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     text = (
+        f"{text}"
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{order_id}"  # OrderID
         f"41={orig_cl_ord_id}\x01"  # OrigClOrdID
@@ -416,7 +439,9 @@ def encode_order_cancel_replace_request(message: OrderCancelReplaceRequest, chec
         text += f"79={format_int(message.alloc_account)}\x01"
     if message.ex_destination is not None:
         text += f"100={format_int(message.ex_destination)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -489,8 +514,8 @@ class OrderCancelRequest(FixMessage):
         self.problems = problems
 
 
-def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = True) -> str:
-    """Return the body of a OrderCancelRequest (F) as `tag=value SOH` text."""
+def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a OrderCancelRequest (F) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
@@ -505,6 +530,7 @@ def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = Tru
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     text = (
+        f"{text}"
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{order_id}"  # OrderID
         f"41={orig_cl_ord_id}\x01"  # OrigClOrdID
@@ -520,7 +546,9 @@ def encode_order_cancel_request(message: OrderCancelRequest, checked: bool = Tru
         text += f"79={format_int(message.alloc_account)}\x01"
     if message.ex_destination is not None:
         text += f"100={format_int(message.ex_destination)}\x01"
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -565,12 +593,15 @@ class OrderMassCancelRequest(FixMessage):
         self.problems = problems
 
 
-def encode_order_mass_cancel_request(message: OrderMassCancelRequest, checked: bool = True) -> str:
-    """Return the body of a OrderMassCancelRequest (q) as `tag=value SOH` text."""
+def encode_order_mass_cancel_request(
+    message: OrderMassCancelRequest, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a OrderMassCancelRequest (q) as `tag=value SOH` text, behind `text`."""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)
     text = (
+        f"{text}"
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{_MASS_CANCEL_REQUEST_TYPE[message.mass_cancel_request_type]}"  # MassCancelRequestType
     )
@@ -803,8 +834,8 @@ class ExecutionReport(FixMessage):
         self.problems = problems
 
 
-def encode_execution_report(message: ExecutionReport, checked: bool = True) -> str:
-    """Return the body of a ExecutionReport (8) as `tag=value SOH` text."""
+def encode_execution_report(message: ExecutionReport, checked: bool = True, text: str = "") -> str:
+    """Return the body of a ExecutionReport (8) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
@@ -821,19 +852,30 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
     symbol = message.symbol
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
-    order_qty = str(message.order_qty) if type(message.order_qty) is Decimal else ""
-    if len(order_qty) > MAX_DECIMAL_DIGITS or not order_qty.replace(".", "").isdigit():
+    order_qty = (
+        str(message.order_qty)
+        if type(message.order_qty) is Decimal and message.order_qty.is_finite()
+        else "E"
+    )
+    if len(order_qty) > MAX_DECIMAL_DIGITS or "E" in order_qty or "e" in order_qty:
         order_qty = format_decimal(message.order_qty)
-    leaves_qty = str(message.leaves_qty) if type(message.leaves_qty) is Decimal else ""
-    if len(leaves_qty) > MAX_DECIMAL_DIGITS or not leaves_qty.replace(".", "").isdigit():
+    leaves_qty = (
+        str(message.leaves_qty)
+        if type(message.leaves_qty) is Decimal and message.leaves_qty.is_finite()
+        else "E"
+    )
+    if len(leaves_qty) > MAX_DECIMAL_DIGITS or "E" in leaves_qty or "e" in leaves_qty:
         leaves_qty = format_decimal(message.leaves_qty)
-    cum_qty = str(message.cum_qty) if type(message.cum_qty) is Decimal else ""
-    if len(cum_qty) > MAX_DECIMAL_DIGITS or not cum_qty.replace(".", "").isdigit():
+    cum_qty = (
+        str(message.cum_qty) if type(message.cum_qty) is Decimal and message.cum_qty.is_finite() else "E"
+    )
+    if len(cum_qty) > MAX_DECIMAL_DIGITS or "E" in cum_qty or "e" in cum_qty:
         cum_qty = format_decimal(message.cum_qty)
-    avg_px = str(message.avg_px) if type(message.avg_px) is Decimal else ""
-    if len(avg_px) > MAX_DECIMAL_DIGITS or not avg_px.replace(".", "").isdigit():
+    avg_px = str(message.avg_px) if type(message.avg_px) is Decimal and message.avg_px.is_finite() else "E"
+    if len(avg_px) > MAX_DECIMAL_DIGITS or "E" in avg_px or "e" in avg_px:
         avg_px = format_decimal(message.avg_px)
     text = (
+        f"{text}"
         f"37={order_id}\x01"  # OrderID
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{orig_cl_ord_id}"  # OrigClOrdID
@@ -861,10 +903,12 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
         text += f"126={format_utctimestamp(message.expire_time)}\x01"
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
-    if type(message.ord_rej_reason) is OrdRejReason:
-        text += f"103={message.ord_rej_reason._value_}\x01"
-    elif message.ord_rej_reason is not None:
-        text += f"103={format_int(message.ord_rej_reason)}\x01"
+    if message.ord_rej_reason is not None:
+        text += (
+            _ORD_REJ_REASON[message.ord_rej_reason]
+            if type(message.ord_rej_reason) is OrdRejReason
+            else f"103={format_int(message.ord_rej_reason)}\x01"
+        )
     if message.exec_restatement_reason is not None:
         text += f"378={format_int(message.exec_restatement_reason)}\x01"
     if message.party_ids:
@@ -881,7 +925,11 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
     if message.trd_match_id is not None:
         text += f"880={format_string(message.trd_match_id)}\x01"
     if message.aggressor_indicator is not None:
-        text += f"1057={format_boolean(message.aggressor_indicator)}\x01"
+        text += (
+            "1057=Y\x01"
+            if message.aggressor_indicator is True
+            else f"1057={format_boolean(message.aggressor_indicator)}\x01"
+        )
     if message.misc_fees:
         text += f"{unknown}136={len(message.misc_fees)}\x01"
         unknown = ""
@@ -896,11 +944,15 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True) -> s
         text += f"21030={format_decimal(message.single_market_collateral_return)}\x01"
     if message.ranged_market_collateral_return is not None:
         text += f"21031={format_decimal(message.ranged_market_collateral_return)}\x01"
-    if type(message.self_trade_prevention_type) is SelfTradePreventionType:
-        text += f"2964={message.self_trade_prevention_type._value_}\x01"
-    elif message.self_trade_prevention_type is not None:
-        text += f"2964={format_int(message.self_trade_prevention_type)}\x01"
-    return text + unknown
+    if message.self_trade_prevention_type is not None:
+        text += (
+            _SELF_TRADE_PREVENTION_TYPE[message.self_trade_prevention_type]
+            if type(message.self_trade_prevention_type) is SelfTradePreventionType
+            else f"2964={format_int(message.self_trade_prevention_type)}\x01"
+        )
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -965,8 +1017,8 @@ class OrderCancelReject(FixMessage):
         self.problems = problems
 
 
-def encode_order_cancel_reject(message: OrderCancelReject, checked: bool = True) -> str:
-    """Return the body of a OrderCancelReject (9) as `tag=value SOH` text."""
+def encode_order_cancel_reject(message: OrderCancelReject, checked: bool = True, text: str = "") -> str:
+    """Return the body of a OrderCancelReject (9) as `tag=value SOH` text, behind `text`."""
     order_id = message.order_id
     if type(order_id) is not str or not order_id or "\x01" in order_id:
         order_id = format_string(order_id)
@@ -977,16 +1029,19 @@ def encode_order_cancel_reject(message: OrderCancelReject, checked: bool = True)
     if message.orig_cl_ord_id is not None:
         orig_cl_ord_id += f"41={format_string(message.orig_cl_ord_id)}\x01"
     text = (
+        f"{text}"
         f"37={order_id}\x01"  # OrderID
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"{orig_cl_ord_id}"  # OrigClOrdID
         f"{_ORD_STATUS[message.ord_status]}"  # OrdStatus
         f"{_CXL_REJ_RESPONSE_TO[message.cxl_rej_response_to]}"  # CxlRejResponseTo
     )
-    if type(message.cxl_rej_reason) is CxlRejReason:
-        text += f"102={message.cxl_rej_reason._value_}\x01"
-    elif message.cxl_rej_reason is not None:
-        text += f"102={format_int(message.cxl_rej_reason)}\x01"
+    if message.cxl_rej_reason is not None:
+        text += (
+            _CXL_REJ_REASON[message.cxl_rej_reason]
+            if type(message.cxl_rej_reason) is CxlRejReason
+            else f"102={format_int(message.cxl_rej_reason)}\x01"
+        )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
@@ -1043,8 +1098,10 @@ class OrderMassCancelReport(FixMessage):
         self.problems = problems
 
 
-def encode_order_mass_cancel_report(message: OrderMassCancelReport, checked: bool = True) -> str:
-    """Return the body of a OrderMassCancelReport (r) as `tag=value SOH` text."""
+def encode_order_mass_cancel_report(
+    message: OrderMassCancelReport, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a OrderMassCancelReport (r) as `tag=value SOH` text, behind `text`."""
     cl_ord_id = message.cl_ord_id
     if type(cl_ord_id) is not str or not cl_ord_id or "\x01" in cl_ord_id:
         cl_ord_id = format_string(cl_ord_id)
@@ -1052,6 +1109,7 @@ def encode_order_mass_cancel_report(message: OrderMassCancelReport, checked: boo
     if type(order_id) is not str or not order_id or "\x01" in order_id:
         order_id = format_string(order_id)
     text = (
+        f"{text}"
         f"11={cl_ord_id}\x01"  # ClOrdID
         f"37={order_id}\x01"  # OrderID
         f"{_MASS_CANCEL_RESPONSE[message.mass_cancel_response]}"  # MassCancelResponse

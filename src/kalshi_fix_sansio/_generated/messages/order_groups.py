@@ -21,7 +21,9 @@ from kalshi_fix_sansio.scalars import (
     to_int,
     to_str,
 )
-from kalshi_fix_sansio.support import EMPTY, constructor_error, format_unknown
+from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, format_unknown
+
+_ORDER_GROUP_ACTION = code_fields(20131, OrderGroupAction, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -94,13 +96,17 @@ class OrderGroupRequest(FixMessage):
         self.problems = problems
 
 
-def encode_order_group_request(message: OrderGroupRequest, checked: bool = True) -> str:
-    """Return the body of a OrderGroupRequest (UOG) as `tag=value SOH` text."""
-    if type(message.order_group_action) is OrderGroupAction:
-        order_group_action = f"{message.order_group_action._value_}"
-    else:
-        order_group_action = format_int(message.order_group_action)
-    text = f"20131={order_group_action}\x01"  # OrderGroupAction
+def encode_order_group_request(message: OrderGroupRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a OrderGroupRequest (UOG) as `tag=value SOH` text, behind `text`."""
+    order_group_action = (
+        _ORDER_GROUP_ACTION[message.order_group_action]
+        if type(message.order_group_action) is OrderGroupAction
+        else f"20131={format_int(message.order_group_action)}\x01"
+    )
+    text = (
+        f"{text}"
+        f"{order_group_action}"  # OrderGroupAction
+    )
     if message.order_group_id is not None:
         text += f"20130={format_string(message.order_group_id)}\x01"
     if message.order_group_contracts_limit is not None:
@@ -167,12 +173,15 @@ class OrderGroupResponse(FixMessage):
         self.problems = problems
 
 
-def encode_order_group_response(message: OrderGroupResponse, checked: bool = True) -> str:
-    """Return the body of a OrderGroupResponse (UOH) as `tag=value SOH` text."""
+def encode_order_group_response(message: OrderGroupResponse, checked: bool = True, text: str = "") -> str:
+    """Return the body of a OrderGroupResponse (UOH) as `tag=value SOH` text, behind `text`."""
     order_group_id = message.order_group_id
     if type(order_group_id) is not str or not order_group_id or "\x01" in order_group_id:
         order_group_id = format_string(order_group_id)
-    text = f"20130={order_group_id}\x01"  # OrderGroupID
+    text = (
+        f"{text}"
+        f"20130={order_group_id}\x01"  # OrderGroupID
+    )
     if message.order_group_contracts_limit is not None:
         text += f"20132={format_int(message.order_group_contracts_limit)}\x01"
     if message.alloc_account is not None:

@@ -61,10 +61,16 @@ from kalshi_fix_sansio.scalars import (
 )
 from kalshi_fix_sansio.support import EMPTY, code_fields, constructor_error, entry_count, format_unknown
 
-_EXEC_INST_IF_ANY = code_fields(18, ExecInst, format_string, optional=True)
+_ACCEPT_QUOTE_STATUS = code_fields(21025, AcceptQuoteStatusCode, format_int)
+_EXEC_INST = code_fields(18, ExecInst, format_string)
 _MVE_VALIDATION_REASON_CODE_IF_ANY = code_fields(20187, MVEValidationReasonCode, format_string, optional=True)
+_QUOTE_CANCEL_STATUS = code_fields(298, QuoteCancelStatusCode, format_int)
+_QUOTE_CONFIRM_STATUS = code_fields(21010, QuoteConfirmStatusCode, format_int)
+_QUOTE_REQUEST_REJECT_REASON = code_fields(658, QuoteRequestRejectReason, format_int)
+_QUOTE_REQUEST_TYPE = code_fields(303, QuoteRequestType, format_int)
+_QUOTE_STATUS = code_fields(297, QuoteStatus, format_int)
+_RFQ_CANCEL_STATUS = code_fields(21013, RFQCancelStatusCode, format_int)
 _SIDE = code_fields(54, Side, format_char)
-_SIDE_IF_ANY = code_fields(54, Side, format_char, optional=True)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -139,13 +145,16 @@ class QuoteRequest(FixMessage):
         self.problems = problems
 
 
-def encode_quote_request(message: QuoteRequest, checked: bool = True) -> str:
-    """Return the body of a QuoteRequest (R) as `tag=value SOH` text."""
+def encode_quote_request(message: QuoteRequest, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteRequest (R) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
-    text = f"131={quote_req_id}\x01"  # QuoteReqID
+    text = (
+        f"{text}"
+        f"131={quote_req_id}\x01"  # QuoteReqID
+    )
     text += f"{unknown}146={entry_count(message.related_sym)}\x01"
     unknown = ""
     for quote_request_symbol_entry in message.related_sym:
@@ -159,7 +168,9 @@ def encode_quote_request(message: QuoteRequest, checked: bool = True) -> str:
         unknown = ""
         for multivariate_selected_leg_entry in message.multivariate_selected_legs:
             text += encode_multivariate_selected_leg(multivariate_selected_leg_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -214,15 +225,16 @@ class QuoteRequestAck(FixMessage):
         self.problems = problems
 
 
-def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True) -> str:
-    """Return the body of a QuoteRequestAck (b) as `tag=value SOH` text."""
+def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteRequestAck (b) as `tag=value SOH` text, behind `text`."""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
-    if type(message.quote_request_type) is QuoteRequestType:
-        quote_request_type = f"{message.quote_request_type._value_}"
-    else:
-        quote_request_type = format_int(message.quote_request_type)
+    quote_request_type = (
+        _QUOTE_REQUEST_TYPE[message.quote_request_type]
+        if type(message.quote_request_type) is QuoteRequestType
+        else f"303={format_int(message.quote_request_type)}\x01"
+    )
     rfq_id = ""
     if message.rfq_id is not None:
         rfq_id += f"21023={format_string(message.rfq_id)}\x01"
@@ -230,8 +242,9 @@ def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True) -> 
     if message.symbol is not None:
         symbol += f"55={format_string(message.symbol)}\x01"
     text = (
+        f"{text}"
         f"131={quote_req_id}\x01"  # QuoteReqID
-        f"303={quote_request_type}\x01"  # QuoteRequestType
+        f"{quote_request_type}"  # QuoteRequestType
         f"{rfq_id}"  # RfqId
         f"{symbol}"  # Symbol
         f"100={format_int(message.ex_destination)}\x01"  # ExDestination
@@ -355,8 +368,8 @@ class Quote(FixMessage):
         self.problems = problems
 
 
-def encode_quote(message: Quote, checked: bool = True) -> str:
-    """Return the body of a Quote (S) as `tag=value SOH` text."""
+def encode_quote(message: Quote, checked: bool = True, text: str = "") -> str:
+    """Return the body of a Quote (S) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
@@ -368,6 +381,7 @@ def encode_quote(message: Quote, checked: bool = True) -> str:
     if type(symbol) is not str or not symbol or "\x01" in symbol:
         symbol = format_string(symbol)
     text = (
+        f"{text}"
         f"117={quote_id}\x01"  # QuoteID
         f"131={quote_req_id}\x01"  # QuoteReqID
         f"55={symbol}\x01"  # Symbol
@@ -376,11 +390,16 @@ def encode_quote(message: Quote, checked: bool = True) -> str:
         text += f"132={format_decimal(message.bid_px)}\x01"
     if message.offer_px is not None:
         text += f"133={format_decimal(message.offer_px)}\x01"
-    text += _EXEC_INST_IF_ANY[message.exec_inst]
+    if message.exec_inst is not None:
+        text += _EXEC_INST[message.exec_inst]
     if message.alloc_account is not None:
         text += f"79={format_int(message.alloc_account)}\x01"
     if message.rest_remainder is not None:
-        text += f"21015={format_boolean(message.rest_remainder)}\x01"
+        text += (
+            "21015=Y\x01"
+            if message.rest_remainder is True
+            else f"21015={format_boolean(message.rest_remainder)}\x01"
+        )
     if message.order_qty is not None:
         text += f"38={format_decimal(message.order_qty)}\x01"
     if message.bid_size is not None:
@@ -392,7 +411,9 @@ def encode_quote(message: Quote, checked: bool = True) -> str:
         unknown = ""
         for party_entry in message.party_ids:
             text += encode_party(party_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -489,22 +510,24 @@ class QuoteStatusReport(FixMessage):
         self.problems = problems
 
 
-def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True) -> str:
-    """Return the body of a QuoteStatusReport (AI) as `tag=value SOH` text."""
+def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteStatusReport (AI) as `tag=value SOH` text, behind `text`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
-    if type(message.quote_status) is QuoteStatus:
-        quote_status = f"{message.quote_status._value_}"
-    else:
-        quote_status = format_int(message.quote_status)
+    quote_status = (
+        _QUOTE_STATUS[message.quote_status]
+        if type(message.quote_status) is QuoteStatus
+        else f"297={format_int(message.quote_status)}\x01"
+    )
     text = (
+        f"{text}"
         f"117={quote_id}\x01"  # QuoteID
         f"131={quote_req_id}\x01"  # QuoteReqID
-        f"297={quote_status}\x01"  # QuoteStatus
+        f"{quote_status}"  # QuoteStatus
     )
     if message.alloc_account is not None:
         text += f"79={format_int(message.alloc_account)}\x01"
@@ -518,7 +541,8 @@ def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True)
         text += f"134={format_decimal(message.bid_size)}\x01"
     if message.offer_size is not None:
         text += f"135={format_decimal(message.offer_size)}\x01"
-    text += _SIDE_IF_ANY[message.side]
+    if message.side is not None:
+        text += _SIDE[message.side]
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
@@ -562,12 +586,15 @@ class QuoteCancel(FixMessage):
         self.problems = problems
 
 
-def encode_quote_cancel(message: QuoteCancel, checked: bool = True) -> str:
-    """Return the body of a QuoteCancel (Z) as `tag=value SOH` text."""
+def encode_quote_cancel(message: QuoteCancel, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteCancel (Z) as `tag=value SOH` text, behind `text`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
-    text = f"117={quote_id}\x01"  # QuoteID
+    text = (
+        f"{text}"
+        f"117={quote_id}\x01"  # QuoteID
+    )
     if message.rfq_id is not None:
         text += f"21023={format_string(message.rfq_id)}\x01"
     if message.unknown:
@@ -618,18 +645,20 @@ class QuoteCancelStatus(FixMessage):
         self.problems = problems
 
 
-def encode_quote_cancel_status(message: QuoteCancelStatus, checked: bool = True) -> str:
-    """Return the body of a QuoteCancelStatus (U9) as `tag=value SOH` text."""
+def encode_quote_cancel_status(message: QuoteCancelStatus, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteCancelStatus (U9) as `tag=value SOH` text, behind `text`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
-    if type(message.quote_cancel_status) is QuoteCancelStatusCode:
-        quote_cancel_status = f"{message.quote_cancel_status._value_}"
-    else:
-        quote_cancel_status = format_int(message.quote_cancel_status)
+    quote_cancel_status = (
+        _QUOTE_CANCEL_STATUS[message.quote_cancel_status]
+        if type(message.quote_cancel_status) is QuoteCancelStatusCode
+        else f"298={format_int(message.quote_cancel_status)}\x01"
+    )
     text = (
+        f"{text}"
         f"117={quote_id}\x01"  # QuoteID
-        f"298={quote_cancel_status}\x01"  # QuoteCancelStatus
+        f"{quote_cancel_status}"  # QuoteCancelStatus
     )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
@@ -675,12 +704,15 @@ class QuoteConfirm(FixMessage):
         self.problems = problems
 
 
-def encode_quote_confirm(message: QuoteConfirm, checked: bool = True) -> str:
-    """Return the body of a QuoteConfirm (U7) as `tag=value SOH` text."""
+def encode_quote_confirm(message: QuoteConfirm, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteConfirm (U7) as `tag=value SOH` text, behind `text`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
-    text = f"117={quote_id}\x01"  # QuoteID
+    text = (
+        f"{text}"
+        f"117={quote_id}\x01"  # QuoteID
+    )
     if message.rfq_id is not None:
         text += f"21023={format_string(message.rfq_id)}\x01"
     if message.unknown:
@@ -733,18 +765,20 @@ class QuoteConfirmStatus(FixMessage):
         self.problems = problems
 
 
-def encode_quote_confirm_status(message: QuoteConfirmStatus, checked: bool = True) -> str:
-    """Return the body of a QuoteConfirmStatus (U8) as `tag=value SOH` text."""
+def encode_quote_confirm_status(message: QuoteConfirmStatus, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteConfirmStatus (U8) as `tag=value SOH` text, behind `text`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
-    if type(message.quote_confirm_status) is QuoteConfirmStatusCode:
-        quote_confirm_status = f"{message.quote_confirm_status._value_}"
-    else:
-        quote_confirm_status = format_int(message.quote_confirm_status)
+    quote_confirm_status = (
+        _QUOTE_CONFIRM_STATUS[message.quote_confirm_status]
+        if type(message.quote_confirm_status) is QuoteConfirmStatusCode
+        else f"21010={format_int(message.quote_confirm_status)}\x01"
+    )
     text = (
+        f"{text}"
         f"117={quote_id}\x01"  # QuoteID
-        f"21010={quote_confirm_status}\x01"  # QuoteConfirmStatus
+        f"{quote_confirm_status}"  # QuoteConfirmStatus
     )
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
@@ -823,8 +857,8 @@ class AcceptQuote(FixMessage):
         self.problems = problems
 
 
-def encode_accept_quote(message: AcceptQuote, checked: bool = True) -> str:
-    """Return the body of a AcceptQuote (UA) as `tag=value SOH` text."""
+def encode_accept_quote(message: AcceptQuote, checked: bool = True, text: str = "") -> str:
+    """Return the body of a AcceptQuote (UA) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
@@ -833,6 +867,7 @@ def encode_accept_quote(message: AcceptQuote, checked: bool = True) -> str:
     if message.rfq_id is not None:
         rfq_id += f"21023={format_string(message.rfq_id)}\x01"
     text = (
+        f"{text}"
         f"117={quote_id}\x01"  # QuoteID
         f"{rfq_id}"  # RfqId
         f"{_SIDE[message.side]}"  # Side
@@ -847,8 +882,14 @@ def encode_accept_quote(message: AcceptQuote, checked: bool = True) -> str:
         for party_entry in message.party_ids:
             text += encode_party(party_entry, checked)
     if message.prefer_better_quote is not None:
-        text += f"21022={format_boolean(message.prefer_better_quote)}\x01"
-    return text + unknown
+        text += (
+            "21022=Y\x01"
+            if message.prefer_better_quote is True
+            else f"21022={format_boolean(message.prefer_better_quote)}\x01"
+        )
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -909,18 +950,20 @@ class AcceptQuoteStatus(FixMessage):
         self.problems = problems
 
 
-def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True) -> str:
-    """Return the body of a AcceptQuoteStatus (UC) as `tag=value SOH` text."""
+def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True, text: str = "") -> str:
+    """Return the body of a AcceptQuoteStatus (UC) as `tag=value SOH` text, behind `text`."""
     quote_id = message.quote_id
     if type(quote_id) is not str or not quote_id or "\x01" in quote_id:
         quote_id = format_string(quote_id)
-    if type(message.accept_quote_status) is AcceptQuoteStatusCode:
-        accept_quote_status = f"{message.accept_quote_status._value_}"
-    else:
-        accept_quote_status = format_int(message.accept_quote_status)
+    accept_quote_status = (
+        _ACCEPT_QUOTE_STATUS[message.accept_quote_status]
+        if type(message.accept_quote_status) is AcceptQuoteStatusCode
+        else f"21025={format_int(message.accept_quote_status)}\x01"
+    )
     text = (
+        f"{text}"
         f"117={quote_id}\x01"  # QuoteID
-        f"21025={accept_quote_status}\x01"  # AcceptQuoteStatus
+        f"{accept_quote_status}"  # AcceptQuoteStatus
     )
     if message.accepted_quote_id is not None:
         text += f"21024={format_string(message.accepted_quote_id)}\x01"
@@ -974,10 +1017,9 @@ class RFQCancel(FixMessage):
         self.problems = problems
 
 
-def encode_rfq_cancel(message: RFQCancel, checked: bool = True) -> str:
-    """Return the body of a RFQCancel (UE) as `tag=value SOH` text."""
+def encode_rfq_cancel(message: RFQCancel, checked: bool = True, text: str = "") -> str:
+    """Return the body of a RFQCancel (UE) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
-    text = ""
     if message.quote_req_id is not None:
         text += f"131={format_string(message.quote_req_id)}\x01"
     if message.rfq_id is not None:
@@ -987,7 +1029,9 @@ def encode_rfq_cancel(message: RFQCancel, checked: bool = True) -> str:
         unknown = ""
         for party_entry in message.party_ids:
             text += encode_party(party_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
@@ -1040,18 +1084,20 @@ class RFQCancelStatus(FixMessage):
         self.problems = problems
 
 
-def encode_rfq_cancel_status(message: RFQCancelStatus, checked: bool = True) -> str:
-    """Return the body of a RFQCancelStatus (UB) as `tag=value SOH` text."""
+def encode_rfq_cancel_status(message: RFQCancelStatus, checked: bool = True, text: str = "") -> str:
+    """Return the body of a RFQCancelStatus (UB) as `tag=value SOH` text, behind `text`."""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
-    if type(message.rfq_cancel_status) is RFQCancelStatusCode:
-        rfq_cancel_status = f"{message.rfq_cancel_status._value_}"
-    else:
-        rfq_cancel_status = format_int(message.rfq_cancel_status)
+    rfq_cancel_status = (
+        _RFQ_CANCEL_STATUS[message.rfq_cancel_status]
+        if type(message.rfq_cancel_status) is RFQCancelStatusCode
+        else f"21013={format_int(message.rfq_cancel_status)}\x01"
+    )
     text = (
+        f"{text}"
         f"131={quote_req_id}\x01"  # QuoteReqID
-        f"21013={rfq_cancel_status}\x01"  # RFQCancelStatus
+        f"{rfq_cancel_status}"  # RFQCancelStatus
     )
     if message.rfq_id is not None:
         text += f"21023={format_string(message.rfq_id)}\x01"
@@ -1123,22 +1169,24 @@ class QuoteRequestReject(FixMessage):
         self.problems = problems
 
 
-def encode_quote_request_reject(message: QuoteRequestReject, checked: bool = True) -> str:
-    """Return the body of a QuoteRequestReject (AG) as `tag=value SOH` text."""
+def encode_quote_request_reject(message: QuoteRequestReject, checked: bool = True, text: str = "") -> str:
+    """Return the body of a QuoteRequestReject (AG) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     quote_req_id = message.quote_req_id
     if type(quote_req_id) is not str or not quote_req_id or "\x01" in quote_req_id:
         quote_req_id = format_string(quote_req_id)
-    if type(message.quote_request_reject_reason) is QuoteRequestRejectReason:
-        quote_request_reject_reason = f"{message.quote_request_reject_reason._value_}"
-    else:
-        quote_request_reject_reason = format_int(message.quote_request_reject_reason)
+    quote_request_reject_reason = (
+        _QUOTE_REQUEST_REJECT_REASON[message.quote_request_reject_reason]
+        if type(message.quote_request_reject_reason) is QuoteRequestRejectReason
+        else f"658={format_int(message.quote_request_reject_reason)}\x01"
+    )
     text_ = message.text
     if type(text_) is not str or not text_ or "\x01" in text_:
         text_ = format_string(text_)
     text = (
+        f"{text}"
         f"131={quote_req_id}\x01"  # QuoteReqID
-        f"658={quote_request_reject_reason}\x01"  # QuoteRequestRejectReason
+        f"{quote_request_reject_reason}"  # QuoteRequestRejectReason
         f"58={text_}\x01"  # Text
         f"{_MVE_VALIDATION_REASON_CODE_IF_ANY[message.mve_validation_reason_code]}"  # MVEValidationReasonCode
     )
@@ -1147,4 +1195,6 @@ def encode_quote_request_reject(message: QuoteRequestReject, checked: bool = Tru
         unknown = ""
         for mve_offending_leg_entry in message.mve_offending_legs:
             text += encode_mve_offending_leg(mve_offending_leg_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text

@@ -124,8 +124,10 @@ class MarketSettlementReport(FixMessage):
         self.problems = problems
 
 
-def encode_market_settlement_report(message: MarketSettlementReport, checked: bool = True) -> str:
-    """Return the body of a MarketSettlementReport (UMS) as `tag=value SOH` text."""
+def encode_market_settlement_report(
+    message: MarketSettlementReport, checked: bool = True, text: str = ""
+) -> str:
+    """Return the body of a MarketSettlementReport (UMS) as `tag=value SOH` text, behind `text`."""
     unknown = format_unknown(message.unknown, checked) if message.unknown else ""
     market_settlement_report_id = message.market_settlement_report_id
     if (
@@ -142,10 +144,15 @@ def encode_market_settlement_report(message: MarketSettlementReport, checked: bo
         tot_num_market_settlement_reports += (
             f"20106={format_int(message.tot_num_market_settlement_reports)}\x01"
         )
-    settlement_price = str(message.settlement_price) if type(message.settlement_price) is Decimal else ""
-    if len(settlement_price) > MAX_DECIMAL_DIGITS or not settlement_price.replace(".", "").isdigit():
+    settlement_price = (
+        str(message.settlement_price)
+        if type(message.settlement_price) is Decimal and message.settlement_price.is_finite()
+        else "E"
+    )
+    if len(settlement_price) > MAX_DECIMAL_DIGITS or "E" in settlement_price or "e" in settlement_price:
         settlement_price = format_decimal(message.settlement_price)
     text = (
+        f"{text}"
         f"20105={market_settlement_report_id}\x01"  # MarketSettlementReportID
         f"55={symbol}\x01"  # Symbol
         f"715={format_utcdateonly(message.clearing_business_date)}\x01"  # ClearingBusinessDate
@@ -154,10 +161,16 @@ def encode_market_settlement_report(message: MarketSettlementReport, checked: bo
         f"730={settlement_price}\x01"  # SettlementPrice
     )
     if message.last_fragment is not None:
-        text += f"893={format_boolean(message.last_fragment)}\x01"
+        text += (
+            "893=Y\x01"
+            if message.last_fragment is True
+            else f"893={format_boolean(message.last_fragment)}\x01"
+        )
     if message.market_settlement_party_ids:
         text += f"{unknown}20108={len(message.market_settlement_party_ids)}\x01"
         unknown = ""
         for market_settlement_party_entry in message.market_settlement_party_ids:
             text += encode_market_settlement_party(market_settlement_party_entry, checked)
-    return text + unknown
+    if unknown:
+        text += unknown
+    return text
