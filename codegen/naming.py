@@ -30,7 +30,16 @@ RESERVED_CLASSES = frozenset(
     {
         # What the generated modules themselves define or import.
         *("Any", "Block", "BlockLayout", "ClassVar", "Decimal", "FieldLayout", "FieldMember", "FixMessage"),
-        *("GroupMember", "Header", "IntEnum", "Message", "MessageLayout", "StrEnum", "Trailer"),
+        *(
+            "GroupMember",
+            "Header",
+            "IntEnum",
+            "LogonFields",
+            "Message",
+            "MessageLayout",
+            "StrEnum",
+            "Trailer",
+        ),
         # What the package exports beside the generated classes.
         *("Codec", "DecodeError", "Dialect", "EncodeError", "Frame", "Framer", "Garbled", "Instant"),
         *("InvalidMessageError", "Kind", "LocalProtocolError", "Presence", "Problem", "Reason", "Role"),

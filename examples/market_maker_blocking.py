@@ -15,7 +15,7 @@ from quoting import Quoter
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import Disconnected
-from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio import LogonFields, MarketDataRequest, MDReqSymbol, SubscriptionRequestType
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import OrderBooks
 
@@ -50,7 +50,7 @@ def follow_orders(orders: Client) -> None:
 
 with (
     suppress(KeyboardInterrupt),
-    order_entry(logon_fields={"cancel_orders_on_disconnect": True}) as orders,
+    order_entry(logon_fields=LogonFields(cancel_orders_on_disconnect=True)) as orders,
     market_data(key_id=key_id, private_key_path=private_key_path) as prices,
 ):
     Thread(target=follow_orders, args=(orders,), daemon=True).start()

@@ -14,7 +14,7 @@ from quoting import Quoter
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import Disconnected
 from kalshi_fix_adapters.trio import Client, market_data, order_entry
-from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio import LogonFields, MarketDataRequest, MDReqSymbol, SubscriptionRequestType
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import OrderBooks
 
@@ -60,7 +60,7 @@ class MarketMaker:
 async def main(symbol: str, key_id: str, private_key_path: str) -> None:
     """Run until cancelled."""
     async with (
-        order_entry(logon_fields={"cancel_orders_on_disconnect": True}) as orders,
+        order_entry(logon_fields=LogonFields(cancel_orders_on_disconnect=True)) as orders,
         market_data(key_id=key_id, private_key_path=private_key_path) as prices,
         trio.open_nursery() as nursery,
     ):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from interop.peer import Fields
-from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, Side, TimeInForce
+from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
+    LogonFields,
+    NewOrderSingle,
+    OrdStatus,
+    OrdType,
+    Side,
+    TimeInForce,
+)
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.resend_policy import resend_everything
@@ -27,7 +36,7 @@ def config(role: Role, **settings: Any) -> SessionConfig:
         sender_comp_id=sender,
         target_comp_id=target,
         resend_policy=settings.pop("resend_policy", resend_everything),
-        logon_fields={"use_dollars": True} if role is Role.INITIATOR else {},  # the unit of `order`
+        logon_fields=LogonFields(use_dollars=True) if role is Role.INITIATOR else None,  # the unit of `order`
         **settings,
     )
 

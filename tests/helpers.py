@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -55,7 +56,7 @@ def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) 
     }
     if role is Role.INITIATOR:
         values |= {"target_comp_id": name, "sign_logon": lambda _: b"c2lnbmF0dXJl"}
-        values["logon_fields"] = {"use_dollars": True}
+        values["logon_fields"] = LogonFields(use_dollars=True)
     if "dialect" in changes:
         del values["codec"]
     return SessionConfig(**(values | changes))
@@ -206,7 +207,7 @@ class Pair:
     venue_events: list[Event] = attrs.field(factory=list)
     cut: Callable[[bytes], list[bytes]] = attrs.field(default=lambda data: [data])
     """How bytes are cut on their way."""
-    accept_fields: Mapping[str, Any] = attrs.field(factory=dict)
+    accept_fields: LogonFields | None = None
 
     def connect(self) -> None:
         self.venue.connect(self.clock.now)

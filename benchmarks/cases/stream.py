@@ -12,7 +12,7 @@ from benchmarks.canonical import require_equal
 from benchmarks.engines import ours
 from benchmarks.engines.present import engine
 from benchmarks.measure import Contender
-from kalshi_fix_sansio import DIALECT, Logon, Message, encode
+from kalshi_fix_sansio import DIALECT, Logon, LogonFields, Message, encode
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived
@@ -46,7 +46,7 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
             reset_seq_num=True,
             max_open_requests=10_000_000,
             sign_logon=lambda _: b"c2lnbmF0dXJl",
-            logon_fields={"use_dollars": True},
+            logon_fields=LogonFields(use_dollars=True),
         ),
         store,
     )

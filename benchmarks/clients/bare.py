@@ -15,7 +15,7 @@ from benchmarks import samples
 from benchmarks.clients import trace
 from benchmarks.clients.drive import Measured, drive, drive_async
 from benchmarks.clients.ours import make_order
-from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio import DIALECT, LogonFields
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
@@ -36,7 +36,7 @@ class _Bare:
                 sender_comp_id=samples.KEY_ID,
                 target_comp_id=samples.VENUE,
                 sign_logon=lambda _: b"c2lnbmF0dXJl",
-                logon_fields={"use_dollars": True},
+                logon_fields=LogonFields(use_dollars=True),
             )
         )
         self.reports: deque[str | None] = deque()

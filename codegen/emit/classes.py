@@ -16,6 +16,12 @@ from codegen.naming import snake_case
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
 
+LOGON = "A"
+"""MsgType (35) of the message whose further fields have a class of their own, `LogonFields`."""
+LOGON_FIELDS = "LogonFields"
+SESSION_WRITES = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
+"""Fields of the Logon that the session decides about, so that they are not among these."""
+
 _FILLED = "Filled when read; the codec writes it."
 
 
@@ -167,6 +173,28 @@ def message_view(message: Message, products: tuple[str, ...], imports: Imports) 
         attributes=_attribute_views(message.members, products, imports),
         deprecation=_deprecation(f"{message.name} ({message.msg_type})", message.pedigree, imports),
         is_message=True,
+    )
+
+
+def logon_fields(message: Message) -> tuple[Member, ...]:
+    """Return the members of a Logon that its sender chooses: none of them has to be given."""
+    return tuple(
+        attrs.evolve(member, presence="optional") if always_required(member) else member
+        for member in attributes_of(message.members)
+        if member.field.name not in SESSION_WRITES and member.constant is None
+    )
+
+
+def logon_fields_view(message: Message, products: tuple[str, ...], imports: Imports) -> ClassView:
+    """Return the class of what a Logon says beside what the session writes."""
+    doc = f"What a {message.name} ({message.msg_type}) says beside what the session writes itself."
+    more = "For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default."
+    return ClassView(
+        name=LOGON_FIELDS,
+        base="Block",
+        doc=docstring([doc, more], 4),
+        constants=(),
+        attributes=_attribute_views(logon_fields(message), products, imports),
     )
 
 

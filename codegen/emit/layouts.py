@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from codegen.emit.classes import attributes_of
+from codegen.emit.classes import LOGON_FIELDS, attributes_of, logon_fields
 from codegen.emit.encoders import encoder_name
 from codegen.emit.imports import Imports
 from codegen.model import (
@@ -74,6 +74,19 @@ class MessageView:
     """Keyword arguments that come after the body."""
 
 
+@attrs.frozen
+class LogonFieldsView:
+    """The layout of what a Logon says beside what the session writes."""
+
+    constant: str
+    cls: str
+    name: str
+    of: str
+    """The constant of the Logon's layout, whose members it shares."""
+    without: str
+    """An expression: the attributes that it leaves out."""
+
+
 @attrs.define
 class LayoutWriter:
     """Writes the expressions of one module and collects what they import."""
@@ -130,6 +143,21 @@ class LayoutWriter:
             name=repr(name),
             arguments=tuple(arguments),
             members=tuple((self._member(member), member.field.tag) for member in attributes_of(members)),
+        )
+
+    def logon_fields(self, message: Message) -> LogonFieldsView:
+        """Return the layout of the further fields of a Logon."""
+        self.imports.name(f"{self.package}.messages.{message.family}", LOGON_FIELDS)
+        self.imports.fixed("kalshi_fix_sansio.support", "never_encoded")
+        kept = {member.attribute for member in logon_fields(message)}
+        left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
+        without = ", ".join(map(repr, left))
+        return LogonFieldsView(
+            class_constant(LOGON_FIELDS),
+            LOGON_FIELDS,
+            repr(LOGON_FIELDS),
+            class_constant(message.name),
+            f"{{{without}}}",
         )
 
     def message(self, message: Message) -> MessageView:

@@ -69,16 +69,27 @@ class _Family:
                 message.name, "message", title, message.members, imports, self.package, tags
             )
             views.append((cls, encoder))
+        logon = self._logon()
+        view = classes.logon_fields_view(logon, product_names(self.dialect), imports) if logon else None
+        if logon:
+            imports.fixed("kalshi_fix_sansio.base", "Block")
         doc = f"Messages of the family {self.family.replace('_', ' ')}, and their encoders."
         tables = encoders.tables_of(encoder for _, encoder in views)
-        return self._view("messages", "messages.py.j2", doc, imports, classes=views, tables=tables)
+        return self._view(
+            "messages", "messages.py.j2", doc, imports, classes=views, tables=tables, logon_fields=view
+        )
 
     def _layouts(self) -> ModuleView:
         imports = Imports()
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.message(message) for message in self.messages]
+        logon = self._logon()
+        view = writer.logon_fields(logon) if logon else None
         doc = f"Layouts of the family {self.family.replace('_', ' ')}."
-        return self._view("layouts", "message_layouts.py.j2", doc, imports, messages=views)
+        return self._view("layouts", "message_layouts.py.j2", doc, imports, messages=views, logon_fields=view)
+
+    def _logon(self) -> Message | None:
+        return next((message for message in self.messages if message.msg_type == classes.LOGON), None)
 
     def _view(self, folder: str, template: str, doc: str, imports: Imports, **context: Any) -> ModuleView:
         sources = _files(
@@ -120,6 +131,8 @@ class _Fixed:
         imports.name(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
         for message in self.dialect.messages:
             imports.name(f"{self.package}.messages.{message.family}", message.name)
+            if message.msg_type == classes.LOGON:
+                imports.name(f"{self.package}.messages.{message.family}", classes.LOGON_FIELDS)
         names = [name for section in imports.sections() for line in section for name in line.names]
         doc = f"The {self.dialect.title} dialect: its classes, its code values and its tables."
         context = {"names": [repr(name) for name in sorted(names, key=export_key)]}
@@ -180,6 +193,14 @@ class _Fixed:
                 (repr(message.msg_type), f"{message.family}.{layouts.class_constant(message.name)}")
                 for message in dialect.messages
             ],
+            "logon_fields": next(
+                (
+                    f"{message.family}.{layouts.class_constant(classes.LOGON_FIELDS)}"
+                    for message in dialect.messages
+                    if message.msg_type == classes.LOGON
+                ),
+                None,
+            ),
         }
         doc = f"The {dialect.title} dialect as one value."
         return ModuleView("dialect.py", "dialect.py.j2", doc, imports, frozenset(), context)

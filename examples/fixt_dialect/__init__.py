@@ -40,6 +40,7 @@ from fixt_dialect.messages.others import (
 from fixt_dialect.messages.session import (
     Heartbeat,
     Logon,
+    LogonFields,
     Logout,
     Reject,
     ResendRequest,
@@ -69,6 +70,7 @@ __all__ = [
     "Heartbeat",
     "LineOfText",
     "Logon",
+    "LogonFields",
     "Logout",
     "NewOrderSingle",
     "OrdStatus",

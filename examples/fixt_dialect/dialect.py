@@ -41,6 +41,7 @@ DIALECT = Dialect(
     ),
     fields=FIELDS,
     session_types=SESSION_TYPES,
+    logon_fields=session.LOGON_FIELDS,
     standard_data=MappingProxyType(
         {
             90: 91,

@@ -13,6 +13,7 @@ import attrs
 from fuzz import wire
 from fuzz.checkpoint import Checkpoint
 from fuzz.wire import KALSHI, PLAIN, SOH, Wire
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
@@ -99,7 +100,7 @@ def config(setting: Setting) -> SessionConfig:
         sender_comp_id=OURS,
         target_comp_id=THEIRS,
         sign_logon=(lambda _: b"c2lnbmF0dXJl") if signs else None,
-        logon_fields={"use_dollars": True} if signs and _takes_orders(setting) else {},
+        logon_fields=LogonFields(use_dollars=True) if signs and _takes_orders(setting) else None,
         strict=setting.strict,
         protocol_options=QUICKFIX if setting.like_quickfix else ProtocolOptions(),
         explicit_confirm=setting.explicit_confirm,

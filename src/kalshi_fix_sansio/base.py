@@ -105,6 +105,14 @@ class UnknownMessage(Message):
         yield f"unknown=<{_count(self.unknown, 'field')}>"
 
 
+def values_of(block: Block) -> dict[str, Any]:
+    """Return what is set of a block, by attribute, as its constructor takes it."""
+    values = {member.attribute: getattr(block, member.attribute) for member in block.LAYOUT.members}
+    if block.unknown:
+        values["unknown"] = block.unknown
+    return {name: value for name, value in values.items() if value is not None and value != []}
+
+
 def _show(value: object) -> str:
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"

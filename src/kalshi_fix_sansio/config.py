@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
-from types import MappingProxyType
 from typing import Any
 
 import attrs
 
 from kalshi_fix_sansio.authentication import SignLogon
+from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
@@ -22,10 +21,6 @@ LAST_PROCESSED = "last_msg_seq_num_processed"
 MOST_SECONDS = 10**9
 """Longest time that can be set, about 31 years. Added to a clock or a date, longer ones may overflow."""
 NEXT_EXPECTED = "next_expected_msg_seq_num"
-MANAGED_LOGON_FIELDS = frozenset(
-    {"heart_bt_int", "reset_seq_num_flag", NEXT_EXPECTED, "header", "trailer", "problems", "unknown"}
-)
-"""Attributes of Logon that the session writes itself."""
 
 
 class Role(Enum):
@@ -45,10 +40,6 @@ class Role(Enum):
         return Sender.VENUE if self is Role.INITIATOR else Sender.CLIENT
 
 
-def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(value))
-
-
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     del instance
     # Not `value <= 0`, which NaN would pass: it compares as False with everything.
@@ -60,6 +51,26 @@ def _seconds(instance: object, attribute: attrs.Attribute[Any], value: float | N
     _positive(instance, attribute, value)
     if value is not None and value > MOST_SECONDS:
         raise ConfigurationError(f"{attribute.name} must be at most {MOST_SECONDS} seconds, not {value!r}")
+
+
+def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
+    """Return a copy of what a Logon is to say; None for nothing.
+
+    Raises:
+        ConfigurationError: it is not of the dialect's class for that.
+    """
+    if fields is None:
+        return None
+    layout = dialect.logon_fields
+    if layout is None:
+        raise ConfigurationError(f"logon_fields are of no use with {dialect.name}, which has no Logon")
+    if type(fields) is not layout.cls:
+        # What it holds is not repeated: it may be a password.
+        raise ConfigurationError(
+            f"logon_fields must be a {layout.name} of {layout.cls.__module__}, such as "
+            f"{layout.name}({layout.members[-1].attribute}=...), not {type(fields).__name__}"
+        )
+    return attrs.evolve(fields)
 
 
 @attrs.frozen(kw_only=True)
@@ -101,8 +112,9 @@ class SessionConfig:
     send_last_processed: bool = False
     """Whether every header that this side sends carries LastMsgSeqNumProcessed (369): the last number of the
     peer's that was dealt with. Needs a dialect whose header has it."""
-    logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen_mapping, repr=False)
-    """Further attributes of the Logon this side sends, such as `{"use_dollars": True}`."""
+    logon_fields: Block | None = attrs.field(default=None, repr=False)
+    """What the Logon of this side says beside what the session writes: the dialect's `LogonFields`, such as
+    `LogonFields(use_dollars=True)`. A copy is kept; a session takes over what it has when it is made."""
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
     """Makes RawData (96) of every Logon sent; None sends none."""
 
@@ -197,6 +209,8 @@ class SessionConfig:
 
     def __attrs_post_init__(self) -> None:
         """Check what concerns more than one setting."""
+        # The class is frozen, and mypy knows no converter that sees the instance.
+        object.__setattr__(self, "logon_fields", own_logon_fields(self.logon_fields, self.dialect))
         if not self.sender_comp_id:
             raise ConfigurationError("sender_comp_id is empty; set the SenderCompID of this side")
         if self.role is Role.INITIATOR and not self.target_comp_id:
@@ -229,12 +243,6 @@ class SessionConfig:
 
     def _check_logon_fields(self, body: BlockLayout) -> None:
         known = {member.attribute for member in body.members if isinstance(member, FieldMember)}
-        for attribute in self.logon_fields:
-            if attribute in MANAGED_LOGON_FIELDS or attribute not in known:
-                raise ConfigurationError(
-                    f"logon_fields cannot set {attribute!r}: Logon has no such attribute, or the session "
-                    "writes it itself"
-                )
         if self.offer_next_expected and (not self.session_type.resend or NEXT_EXPECTED not in known):
             raise ConfigurationError(
                 f"offer_next_expected is of no use on {self.session_type.name}: it needs a session type with "
@@ -250,5 +258,5 @@ class SessionConfig:
                 f"send_last_processed is of no use with {self.dialect.name}: its header has no "
                 "LastMsgSeqNumProcessed; leave it False"
             )
-        if self.sign_logon is not None and "raw_data" in self.logon_fields:
+        if self.sign_logon is not None and getattr(self.logon_fields, "raw_data", None) is not None:
             raise ConfigurationError("raw_data comes from sign_logon; remove it from logon_fields")

@@ -64,8 +64,8 @@ class LoggedOn:
     confirmed. What the peer sent before that and was not taken care of does not come again."""
     flags: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
     """What this side asked for in its own Logon, by attribute, such as `{"use_dollars": True}`: the fields of
-    `SessionConfig.logon_fields` and of `accept_logon`, without secrets. What is not there has the default
-    that the dialect gives it."""
+    `SessionConfig.logon_fields` and of `accept_logon`, without secrets and without unknown fields. What is
+    not there has the default that the dialect gives it."""
     missing: tuple[int, int] | None = None
     """The first and the last number that the peer used before this Logon and that has not come. They are
     being asked for, and GapClosed says when that is over. None if nothing is missing, or nothing can be asked

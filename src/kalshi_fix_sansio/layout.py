@@ -406,6 +406,8 @@ class Dialect:
     standard_data: Mapping[int, int] = MappingProxyType({})
     """Tags of the standard's data fields by the tags of their lengths: a peer may know those that the dialect
     does not."""
+    logon_fields: BlockLayout | None = None
+    """What a Logon carries beside what the session writes; None for a dialect without Logon."""
     by_class: Mapping[type[Any], MessageLayout] = attrs.field(init=False, repr=False, eq=False)
     logon_names: frozenset[str] = attrs.field(init=False, repr=False, eq=False)
     """FIX names of the fields of the client's Logon that rules ask for."""

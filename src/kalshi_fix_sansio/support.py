@@ -168,6 +168,12 @@ def code_fields(
     return CodeFields(tag, {**fields, None: ""} if optional else fields, plain)
 
 
+def never_encoded(block: object, checked: bool = True) -> str:
+    """Stand for the encoder of what is no part of a message by itself."""
+    del checked
+    raise EncodeError(f"{type(block).__name__} is no message: give it to a SessionConfig or a client")
+
+
 def entry_count(entries: Sequence[object]) -> int:
     """Return how many entries a group has; TypeError for what is no list, such as an empty dict."""
     if not isinstance(entries, Sequence):

@@ -7,12 +7,14 @@ from typing import Any
 import attrs
 import pytest
 
+from kalshi_fix_sansio import Logon, LogonFields
 from kalshi_fix_sansio._generated import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.layout import Sender
 from kalshi_fix_sansio.resend_policy import ResendFresh, resend_everything
+from tests.fix50sp2.dialect import LogonFields as OtherFields
 from tests.helpers import KEY_ID, config
 
 
@@ -51,9 +53,10 @@ def test_each_role_has_its_side() -> None:
         ({"max_heart_bt_int": 20}, "heart_bt_int 30 is outside 1 to 20 seconds"),
         ({"min_heart_bt_int": -1}, "at least 0 and not above"),
         ({"min_heart_bt_int": 50, "max_heart_bt_int": 40}, "at least 0 and not above"),
-        ({"logon_fields": {"use_euros": True}}, "cannot set 'use_euros'"),
-        ({"logon_fields": {"heart_bt_int": 5}}, "cannot set 'heart_bt_int'"),
-        ({"logon_fields": {"raw_data": b"x"}}, "raw_data comes from sign_logon; remove it"),
+        ({"logon_fields": {"password": "hunter2"}}, r"LogonFields\(.*=...\), not dict$"),
+        ({"logon_fields": Logon(heart_bt_int=5)}, r"LogonFields\(.*=...\), not Logon$"),
+        ({"logon_fields": OtherFields(username="x")}, r"must be a LogonFields of kalshi_fix_sansio\."),
+        ({"logon_fields": LogonFields(raw_data=b"x")}, "raw_data comes from sign_logon; remove it"),
         ({"codec": Codec(attrs.evolve(DIALECT))}, "codec is of another dialect"),
         ({"logon_timeout": 0}, "logon_timeout must be above 0"),
         ({"max_held": -1}, "max_held must be above 0"),
@@ -78,17 +81,15 @@ def test_a_product_does_not_matter_where_the_session_type_names_none() -> None:
 
 
 def test_raw_data_may_be_given_where_nobody_signs() -> None:
-    settings = config(sign_logon=None, logon_fields={"raw_data": b"x"}, sending_time_tolerance=None)
-    assert settings.logon_fields["raw_data"] == b"x"
+    settings = config(sign_logon=None, logon_fields=LogonFields(raw_data=b"x"), sending_time_tolerance=None)
+    assert settings.logon_fields == LogonFields(raw_data=b"x")
 
 
 def test_settings_cannot_be_changed_from_outside_and_show_no_secrets() -> None:
-    fields = {"username": "joe", "password": "hunter2"}
+    fields = LogonFields(username="joe", password="hunter2")
     settings = config(logon_fields=fields)
-    fields["username"] = "eve"
-    assert settings.logon_fields["username"] == "joe"
-    with pytest.raises(TypeError):
-        settings.logon_fields["username"] = "eve"  # type: ignore[index]
+    fields.username = "eve"
+    assert settings.logon_fields == LogonFields(username="joe", password="hunter2")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         settings.strict = True  # type: ignore[misc]
     assert "hunter2" not in repr(settings)

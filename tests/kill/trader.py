@@ -21,6 +21,7 @@ from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.store_sqlite import StoreOwner, read_summary, store_path
 from kalshi_fix_sansio import (
+    LogonFields,
     NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
@@ -140,7 +141,7 @@ class Trader:
             timeout=LONG,
             reconnect=AT_ONCE,
             # With and without reports that are no outcome yet.
-            logon_fields={"skip_pending_exec_reports": settings.seed % 2 == 0},
+            logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_Look(self._cells, self._doom),
         )
         with client:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import (
     ExecutionReport,
     Header,
@@ -23,7 +24,7 @@ from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
 from tests.helpers import CODEC, START, Wired, config, established, messages, of_type, order, wire
 
-DOLLARS, CENTS = {"use_dollars": True}, {"use_dollars": False}
+DOLLARS, CENTS, UNSAID = LogonFields(use_dollars=True), LogonFields(use_dollars=False), LogonFields()
 
 
 def amended(**changes: Any) -> OrderCancelReplaceRequest:
@@ -48,7 +49,7 @@ def quoted(**changes: Any) -> Quote:
     return Quote(**(values | changes))
 
 
-def logged_on(name: str, product: str, fields: dict[str, Any]) -> Wired:
+def logged_on(name: str, product: str, fields: LogonFields) -> Wired:
     return established(Role.INITIATOR, name, product=product, logon_fields=fields)
 
 
@@ -70,8 +71,8 @@ PRICES = [
         "0.0001 to 0.9999 dollars in steps of 0.0001",
     ),
     ("prediction", CENTS, ["1", "55", "99", "55.00"], "1 to 99 cents in steps of 1"),
-    ("prediction", {}, ["1", "99"], "1 to 99 cents in steps of 1"),
-    ("margin", {}, ["0.0001", "0.9999", "1", "60123.4567"], "0.0001 or more dollars in steps of 0.0001"),
+    ("prediction", UNSAID, ["1", "99"], "1 to 99 cents in steps of 1"),
+    ("margin", UNSAID, ["0.0001", "0.9999", "1", "60123.4567"], "0.0001 or more dollars in steps of 0.0001"),
 ]
 UNFIT = {
     ("prediction", True): ["-1", "0", "55", "1", "1.0000", "0.12345", "0.00005", "0.99995", "-0.55", "1e-4"],
@@ -83,7 +84,7 @@ UNFIT = {
 @pytest.mark.parametrize(("product", "fields", "fit", "allowed"), PRICES)
 @pytest.mark.parametrize("make", [order, amended])
 def test_a_price_is_one_that_some_market_takes(
-    make: Any, product: str, fields: dict[str, Any], fit: list[str], allowed: str
+    make: Any, product: str, fields: LogonFields, fit: list[str], allowed: str
 ) -> None:
     wired = logged_on("KalshiNR", product, fields)
     for price in fit * 2:
@@ -146,7 +147,7 @@ def test_limits_hold_in_group_entries_too() -> None:
 
 
 def test_a_step_is_judged_exactly_whatever_the_decimal_context() -> None:
-    wired = logged_on("KalshiNR", "margin", {})
+    wired = logged_on("KalshiNR", "margin", UNSAID)
     with localcontext(Context(prec=3)):
         wired.session.send(order(price="1234567890123456789.0001"), wired.clock.now)
         assert "Price (44)" in said_of(wired, order(price="1234567890123456789.00011"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import Event, GapClosed, GapDetected, LoggedOn, LogonRequested
 from kalshi_fix_sansio.session import MemoryStore, Session
@@ -18,7 +19,7 @@ def told(events: list[Event]) -> LoggedOn:
 
 
 def test_what_was_asked_for_is_there_and_no_secret_is() -> None:
-    fields = {"use_dollars": True, "cancel_orders_on_disconnect": False, "password": "hush"}
+    fields = LogonFields(use_dollars=True, cancel_orders_on_disconnect=False, password="hush")
     wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=fields)
     wired.session.connect(wired.clock.now)
     event = told(wired.receive(wired.peer.logon(RESET)))
@@ -32,7 +33,7 @@ def test_an_acceptor_says_what_it_answered() -> None:
     wired = wire(Role.ACCEPTOR, "KalshiNR")
     wired.session.connect(wired.clock.now)
     assert of_type(wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|")), LogonRequested)
-    wired.session.accept_logon(wired.clock.now, fields={"use_dollars": True})
+    wired.session.accept_logon(wired.clock.now, fields=LogonFields(use_dollars=True))
     assert told(wired.session.events()).flags == {"use_dollars": True}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
@@ -141,10 +142,12 @@ def test_an_answer_that_cannot_be_sent_changes_nothing() -> None:
     wired = waiting("KalshiNR")
     wired.receive(wired.peer.logon(RESET))
     store = MemoryStore(next_outgoing=40, next_incoming=30)
-    with pytest.raises(LocalProtocolError, match="the session itself writes heart_bt_int"):
-        wired.session.accept_logon(wired.clock.now, store=store, fields={"heart_bt_int": 5})
+    with pytest.raises(LocalProtocolError, match=r"must be a LogonFields of .*, not dict"):
+        wired.session.accept_logon(wired.clock.now, store=store, fields={"use_dollars": True})  # type: ignore[arg-type]
     with pytest.raises(InvalidMessageError, match="MessageRetentionPeriod"):
-        wired.session.accept_logon(wired.clock.now, store=store, fields={"message_retention_period": 24})
+        wired.session.accept_logon(
+            wired.clock.now, store=store, fields=LogonFields(message_retention_period=24)
+        )
     assert wired.session.state is State.LOGON_RECEIVED
     assert wired.session.store is not store
     assert (store.next_outgoing, store.next_incoming) == (40, 30)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
@@ -32,7 +33,7 @@ def test_the_first_message_is_a_signed_logon_with_the_flags_of_the_settings() ->
         seen.append(logon)
         return b"signed"
 
-    wired = calling("KalshiNR", sign_logon=sign, logon_fields={"use_dollars": True}, heart_bt_int=20)
+    wired = calling("KalshiNR", sign_logon=sign, logon_fields=LogonFields(use_dollars=True), heart_bt_int=20)
     (logon,) = wired.sent()
     assert logon.NAME == "Logon"
     assert (logon.heart_bt_int, logon.reset_seq_num_flag, logon.use_dollars) == (20, True, True)
@@ -93,7 +94,7 @@ def test_a_reject_without_text_still_counts_as_a_refusal() -> None:
 
 
 def test_settings_that_the_session_type_does_not_allow_change_nothing() -> None:
-    wired = wire(Role.INITIATOR, "KalshiMD", logon_fields={"cancel_orders_on_disconnect": True})
+    wired = wire(Role.INITIATOR, "KalshiMD", logon_fields=LogonFields(cancel_orders_on_disconnect=True))
     with pytest.raises(InvalidMessageError, match="CancelOrdersOnDisconnect"):
         wired.session.connect(wired.clock.now)
     assert wired.session.state is State.DISCONNECTED

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, Unpack
+from collections.abc import Callable
+from typing import Generic, TypeVar, Unpack
 
 import attrs
 
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan, merge
+from kalshi_fix_sansio import LogonFields
+from kalshi_fix_sansio.base import values_of
 
 C = TypeVar("C")
 
@@ -40,7 +42,7 @@ class Factories(Generic[C]):
             config: settings to begin with.
             **options: see `Options`.
         """
-        fields = {"listener_session": True, "skip_pending_exec_reports": True} if listener else {}
+        fields = LogonFields(listener_session=True, skip_pending_exec_reports=True) if listener else None
         return self._make("KalshiRT" if retransmission else "KalshiNR", config, options, fields)
 
     def drop_copy(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
@@ -64,8 +66,10 @@ class Factories(Generic[C]):
         session: str,
         config: ClientConfig | None,
         options: Options,
-        logon_fields: Mapping[str, Any] | None = None,
+        logon_fields: LogonFields | None = None,
     ) -> C:
         merged = merge(config, options)
-        fields = {**(logon_fields or {}), **merged.logon_fields}
-        return self._client(make_plan(session, attrs.evolve(merged, logon_fields=fields)))
+        if logon_fields is not None:
+            fields = attrs.evolve(logon_fields, **values_of(merged.logon_fields))
+            merged = attrs.evolve(merged, logon_fields=fields)
+        return self._client(make_plan(session, merged))

@@ -15,9 +15,10 @@ from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio import DIALECT, LogonFields
 from kalshi_fix_sansio._generated.sessions import Environment, Product
-from kalshi_fix_sansio.config import Role, SessionConfig
+from kalshi_fix_sansio.base import values_of
+from kalshi_fix_sansio.config import Role, SessionConfig, own_logon_fields
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
@@ -115,8 +116,8 @@ class Options(TypedDict, total=False):
     """Whom to trust, see `kalshi_fix_adapters.net.tls`."""
     heart_bt_int: int
     """HeartBtInt (108) in seconds; 30 by default."""
-    logon_fields: Mapping[str, Any]
-    """Further attributes of the Logon, such as `{"cancel_orders_on_disconnect": True}`. UseDollars is on for
+    logon_fields: LogonFields
+    """Flags of the Logon, such as `LogonFields(cancel_orders_on_disconnect=True)`. UseDollars is on for
     prediction unless this says otherwise."""
     timeout: float
     """Seconds for connecting, for the Logon and for the Logout, each; 10 by default."""
@@ -153,8 +154,8 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
 
 
-def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(fields)
+def _own_logon_fields(fields: LogonFields) -> LogonFields:
+    return cast("LogonFields", own_logon_fields(fields, DIALECT) or LogonFields())
 
 
 def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
@@ -198,7 +199,7 @@ class ClientConfig:
     port: int | None = None
     tls: Security | None = attrs.field(default=None, validator=_known_security)
     heart_bt_int: int = 30
-    logon_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
+    logon_fields: LogonFields = attrs.field(factory=LogonFields, converter=_own_logon_fields)
     timeout: float = attrs.field(default=10.0, validator=_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     store: MessageStore | str | Path | None = None
@@ -260,7 +261,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         passphrase=config.passphrase,
     )
     # Margin knows no other unit than dollars.
-    logon_fields = {"use_dollars": True} if config.product == "prediction" else {}
+    logon_fields = LogonFields(use_dollars=True) if config.product == "prediction" else LogonFields()
     session_config = SessionConfig(
         role=Role.INITIATOR,
         dialect=DIALECT,
@@ -270,7 +271,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         sender_comp_id=credentials.key_id,
         target_comp_id=session_type.name,
         heart_bt_int=config.heart_bt_int,
-        logon_fields={**logon_fields, **config.logon_fields},
+        logon_fields=attrs.evolve(logon_fields, **values_of(config.logon_fields)),
         sign_logon=credentials.signer.sign_logon,
         logon_timeout=config.timeout,
         logout_timeout=config.timeout,

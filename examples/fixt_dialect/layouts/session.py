@@ -11,6 +11,7 @@ from fixt_dialect.layouts import (
 from fixt_dialect.messages.session import (
     Heartbeat,
     Logon,
+    LogonFields,
     Logout,
     Reject,
     ResendRequest,
@@ -30,6 +31,7 @@ from kalshi_fix_sansio.layout import (
     MessageLayout,
     Presence,
 )
+from kalshi_fix_sansio.support import never_encoded
 
 LOGON = MessageLayout(
     msg_type="A",
@@ -168,3 +170,22 @@ LOGOUT = MessageLayout(
 )
 Logout.LAYOUT = LOGOUT.body
 Logout.MESSAGE = LOGOUT
+
+LOGON_FIELDS = BlockLayout(
+    name="LogonFields",
+    cls=LogonFields,
+    members=tuple(
+        member
+        for member in LOGON.body.members
+        if member.attribute
+        not in {
+            "encrypt_method",
+            "heart_bt_int",
+            "default_appl_ver_id",
+            "reset_seq_num_flag",
+            "next_expected_msg_seq_num",
+        }
+    ),
+    encode=never_encoded,
+)
+LogonFields.LAYOUT = LOGON_FIELDS

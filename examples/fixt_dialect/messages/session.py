@@ -19,7 +19,7 @@ from fixt_dialect.codesets import (
     to_encrypt_method,
     to_session_reject_reason,
 )
-from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     format_boolean,
@@ -528,3 +528,76 @@ def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
     if message.unknown:
         text += format_unknown(message.unknown, checked)
     return text
+
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
+class LogonFields(Block):
+    """What a Logon (A) says beside what the session writes itself.
+
+    For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default.
+    """
+
+    raw_data: bytes | None = None
+    """RawData (96): Bytes that the two sides agreed upon, such as a proof of who logs on.
+
+    Optional. Never shown in a repr.
+    """
+    max_message_size: int | None = None
+    """MaxMessageSize (383): The longest message that the sender of this Logon can receive.
+
+    In bytes. Optional.
+    """
+    test_message_indicator: bool | None = None
+    """TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent means N."""
+    username: str | None = None
+    """Username (553): Name of an account at the other side. Optional."""
+    password: str | None = None
+    """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
+    new_password: str | None = None
+    """NewPassword (925): Password that the account is to have from now on.
+
+    Optional. Never shown in a repr.
+    """
+    encrypted_password_method: int | None = None
+    """EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted, as the two sides agreed.
+
+    Optional.
+    """
+    encrypted_password: bytes | None = None
+    """EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a repr."""
+    encrypted_new_password: bytes | None = None
+    """EncryptedNewPassword (1404): The new password, encrypted. Optional. Never shown in a repr."""
+
+    def __init__(
+        self,
+        *,
+        raw_data: bytes | str | None = None,
+        max_message_size: int | str | None = None,
+        test_message_indicator: bool | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        new_password: str | None = None,
+        encrypted_password_method: int | str | None = None,
+        encrypted_password: bytes | str | None = None,
+        encrypted_new_password: bytes | str | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        try:
+            self.raw_data = None if raw_data is None else to_data(raw_data)
+            self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
+            self.test_message_indicator = (
+                None if test_message_indicator is None else to_bool(test_message_indicator)
+            )
+            self.username = None if username is None else to_str(username)
+            self.password = None if password is None else to_str(password)
+            self.new_password = None if new_password is None else to_str(new_password)
+            self.encrypted_password_method = (
+                None if encrypted_password_method is None else to_int(encrypted_password_method)
+            )
+            self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
+            self.encrypted_new_password = (
+                None if encrypted_new_password is None else to_data(encrypted_new_password)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None

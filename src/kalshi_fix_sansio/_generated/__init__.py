@@ -105,6 +105,7 @@ from kalshi_fix_sansio._generated.messages.rfq import (
 from kalshi_fix_sansio._generated.messages.session import (
     Heartbeat,
     Logon,
+    LogonFields,
     Logout,
     Reject,
     ResendRequest,
@@ -146,6 +147,7 @@ __all__ = [
     "Header",
     "Heartbeat",
     "Logon",
+    "LogonFields",
     "Logout",
     "MDEntryType",
     "MDFullEntry",

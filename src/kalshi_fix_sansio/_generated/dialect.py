@@ -73,6 +73,7 @@ DIALECT = Dialect(
     fields=FIELDS,
     session_types=SESSION_TYPES,
     validated="changelog through 2026-08-27, pages of 2026-08-20",
+    logon_fields=session.LOGON_FIELDS,
     standard_data=MappingProxyType(
         {
             90: 91,

@@ -6,12 +6,11 @@ by a Logout whose Text says why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, LogonRequested, RejectReceived
@@ -182,7 +181,7 @@ class Handshake:
             return CloseReason.LOGON_REFUSED, RESET_FROM_ELSEWHERE, False
         return None
 
-    def accept(self, store: MessageStore | None, fields: Mapping[str, Any], now: Instant) -> None:
+    def accept(self, store: MessageStore | None, fields: Block | None, now: Instant) -> None:
         """Answer the peer's Logon by one, unless its number is impossible."""
         core, logon = self._core, self._request
         core.require(Input.ACCEPT)

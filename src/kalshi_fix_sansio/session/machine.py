@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.base import Block, Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError, StoreError
@@ -146,16 +146,17 @@ class Session:
             core.timers.logon_at = now.monotonic + core.config.logon_timeout
 
     def accept_logon(
-        self, now: Instant, *, store: MessageStore | None = None, fields: Mapping[str, Any] | None = None
+        self, now: Instant, *, store: MessageStore | None = None, fields: Block | None = None
     ) -> None:
         """Accept the Logon of the last LogonRequested: send the answer and go on reading.
 
         `store` is the peer's, for an acceptor that learns only from the Logon who is calling; its numbers
-        decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are further attributes
-        of the Logon sent.
+        decide, so a Logon whose MsgSeqNum is too low ends the session here. `fields` are what the answer
+        says beside what the session writes, in the dialect's `LogonFields`; they go before those of the
+        SessionConfig.
         """
         with self._core:
-            self._receiver.handshake.accept(store, fields or {}, now)
+            self._receiver.handshake.accept(store, fields, now)
             # What the peer sent behind its Logon has waited here for as long as the user took to answer.
             if self._core.framer.pending:
                 self._core.times.catch_up()

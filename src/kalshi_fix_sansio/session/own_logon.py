@@ -12,9 +12,10 @@ from typing import Any
 
 from kalshi_fix_sansio import scalars
 from kalshi_fix_sansio.authentication import LogonToSign
+from kalshi_fix_sansio.base import Block, values_of
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.config import MANAGED_LOGON_FIELDS, NEXT_EXPECTED, Role, SessionConfig
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.config import NEXT_EXPECTED, Role, SessionConfig, own_logon_fields
+from kalshi_fix_sansio.errors import ConfigurationError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.layout import FieldMember, Member
 from kalshi_fix_sansio.session.core import LOGON, Core
 from kalshi_fix_sansio.validation import checker
@@ -28,16 +29,20 @@ class OwnLogon:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.heart_bt_int = core.config.heart_bt_int
-        self.fields: Mapping[str, Any] = {}
-        """What `accept_logon` added; a later Logon of the same session has it too."""
+        fields = core.config.logon_fields
+        self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
+        """What it says beside that; what `accept_logon` added is in a later Logon of the same session too."""
 
-    def agreed(self, heart_bt_int: int, fields: Mapping[str, Any]) -> OwnLogon:
+    def agreed(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
         """Return one with an acceptor's answer to the peer's Logon, to be adopted once it is encoded."""
-        for attribute in fields:
-            if attribute in MANAGED_LOGON_FIELDS:
-                raise LocalProtocolError(f"the session itself writes {attribute} of a Logon; leave it out")
+        try:
+            added = own_logon_fields(fields, self._core.config.dialect)
+        except ConfigurationError as error:
+            raise LocalProtocolError(str(error)) from None
         answer = OwnLogon(self._core)
-        answer.heart_bt_int, answer.fields = heart_bt_int, fields
+        answer.heart_bt_int = heart_bt_int
+        if added is not None:
+            answer.fields = {**answer.fields, **values_of(added)}
         return answer
 
     def adopt(self, answer: OwnLogon) -> None:
@@ -54,10 +59,11 @@ class OwnLogon:
         Raises InvalidMessageError when the dialect does not allow it, and whatever `sign_logon` raises.
         """
         core, config = self._core, self._core.config
-        values = {**config.logon_fields, **self.fields}
+        values = dict(self.fields)
         layout = config.dialect.messages[LOGON]
-        secret = {member.attribute for member in layout.body.members if _is_secret(member)}
-        flags = MappingProxyType({name: value for name, value in values.items() if name not in secret})
+        # Nobody knows whether an unknown field is a secret.
+        hidden = {"unknown", *(member.attribute for member in layout.body.members if _is_secret(member))}
+        flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
         # Overwritten: `header` goes by the ledger, which has the numbers of before a reset until this Logon
         # is encoded, and the one of before the Logon that an acceptor answers.

@@ -7,9 +7,9 @@ side that answers has nothing to note: its own restart is complete.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import CloseReason
 from kalshi_fix_sansio.outcomes import Uncertainty
@@ -40,7 +40,7 @@ class Resets:
         self._core.require(Input.RESET)
         self._ask(self._encode_request(self._own, now), now)
 
-    def accept(self, logon: Any, store: MessageStore, fields: Mapping[str, Any], now: Instant) -> None:
+    def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
         """Answer the peer's Logon by one that resets, because a reset of ours was never answered.
 
         Our reset may or may not have reached the peer, so the number of its Logon is taken as it is. The

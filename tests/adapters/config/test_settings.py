@@ -29,7 +29,7 @@ from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettings, make_plan, merge
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio import SESSION_TYPES, LogonFields
 from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError, KeyFileError
 from kalshi_fix_sansio.protocol_options import QUICKFIX
@@ -252,10 +252,10 @@ def test_the_private_key_never_shows() -> None:
 def test_kalshis_demo_is_the_default_environment() -> None:
     plan = make_plan("KalshiNR", ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls()))
     assert plan.endpoint == Endpoint("fix.demo.kalshi.co", 8228)
-    assert plan.config.logon_fields == {"use_dollars": True}
+    assert plan.config.logon_fields == LogonFields(use_dollars=True)
     plan = make_plan("KalshiMD", ClientConfig(product="margin", key_id=KEY_ID, private_key=PEM, tls=Tls()))
     assert str(plan.endpoint) == "margin-marketdata.fix.demo.kalshi.co:8233"
-    assert plan.config.logon_fields == {}
+    assert plan.config.logon_fields == LogonFields()
 
 
 def test_production_is_by_name() -> None:
@@ -347,12 +347,12 @@ def test_options_come_before_the_config_and_the_environment_fills_the_rest(
 ) -> None:
     monkeypatch.setenv("KALSHI_PRIVATE_KEY", PEM)
     config = ClientConfig(
-        key_id=KEY_ID, heart_bt_int=20, timeout=3.0, logon_fields={"skip_pending_exec_reports": True}
+        key_id=KEY_ID, heart_bt_int=20, timeout=3.0, logon_fields=LogonFields(skip_pending_exec_reports=True)
     )
     found = make_plan("KalshiNR", merge(config, {"heart_bt_int": 25}))
     assert (found.config.heart_bt_int, found.timeout) == (25, 3.0)
     assert found.config.sender_comp_id == KEY_ID
-    assert found.config.logon_fields == {"use_dollars": True, "skip_pending_exec_reports": True}
+    assert found.config.logon_fields == LogonFields(use_dollars=True, skip_pending_exec_reports=True)
     assert merge(None, {"timeout": 2.0}) == ClientConfig(timeout=2.0)
 
 
@@ -410,12 +410,10 @@ def test_each_function_makes_the_client_of_its_session_type() -> None:
 
 def test_a_listener_says_so_in_its_logon() -> None:
     config = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
-    found = FACTORIES.order_entry(listener=True, config=config, logon_fields={"use_dollars": False})
-    assert found.config.logon_fields == {
-        "listener_session": True,
-        "skip_pending_exec_reports": True,
-        "use_dollars": False,
-    }
+    found = FACTORIES.order_entry(listener=True, config=config, logon_fields=LogonFields(use_dollars=False))
+    assert found.config.logon_fields == LogonFields(
+        listener_session=True, skip_pending_exec_reports=True, use_dollars=False
+    )
 
 
 SETTINGS: SessionSettings = {

@@ -13,6 +13,7 @@ from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.identities import ClientKey
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import LoggedOn
@@ -63,7 +64,7 @@ def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbox) -> 
 
 
 def test_a_logon_that_may_not_be_sent(loop: Loop, sandbox: Sandbox) -> None:
-    settings = options(sandbox, logon_fields={"message_retention_period": 48})
+    settings = options(sandbox, logon_fields=LogonFields(message_retention_period=48))
     with pytest.raises(InvalidMessageError, match="MessageRetentionPeriod"):
         loop.run(lambda: loop.client("KalshiNR", **settings).__aenter__())
 

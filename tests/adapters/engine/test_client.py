@@ -26,6 +26,7 @@ from kalshi_fix_adapters.events import (
 )
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
+from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -161,7 +162,7 @@ def test_a_first_logon_without_an_answer_ends_by_the_sessions_deadline() -> None
 
 
 def test_a_logon_that_may_not_be_sent_is_the_callers_mistake() -> None:
-    fields = {"use_dollars": True, "message_retention_period": 48}
+    fields = LogonFields(use_dollars=True, message_retention_period=48)
     stage = Stage(plan(session={"logon_fields": fields}))
     stage.open()
     assert isinstance(stage.core.error, InvalidMessageError)

@@ -32,7 +32,7 @@ TOO_MANY = BusinessRejectReason.RATE_LIMIT_EXCEEDED
 
 
 def md() -> Stage:
-    return opened(plan("KalshiMD", session={"logon_fields": {}}))
+    return opened(plan("KalshiMD", session={"logon_fields": None}))
 
 
 def books(*symbols: str, kind: SubscriptionRequestType = ON) -> MarketDataRequest:
@@ -167,7 +167,7 @@ def test_a_store_that_fails_while_subscriptions_are_repeated_ends_the_client_as_
     what: str, left: int, later: bool
 ) -> None:
     store = Failing()
-    stage = opened(plan("KalshiMD", session={"logon_fields": {}}, store=store))
+    stage = opened(plan("KalshiMD", session={"logon_fields": None}, store=store))
     core = stage.core
     for number in range((SUBSCRIBE_AT_ONCE or 0) + 1 if later else 2):
         core.send(status(f"S{number}"))
@@ -370,7 +370,7 @@ def test_a_subscription_lost_in_the_logon_is_repeated_on_the_next_connection() -
 
 
 def test_a_message_of_no_known_type_says_nothing_of_subscriptions() -> None:
-    stage = opened(plan("KalshiMD", session={"logon_fields": {}, "strict": False}))
+    stage = opened(plan("KalshiMD", session={"logon_fields": None, "strict": False}))
     stage.core.send(books("A"))
     stage.run()
     stage.core.receive(Peer(stage.clock, "KalshiMD", KEY_ID, next_number=2).message("ZZ", "58=news|"))

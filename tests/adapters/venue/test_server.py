@@ -18,7 +18,7 @@ from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarke
 from kalshi_fix_adapters.venue.identities import Authority
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
 from kalshi_fix_adapters.venue.venue import Venue
-from kalshi_fix_sansio import DIALECT, ExecutionReport, Side
+from kalshi_fix_sansio import DIALECT, ExecutionReport, LogonFields, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
@@ -61,7 +61,7 @@ def initiator(name: str, session_type: str = "KalshiNR") -> Session:
             product="prediction",
             sender_comp_id=key.key_id,
             target_comp_id=session_type,
-            logon_fields={"use_dollars": True},
+            logon_fields=LogonFields(use_dollars=True),
             sign_logon=load_private_key(key.private_key_pem).sign_logon,
         )
     )

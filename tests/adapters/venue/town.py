@@ -14,7 +14,7 @@ from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
 from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_adapters.venue.venue import Venue
-from kalshi_fix_sansio import DIALECT, Header, Logon, NewOrderSingle, OrdType, Side, TimeInForce
+from kalshi_fix_sansio import DIALECT, Header, Logon, LogonFields, NewOrderSingle, OrdType, Side, TimeInForce
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
@@ -149,7 +149,7 @@ class Town:
                 sender_comp_id=key.key_id,
                 target_comp_id=session_type,
                 heart_bt_int=heart_bt_int,
-                logon_fields=fields,
+                logon_fields=LogonFields(**fields),
                 sign_logon=load_private_key(key.private_key_pem).sign_logon,
                 **settings,
             ),

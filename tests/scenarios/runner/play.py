@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from kalshi_fix_sansio.base import Block
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import Event, SessionEnded
@@ -83,7 +84,17 @@ class _Player:
             values["target_comp_id"] = venue
             if scenario.dialect.name == "kalshi":
                 values["sign_logon"] = lambda _: b"c2lnbmF0dXJl"
-        return SessionConfig(**(values | dict(scenario.settings)))
+        values |= scenario.settings
+        if "logon_fields" in values:
+            values["logon_fields"] = self._logon_fields(values["logon_fields"])
+        return SessionConfig(**values)
+
+    def _logon_fields(self, values: Mapping[str, Any]) -> Block:
+        """What the Logon says, of the dialect's own class."""
+        layout = self._scenario.dialect.logon_fields
+        assert layout is not None
+        fields: Block = layout.cls(**values)
+        return fields
 
     def _new_peer(self) -> Peer:
         """The peer, whose Logon is one that the dialect's other side could send."""
@@ -207,7 +218,9 @@ class _Player:
             if action.name == "send":
                 header = _named(message.header, named)
                 return lambda session, now: session.send(message, now, header_fields=header)
-            return lambda session, now: session.accept_logon(now, fields=_named(message, named))
+            return lambda session, now: session.accept_logon(
+                now, fields=self._logon_fields(_named(message, named))
+            )
         calls: dict[str, Call] = {
             "connect": lambda session, now: session.connect(now),
             "restart": lambda session, now: session.connect(now),

@@ -10,6 +10,7 @@ from kalshi_fix_sansio._generated.layouts import (
 from kalshi_fix_sansio._generated.messages.session import (
     Heartbeat,
     Logon,
+    LogonFields,
     Logout,
     Reject,
     ResendRequest,
@@ -33,6 +34,7 @@ from kalshi_fix_sansio.layout import (
     Scope,
     Sender,
 )
+from kalshi_fix_sansio.support import never_encoded
 
 LOGON = MessageLayout(
     msg_type="A",
@@ -273,3 +275,22 @@ LOGOUT = MessageLayout(
 )
 Logout.LAYOUT = LOGOUT.body
 Logout.MESSAGE = LOGOUT
+
+LOGON_FIELDS = BlockLayout(
+    name="LogonFields",
+    cls=LogonFields,
+    members=tuple(
+        member
+        for member in LOGON.body.members
+        if member.attribute
+        not in {
+            "encrypt_method",
+            "heart_bt_int",
+            "default_appl_ver_id",
+            "reset_seq_num_flag",
+            "next_expected_msg_seq_num",
+        }
+    ),
+    encode=never_encoded,
+)
+LogonFields.LAYOUT = LOGON_FIELDS

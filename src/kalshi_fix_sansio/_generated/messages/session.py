@@ -18,7 +18,7 @@ from kalshi_fix_sansio._generated.codesets import (
     to_encrypt_method,
     to_session_reject_reason,
 )
-from kalshi_fix_sansio.base import UnknownField
+from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import (
     format_boolean,
@@ -714,3 +714,188 @@ def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
     if message.unknown:
         text += format_unknown(message.unknown, checked)
     return text
+
+
+@attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
+class LogonFields(Block):
+    """What a Logon (A) says beside what the session writes itself.
+
+    For a `SessionConfig` or a client. What is None is not sent: the other side assumes its default.
+    """
+
+    raw_data: bytes | None = None
+    """RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or Ed25519.
+
+    Required from the client. Optional elsewhere. Never shown in a repr.
+    """
+    max_message_size: int | None = None
+    """MaxMessageSize (383): The longest message that the sender of this Logon can receive.
+
+    In bytes. Optional.
+    """
+    test_message_indicator: bool | None = None
+    """TestMessageIndicator (464): Y on a session that is for tests. Optional. Absent means N."""
+    username: str | None = None
+    """Username (553): Name of an account at the other side. Optional."""
+    password: str | None = None
+    """Password (554): Password of the account that Username names. Optional. Never shown in a repr."""
+    new_password: str | None = None
+    """NewPassword (925): Password that the account is to have from now on.
+
+    Optional. Never shown in a repr.
+    """
+    encrypted_password_method: int | None = None
+    """EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted, as the two sides agreed.
+
+    Optional.
+    """
+    encrypted_password: bytes | None = None
+    """EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a repr."""
+    encrypted_new_password: bytes | None = None
+    """EncryptedNewPassword (1404): The new password, encrypted. Optional. Never shown in a repr."""
+    cancel_orders_on_disconnect: bool | None = None
+    """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
+    however it ends.
+
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. May not be Y when
+    ListenerSession is Y. Absent means N.
+    """
+    listener_session: bool | None = None
+    """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
+    needs SkipPendingExecReports, excludes CancelOrdersOnDisconnect, and takes a key of its own (read scope is
+    enough).
+
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
+    1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26): Works on KalshiNR and KalshiRT.
+    """
+    receive_settlement_reports: bool | None = None
+    """ReceiveSettlementReports (20127): Whether settlement reports are sent on this session.
+
+    Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
+    N; Y on KalshiPT. Since 1.0.12 (2025-06-26).
+    """
+    message_retention_period: int | None = None
+    """MessageRetentionPeriod (20200): How long the gateway keeps messages for resending.
+
+    In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere.
+    Absent means 24.
+    """
+    use_dollars: bool | None = None
+    """UseDollars (21005): Y gives prices in dollars with up to four decimals, N in whole cents.
+
+    Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
+    """
+    enable_ioc_cancel_report: bool | None = None
+    """EnableIocCancelReport (21007): Y reports the cancelled rest of an immediate-or-cancel order that was
+    filled in part.
+
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
+    """
+    preserve_original_order_qty: bool | None = None
+    """PreserveOriginalOrderQty (21008): Y keeps OrderQty of execution reports at the quantity first ordered.
+
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since
+    1.0.15 (2025-11-21).
+    """
+    skip_pending_exec_reports: bool | None = None
+    """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
+
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Required when
+    ListenerSession is Y. May not be N when ListenerSession is Y. Absent means N. Also read from tag 21003,
+    which is never sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003,
+    which is deprecated.
+    """
+    use_expired_ord_status: bool | None = None
+    """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than
+    Canceled.
+
+    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Changed in
+    1.0.20 (2026-03-01): Covers the expiry of single orders beside the close of a market.
+    """
+    always_emit_new_before_trade: bool | None = None
+    """AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before the first Trade, also where an
+    order trades at once.
+
+    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
+    Absent means N. Since 1.0.22 (2026-04-28).
+    """
+    split_collateral_return: bool | None = None
+    """SplitCollateralReturn (21027): Y says on Trade reports what part of the collateral was freed, and why.
+
+    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
+    Absent means N. Since 1.0.26 (2026-05-18).
+    """
+
+    def __init__(
+        self,
+        *,
+        raw_data: bytes | str | None = None,
+        max_message_size: int | str | None = None,
+        test_message_indicator: bool | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        new_password: str | None = None,
+        encrypted_password_method: int | str | None = None,
+        encrypted_password: bytes | str | None = None,
+        encrypted_new_password: bytes | str | None = None,
+        cancel_orders_on_disconnect: bool | None = None,
+        listener_session: bool | None = None,
+        receive_settlement_reports: bool | None = None,
+        message_retention_period: int | str | None = None,
+        use_dollars: bool | None = None,
+        enable_ioc_cancel_report: bool | None = None,
+        preserve_original_order_qty: bool | None = None,
+        skip_pending_exec_reports: bool | None = None,
+        use_expired_ord_status: bool | None = None,
+        always_emit_new_before_trade: bool | None = None,
+        split_collateral_return: bool | None = None,
+        unknown: Iterable[UnknownField] = (),
+    ) -> None:
+        try:
+            self.raw_data = None if raw_data is None else to_data(raw_data)
+            self.max_message_size = None if max_message_size is None else to_seqnum(max_message_size)
+            self.test_message_indicator = (
+                None if test_message_indicator is None else to_bool(test_message_indicator)
+            )
+            self.username = None if username is None else to_str(username)
+            self.password = None if password is None else to_str(password)
+            self.new_password = None if new_password is None else to_str(new_password)
+            self.encrypted_password_method = (
+                None if encrypted_password_method is None else to_int(encrypted_password_method)
+            )
+            self.encrypted_password = None if encrypted_password is None else to_data(encrypted_password)
+            self.encrypted_new_password = (
+                None if encrypted_new_password is None else to_data(encrypted_new_password)
+            )
+            self.cancel_orders_on_disconnect = (
+                None if cancel_orders_on_disconnect is None else to_bool(cancel_orders_on_disconnect)
+            )
+            self.listener_session = None if listener_session is None else to_bool(listener_session)
+            self.receive_settlement_reports = (
+                None if receive_settlement_reports is None else to_bool(receive_settlement_reports)
+            )
+            self.message_retention_period = (
+                None if message_retention_period is None else to_int(message_retention_period)
+            )
+            self.use_dollars = None if use_dollars is None else to_bool(use_dollars)
+            self.enable_ioc_cancel_report = (
+                None if enable_ioc_cancel_report is None else to_bool(enable_ioc_cancel_report)
+            )
+            self.preserve_original_order_qty = (
+                None if preserve_original_order_qty is None else to_bool(preserve_original_order_qty)
+            )
+            self.skip_pending_exec_reports = (
+                None if skip_pending_exec_reports is None else to_bool(skip_pending_exec_reports)
+            )
+            self.use_expired_ord_status = (
+                None if use_expired_ord_status is None else to_bool(use_expired_ord_status)
+            )
+            self.always_emit_new_before_trade = (
+                None if always_emit_new_before_trade is None else to_bool(always_emit_new_before_trade)
+            )
+            self.split_collateral_return = (
+                None if split_collateral_return is None else to_bool(split_collateral_return)
+            )
+            self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
+        except (TypeError, ValueError) as error:
+            raise constructor_error(self, locals(), error) from None

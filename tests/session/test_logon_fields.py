@@ -1,0 +1,110 @@
+"""What a Logon says beside what the session writes: typed, taken over once, with fields nobody knows yet."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import DIALECT, LogonFields, encode
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, LocalProtocolError
+from kalshi_fix_sansio.events import LoggedOn
+from tests.fix50sp2.dialect import LogonFields as OtherFields
+from tests.helpers import Wired, config, of_type, wire
+
+RESET = "98=0|108=30|1137=9|141=Y|"
+WRITTEN_BY_THE_SESSION = {"heart_bt_int", "reset_seq_num_flag", "next_expected_msg_seq_num"}
+
+
+def logons(wired: Wired) -> list[bytes]:
+    """The Logons that wait to be written, as on the wire."""
+    frames = wired.session.data_to_send().split(b"8=FIXT.1.1\x01")
+    return [frame for frame in frames if b"\x0135=A\x01" in frame]
+
+
+def test_all_of_a_logon_can_be_said_but_what_the_session_and_the_dialect_decide() -> None:
+    said = {member.attribute for member in DIALECT.messages["A"].body.members}
+    assert said - {field.name for field in attrs.fields(LogonFields)} == {
+        *WRITTEN_BY_THE_SESSION,
+        "encrypt_method",
+        "default_appl_ver_id",
+    }
+    for name in WRITTEN_BY_THE_SESSION:
+        for cls in (LogonFields, OtherFields):
+            with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+                cls(**{name: 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"use_dollars": "yes"}, r"LogonFields.use_dollars, UseDollars \(\d+\), cannot be 'yes'"),
+        ({"use_euros": True}, "unexpected keyword argument 'use_euros'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_where_it_is_written(given: dict[str, object], text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        LogonFields(**given)  # type: ignore[arg-type]
+
+
+def test_secrets_are_not_shown() -> None:
+    fields = LogonFields(use_dollars=True, password="hunter2", raw_data=b"hunter3")
+    assert repr(fields) == "LogonFields(raw_data=<hidden>, password=<hidden>, use_dollars=True)"
+
+
+def test_a_flag_that_the_spec_does_not_have_yet_is_sent_and_told_to_nobody() -> None:
+    fields = LogonFields(use_dollars=False, unknown=[(21099, b"hush")])
+    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=fields)
+    wired.session.connect(wired.clock.now)
+    (logon,) = logons(wired)
+    assert b"\x0121099=hush\x01" in logon
+    assert b"\x0121005=N\x01" in logon
+    (event,) = of_type(wired.receive(wired.peer.logon(RESET)), LoggedOn)
+    assert event.flags == {"use_dollars": False}
+
+
+def test_a_field_of_the_session_does_not_come_in_as_an_unknown_one() -> None:
+    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=LogonFields(unknown=[(108, b"5")]))
+    with pytest.raises(EncodeError, match="108"):
+        wired.session.connect(wired.clock.now)
+    assert wired.session.data_to_send() == b""
+
+
+def test_a_session_goes_on_with_what_it_was_made_with() -> None:
+    fields = LogonFields(use_dollars=True)
+    wired = wire(Role.INITIATOR, "KalshiRT", logon_fields=fields)
+    fields.use_dollars = False
+    kept = wired.session.config.logon_fields
+    assert isinstance(kept, LogonFields)
+    assert kept is not fields
+    kept.use_dollars = False
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
+    wired.session.reset(wired.clock.now)
+    assert [b"\x0121005=Y\x01" in logon for logon in logons(wired)] == [True, True]
+
+
+def test_an_answer_goes_before_the_settings_field_by_field() -> None:
+    mine = LogonFields(use_dollars=False, test_message_indicator=True)
+    wired = wire(Role.ACCEPTOR, "KalshiNR", logon_fields=mine)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon("98=0|108=30|96=eA==|1137=9|141=Y|"))
+    with pytest.raises(LocalProtocolError, match="must be a LogonFields of kalshi_fix_sansio"):
+        wired.session.accept_logon(wired.clock.now, fields=OtherFields())
+    wired.session.accept_logon(wired.clock.now, fields=LogonFields(use_dollars=True))
+    (event,) = of_type(wired.session.events(), LoggedOn)
+    assert event.flags == {"use_dollars": True, "test_message_indicator": True}
+
+
+def test_a_dialect_without_them_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="are of no use with kalshi"):
+        config(dialect=attrs.evolve(DIALECT, logon_fields=None))
+    settings = config(dialect=attrs.evolve(DIALECT, logon_fields=None), logon_fields=None)
+    assert settings.logon_fields is None
+
+
+def test_they_are_no_message() -> None:
+    with pytest.raises(EncodeError, match="LogonFields is no message: give it to a SessionConfig"):
+        LogonFields.LAYOUT.encode(LogonFields(use_dollars=True))
+    with pytest.raises((EncodeError, TypeError, AttributeError)):
+        encode(LogonFields())  # type: ignore[arg-type]
