@@ -51,6 +51,14 @@ def test_levels_that_went_make_room() -> None:
         assert not refused(apply(books, update(f"delete bid 0 at 0.{number:03d}")))
 
 
+def test_the_levels_that_a_snapshot_replaces_take_no_room() -> None:
+    books = OrderBooks(max_levels=20)
+    for entries in (9, 18, 18, 9, 18):
+        assert not refused(apply(books, snapshot(*levels(entries))))
+    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=B)))
+    assert refused(apply(books, snapshot(*levels(20))))
+
+
 def test_all_levels_are_counted_seldom() -> None:
     books = OrderBooks(max_levels=1000)
     counted = 0

@@ -237,7 +237,10 @@ class Entries:
         """Return the bids and the offers of a snapshot: size by price."""
         bids: dict[Decimal, Decimal] = {}
         offers: dict[Decimal, Decimal] = {}
-        if not self.room.takes(len(entries)):
+        # The levels that the book has go as these come.
+        book = update.book
+        more = len(entries) - len(book.bids) - len(book.offers)
+        if more > 0 and not self.room.takes(more):
             self.refuse(update, f"no room for {len(entries)} levels: {self.room.most} in all books")
             return bids, offers
         for entry in entries:
