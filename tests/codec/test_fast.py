@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import attrs
@@ -293,6 +294,33 @@ def closed_roles() -> Dialect:
     )
     layout = attrs.evolve(tiny_dialect.ORDER, body=attrs.evolve(body, members=members))
     return attrs.evolve(DIALECT, messages={"D": layout})
+
+
+class MsgType(StrEnum):
+    ORDER = "D"
+
+
+class BeginString(StrEnum):
+    FIXT11 = "FIXT.1.1"
+
+
+def test_what_a_message_is_has_the_codes_that_a_dialect_gives_it() -> None:
+    codes: dict[int, type[StrEnum]] = {8: BeginString, 35: MsgType}
+    members = tuple(
+        attrs.evolve(member, field=attrs.evolve(member.field, codes=codes[member.tag]))
+        if isinstance(member, FieldMember) and member.tag in codes
+        else member
+        for member in tiny_dialect.HEADER.members
+    )
+    dialect = attrs.evolve(DIALECT, header=attrs.evolve(tiny_dialect.HEADER, members=members))
+    codec = trained(dialect, SOUND_FIELDS)
+    for fields in SOUND_FIELDS:
+        whole = joined(fields)
+        agree(codec, Codec(dialect), whole)
+        header: Any = codec.decode(whole).header
+        assert header.begin_string is BeginString.FIXT11
+        # A type that the code set does not have stays a plain value.
+        assert header.msg_type.__class__ is (MsgType if header.msg_type == "D" else str)
 
 
 @pytest.mark.usefixtures("short_runs")

@@ -311,8 +311,10 @@ class DecoderWriter:
         length_tag, length = self._data_length
         self._data_length = (0, "")
         if target.name == "header" and tag in _LITERAL_TAGS and isinstance(slot, FieldSlot):
-            self._parts.append(f"{tag}={re.escape(item.token.value)}\x01")
-            target.values[slot.member.attribute] = repr(item.token.value)
+            text, codes = item.token.value, slot.codes
+            self._parts.append(f"{tag}={re.escape(text)}\x01")
+            value = repr(text) if codes is None else self._name("code", codes[text])
+            target.values[slot.member.attribute] = value
             return
         name = self._capture(tag, slot)
         # The expression ends data at the next SOH, the explainer where the length says: they have to agree.
