@@ -24,14 +24,12 @@ def holds(condition: Terms, message: Message) -> bool:
     """Say whether a message says what a condition asks for."""
     for attribute, values in condition:
         value = getattr(message, attribute)
-        # A field without a value counts as absent: the venue sends such fields (QuoteID of a refused quote).
-        if values is None:
-            if value:
-                return False
-        elif values:
+        if values:
             if value not in values:
                 return False
-        elif not value:
+        # A field without a value counts as absent: the venue sends such fields (QuoteID of a refused quote).
+        # A zero and a flag that is false are values, and equal to 0.
+        elif (not value and value != 0) is not (values is None):
             return False
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,6 +31,10 @@ def report(**changes: Any) -> QuoteStatusReport:
         (("Text", ()), {"text": "x"}, {"text": ""}),
         (("QuoteID", None), {"quote_id": None}, {}),
         (("QuoteID", None), {"quote_id": ""}, {}),
+        (("QuoteStatus", ()), {"quote_status": 0}, {"quote_status": None}),
+        (("QuoteStatus", None), {"quote_status": None}, {"quote_status": 0}),
+        (("OrderQty", ()), {"order_qty": Decimal(0)}, {"order_qty": None}),
+        (("OrderQty", None), {}, {"order_qty": Decimal(0)}),
     ],
 )
 def test_a_term(condition: Any, right: dict[str, Any], wrong: dict[str, Any]) -> None:
