@@ -114,6 +114,21 @@ def test_what_the_acceptor_has_forgotten_it_does_not_offer_but_refuses() -> None
     assert both.client.state is State.ESTABLISHED
 
 
+@pytest.mark.parametrize("said", ["45=0|", "372=2|"])
+def test_a_reject_refuses_no_request_that_was_not_made(said: str) -> None:
+    wired = wire(Role.INITIATOR, "KalshiRT", MemoryStore(), **OFFER)
+    wired.session.connect(wired.clock.now)
+    wired.sent()
+    wired.receive(wired.peer.logon("98=0|108=30|1137=9|789=2|", 4))
+    assert wired.session.state is State.RECOVERING
+    wired.receive(wired.peer.message("3", said, 5))
+    assert wired.sent() == []
+    told = wired.wait(wired.session.config.resend_timeout)
+    assert of_type(told, MessagesLost) == []
+    [asked] = [each for each in wired.sent() if each.header.msg_type == "2"]
+    assert (asked.begin_seq_no, asked.end_seq_no) == (1, 3)
+
+
 def test_an_offer_needs_a_session_type_with_resend() -> None:
     with pytest.raises(ConfigurationError, match="offer_next_expected is of no use on KalshiNR"):
         config(Role.INITIATOR, "KalshiNR", **OFFER)

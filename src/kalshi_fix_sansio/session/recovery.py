@@ -281,6 +281,8 @@ class Recovery:
             BUSINESS_REJECT,
         }:
             return False
+        if not self._request_number:  # nothing was asked yet: the peer resends unasked
+            return False
         fields: Any = message
         if (
             getattr(message, "session_reject_reason", None) in ABOUT_THE_HEADER
