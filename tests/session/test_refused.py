@@ -201,6 +201,18 @@ def test_a_connection_that_got_beyond_it_is_no_repetition(passed: bool) -> None:
     assert bool(ended.advice) is not passed
 
 
+@BOTH
+@pytest.mark.parametrize("resets", [False, True])
+def test_after_a_reset_another_message_has_the_number(role: Role, resets: bool) -> None:
+    wired = established(role)
+    wired.receive(wired.peer.message("9", news(), t49="x"))
+    wired, _ = again(wired)
+    if resets:
+        wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|", 1))
+    (ended,) = of_type(wired.receive(wired.peer.message("9", news(), 2, t49="x")), SessionEnded)
+    assert bool(ended.advice) is not resets
+
+
 # Without resend
 
 
@@ -271,6 +283,25 @@ def test_a_strict_session_delivers_nothing_that_is_wrong_in_another_way() -> Non
     wired = established(Role.ACCEPTOR, "KalshiNR", strict=True)
     rejected, _ = wired.receive(wired.peer.message("D", "11=a|54=x|", t52=LATE))
     assert isinstance(rejected, MessageRejected)
+    assert kinds(wired.sent()) == ["Reject", "Logout"]
+
+
+@pytest.mark.parametrize(
+    ("name", "msg_type", "body"),
+    [
+        ("KalshiNR", "W", "55=X|268=0|"),
+        ("KalshiNR", "8", answer().replace("150=0", "150=F")),
+        ("KalshiMD", "XX", "58=x|"),
+    ],
+)
+def test_what_a_strict_session_refuses_for_two_reasons_has_one_answer(
+    name: str, msg_type: str, body: str
+) -> None:
+    wired = established(Role.INITIATOR, name, strict=True)
+    rejected, ended = wired.receive(wired.peer.message(msg_type, body, t52=LATE))
+    assert isinstance(rejected, MessageRejected)
+    assert rejected.problems[0].reason is Reason.SENDING_TIME_ACCURACY
+    assert isinstance(ended, SessionEnded)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
 
 

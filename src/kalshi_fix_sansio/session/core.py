@@ -198,6 +198,9 @@ class Core:
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
         self.times.has_read(logon.header.sending_time)
+        if reset and self.config.session_type.resend:
+            # Elsewhere the numbers restart at each logon, and the same message comes under the same number.
+            self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
         # A peer that begins with this Logon cannot have agreed to a reset before it.

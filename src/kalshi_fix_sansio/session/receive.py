@@ -315,10 +315,17 @@ class Receiver:
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
     def _is_for_the_user(self, message: Message) -> bool:
-        """Say whether a message is more than the session's own business."""
-        msg_type = message.header.msg_type
-        own = msg_type in {LOGOUT, SEQUENCE_RESET}
-        return not own and self._handlers.get(msg_type) in {None, self._rejected}
+        """Say whether a message is more than the session's own business, and would be delivered in its
+        turn."""
+        core, msg_type = self._core, message.header.msg_type
+        handler = self._handlers.get(msg_type)
+        if handler is not None or msg_type in {LOGOUT, SEQUENCE_RESET}:
+            return handler == self._rejected
+        if not self._strict:
+            return True
+        # Whoever calls has seen to it that the dialect has the type: it is no problem of the message.
+        layout = core.config.dialect.messages[msg_type]
+        return is_served(layout, core.config) and not rule_problems(message, core.config, core.peer_rules)
 
     def _count(self, number: int) -> None:
         """Advance past a message that counts only if its number is the expected one."""
