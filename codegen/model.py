@@ -249,6 +249,24 @@ class Tracks:
 
 
 @attrs.frozen
+class Constructor:
+    """A way to make a message: a class method that fills in some fields and takes the others."""
+
+    name: str
+    """Such as subscribe."""
+    doc: str
+    sets: tuple[tuple[Member, str], ...]
+    """Fields with the wire values that it gives them."""
+    takes: Member | None
+    """What is given by position: a field, or a group whose entries have one field, of which several values
+    are taken. Of a group with one entry at most, the fields of the entry become arguments."""
+    requires: tuple[str, ...]
+    """Attributes that are required here, though not everywhere."""
+    without: tuple[str, ...]
+    """Attributes that it does not take."""
+
+
+@attrs.frozen
 class Message(Element):
     """One message type."""
 
@@ -265,6 +283,7 @@ class Message(Element):
     """For a message that is answered: the attributes that its answers name."""
     answers: tuple[Answers, ...] = ()
     tracks: Tracks | None = None
+    constructors: tuple[Constructor, ...] = ()
 
 
 @attrs.frozen

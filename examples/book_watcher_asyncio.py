@@ -5,16 +5,13 @@ from contextlib import suppress
 from sys import argv
 
 from kalshi_fix_adapters.asyncio import market_data
-from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio import MarketDataRequest
 from kalshi_fix_sansio.trading import OrderBooks
 
 
 async def watch(*symbols: str) -> None:
     """Print the best bid and offer of each market whenever they change."""
-    request = MarketDataRequest(
-        subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
-        related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols],
-    )
+    request = MarketDataRequest.subscribe(*symbols)
     books = OrderBooks()
     async with market_data() as client:
         books.apply(request)

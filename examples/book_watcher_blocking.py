@@ -4,13 +4,10 @@ from contextlib import suppress
 from sys import argv
 
 from kalshi_fix_adapters.blocking import market_data
-from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio import MarketDataRequest
 from kalshi_fix_sansio.trading import OrderBooks
 
-request = MarketDataRequest(
-    subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
-    related_sym=[MDReqSymbol(symbol=symbol) for symbol in argv[1:]],
-)
+request = MarketDataRequest.subscribe(*argv[1:])
 books = OrderBooks()
 with suppress(KeyboardInterrupt), market_data() as client:
     books.apply(request)

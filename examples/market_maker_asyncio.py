@@ -14,7 +14,7 @@ from quoting import Quoter
 from kalshi_fix_adapters.asyncio import Client, market_data, order_entry
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import Disconnected
-from kalshi_fix_sansio import LogonFields, MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio import LogonFields, MarketDataRequest
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import OrderBooks
 
@@ -46,10 +46,7 @@ class MarketMaker:
 
     async def follow_prices(self) -> None:
         """Keep the book."""
-        request = MarketDataRequest(
-            subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
-            related_sym=[MDReqSymbol(symbol=self.symbol)],
-        )
+        request = MarketDataRequest.subscribe(self.symbol)
         self.books.apply(request)
         await self.prices.send(request)
         async for event in self.prices.events():

@@ -15,15 +15,12 @@ from quoting import Quoter
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.events import Disconnected
-from kalshi_fix_sansio import LogonFields, MarketDataRequest, MDReqSymbol, SubscriptionRequestType
+from kalshi_fix_sansio import LogonFields, MarketDataRequest
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import OrderBooks
 
 symbol, key_id, private_key_path = argv[1:]
-request = MarketDataRequest(
-    subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
-    related_sym=[MDReqSymbol(symbol=symbol)],
-)
+request = MarketDataRequest.subscribe(symbol)
 quoter, books, lock = Quoter(symbol), OrderBooks(), Lock()
 
 

@@ -10,7 +10,19 @@ from codegen import prose
 from codegen.emit import kinds
 from codegen.emit.docstrings import docstring
 from codegen.emit.imports import Imports
-from codegen.model import Code, CodeSet, Dialect, Field, Group, Member, Message, Pedigree
+from codegen.model import (
+    Code,
+    CodeSet,
+    Condition,
+    Constructor,
+    Dialect,
+    Field,
+    Group,
+    Member,
+    Message,
+    Pedigree,
+    Scope,
+)
 from codegen.naming import snake_case
 
 CODEC_TAGS = frozenset({8, 9, 10, 35})
@@ -74,6 +86,18 @@ class AttributeView:
 
 
 @attrs.frozen
+class ConstructorView:
+    """A class method that makes a message for a purpose."""
+
+    name: str
+    doc: str
+    parameters: tuple[str, ...]
+    """As they stand in the signature, behind `cls`."""
+    arguments: tuple[str, ...]
+    """As they are passed on to the class."""
+
+
+@attrs.frozen
 class ClassView:
     """One attrs class."""
 
@@ -86,6 +110,7 @@ class ClassView:
     deprecation: str | None = None
     """An expression: what a warning says when one is made, for a message that is deprecated."""
     is_message: bool = False
+    constructors: tuple[ConstructorView, ...] = ()
     list_converter: str | None = None
     """For entries: the name of the function that checks a list of them."""
 
@@ -173,6 +198,93 @@ def message_view(message: Message, products: tuple[str, ...], imports: Imports) 
         attributes=_attribute_views(message.members, products, imports),
         deprecation=_deprecation(f"{message.name} ({message.msg_type})", message.pedigree, imports),
         is_message=True,
+        constructors=tuple(
+            _constructor_view(message, each, products, imports) for each in message.constructors
+        ),
+    )
+
+
+def _constructor_view(
+    message: Message, constructor: Constructor, products: tuple[str, ...], imports: Imports
+) -> ConstructorView:
+    """Return a class method; the rules of its message, with what it sets, decide which arguments it has."""
+    imports.fixed("typing", "Self")
+    sets = {member.field.name: value for member, value in constructor.sets}
+    taken = constructor.takes
+    first, given = [], []
+    arguments = [
+        f"{member.attribute}={kinds.literal(member.field, value)}" for member, value in constructor.sets
+    ]
+    entry: tuple[Member, ...] = ()
+    if taken is not None and taken.group is not None:
+        entry = attributes_of(taken.group.members)
+        if len(entry) == 1:
+            name, accepts = entry[0].attribute, kinds.accepts_of(entry[0].field)
+            first += [f"{name}: {accepts}", f"*more: {accepts}"]
+            made = f"{taken.group.entry_class}({name}=each) for each in ({name}, *more)"
+        else:
+            passed = ", ".join(
+                f"{each.attribute}={each.attribute}" for each in entry if _is_taken(each, constructor, sets)
+            )
+            made = f"{taken.group.entry_class}({passed})"
+        arguments.append(f"{taken.attribute}=[{made}]")
+    elif taken is not None:
+        first.append(f"{taken.attribute}: {kinds.accepts_of(taken.field)}")
+        arguments.append(f"{taken.attribute}={taken.attribute}")
+    beside = [member for member in attributes_of(message.members) if member is not taken]
+    for member in (*beside, *(entry if len(entry) > 1 else ())):
+        if not _is_taken(member, constructor, sets):
+            continue
+        required = member.attribute in constructor.requires or _is_required(member, sets)
+        shown = attrs.evolve(member, presence="required", rules=()) if required else member
+        (view,) = _attribute_views((shown,), products, imports)
+        has_default = not (required and member.group)
+        given.append(f"{view.name}: {view.accepts}{view.argument_default if has_default else ''}")
+        if member in beside:
+            arguments.append(f"{view.name}={view.name}")
+    star = ["*"] if given and not any(each.startswith("*") for each in first) else []
+    listed = (
+        f"{member.field.name} {prose.value_text(member.field, value)}" for member, value in constructor.sets
+    )
+    facts = f"With {prose.listed(tuple(listed))}." if sets else ""
+    return ConstructorView(
+        constructor.name,
+        docstring([prose.sentence(constructor.doc), facts], 8),
+        (*first, *star, *given),
+        tuple(arguments),
+    )
+
+
+def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:
+    """Say whether a constructor leaves a member to its caller."""
+    if member.field.name in sets or member.attribute in constructor.without:
+        return False
+    if any(_holds(condition, sets) for condition in member.forbidden_when):
+        return False
+    return _from_the_client(member) != "forbidden"
+
+
+def _is_required(member: Member, sets: Mapping[str, str]) -> bool:
+    required = any(_holds(condition, sets) for condition in member.required_when)
+    return required or _from_the_client(member) == "required"
+
+
+def _from_the_client(member: Member) -> str:
+    """Return the presence in what a client sends, for requests are the client's: `optional` if it depends."""
+    presence = member.presence
+    for rule in member.rules:
+        if rule.scope in (Scope(), Scope(sender="client")):
+            presence = rule.presence
+        elif rule.scope.sender != "venue" and rule.presence != presence:
+            presence = "optional"
+    return presence
+
+
+def _holds(condition: Condition, sets: Mapping[str, str]) -> bool:
+    """Say whether a condition holds, whatever else a message says."""
+    return condition.scope == Scope() and all(
+        name in sets and values is not None and (not values or sets[name] in values)
+        for name, values in condition.terms
     )
 
 

@@ -9,6 +9,7 @@ import attrs
 from codegen import model
 from codegen.errors import did_you_mean
 from codegen.model import Location
+from codegen.read.constructors import constructors
 from codegen.read.context import Context, maps, text, words
 from codegen.read.nodes import Map
 
@@ -53,6 +54,7 @@ def _resolved(
     tracks = node.get("tracks")
     return attrs.evolve(
         message,
+        constructors=tuple(constructors(context, message)),
         request=tuple(request),
         answers=tuple(answers),
         tracks=_tracks(context, message, tracks) if isinstance(tracks, Map) else None,

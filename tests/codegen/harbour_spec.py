@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from codegen.emit.render import render
 from codegen.read.resolve import load_dialect
@@ -16,6 +21,20 @@ PACKAGE = "harbour_dialect"
 def rendered(spec: Path) -> dict[str, str]:
     """Return the files of the package that is generated from a spec folder."""
     return render(load_dialect(spec), PACKAGE)
+
+
+def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Generate the package of a spec folder into a folder, and import it for one test."""
+    package = f"harbour_of_{folder.parent.name.replace('-', '_')}"
+    for name, text in render(load_dialect(spec), package).items():
+        path = folder / package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    module = importlib.import_module(package)
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    return module
 
 
 class SpecCopy:
@@ -32,3 +51,8 @@ class SpecCopy:
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def append(self, file: str, more: str) -> None:
+        """Add lines to the end of one file."""
+        path = self.spec / file
+        path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")

@@ -146,6 +146,7 @@ messages:
       Urgent:  {only: {products: spot}, legacy: OldUrgent, default: N}
       Legs:    {required_on: {products: futures}}
       Note:    optional
+    constructors: {buy: {sets: {Level: Low}, takes: ClOrdID, without: Urgent, doc: "Buy."}}
   OrderReport:
     msg_type: 8
     since: 1.1.0

@@ -9,6 +9,15 @@ import pytest
 
 from codegen import model
 from codegen.read.resolve import load_dialect
+from kalshi_fix_sansio import (
+    MarketDataRequest,
+    MultivariateSelectedLeg,
+    OrderGroupRequest,
+    QuoteRequest,
+    SecurityStatusRequest,
+)
+from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.validation import validate
 
 SPEC = Path(__file__).resolve().parents[2] / "spec" / "kalshi"
 
@@ -61,3 +70,43 @@ def test_the_base_is_of_use_to_other_dialects(tmp_path: Path) -> None:
     assert all(each.flows == () and each.admin for each in plain.messages)
     (heartbeat,) = (each for each in plain.fields if each.name == "HeartBtInt")
     assert heartbeat.minimum == 0
+
+
+def test_every_constructor_makes_what_the_client_may_send() -> None:
+    """The most that each takes, given to it, breaks no rule but those that need facts of a session."""
+    made = {
+        "MarketDataRequest.snapshot": MarketDataRequest.snapshot("A", "B"),
+        "MarketDataRequest.subscribe": MarketDataRequest.subscribe("A"),
+        "MarketDataRequest.unsubscribe": MarketDataRequest.unsubscribe("A", "B"),
+        "MarketDataRequest.unsubscribe_all": MarketDataRequest.unsubscribe_all(),
+        "SecurityStatusRequest.subscribe": SecurityStatusRequest.subscribe("A"),
+        "SecurityStatusRequest.unsubscribe": SecurityStatusRequest.unsubscribe("A"),
+        "OrderGroupRequest.create": OrderGroupRequest.create(100, alloc_account=3, ex_destination=0),
+        "OrderGroupRequest.update": OrderGroupRequest.update("g", order_group_contracts_limit=7),
+        "OrderGroupRequest.reset": OrderGroupRequest.reset("g", alloc_account=3),
+        "OrderGroupRequest.trigger": OrderGroupRequest.trigger("g"),
+        "OrderGroupRequest.delete": OrderGroupRequest.delete("g"),
+        "QuoteRequest.for_market": QuoteRequest.for_market(
+            quote_req_id="q", symbol="A", order_qty="10.5", rest_remainder=True, replace_existing=False
+        ),
+        "QuoteRequest.for_combination": QuoteRequest.for_combination(
+            quote_req_id="q",
+            multivariate_collection_ticker="C",
+            multivariate_selected_legs=[
+                MultivariateSelectedLeg(
+                    multivariate_selected_event_ticker="E",
+                    multivariate_selected_market_ticker="M",
+                    multivariate_selected_side="yes",
+                )
+            ],
+            cash_order_qty=100,
+        ),
+    }
+    spec = load_dialect(SPEC)
+    assert set(made) == {f"{each.name}.{way.name}" for each in spec.messages for way in each.constructors}
+    for name, message in made.items():
+        layout = message.MESSAGE
+        session = layout.flows[0].sessions[0]
+        problems = validate(message, layout, product="prediction", session=session, sender=Sender.CLIENT)
+        assert problems == (), name
+    assert made["MarketDataRequest.unsubscribe_all"] != made["MarketDataRequest.unsubscribe"]

@@ -20,7 +20,6 @@ from kalshi_fix_sansio import (
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
     MDEntryType,
-    MDReqSymbol,
     MDUpdateAction,
     NewOrderSingle,
     OrderCancelReplaceRequest,
@@ -28,7 +27,6 @@ from kalshi_fix_sansio import (
     OrdStatus,
     OrdType,
     Side,
-    SubscriptionRequestType,
     TimeInForce,
 )
 from kalshi_fix_sansio._generated.sessions import Product
@@ -178,12 +176,7 @@ class DemoScript:
 
     def _subscribe(self, books: Participant, symbol: str) -> None:
         self._chapter(f"Subscribe to the book of {symbol}", "A snapshot comes first, changes follow.")
-        books.send(
-            MarketDataRequest(
-                subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
-                related_sym=[MDReqSymbol(symbol=symbol)],
-            )
-        )
+        books.send(MarketDataRequest.subscribe(symbol))
         if not books.expect(MarketDataSnapshotFullRefresh, symbol=symbol).md_entries:
             raise DemoError(f"the book of {symbol} is empty, where orders should have rested orders")
 

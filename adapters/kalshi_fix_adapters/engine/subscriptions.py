@@ -18,7 +18,6 @@ from kalshi_fix_sansio import (
     MarketDataRequest,
     MarketDataRequestReject,
     MarketDataSnapshotFullRefresh,
-    MDReqSymbol,
     SecurityStatus,
     SecurityStatusRequest,
     SecurityTradingStatus,
@@ -73,12 +72,11 @@ class Subscriptions:
         `sent` before the next one is made."""
         symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
         for begin in range(0, len(symbols), PER_REQUEST):
-            related = [MDReqSymbol(symbol=symbol) for symbol in symbols[begin : begin + PER_REQUEST]]
-            yield MarketDataRequest(subscription_request_type=_ON, related_sym=related)
+            yield MarketDataRequest.subscribe(*symbols[begin : begin + PER_REQUEST])
         # `sent` may be called meanwhile: it adds to the set of a symbol, and no symbol to the dict.
         for symbol, owners in self._statuses.items():
             if owners == set():
-                yield SecurityStatusRequest(subscription_request_type=_ON, symbol=symbol)
+                yield SecurityStatusRequest.subscribe(symbol)
 
     def sent(self, message: Message, seq_num: int, *, again: bool = False) -> None:
         """Take note of a message that was sent, `again` if the client repeats a request by itself."""

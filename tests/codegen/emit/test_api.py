@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +14,8 @@ from click.testing import CliRunner, Result
 
 from codegen.cli import main
 from codegen.emit import api
-from codegen.emit.render import render
 from codegen.read.resolve import load_dialect
-from tests.codegen.harbour_spec import HARBOUR, SpecCopy
-
-PACKAGE = "deprecated_harbour"
+from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 
 
 @pytest.fixture
@@ -31,15 +26,7 @@ def deprecated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec.replace("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
     spec.replace("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
     spec.replace("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
-    for name, text in render(load_dialect(spec.spec), PACKAGE).items():
-        path = tmp_path / PACKAGE / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    package = importlib.import_module(PACKAGE)
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
-        monkeypatch.delitem(sys.modules, name)
-    return package
+    return imported(spec.spec, tmp_path / "made", monkeypatch)
 
 
 def request(package: ModuleType, **given: Any) -> Any:

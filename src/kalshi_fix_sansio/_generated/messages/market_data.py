@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import attrs
 
@@ -84,6 +84,54 @@ class MarketDataRequest(FixMessage):
         self.header = header
         self.trailer = trailer
         self.problems = problems
+
+    @classmethod
+    def snapshot(
+        cls,
+        symbol: str,
+        *more: str,
+    ) -> Self:
+        """Ask for the books of these markets once. With SubscriptionRequestType SNAPSHOT."""
+        return cls(
+            subscription_request_type=SubscriptionRequestType.SNAPSHOT,
+            related_sym=[MDReqSymbol(symbol=each) for each in (symbol, *more)],
+        )
+
+    @classmethod
+    def subscribe(
+        cls,
+        symbol: str,
+        *more: str,
+    ) -> Self:
+        """Ask for the books of these markets, and for every change from then on.
+
+        With SubscriptionRequestType SNAPSHOT_PLUS_UPDATES.
+        """
+        return cls(
+            subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
+            related_sym=[MDReqSymbol(symbol=each) for each in (symbol, *more)],
+        )
+
+    @classmethod
+    def unsubscribe(
+        cls,
+        symbol: str,
+        *more: str,
+    ) -> Self:
+        """End the subscriptions to these markets. With SubscriptionRequestType DISABLE_PREVIOUS."""
+        return cls(
+            subscription_request_type=SubscriptionRequestType.DISABLE_PREVIOUS,
+            related_sym=[MDReqSymbol(symbol=each) for each in (symbol, *more)],
+        )
+
+    @classmethod
+    def unsubscribe_all(
+        cls,
+    ) -> Self:
+        """End all subscriptions to books. With SubscriptionRequestType DISABLE_PREVIOUS."""
+        return cls(
+            subscription_request_type=SubscriptionRequestType.DISABLE_PREVIOUS,
+        )
 
 
 def encode_market_data_request(message: MarketDataRequest, checked: bool = True, text: str = "") -> str:
@@ -295,6 +343,34 @@ class SecurityStatusRequest(FixMessage):
         self.header = header
         self.trailer = trailer
         self.problems = problems
+
+    @classmethod
+    def subscribe(
+        cls,
+        symbol: str,
+    ) -> Self:
+        """Ask for every change of this market's trading status from now on.
+
+        With SubscriptionRequestType SNAPSHOT_PLUS_UPDATES.
+        """
+        return cls(
+            subscription_request_type=SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES,
+            symbol=symbol,
+        )
+
+    @classmethod
+    def unsubscribe(
+        cls,
+        symbol: str,
+    ) -> Self:
+        """End the subscription to this market's trading status.
+
+        With SubscriptionRequestType DISABLE_PREVIOUS.
+        """
+        return cls(
+            subscription_request_type=SubscriptionRequestType.DISABLE_PREVIOUS,
+            symbol=symbol,
+        )
 
 
 def encode_security_status_request(

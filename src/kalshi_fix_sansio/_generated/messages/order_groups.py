@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import attrs
 
@@ -94,6 +94,88 @@ class OrderGroupRequest(FixMessage):
         self.header = header
         self.trailer = trailer
         self.problems = problems
+
+    @classmethod
+    def create(
+        cls,
+        order_group_contracts_limit: int | str,
+        *,
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+    ) -> Self:
+        """Make a group with this limit; the answer names it. With OrderGroupAction CREATE."""
+        return cls(
+            order_group_action=OrderGroupAction.CREATE,
+            order_group_contracts_limit=order_group_contracts_limit,
+            alloc_account=alloc_account,
+            ex_destination=ex_destination,
+        )
+
+    @classmethod
+    def update(
+        cls,
+        order_group_id: str,
+        *,
+        order_group_contracts_limit: int | str,
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+    ) -> Self:
+        """Change the limit of this group, which may trigger it at once. With OrderGroupAction UPDATE."""
+        return cls(
+            order_group_action=OrderGroupAction.UPDATE,
+            order_group_id=order_group_id,
+            order_group_contracts_limit=order_group_contracts_limit,
+            alloc_account=alloc_account,
+            ex_destination=ex_destination,
+        )
+
+    @classmethod
+    def reset(
+        cls,
+        order_group_id: str,
+        *,
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+    ) -> Self:
+        """Let this group take orders again after it triggered. With OrderGroupAction RESET."""
+        return cls(
+            order_group_action=OrderGroupAction.RESET,
+            order_group_id=order_group_id,
+            alloc_account=alloc_account,
+            ex_destination=ex_destination,
+        )
+
+    @classmethod
+    def trigger(
+        cls,
+        order_group_id: str,
+        *,
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+    ) -> Self:
+        """Cancel the resting orders of this group now, whatever its limit. With OrderGroupAction TRIGGER."""
+        return cls(
+            order_group_action=OrderGroupAction.TRIGGER,
+            order_group_id=order_group_id,
+            alloc_account=alloc_account,
+            ex_destination=ex_destination,
+        )
+
+    @classmethod
+    def delete(
+        cls,
+        order_group_id: str,
+        *,
+        alloc_account: int | str | None = None,
+        ex_destination: int | str | None = None,
+    ) -> Self:
+        """Remove this group, and cancel its resting orders. With OrderGroupAction DELETE."""
+        return cls(
+            order_group_action=OrderGroupAction.DELETE,
+            order_group_id=order_group_id,
+            alloc_account=alloc_account,
+            ex_destination=ex_destination,
+        )
 
 
 def encode_order_group_request(message: OrderGroupRequest, checked: bool = True, text: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import attrs
 
@@ -143,6 +143,66 @@ class QuoteRequest(FixMessage):
         self.header = header
         self.trailer = trailer
         self.problems = problems
+
+    @classmethod
+    def for_market(
+        cls,
+        *,
+        quote_req_id: str,
+        alloc_account: int | str | None = None,
+        symbol: str,
+        order_qty: Decimal | int | str | None = None,
+        cash_order_qty: Decimal | int | str | None = None,
+        rest_remainder: bool | None = None,
+        replace_existing: bool | None = None,
+        party_ids: Iterable[Party] = (),
+    ) -> Self:
+        """Ask for quotes on a market: for a number of contracts, or for an amount of cash."""
+        return cls(
+            related_sym=[
+                QuoteRequestSymbol(
+                    symbol=symbol,
+                    order_qty=order_qty,
+                    cash_order_qty=cash_order_qty,
+                    rest_remainder=rest_remainder,
+                    replace_existing=replace_existing,
+                    party_ids=party_ids,
+                )
+            ],
+            quote_req_id=quote_req_id,
+            alloc_account=alloc_account,
+        )
+
+    @classmethod
+    def for_combination(
+        cls,
+        *,
+        quote_req_id: str,
+        alloc_account: int | str | None = None,
+        multivariate_collection_ticker: str,
+        multivariate_selected_legs: Iterable[MultivariateSelectedLeg],
+        order_qty: Decimal | int | str | None = None,
+        cash_order_qty: Decimal | int | str | None = None,
+        rest_remainder: bool | None = None,
+        replace_existing: bool | None = None,
+        party_ids: Iterable[Party] = (),
+    ) -> Self:
+        """Ask for quotes on a combination of markets of a collection."""
+        return cls(
+            related_sym=[
+                QuoteRequestSymbol(
+                    order_qty=order_qty,
+                    cash_order_qty=cash_order_qty,
+                    rest_remainder=rest_remainder,
+                    replace_existing=replace_existing,
+                    party_ids=party_ids,
+                )
+            ],
+            quote_req_id=quote_req_id,
+            alloc_account=alloc_account,
+            multivariate_collection_ticker=multivariate_collection_ticker,
+            multivariate_selected_legs=multivariate_selected_legs,
+        )
 
 
 def encode_quote_request(message: QuoteRequest, checked: bool = True, text: str = "") -> str:

@@ -1,0 +1,112 @@
+"""Resolves the `constructors` of messages: class methods that make one for a purpose."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator, Mapping
+
+from codegen import model
+from codegen.errors import did_you_mean
+from codegen.model import Location
+from codegen.naming import RESERVED_ATTRIBUTES
+from codegen.read.context import Context, text, words
+from codegen.read.nodes import Map
+
+
+def constructors(context: Context, message: model.Message) -> Iterator[model.Constructor]:
+    """Yield the constructors of a message; what cannot be one is noted."""
+    named = context.source.sections["messages"][message.name].node.mapping("constructors")
+    for name in named:
+        reader = _Reader(context, message, name, named.mapping(name), named.at(name))
+        if reader.fits():
+            yield reader.read()
+
+
+class _Reader:
+    """Reads one constructor."""
+
+    def __init__(
+        self, context: Context, message: model.Message, name: str, node: Map, location: Location
+    ) -> None:
+        self._context, self._message, self._name, self._node = context, message, name, node
+        self._location = location
+        self._label = f"constructor `{name}` of message `{message.name}`"
+        self._members = {_name(member): member for member in message.members}
+        self._taken = self._members.get(text(node, "takes"))
+        """The member that is given by position."""
+
+    def fits(self) -> bool:
+        """Say whether its name can be one of a method."""
+        taken = {member.attribute for member in self._message.members} | RESERVED_ATTRIBUTES
+        is_word = self._name.islower() and self._name.isidentifier() and not keyword.iskeyword(self._name)
+        if is_word and self._name not in taken:
+            return True
+        advice = "use small letters, and a name that no field has"
+        self._context.mistakes.add(self._location, f"{self._label} cannot be called so", advice)
+        return False
+
+    def read(self) -> model.Constructor:
+        """Return the constructor."""
+        entry = self._entry()
+        known = {**self._members, **{_name(member): member for member in entry}}
+        named = {
+            key: tuple(
+                known[each].attribute
+                for each, where in words(self._node.get(key))
+                if self._is_known(each, where, known)
+            )
+            for key in ("requires", "without")
+        }
+        return model.Constructor(
+            name=self._name,
+            doc=text(self._node, "doc"),
+            sets=tuple(self._sets()),
+            takes=self._taken,
+            requires=named["requires"],
+            without=named["without"],
+        )
+
+    def _entry(self) -> tuple[model.Member, ...]:
+        """The fields that an entry of the group that it takes has, if it takes one."""
+        wanted, where = text(self._node, "takes"), self._node.at("takes")
+        if not wanted or not self._is_known(wanted, where, self._members):
+            return ()
+        group = None if self._taken is None else self._taken.group
+        if group is None:
+            return ()
+        if group.maximum != 1 and len(group.members) != 1:
+            what = f"{self._label} takes `{wanted}`, whose entries have several fields"
+            advice = "take a group with one field, or one that has one entry at most"
+            self._context.mistakes.add(where, what, advice)
+        beside = {member.attribute for member in self._message.members}
+        for member in group.members:
+            if group.maximum == 1 and member.attribute in beside:
+                what = f"{self._label} takes `{wanted}`, whose `{_name(member)}` the message has too"
+                self._context.mistakes.add(where, what, "leave `takes` out")
+        return group.members
+
+    def _sets(self) -> Iterator[tuple[model.Member, str]]:
+        given = self._node.mapping("sets")
+        plain = {name: member for name, member in self._members.items() if member.group is None}
+        for name in given:
+            if not self._is_known(name, given.at(name), plain):
+                continue
+            member, written = plain[name], text(given, name)
+            codes = member.field.codeset.codes if member.field.codeset is not None else ()
+            values = {code.name: code.value for code in codes} | {code.value: code.value for code in codes}
+            if written not in values:
+                what = f"`{written}` is not a code of `{name}`"
+                self._context.mistakes.add(given.at(name), what, did_you_mean(written, values))
+                continue
+            yield member, values[written]
+
+    def _is_known(self, name: str, where: Location, known: Mapping[str, model.Member]) -> bool:
+        if name not in known:
+            what = f"{self._label} names `{name}`, which is no such member"
+            self._context.mistakes.add(where, what, did_you_mean(name, known))
+        return name in known
+
+
+def _name(member: model.Member) -> str:
+    """The name of a member in the spec."""
+    return member.group.name if member.group is not None else member.field.name

@@ -1,0 +1,135 @@
+"""Class methods that make a message for a purpose, from data in the spec."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.codegen.harbour_spec import SpecCopy, imported
+
+CONSTRUCTORS = """    constructors:
+      at_quay: {sets: {BerthKind: Quay, Flag: Home}, takes: ShipID, without: [Manifest, HighWater],
+        doc: "Ask for a place at the quay."}
+      at_anchor: {sets: {BerthKind: Anchor}, takes: Pilots, requires: Draught, doc: "A place outside."}
+      with_tug: {takes: Tugs, requires: TugName, doc: "Ask for a tug as well."}
+    one_of:
+      - at_least_one: [FirstDay, HighWater]
+"""
+GROUPS = """
+  Pilots:
+    doc: "Pilots."
+    counter: NoPilots
+    entry: Pilot
+    delimiter: PilotName
+    members: {PilotName: required}
+  Tugs:
+    doc: "A tug."
+    counter: NoTugs
+    entry: Tug
+    delimiter: TugName
+    maximum: 1
+    members: {TugName: optional, TugPower: {only: {sender: client}}, TugSeen: {only: {sender: venue}}}
+"""
+FIELDS = """
+  NoPilots:  {tag: 5900, type: NUMINGROUP}
+  PilotName: {tag: 5901, type: STRING, doc: "Name of the pilot."}
+  NoTugs:    {tag: 5902, type: NUMINGROUP}
+  TugName:   {tag: 5903, type: STRING, doc: "Name of the tug."}
+  TugPower:  {tag: 5904, type: INT, doc: "Its power."}
+  TugSeen:   {tag: 5905, type: BOOLEAN, doc: "Whether it was seen."}
+"""
+
+
+@pytest.fixture
+def harbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = SpecCopy(tmp_path)
+    old = "    one_of:\n      - at_least_one: [FirstDay, HighWater]\n"
+    spec.replace("messages/berths.yaml", old, CONSTRUCTORS)
+    spec.replace(
+        "messages/berths.yaml",
+        "      Manifest:  optional\n",
+        "      Manifest:  optional\n      Pilots:    optional\n      Tugs:      optional\n",
+    )
+    spec.append("components.yaml", GROUPS)
+    spec.append("fields.yaml", FIELDS)
+    return imported(spec.spec, tmp_path / "made", monkeypatch)
+
+
+def parameters(method: Any) -> dict[str, Any]:
+    return dict(inspect.signature(method).parameters)
+
+
+def test_what_is_set_decides_which_arguments_there_are(harbour: ModuleType) -> None:
+    found = parameters(harbour.BerthRequest.at_quay)
+    # Set: BerthKind and Flag. Left out: Manifest and HighWater. FirstDay is required at the quay.
+    assert list(found) == [
+        *("ship_id", "length", "draught", "arrival", "first_day", "dangerous", "cargo", "pilots", "tugs")
+    ]
+    required = {name for name, each in found.items() if each.default is inspect.Parameter.empty}
+    assert required == {"ship_id", "length", "arrival", "first_day"}
+    assert found["ship_id"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert {each.kind for name, each in found.items() if name != "ship_id"} == {
+        inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def test_the_message_is_the_one_that_its_class_makes(harbour: ModuleType) -> None:
+    from datetime import UTC, date, datetime
+
+    about: dict[str, Any] = {
+        "length": "90",
+        "arrival": datetime(2026, 1, 1, tzinfo=UTC),
+        "first_day": date(2026, 1, 2),
+    }
+    made = harbour.BerthRequest.at_quay("DE123", **about)
+    assert made == harbour.BerthRequest(ship_id="DE123", berth_kind="1", flag="H", **about)
+    with pytest.raises(ValueError, match=r"BerthRequest.length, Length .* cannot be 'long'"):
+        harbour.BerthRequest.at_quay("DE123", **{**about, "length": "long"})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'flag'"):
+        harbour.BerthRequest.at_quay("DE123", flag="F", **about)
+
+
+def test_one_value_or_more_become_entries_and_none_is_a_mistake(harbour: ModuleType) -> None:
+    from datetime import UTC, datetime
+
+    about: dict[str, Any] = {
+        "ship_id": "DE1",
+        "length": 9,
+        "flag": "F",
+        "arrival": datetime(2026, 1, 1, tzinfo=UTC),
+        "draught": 2,
+    }
+    make = harbour.BerthRequest.at_anchor
+    names = [f"p{number}" for number in range(1000)]
+    assert [entry.pilot_name for entry in make(*names, **about).pilots] == names
+    assert [entry.pilot_name for entry in make("Ann", **about).pilots] == ["Ann"]
+    # An empty list would mean something else, such as all there are.
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'pilot_name'"):
+        make(*[], **about)
+    with pytest.raises(TypeError, match=r"Pilot.pilot_name, PilotName \(5901\), cannot be of class list"):
+        make(["Ann", "Bob"], **about)
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'draught'"):
+        make("Ann", **{name: value for name, value in about.items() if name != "draught"})
+
+
+def test_the_fields_of_a_single_entry_stand_beside_the_others(harbour: ModuleType) -> None:
+    found = parameters(harbour.BerthRequest.with_tug)
+    assert list(found)[-2:] == ["tug_name", "tug_power"]  # what only the venue sends is no argument
+    assert found["tug_name"].default is inspect.Parameter.empty
+    assert found["tug_power"].default is None
+    assert "tugs" not in found
+
+
+def test_a_subclass_makes_its_own(harbour: ModuleType) -> None:
+    class Mine(harbour.BerthRequest):  # type: ignore[misc, name-defined]
+        __slots__ = ()
+
+    from datetime import UTC, datetime
+
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    made = Mine.at_anchor("Ann", ship_id="DE1", length=9, flag="F", arrival=at, draught=2)
+    assert type(made) is Mine
