@@ -5,31 +5,24 @@ What all clients have in common is in `conformance`.
 
 from __future__ import annotations
 
-import queue
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import attrs
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, background, market_data, order_entry
+from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import (
-    ClientTimeoutError,
     ConnectionFailedError,
     NotConnectedError,
-    OrdersUnverifiedError,
     SessionClosedError,
-    SessionInterruptedError,
 )
-from kalshi_fix_adapters.events import ClientEvent, Disconnected, Resubscribed
+from kalshi_fix_adapters.events import Disconnected, Resubscribed
 from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_adapters.testing import MARKETS, Sandbox
 from kalshi_fix_sansio import (
@@ -43,7 +36,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
-from kalshi_fix_sansio.events import CloseReason, GapDetected, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.conftest import ME
 from tests.adapters.engine.stage import report
@@ -163,23 +156,6 @@ def test_a_client_is_shown_by_what_it_is(sandbox: Sandbox) -> None:
     with client:
         assert repr(client) == f"<Client {where}, open>"
     assert repr(client) == f"<Client {where}, over>"
-
-
-def test_heartbeats_leave_while_the_user_neither_sends_nor_reads(sandbox: Sandbox) -> None:
-    heard: queue.Queue[str] = queue.Queue()
-
-    def report_and_listen(peer: Acceptor) -> None:
-        for number in range(5):
-            peer.send(report(str(number)))
-        for message in peer.received():
-            heard.put(message)
-
-    with (
-        logged_on_peer(report_and_listen) as port,
-        Client(by_hand(sandbox, port, heart_bt_int=3, queue_limit=1)) as client,
-    ):
-        assert heard.get(timeout=LONG) == "Heartbeat"
-    assert len(list(client.messages(LONG))) == 5
 
 
 # --- without a context
@@ -329,27 +305,12 @@ def test_an_interrupted_wait_for_a_venue_that_never_answers(
 # --- the thread itself fails
 
 
-def test_a_failure_of_the_thread_reaches_the_user(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    with order_entry(**options(sandbox)) as client:
-        monkeypatch.setattr(client._core, "receive", _fail)
-        client.send(order())
-        with pytest.raises(SessionClosedError, match=r"failed by itself \(OwnError\)") as caught:
-            list(client.events(LONG))
-        assert isinstance(caught.value.__cause__, OwnError)
-        with pytest.raises(NotConnectedError, match="failed by itself"):
-            client.send(order())
-
-
 def test_a_failure_during_the_logon_reaches_the_user(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ClientCore, "receive", _fail)
     with pytest.raises(SessionClosedError, match="failed by itself"):
         order_entry(**options(sandbox)).open()
-
-
-class Unclosable(MemoryStore):
-    """A store that works until it is to be let go of."""
 
 
 @pytest.mark.parametrize("error", [None, OwnError])
@@ -375,78 +336,7 @@ def test_who_takes_no_events_is_not_sent_session_messages_again(sandbox: Sandbox
         assert not any(isinstance(event, GapDetected) for event in client.events(timeout=0))
 
 
-# --- sockets that misbehave
-
-
-class Choked(socket.socket):
-    """A socket that can still be read, but takes nothing any more once `broken`."""
-
-    broken = False
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        if self.broken:
-            raise BrokenPipeError
-        return super().send(data, flags)
-
-
-def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours, theirs = socket.socketpair()
-    with Choked(fileno=ours.detach()) as choked, theirs, ThreadPoolExecutor() as pool:
-        monkeypatch.setattr(background, "open_socket", lambda *_, **__: choked)
-        acceptor = pool.submit(Acceptor, theirs)
-        with Client(by_hand(sandbox, 1)) as client:
-            choked.broken = True
-            assert client.send(order()) == 2
-            with pytest.raises(NotConnectedError):
-                client.send(order())
-            acceptor.result(LONG).log_out("maintenance")
-            theirs.close()
-            assert "maintenance" in next_of(client, SessionEnded).text
-
-
-def test_a_venue_that_stops_reading_holds_senders_up(sandbox: Sandbox) -> None:
-    done = threading.Event()
-    big = attrs.evolve(order(), symbol="X" * 20_000)
-    with (
-        logged_on_peer(lambda _: done.wait(LONG)) as port,
-        Client(by_hand(sandbox, port, timeout=0.5)) as client,
-    ):
-        with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
-            while True:
-                client.send(big, timeout=0.2)
-        client.logout()
-        assert client.ended is not None
-        assert not client.ended.clean
-        done.set()
-
-
 # --- a venue that comes back
-
-
-def test_a_venue_that_restarts_in_the_middle_of_trading() -> None:
-    with Sandbox((ME,)) as sandbox, order_entry(**options(sandbox)) as client:
-        assert client.send(order()) == 2
-        next(client.messages(LONG))
-        with sandbox.server.down():
-            with pytest.raises(OrdersUnverifiedError):
-                list(client.messages(LONG))
-            with pytest.raises(SessionInterruptedError):
-                list(client.messages(LONG))
-            with pytest.raises(NotConnectedError):
-                client.send(order())
-        wait_for_logon(client)
-        assert client.send(order()) == 2
-        assert isinstance(next(client.messages(LONG)), ExecutionReport)
-    assert client.ended is not None
-    assert client.ended.clean
-
-
-def wait_for_logon(client: Client) -> None:
-    for _ in client.events(LONG):
-        if client.is_logged_on:
-            return
 
 
 def test_a_book_watcher_is_subscribed_again() -> None:
@@ -461,19 +351,3 @@ def test_a_book_watcher_is_subscribed_again() -> None:
         assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
         assert snapshot.symbol == SYMBOL
         assert snapshot.md_entries
-
-
-def test_a_venue_that_stays_away_is_left_at_once() -> None:
-    with ExitStack() as venue:
-        client = order_entry(**options(venue.enter_context(Sandbox((ME,)))))
-        with client:
-            venue.close()
-            lost = next_of(client, Disconnected)
-            assert lost.ended.reason is CloseReason.CONNECTION_LOST
-            assert client.ended is None
-            client.stop_reconnecting()
-            events: list[ClientEvent] = list(client.events(LONG))
-            assert all(not isinstance(event, Disconnected) for event in events)
-            with pytest.raises(SessionClosedError, match="open the client again"):
-                client.receive(LONG)
-        assert client.ended == lost.ended

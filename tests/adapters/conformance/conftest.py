@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator
 
@@ -9,8 +10,10 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.session.timers import Timers
 from tests.adapters.conformance.loops import LOOPS, Loop
+from tests.adapters.conformance.relay import Relay
 
 BRIEF = 0.2
 """Seconds instead of some, which a test would spend on waiting for those who never answer."""
@@ -20,6 +23,26 @@ BRIEF = 0.2
 def loop(request: pytest.FixtureRequest) -> Loop:
     found: Loop = request.param
     return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is an asynchronous function by the loop that it is for."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    fixtures = {name: pyfuncitem.funcargs[name] for name in names}
+    runner = fixtures["loop"]
+    assert isinstance(runner, Loop)
+    runner.run(lambda: pyfuncitem.obj(**fixtures))
+    return True
+
+
+@pytest.fixture
+def relay(sandbox: Sandbox) -> Iterator[Relay]:
+    """A way to the venue that can be cut, redirected and made to swallow what passes."""
+    with Relay(sandbox.server.port("prediction", "KalshiNR")) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

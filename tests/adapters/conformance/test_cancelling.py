@@ -11,7 +11,7 @@ import gc
 import signal
 import threading
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,12 +32,6 @@ TASKS = tuple(loop for loop in LOOPS if loop.name != "blocking")
 MOST = 1000
 """Points at which a scenario may wait, at the most."""
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-
-
-@pytest.fixture
-def relay(sandbox: Sandbox) -> Iterator[Relay]:
-    with Relay(sandbox.server.port("prediction", "KalshiNR")) as running:
-        yield running
 
 
 @types.coroutine
@@ -184,39 +178,33 @@ def test_nothing_is_lost_by_a_cancelled_wait(loop: Loop, sandbox: Sandbox, relay
     assert at > 0
 
 
-def test_a_deadline_of_the_loop_leaves_the_client_as_it_was(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            messages = client.messages(LONG)
-            with pytest.raises((TimeoutError, trio.TooSlowError)):
-                await loop.within(0.05, partial(first, messages))
-            assert await client.send(order()) == 2
-            assert await first(messages)
-
-    loop.run(main)
+async def test_a_deadline_of_the_loop_leaves_the_client_as_it_was(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        messages = client.messages(LONG)
+        with pytest.raises((TimeoutError, trio.TooSlowError)):
+            await loop.within(0.05, partial(first, messages))
+        assert await client.send(order()) == 2
+        assert await first(messages)
 
 
-def test_a_neighbour_that_fails_ends_the_client_too(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        client = loop.client("KalshiNR", **options(sandbox))
+async def test_a_neighbour_that_fails_ends_the_client_too(loop: Loop, sandbox: Sandbox) -> None:
+    client = loop.client("KalshiNR", **options(sandbox))
 
-        async def fail() -> None:
-            raise OwnError
+    async def fail() -> None:
+        raise OwnError
 
-        async def trade() -> None:
-            async with client:
-                await client.send(order())
-                async with loop.together() as start:
-                    start(fail)
-                    await client.test_request(LONG)
-                    await gather(client.events(LONG))
+    async def trade() -> None:
+        async with client:
+            await client.send(order())
+            async with loop.together() as start:
+                start(fail)
+                await client.test_request(LONG)
+                await gather(client.events(LONG))
 
-        with pytest.raises(ExceptionGroup) as caught:
-            await trade()
-        assert [type(error) for error in caught.value.exceptions] == [OwnError]
-        assert client.ended.clean
-
-    loop.run(main)
+    with pytest.raises(ExceptionGroup) as caught:
+        await trade()
+    assert [type(error) for error in caught.value.exceptions] == [OwnError]
+    assert client.ended.clean
 
 
 # --- from the keyboard

@@ -42,23 +42,22 @@ class OwnError(Exception):
     [OwnError(), ExceptionGroup("own", [OwnError()]), SystemExit(3)],
     ids=lambda error: type(error).__name__,
 )
-def test_an_exception_leaves_as_itself_after_an_orderly_logout(
+async def test_an_exception_leaves_as_itself_after_an_orderly_logout(
     loop: Loop, sandbox: Sandbox, error: BaseException
 ) -> None:
-    async def main() -> None:
-        client = loop.client("KalshiNR", **options(sandbox))
-        with pytest.raises(type(error)) as caught:  # noqa: PT012
-            async with client:
-                await client.send(order())
-                raise error
-        assert caught.value is error
-        assert client.ended.clean
-
-    loop.run(main)
+    client = loop.client("KalshiNR", **options(sandbox))
+    with pytest.raises(type(error)) as caught:  # noqa: PT012
+        async with client:
+            await client.send(order())
+            raise error
+    assert caught.value is error
+    assert client.ended.clean
 
 
-def test_leaving_waits_for_no_connection_that_is_being_made(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay, silent: int) -> None:
+async def test_leaving_waits_for_no_connection_that_is_being_made(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
+    with listening(keep_silent) as silent:
         settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=10 * LONG)
         async with loop.client("KalshiNR", **settings) as client:
             relay.retarget(silent)
@@ -69,107 +68,86 @@ def test_leaving_waits_for_no_connection_that_is_being_made(loop: Loop, sandbox:
             await loop.in_thread(lambda: relay.wait(lambda: relay.opened == 2))
         assert client.ended is not None
 
-    with listening(keep_silent) as silent, Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
-        loop.run(lambda: main(relay, silent))
 
-
-def test_a_consumer_that_raises_ends_with_its_own_exception(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_consumer_that_raises_ends_with_its_own_exception(loop: Loop, sandbox: Sandbox) -> None:
     async def consume(client: Any) -> None:
         async with client:
             await client.send(order())
             async for _ in client.messages(LONG):
                 raise OwnError
 
-    async def main() -> None:
-        client = loop.client("KalshiNR", **options(sandbox))
-        with pytest.raises(OwnError):
-            await consume(client)
-        assert client.ended.clean
-
-    loop.run(main)
+    client = loop.client("KalshiNR", **options(sandbox))
+    with pytest.raises(OwnError):
+        await consume(client)
+    assert client.ended.clean
 
 
-def test_an_exception_while_there_is_no_connection(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        with pytest.raises(OwnError):  # noqa: PT012
-            async with loop.client(
-                "KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)
-            ) as client:
-                relay.go_away()
-                await event_of(client, Disconnected)
-                raise OwnError
-        assert client.ended.reason is CloseReason.CONNECTION_LOST
-
-    with Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
-        loop.run(lambda: main(relay))
+async def test_an_exception_while_there_is_no_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    with pytest.raises(OwnError):  # noqa: PT012
+        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
+            relay.go_away()
+            await event_of(client, Disconnected)
+            raise OwnError
+    assert client.ended.reason is CloseReason.CONNECTION_LOST
 
 
-def test_a_client_inside_a_context_manager_of_the_users_own(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_client_inside_a_context_manager_of_the_users_own(loop: Loop, sandbox: Sandbox) -> None:
     @contextlib.asynccontextmanager
     async def trading() -> Any:
         async with loop.client("KalshiNR", **options(sandbox)) as client:
             yield client
 
-    async def main() -> None:
-        with pytest.raises(OwnError):  # noqa: PT012
-            async with trading() as client:
-                await client.send(order())
-                await acknowledged(client)
-                raise OwnError
-        assert client.ended.clean
-
-    loop.run(main)
+    with pytest.raises(OwnError):  # noqa: PT012
+        async with trading() as client:
+            await client.send(order())
+            await acknowledged(client)
+            raise OwnError
+    assert client.ended.clean
 
 
 # --- logouts, and who else is there
 
 
-def test_a_logout_ends_what_others_wait_for(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            waiting = threading.Event()
+async def test_a_logout_ends_what_others_wait_for(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        waiting = threading.Event()
 
-            async def consume() -> None:
-                async for _ in client.events(LONG):
-                    waiting.set()
+        async def consume() -> None:
+            async for _ in client.events(LONG):
+                waiting.set()
 
-            async with loop.together() as start:
-                start(consume)
-                await loop.until(waiting)
-                ended = await client.logout("enough")
-                assert ended.clean
-            assert await gather(client.messages(LONG)) == []
-            with pytest.raises(NotConnectedError):
-                await client.send(order())
-            with pytest.raises(SessionClosedError):
-                await client.receive(LONG)
-            assert await client.logout() == ended
-
-    loop.run(main)
+        async with loop.together() as start:
+            start(consume)
+            await loop.until(waiting)
+            ended = await client.logout("enough")
+            assert ended.clean
+        assert await gather(client.messages(LONG)) == []
+        with pytest.raises(NotConnectedError):
+            await client.send(order())
+        with pytest.raises(SessionClosedError):
+            await client.receive(LONG)
+        assert await client.logout() == ended
 
 
-def test_two_logouts_at_once(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
+async def test_two_logouts_at_once(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
 
-            async def log_out() -> None:
-                assert (await client.logout()).clean
+        async def log_out() -> None:
+            assert (await client.logout()).clean
 
-            async with loop.together() as start:
-                start(log_out)
-                start(log_out)
-        assert sum(isinstance(event, SessionEnded) for event in await gather(client.events(LONG))) == 1
-
-    loop.run(main)
+        async with loop.together() as start:
+            start(log_out)
+            start(log_out)
+    assert sum(isinstance(event, SessionEnded) for event in await gather(client.events(LONG))) == 1
 
 
-def test_what_comes_after_the_logout_can_still_be_taken(loop: Loop, sandbox: Sandbox) -> None:
+async def test_what_comes_after_the_logout_can_still_be_taken(loop: Loop, sandbox: Sandbox) -> None:
     def report_late(peer: Acceptor) -> None:
         for name in peer.received():
             if name == "Logout":
                 peer.send(report())
 
-    async def main(port: int) -> None:
+    with logged_on_peer(report_late) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             assert client.is_logged_on
         events = await gather(client.events(LONG))
@@ -177,11 +155,8 @@ def test_what_comes_after_the_logout_can_still_be_taken(loop: Loop, sandbox: San
         assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
         assert client.ended.clean
 
-    with logged_on_peer(report_late) as port:
-        loop.run(lambda: main(port))
 
-
-def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
+async def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
     crossed = threading.Event()
 
     def cross(peer: Acceptor) -> None:
@@ -189,59 +164,49 @@ def test_both_sides_log_out_at_once(loop: Loop, sandbox: Sandbox) -> None:
         crossed.set()
         list(peer.received())
 
-    async def main(port: int) -> None:
+    with logged_on_peer(cross) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             await loop.until(crossed)
             ended = await client.logout("enough")
             assert ended.clean
 
-    with logged_on_peer(cross) as port:
-        loop.run(lambda: main(port))
-
 
 @pytest.mark.usefixtures("brief_logouts")
-def test_a_venue_that_does_not_answer_the_logout(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_venue_that_does_not_answer_the_logout(loop: Loop, sandbox: Sandbox) -> None:
     def ignore(peer: Acceptor) -> None:
         peer.send(report())
         keep_silent(peer.connection)
-
-    async def main(port: int) -> None:
-        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
-            await acknowledged_by(client)
-        assert not client.ended.clean
 
     async def acknowledged_by(client: Any) -> None:
         async for _ in client.messages(LONG):
             return
 
     with logged_on_peer(ignore) as port:
-        loop.run(lambda: main(port))
+        async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
+            await acknowledged_by(client)
+        assert not client.ended.clean
 
 
 # --- leaving while there is no session
 
 
-def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
-            relay.cut()
-            await event_of(client, Disconnected)
-            ended = await client.logout()
-            assert ended.reason is CloseReason.CONNECTION_LOST
-            assert relay.opened == 1
-
-    with Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
-        loop.run(lambda: main(relay))
+async def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
+        relay.cut()
+        await event_of(client, Disconnected)
+        ended = await client.logout()
+        assert ended.reason is CloseReason.CONNECTION_LOST
+        assert relay.opened == 1
 
 
-def test_a_logout_while_shaking_hands(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_while_shaking_hands(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     reached = threading.Event()
 
     def say_nothing(connection: Any) -> None:
         reached.set()
         keep_silent(connection)
 
-    async def main(relay: Relay, silent: int) -> None:
+    with listening(say_nothing) as silent:
         # A thread cannot be called back from the handshake, a task can.
         timeout = 0.5 if loop.name == "blocking" else 2 * LONG
         settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=timeout)
@@ -251,14 +216,8 @@ def test_a_logout_while_shaking_hands(loop: Loop, sandbox: Sandbox) -> None:
             await loop.until(reached)
             assert (await client.logout()).reason is CloseReason.CONNECTION_LOST
 
-    with (
-        listening(say_nothing) as silent,
-        Relay(sandbox.server.port("prediction", "KalshiNR")) as relay,
-    ):
-        loop.run(lambda: main(relay, silent))
 
-
-def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
     reached = threading.Event()
 
     def read_the_logon(connection: Any) -> None:
@@ -266,7 +225,7 @@ def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
         reached.set()
         keep_silent(connection)
 
-    async def main(port: int) -> None:
+    with listening(read_the_logon) as port:
         client = loop.client("KalshiNR", **by_hand(sandbox, port, timeout=2 * LONG))
 
         async def leave() -> None:
@@ -279,22 +238,16 @@ def test_a_logout_while_logging_on(loop: Loop, sandbox: Sandbox) -> None:
                 await client.__aenter__()
         assert not client.is_logged_on
 
-    with listening(read_the_logon) as port:
-        loop.run(lambda: main(port))
 
-
-def test_stopping_and_leaving_while_the_venue_is_away(loop: Loop, sandbox: Sandbox) -> None:
+async def test_stopping_and_leaving_while_the_venue_is_away(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
     soon = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
-
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=soon)) as client:
-            relay.go_away()
-            await event_of(client, ConnectFailed)
-        assert client.ended.reason is CloseReason.CONNECTION_LOST
-        relay.come_back()
-        async with client:
-            assert isinstance(await event_of(client, LoggedOn), LoggedOn)
-        assert client.ended.clean
-
-    with Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
-        loop.run(lambda: main(relay))
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=soon)) as client:
+        relay.go_away()
+        await event_of(client, ConnectFailed)
+    assert client.ended.reason is CloseReason.CONNECTION_LOST
+    relay.come_back()
+    async with client:
+        assert isinstance(await event_of(client, LoggedOn), LoggedOn)
+    assert client.ended.clean

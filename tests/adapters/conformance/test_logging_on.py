@@ -52,21 +52,18 @@ def test_the_port_of_another_session_type(loop: Loop, sandbox: Sandbox) -> None:
     assert "TargetCompID" in str(refused(loop, options(sandbox, port=port)))
 
 
-def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)):
-            second = loop.client("KalshiNR", **options(sandbox))
-            with pytest.raises(LogonRefusedError, match="another connection uses this API key") as caught:
-                await second.__aenter__()
-            assert caught.value.retryable
-
-    loop.run(main)
+async def test_a_second_connection_with_the_same_key(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)):
+        second = loop.client("KalshiNR", **options(sandbox))
+        with pytest.raises(LogonRefusedError, match="another connection uses this API key") as caught:
+            await second.__aenter__()
+        assert caught.value.retryable
 
 
-def test_a_logon_that_may_not_be_sent(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logon_that_may_not_be_sent(loop: Loop, sandbox: Sandbox) -> None:
     settings = options(sandbox, logon_fields=LogonFields(message_retention_period=48))
     with pytest.raises(InvalidMessageError, match="MessageRetentionPeriod"):
-        loop.run(lambda: loop.client("KalshiNR", **settings).__aenter__())
+        await loop.client("KalshiNR", **settings).__aenter__()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +80,9 @@ def test_a_peer_that_does_not_log_on(loop: Loop, sandbox: Sandbox, handler: Any,
     assert text in str(error)
 
 
-def test_the_first_connection_is_retried_when_asked_for(loop: Loop, sandbox: Sandbox) -> None:
+async def test_the_first_connection_is_retried_when_asked_for(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
     policy = ReconnectPolicy(initial=0.01, cap=0.01, retry_first=True, maintenance=None)
 
     class Listen(Observer):
@@ -93,12 +92,8 @@ def test_the_first_connection_is_retried_when_asked_for(loop: Loop, sandbox: San
             if isinstance(event, ConnectFailed):
                 relay.come_back()
 
-    async def main() -> None:
-        settings = options(sandbox, port=relay.port, reconnect=policy, observer=Listen())
-        async with loop.client("KalshiNR", **settings) as client:
-            kinds = [type(await client.receive(LONG)) for _ in range(4)]
-            assert kinds == [Connecting, ConnectFailed, Connecting, LoggedOn]
-
-    with Relay(sandbox.server.port("prediction", "KalshiNR")) as relay:
-        relay.go_away()
-        loop.run(main)
+    relay.go_away()
+    settings = options(sandbox, port=relay.port, reconnect=policy, observer=Listen())
+    async with loop.client("KalshiNR", **settings) as client:
+        kinds = [type(await client.receive(LONG)) for _ in range(4)]
+        assert kinds == [Connecting, ConnectFailed, Connecting, LoggedOn]

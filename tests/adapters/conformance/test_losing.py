@@ -67,167 +67,139 @@ async def trade(client: Any) -> int:
     return number
 
 
-def test_every_step_of_a_reconnection_is_told_in_order(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
-            told: list[Any] = [await client.receive(LONG) for _ in range(2)]
-            relay.cut()
-            told += [await client.receive(LONG) for _ in range(4)]
-            kinds = [type(event) for event in told]
-            assert kinds == [Connecting, LoggedOn, SessionEnded, Disconnected, Connecting, LoggedOn]
-            assert told[2].reason is CloseReason.CONNECTION_LOST
-            assert told[3].ended is told[2]
-            assert [told[0].attempt, told[4].attempt] == [1, 1]
-            assert not client.ended
-            # A session without resend begins anew.
-            assert await trade(client) == 2
-        assert client.ended.clean
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_every_step_of_a_reconnection_is_told_in_order(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+        told: list[Any] = [await client.receive(LONG) for _ in range(2)]
+        relay.cut()
+        told += [await client.receive(LONG) for _ in range(4)]
+        kinds = [type(event) for event in told]
+        assert kinds == [Connecting, LoggedOn, SessionEnded, Disconnected, Connecting, LoggedOn]
+        assert told[2].reason is CloseReason.CONNECTION_LOST
+        assert told[3].ended is told[2]
+        assert [told[0].attempt, told[4].attempt] == [1, 1]
+        assert not client.ended
+        # A session without resend begins anew.
+        assert await trade(client) == 2
+    assert client.ended.clean
 
 
-def test_those_who_iterate_over_messages_are_told_and_go_on(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
-            await trade(client)
-            relay.cut()
-            with pytest.raises(OrdersUnverifiedError) as unverified:
-                await gather(client.messages(LONG))
-            assert len(unverified.value.orders) == 1
-            with pytest.raises(SessionInterruptedError, match="connects again") as caught:
-                await gather(client.messages(LONG))
-            assert caught.value.ended is not None
-            assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
-            await event_of(client, LoggedOn)
-            await trade(client)
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_those_who_iterate_over_messages_are_told_and_go_on(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+        await trade(client)
+        relay.cut()
+        with pytest.raises(OrdersUnverifiedError) as unverified:
+            await gather(client.messages(LONG))
+        assert len(unverified.value.orders) == 1
+        with pytest.raises(SessionInterruptedError, match="connects again") as caught:
+            await gather(client.messages(LONG))
+        assert caught.value.ended is not None
+        assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
+        await event_of(client, LoggedOn)
+        await trade(client)
 
 
-def test_nothing_is_sent_while_there_is_no_connection(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
-            relay.go_away()
-            await event_of(client, Disconnected)
-            assert not client.is_logged_on
-            with pytest.raises(NotConnectedError, match="nothing was sent"):
-                await client.send(order())
-            failed = [await event_of(client, ConnectFailed) for _ in range(2)]
-            assert all("refused the connection" in str(event.error) for event in failed)
-            await loop.in_thread(relay.come_back)
-            await event_of(client, LoggedOn)
-            assert await trade(client) == 2
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_nothing_is_sent_while_there_is_no_connection(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+        relay.go_away()
+        await event_of(client, Disconnected)
+        assert not client.is_logged_on
+        with pytest.raises(NotConnectedError, match="nothing was sent"):
+            await client.send(order())
+        failed = [await event_of(client, ConnectFailed) for _ in range(2)]
+        assert all("refused the connection" in str(event.error) for event in failed)
+        await loop.in_thread(relay.come_back)
+        await event_of(client, LoggedOn)
+        assert await trade(client) == 2
 
 
-def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
-            relay.go_away()
-            await event_of(client, ConnectFailed)
-            client.stop_reconnecting()
-            await gather(client.events(LONG))
-            assert client.ended.reason is CloseReason.CONNECTION_LOST
-            with pytest.raises(SessionClosedError):
-                await gather(client.messages(LONG))
-            with pytest.raises(SessionClosedError):
-                await client.receive(LONG)
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+        relay.go_away()
+        await event_of(client, ConnectFailed)
+        client.stop_reconnecting()
+        await gather(client.events(LONG))
+        assert client.ended.reason is CloseReason.CONNECTION_LOST
+        with pytest.raises(SessionClosedError):
+            await gather(client.messages(LONG))
+        with pytest.raises(SessionClosedError):
+            await client.receive(LONG)
 
 
-def test_the_present_connection_outlives_the_stop(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
-            client.stop_reconnecting()
-            await trade(client)
-            relay.cut()
-            assert [type(event) for event in await gather(client.events(LONG))] == [
-                OrdersUnverified,
-                SessionEnded,
-            ]
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_the_present_connection_outlives_the_stop(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+        client.stop_reconnecting()
+        await trade(client)
+        relay.cut()
+        assert [type(event) for event in await gather(client.events(LONG))] == [
+            OrdersUnverified,
+            SessionEnded,
+        ]
 
 
-def test_what_time_does_not_cure_is_given_up(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
-            relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
-            relay.cut()
-            *_, last = await gather(client.events(LONG))
-            assert isinstance(last, GaveUp)
-            assert isinstance(last.error, LogonRefusedError)
-            with pytest.raises(SessionClosedError, match="TargetCompID"):
-                await client.receive(LONG)
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_what_time_does_not_cure_is_given_up(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=AT_ONCE)) as client:
+        relay.retarget(sandbox.server.port("prediction", "KalshiMD"))
+        relay.cut()
+        *_, last = await gather(client.events(LONG))
+        assert isinstance(last, GaveUp)
+        assert isinstance(last.error, LogonRefusedError)
+        with pytest.raises(SessionClosedError, match="TargetCompID"):
+            await client.receive(LONG)
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-def test_a_peer_that_is_silently_gone_is_noticed(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=4)
-        async with loop.client("KalshiNR", **settings) as client:
-            await trade(client)
-            relay.swallow("client", "server")
-            await event_of(client, PeerSilent)
-            ended = await event_of(client, SessionEnded)
-            assert ended.reason is CloseReason.PEER_SILENT
-            relay.swallow()
-            relay.cut()
-            await event_of(client, LoggedOn)
-            await trade(client)
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_a_peer_that_is_silently_gone_is_noticed(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+    settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=4)
+    async with loop.client("KalshiNR", **settings) as client:
+        await trade(client)
+        relay.swallow("client", "server")
+        await event_of(client, PeerSilent)
+        ended = await event_of(client, SessionEnded)
+        assert ended.reason is CloseReason.PEER_SILENT
+        relay.swallow()
+        relay.cut()
+        await event_of(client, LoggedOn)
+        await trade(client)
 
 
 # --- the end of the stream, at bad moments
 
 
-def test_half_a_message_is_none(loop: Loop, sandbox: Sandbox) -> None:
+async def test_half_a_message_is_none(loop: Loop, sandbox: Sandbox) -> None:
     def say_half(peer: Acceptor) -> None:
         peer.send(report(1))
         peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
 
-    async def main(port: int) -> None:
+    with logged_on_peer(say_half) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             events = await gather(client.events(LONG))
             kinds = [type(event) for event in events]
             assert kinds == [Connecting, LoggedOn, MessageReceived, SessionEnded]
             assert events[-1].reason is CloseReason.CONNECTION_LOST
 
-    with logged_on_peer(say_half) as port:
-        loop.run(lambda: main(port))
 
-
-def test_what_the_venue_said_before_it_hung_up_is_read(loop: Loop, sandbox: Sandbox) -> None:
+async def test_what_the_venue_said_before_it_hung_up_is_read(loop: Loop, sandbox: Sandbox) -> None:
     reports = 2000
 
     def say_and_go(peer: Acceptor) -> None:
         for number in range(reports):
             peer.send(report(number))
 
-    async def main(port: int) -> None:
+    with logged_on_peer(say_and_go) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port, queue_limit=50)) as client:
             events = await gather(client.events(LONG))
             assert sum(isinstance(event, MessageReceived) for event in events) == reports
             assert isinstance(events[-1], SessionEnded)
 
-    with logged_on_peer(say_and_go) as port:
-        loop.run(lambda: main(port))
-
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
-def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
+async def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secure: bool
 ) -> None:
     if loop.name.startswith("anyio"):
@@ -252,7 +224,7 @@ def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
     for kind in (socket.socket, ssl.SSLSocket):
         monkeypatch.setattr(kind, "send", breaking(kind.send))
 
-    async def main() -> None:
+    with listening(say_and_go, GOOD.ssl_context() if secure else None) as port:
         settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
         async with loop.client("KalshiNR", **settings) as client:
             # The loop does not turn meanwhile, so that nothing is read before the order is written.
@@ -264,16 +236,13 @@ def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(
             assert [type(event) for event in events[-3:]] == [MessageReceived, OutcomesUnknown, SessionEnded]
             assert events[-3].message == report()
 
-    with listening(say_and_go, GOOD.ssl_context() if secure else None) as port:
-        loop.run(main)
 
-
-def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:
     def log_out(peer: Acceptor) -> None:
         peer.log_out("maintenance")
         list(peer.received())
 
-    async def main(port: int) -> None:
+    with logged_on_peer(log_out) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             assert (await event_of(client, LogoutReceived)).text == "maintenance"
             with pytest.raises(SessionClosedError, match="maintenance"):
@@ -281,9 +250,6 @@ def test_a_venue_that_logs_out(loop: Loop, sandbox: Sandbox) -> None:
             with pytest.raises(NotConnectedError, match="maintenance"):
                 await client.send(order())
         assert client.ended.clean
-
-    with logged_on_peer(log_out) as port:
-        loop.run(lambda: main(port))
 
 
 # --- a venue that restarts in the middle of trading
@@ -296,8 +262,8 @@ def restart(sandbox: Sandbox, relay: Relay, session: str) -> None:
     relay.retarget(sandbox.server.port("prediction", session))
 
 
-def test_without_resend_what_is_uncertain_is_told(loop: Loop) -> None:
-    async def main(sandbox: Sandbox, relay: Relay) -> None:
+async def test_without_resend_what_is_uncertain_is_told(loop: Loop) -> None:
+    with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
         settings = options(sandbox, port=relay.port, reconnect=SOON)
         async with loop.client("KalshiNR", **settings) as client:
             await trade(client)
@@ -317,13 +283,21 @@ def test_without_resend_what_is_uncertain_is_told(loop: Loop) -> None:
             assert await trade(client) == 2
         assert client.ended.clean
 
-    with Sandbox((ME,)) as sandbox, relay_to(sandbox) as relay:
-        loop.run(lambda: main(sandbox, relay))
-
 
 @pytest.mark.parametrize("durable", [False, True], ids=["in memory", "on disk"])
-def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) -> None:
-    async def main(sandbox: Sandbox, relay: Relay) -> None:
+async def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) -> None:
+    async def reports_of(client: Any, cl_ord_id: str) -> list[MessageReceived]:
+        found: list[MessageReceived] = []
+        async for event in client.events(LONG):
+            assert not isinstance(event, OutcomesUnknown)
+            if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
+                if event.message.cl_ord_id == cl_ord_id:
+                    found.append(event)
+                if len(found) == 2:
+                    break
+        return found
+
+    with Sandbox((ME,)) as sandbox, relay_to(sandbox, "KalshiRT") as relay:
         settings = options(
             sandbox, "KalshiRT", port=relay.port, reconnect=SOON, store=tmp_path if durable else None
         )
@@ -350,26 +324,12 @@ def test_with_resend_nothing_is_lost(loop: Loop, tmp_path: Path, durable: bool) 
             assert not client.logged_on.reset
             assert await trade(client) > number + 2
 
-    async def reports_of(client: Any, cl_ord_id: str) -> list[MessageReceived]:
-        found: list[MessageReceived] = []
-        async for event in client.events(LONG):
-            assert not isinstance(event, OutcomesUnknown)
-            if isinstance(event, MessageReceived) and isinstance(event.message, ExecutionReport):
-                if event.message.cl_ord_id == cl_ord_id:
-                    found.append(event)
-                if len(found) == 2:
-                    break
-        return found
-
-    with Sandbox((ME,)) as sandbox, relay_to(sandbox, "KalshiRT") as relay:
-        loop.run(lambda: main(sandbox, relay))
-
 
 # --- what is confirmed, and what comes again
 
 
 @pytest.mark.parametrize("how", ["asked for the next", "left", "raised"])
-def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how: str) -> None:
+async def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how: str) -> None:
     """On a session with resend a message counts as taken care of once the next event is asked for, or the
     context is left without an exception."""
 
@@ -384,7 +344,7 @@ def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how:
                 return number
         raise AssertionError("no message came")
 
-    async def main(sandbox: Sandbox) -> None:
+    with Sandbox((ME,)) as sandbox:
         settings = options(sandbox, "KalshiRT", store=tmp_path)
         taken = 0
         with contextlib.suppress(OwnError):
@@ -399,18 +359,15 @@ def test_what_was_not_taken_care_of_comes_again(loop: Loop, tmp_path: Path, how:
             again = await take_one(client)
         assert again == (taken if how == "raised" else taken + 1)
 
-    with Sandbox((ME,)) as sandbox:
-        loop.run(lambda: main(sandbox))
-
 
 @pytest.mark.parametrize("how", ["receive", "events", "messages"])
-def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_path: Path, how: str) -> None:
+async def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_path: Path, how: str) -> None:
     """While another task or thread may be busy with a message, nobody else's call may say that it is done."""
 
     async def take(client: Any) -> Any:
         return await (client.receive(LONG) if how == "receive" else first(getattr(client, how)(LONG)))
 
-    async def main(sandbox: Sandbox) -> None:
+    with Sandbox((ME,)) as sandbox:
         settings = options(sandbox, "KalshiRT", store=tmp_path)
         has_taken, refused = threading.Event(), threading.Event()
         number = 0
@@ -436,81 +393,69 @@ def test_a_second_taker_is_refused_and_confirms_nothing(loop: Loop, tmp_path: Pa
             again = await event_of(client, MessageReceived)
             assert again.message.header.msg_seq_num == number
 
-    with Sandbox((ME,)) as sandbox:
-        loop.run(lambda: main(sandbox))
 
-
-def test_another_task_goes_on_after_the_one_that_took_before(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            for _ in range(3):
-                placed = order()
-                await client.send(placed)
-                async with loop.together() as start:
-                    start(awaited(acknowledged(client, placed.cl_ord_id)))
-
-    loop.run(main)
+async def test_another_task_goes_on_after_the_one_that_took_before(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        for _ in range(3):
+            placed = order()
+            await client.send(placed)
+            async with loop.together() as start:
+                start(awaited(acknowledged(client, placed.cl_ord_id)))
 
 
 # --- loss and doubt, for those who iterate over messages
 
 
-def test_those_who_iterate_over_messages_are_told_what_is_uncertain(loop: Loop, sandbox: Sandbox) -> None:
-    async def main(relay: Relay) -> None:
-        async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
-            relay.swallow("client")
-            lost = order()
-            await client.send(lost)
-            await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
-            relay.swallow()
-            relay.cut()
-            with pytest.raises(OutcomesUnknownError) as caught:
-                await gather(client.messages(LONG))
-            assert caught.value.request_ids == (lost.cl_ord_id,)
-            assert caught.value.why is Uncertainty.CONNECTION_ENDED
-            with pytest.raises(SessionInterruptedError):
-                await gather(client.messages(LONG))
-            await event_of(client, LoggedOn)
-            await trade(client)
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+async def test_those_who_iterate_over_messages_are_told_what_is_uncertain(
+    loop: Loop, sandbox: Sandbox, relay: Relay
+) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
+        relay.swallow("client")
+        lost = order()
+        await client.send(lost)
+        await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
+        relay.swallow()
+        relay.cut()
+        with pytest.raises(OutcomesUnknownError) as caught:
+            await gather(client.messages(LONG))
+        assert caught.value.request_ids == (lost.cl_ord_id,)
+        assert caught.value.why is Uncertainty.CONNECTION_ENDED
+        with pytest.raises(SessionInterruptedError):
+            await gather(client.messages(LONG))
+        await event_of(client, LoggedOn)
+        await trade(client)
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
-def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, goes_on: bool
+async def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
+    loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path, goes_on: bool
 ) -> None:
-    async def main(relay: Relay) -> None:
-        settings = options(sandbox, port=relay.port, store=tmp_path)
-        lost = order()
-        with contextlib.suppress(OutcomesUnknownError):
-            # A process that dies here has heard of nothing.
-            async with loop.client("KalshiNR", **settings) as client:
-                relay.swallow("client")
-                await client.send(lost)
-                await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
-                relay.cut()
-                relay.swallow()
-                await gather(client.messages(LONG))
-        with contextlib.suppress(OutcomesUnknownError):
-            async with loop.client("KalshiNR", **settings) as client:
-                with pytest.raises(OutcomesUnknownError) as caught:
-                    await gather(client.messages(LONG))
-                assert caught.value.request_ids == (lost.cl_ord_id,)
-                assert caught.value.why is Uncertainty.RESTARTED
-                if not goes_on:
-                    raise caught.value
-                assert await gather(client.messages(0)) == []
+    settings = options(sandbox, port=relay.port, store=tmp_path)
+    lost = order()
+    with contextlib.suppress(OutcomesUnknownError):
+        # A process that dies here has heard of nothing.
         async with loop.client("KalshiNR", **settings) as client:
-            if goes_on:
-                assert await gather(client.messages(0)) == []
-            else:
-                with pytest.raises(OutcomesUnknownError):
-                    await gather(client.messages(LONG))
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
+            relay.swallow("client")
+            await client.send(lost)
+            await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
+            relay.cut()
+            relay.swallow()
+            await gather(client.messages(LONG))
+    with contextlib.suppress(OutcomesUnknownError):
+        async with loop.client("KalshiNR", **settings) as client:
+            with pytest.raises(OutcomesUnknownError) as caught:
+                await gather(client.messages(LONG))
+            assert caught.value.request_ids == (lost.cl_ord_id,)
+            assert caught.value.why is Uncertainty.RESTARTED
+            if not goes_on:
+                raise caught.value
+            assert await gather(client.messages(0)) == []
+    async with loop.client("KalshiNR", **settings) as client:
+        if goes_on:
+            assert await gather(client.messages(0)) == []
+        else:
+            with pytest.raises(OutcomesUnknownError):
+                await gather(client.messages(LONG))
 
 
 # --- a client that fails by itself
@@ -518,8 +463,8 @@ def test_after_a_crash_those_who_iterate_are_told_until_they_have_gone_on(
 
 @pytest.mark.usefixtures("brief_heartbeats")
 @pytest.mark.parametrize("method", ["receive", "wrote", "tick", "next_attempt", "connected", "disconnected"])
-def test_a_mistake_of_our_own_is_told_and_not_hidden(
-    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, method: str
+async def test_a_mistake_of_our_own_is_told_and_not_hidden(
+    loop: Loop, sandbox: Sandbox, relay: Relay, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     class Mistake(Exception):
         pass
@@ -527,26 +472,21 @@ def test_a_mistake_of_our_own_is_told_and_not_hidden(
     def fail(*_: object) -> None:
         raise Mistake
 
-    async def main(relay: Relay) -> None:
-        settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=4)
-        async with loop.client("KalshiNR", **settings) as client:
-            monkeypatch.setattr(ClientCore, method, fail)
-            if method == "wrote":  # which of the two an adapter uses is its own matter
-                monkeypatch.setattr(ClientCore, "flush", fail)
-            if method in {"receive", "wrote"}:
-                with contextlib.suppress(Mistake):
-                    await client.send(order())
-            elif method != "tick":
-                relay.cut()
-            with pytest.raises(SessionClosedError, match=r"failed by itself \(Mistake\)") as caught:  # noqa: PT012
-                while True:
-                    await client.receive(LONG)
-            assert isinstance(caught.value.__cause__, Mistake)
-            with pytest.raises(NotConnectedError, match="failed by itself"):
+    settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=4)
+    async with loop.client("KalshiNR", **settings) as client:
+        monkeypatch.setattr(ClientCore, method, fail)
+        if method == "wrote":  # which of the two an adapter uses is its own matter
+            monkeypatch.setattr(ClientCore, "flush", fail)
+        if method in {"receive", "wrote"}:
+            with contextlib.suppress(Mistake):
                 await client.send(order())
-            # Whoever still waits at the venue learns that it is over.
-            await loop.in_thread(lambda: relay.wait(lambda: relay.closed == relay.opened))
-
-    with relay_to(sandbox) as relay:
-        loop.run(lambda: main(relay))
-        relay.wait(lambda: relay.closed == relay.opened)
+        elif method != "tick":
+            relay.cut()
+        with pytest.raises(SessionClosedError, match=r"failed by itself \(Mistake\)") as caught:  # noqa: PT012
+            while True:
+                await client.receive(LONG)
+        assert isinstance(caught.value.__cause__, Mistake)
+        with pytest.raises(NotConnectedError, match="failed by itself"):
+            await client.send(order())
+        # Whoever still waits at the venue learns that it is over.
+        await loop.in_thread(lambda: relay.wait(lambda: relay.closed == relay.opened))

@@ -117,14 +117,11 @@ def port_of(sandbox: Sandbox) -> int:
     return sandbox.server.port("prediction", "KalshiNR")
 
 
-def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox) -> None:
     notes = Notes()
 
-    async def main() -> str:
-        async with loop.client("KalshiNR", **options(sandbox, observer=notes)) as client:
-            return await trade(client)
-
-    cl_ord_id = loop.run(main)
+    async with loop.client("KalshiNR", **options(sandbox, observer=notes)) as client:
+        cl_ord_id = await trade(client)
     assert notes.states == [
         State.DISCONNECTED,
         State.LOGON_SENT,
@@ -150,20 +147,17 @@ def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox
     ]
 
 
-def test_an_observer_goes_on_over_connections(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_an_observer_goes_on_over_connections(
+    loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path
+) -> None:
     notes, path = Notes(), tmp_path / "wire.log"
-
-    async def main(relay: Relay) -> None:
-        settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=AT_ONCE)
-        async with loop.client("KalshiNR", **settings) as client:
-            await trade(client)
-            await loop.in_thread(relay.cut)
-            await event_of(client, Disconnected)
-            await event_of(client, LoggedOn)
-            await trade(client)
-
-    with Relay(port_of(sandbox)) as relay:
-        loop.run(lambda: main(relay))
+    settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=AT_ONCE)
+    async with loop.client("KalshiNR", **settings) as client:
+        await trade(client)
+        await loop.in_thread(relay.cut)
+        await event_of(client, Disconnected)
+        await event_of(client, LoggedOn)
+        await trade(client)
     assert [type(timing) for timing in notes.timings] == [LogonTiming, OrderTiming, HeartbeatTiming] * 2
     assert notes.states.count(State.ESTABLISHED) == 2
     assert notes.states[-1] is State.DISCONNECTED
@@ -171,36 +165,27 @@ def test_an_observer_goes_on_over_connections(loop: Loop, sandbox: Sandbox, tmp_
     assert text.count(" connected to KalshiNR prediction at ") == text.count(" disconnected\n") >= 2
 
 
-def test_observers_that_raise_do_no_harm(loop: Loop, sandbox: Sandbox, everything: io.StringIO) -> None:
+async def test_observers_that_raise_do_no_harm(loop: Loop, sandbox: Sandbox, everything: io.StringIO) -> None:
     raising, other, notes = Raising(), Raising(), Notes()
-
-    async def main() -> None:
-        observers = [raising, notes, other]
-        async with loop.client("KalshiNR", **options(sandbox, observer=observers)) as client:
-            await trade(client)
-        assert client.ended.clean
-
-    loop.run(main)
+    observers = [raising, notes, other]
+    async with loop.client("KalshiNR", **options(sandbox, observer=observers)) as client:
+        await trade(client)
+    assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
     assert len(notes.timings) == 3
     assert everything.getvalue().count("Raising.on_event raised ValueError and is switched off") == 2
 
 
-def test_no_secret_is_shown_anywhere(
+async def test_no_secret_is_shown_anywhere(
     loop: Loop, sandbox: Sandbox, everything: io.StringIO, tmp_path: Path
 ) -> None:
     notes, raising = Notes(), Raising()
     raising.on_event = notes.on_event  # type: ignore[method-assign]  # so that on_wire is the one to fail
     path = tmp_path / "wire.log"
     settings = options(sandbox, observer=[notes, raising], wire_log=path)
-
-    async def main() -> str:
-        client = loop.client("KalshiNR", **settings)
-        async with client:
-            await trade(client)
-        return repr(client)
-
-    shown = loop.run(main) + everything.getvalue() + path.read_text() + repr(notes.events)
+    async with loop.client("KalshiNR", **settings) as client:
+        await trade(client)
+    shown = repr(client) + everything.getvalue() + path.read_text() + repr(notes.events)
     logon: Any = decoded(notes.frames()[0])
     key = sandbox.keys[ME, "prediction"][0].private_key_pem.decode()
     secrets = [logon.raw_data.decode(), *(line for line in key.splitlines() if "-----" not in line)]
@@ -214,16 +199,12 @@ def test_no_secret_is_shown_anywhere(
     assert shown.count("|35=D|") == 2  # in the wire log and by `logging`
 
 
-def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     notes = Notes()
-
-    async def main() -> None:
-        with WireLog(tmp_path / "wire.log") as log:
-            async with loop.client("KalshiNR", **options(sandbox, observer=notes, wire_log=log)) as client:
-                await trade(client)
-            assert log.lost == 0
-
-    loop.run(main)
+    with WireLog(tmp_path / "wire.log") as log:
+        async with loop.client("KalshiNR", **options(sandbox, observer=notes, wire_log=log)) as client:
+            await trade(client)
+        assert log.lost == 0
     done = CliRunner().invoke(decode, [str(tmp_path / "wire.log")])
     assert done.exit_code == 0, done.output
     names = [line.split()[2] for line in done.output.splitlines() if line.startswith("line ")]

@@ -115,15 +115,12 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
         yield running
 
 
-def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
-            placed = order()
-            await client.send(placed)
-            await acknowledged(client, placed.cl_ord_id)
-        assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
-
-    loop.run(main)
+async def test_an_order_through_stunnel(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
+    async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
+        placed = order()
+        await client.send(placed)
+        await acknowledged(client, placed.cl_ord_id)
+    assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
 def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
@@ -154,11 +151,8 @@ def test_stunnel_with_nothing_behind_it(binary: str, loop: Loop, tmp_path: Path,
         refused(loop, sandbox, running)
 
 
-def test_stunnel_that_dies(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
-            to_venue.stop()
-            ended = await event_of(client, SessionEnded)
-            assert ended.reason is CloseReason.CONNECTION_LOST
-
-    loop.run(main)
+async def test_stunnel_that_dies(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
+    async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
+        to_venue.stop()
+        ended = await event_of(client, SessionEnded)
+        assert ended.reason is CloseReason.CONNECTION_LOST

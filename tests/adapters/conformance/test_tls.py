@@ -87,15 +87,11 @@ def test_what_can_stand_in_the_way(loop: Loop, sandbox: Sandbox) -> None:
         assert str(error) == text
 
 
-def test_a_pinned_venue(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_pinned_venue(loop: Loop, sandbox: Sandbox) -> None:
     shown = ssl.get_server_certificate((sandbox.server.host, sandbox.server.port("prediction", "KalshiNR")))
     pin = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
-
-    async def main() -> None:
-        for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):
-            async with loop.client("KalshiNR", **options(sandbox, tls=tls)) as client:
-                placed = order()
-                await client.send(placed)
-                await acknowledged(client, placed.cl_ord_id)
-
-    loop.run(main)
+    for tls in (Tls(pinned_sha256=pin), Tls(pinned_sha256=pin, ca_data=sandbox.ca_pem)):
+        async with loop.client("KalshiNR", **options(sandbox, tls=tls)) as client:
+            placed = order()
+            await client.send(placed)
+            await acknowledged(client, placed.cl_ord_id)

@@ -31,157 +31,126 @@ from tests.adapters.net.peers import Acceptor, logged_on_peer
 SESSIONS = ("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 
 
-def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> None:
     placed = order()
-
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            assert client.is_logged_on
-            assert client.logged_on.heart_bt_int == 30
-            assert await client.send(placed) == 2
-            assert isinstance(await client.receive(LONG), Connecting)
-            assert isinstance(await client.receive(LONG), LoggedOn)
-            event = await client.receive(LONG)
-            assert isinstance(event, MessageReceived)
-            assert isinstance(event.message, ExecutionReport)
-            assert (event.message.exec_type, event.message.cl_ord_id) == (
-                ExecType.PENDING_NEW,
-                placed.cl_ord_id,
-            )
-            second = await first(client.messages(LONG))
-            assert second.exec_type == ExecType.NEW
-        assert not client.is_logged_on
-        assert client.ended is not None
-        assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
-        assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
-
-    loop.run(main)
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        assert client.is_logged_on
+        assert client.logged_on.heart_bt_int == 30
+        assert await client.send(placed) == 2
+        assert isinstance(await client.receive(LONG), Connecting)
+        assert isinstance(await client.receive(LONG), LoggedOn)
+        event = await client.receive(LONG)
+        assert isinstance(event, MessageReceived)
+        assert isinstance(event.message, ExecutionReport)
+        assert (event.message.exec_type, event.message.cl_ord_id) == (
+            ExecType.PENDING_NEW,
+            placed.cl_ord_id,
+        )
+        second = await first(client.messages(LONG))
+        assert second.exec_type == ExecType.NEW
+    assert not client.is_logged_on
+    assert client.ended is not None
+    assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
+    assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
 
 
-def test_codes_that_the_spec_does_not_know_leave_when_told_to(loop: Loop, sandbox: Sandbox) -> None:
+async def test_codes_that_the_spec_does_not_know_leave_when_told_to(loop: Loop, sandbox: Sandbox) -> None:
     newer = order(time_in_force="Z")
-
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            with pytest.raises(InvalidMessageError, match="TimeInForce"):
-                await client.send(newer)
-            assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused one took no number
-
-    loop.run(main)
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        with pytest.raises(InvalidMessageError, match="TimeInForce"):
+            await client.send(newer)
+        assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused one took no number
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, session: str) -> None:
-    async def main() -> None:
-        async with loop.client(session, **options(sandbox, session)) as client:
-            assert client.logged_on.logon.header.sender_comp_id == session
-
-    loop.run(main)
+async def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, session: str) -> None:
+    async with loop.client(session, **options(sandbox, session)) as client:
+        assert client.logged_on.logon.header.sender_comp_id == session
 
 
-def test_what_the_venue_rejects_is_tied_to_what_was_sent(loop: Loop, sandbox: Sandbox) -> None:
+async def test_what_the_venue_rejects_is_tied_to_what_was_sent(loop: Loop, sandbox: Sandbox) -> None:
     request = EventResendRequest(begin_exec_id="1;1")
-
-    async def main() -> None:
-        async with loop.client("KalshiDC", **options(sandbox, "KalshiDC")) as client:
-            await client.send(request)
-            assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)
-            await client.send(request)
-            assert (await event_of(client, RejectReceived)).sent == request
-
-    loop.run(main)
+    async with loop.client("KalshiDC", **options(sandbox, "KalshiDC")) as client:
+        await client.send(request)
+        assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)
+        await client.send(request)
+        assert (await event_of(client, RejectReceived)).sent == request
 
 
-def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        client = loop.client("KalshiNR", **options(sandbox))
-        for _ in range(2):
-            async with client:
-                assert await client.send(order()) == 2
-                with pytest.raises(LocalProtocolError, match="open already"):
-                    await client.open()
-                assert client.is_logged_on
-                await client.logout("enough")
-                assert client.ended.clean
-                await client.open()
-                # Nobody has taken the answer to that order.
-                with pytest.raises(OutcomesUnknownError):
-                    await gather(client.messages(LONG))
-                await acknowledged_after(client)
-        if "trio" in loop.name or "anyio" in loop.name:
-            return
-        await client.open()
-        await acknowledged_after(client)
-        assert (await client.logout()).clean
-
+async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sandbox: Sandbox) -> None:
     async def acknowledged_after(client: Any) -> None:
         placed = order()
         await client.send(placed)
         await acknowledged(client, placed.cl_ord_id)
 
-    loop.run(main)
+    client = loop.client("KalshiNR", **options(sandbox))
+    for _ in range(2):
+        async with client:
+            assert await client.send(order()) == 2
+            with pytest.raises(LocalProtocolError, match="open already"):
+                await client.open()
+            assert client.is_logged_on
+            await client.logout("enough")
+            assert client.ended.clean
+            await client.open()
+            # Nobody has taken the answer to that order.
+            with pytest.raises(OutcomesUnknownError):
+                await gather(client.messages(LONG))
+            await acknowledged_after(client)
+    if "trio" in loop.name or "anyio" in loop.name:
+        return
+    await client.open()
+    await acknowledged_after(client)
+    assert (await client.logout()).clean
 
 
-def test_a_client_that_is_not_open_says_so(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        client = loop.client("KalshiNR", **options(sandbox))
-        assert client.ended is None
-        assert not client.is_logged_on
-        with pytest.raises(NotConnectedError, match="not open"):
-            await client.send(order())
-        with pytest.raises(NotConnectedError, match="not open"):
-            await client.test_request()
-        with pytest.raises(SessionClosedError, match="not open"):
-            await client.receive(LONG)
-        with pytest.raises(SessionClosedError, match="not open"):
-            await gather(client.messages())
-        client.stop_reconnecting()
-        assert await client.logout() is None
-
-    loop.run(main)
+async def test_a_client_that_is_not_open_says_so(loop: Loop, sandbox: Sandbox) -> None:
+    client = loop.client("KalshiNR", **options(sandbox))
+    assert client.ended is None
+    assert not client.is_logged_on
+    with pytest.raises(NotConnectedError, match="not open"):
+        await client.send(order())
+    with pytest.raises(NotConnectedError, match="not open"):
+        await client.test_request()
+    with pytest.raises(SessionClosedError, match="not open"):
+        await client.receive(LONG)
+    with pytest.raises(SessionClosedError, match="not open"):
+        await gather(client.messages())
+    client.stop_reconnecting()
+    assert await client.logout() is None
 
 
-def test_a_message_that_may_not_be_sent_changes_nothing(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            with pytest.raises(InvalidMessageError):
-                await client.send(MarketDataRequest(subscription_request_type="2"))
-            assert await client.send(order(), header_fields={"poss_resend": True}) == 2
-
-    loop.run(main)
+async def test_a_message_that_may_not_be_sent_changes_nothing(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        with pytest.raises(InvalidMessageError):
+            await client.send(MarketDataRequest(subscription_request_type="2"))
+        assert await client.send(order(), header_fields={"poss_resend": True}) == 2
 
 
 # --- timeouts
 
 
-def test_nothing_comes(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            assert await gather(client.messages(0)) == []
-            assert await gather(client.messages(0.01)) == []
-            assert await gather(client.events(0)) == []
-            for timeout in (0, 0.01, -1):
-                with pytest.raises(ClientTimeoutError, match="nothing came within"):
-                    await client.receive(timeout)
-            # What is there is found without waiting, too.
-            await client.test_request(LONG)
-            assert await client.receive(0)
-
-    loop.run(main)
+async def test_nothing_comes(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        assert await gather(client.messages(0)) == []
+        assert await gather(client.messages(0.01)) == []
+        assert await gather(client.events(0)) == []
+        for timeout in (0, 0.01, -1):
+            with pytest.raises(ClientTimeoutError, match="nothing came within"):
+                await client.receive(timeout)
+        # What is there is found without waiting, too.
+        await client.test_request(LONG)
+        assert await client.receive(0)
 
 
-def test_a_round_trip_is_measured(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox)) as client:
-            assert 0 < await client.test_request() < LONG
-
-    loop.run(main)
+async def test_a_round_trip_is_measured(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
+        assert 0 < await client.test_request() < LONG
 
 
-def test_a_round_trip_that_is_none(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_round_trip_that_is_none(loop: Loop, sandbox: Sandbox) -> None:
     silent = threading.Event()
-
-    async def main(port: int) -> None:
+    with logged_on_peer(lambda _: silent.wait(LONG)) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             with pytest.raises(ClientTimeoutError, match="no Heartbeat"):
                 await client.test_request(0.05)
@@ -189,14 +158,11 @@ def test_a_round_trip_that_is_none(loop: Loop, sandbox: Sandbox) -> None:
             with pytest.raises(NotConnectedError):
                 await client.test_request(LONG)
 
-    with logged_on_peer(lambda _: silent.wait(LONG)) as port:
-        loop.run(lambda: main(port))
-
 
 # --- a venue that is slow
 
 
-def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
+async def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
     loop: Loop, sandbox: Sandbox
 ) -> None:
     reads = threading.Event()
@@ -207,7 +173,7 @@ def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
         assert reads.wait(LONG)
         list(peer.received())
 
-    async def main(port: int) -> None:
+    with logged_on_peer(read_late) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             number = 1
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
@@ -224,24 +190,18 @@ def test_a_venue_that_stops_reading_holds_senders_up_until_it_reads_again(
                 reads.set()
         assert client.ended.clean
 
-    with logged_on_peer(read_late) as port:
-        loop.run(lambda: main(port))
-
 
 @pytest.mark.usefixtures("brief_logouts")
-def test_a_venue_that_never_reads_again_is_left_in_time(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_venue_that_never_reads_again_is_left_in_time(loop: Loop, sandbox: Sandbox) -> None:
     done = threading.Event()
     big = order(symbol="X" * 20_000)
 
-    async def main(port: int) -> None:
+    with logged_on_peer(lambda _: done.wait(LONG)) as port:
         async with loop.client("KalshiNR", **by_hand(sandbox, port)) as client:
             with pytest.raises(ClientTimeoutError, match="nothing was sent"):  # noqa: PT012
                 while True:
                     await client.send(big, timeout=0.1)
         assert not client.ended.clean
-
-    with logged_on_peer(lambda _: done.wait(LONG)) as port:
-        loop.run(lambda: main(port))
         done.set()
 
 
@@ -249,7 +209,7 @@ def test_a_venue_that_never_reads_again_is_left_in_time(loop: Loop, sandbox: San
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sandbox) -> None:
     reports = 400
     beats = threading.Event()
 
@@ -260,7 +220,7 @@ def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sandbox)
             if name == "Heartbeat":
                 beats.set()
 
-    async def main(port: int) -> None:
+    with logged_on_peer(report_and_listen) as port:
         settings = by_hand(sandbox, port, heart_bt_int=3, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still keeps time while nothing is read.
@@ -280,17 +240,11 @@ def test_a_slow_consumer_is_told_and_loses_nothing(loop: Loop, sandbox: Sandbox)
             assert client.is_logged_on
         assert client.ended.clean
 
-    with logged_on_peer(report_and_listen) as port:
-        loop.run(lambda: main(port))
 
-
-def test_a_full_queue_does_not_hinder_the_logout(loop: Loop, sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox, queue_limit=1)) as client:
-            for _ in range(20):
-                await client.send(order())
-            await event_of(client, ReadingPaused)
-        assert client.ended.clean
-        assert len(await gather(client.events(LONG))) > 1
-
-    loop.run(main)
+async def test_a_full_queue_does_not_hinder_the_logout(loop: Loop, sandbox: Sandbox) -> None:
+    async with loop.client("KalshiNR", **options(sandbox, queue_limit=1)) as client:
+        for _ in range(20):
+            await client.send(order())
+        await event_of(client, ReadingPaused)
+    assert client.ended.clean
+    assert len(await gather(client.events(LONG))) > 1
