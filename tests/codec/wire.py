@@ -199,7 +199,8 @@ def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
     text = data.decode("latin-1")
     explained = Explainer(codec._tables, text)
     message, problems = explained.message(), explained.problems(strict=True)
-    for strict, told in ((False, message.problems), (True, problems)):
-        found = read(codec._tables, text, strict=strict)
-        assert found is None or (dump(found), ()) == (dump(message), told)
+    found = read(codec._tables, text, strict=False)
+    assert found is None or (not message.problems and dump(found) == dump(message))
+    # It takes the same way with `strict`, and asks more.
+    assert not problems or read(codec._tables, text, strict=True) is None
     return message, problems

@@ -52,11 +52,14 @@ class Driver:
             connection = self._connections.get(number)
             if connection is not None and connection.may_write:
                 connection.write(self.venue.data_to_send(number))
-        for number, connection in tuple(self._connections.items()):
-            if self.venue.should_close(number):
+        for number in self.venue.connections_to_close():
+            connection = self._connections.get(number)
+            if connection is not None:
                 connection.close()
-        self._cancel_timer()
         deadline = self.venue.next_deadline()
+        if self._timer is not None and deadline == self._timer.when():
+            return
+        self._cancel_timer()
         if deadline is not None and self._emptied is None:
             self._timer = self.loop.call_at(deadline, self._due)
 
@@ -70,6 +73,7 @@ class Driver:
             await self._emptied.wait()
 
     def _due(self) -> None:
+        self._timer = None
         self.venue.handle_timer(self.now())
         self.flush()
 

@@ -6,6 +6,7 @@ sessions and the gateways of the two products.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
@@ -44,6 +45,8 @@ class _Line:
     """Who is logged on."""
     output: bytes = b""
     """What was taken from the session and not yet by the caller."""
+    due: float | None = None
+    """When the venue means to call its session's `handle_timer`, at the latest."""
 
     def has_output(self) -> bool:
         if not self.output:
@@ -55,8 +58,10 @@ class Venue:
     """A simulated Kalshi for both products.
 
     Whoever moves the bytes calls `connection_made`, `receive_data`, `receive_eof` and `handle_timer`,
-    after each writes what `connections_with_output` have to say, closes what `should_close`, and sleeps
+    after each writes what `connections_with_output` have to say, closes `connections_to_close`, and sleeps
     until `next_deadline`. The same calls with the same `random` seed give the same bytes.
+
+    None of these walks all connections: what a call costs does not grow with those that it does not concern.
     """
 
     def __init__(self, config: VenueConfig, random: Random) -> None:
@@ -87,6 +92,13 @@ class Venue:
         self._restless: list[_Line] = []
         """Lines whose session was ended by something that happened on another."""
         self._last: Instant | None = None
+        self._changed: set[_Line] = set()
+        """Lines that may have output, an end or a deadline that is not noted yet."""
+        self._with_output: set[int] = set()
+        self._over: set[int] = set()
+        """Connections that are to be closed."""
+        self._deadlines: list[tuple[float, int]] = []
+        """A heap of `due` by line. An entry that says something else than its line is out of date."""
 
     # Connections
 
@@ -114,6 +126,7 @@ class Venue:
         line = _Line(next(self._numbers), product, Session(config))
         self._lines[line.id] = line
         line.session.connect(now)
+        self._changed.add(line)
         return line.id
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
@@ -132,6 +145,9 @@ class Venue:
             line.session.receive_eof(now)
             self._attend(line, now)
             del self._lines[conn]
+            self._changed.discard(line)
+            self._with_output.discard(conn)
+            self._over.discard(conn)
 
     def data_to_send(self, conn: int) -> bytes:
         """Return the bytes to be written to a connection, and forget them."""
@@ -139,29 +155,58 @@ class Venue:
         if line is None or not line.has_output():
             return b""
         output, line.output = line.output, b""
+        self._with_output.discard(conn)
+        self._changed.add(line)
         return output
 
     def connections_with_output(self) -> set[int]:
         """Return the connections for which `data_to_send` has something."""
-        return {line.id for line in self._lines.values() if line.has_output()}
+        self._look()
+        return set(self._with_output)
+
+    def connections_to_close(self) -> set[int]:
+        """Return the connections that are over, everything having been fetched."""
+        self._look()
+        return set(self._over)
 
     def should_close(self, conn: int) -> bool:
-        """Say whether a connection is to be closed, everything having been fetched."""
-        line = self._lines.get(conn)
-        return line is None or (line.session.wants_close and not line.has_output())
+        """Say whether a connection is to be closed, or is gone."""
+        self._look()
+        return conn not in self._lines or conn in self._over
+
+    def _look(self) -> None:
+        """Note what has become of the lines that something happened to."""
+        for line in self._changed:
+            if line.has_output():
+                self._with_output.add(line.id)
+            elif line.session.wants_close:
+                self._over.add(line.id)
+            deadline = line.session.next_deadline()
+            # A later one is noted when the earlier one comes.
+            if deadline is not None and (line.due is None or deadline < line.due):
+                self._set_due(line, deadline)
+        self._changed.clear()
 
     # Time
 
     def next_deadline(self) -> float | None:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
-        deadlines = [line.session.next_deadline() for line in self._lines.values()]
-        deadlines.extend(self._expiry_deadline(gateway.exchange) for gateway in self._gateways.values())
+        self._look()
+        deadlines = [self._expiry_deadline(gateway.exchange) for gateway in self._gateways.values()]
+        deadlines.append(self._first_due())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats and timeouts of sessions, expiries of orders."""
         self._last = now
-        for line in tuple(self._lines.values()):
+        self._look()
+        due: list[int] = []
+        while (first := self._first_due()) is not None and first <= now.monotonic:
+            _, number = heapq.heappop(self._deadlines)
+            self._lines[number].due = None
+            due.append(number)
+        for number in sorted(due):
+            line = self._lines[number]
             line.session.handle_timer(now)
             self._attend(line, now)
         for product, gateway in self._gateways.items():
@@ -169,6 +214,26 @@ class Venue:
                 self.execute(product, Advance(), now)
         for offline_queue in self._offline_queues.values():
             offline_queue.forget(now)
+
+    def _first_due(self) -> float | None:
+        """Return the first deadline of all sessions, and drop what is out of date in front of it."""
+        while self._deadlines:
+            deadline, number = self._deadlines[0]
+            line = self._lines.get(number)
+            holds = line is not None and line.due == deadline
+            actual = line.session.next_deadline() if line is not None and holds else None
+            if actual == deadline:
+                return deadline
+            heapq.heappop(self._deadlines)
+            if line is not None and holds:
+                line.due = None
+                if actual is not None:
+                    self._set_due(line, actual)
+        return None
+
+    def _set_due(self, line: _Line, deadline: float) -> None:
+        line.due = deadline
+        heapq.heappush(self._deadlines, (deadline, line.id))
 
     # The operator
 
@@ -191,6 +256,7 @@ class Venue:
     # What sessions say
 
     def _attend(self, line: _Line, now: Instant) -> None:
+        self._changed.add(line)
         while events := line.session.events():
             for event in events:
                 self._take(line, event, now)
@@ -228,8 +294,7 @@ class Venue:
         # Not so if the store that was passed has shown a MsgSeqNum too low: then the session has ended.
         if line.session.is_established:
             line.login = login
-            login.flags = flags
-            login.connection = line.id
+            self._gateways[line.product].logins.enter(login, flags, line.id)
             self._logged_on[key_id] = line.id
 
     def _login(self, line: _Line, key_id: str) -> Login:
@@ -252,7 +317,6 @@ class Venue:
         return new
 
     def _leave(self, product: str, login: Login, now: Instant) -> None:
-        login.connection = None
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
         if login.flags.cancel_on_disconnect:
@@ -273,6 +337,7 @@ class Venue:
         line = None if login.connection is None else self._lines[login.connection]
         if line is None or not line.session.is_established:
             return False
+        self._changed.add(line)
         try:
             line.session.send(message, now)
         # Kinds of LocalProtocolError, but mistakes of the gateway, which must not pass for a slow reader.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.session import MemoryStore
+from kalshi_fix_sansio.session import MemoryStore, Session
 from tests.adapters.venue.desk import MARKET, PERP, d
 from tests.adapters.venue.town import Town, decode_all, encode, order, raw_logon
 
@@ -284,6 +285,49 @@ def test_the_next_deadline_is_the_first_of_all() -> None:
     end = town.utc + timedelta(seconds=7)
     ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
     assert town.venue.next_deadline() == pytest.approx(town.monotonic + 7)
+
+
+def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    town = Town()
+    others = [town.connect("ann-2", "KalshiRT"), town.connect("bob")]
+    ann = town.connect("ann")
+    idle = [town.venue.connection_made("prediction", "KalshiDC", town.now) for _ in range(50)]
+    town.wait(5)
+    asked: set[int] = set()
+
+    def counted(name: str) -> None:
+        function = getattr(Session, name)
+
+        def call(session: Session, *args: Any) -> Any:
+            asked.add(id(session))
+            return function(session, *args)
+
+        monkeypatch.setattr(Session, name, call)
+
+    def look() -> int:
+        """How many sessions the venue has asked anything since the last look."""
+        town.venue.connections_with_output()
+        assert not town.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
+        town.venue.next_deadline()
+        found = len(asked)
+        asked.clear()
+        return found
+
+    for name in ("next_deadline", "data_to_send", "events", "handle_timer"):
+        counted(name)
+    ann.session.send(order("a1", BUY, 1, "0.40"), town.now)
+    data = ann.session.data_to_send()
+    look()
+    town.venue.receive_data(ann.conn, data, town.now)
+    assert look() <= 2  # Ann's, and the one with the first deadline
+    town.venue.handle_timer(town.now)  # nothing is due
+    assert look() <= 2
+    town.monotonic += 10  # all that never logged on
+    town.venue.handle_timer(town.now)
+    assert len(idle) <= look() <= len(idle) + len(others) + 1  # theirs has been put off since they logged on
+    assert town.venue.connections_to_close() == set(idle)
 
 
 def test_the_operator_pauses_and_moves_markets() -> None:

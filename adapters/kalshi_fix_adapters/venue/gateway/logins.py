@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import attrs
 
 from kalshi_fix_adapters.venue.exchange import AccountId
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_sansio.base import Message
 
@@ -47,6 +50,10 @@ class Login:
 
 Delivery = tuple[Login, Message]
 """A message on its way to a login."""
+Result = tuple[list[Delivery], Sequence[Outcome]]
+"""What is to be delivered, in order, and what happened at the exchange (for market data)."""
+Handlers = Mapping[tuple[str, type[Message]], Callable[[Any, Login, datetime], Result]]
+"""What takes an application message, by session type and class of the message."""
 
 
 @attrs.define(eq=False)
@@ -54,9 +61,8 @@ class Logins:
     """All logins of one product that ever logged on."""
 
     _by_origin: dict[str, Login] = attrs.field(factory=dict)
-
-    def __iter__(self) -> Iterator[Login]:
-        return iter(self._by_origin.values())
+    _listeners: dict[str, dict[Login, None]] = attrs.field(factory=dict)
+    """By owner, in the order of their logons."""
 
     def get(self, origin: str) -> Login | None:
         """Return the login of this origin, if it ever logged on."""
@@ -66,12 +72,18 @@ class Logins:
         """Take in a login that logs on for the first time."""
         self._by_origin[login.origin] = login
 
-    def audience(self, owner: str, origins: tuple[str | None, ...]) -> tuple[Login, ...]:
+    def enter(self, login: Login, flags: LogonFlags, connection: int) -> None:
+        """Take note that a login has logged on."""
+        login.flags, login.connection = flags, connection
+        listeners = self._listeners.setdefault(login.owner, {})
+        listeners.pop(login, None)
+        if flags.listener:
+            listeners[login] = None
+
+    def audience(self, owner: str, origins: tuple[str | None, ...]) -> list[Login]:
         """Return who is told of an order: the logins that placed it and changed it, and the
         listeners of its owner."""
-        return tuple(
-            login
-            for login in self
-            if login.takes_messages
-            and (login.origin in origins or (login.flags.listener and login.owner == owner))
-        )
+        placed = (self._by_origin.get(origin or "") for origin in origins)
+        concerned = dict.fromkeys(login for login in placed if login is not None)
+        concerned.update(self._listeners.get(owner, {}))
+        return [login for login in concerned if login.takes_messages]

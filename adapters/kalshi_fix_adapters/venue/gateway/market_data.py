@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time
 
 import attrs
@@ -16,8 +16,8 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     Outcome,
     TradePrinted,
 )
-from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
-from kalshi_fix_adapters.venue.gateway.refusals import business_reject, unsupported
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Result
+from kalshi_fix_adapters.venue.gateway.refusals import business_reject
 from kalshi_fix_adapters.venue.gateway.units import contracts, price_to_wire
 from kalshi_fix_sansio import (
     AggressorSide,
@@ -58,12 +58,37 @@ class SymbolLimits:
     per_session: int = 2000
 
 
-@attrs.define
 class _Subscriptions:
-    """One session's; dicts keep the order of asking."""
+    """Who has subscribed to what; dicts keep the order of asking."""
 
-    books: dict[str, None] = attrs.field(factory=dict)
-    statuses: dict[str, None] = attrs.field(factory=dict)
+    def __init__(self) -> None:
+        self._by_symbol: dict[str, dict[Login, None]] = {}
+        self._by_login: dict[Login, dict[str, None]] = {}
+
+    def of(self, login: Login) -> Collection[str]:
+        """Return the symbols that a session has subscribed to."""
+        return self._by_login.get(login, {}).keys()
+
+    def to(self, symbol: str) -> Collection[Login]:
+        """Return the sessions that have subscribed to a symbol."""
+        return self._by_symbol.get(symbol, {}).keys()
+
+    def add(self, login: Login, symbol: str) -> None:
+        self._by_symbol.setdefault(symbol, {})[login] = None
+        self._by_login.setdefault(login, {})[symbol] = None
+
+    def remove(self, login: Login, symbols: Iterable[str]) -> None:
+        for symbol in tuple(symbols):
+            self._by_login.get(login, {}).pop(symbol, None)
+            subscribers = self._by_symbol.get(symbol, {})
+            subscribers.pop(login, None)
+            if not subscribers:
+                self._by_symbol.pop(symbol, None)
+
+    def forget(self, login: Login) -> None:
+        """Take out everything of a session."""
+        self.remove(login, self.of(login))
+        self._by_login.pop(login, None)
 
 
 class MarketData:
@@ -73,45 +98,43 @@ class MarketData:
         """Publish what happens at an exchange."""
         self._exchange = exchange
         self._limits = limits
-        self._sessions: dict[Login, _Subscriptions] = {}
+        self._books = _Subscriptions()
+        self._statuses = _Subscriptions()
 
-    def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
-        """Take an application message of a market data session."""
-        match message:
-            case MarketDataRequest():
-                return [(login, answer) for answer in self._request(message, login, now)]
-            case SecurityStatusRequest():
-                return [(login, answer) for answer in self._status_request(message, login)]
-            case _:
-                return [(login, unsupported(message))]
+    def handlers(self) -> Handlers:
+        """Return what takes each message, by session type and class."""
+        return {
+            (SESSION_TYPE, MarketDataRequest): self._request,
+            (SESSION_TYPE, SecurityStatusRequest): self._status_request,
+        }
 
     def forget(self, login: Login) -> None:
         """Drop the subscriptions of a session that has ended."""
-        self._sessions.pop(login, None)
+        self._books.forget(login)
+        self._statuses.forget(login)
 
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Return what subscribers are told of what happened: one X per market, trades first."""
-        updates = self._updates(outcomes)
-        changes = [o for o in outcomes if isinstance(o, MarketStateChanged)]
-        deliveries: list[Delivery] = []
-        for login, subscriptions in self._sessions.items():
-            deliveries.extend(
-                (login, MarketDataIncrementalRefresh(md_entries=list(entries)))
-                for symbol, entries in updates.items()
-                if symbol in subscriptions.books
-            )
-            for change in changes:
-                deliveries.extend((login, status) for status in _tell(change, subscriptions))
+        deliveries: list[Delivery] = [
+            (login, MarketDataIncrementalRefresh(md_entries=list(entries)))
+            for symbol, entries in self._updates(outcomes).items()
+            for login in self._books.to(symbol)
+        ]
+        for change in outcomes:
+            if isinstance(change, MarketStateChanged):
+                deliveries.extend(self._tell(change))
         return deliveries
 
-    def _request(self, message: MarketDataRequest, login: Login, now: datetime) -> list[Message]:
+    def _request(self, message: MarketDataRequest, login: Login, now: datetime) -> Result:
+        return [(login, answer) for answer in self._answers(message, login, now)], ()
+
+    def _answers(self, message: MarketDataRequest, login: Login, now: datetime) -> Sequence[Message]:
         symbols = [entry.symbol for entry in message.related_sym]
-        mine = self._sessions.setdefault(login, _Subscriptions())
+        mine = self._books.of(login)
         match message.subscription_request_type:
             case SubscriptionRequestType.DISABLE_PREVIOUS:
-                for symbol in symbols or tuple(mine.books):
-                    mine.books.pop(symbol, None)
-                return []
+                self._books.remove(login, symbols or mine)
+                return ()
             case SubscriptionRequestType.SNAPSHOT:
                 wanted: set[str] = set()
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
@@ -125,23 +148,23 @@ class MarketData:
                 ]
         if len(symbols) > self._limits.per_request:
             return [_too_many(f"at most {self._limits.per_request} symbols per request")]
-        if len(wanted | mine.books.keys()) > self._limits.per_session:
+        if len(wanted.union(mine)) > self._limits.per_session:
             return [_too_many(f"at most {self._limits.per_session} symbols per session")]
         if wanted:
-            mine.books.update(dict.fromkeys(symbols))
+            for symbol in symbols:
+                self._books.add(login, symbol)
         return [self._snapshot(symbol, now) for symbol in symbols]
 
-    def _status_request(self, message: SecurityStatusRequest, login: Login) -> list[Message]:
-        mine = self._sessions.setdefault(login, _Subscriptions())
+    def _status_request(self, message: SecurityStatusRequest, login: Login, now: datetime) -> Result:  # noqa: ARG002 as all handlers
         match message.subscription_request_type:
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
-                mine.statuses[message.symbol] = None
+                self._statuses.add(login, message.symbol)
             case SubscriptionRequestType.DISABLE_PREVIOUS:
-                mine.statuses.pop(message.symbol, None)
+                self._statuses.remove(login, (message.symbol,))
             case _:
                 text = "SubscriptionRequestType must be 1 or 2"
-                return [business_reject(message, BusinessRejectReason.OTHER, text)]
-        return []
+                return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+        return [], ()
 
     def _snapshot(self, symbol: str, now: datetime) -> MarketDataSnapshotFullRefresh:
         """Write the whole book; that of an unknown symbol is empty."""
@@ -164,11 +187,13 @@ class MarketData:
     def _updates(self, outcomes: Sequence[Outcome]) -> dict[str, list[MDIncEntry]]:
         updates: dict[str, list[MDIncEntry]] = {}
         for outcome in outcomes:
+            if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.to(outcome.market):
+                continue
+            entries = updates.setdefault(outcome.market, [])
             if isinstance(outcome, TradePrinted):
-                updates.setdefault(outcome.market, []).append(self._trade(outcome))
-            elif isinstance(outcome, BookChanged):
-                levels = [self._level(outcome, change) for change in outcome.changes]
-                updates.setdefault(outcome.market, []).extend(levels)
+                entries.append(self._trade(outcome))
+            else:
+                entries.extend(self._level(outcome, change) for change in outcome.changes)
         return updates
 
     def _trade(self, trade: TradePrinted) -> MDIncEntry:
@@ -200,18 +225,20 @@ class MarketData:
             md_entry_time=instant,
         )
 
+    def _tell(self, change: MarketStateChanged) -> list[Delivery]:
+        status = _STATUSES.get(change.state)
+        if status is None:
+            return []
+        message = SecurityStatus(symbol=change.market, security_trading_status=status)
+        told = tuple(self._statuses.to(change.market))
+        if change.state is MarketState.SETTLED:  # the last that there is to say
+            for login in told:
+                self._statuses.remove(login, (change.market,))
+        return [(login, message) for login in told]
+
     def _stamp(self, now: datetime) -> tuple[date | None, time | None]:
         """Return 272 and 273, which prediction has and margin has not."""
         return (now.date(), now.time()) if self._exchange.product == PREDICTION else (None, None)
-
-
-def _tell(change: MarketStateChanged, subscriptions: _Subscriptions) -> list[SecurityStatus]:
-    status = _STATUSES.get(change.state)
-    if status is None or change.market not in subscriptions.statuses:
-        return []
-    if change.state is MarketState.SETTLED:
-        del subscriptions.statuses[change.market]
-    return [SecurityStatus(symbol=change.market, security_trading_status=status)]
 
 
 def _too_many(text: str) -> MarketDataRequestReject:

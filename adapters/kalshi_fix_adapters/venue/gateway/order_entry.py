@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from kalshi_fix_adapters.venue.exchange import (
     AmendOrder,
@@ -27,8 +29,8 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_adapters.venue.gateway import reports
-from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Logins
-from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized, unsupported
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
+from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order
 from kalshi_fix_sansio import (
     BusinessRejectReason,
@@ -44,9 +46,6 @@ from kalshi_fix_sansio.base import Message
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT")
 
-Result = tuple[list[Delivery], Sequence[Outcome]]
-"""What is to be delivered, in order, and what happened at the exchange (for market data)."""
-
 
 class OrderEntry:
     """The order entry gateway of one product."""
@@ -57,21 +56,19 @@ class OrderEntry:
         self._logins = logins
         self._new_id = new_id
 
-    def handle(self, message: Message, login: Login, now: datetime) -> Result:
-        """Take an application message of an order entry session."""
-        if login.flags.listener:
-            return [(login, not_authorized(message, "Listener sessions are read-only"))], ()
-        if not login.may_write:
-            return [(login, not_authorized(message, "The API key has no write scope"))], ()
-        match message:
-            case NewOrderSingle():
-                return self._place(message, login, now)
-            case OrderCancelRequest() | OrderCancelReplaceRequest():
-                return self._change(message, login, now)
-            case OrderMassCancelRequest():
-                return self._mass_cancel(message, login, now)
-            case _:
-                return [(login, unsupported(message))], ()
+    def handlers(self) -> Handlers:
+        """Return what takes each message, by session type and class."""
+        handlers: dict[type[Message], Callable[[Any, Login, datetime], Result]] = {
+            NewOrderSingle: self._place,
+            OrderCancelRequest: self._change,
+            OrderCancelReplaceRequest: self._change,
+            OrderMassCancelRequest: self._mass_cancel,
+        }
+        return {
+            (session_type, cls): partial(_permitted, handler)
+            for session_type in SESSION_TYPES
+            for cls, handler in handlers.items()
+        }
 
     def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Report what happened to orders to everyone concerned: the sessions that placed or
@@ -154,3 +151,14 @@ class OrderEntry:
         return OrderMassCancelReport(
             cl_ord_id=message.cl_ord_id, order_id=self._new_id(), mass_cancel_response=response
         )
+
+
+def _permitted(
+    handler: Callable[[Any, Login, datetime], Result], message: Message, login: Login, now: datetime
+) -> Result:
+    """Handle a message if its session and its key may send it."""
+    if login.flags.listener:
+        return [(login, not_authorized(message, "Listener sessions are read-only"))], ()
+    if not login.may_write:
+        return [(login, not_authorized(message, "The API key has no write scope"))], ()
+    return handler(message, login, now)

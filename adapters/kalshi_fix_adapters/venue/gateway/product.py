@@ -7,8 +7,7 @@ from datetime import datetime
 
 from kalshi_fix_adapters.venue.exchange import Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
-from kalshi_fix_adapters.venue.gateway import market_data, order_entry
-from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Logins
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.refusals import unsupported
@@ -24,6 +23,7 @@ class ProductGateway:
         self.logins = Logins()
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
+        self._handlers: Handlers = {**self._orders.handlers(), **self._market_data.handlers()}
 
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.
@@ -31,12 +31,11 @@ class ProductGateway:
         Drop copy, post trade and RFQ sessions are kept alive, but what they are for is not
         modelled: their messages are answered as unsupported.
         """
-        if login.session_type in order_entry.SESSION_TYPES:
-            deliveries, outcomes = self._orders.handle(message, login, now)
-            return deliveries + self._market_data.publish(outcomes)
-        if login.session_type == market_data.SESSION_TYPE:
-            return self._market_data.handle(message, login, now)
-        return [(login, unsupported(message))]
+        handler = self._handlers.get((login.session_type, type(message)))
+        if handler is None:
+            return [(login, unsupported(message))]
+        deliveries, outcomes = handler(message, login, now)
+        return deliveries + self._market_data.publish(outcomes)
 
     def execute(self, command: Command, now: datetime) -> tuple[list[Delivery], Sequence[Outcome]]:
         """Do something at the exchange that no session asked for, and tell those concerned.
@@ -49,4 +48,5 @@ class ProductGateway:
 
     def leave(self, login: Login) -> None:
         """Take note that a login's session has ended."""
+        login.connection = None
         self._market_data.forget(login)

@@ -86,10 +86,11 @@ class GatewayDesk:
             product=self.product,
             may_write=write,
             keeps_messages=session_type in ("KalshiRT", "KalshiPT"),
-            flags=LogonFlags(**{"use_dollars": True, "skip_pending": True, **flags}),
-            connection=1,
         )
         self.gateway.logins.add(login)
+        self.gateway.logins.enter(
+            login, LogonFlags(**{"use_dollars": True, "skip_pending": True, **flags}), connection=1
+        )
         return login
 
     def wait(self, **time: float) -> None:
