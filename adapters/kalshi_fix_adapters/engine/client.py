@@ -112,6 +112,8 @@ class ClientCore:
         self._connection: Connection | None = None
         self.output = bytearray()
         """What waits to be written, oldest first."""
+        self.wants_read = False
+        """Whether to read from the transport now: its session goes on, and the queue has room."""
         self._faults = Faults()
         self._broken: KalshiFixError | None = None
         """Why the session of this connection could not begin."""
@@ -193,11 +195,12 @@ class ClientCore:
         try:
             taken = self._taken
             if clean and (taken is None or self._taker() == self._taken_by or self._is_done_with(taken)):
-                self._confirm()
+                if taken is not None:
+                    self._confirm()
                 # A user who only sends takes no events. What says nothing of messages (Logons, Heartbeats) is
                 # confirmed for him, or the next process would have all these numbers sent again.
                 for _ in range(self._queue.harmless()):
-                    self._sequence.confirm()
+                    self._confirm()
             self._taken = None
             self._sequence.close()
         except StoreError:
@@ -245,7 +248,7 @@ class ClientCore:
         self._failure = error
         self._attempts.phase = Phase.OVER
         # Without a connection `finished` is true and `wants_read` false: what moves the bytes ends.
-        self._connection, self.output = None, bytearray()
+        self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(self._clocks())
 
     # The task or thread that moves the bytes. Each call reads the clocks once, and only if something is done.
@@ -301,6 +304,7 @@ class ClientCore:
             self._broken = error
             return
         self._connection, self.output = connection, connection.output
+        self.wants_read = not self._queue.paused
         self._deliver(connection, now)
 
     def flush(self, write: Callable[[bytearray], int]) -> bool:
@@ -347,12 +351,6 @@ class ClientCore:
         if self._connection is not None:
             self._connection.fail_writing()
             self._deliver(self._connection, self._clocks())
-
-    @property
-    def wants_read(self) -> bool:
-        """Whether to read from the transport now."""
-        connection = self._connection
-        return connection is not None and not self._queue.paused and not connection.session.wants_close
 
     def receive(self, data: bytes) -> None:
         """Take what was read; nothing means the end of the transport."""
@@ -401,9 +399,9 @@ class ClientCore:
 
     @property
     def finished(self) -> bool:
-        """Whether the transport is to be closed now."""
+        """Whether the transport is to be closed now; never while `wants_read`."""
         connection = self._connection
-        return connection is None or (connection.session.wants_close and connection.finished)
+        return connection is None or (connection.close_by is not None and connection.finished)
 
     def disconnected(self) -> None:
         """The transport is closed, whoever wanted it."""
@@ -414,7 +412,7 @@ class ClientCore:
                 # all the same.
                 connection.receive(b"", now)
             self._deliver(connection, now)
-            self._connection, self.output = None, bytearray()
+            self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(now)
         if connection is None or self._ended is None:
             self._tell_outcome(self._attempts.failed(self._broken, now))
@@ -568,12 +566,11 @@ class ClientCore:
         return error
 
     def _confirm(self) -> None:
-        """The event that was taken last has been taken care of, if that was one of the session's."""
-        if self._taken is None:
-            return
+        """The oldest event of the session that is not confirmed has been taken care of."""
         self._taken = None
-        self._sequence.confirm()
-        connection = self._connection
+        session, connection = self._sequence.session, self._connection
+        if session is not None:
+            session.confirm(1)
         # Confirming writes to the store; one that fails ends the session, whose events nobody has fetched
         # yet.
         if connection is not None and connection.session.wants_close:
@@ -635,7 +632,7 @@ class ClientCore:
                     self._subscriptions.start_connection()
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
-            self._ended = event
+            self._ended, self.wants_read = event, False
 
     def _subscribe(self, subscriptions: Subscriptions, connection: Connection, now: Instant) -> None:
         """Ask for the next subscriptions that are alive and that this connection does not know of; the rest
@@ -660,9 +657,11 @@ class ClientCore:
         now = self._clocks()
         self._observers.event(event, now)
         # A peer that is not read must not count as silent, nor what it sent meanwhile as late.
-        if self._connection is not None:
-            self._connection.pause_reading(self._queue.paused, now)
-        if not self._queue.paused:
+        connection, paused = self._connection, self._queue.paused
+        if connection is not None:
+            connection.pause_reading(paused, now)
+            self.wants_read = not paused and connection.close_by is None
+        if not paused:
             self._wake()
 
 

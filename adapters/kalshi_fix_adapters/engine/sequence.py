@@ -29,7 +29,8 @@ class SequenceState:
         self._file: SqliteStore | None = None
         self._agreed = False
         """Whether a logon has been completed on these numbers."""
-        self._last: Session | None = None
+        self.session: Session | None = None
+        """That of the present connection, or of the last; None before the first, and once closed."""
 
     def open(self) -> None:
         """Make the store ready for a client's connections; events of before count no longer.
@@ -39,7 +40,7 @@ class SequenceState:
         """
         # `_agreed` stays as it is: opened again, the client goes on from its numbers, and a reset that was
         # asked for is made once.
-        self._last = None
+        self.session = None
         store = self._plan.store
         if isinstance(store, Path):
             self._store = self._file = self._open_file(store)
@@ -52,7 +53,7 @@ class SequenceState:
         Raises:
             StoreError: what was confirmed last could not be written.
         """
-        self._last = None
+        self.session = None
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -71,16 +72,16 @@ class SequenceState:
             max_events=sys.maxsize,  # the queue bounds what waits
             sign_logon=_guarded(config.sign_logon),
         )
-        if self._last is None:
-            self._last = Session(config, self._store)
+        if self.session is None:
+            self.session = Session(config, self._store)
         else:
-            self._last = Session(config, continues=self._last)
-        return self._last
+            self.session = Session(config, continues=self.session)
+        return self.session
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The requests of this process that have no answer yet, oldest first."""
-        return () if self._last is None else self._last.open_requests
+        return () if self.session is None else self.session.open_requests
 
     def agreed(self) -> None:
         """A logon is complete."""
@@ -89,11 +90,6 @@ class SequenceState:
     def disputed(self) -> None:
         """The venue has other numbers; those in memory are of no use any more."""
         self._agreed = False
-
-    def confirm(self) -> None:
-        """The oldest event that is not confirmed has been taken care of."""
-        if self._last is not None:
-            self._last.confirm(1)
 
     def _open_file(self, folder: Path) -> SqliteStore:
         plan, config = self._plan, self._plan.config

@@ -344,7 +344,7 @@ def test_a_key_that_is_gone_at_a_reconnect_ends_the_client_and_loses_no_event(na
     ]
     assert isinstance(only(events, GaveUp).error, KeyFileError)
     assert stage.core.take() is None
-    assert stage.core._sequence._store.next_incoming == stage.core._sequence._last.next_incoming  # type: ignore[union-attr]
+    assert stage.core._sequence._store.next_incoming == stage.core._sequence.session.next_incoming  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
