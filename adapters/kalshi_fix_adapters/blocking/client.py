@@ -133,22 +133,16 @@ class Client(ClientBase):
                 driver.refuse(NotConnectedError)
             # `congested` says no without output; asking only with some saves each message a call.
             if not (core.output and core.congested):
-                number = driver.change(
-                    driver.write, core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
+                return driver.change(
+                    core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
                 )
-                driver.rouse()
-                return number
 
         def send_if_there_is_room() -> int | None:
             if core.congested:
                 return None
             # What sends also writes, within one change: an interrupt must not leave a message that has its
             # number and that nobody writes.
-            number = driver.change(
-                driver.write, core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes
-            )
-            driver.rouse()
-            return number
+            return driver.change(core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes)
 
         sent = driver.wait(send_if_there_is_room, timeout, NotConnectedError)
         if sent is None:
@@ -216,8 +210,7 @@ class Client(ClientBase):
         with driver.lock:
             if driver.poisoned:
                 driver.refuse(NotConnectedError)
-            test_req_id = driver.change(driver.write, self._core.test_request)
-            driver.rouse()
+            test_req_id = driver.change(self._core.test_request)
         seconds = driver.wait(partial(self._answer, test_req_id), timeout, NotConnectedError)
         if seconds is None:
             raise no_answer(timeout)
@@ -255,7 +248,7 @@ class Client(ClientBase):
         driver = self._driver
         with driver.lock:
             if not driver.poisoned:
-                driver.change(driver.write, act, *args, **kwargs)
+                driver.change(act, *args, **kwargs)
             driver.tell()
             driver.wake()
 

@@ -150,23 +150,19 @@ class Driver:
 
     # Changes that must be whole, or poison the client
 
-    def change(
-        self,
-        write: Callable[[bytearray], int] | None,
-        act: Callable[P, T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Let a function change the core, and if there is something to `write` by, write what the core has to
-        say then; an interrupt in the middle ends the client.
+    def change(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Let a function change the core, write what the core has to say then, and wake the driver if it does
+        not sleep for what is left to be done; an interrupt in the middle ends the client.
 
-        Whoever takes something from the core does not write: what was taken would be lost if that failed.
+        What takes something from the core goes to `wait` instead, which does not write: what was taken would
+        be lost if that failed.
         """
+        core = self.core
         self.poisoned = True
         try:
             result = act(*args, **kwargs)
-            if write is not None and self.core.output:
-                self.core.flush(write)
+            if core.output and self.write is not None:
+                core.flush(self.write)
         except Exception:
             # A mistake of the caller, which has changed nothing.
             self.poisoned = False
@@ -176,21 +172,19 @@ class Driver:
             self.wake()
             raise
         self.poisoned = False
-        return result
-
-    def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
-        """Raise that the client is over: it is `poisoned`."""
-        raise kind(_FORKED if self.forked else _INTERRUPTED)
-
-    def rouse(self) -> None:
-        """Wake the driver if it does not sleep for what is to be done now: to write, or to be earlier."""
-        if self.core.output:
+        if core.output:
             self.wake()
         # Otherwise nobody sleeps until a deadline: the background thread looks again after GRACE.
         elif self.background is Background.DRIVING or self._lease.locked():
-            due = self.core.due()
+            due = core.due()
             if due is not None and (self._due is None or due < self._due):
                 self.wake()
+        return result
+
+    def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
+        """Raise that the client is over: it is `poisoned`. The background thread is to see that, too."""
+        self._wake_background()
+        raise kind(_FORKED if self.forked else _INTERRUPTED)
 
     def _prepare(self, link: Link, sleeper: Sleeper, deadline: float | None = None) -> float | None:
         """Say how long to sleep for the next turn, at most until a deadline."""
@@ -332,83 +326,74 @@ class Driver:
         Raises:
             SessionClosedError: that, or what `refusal` says, if an interrupt has ended the client.
         """
+        core, sleeper = self.core, self._users_sleeper
         deadline = None if timeout is None else time.monotonic() + timeout
+        has_waited = False
         while True:
+            link: Link | None = None
+            """What this thread drives."""
+            waiting: threading.Lock | None = None
+            """What it waits for while another one does, or while there is no connection."""
+            seconds, ready = None, False
             # Held by `with` before it is shown as the lease: an interrupt at any point frees it, and so the
             # thread that rests on it.
-            mine, waiting, seconds = threading.Lock(), None, None
+            mine = threading.Lock()
             with mine:
-                with self.lock:
-                    if self.poisoned:
-                        self.refuse(refusal)
-                    found: T | None = self.change(None, look)
-                    if found is not None:
-                        return found
-                    link = self._link
-                    if link is None or self._lease.locked() or self.core.finished:
-                        waiting = threading.Lock()
-                        # Taken here, so that the second time blocks until `tell`; a `tell` in between is not
-                        # missed.
-                        waiting.acquire()
-                        self._waiting.add(waiting)
-                    else:
-                        seconds = self._prepare(link, self._users_sleeper, deadline)
-                        self._lease = mine
-                        self.turns += 1
-                        if self.background is Background.DRIVING:
-                            self.background = Background.STANDING_BY
-                            self.background_sleeper.wake()
-                if link is not None and waiting is None:
-                    found = self._drive(link, look, seconds, deadline, refusal)
-                    if found is not None:
-                        return found
+                while True:
+                    with self.lock:
+                        if self.poisoned:
+                            self.refuse(refusal)
+                        drives = False
+                        try:
+                            if link is not None:
+                                self._turn(link, ready)
+                            self.poisoned = True
+                            found = look()
+                            self.poisoned = False
+                            if found is not None:
+                                return found
+                            if has_waited and deadline is not None and time.monotonic() >= deadline:
+                                return None
+                            present = self._link if core.wants_read or not core.finished else None
+                            if link is None and present is not None and not self._lease.locked():
+                                link, self._lease = present, mine
+                                if self.background is Background.DRIVING:
+                                    self.background = Background.STANDING_BY
+                                    self.background_sleeper.wake()
+                            if link is not None and link is present:
+                                self.turns += 1
+                                seconds = self._prepare(link, sleeper, deadline)
+                                drives = True
+                            elif link is None:
+                                waiting = threading.Lock()
+                                # Taken here, so that the second time blocks until `tell`; a `tell` in between
+                                # is not missed.
+                                waiting.acquire()
+                                self._waiting.add(waiting)
+                        except Exception:
+                            # A mistake of the caller, or the end: `look` has changed nothing.
+                            self.poisoned = False
+                            raise
+                        finally:
+                            if link is not None and not drives:
+                                self._let_go()
+                            elif self.poisoned:
+                                self.wake()
+                    if not drives:
+                        break
+                    ready = bool(sleeper.sleep(seconds) & READY)
+                    has_waited = True
             if waiting is not None:
                 self._wait_for_others(waiting, deadline)
-            if deadline is not None and time.monotonic() >= deadline:
-                with self.lock:
-                    if self.poisoned:
-                        self.refuse(refusal)
-                    return self.change(None, look)
-
-    def _drive(
-        self,
-        link: Link,
-        look: Callable[[], T],
-        seconds: float | None,
-        deadline: float | None,
-        refusal: type[SessionClosedError],
-    ) -> T | None:
-        """Drive until a function finds something, the deadline, or the end of the connection."""
-        sleeper = self._users_sleeper
-        while True:
-            why = sleeper.sleep(seconds)
-            with self.lock:
-                try:
-                    self.turns += 1
-                    if self.poisoned:
-                        self.refuse(refusal)
-                    self._turn(link, bool(why & READY))
-                    found = self.change(None, look)
-                    if (
-                        found is None
-                        and self._link is link
-                        and not self.core.finished
-                        and (deadline is None or time.monotonic() < deadline)
-                    ):
-                        seconds = self._prepare(link, sleeper, deadline)
-                        continue
-                except BaseException:
-                    self._let_go()
-                    raise
-                self._let_go()
-                return found
+                has_waited = True
 
     def _let_go(self) -> None:
         self._lease = _NOBODY
         if self._waiting:
             self.tell()
         # What cannot wait for GRACE: an end, or bytes that the socket has not taken yet.
-        if self.poisoned or self.core.output or self.core.finished:
+        core = self.core
+        if self.poisoned or core.output or (not core.wants_read and core.finished):
             self._wake_background()
 
     def _wait_for_others(self, waiting: threading.Lock, deadline: float | None) -> None:

@@ -312,7 +312,7 @@ def test_an_earlier_deadline_reaches_the_one_that_drives(
             assert io._due is not None
             due = 0.0
             monkeypatch.setattr(io.core, "due", lambda: due)
-            io.rouse()
+            io.change(lambda: None)
         assert ticked.wait(LONG)
         monkeypatch.undo()
         orders.end()
