@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import QuoteStatusReport
-from kalshi_fix_sansio.conditions import holds, terms
+from kalshi_fix_sansio.conditions import Choice, Terms, holds, terms
 from kalshi_fix_sansio.layout import Condition
 
 
@@ -49,3 +49,51 @@ def test_all_terms_must_hold_and_no_condition_always_does() -> None:
     assert not holds(both, report())
     assert not holds(both, report(text="x", quote_status=5))
     assert holds(terms(None, QuoteStatusReport.LAYOUT), report())
+
+
+OF_ONE_FIELD = [
+    (("QuoteStatus", ("5", "17")), None),
+    (("QuoteStatus", ("17", "18")), ("QuoteStatus", ("18",))),
+    (None, ("QuoteStatus", ("17",))),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        OF_ONE_FIELD,
+        [*OF_ONE_FIELD, (("Text", ("no",)), None)],
+        [*OF_ONE_FIELD, (("QuoteID", None), None)],
+        [*OF_ONE_FIELD, (("QuoteStatus", ()), None)],
+        [(None, None)],
+        [],
+    ],
+    ids=["one field", "two fields", "absent", "any value", "none", "nothing"],
+)
+@pytest.mark.parametrize("status", [5, 10, 17, 18, None])
+@pytest.mark.parametrize("quote_id", ["q1", None])
+@pytest.mark.parametrize("text", ["no", "x"])
+def test_a_choice_is_what_its_conditions_say(
+    conditions: list[tuple[Any, Any]], status: int | None, quote_id: str | None, text: str
+) -> None:
+    def compiled(condition: Any) -> Terms:
+        return terms(Condition((condition,)) if condition else None, QuoteStatusReport.LAYOUT)
+
+    options = [(place, compiled(when), compiled(unless)) for place, (when, unless) in enumerate(conditions)]
+    message = report(quote_status=status, quote_id=quote_id, text=text)
+    expected = tuple(
+        place
+        for place, when, unless in options
+        if holds(when, message) and not (unless and holds(unless, message))
+    )
+    assert Choice(options).of(message) == expected
+
+
+def test_a_choice_by_one_field_looks_at_nothing_else() -> None:
+    choice = Choice([("yes", terms(Condition((("QuoteStatus", ("17",)),)), QuoteStatusReport.LAYOUT), ())])
+
+    class Report:
+        quote_status = 17
+
+    assert choice.of(Report()) == ("yes",)  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from kalshi_fix_sansio.events import MessageReceived, MessageRejected, OutcomesU
 from kalshi_fix_sansio.outcomes import OpenRequest, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, Session
 from kalshi_fix_sansio.session import requests as requests_of_sessions
-from kalshi_fix_sansio.session.requests import OpenRequests, Remembered, oldest
+from kalshi_fix_sansio.session.requests import OpenRequests, Remembered, Several
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import START, LoggedStore, Wired, established, of_type, order, wire
@@ -592,7 +592,9 @@ def test_ten_thousand_requests_of_one_id_are_settled_in_as_many_steps() -> None:
     sys.settrace(trace)
     try:
         for key in range(count + 1, count + 1001):
-            found = oldest(index["q1"], {"Z"})
+            shared = index["q1"]
+            assert isinstance(shared, Several)
+            found = shared.oldest({"Z"})
             assert found is not None
             assert found.key == key
             requests.remove(found)

@@ -19,19 +19,12 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.conditions import Terms, holds, terms
+from kalshi_fix_sansio.conditions import Choice, Terms, holds, terms
 from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.layout import Answers, BlockLayout
 from kalshi_fix_sansio.outcomes import OpenRequest
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.requests import (
-    UNNAMED,
-    Named,
-    OpenRequests,
-    Remembered,
-    Several,
-    oldest,
-)
+from kalshi_fix_sansio.session.requests import UNNAMED, Named, OpenRequests, Several
 
 
 @attrs.frozen
@@ -43,19 +36,7 @@ class _Rule:
     """The attribute of the message that says what a request made, such as the OrderID of an order."""
     others: Collection[str]
     """Those of `requests` that make nothing: a cancel, a replace."""
-    when: Terms
-    unless: Terms
     open_when: Terms
-
-    def among(
-        self, found: OpenRequest | Several, name: str, message: Message, known: Remembered
-    ) -> OpenRequest | None:
-        """Return the request that a message answers among those of the name that it says, if it does."""
-        if (self.when and not holds(self.when, message)) or (self.unless and holds(self.unless, message)):
-            return None
-        # About an order that has had its answer. It may still answer a cancel or a replace of that order.
-        told_before = self.made is not None and (name, getattr(message, self.made)) in known
-        return oldest(found, self.others if told_before else self.requests)
 
 
 @attrs.frozen
@@ -66,7 +47,7 @@ class _Lookup:
     attribute: str | None
     value: str
     """Where there is no attribute: what requests that have no name are found by."""
-    rules: tuple[_Rule, ...]
+    rules: Choice[_Rule]
 
 
 class AnswerBook:
@@ -105,15 +86,22 @@ class AnswerBook:
             found = lookup.named.get(name)
             if found is None:  # as for most reports: they are about orders that have had their answer
                 continue
-            for rule in lookup.rules:
+            for rule in lookup.rules.of(message):
                 # One message answers at most one request of each type.
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
-                request = rule.among(found, name, message, known)
+                made = rule.made
+                # About an order that has had its answer. It may still answer a cancel or a replace of that
+                # order.
+                told_before = made is not None and (name, getattr(message, made)) in known
+                msg_types = rule.others if told_before else rule.requests
+                if isinstance(found, Several):
+                    request = found.oldest(msg_types)
+                else:
+                    request = found if found.msg_type in msg_types else None
                 if request is None:
                     continue
                 answered.append(request)
-                made = rule.made
                 if rule.open_when and holds(rule.open_when, message):
                     unsure.append(request)
                     # The order may live all the same: its fills, if they come, answer no other order.
@@ -144,8 +132,11 @@ class AnswerBook:
 def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:
     """Return the ways in which a message answers, those together that find the request by the same value."""
     for (attribute, names, value), group in groupby(ways, key=_place):
-        rules = tuple(_rule(answers, body) for answers in group)
-        yield _Lookup(requests.index(names), attribute, value, rules)
+        rules = (
+            (_rule(answers, body), terms(answers.when, body), terms(answers.unless, body))
+            for answers in group
+        )
+        yield _Lookup(requests.index(names), attribute, value, Choice(rules))
 
 
 def _place(answers: Answers) -> tuple[str | None, str, str]:
@@ -156,11 +147,4 @@ def _place(answers: Answers) -> tuple[str | None, str, str]:
 
 def _rule(answers: Answers, body: BlockLayout) -> _Rule:
     maker, made = answers.makes or (None, None)
-    return _Rule(
-        answers.requests,
-        made,
-        answers.requests - {maker},
-        terms(answers.when, body),
-        terms(answers.unless, body),
-        terms(answers.open_when, body),
-    )
+    return _Rule(answers.requests, made, answers.requests - {maker}, terms(answers.open_when, body))

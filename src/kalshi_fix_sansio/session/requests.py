@@ -129,11 +129,6 @@ class OpenRequests:
         """Return the requests by the value of this attribute, as they are at any time from now on."""
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
 
-    def names(self, request: OpenRequest) -> Names:
-        """Return what answers may name an open request by."""
-        names = self._names.get(request.key)
-        return ((self._named_by[request.msg_type], request.request_id),) if names is None else names
-
     def add(self, request: OpenRequest, names: Names) -> None:
         """Take one more."""
         key = request.key
@@ -143,7 +138,7 @@ class OpenRequests:
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)
         # Most requests have one name, the request_id that they hold already, under the same attribute as all
-        # of their type: `names` makes it up again, and only those of others are kept.
+        # of their type: `remove` makes it up again, and only those of others are kept.
         attribute, value = names[0]
         if (
             len(names) > 1
@@ -174,11 +169,11 @@ class OpenRequests:
 
     def remove(self, request: OpenRequest) -> None:
         """Take out one that is here."""
-        names = self.names(request)
         key = request.key
         del self.by_key[key]
-        if self._names:
-            self._names.pop(key, None)
+        names = self._names.pop(key, None)
+        if names is None:
+            names = ((self._named_by[request.msg_type], request.request_id),)
         # The number may be another request's: that of an uncertain one was never entered.
         if self._by_number.get(request.seq_num) is request:
             del self._by_number[request.seq_num]
@@ -200,13 +195,6 @@ class OpenRequests:
         if len(self._by_number) < end - begin:
             numbers = [number for number in self._by_number if begin <= number < end]
         return [self._by_number[number] for number in numbers if number in self._by_number]
-
-
-def oldest(found: OpenRequest | Several, msg_types: Collection[str]) -> OpenRequest | None:
-    """Return the oldest request of these types among those that an index gives for one value."""
-    if isinstance(found, Several):
-        return found.oldest(msg_types)
-    return found if found.msg_type in msg_types else None
 
 
 def names_of(message: Any, layout: MessageLayout) -> Names:

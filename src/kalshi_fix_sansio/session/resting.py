@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import Codec
-from kalshi_fix_sansio.conditions import Terms, holds, terms
+from kalshi_fix_sansio.conditions import Choice, terms
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.events import OrdersUnverified
 from kalshi_fix_sansio.framing import Frame
@@ -23,14 +23,17 @@ class RestingOrders:
 
     def __init__(self, config: SessionConfig) -> None:
         self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
-        self._tracked: dict[type[Message], tuple[str, Terms, Terms]] = {}
-        """By class of message: the attribute with the id of the order, when it rests, when it no longer
-        does."""
+        self._tracked: dict[type[Message], tuple[str, Choice[bool]]] = {}
+        """By class of message: the attribute with the id of the order, and whether it rests (True) or no
+        longer does (False)."""
         for layout in config.dialect.messages.values():
             if layout.tracks is not None and _is_tracked(config, layout.tracks.sessions):
                 resting = terms(layout.tracks.resting, layout.body)
                 done = terms(layout.tracks.done, layout.body)
-                self._tracked[layout.cls] = layout.tracks.attribute, resting, done
+                self._tracked[layout.cls] = (
+                    layout.tracks.attribute,
+                    Choice([(True, resting, ()), (False, done, ())]),
+                )
         self.tracks = bool(self._tracked)
         """Whether there is anything to be followed on this session type."""
         self._reports: dict[str, bytes] = {}
@@ -48,11 +51,12 @@ class RestingOrders:
         tracked = self._tracked.get(message.__class__)
         if tracked is None:
             return
-        attribute, resting, done = tracked
+        attribute, rests = tracked
         order_id = getattr(message, attribute)
         if not order_id:
             return
-        if holds(resting, message):
+        said = rests.of(message)
+        if True in said:
             before = self._reports.get(order_id)
             size = self._size + len(frame) - (0 if before is None else len(before))
             if size > self._max_bytes or (before is None and len(self._reports) >= self._max_orders):
@@ -61,7 +65,7 @@ class RestingOrders:
                 return
             self._reports[order_id] = frame
             self._size = size
-        elif holds(done, message):
+        elif said:
             before = self._reports.pop(order_id, None)
             if before is not None:
                 self._size -= len(before)
