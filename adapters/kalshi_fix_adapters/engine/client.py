@@ -218,9 +218,9 @@ class ClientCore:
         if connection is not None:
             now = self._clocks()
             if connection.session.is_established:
-                connection.logout(text, now)
+                connection.session.logout(now, text=text)
             elif connection.logged_on_at is None:
-                connection.abort("left before the logon was complete", now)
+                connection.session.abort("left before the logon was complete", now)
             # Otherwise the session is ending already, and needs no second Logout.
             self._deliver(connection, now)
         self._wake()
@@ -230,7 +230,7 @@ class ClientCore:
         connection = self._leave()
         if connection is not None:
             now = self._clocks()
-            connection.abort(text, now)
+            connection.session.abort(text, now)
             self._deliver(connection, now)
         self._wake()
 
@@ -298,7 +298,7 @@ class ClientCore:
         try:
             session = self._sequence.next_session()
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
-            connection.connect(now)
+            session.connect(now)
         except KalshiFixError as error:
             # Told by `disconnected`; until then there is no connection, so that `finished` is true.
             self._broken = error
@@ -356,11 +356,16 @@ class ClientCore:
         """Take what was read; nothing means the end of the transport."""
         connection = self._connection
         if connection is not None:
-            now = self._clocks()
+            now, session = self._clocks(), connection.session
             try:
-                connection.receive(data, now)
+                if data:
+                    if connection.on_wire is not None:
+                        connection.on_wire("received", data, now)
+                    session.receive_data(data, now)
+                else:
+                    session.receive_eof(now)
             except KalshiFixError as error:  # of what signs the Logon that answers a reset by the venue
-                connection.abort(str(error), now)
+                session.abort(str(error), now)
             self._deliver(connection, now)
 
     def tick(self) -> None:
@@ -370,7 +375,7 @@ class ClientCore:
             return
         now = self._clocks()
         if due <= now.monotonic:
-            connection.tick(now)
+            connection.session.handle_timer(now)
             again, subscriptions = self._subscribe_at, self._subscriptions
             if subscriptions is not None and again is not None and again <= now.monotonic:
                 self._subscribe(subscriptions, connection, now)
@@ -410,7 +415,7 @@ class ClientCore:
             if not connection.session.wants_close:
                 # The adapter closed it without having read an end of file; the session has to tell its end
                 # all the same.
-                connection.receive(b"", now)
+                connection.session.receive_eof(now)
             self._deliver(connection, now)
             self._connection, self.output, self.wants_read = None, bytearray(), False
         self._observers.disconnected(now)
@@ -594,9 +599,11 @@ class ClientCore:
         self._observers.event(event, self._clocks())
 
     def _deliver(self, connection: Connection, now: Instant) -> None:
-        """Take what the session tells, and act on it."""
+        """Take what the session has to say to the peer and to the user, and act on it."""
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
+        # First: this commits the store, and one that fails ends the session.
+        connection.collect()
         events, state = session.events(), session.state
         moved = state is not connection.state
         # Before the events: to act on LoggedOn sends the subscriptions, for which `can_send` has to be true.

@@ -27,12 +27,13 @@ def read_clocks() -> Instant:
 
 
 class Connection:
-    """Feeds one session and holds what it wants written.
+    """One session and what it wants written.
 
     `now` is the moment of the call, which the caller has read once for all that follows from it. After every
-    input the caller takes the session's `events`, tells `note` of all but those that merely bring a message,
-    and then `moved_to` of a new state. `test_request`, and `collect` after `session.send` or when something
-    was written, bring none unless the session ends by them, which `session.wants_close` shows.
+    input to the session the caller calls `collect`, takes the session's `events`, tells `note` of all but
+    those that merely bring a message, and `moved_to` of a new state. `test_request`, and `collect` after
+    `session.send` or when something was written, bring no events unless the session ends by them, which
+    `session.wants_close` shows.
     """
 
     def __init__(
@@ -50,7 +51,8 @@ class Connection:
         self.holds_back = False
         """Whether the session has more to say once some of that is written."""
         self._clocks = clocks
-        self._on_wire = on_wire
+        self.on_wire = on_wire
+        """What is told of the bytes that pass, if anything."""
         self._mute = False
         """Whether the transport takes nothing any more."""
         self.close_by: float | None = None
@@ -58,21 +60,6 @@ class Connection:
         self._tests: dict[str, float] = {}
         """When each TestRequest left, by TestReqID."""
         self._answers: dict[str, float] = {}
-
-    def connect(self, now: Instant) -> None:
-        """The transport is up."""
-        self.session.connect(now)
-        self.collect()
-
-    def receive(self, data: bytes, now: Instant) -> None:
-        """Take what was read; nothing means the end of the transport."""
-        if data:
-            if self._on_wire is not None:
-                self._on_wire("received", data, now)
-            self.session.receive_data(data, now)
-        else:
-            self.session.receive_eof(now)
-        self.collect()
 
     def test_request(self, now: Instant) -> str:
         """Ask the peer for a Heartbeat; return the TestReqID that it will carry."""
@@ -88,29 +75,12 @@ class Connection:
         """Return the seconds that a TestRequest took, once; None before its answer came."""
         return self._answers.pop(test_req_id, None)
 
-    def logout(self, text: str | None, now: Instant) -> None:
-        """Begin the Logout handshake."""
-        self.session.logout(now, text=text)
-        self.collect()
-
-    def abort(self, text: str, now: Instant) -> None:
-        """End at once."""
-        self.session.abort(text, now)
-        self.collect()
-
     def pause_reading(self, paused: bool, now: Instant) -> None:
         """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
         if paused:
             self.session.pause_reading()
         else:
             self.session.resume_reading(now)
-
-    def tick(self, now: Instant) -> None:
-        """Do what is due."""
-        due = self.session.next_deadline()
-        if due is not None and due <= now.monotonic:
-            self.session.handle_timer(now)
-            self.collect()
 
     def note(self, event: Event, now: Instant) -> None:
         """Take note of an event of the session."""
@@ -139,7 +109,6 @@ class Connection:
         self.can_send = False
         # Cleared and not replaced: `ClientCore.output` is this same bytearray.
         self.output.clear()
-        self.collect()
 
     @property
     def finished(self) -> bool:
@@ -158,7 +127,7 @@ class Connection:
         # not read, before what that peer said was read.
         data = self.session.data_to_send()
         if data and not self._mute:
-            if self._on_wire is not None:
+            if self.on_wire is not None:
                 # What had to be durable first may have taken a while.
-                self._on_wire("sent", data, self._clocks())
+                self.on_wire("sent", data, self._clocks())
             output += data
