@@ -30,10 +30,10 @@ class Link(asyncio.BufferedProtocol):
         self._raw: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._tls: TlsBytes | None = None
-        self._talk: Callable[[], bool] | None = None
-        """What TLS does while it speaks for itself: the handshake, or the goodbye."""
-        self._talked: asyncio.Future[None] | None = None
-        """Done when that is."""
+        self._talks = False
+        """Whether TLS speaks for itself: the handshake, or the goodbye."""
+        self._came = asyncio.Event()
+        """Set when something has come for that."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._room = memoryview(bytearray(CHUNK))
         self._begun = False
@@ -43,6 +43,7 @@ class Link(asyncio.BufferedProtocol):
         self._may_write = True
         self._reads = False
         self._lost = asyncio.Event()
+        self._lost_by: OSError | None = None
         self.finished = asyncio.Event()
         """Set once the core wants the transport closed."""
 
@@ -98,45 +99,27 @@ class Link(asyncio.BufferedProtocol):
         elif self._raw is not None:
             self._raw.close()
 
-    async def _converse(self, talk: Callable[[], bool]) -> None:
-        assert self._transport is not None  # noqa: S101 - for mypy
-        self._talk = talk
-        self._talked = asyncio.get_running_loop().create_future()
+    async def _converse(self, step: Callable[[], bool]) -> None:
+        tls, transport = self._tls, self._transport
+        assert tls is not None  # noqa: S101 - for mypy
+        assert transport is not None  # noqa: S101 - for mypy
+
+        async def more() -> None:
+            if self._lost_by is not None:
+                raise self._lost_by
+            self._came.clear()
+            await self._came.wait()
+
         # TLS needs to read for itself, whether the core wants to read or not.
-        self._transport.resume_reading()
-        self._go_on_talking()
-        await self._talked
-
-    def _go_on_talking(self) -> None:
-        talk, talked, transport = self._talk, self._talked, self._transport
-        if talk is None or talked is None or transport is None:
-            return
+        transport.resume_reading()
+        self._talks = True
         try:
-            done = talk()
-        except OSError as error:
-            # An alert says to the peer what is wrong.
-            with contextlib.suppress(OSError):
-                self._push()
-            self._end_talk(error)
-            return
-        try:
-            self._push()
-        except OSError as error:
-            self._end_talk(error)
-            return
-        if done:
-            # What more has come is for the core, which is not ready for it yet.
+            await tls.converse(step, self._push, more)
+        finally:
+            self._talks = False
+        # What more has come is for the core, which is not ready for it yet.
+        if not transport.is_closing():
             transport.pause_reading()
-            self._end_talk(None)
-
-    def _end_talk(self, error: OSError | None) -> None:
-        talked, self._talk = self._talked, None
-        if talked is None or talked.done():
-            return
-        if error is None:
-            talked.set_result(None)
-        else:
-            talked.set_exception(error)
 
     # What asyncio calls
 
@@ -174,9 +157,9 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say that it is over."""
+        self._lost_by = exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file")
         self._lost.set()
-        if self._talk is not None:
-            self._end_talk(exc if isinstance(exc, OSError) else ConnectionAbortedError("end of file"))
+        self._came.set()
         # In this order: what the venue said last, then the end.
         if self._begun and not self.finished.is_set():
             self._read_what_is_left()
@@ -199,8 +182,8 @@ class Link(asyncio.BufferedProtocol):
         if tls is None or tls.ended:
             return
         tls.feed(encrypted)
-        if self._talk is not None:
-            self._go_on_talking()
+        if self._talks:
+            self._came.set()
         elif self._begun and not self.finished.is_set():
             self.step(self._decrypt)
 
@@ -306,5 +289,5 @@ class Link(asyncio.BufferedProtocol):
         due = core.due()
         if due is not None and due < self._timer.moment:
             self._timer.set(due)
-        if core.finished:
+        if not core.wants_read and core.finished:
             self.finished.set()

@@ -122,7 +122,9 @@ class AsyncAdapter(ABC):
         if core.output:
             self.output.notify()
         due = core.due()
-        if core.finished or (due is not None and (self._timed is None or due < self._timed)):
+        if (not core.wants_read and core.finished) or (
+            due is not None and (self._timed is None or due < self._timed)
+        ):
             self.changes.notify()
 
     async def run(self) -> None:

@@ -6,8 +6,9 @@ the clients of event loops write to the socket without them, and who reads goes 
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 _RECORD = 16 * 1024
@@ -40,6 +41,30 @@ class TlsBytes:
     def certificate(self) -> bytes | None:
         """The peer's, in DER form, after the handshake."""
         return self._tls.getpeercert(binary_form=True)
+
+    async def converse(
+        self,
+        step: Callable[[], bool],
+        push: Callable[[], object],
+        more: Callable[[], Awaitable[object]],
+    ) -> None:
+        """Repeat `shake_hands` or `say_goodbye` until it is done; after each step `push` writes what is
+        `outgoing`, and before the next one `more` waits for something to `feed`.
+
+        Raises:
+            OSError: as the step does, once the peer was told why.
+        """
+        done = False
+        while not done:
+            try:
+                done = step()
+            except OSError:
+                with contextlib.suppress(OSError):
+                    push()
+                raise
+            push()
+            if not done:
+                await more()
 
     def feed(self, encrypted: bytes | memoryview) -> None:
         """Take what was read; nothing means the end of the transport."""

@@ -91,7 +91,7 @@ class SecureWire(Wire):
         Raises:
             OSError: it failed.
         """
-        await self._talk(self._tls.shake_hands)
+        await self._converse(self._tls.shake_hands)
         return self._tls.certificate
 
     def write(self, data: bytes | bytearray) -> int:
@@ -125,7 +125,7 @@ class SecureWire(Wire):
 
     async def say_goodbye(self) -> None:
         """Tell the peer that nothing more comes, and wait for it to say the same."""
-        await self._talk(self._tls.say_goodbye)
+        await self._converse(self._tls.say_goodbye)
 
     def _push(self) -> None:
         encrypted = self._left + self._tls.outgoing()
@@ -133,18 +133,14 @@ class SecureWire(Wire):
             self._left = encrypted
             self._left = encrypted[super().write(encrypted) :]
 
-    async def _talk(self, step: Callable[[], bool]) -> None:
-        # What TLS says and hears by itself.
-        done = False
-        while not done:
-            try:
-                done = step()
-            # Also when the step has failed: the alert tells the peer why.
-            finally:
-                self._push()
+    async def _converse(self, step: Callable[[], bool]) -> None:
+        async def more() -> None:
             while self.full:
                 await self.writable()
-            if not done:
-                await self.readable()
-                with contextlib.suppress(BlockingIOError):
-                    self._tls.feed(self._raw.recv(CHUNK))
+            await self.readable()
+            with contextlib.suppress(BlockingIOError):
+                self._tls.feed(self._raw.recv(CHUNK))
+
+        await self._tls.converse(step, self._push, more)
+        while self.full:
+            await self.writable()

@@ -49,7 +49,7 @@ class Core:
         self.received.append(data)
         self.heard.set()
         if not data:
-            self.finished = True
+            self.finished, self.wants_read = True, False
             self.heard_end.set()
 
     def write_failed(self) -> None:
@@ -177,7 +177,7 @@ def test_the_order_of_bytes_is_kept_however_few_are_taken(secure: bool, takes: t
         await core.heard.wait()
         assert core.received == [b"thanks"]
         assert not core.output
-        core.finished = True
+        core.finished, core.wants_read = True, False
         link.step()
 
     run(secure, read_late, use, itertools.cycle(takes).__next__)
@@ -217,7 +217,7 @@ def test_a_goodbye_is_answered(secure: bool) -> None:
     async def use(link: Link, core: Core, raw: socket.socket) -> None:
         link.begin()
         await core.heard.wait()
-        core.finished = True
+        core.finished, core.wants_read = True, False
         link.step()
         await link.finished.wait()
 
