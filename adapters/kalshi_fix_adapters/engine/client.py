@@ -6,7 +6,7 @@ An adapter has one task or thread that moves the bytes:
     while not core.over:
         attempt = core.next_attempt()
         if attempt is None:
-            wait until core.next_due(), looking when woken and at the moment core.due()
+            wait until woken, at most until core.due()
             continue
         try:
             transport = connect to attempt.endpoint by attempt.security within attempt.timeout seconds;
@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import random as system_random
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.attempts import Attempt, Attempts, Phase
@@ -264,11 +264,6 @@ class ClientCore:
         attempt = attempts.next()
         self._tell(Connecting(attempt.endpoint, attempt.number))
         return attempt
-
-    def next_due(self) -> Literal[True] | None:
-        """Say whether `next_attempt` has one now, or the client is over."""
-        waiting = self._attempts.phase is Phase.WAITING
-        return True if self.over or (waiting and self.timeout() == 0) else None
 
     def connect_failed(self, error: KalshiFixError) -> None:
         """The attempt did not bring about a connection."""

@@ -96,7 +96,6 @@ def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
         core.send(order())
     assert core.take() is None
     assert core.next_attempt() is None
-    assert core.next_due()
     assert core.finished
     assert core.timeout() is None
     assert core.output == b""
@@ -191,9 +190,7 @@ def test_the_first_connection_is_tried_again_if_the_policy_says_so() -> None:
 def test_leaving_while_an_attempt_is_waited_for() -> None:
     stage = opened()
     stage.cut()
-    assert stage.core.next_due() is None
     stage.core.logout()
-    assert stage.core.next_due()
     assert stage.core.over
     assert not stage.core.ended_as_wanted
     assert len(stage.attempts) == 1
@@ -205,7 +202,6 @@ def test_leaving_while_a_connection_is_made(comes_up: bool) -> None:
     stage.core.begin()
     assert stage.core.next_attempt() is not None
     assert stage.core.next_attempt() is None
-    assert stage.core.next_due() is None
     stage.core.logout()
     assert stage.core.leaving
     if comes_up:
