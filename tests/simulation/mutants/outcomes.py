@@ -17,11 +17,14 @@ def _nothing(*_: object) -> None:
 
 
 def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
-    requests = tuple(requests)
-    names = [ledger.open.names(request) for request in requests]
+    requests, index = tuple(requests), ledger.open
+    names = [
+        index._names.get(each.key) or ((index._named_by[each.msg_type], each.request_id),)
+        for each in requests
+    ]
     answered(ledger, requests)
     for request, its_names in zip(requests, names, strict=True):
-        ledger.open.add(request, its_names)
+        index.add(request, its_names)
 
 
 def _be_sure(note: Any, book: AnswerBook, message: Any) -> Any:
