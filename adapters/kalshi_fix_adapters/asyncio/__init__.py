@@ -18,7 +18,7 @@ Events wait for you in a queue of bounded length. When it is full the client sto
 notices by TCP, and nothing is lost; heartbeats go on. They need the event loop, so code that computes for
 long belongs into a thread (`asyncio.to_thread`), or use the blocking client.
 
-The modules: `client`, `transport` (bytes, TLS among them) and `notifier` (wakes tasks that wait). They may
+The modules: `client`, `protocol` (bytes, TLS among them) and `notifier` (wakes tasks that wait). They may
 import `loops` and all that `loops` may; no other client imports them.
 """
 

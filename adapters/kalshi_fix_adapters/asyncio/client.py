@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
-from kalshi_fix_adapters.asyncio.transport import Link
+from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import AsyncAdapter, Attempt, Factories
 from kalshi_fix_adapters.loops.client import AsyncClient
@@ -30,7 +30,7 @@ class _Io(AsyncAdapter):
     def __init__(self, plan: ConnectionPlan) -> None:
         self._task: asyncio.Task[None] | None = None
         self._dialling: asyncio.Timeout | None = None
-        self._link: Link | None = None
+        self._protocol: ClientProtocol | None = None
         self._look_at = 0.0
         """The moment from which `before` looks whether the loop has turned."""
         self._turned = True
@@ -45,9 +45,9 @@ class _Io(AsyncAdapter):
     def wake(self) -> None:
         """Let everything that waits look again."""
         super().wake()
-        if self._link is not None:
+        if self._protocol is not None:
             # Not at once: the core calls this in the middle of what it does.
-            asyncio.get_running_loop().call_soon(self._link.step)
+            asyncio.get_running_loop().call_soon(self._protocol.step)
 
     def give_up(self) -> None:
         """End the attempt to connect."""
@@ -57,8 +57,8 @@ class _Io(AsyncAdapter):
 
     def flush(self) -> None:
         """Write a message that was sent."""
-        if self._link is not None:
-            self._link.flush()
+        if self._protocol is not None:
+            self._protocol.flush()
 
     async def before(self) -> None:
         """Let others run, and be cancelled, if the loop has not turned since a call `SLICE` ago or longer.
@@ -108,30 +108,30 @@ class _Io(AsyncAdapter):
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
-        link = await self._dial(attempt)
+        protocol = await self._dial(attempt)
         try:
             self.core.connected()
-            self._link = link
-            link.begin()
-            await link.finished.wait()
-            await link.close()
+            self._protocol = protocol
+            protocol.begin()
+            await protocol.finished.wait()
+            await protocol.close()
         finally:
-            self._link = None
-            link.drop()
+            self._protocol = None
+            protocol.drop()
             # After `failure` the core is over, and has no connection.
             if not self.core.over:
                 self.core.disconnected()
 
-    async def _dial(self, attempt: Attempt) -> Link:
+    async def _dial(self, attempt: Attempt) -> ClientProtocol:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
         try:
             async with asyncio.timeout(attempt.timeout) as self._dialling:
-                link = await dial(dialer, self, self.core.tcp_connected)
+                protocol = await dial(dialer, self, self.core.tcp_connected)
         except TimeoutError:
             raise dialer.late() from None
         finally:
             self._dialling = None
-        return link
+        return protocol
 
     # The steps of `dial`
 
@@ -144,11 +144,11 @@ class _Io(AsyncAdapter):
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(raw, address)
 
-    async def secure(self, raw: socket.socket, dialer: Dialer) -> Link:
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> ClientProtocol:
         """Take over a connected socket."""
-        link = Link(self.core, self.users)
-        await link.connect(raw, dialer)
-        return link
+        protocol = ClientProtocol(self.core, self.users)
+        await protocol.connect(raw, dialer)
+        return protocol
 
 
 class Client(AsyncClient):

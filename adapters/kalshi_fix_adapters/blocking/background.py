@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from kalshi_fix_adapters.blocking.driver import Driver
-from kalshi_fix_adapters.blocking.transport import Link
+from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.dial import AddressInfo, open_socket
@@ -102,7 +102,7 @@ class BackgroundThread:
             with driver.lock:
                 core.connect_failed(error)
             return
-        driver.keep(Link(connected))
+        driver.keep(Transport(connected))
 
 
 class _NotWantedError(Exception):

@@ -38,7 +38,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NoReturn, ParamSpec, TypeVar
 
-from kalshi_fix_adapters.blocking.transport import Link
+from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.errors import SessionClosedError
@@ -76,7 +76,7 @@ class Driver:
         only if an interrupt has cut a change off; the client is over then."""
         self.forked = False
         """Whether this is the copy in a forked child, where nobody drives; the parent goes on."""
-        self._link: Link | None = None
+        self._transport: Transport | None = None
         """The connection, while there is one to be driven."""
         self.write: Callable[[bytearray], int] | None = None
         """How to write to that."""
@@ -115,10 +115,10 @@ class Driver:
         self.lock = threading.RLock()
         self.poisoned = self.forked = True
         self._lease = _NOBODY
-        if self._link is not None:
+        if self._transport is not None:
             # No goodbye of TLS: it would go out on the parent's connection and end that.
-            self._link.abandon()
-            self._link = self.write = None
+            self._transport.abandon()
+            self._transport = self.write = None
         self._waiting.clear()
         self.close()
 
@@ -186,7 +186,7 @@ class Driver:
         self._wake_background()
         raise kind(_FORKED if self.forked else _INTERRUPTED)
 
-    def _prepare(self, link: Link, sleeper: Sleeper, deadline: float | None = None) -> float | None:
+    def _prepare(self, transport: Transport, sleeper: Sleeper, deadline: float | None = None) -> float | None:
         """Say how long to sleep for the next turn, at most until a deadline."""
         core = self.core
         until = self._due = core.due()
@@ -196,33 +196,33 @@ class Driver:
         interest = READ if reading else 0
         # The socket is writable nearly always, so the sleep would spin if nobody wrote: while TLS has to read
         # first, or would have to write only to read on, which nobody does.
-        if (reading and link.read_wants_write) or (core.output and not link.write_wants_read):
+        if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
         if interest != sleeper.interest:
-            sleeper.watch(link.number, interest)
+            sleeper.watch(transport.number, interest)
         # Bytes inside the TLS layer do not show on the socket.
-        if reading and link.unread:
+        if reading and transport.unread:
             return 0.0
         return None if until is None else max(0.0, until - time.monotonic())
 
-    def _turn(self, link: Link, ready: bool) -> None:
+    def _turn(self, transport: Transport, ready: bool) -> None:
         """Do what can be done after a sleep."""
         core = self.core
         self.poisoned = True
         try:
             # Read first: a message that has come may move the deadline, such as that of a silent peer.
-            if ready or link.unread:
+            if ready or transport.unread:
                 for _ in range(_READS_PER_TURN):
-                    if not core.wants_read or (data := link.read()) is None:
+                    if not core.wants_read or (data := transport.read()) is None:
                         break
                     core.receive(data)
-                    if not link.unread:
+                    if not transport.unread:
                         break
             due = self._due
             if due is not None and due <= time.monotonic():
                 core.tick()
             if core.output:
-                core.flush(link.write)
+                core.flush(transport.write)
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
             core.failure(error)
         self.poisoned = False
@@ -231,24 +231,24 @@ class Driver:
 
     # The background thread
 
-    def keep(self, link: Link) -> None:
+    def keep(self, transport: Transport) -> None:
         """Drive a connection that is up whenever no user does, until it is to be closed; close it."""
         core = self.core
         try:
             with self.lock:
                 core.connected()
-                self._link, self.write = link, link.write
-            while self._drive_in_background(link):
+                self._transport, self.write = transport, transport.write
+            while self._drive_in_background(transport):
                 self._stand_by()
         finally:
-            self._retire(link)
+            self._retire(transport)
         with self.lock:
             # After `failure` the core has no connection, and what an interrupt has half changed is left
             # alone.
             if not self.poisoned and not core.over:
                 core.disconnected()
 
-    def _drive_in_background(self, link: Link) -> bool:
+    def _drive_in_background(self, transport: Transport) -> bool:
         """Drive until a user does (True) or the connection is to be ended (False)."""
         sleeper = self.background_sleeper
         with self.lock:
@@ -263,14 +263,14 @@ class Driver:
                 if self.background is not Background.DRIVING:
                     # The user that has taken over reads from now on; what comes must not wake this thread,
                     # too.
-                    sleeper.watch(link.number, 0)
+                    sleeper.watch(transport.number, 0)
                     return True
                 self._needed = False
                 if not self.poisoned:
-                    self._turn(link, ready)
+                    self._turn(transport, ready)
                 if self.poisoned or self.core.finished:
                     return False
-                seconds = self._prepare(link, sleeper)
+                seconds = self._prepare(transport, sleeper)
             ready = bool(sleeper.sleep(seconds) & READY)
 
     def _stand_by(self) -> None:
@@ -293,11 +293,11 @@ class Driver:
                 self.background = Background.RESTING
             _wait_for(lease)
 
-    def _retire(self, link: Link) -> None:
+    def _retire(self, transport: Transport) -> None:
         """Take the connection from whoever drives it, and close it."""
         with self.lock:
             self.background = Background.AWAY
-            self._link = self.write = None
+            self._transport = self.write = None
             # The user that drives wakes up, finds that its connection is not the present one, and lets go.
             lease = self.lease
             self.wake()
@@ -307,8 +307,8 @@ class Driver:
         # watch.
         with self.lock:
             for sleeper in (self.background_sleeper, self._users_sleeper):
-                sleeper.watch(link.number, 0)
-        link.hang_up()
+                sleeper.watch(transport.number, 0)
+        transport.hang_up()
 
     # Users that wait
 
@@ -330,7 +330,7 @@ class Driver:
         deadline = None if timeout is None else time.monotonic() + timeout
         has_waited = False
         while True:
-            link: Link | None = None
+            transport: Transport | None = None
             """What this thread drives."""
             waiting: threading.Lock | None = None
             """What it waits for while another one does, or while there is no connection."""
@@ -345,8 +345,8 @@ class Driver:
                             self.refuse(refusal)
                         drives = False
                         try:
-                            if link is not None:
-                                self._turn(link, ready)
+                            if transport is not None:
+                                self._turn(transport, ready)
                             self.poisoned = True
                             found = look()
                             self.poisoned = False
@@ -354,17 +354,17 @@ class Driver:
                                 return found
                             if has_waited and deadline is not None and time.monotonic() >= deadline:
                                 return None
-                            present = self._link if core.wants_read or not core.finished else None
-                            if link is None and present is not None and not self._lease.locked():
-                                link, self._lease = present, mine
+                            present = self._transport if core.wants_read or not core.finished else None
+                            if transport is None and present is not None and not self._lease.locked():
+                                transport, self._lease = present, mine
                                 if self.background is Background.DRIVING:
                                     self.background = Background.STANDING_BY
                                     self.background_sleeper.wake()
-                            if link is not None and link is present:
+                            if transport is not None and transport is present:
                                 self.turns += 1
-                                seconds = self._prepare(link, sleeper, deadline)
+                                seconds = self._prepare(transport, sleeper, deadline)
                                 drives = True
-                            elif link is None:
+                            elif transport is None:
                                 waiting = threading.Lock()
                                 # Taken here, so that the second time blocks until `tell`; a `tell` in between
                                 # is not missed.
@@ -375,7 +375,7 @@ class Driver:
                             self.poisoned = False
                             raise
                         finally:
-                            if link is not None and not drives:
+                            if transport is not None and not drives:
                                 self._let_go()
                             elif self.poisoned:
                                 self.wake()

@@ -10,7 +10,7 @@ CHUNK = 64 * 1024
 """Bytes read or written at once, at the most."""
 
 
-class Link:
+class Transport:
     """A connected socket. Reading and writing never block; one thread at a time."""
 
     def __init__(self, connected: socket.socket) -> None:

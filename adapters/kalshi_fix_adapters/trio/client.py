@@ -16,7 +16,7 @@ from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.loops.adapter import GOODBYE, AsyncAdapter, Attempt, Factories, Notifier
 from kalshi_fix_adapters.loops.client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
-from kalshi_fix_adapters.trio.transport import SecureWire, Wire
+from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
 from kalshi_fix_sansio.errors import LocalProtocolError
 
 
@@ -98,7 +98,7 @@ class _Io(AsyncAdapter):
         self._finished = trio.Event()
         self._finished.set()
         self._dialling: trio.CancelScope | None = None
-        self._wire: Wire | None = None
+        self._transport: Transport | None = None
         super().__init__(plan)
 
     async def enter(self) -> None:
@@ -118,11 +118,11 @@ class _Io(AsyncAdapter):
 
     def flush(self) -> None:
         """Write what there is to write, as far as that goes without waiting."""
-        core, wire = self.core, self._wire
+        core, transport = self.core, self._transport
         as_before = False
         try:
-            if wire is not None:
-                as_before = core.flush(wire.write)
+            if transport is not None:
+                as_before = core.flush(transport.write)
         except Exception as error:  # noqa: BLE001 - it is raised again where the user waits
             core.failure(error)
             self.users.notify()
@@ -165,59 +165,59 @@ class _Io(AsyncAdapter):
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and keep it until it is over."""
-        wire = await self._dial(attempt)
+        transport = await self._dial(attempt)
         try:
-            self._wire = wire
+            self._transport = transport
             self.core.connected()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read, wire)
-                nursery.start_soon(self._write, wire)
+                nursery.start_soon(self._read, transport)
+                nursery.start_soon(self._write, transport)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
             # After the tasks have ended: to say goodbye reads and writes, too, and each of that is for one
             # task.
             with trio.move_on_after(GOODBYE), contextlib.suppress(OSError):
-                await wire.say_goodbye()
+                await transport.say_goodbye()
         finally:
-            self._wire = None
-            wire.close()
+            self._transport = None
+            transport.close()
             if not self.core.over:
                 self.core.disconnected()
 
-    async def _read(self, wire: Wire) -> None:
+    async def _read(self, transport: Transport) -> None:
         core = self.core
         while True:
-            await (wire.readable() if core.wants_read else self.changes.wait(None))
+            await (transport.readable() if core.wants_read else self.changes.wait(None))
             # Looked at again: while the socket was waited for, the queue may have become full.
             if not core.wants_read:
                 continue
-            data = wire.read()
+            data = transport.read()
             if data:
                 core.receive(data)
-            if wire.ended:
+            if transport.ended:
                 core.receive(b"")
             self.users.notify()
             if core.output:
                 self.flush()
             self.moved()
-            if wire.ended:
+            if transport.ended:
                 return
 
-    async def _write(self, wire: Wire) -> None:
+    async def _write(self, transport: Transport) -> None:
         # What could not be written at once.
         while True:
-            if not (wire.full or self.core.output):
+            if not (transport.full or self.core.output):
                 await self.output.wait(None)
                 continue
             try:
-                await wire.writable()
+                await transport.writable()
             except OSError:
                 self.core.write_failed()
             self.flush()
             self.moved()
             self.users.notify()
 
-    async def _dial(self, attempt: Attempt) -> Wire:
+    async def _dial(self, attempt: Attempt) -> Transport:
         dialer = Dialer(attempt.endpoint.host, attempt.endpoint.port, attempt.security, attempt.timeout)
         try:
             with trio.move_on_after(attempt.timeout) as self._dialling:
@@ -239,17 +239,17 @@ class _Io(AsyncAdapter):
         if scope.cancelled_caught:
             raise TimeoutError
 
-    async def secure(self, raw: socket.socket, dialer: Dialer) -> Wire:
+    async def secure(self, raw: socket.socket, dialer: Dialer) -> Transport:
         """Take over a connected socket."""
         if dialer.context is None:
-            return Wire(raw)
-        wire = SecureWire(raw, dialer.context, dialer.server_name)
+            return Transport(raw)
+        transport = TlsTransport(raw, dialer.context, dialer.server_name)
         try:
-            dialer.check_certificate(await wire.shake_hands())
+            dialer.check_certificate(await transport.shake_hands())
         except BaseException:
-            wire.close()
+            transport.close()
             raise
-        return wire
+        return transport
 
 
 class Client(AsyncClient):

@@ -18,7 +18,7 @@ from kalshi_fix_adapters.loops.adapter import CHUNK
 from kalshi_fix_adapters.net.tls_buffer import TlsBytes
 
 
-class Wire:
+class Transport:
     """A connected TCP socket. Its waiting methods are for one task each."""
 
     def __init__(self, raw: socket.socket) -> None:
@@ -76,7 +76,7 @@ class Wire:
         self._raw.close()
 
 
-class SecureWire(Wire):
+class TlsTransport(Transport):
     """TLS on a connected socket: what is written is encrypted whole, and the rest of that waits here."""
 
     def __init__(self, raw: socket.socket, context: ssl.SSLContext, server_name: str) -> None:

@@ -50,7 +50,7 @@ if stage == "resolve":
         threading.Event().wait()
     socket.getaddrinfo = hang
 elif stage == "logon":
-    background.Link = told(background.Link)
+    background.Transport = told(background.Transport)
 else:
     waits = background._WaitsWhileWanted
     waits.until_ready = told(waits.until_ready)

@@ -423,10 +423,10 @@ def test_while_the_queue_is_full_a_renegotiation_wakes_nobody(sandbox: Sandbox, 
         while client._core.wants_read:
             pass
         with io.lock:
-            assert io._link is not None
-            io._link.read_wants_write = True
+            assert io._transport is not None
+            io._transport.read_wants_write = True
             client._core.output.extend(output)
-            io._prepare(io._link, sleeper)
+            io._prepare(io._transport, sleeper)
             assert sleeper.interest == (WRITE if output else 0)
             client._core.output.clear()
         assert [taken(client) for _ in range(20)] == list(map(str, range(20)))

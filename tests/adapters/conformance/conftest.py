@@ -47,7 +47,7 @@ def relay(sandbox: Sandbox) -> Iterator[Relay]:
 
 @pytest.fixture(autouse=True)
 def _brief_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("engine.connection.LINGER", "asyncio.transport.GOODBYE", "trio.client.GOODBYE"):
+    for name in ("engine.connection.LINGER", "asyncio.protocol.GOODBYE", "trio.client.GOODBYE"):
         monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF)
     monkeypatch.setattr("anyio_client.GOODBYE", BRIEF)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.blocking.transport import Link
+from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.net.tls_buffer import MAX_HELD, TlsBytes
 from kalshi_fix_adapters.testing import Sandbox
 from tests.adapters.conformance.loops import LONG, Loop
@@ -158,7 +158,7 @@ def test_openssl_renegotiates_while_we_write(tmp_path: Path) -> None:
 
 
 class Socket:
-    """What `Link` uses of an SSLSocket whose peer renegotiates."""
+    """What `Transport` uses of an SSLSocket whose peer renegotiates."""
 
     def __init__(self) -> None:
         self.answers: list[type[Exception] | bytes] = []
@@ -177,11 +177,11 @@ class Socket:
 
 
 def test_a_blocking_client_waits_to_read_before_it_writes_on() -> None:
-    link = Link(Socket())  # type: ignore[arg-type]
-    assert link.write(bytearray(b"a")) == 0
-    assert link.write_wants_read
-    assert link.read() is None
-    assert not link.write_wants_read
+    transport = Transport(Socket())  # type: ignore[arg-type]
+    assert transport.write(bytearray(b"a")) == 0
+    assert transport.write_wants_read
+    assert transport.read() is None
+    assert not transport.write_wants_read
 
 
 # --- every client, end to end

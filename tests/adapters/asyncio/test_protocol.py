@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from kalshi_fix_adapters.asyncio.notifier import LoopNotifier
-from kalshi_fix_adapters.asyncio.transport import Link
+from kalshi_fix_adapters.asyncio.protocol import ClientProtocol
 from kalshi_fix_adapters.engine.client import ClientCore
 from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls
 
 
 class Core:
-    """What a link asks of a client's core."""
+    """What a protocol asks of a client's core."""
 
     def __init__(self) -> None:
         self.output = bytearray()
@@ -86,27 +86,27 @@ class Reluctant:
 def run(
     secure: bool,
     handler: Handler,
-    use: Callable[[Link, Core, socket.socket], Awaitable[None]],
+    use: Callable[[ClientProtocol, Core, socket.socket], Awaitable[None]],
     takes: Callable[[], int | None] | None = None,
 ) -> None:
     """Connect to a peer, and use the connection."""
 
     async def main(port: int) -> None:
         core = Core()
-        link = Link(cast("ClientCore", core), LoopNotifier())
+        protocol = ClientProtocol(cast("ClientCore", core), LoopNotifier())
         raw = socket.create_connection((HOST, port))
         # Little fits into the kernel, so that writing has to stop.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
         try:
             async with asyncio.timeout(LONG):
-                await link.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), LONG))
+                await protocol.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), LONG))
                 if takes is not None:
-                    link._raw = cast("socket.socket", Reluctant(raw, takes))
-                await use(link, core, raw)
-                await link.close()
+                    protocol._raw = cast("socket.socket", Reluctant(raw, takes))
+                await use(protocol, core, raw)
+                await protocol.close()
         finally:
-            link.drop()
+            protocol.drop()
 
     server = AUTHORITY.issue().ssl_context() if secure else None
     with listening(handler, server) as port:
@@ -128,20 +128,20 @@ def test_what_came_before_a_write_that_failed_is_read(secure: bool, waits: bool,
             with contextlib.suppress(OSError):
                 connection.unwrap()
 
-    async def use(link: Link, core: Core, raw: socket.socket) -> None:
+    async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
         core.wants_read = reads
-        link.begin()
+        protocol.begin()
         # Nothing is read meanwhile, because the loop does not turn.
         begun.set()
         assert said.wait(LONG)
         raw.shutdown(socket.SHUT_WR)
         core.output += b"order"
-        link.flush()
+        protocol.flush()
         assert core.received == []
         if not waits:
             assert core.failed_writes == 1
         core.wants_read = True
-        link.step()
+        protocol.step()
         await core.heard_end.wait()
         assert b"".join(core.received) == BIG[:3000]
         assert core.received.count(b"") == 1
@@ -164,13 +164,13 @@ def test_the_order_of_bytes_is_kept_however_few_are_taken(secure: bool, takes: t
         connection.sendall(b"thanks")
         keep_silent(connection)
 
-    async def use(link: Link, core: Core, raw: socket.socket) -> None:
-        link.begin()
+    async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
+        protocol.begin()
         left = BIG
         while not core.output:
             core.output += left[:3000]
             left = left[3000:]
-            link.flush()
+            protocol.flush()
         assert left
         core.output += left
         reads.set()
@@ -178,7 +178,7 @@ def test_the_order_of_bytes_is_kept_however_few_are_taken(secure: bool, takes: t
         assert core.received == [b"thanks"]
         assert not core.output
         core.finished, core.wants_read = True, False
-        link.step()
+        protocol.step()
 
     run(secure, read_late, use, itertools.cycle(takes).__next__)
     assert found == BIG
@@ -192,12 +192,12 @@ def test_what_came_with_the_end_of_the_handshake_is_for_the_core(secure: bool) -
         said.set()
         keep_silent(connection)
 
-    async def use(link: Link, core: Core, raw: socket.socket) -> None:
+    async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
         assert said.wait(LONG)
         for _ in range(5):
             await asyncio.sleep(0)
         assert core.received == []
-        link.begin()
+        protocol.begin()
         await core.heard.wait()
         assert core.received == [b"hello"]
 
@@ -214,12 +214,12 @@ def test_a_goodbye_is_answered(secure: bool) -> None:
             connection.unwrap()
             heard.append(b"goodbye")
 
-    async def use(link: Link, core: Core, raw: socket.socket) -> None:
-        link.begin()
+    async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
+        protocol.begin()
         await core.heard.wait()
         core.finished, core.wants_read = True, False
-        link.step()
-        await link.finished.wait()
+        protocol.step()
+        await protocol.finished.wait()
 
     run(secure, answer, use)
     assert heard == ([b"", b"goodbye"] if secure else [b""])

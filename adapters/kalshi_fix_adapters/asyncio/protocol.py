@@ -21,7 +21,7 @@ from kalshi_fix_adapters.net.dial import Dialer
 from kalshi_fix_adapters.net.tls_buffer import TlsBytes
 
 
-class Link(asyncio.BufferedProtocol):
+class ClientProtocol(asyncio.BufferedProtocol):
     """A connected socket, with TLS or without."""
 
     def __init__(self, core: ClientCore, users: Notifier) -> None:

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.trio.transport import SecureWire, Wire
+from kalshi_fix_adapters.trio.transport import TlsTransport, Transport
 from kalshi_fix_adapters.venue.identities import Authority
 from tests.adapters.net.peers import Handler, keep_silent, listening
 
@@ -33,29 +33,29 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         raw.setblocking(False)
         context = Tls(ca_data=AUTHORITY.certificate_pem.decode()).context()
-        wire = SecureWire(raw, context, "127.0.0.1") if secure else Wire(raw)
+        transport = TlsTransport(raw, context, "127.0.0.1") if secure else Transport(raw)
         try:
             with trio.fail_after(LONG):
-                if isinstance(wire, SecureWire):
-                    assert await wire.shake_hands()
-                await use(wire)
+                if isinstance(transport, TlsTransport):
+                    assert await transport.shake_hands()
+                await use(transport)
         finally:
-            wire.close()
+            transport.close()
 
     server = AUTHORITY.issue().ssl_context() if secure else None
     with listening(handler, server) as port:
         trio.run(main, port)
 
 
-async def write_all(wire: Wire, data: bytes) -> int:
+async def write_all(transport: Transport, data: bytes) -> int:
     """Write it, as the client does; return how often that had to wait."""
     waits = 0
-    while data or wire.full:
-        if wire.full:
+    while data or transport.full:
+        if transport.full:
             waits += 1
-            await wire.writable()
+            await transport.writable()
         else:
-            data = data[wire.write(data[:65536]) :]
+            data = data[transport.write(data[:65536]) :]
     return waits
 
 
@@ -70,17 +70,17 @@ def test_all_arrives_however_often_the_wire_is_full(secure: bool) -> None:
         connection.sendall(b"thanks")
         keep_silent(connection)
 
-    async def use(wire: Wire) -> None:
+    async def use(transport: Transport) -> None:
         data = BIG
-        while not wire.full:
-            data = data[wire.write(data[:65536]) :]
+        while not transport.full:
+            data = data[transport.write(data[:65536]) :]
         reads.set()
-        assert await write_all(wire, data)
+        assert await write_all(transport, data)
         said = b""
         while said != b"thanks":
-            await wire.readable()
-            said += wire.read()
-        assert not wire.ended
+            await transport.readable()
+            said += transport.read()
+        assert not transport.ended
 
     run(secure, read_late, use)
     assert found == BIG
@@ -93,24 +93,24 @@ def test_what_came_before_the_end_is_read_with_it(secure: bool) -> None:
             # Over TLS the end is said and the socket stays open.
             connection.unwrap() if isinstance(connection, ssl.SSLSocket) else None
 
-    async def use(wire: Wire) -> None:
+    async def use(transport: Transport) -> None:
         found = bytearray()
         # Nothing is there twice.
-        while not wire.ended:
-            await wire.readable()
-            found += wire.read()
+        while not transport.ended:
+            await transport.readable()
+            found += transport.read()
         assert found == BIG
-        assert wire.read() == b""
+        assert transport.read() == b""
         with contextlib.suppress(OSError):
-            await wire.say_goodbye()
+            await transport.say_goodbye()
 
     run(secure, say_and_go, use)
 
 
 def test_nothing_is_there(secure: bool) -> None:
-    async def use(wire: Wire) -> None:
-        assert wire.read() == b""
-        assert not wire.ended
+    async def use(transport: Transport) -> None:
+        assert transport.read() == b""
+        assert not transport.ended
 
     run(secure, keep_silent, use)
 
@@ -120,12 +120,12 @@ def test_a_connection_that_was_reset(secure: bool) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.close()
 
-    async def use(wire: Wire) -> None:
-        while not wire.ended:
-            await wire.readable()
-            assert wire.read() == b""
+    async def use(transport: Transport) -> None:
+        while not transport.ended:
+            await transport.readable()
+            assert transport.read() == b""
         with pytest.raises(OSError):  # noqa: PT011 - which one, the system decides
-            await write_all(wire, BIG)
+            await write_all(transport, BIG)
 
     run(secure, reset, use)
 
@@ -139,12 +139,12 @@ def test_a_goodbye_is_answered(secure: bool) -> None:
         if isinstance(connection, ssl.SSLSocket):
             connection.unwrap()
 
-    async def use(wire: Wire) -> None:
+    async def use(transport: Transport) -> None:
         said = b""
         while said != b"welcome":
-            await wire.readable()
-            said += wire.read()
-        await wire.say_goodbye()
+            await transport.readable()
+            said += transport.read()
+        await transport.say_goodbye()
 
     run(secure, answer, use)
     assert heard == [b""]
