@@ -441,7 +441,7 @@ class ClientCore:
         connection = self._connection
         if connection is None or not connection.can_send:
             raise self.closed_error(NotConnectedError)
-        session = connection.session
+        session, number = connection.session, 0
         try:
             number = session.send(
                 message,
@@ -449,10 +449,10 @@ class ClientCore:
                 header_fields=header_fields,
                 allow_unknown_codes=allow_unknown_codes,
             )
-            connection.collect()
         finally:
-            # Also when `send` raises: a store that has failed ends the session, and who waits has to be told.
-            if session.wants_close:
+            # A store that has failed, in `send` or as it is committed here, ends the session, and who waits
+            # has to be told. Where there are bytes to write it has not.
+            if not (number and connection.collect()) and session.wants_close:
                 self._look_at(connection)
         if self._observers.follows_orders:
             self._observers.sent(message, self._clocks())

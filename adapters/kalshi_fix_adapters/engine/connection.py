@@ -115,14 +115,15 @@ class Connection:
         """Whether a connection whose session is over has written what there was, or has had time enough."""
         return not self.output or (self.close_by is not None and self._clocks().monotonic >= self.close_by)
 
-    def collect(self) -> None:
-        """Take what the session has to say, unless much waits to be written already. To be called after
-        `session.send`, and when something was written while `holds_back`."""
+    def collect(self) -> bool:
+        """Take what the session has to say, unless much waits to be written already; say whether that was
+        anything. To be called after every input to the session, and when something was written while
+        `holds_back`."""
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER
         if self.holds_back:
             # The session goes on with a long resend once its bytes are taken, so it waits while they are not.
-            return
+            return False
         # Taken and dropped while mute: if its answers piled up, the session would end for a peer that does
         # not read, before what that peer said was read.
         data = self.session.data_to_send()
@@ -131,3 +132,4 @@ class Connection:
                 # What had to be durable first may have taken a while.
                 self.on_wire("sent", data, self._clocks())
             output += data
+        return bool(data)
