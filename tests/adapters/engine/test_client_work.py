@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 import re
+import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -26,6 +30,8 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import Clock, order, raw
+
+PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("kalshi_fix_sansio", "kalshi_fix_adapters"))
 
 # --- the clocks
 
@@ -60,6 +66,47 @@ def test_no_call_reads_the_clocks_twice() -> None:
     assert reads(core.take) == 0
     assert reads(core.due) == 0
     assert reads(lambda: (core.finished, core.wants_read, core.congested, core.is_logged_on)) == 0
+
+
+# --- the way of a message
+
+
+def calls(act: Callable[[], object]) -> int:
+    """How many Python functions of the two packages are called; what runs in C does not count."""
+    count = 0
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call" and any(name in frame.f_code.co_filename for name in PACKAGES)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_the_way_of_an_order_and_its_report_is_short() -> None:
+    stage = opened()
+    assert stage.venue is not None
+    core, venue = stage.core, stage.venue
+
+    def go(name: str) -> tuple[int, int]:
+        message = order(name)
+        out = calls(lambda: core.send(message))
+        core.wrote(len(core.output))
+        venue.send(report(name), stage.clock.now)
+        data = venue.data_to_send()
+        back = calls(lambda: core.receive(data)) + calls(core.take) + calls(core.take)
+        return out, back
+
+    for name in "abc":  # the shape of the report gets its code
+        go(name)
+    out, back = go("d")
+    # docs/architecture.md tells the way. Whoever adds a call to it says there what for.
+    assert (out, back) <= (21, 38), (out, back)
 
 
 # --- who looks on
