@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelAll, CancelOrder
+from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelAll, CancelOrder, OrderRequest
 from kalshi_fix_adapters.venue.exchange.matching import crosses, match, meets_own
 from kalshi_fix_adapters.venue.exchange.orders import Order, OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import (
@@ -155,19 +155,19 @@ def _amend_refusal(state: ExchangeState, command: AmendOrder, order: Order | Non
     return None
 
 
-def _find(state: ExchangeState, command: CancelOrder | AmendOrder) -> Order | None:
+def _find(state: ExchangeState, command: OrderRequest) -> Order | None:
     order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
     if order is None or not _is_meant(order, command):
         return None
     return order
 
 
-def _was_filled(state: ExchangeState, command: CancelOrder | AmendOrder) -> bool:
+def _was_filled(state: ExchangeState, command: OrderRequest) -> bool:
     done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
     return done is not None and _is_meant(done, command) and done.state is OrderState.FILLED
 
 
-def _is_meant(order: Order | OrderSnapshot, command: CancelOrder | AmendOrder) -> bool:
+def _is_meant(order: Order | OrderSnapshot, command: OrderRequest) -> bool:
     """Say whether the request names the order rightly in every way in which it names it."""
     return (
         order.account == command.account
@@ -177,9 +177,7 @@ def _is_meant(order: Order | OrderSnapshot, command: CancelOrder | AmendOrder) -
     )
 
 
-def _refuse(
-    state: ExchangeState, batch: Batch, command: CancelOrder | AmendOrder, cause: RefusalCause
-) -> None:
+def _refuse(state: ExchangeState, batch: Batch, command: OrderRequest, cause: RefusalCause) -> None:
     order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
     known = (
         order.snapshot()

@@ -45,8 +45,8 @@ class PlaceOrder:
 
 
 @attrs.frozen(kw_only=True)
-class CancelOrder:
-    """Take an open order out of the book."""
+class OrderRequest:
+    """What its owner asks about an open order."""
 
     cl_ord_id: str
     """The id of this request."""
@@ -60,19 +60,17 @@ class CancelOrder:
 
 
 @attrs.frozen(kw_only=True)
-class AmendOrder:
+class CancelOrder(OrderRequest):
+    """Take an open order out of the book."""
+
+
+@attrs.frozen(kw_only=True)
+class AmendOrder(OrderRequest):
     """Change an open order's total quantity, its price, or both."""
 
-    cl_ord_id: str
-    orig_cl_ord_id: str
-    account: AccountId
-    origin: str
-    market: str
-    side: Side
     quantity: Decimal
     price: Decimal | None = None
     """None leaves it as it is."""
-    order_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)

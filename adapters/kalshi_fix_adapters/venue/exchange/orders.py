@@ -45,6 +45,9 @@ class OrderSnapshot:
         return self.filled_value / self.filled if self.filled else ZERO
 
 
+_SHOWN = tuple(attrs.fields_dict(OrderSnapshot))
+
+
 @attrs.define(kw_only=True, eq=False)
 class Order:
     """An order in the exchange. Prices in dollars, quantities in contracts."""
@@ -86,19 +89,4 @@ class Order:
 
     def snapshot(self) -> OrderSnapshot:
         """Return a picture that later changes do not touch."""
-        return OrderSnapshot(
-            order_id=self.order_id,
-            cl_ord_id=self.cl_ord_id,
-            account=self.account,
-            origin=self.origin,
-            market=self.market,
-            side=self.side,
-            price=self.price,
-            quantity=self.quantity,
-            leaves=self.leaves,
-            filled=self.filled,
-            filled_value=self.filled_value,
-            expire_time=self.expire_time,
-            self_trade_prevention=self.self_trade_prevention,
-            state=self.state,
-        )
+        return OrderSnapshot(**{name: getattr(self, name) for name in _SHOWN})

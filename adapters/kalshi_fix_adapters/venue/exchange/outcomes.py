@@ -12,7 +12,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import LevelChange
-from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelOrder, PlaceOrder
+from kalshi_fix_adapters.venue.exchange.commands import OrderRequest, PlaceOrder
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.terms import (
     CancelCause,
@@ -25,12 +25,17 @@ from kalshi_fix_adapters.venue.exchange.terms import (
 
 
 @attrs.frozen(kw_only=True)
-class OrderAccepted:
-    """A new order was taken; it comes before the order's first trade."""
+class OrderOutcome:
+    """Something happened to an order, for its owner."""
 
     exec_id: ExecId
     time: datetime
     order: OrderSnapshot
+
+
+@attrs.frozen(kw_only=True)
+class OrderAccepted(OrderOutcome):
+    """A new order was taken; it comes before the order's first trade."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,12 +49,9 @@ class OrderRejected:
 
 
 @attrs.frozen(kw_only=True)
-class OrderTraded:
+class OrderTraded(OrderOutcome):
     """One side of a trade."""
 
-    exec_id: ExecId
-    time: datetime
-    order: OrderSnapshot
     trade_id: str
     price: Decimal
     quantity: Decimal
@@ -66,12 +68,9 @@ class OrderTraded:
 
 
 @attrs.frozen(kw_only=True)
-class OrderCanceled:
+class OrderCanceled(OrderOutcome):
     """An order left the book, or never reached it, with `order.filled` traded."""
 
-    exec_id: ExecId
-    time: datetime
-    order: OrderSnapshot
     cause: CancelCause
     requester: str | None = None
     """The session whose request did it; None when the exchange did."""
@@ -80,12 +79,9 @@ class OrderCanceled:
 
 
 @attrs.frozen(kw_only=True)
-class OrderReplaced:
+class OrderReplaced(OrderOutcome):
     """An order was amended."""
 
-    exec_id: ExecId
-    time: datetime
-    order: OrderSnapshot
     requester: str
     orig_cl_ord_id: str
 
@@ -94,7 +90,7 @@ class OrderReplaced:
 class RequestRefused:
     """A cancel or an amend was refused; nothing changed."""
 
-    request: CancelOrder | AmendOrder
+    request: OrderRequest
     cause: RefusalCause
     order: OrderSnapshot | None
     """The order meant, if there is (or lately was) one."""
@@ -146,8 +142,6 @@ class MarketStateChanged:
     state: MarketState
 
 
-OrderOutcome = OrderAccepted | OrderTraded | OrderCanceled | OrderReplaced
-"""What happened to an order, for its owner."""
 MarketOutcome = TradePrinted | BookChanged | MarketStateChanged
 """What happened to a market, for everybody."""
 Outcome = OrderOutcome | OrderRejected | RequestRefused | MassCancelDone | MassCancelRefused | MarketOutcome

@@ -19,12 +19,8 @@ from kalshi_fix_adapters.venue.exchange import (
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     MassCancelDone,
     MassCancelRefused,
-    OrderAccepted,
-    OrderCanceled,
     OrderOutcome,
     OrderRejected,
-    OrderReplaced,
-    OrderTraded,
     Outcome,
     RequestRefused,
 )
@@ -75,7 +71,7 @@ class OrderEntry:
         changed them, and the listeners of their owners."""
         mine: dict[Login, list[OrderOutcome]] = {}
         for outcome in outcomes:
-            if isinstance(outcome, OrderAccepted | OrderTraded | OrderCanceled | OrderReplaced):
+            if isinstance(outcome, OrderOutcome):
                 requester = getattr(outcome, "requester", None)
                 order = outcome.order
                 for login in self._logins.audience(order.account.owner, (order.origin, requester)):

@@ -158,55 +158,38 @@ def refused(
 
 
 def _accepted(outcome: OrderAccepted, flags: LogonFlags) -> ExecutionReport:
-    return _report(
-        outcome.order,
-        flags,
-        exec_id=str(outcome.exec_id),
-        exec_type=ExecType.NEW,
-        ord_status=OrdStatus.NEW,
-        last_mkt=str(outcome.exec_id.shard),
-        transact_time=outcome.time,
-    )
+    return _happened(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
 
 
 def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
-    return _report(
-        outcome.order,
+    return _happened(
+        outcome,
         flags,
         orig_cl_ord_id=outcome.orig_cl_ord_id,
-        exec_id=str(outcome.exec_id),
         exec_type=ExecType.REPLACED,
         ord_status=OrdStatus.REPLACED,
-        last_mkt=str(outcome.exec_id.shard),
-        transact_time=outcome.time,
     )
 
 
 def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
     expired = outcome.cause.is_expiry and flags.expired_status
-    return _report(
-        outcome.order,
+    return _happened(
+        outcome,
         flags,
         orig_cl_ord_id=outcome.orig_cl_ord_id,
-        exec_id=str(outcome.exec_id),
         exec_type=ExecType.EXPIRED if expired else ExecType.CANCELED,
         ord_status=OrdStatus.EXPIRED if expired else OrdStatus.CANCELED,
-        last_mkt=str(outcome.exec_id.shard),
-        transact_time=outcome.time,
         text=CANCEL_TEXTS[outcome.cause],
     )
 
 
 def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> ExecutionReport:
     split = outcome.collateral_returned if flags.split_collateral_return else None
-    report = _report(
-        outcome.order,
+    report = _happened(
+        outcome,
         flags,
-        exec_id=str(outcome.exec_id),
         exec_type=ExecType.TRADE,
         ord_status=OrdStatus.CANCELED if ends else _status(outcome.order),
-        last_mkt=str(outcome.exec_id.shard),
-        transact_time=outcome.time,
         last_px=price_to_wire(outcome.price, dollars=flags.use_dollars),
         last_qty=contracts(outcome.quantity),
         trd_match_id=outcome.trade_id,
@@ -234,6 +217,18 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
         if not flags.preserve_original_quantity:
             report.order_qty = report.cum_qty
     return report
+
+
+def _happened(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> ExecutionReport:
+    """Write what every report of something that the exchange has done says."""
+    return _report(
+        outcome.order,
+        flags,
+        exec_id=str(outcome.exec_id),
+        last_mkt=str(outcome.exec_id.shard),
+        transact_time=outcome.time,
+        **fields,
+    )
 
 
 def _report(order: OrderSnapshot, flags: LogonFlags, **fields: Any) -> ExecutionReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from kalshi_fix_adapters.venue import exchange
 from kalshi_fix_adapters.venue.exchange import AmendOrder, CancelOrder, PlaceOrder, RefusalCause, RejectCause
@@ -83,24 +84,14 @@ def place_order(message: NewOrderSingle, login: Login, order_id: str) -> PlaceOr
 
 def cancel_order(message: OrderCancelRequest, login: Login) -> CancelOrder | RefusalCause:
     """Return the command for a cancel, or why there is none."""
-    side = SIDES.get(message.side)
-    if side is None or message.party_ids or message.ex_destination not in _ROUTES:
-        return RefusalCause.ORDER_NOT_FOUND
-    return CancelOrder(
-        cl_ord_id=message.cl_ord_id,
-        orig_cl_ord_id=message.orig_cl_ord_id,
-        account=login.account(message.alloc_account),
-        origin=login.origin,
-        market=message.symbol,
-        side=side,
-        order_id=message.order_id,
-    )
+    about = _about(message, login)
+    return RefusalCause.ORDER_NOT_FOUND if about is None else CancelOrder(**about)
 
 
 def amend_order(message: OrderCancelReplaceRequest, login: Login) -> AmendOrder | RefusalCause:
     """Return the command for an amend, or why there is none."""
-    side = SIDES.get(message.side)
-    if side is None or message.party_ids or message.ex_destination not in _ROUTES:
+    about = _about(message, login)
+    if about is None:
         return RefusalCause.ORDER_NOT_FOUND
     price: Decimal | None = None
     if message.price is not None:
@@ -109,14 +100,20 @@ def amend_order(message: OrderCancelReplaceRequest, login: Login) -> AmendOrder 
             return RefusalCause.INVALID_ORDER
     if message.ord_type != OrdType.LIMIT:
         return RefusalCause.INVALID_ORDER
-    return AmendOrder(
-        cl_ord_id=message.cl_ord_id,
-        orig_cl_ord_id=message.orig_cl_ord_id,
-        account=login.account(message.alloc_account),
-        origin=login.origin,
-        market=message.symbol,
-        side=side,
-        quantity=message.order_qty,
-        price=price,
-        order_id=message.order_id,
-    )
+    return AmendOrder(**about, quantity=message.order_qty, price=price)
+
+
+def _about(message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login) -> dict[str, Any] | None:
+    """Return which order is meant; None if there can be none."""
+    side = SIDES.get(message.side)
+    if side is None or message.party_ids or message.ex_destination not in _ROUTES:
+        return None
+    return {
+        "cl_ord_id": message.cl_ord_id,
+        "orig_cl_ord_id": message.orig_cl_ord_id,
+        "account": login.account(message.alloc_account),
+        "origin": login.origin,
+        "market": message.symbol,
+        "side": side,
+        "order_id": message.order_id,
+    }
