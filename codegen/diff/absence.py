@@ -31,6 +31,9 @@ def compare(block: Block) -> Iterator[Finding]:
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     """What no row names; a group that is missing whole is told once."""
     seen = block.seen(said for said in block.said if sender is None or said.sender in (None, sender))
+    if block.message is None:
+        # Pages lay out in the table of a message what the header has for that message alone.
+        seen |= {said.tag for said in block.evidence.said(MemberSaid)}
     spots = [spot for spot in block.spots if sender in (None, spot.sender)]
     told: set[int] = set()
     for entry in block.entries:
@@ -112,6 +115,7 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     named = {
         said.msg_type: said for said in evidence.said(MessageSaid) if said.msg_type in evidence.spec.messages
     }
+    listed = {said.tag for said in evidence.said(MemberSaid)}
     for key in (*named, "header", "trailer"):
         if key in laid_out:
             continue
@@ -119,7 +123,9 @@ def without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
         expected = [
             entry
             for entry in block.entries
-            if evidence.expects(entry.member.source) and entry.allowed(block.spots)
+            if evidence.expects(entry.member.source)
+            and entry.allowed(block.spots)
+            and not (block.message is None and entry.field.tag in listed)
         ]
         if not expected:
             continue

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from codegen import model
 from codegen.diff import columns
 from codegen.diff.block import Block
-from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid
+from codegen.diff.facts import CodesSaid, FlowsSaid, MemberSaid, MessageSaid, TextSaid
 from codegen.diff.findings import Edit, Evidence
 from codegen.diff.spec_index import Entry, SpecIndex
 from codegen.model import Location
 from codegen.naming import code_name
 
+_LETTERS = (None, "CHAR", "STRING", "CODED")
+"""What a page may say of a field whose values are Y and N."""
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
 
@@ -46,6 +48,17 @@ def member(block: Block, said: MemberSaid) -> list[Edit]:
     return [*edits, Edit(anchor, f"among {place} `{name}: {plain}`")]
 
 
+def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]) -> list[Edit]:
+    """What to write for a field that the header has in some messages."""
+    spec = block.spec
+    edits = _field(block.evidence, said, None) if said.tag not in spec.fields else []
+    listed = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
+    member = f"{name}: {{only_when: {{messages: {listed}}}, source: SOURCES}}"
+    origin = block.evidence.origin_of(said.place)
+    where = spec.dialect.header[-1].location
+    return [*edits, Edit(where, f"after it, among the members of the header `{member}`", sources=(origin,))]
+
+
 def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     """What to write for a message that the spec does not have."""
     spec = evidence.spec
@@ -75,20 +88,37 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     return [*unknown, Edit(file, "after it\n" + "\n".join(lines))]
 
 
+def text(evidence: Evidence, said: TextSaid, meaning: tuple[str, str] | None) -> Edit:
+    """What to write for a value of Text, behind those of its message; `meaning` is a field and a code."""
+    spec = evidence.spec
+    means = f"means: {{{meaning[0]}: {meaning[1]}}}, " if meaning else ""
+    line = f'{said.text}: {{{means}source: SOURCES, doc: "…"}}'
+    origin = (evidence.origin_of(said.place),)
+    own = [each.location for each in spec.dialect.texts if each.message.msg_type == said.message]
+    if own:
+        return Edit(max(own, key=lambda each: each.line), f"after it `{line}`", sources=origin)
+    file = spec.file("texts.yaml")
+    return Edit(file, f"after it\n{spec.block_name(said.message)}:\n  {line}", sources=origin)
+
+
 def _field(evidence: Evidence, said: MemberSaid, before: Entry | None) -> list[Edit]:
     """What to write for a tag that is new, and for its values where the source lists them."""
     spec = evidence.spec
     file = spec.file("fields.yaml")
     near = spec.field_location(before.field.name) if before is not None else file
+    kind = datatype(said, spec)
     codes = {
-        code.value: code for each in evidence.said(CodesSaid) if each.tag == said.tag for code in each.codes
+        code.value: code
+        for each in evidence.said(CodesSaid)
+        if each.tag == said.tag and kind != "BOOLEAN"
+        for code in each.codes
     }
-    settings = [f"tag: {said.tag}", f"type: {datatype(said, spec)}"]
+    settings = [f"tag: {said.tag}", f"type: {kind}"]
     settings += [f"codes: {said.name}"] if codes else []
-    settings += [f"source: {evidence.origin_of(said.place)}", 'doc: "…"']
-    edits = [
-        Edit(near if near.file == file.file else file, f"after it `{said.name}: {{{', '.join(settings)}}}`")
-    ]
+    settings += ["source: SOURCES", 'doc: "…"']
+    line = f"after it `{said.name}: {{{', '.join(settings)}}}`"
+    origin = evidence.origin_of(said.place)
+    edits = [Edit(near if near.file == file.file else file, line, sources=(origin,))]
     if codes:
         listed = [code_line(value, code.label) for value, code in codes.items()]
         lines = [f"{said.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
@@ -109,7 +139,7 @@ def datatype(said: MemberSaid, spec: SpecIndex) -> str:
         by_quickfix = {each.quickfix.upper(): each.name for each in spec.dialect.datatypes}
         return by_quickfix.get(written, written or "STRING")
     kind = columns.kind(said.type) if said.type else None
-    if kind is None and said.default in ("Y", "N"):
+    if (kind is None and said.default in ("Y", "N")) or (kind in _LETTERS and said.yes_no):
         return "BOOLEAN"
     if kind == "INT" and (said.counts or re.match(r"No[A-Z]", said.name)):
         return "NUMINGROUP"

@@ -65,6 +65,12 @@ class Block:
             return None
         return next((each for each in self.entries if folded(each.field.name) == folded(said.name)), None)
 
+    def header_entry(self, said: MemberSaid) -> Entry | None:
+        """The field of the header that a row in the table of a message is about."""
+        if self.key in ("header", "trailer"):
+            return None
+        return next((each for each in self.spec.entries("header") if each.field.tag == said.tag), None)
+
     def seen(self, rows: Iterable[MemberSaid]) -> set[int]:
         """The tags, as the spec has them, of the members that rows are about."""
         return {entry.field.tag for row in rows if (entry := self.entry(row)) is not None}

@@ -99,9 +99,11 @@ class _Reference:
     vocabulary: Vocabulary
 
     def to_field(self, value: str, label: str) -> bool:
-        """`Symbol<55>` and `55=Symbol` name a field, `SecurityStatus<35=f>` and `35=f` a message."""
+        """`Symbol<55>` and `55=Symbol` name a field, `18=E` its value, `SecurityStatus<35=f>` a message."""
         if not value.isdigit():
             return False
+        if len(label) == 1 and int(value) in self.vocabulary.fields:
+            return True  # `18=E` names a value of another field.
         is_message = value == "35" and label in self.vocabulary.messages
         return is_message or folded(self.vocabulary.fields.get(int(value), "")) == folded(label)
 

@@ -23,6 +23,12 @@ from codegen.errors import SpecError
 @click.option(
     "--reviewed", is_flag=True, help="Keep in reviewed.yaml that the text of the sources was read by you."
 )
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Pages as they were before, to show which words differ; repeat for more.",
+)
 @click.pass_context
 def diff(
     context: click.Context,
@@ -31,6 +37,7 @@ def diff(
     as_json: bool,
     only_facts: bool,
     reviewed: bool,
+    against: tuple[Path, ...],
 ) -> None:
     """Compare the spec with the venue's own documents, and say what is left to do.
 
@@ -42,11 +49,14 @@ def diff(
         if product is not None and product not in spec.products:
             raise click.BadParameter(f"choose one of {', '.join(spec.products)}", param_hint="--product")
         gathered = sources.gather(given, spec, product)
+        old = sources.gather(against, spec, product).readings if against else ()
         evidence = findings.evidence_of(gathered, spec, product)
         differences = known.read(spec)
     except (SpecError, sources.SourceError) as error:
         click.echo(str(error), err=True)
         context.exit(2)
+    for skipped in gathered.skipped:
+        click.echo(f"skipped {skipped}", err=True)
     if only_facts:
         for line in report.facts(gathered.readings):
             click.echo(line)
@@ -57,7 +67,7 @@ def diff(
         )
         spec = SpecIndex(context.obj)
     left, kept = known.settle(compare.compare(evidence), differences, evidence)
-    left += passages.compare(evidence, left, spec)
+    left += passages.compare(evidence, left, spec, old)
     told = findings.merged(left, spec.products)
     show = report.as_json if as_json else report.text
     click.echo(show(told, len(kept), gathered.readings))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from codegen.diff import (
-    changelog,
+    compare_changelog,
     compare_codes,
+    compare_examples,
     compare_fields,
     compare_members,
     compare_messages,
@@ -20,6 +21,7 @@ _COMPARISONS = (
     compare_members.compare,
     compare_fields.compare,
     compare_codes.compare,
+    compare_examples.compare,
     compare_places.compare,
 )
 
@@ -29,7 +31,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     found: list[Finding] = []
     for each in evidence:
         if each.kind == CHANGELOG:
-            found += changelog.compare(each)
+            found += compare_changelog.compare(each)
             continue
         own = [finding for comparison in _COMPARISONS for finding in comparison(each)]
         found += _without_echoes(own)

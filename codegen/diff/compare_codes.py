@@ -108,7 +108,7 @@ def _gone(
             continue
         for owner, whole in _whole_lists(lists).items():
             for said in whole:
-                if code.value not in {each.value for each in said.codes}:
+                if code.value not in {each.value for each in said.codes} | _forbidden(evidence, field, owner):
                     yield _missing(evidence, field, codeset, code, owner, [said.place])
         if not _whole_lists(lists) and code.value not in stated and evidence.expects(code.source):
             yield _missing(evidence, field, codeset, code, "", [said.place for said in lists])
@@ -140,6 +140,11 @@ def _missing(
     owner: str,
     places: list[Location],
 ) -> Finding:
+    edit = Edit(
+        evidence.spec.code_location(codeset, code.name), f"remove `{code.name}`, or keep it and say why"
+    )
+    if owner in evidence.spec.messages:
+        edit = _restriction(evidence, field, codeset, owner)
     prefix = f"{evidence.spec.block_name(owner)}." if owner else ""
     where = f" in {evidence.spec.block_name(owner)}" if owner else ""
     return evidence.gone(
@@ -147,12 +152,41 @@ def _missing(
         f"{prefix}{field.name}={code.value}",
         f"{field.name} ({field.tag}): the values{where} leave out {code.value} ({code.name})",
         places,
-        Edit(
-            evidence.spec.code_location(codeset, code.name),
-            f"remove `{code.name}`, or keep it and say why",
-        ),
+        edit,
         expected_in=code.source,
     )
+
+
+def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet, owner: str) -> Edit:
+    """Values that a message leaves out are forbidden there, not gone: one condition has them all."""
+    spec = evidence.spec
+    entry = next((each for each in spec.entries(owner) if each.field.tag == field.tag), None)
+    where = entry.member.location if entry is not None else spec.message_location(spec.messages[owner])
+    stated = {
+        code.value
+        for said in evidence.said(CodesSaid)
+        if said.tag == field.tag and said.message == owner
+        for code in said.codes
+    }
+    names = [code.name for code in codeset.codes if code.value not in stated and _belongs(evidence, code)]
+    listed = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+    shared = f"messages: {spec.block_name(owner)}, " if entry is not None and entry.path else ""
+    line = f"`{field.name}`: `forbidden_when: {{{shared}{field.name}: {listed}}}`"
+    scoped = f"`{field.name}`: `forbidden_when: {{products: PRODUCTS, {shared}{field.name}: {listed}}}`"
+    return Edit(where, line, scoped)
+
+
+def _forbidden(evidence: Evidence, field: model.Field, owner: str) -> set[str]:
+    """The values that the spec's conditions forbid a message to have in a field, whatever else it has."""
+    found: set[str] = set()
+    for entry in evidence.spec.entries(owner) if owner else ():
+        for condition in entry.member.forbidden_when if entry.field.tag == field.tag else ():
+            scope, terms = condition.scope, dict(condition.terms)
+            here = not scope.products or set(evidence.products) <= set(scope.products)
+            named = not scope.messages or owner in {key for _, key in scope.messages}
+            if terms.keys() == {field.name} and here and named and not scope.sessions and not scope.logon:
+                found.update(terms[field.name] or ())
+    return found
 
 
 def _silent(evidence: Evidence, spoken: set[int]) -> Iterator[Finding]:

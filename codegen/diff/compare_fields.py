@@ -59,7 +59,8 @@ def _differences(evidence: Evidence, said: MemberSaid | FieldSaid) -> Iterator[F
             f"is called {said.name}",
             f"`{said.name}: {{tag: {said.tag}, …}}`",
         )
-    if field is not None and said.type and (wrong := _wrong_type(evidence, said.type, field)):
+    yes_no = isinstance(said, MemberSaid) and said.yes_no
+    if field is not None and said.type and (wrong := _wrong_type(evidence, said.type, field, yes_no=yes_no)):
         yield _differs(
             evidence,
             said,
@@ -98,12 +99,17 @@ def _named(evidence: Evidence, name: str) -> model.Field | None:
     return evidence.spec.fields[tag] if tag is not None else None
 
 
-def _wrong_type(evidence: Evidence, said: str, field: model.Field) -> str:
-    """The spec's type, where the source's is another; empty where they agree."""
+def _wrong_type(evidence: Evidence, said: str, field: model.Field, *, yes_no: bool) -> str:
+    """The spec's type, where the source's is another; empty where they agree.
+
+    A field of type Char whose text says that its values are Y and N is BOOLEAN.
+    """
     datatype = field.datatype
     if not evidence.is_pages:
         return "" if said.upper() == datatype.quickfix.upper() else datatype.quickfix
     kind = columns.kind(said)
+    if yes_no and datatype.kind == "BOOLEAN" and kind in ("CHAR", "STRING"):
+        return ""
     return "" if kind is None or columns.same_kind(kind, datatype.kind) else datatype.name
 
 

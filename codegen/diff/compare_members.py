@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.diff import absence, advice, components, statements
+from codegen.diff import absence, advice, compare_layout, components, statements
 from codegen.diff.block import REQUIREMENTS, Block, side
 from codegen.diff.facts import MemberSaid, MessageSaid
 from codegen.diff.findings import Evidence, Finding
+from codegen.diff.spec_index import Entry
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Every difference in the fields of the blocks that the evidence lays out."""
     rows = absence.rows_of(evidence)
+    yield from _new_in_header(evidence)
     for key, said in rows.items():
         if key.startswith(components.PREFIX):
             yield from components.compare(evidence, said)
@@ -28,12 +30,49 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
 
 def _block(block: Block) -> Iterator[Finding]:
     for said in block.said:
-        entry = block.entry(said)
-        if entry is None:
-            yield _new(block, said)
-        else:
+        entry, in_header = block.entry(said), block.header_entry(said)
+        if entry is not None:
             yield from statements.compare(block, said, entry)
+        elif in_header is not None:
+            yield from _in_header(block, said, in_header)
+        elif not (said.of_header and block.message is not None):
+            yield _new(block, said)
+    yield from compare_layout.compare(block)
     yield from absence.compare(block)
+
+
+def _in_header(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
+    """A field of the header that a table of a message lists, which has to be allowed in that message."""
+    conditions, message = entry.member.only_when, block.message
+    if message is None or not conditions:
+        return
+    senders = {spot.sender for spot in block.spots}
+    for condition in conditions:
+        named = {msg_type for _, msg_type in condition.scope.messages}
+        if message.msg_type in named or (not named and condition.scope.sender in (None, *senders)):
+            return
+    write = f"`only_when`: add {message.name} to `messages`"
+    yield block.differs(said, entry, "present", "is in the header there, where the spec forbids it", write)
+
+
+def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
+    """New fields of the header, which tables of messages list and describe as such."""
+    spec = evidence.spec
+    known = {entry.field.tag for entry in spec.entries("header")}
+    found: dict[int, list[MemberSaid]] = {}
+    for said in evidence.said(MemberSaid):
+        if said.of_header and said.tag not in known and said.block in spec.messages:
+            found.setdefault(said.tag, []).append(said)
+    for tag, rows in found.items():
+        name = spec.fields[tag].name if tag in spec.fields else rows[0].name
+        messages = list(dict.fromkeys(spec.messages[row.block].name for row in rows))
+        yield evidence.new(
+            "member",
+            f"header.{name}",
+            f"header: {', '.join(messages)} {'has' if len(messages) == 1 else 'have'} {tag} {name} in it",
+            [row.place for row in rows],
+            *advice.of_header(Block(evidence, "header", rows), rows[0], name, messages),
+        )
 
 
 def _new(block: Block, said: MemberSaid) -> Finding:

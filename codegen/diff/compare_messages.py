@@ -183,12 +183,9 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
         message = spec.messages.get(each.message)
         name = f"{message.name if message else each.message} {each.text}"
         own = known.get((each.message, each.text))
-        means = f"{{{each.field}: {each.code}}}" if each.field else ""
         if own is None:
             detail = f" with {each.field} {each.code}" if each.field else ""
-            edit = Edit(
-                spec.file("texts.yaml"), f'`{each.text}: {{{f"means: {means}, " if means else ""}doc: "…"}}`'
-            )
+            edit = advice.text(evidence, each, _meaning(evidence, each) if each.field else None)
             text = f"{name}: a value of Text that the spec does not list{detail}"
             yield evidence.new("text", name, text, [each.place], edit)
         elif each.field:

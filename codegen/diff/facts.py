@@ -58,6 +58,18 @@ class MemberSaid:
     """Least and greatest value."""
     longest: int | None = None
     """The most characters."""
+    table: int = 0
+    """The line in which its table begins."""
+    under: int | None = None
+    """The counter of the group that a heading above the table lays out."""
+    most: int | None = None
+    """The most entries, for the counter of a group."""
+    ties: tuple[str, ...] = ()
+    """The fields that the text beside it requires or forbids with it, by name."""
+    yes_no: bool = False
+    """Whether the text says that the values are Y and N."""
+    of_header: bool = False
+    """Whether the text says that it is a field of the header."""
 
     def __str__(self) -> str:
         parts = [f"member {self.block} {self.tag} {self.name}", self.type, self.required]
@@ -70,6 +82,8 @@ class MemberSaid:
         parts.append(f"only on {', '.join(self.sessions)}" if self.sessions else "")
         parts.append(f"limits {self.limits[0]}..{self.limits[1]}" if self.limits else "")
         parts.append(f"at most {self.longest} characters" if self.longest else "")
+        parts.append(f"at most {self.most} entries" if self.most else "")
+        parts.append(f"tied to {', '.join(self.ties)}" if self.ties else "")
         return " ".join(part for part in parts if part)
 
 
@@ -212,6 +226,28 @@ class TextSaid:
 
 
 @attrs.frozen
+class Pair:
+    """A field of an example."""
+
+    place: Location
+    tag: int
+    value: str
+
+
+@attrs.frozen
+class ExampleSaid:
+    """An example of a message."""
+
+    place: Location
+    pairs: tuple[Pair, ...]
+    shortened: bool
+    """Whether it says that something is left out."""
+
+    def __str__(self) -> str:
+        return f"example {'|'.join(f'{pair.tag}={pair.value}' for pair in self.pairs)}"
+
+
+@attrs.frozen
 class MentionSaid:
     """A message type, tag or session type named in running text."""
 
@@ -258,6 +294,7 @@ Fact = (
     | VersionSaid
     | EntrySaid
     | TextSaid
+    | ExampleSaid
     | MentionSaid
     | DictionarySaid
     | Unread

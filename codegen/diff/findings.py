@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import attrs
@@ -15,6 +16,8 @@ from codegen.model import Location
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 
+_MEANS = re.compile(r"means: \{[^}]*\}, ")
+
 _Said = TypeVar("_Said", bound=Fact)
 
 
@@ -26,16 +29,20 @@ class Edit:
     text: str
     scoped: str = ""
     """The same where it holds for some products alone, which take the place of PRODUCTS."""
+    sources: tuple[str, ...] = ()
+    """The manifest's names of the sources that say so, which take the place of SOURCES."""
 
     def on(self, products: tuple[str, ...]) -> Edit:
-        """The edit for some products alone, none for all of them."""
-        if not products or not self.scoped:
-            return Edit(self.location, self.text)
-        listed = products[0] if len(products) == 1 else f"[{', '.join(products)}]"
-        return Edit(self.location, self.scoped.replace("PRODUCTS", listed))
+        """The edit for some products alone, none for all of them; with the sources put in."""
+        text = self.scoped.replace("PRODUCTS", _words(products)) if products and self.scoped else self.text
+        return Edit(self.location, text.replace("SOURCES", _words(self.sources)))
 
     def __str__(self) -> str:
         return f"{self.location}: {self.text}"
+
+
+def _words(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"[{', '.join(words)}]"
 
 
 @attrs.frozen
@@ -62,6 +69,8 @@ class Finding:
     """The manifest's names of the sources that say so, or would have to."""
     group: str = ""
     """Findings of one group are told together."""
+    shown: tuple[str, ...] = ()
+    """What the source says there, passage by passage."""
 
 
 @attrs.frozen
@@ -226,7 +235,8 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
             places=tuple(dict.fromkeys((*first.places, *each.places))),
             products=tuple(dict.fromkeys((*first.products, *each.products))),
             sources=tuple(dict.fromkeys((*first.sources, *each.sources))),
-            edits=tuple(dict.fromkeys((*first.edits, *each.edits))),
+            shown=tuple(dict.fromkeys((*first.shown, *each.shown))),
+            edits=_joined((*first.edits, *each.edits)),
         )
     return [
         attrs.evolve(
@@ -237,3 +247,18 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
         )
         for each in found.values()
     ]
+
+
+def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Edits that write the same into the same file as one, with the sources of all.
+
+    Of two that differ in what a text means alone, the one that says so counts.
+    """
+    found: dict[tuple[str, str, str], Edit] = {}
+    for each in edits:
+        key = (each.location.file, _MEANS.sub("", each.text), _MEANS.sub("", each.scoped))
+        first = max(found.get(key, each), each, key=lambda edit: len(edit.text))
+        found[key] = attrs.evolve(
+            first, sources=tuple(dict.fromkeys((*found.get(key, each).sources, *each.sources)))
+        )
+    return tuple(found.values())

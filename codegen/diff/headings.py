@@ -21,7 +21,12 @@ _TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
 _CONDITION = re.compile(r"\(([A-Za-z]\w*)\s*=\s*(\w+)\)")
 _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
 _INSIDE = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
-_VERSION = re.compile(r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)\b", re.IGNORECASE)
+NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+(?=[A-Za-z])")
+"""The number of a section."""
+_VERSION = re.compile(
+    r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)(?=\s*(?:\Z|[(\u2013\u2014:-]|\d{4}))",
+    re.IGNORECASE,
+)
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _LONG_DATE = re.compile(r"\b([A-Z][a-z]{2,8})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})\b")
 _DATE_FIRST = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\s+([A-Z][a-z]{2,8})\.?,?\s+(\d{4})\b")
@@ -58,7 +63,7 @@ class Says:
 
 def read(text: str, vocabulary: Vocabulary) -> Says:
     """Read one heading, the title of a component, or a paragraph in bold."""
-    text = plain(text).strip(" :")
+    text = NUMBER.sub("", plain(text).strip(" :"))
     messages = tuple(dict.fromkeys(MSG_TYPE.findall(text)))
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
     # A type in brackets alone, as in `Logon (A)`, counts behind a name that is known.

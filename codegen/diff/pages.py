@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 import attrs
 
-from codegen.diff import endpoints, headings, lists, markdown, tables
+from codegen.diff import endpoints, examples, headings, lists, markdown, tables
 from codegen.diff.facts import Fact, HostSaid, MentionSaid, MessageSaid, Unread, VersionSaid, Vocabulary
 from codegen.diff.headings import MSG_TYPE, Says
 from codegen.diff.inline import is_bold, plain
@@ -79,6 +79,7 @@ class _PageReader:
                 self.facts.append(Unread(self._at(line), what))
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
+                self.facts += examples.of_lines(self._at(line), lines)
 
     def end(self) -> list[Fact]:
         """The facts found, once the page is over."""

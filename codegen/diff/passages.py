@@ -17,7 +17,7 @@ import attrs
 
 from codegen.diff import markdown
 from codegen.diff.findings import UNREVIEWED, Edit, Evidence, Finding
-from codegen.diff.headings import date_in
+from codegen.diff.headings import NUMBER, date_in
 from codegen.diff.inline import plain
 from codegen.diff.sources import Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
@@ -30,9 +30,18 @@ _HEAD = """\
 # Fingerprints of what the venue's documents say in words, as it was when somebody last read it against this
 # spec. Written by `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
-_NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+")
 _DATED = ("lastmod", "last_modified", "updated", "date")
 """Settings above a page that say when it was changed last."""
+_SHOWN = 400
+"""Characters of a passage that are shown."""
+_LEAST_PAGES = 2
+"""On how many pages a new passage stands that is told once."""
+_LIKE = 0.4
+"""How like two passages are, from 0 to 1, of which one takes the place of the other."""
+_MOST_WORDS = 400
+"""Words of a passage that is compared with the old ones, one by one."""
+_AROUND = 4
+"""Words that are shown around a difference."""
 _WIDTH = 12
 """Fingerprints in a line."""
 
@@ -45,6 +54,7 @@ class Passage:
     last: int
     print: str
     """Eight hexadecimal digits."""
+    text: str = attrs.field(repr=False)
 
 
 def of_reading(reading: Reading) -> list[Passage]:
@@ -55,28 +65,30 @@ def of_reading(reading: Reading) -> list[Passage]:
     return [_passage(line, line, text) for line, text in document.comments]
 
 
-def _of_page(text: str) -> Iterator[tuple[int, int, str]]:
+def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, str]]:
+    """First line, last line and text; also the text as it is shown, where that is another."""
     for block in markdown.blocks(text):
         match block:
             case markdown.Heading(line, _, words):
                 # Neither its level nor its number: a page that is taken apart or reordered says the same.
-                yield line, line, _NUMBER.sub("", plain(words))
+                yield line, line, NUMBER.sub("", plain(words))
             case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
                 yield line, line, plain(words)
             case markdown.Table(header, rows):
                 # By the names of the columns, so that their order does not count.
                 order = sorted(range(len(header.cells)), key=lambda at: plain(header.cells[at]))
                 for row in (header, *rows):
-                    yield row.line, row.line, "|".join(plain(row.cells[at]) for at in order)
+                    cells = [plain(cell) for cell in row.cells]
+                    yield row.line, row.line, "|".join(cells[at] for at in order), " | ".join(cells)
             case markdown.Code(line, _, lines):
                 yield line, line + len(lines) + 1, "\n".join(each.rstrip() for each in lines)
             case markdown.Component(line, _, attributes, _) if "title" in attributes:
                 yield line, line, plain(attributes["title"])
 
 
-def _passage(line: int, last: int, text: str) -> Passage:
+def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
     words = re.sub(r"[ \t]+", " ", text).strip()
-    return Passage(line, last, hashlib.sha256(words.encode()).hexdigest()[:8])
+    return Passage(line, last, hashlib.sha256(words.encode()).hexdigest()[:8], shown or words)
 
 
 def key_of(reading: Reading) -> str:
@@ -95,15 +107,23 @@ def reviewed(spec: SpecIndex) -> dict[str, list[str]]:
     return found
 
 
-def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], spec: SpecIndex) -> Iterator[Finding]:
+def compare(
+    evidence: Iterable[Evidence],
+    findings: Iterable[Finding],
+    spec: SpecIndex,
+    against: Iterable[Reading] = (),
+) -> Iterator[Finding]:
     """Passages that nobody has read in this form, but for those in lines that a finding is about.
 
-    A passage that stands on another page now is the same. Nothing where the spec has no `reviewed.yaml`.
+    A passage that stands on another page now is the same, and one that is new on several pages is told once.
+    Nothing where the spec has no `reviewed.yaml`. `against` are the pages as they were, so that it can be
+    shown which words differ.
     """
     known = reviewed(spec)
     if not known:
         return
     told = {place for finding in findings for place in finding.places}
+    changes: list[_Change] = []
     for each in (one for one in evidence if one.kind != CHANGELOG):
         given = {key_of(reading): of_reading(reading) for reading in each.readings}
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
@@ -114,7 +134,28 @@ def compare(evidence: Iterable[Evidence], findings: Iterable[Finding], spec: Spe
         then = Counter(print_ for prints in before.values() for print_ in prints)
         balance = _Balance(now - then, then - now)
         for reading in each.readings:
-            yield from _changes(each, reading, before.get(key_of(reading), []), balance, told)
+            changes += _changes(each, reading, before.get(key_of(reading), []), balance, told)
+    old = {key_of(reading): of_reading(reading) for reading in against if reading.kind != CHANGELOG}
+    yield from _repeated(changes)
+    for change in changes:
+        yield from change.findings(old.get(key_of(change.reading), []))
+
+
+def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
+    """Passages that are new on several pages, which are taken out of the changes of each."""
+    pages: dict[str, list[tuple[_Change, Passage]]] = {}
+    for change in changes:
+        for passage in change.fresh:
+            pages.setdefault(passage.print, []).append((change, passage))
+    for found in pages.values():
+        if len({key_of(change.reading) for change, _ in found}) < _LEAST_PAGES:
+            continue
+        for change, passage in found:
+            change.fresh.remove(passage)
+        places = [Location(change.reading.file, passage.line) for change, passage in found]
+        text = f"the same new text on {len(places)} pages"
+        finding = _finding(found[0][0].evidence, places[0], f"text {found[0][1].print}", text, text)
+        yield attrs.evolve(finding, places=tuple(places), shown=(_shortened(found[0][1].text),))
 
 
 def _is_about(evidence: Evidence, key: str) -> bool:
@@ -150,11 +191,42 @@ def _taken(counted: Counter[str], item: str) -> bool:
     return counted[item] >= 0
 
 
+@attrs.define(eq=False)
+class _Change:
+    """Passages of a file that differ from those that were read."""
+
+    evidence: Evidence
+    reading: Reading
+    fresh: list[Passage]
+    """Those that are to be told."""
+    gone: int
+    """How many are not there any more."""
+    after: int
+    """The line in front of it."""
+    was_fresh: int
+    """How many were new, told or not."""
+
+    def findings(self, old: Sequence[Passage]) -> Iterator[Finding]:
+        """The change as a finding; none where all of it is told otherwise."""
+        key, file = key_of(self.reading), self.reading.file
+        if self.fresh:
+            first, last = self.fresh[0], self.fresh[-1]
+            lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"
+            word = "changed" if self.gone else "new"
+            place, said = Location(file, first.line), f"{word} at {first.line}"
+            finding = _finding(self.evidence, place, key, said, f"{key}: {word} text in {lines}")
+            shown = tuple(_word_difference(each, old) for each in self.fresh)
+            yield attrs.evolve(finding, shown=shown)
+        elif self.gone > self.was_fresh:
+            text = f"{key}: {_count(self.gone - self.was_fresh)} gone after line {self.after}"
+            yield _finding(self.evidence, Location(file, self.after), key, f"gone after {self.after}", text)
+
+
 def _changes(
     evidence: Evidence, reading: Reading, known: list[str], balance: _Balance, told: set[Location]
-) -> Iterator[Finding]:
+) -> Iterator[_Change]:
     """What differs between the passages of a file and those that were read."""
-    key, passages = key_of(reading), of_reading(reading)
+    passages = of_reading(reading)
     # autojunk: in a long page, a fingerprint that it has often would match nothing.
     matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
@@ -162,28 +234,49 @@ def _changes(
             continue
         fresh, gone = balance.take(passages[j1:j2]), balance.lose(known[i1:i2])
         untold = [each for each in fresh if Location(reading.file, each.line) not in told]
-        if untold:
-            lines = (
-                f"lines {untold[0].line} to {untold[-1].last}"
-                if len(untold) > 1
-                else f"line {untold[0].line}"
-            )
-            word = "changed" if gone else "new"
-            text = f"{key}: {word} text in {lines}"
-            yield _finding(
-                evidence, Location(reading.file, untold[0].line), key, f"{word} at {untold[0].line}", text
-            )
-        elif gone > len(fresh):
-            line = passages[j1 - 1].line if j1 else 1
-            text = f"{key}: {_count(gone - len(fresh))} gone after line {line}"
-            yield _finding(evidence, Location(reading.file, line), key, f"gone after {line}", text)
+        after = passages[j1 - 1].line if j1 else 1
+        yield _Change(evidence, reading, untold, gone, after, len(fresh))
+
+
+def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
+    """A new passage; the words that differ from the one that it takes the place of, where that is known."""
+    words = passage.text.split()
+    near, best = [], _LIKE
+    for each in old if len(words) <= _MOST_WORDS else ():
+        matcher = difflib.SequenceMatcher(None, each.text.split(), words, autojunk=False)
+        # The two quick ones are upper bounds, and far cheaper.
+        bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+        if each.print != passage.print and all(ratio() > best for ratio in bounds):
+            near, best = each.text.split(), matcher.ratio()
+    if not near:
+        return _shortened(passage.text)
+    shown: list[str] = []
+    for operation, i1, i2, j1, j2 in difflib.SequenceMatcher(None, near, words, autojunk=False).get_opcodes():
+        if operation == "equal":
+            kept = words[j1:j2]
+            shown += kept if len(kept) <= 2 * _AROUND else [*kept[:_AROUND], "…", *kept[-_AROUND:]]
+            continue
+        shown += [f"[-{' '.join(near[i1:i2])}-]"] if i1 < i2 else []
+        shown += [f"{{+{' '.join(words[j1:j2])}+}}"] if j1 < j2 else []
+    return " ".join(shown)
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 def _count(number: int) -> str:
     return f"{number} passage{'s' if number > 1 else ''}"
 
 
-def _finding(evidence: Evidence, place: Location, key: str, said: str, text: str) -> Finding:
+def _finding(
+    evidence: Evidence,
+    place: Location,
+    key: str,
+    said: str,
+    text: str,
+) -> Finding:
     location = Location(f"{evidence.spec.folder.as_posix()}/{FILE}", 1)
     edit = Edit(
         location, "read it against the spec; `python -m codegen diff --reviewed` then keeps that it was read"

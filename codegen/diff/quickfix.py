@@ -29,6 +29,8 @@ _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")
 _FLAGS = ("Y", "N", "C")
 _TAG = re.compile(r"[1-9][0-9]{0,8}")
+OTHER = "does not begin with <fix>"
+"""What is wrong with XML that is no dictionary at all."""
 MAX_MEMBERS = 500_000
 """Members of all blocks, those of components counted wherever they are put in."""
 MAX_NESTING = 32
@@ -39,7 +41,7 @@ def read(data: bytes, file: str) -> list[Fact]:
     """Every fact of a dictionary."""
     document = bounded_xml.parse(data, file)
     if document.root is None or document.root.kind != "fix":
-        line, why = document.problem or (1, "does not begin with <fix>")
+        line, why = document.problem or (1, OTHER)
         return [Unread(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
     return [*reader.edition(document.comments), *reader.fields(), *reader.blocks()]

@@ -67,6 +67,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
             yield f"    said at   {', '.join(shown)}{more}"
         elif finding.sources:
             yield f"    expected  in {', '.join(finding.sources)}"
+        yield from (f"    it says   {passage}" for passage in finding.shown)
         for edit in finding.edits:
             if str(edit) in written:
                 continue
@@ -110,6 +111,7 @@ def as_json(findings: Iterable[Finding], kept: int, readings: Sequence[Reading])
                 "what": finding.what,
                 "products": list(finding.products),
                 "sources": list(finding.sources),
+                "shown": list(finding.shown),
                 "places": [{"file": place.file, "line": place.line} for place in finding.places],
                 "edits": [
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from codegen.diff import changelog, markdown, pages, quickfix
-from codegen.diff.facts import Fact
+from codegen.diff.facts import Fact, Unread
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, PAGE, SpecIndex
 from codegen.errors import SpecError
 from codegen.read.bounded_xml import MAX_XML_SIZE
@@ -22,6 +22,10 @@ _LINK = re.compile(r"\]\((?:https?://[^/)]+)?/([^)#?]+)")
 
 class SourceError(Exception):
     """A source that cannot be opened, or of which it cannot be said what it is about."""
+
+
+class _OtherError(Exception):
+    """A file that is about something else than the spec."""
 
 
 @attrs.frozen
@@ -47,6 +51,8 @@ class Given:
     readings: tuple[Reading, ...]
     folders: frozenset[str]
     """The venue's folders of pages, such as fix-margin, that were given whole."""
+    skipped: tuple[str, ...] = ()
+    """Files that are about something else, each with the reason."""
 
     def covers(self, spec: SpecIndex) -> frozenset[str]:
         """The manifest's sources that were given: pages, those a whole folder lacks, the dictionary."""
@@ -63,20 +69,28 @@ class Given:
 def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given:
     """Read every file, and every page and dictionary below every folder.
 
-    `product` says what pages and dictionaries are about; else a page's address, folder or links do.
+    A page's address, folder or links say which product it is about; `product` is for those that do not tell,
+    and for dictionaries. What is about something else is skipped.
 
     Raises:
-        SourceError: a file cannot be read, is of no known kind, or about no product that could be told.
+        SourceError: a file cannot be read or is of no known kind, or all of them are about something else.
     """
     readings: list[Reading] = []
     whole: set[str] = set()
+    skipped: list[str] = []
     for path in paths:
         for file in _files(path):
-            reading = _read(file, spec, product)
+            try:
+                reading = _read(file, spec, product)
+            except _OtherError as other:
+                skipped.append(str(other))
+                continue
             readings.append(reading)
             if path.is_dir() and reading.kind == PAGE:
                 whole.add(_folder(reading.page))
-    return Given(tuple(readings), frozenset(whole))
+    if not readings:
+        raise SourceError("\n".join(skipped))
+    return Given(tuple(readings), frozenset(whole), tuple(skipped))
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -100,6 +114,8 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         raise SourceError(str(error)) from None
     if path.suffix.lower() == ".xml":
         facts = quickfix.read(data, file)
+        if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
+            raise _OtherError(f"{facts[0].place}: {facts[0].what}")
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if path.suffix.lower() not in _PAGE_SUFFIXES:
         raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")
@@ -119,11 +135,8 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
 
 def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[str, str]:
     """The name of a page, and the product it is about."""
-    candidates = [*_addresses(text), *_tails(path)]
-    if product is not None:
-        own = [folder for folder, name in spec.page_folders.items() if name == product]
-        known = [each for each in candidates if _folder(each) in own]
-        return (known or [f"{own[0] if own else product}/{path.stem}"])[0], product
+    addresses = _addresses(text)
+    candidates = [*addresses, *_tails(path)]
     for candidate in candidates:
         known_product = spec.product_of_page(candidate)
         if known_product:
@@ -131,11 +144,15 @@ def _page(path: Path, text: str, spec: SpecIndex, product: str | None) -> tuple[
     if not spec.dialect.products:
         ids = {origin.id for origin in spec.origins.values() if origin.kind == PAGE}
         return next((each for each in candidates if each in ids), candidates[-1]), ""
-    for name in spec.products:
-        folder = next((folder for folder, own_name in spec.page_folders.items() if own_name == name), None)
-        if folder and (path.parent.name == name or _votes(text, spec) == name):
-            return f"{folder}/{path.stem}", name
-    raise SourceError(f"{path.as_posix()}: about which product? say --product {' or '.join(spec.products)}")
+    votes = path.parent.name if path.parent.name in spec.products else "" if addresses else _votes(text, spec)
+    about = votes or product
+    folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
+    if folder and about:
+        return f"{folder}/{path.stem}", about
+    file = path.as_posix()
+    if addresses:
+        raise _OtherError(f"{file}: {addresses[0]} is no page about the dialect")
+    raise _OtherError(f"{file}: about which product? say --product {' or '.join(spec.products)}")
 
 
 def _addresses(text: str) -> list[str]:

@@ -35,6 +35,7 @@ def compare(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
         text = f"is for {listed} only, in the spec for {', '.join(sorted(sessions))}"
         yield block.differs(said, entry, f"only on {listed}", text, f"`only: {{sessions: [{listed}]}}`")
     yield from _limits(block, said, entry)
+    yield from _ties(block, said, entry)
 
 
 def _place(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
@@ -125,6 +126,40 @@ def _limits(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
         text = f"has at most {said.longest} characters, in the spec {field.max_length or 'any number'}"
         write = f"`max_length: {said.longest}` of the field"
         yield block.differs(said, entry, f"at most {said.longest} characters", text, write)
+
+
+def _ties(block: Block, said: MemberSaid, entry: Entry) -> Iterator[Finding]:
+    """Fields that the text requires or forbids with this one, where no condition of the spec has both."""
+    for name in said.ties:
+        tag = block.spec.vocabulary.tag_of(name)
+        other = next((each for each in block.entries if each.field.tag == tag), None)
+        if other is None or _tied(block, entry, other):
+            continue
+        field = other.field.name
+        text = f"is tied to {field} there, and no condition of the spec has both"
+        write = f"`required_when` or `forbidden_when: {{{field}: …}}`"
+        yield block.differs(said, entry, f"tied to {field}", text, write)
+
+
+def _tied(block: Block, one: Entry, other: Entry) -> bool:
+    """Whether a condition or rule has both fields, or their group has neither without the other."""
+    first, second = one.field.name, other.field.name
+    for entry, name in ((one, second), (other, first)):
+        conditions = (*entry.member.required_when, *entry.member.forbidden_when, *entry.member.only_when)
+        if any(name in dict(condition.terms) for condition in conditions):
+            return True
+    group = one.holders[-1].group if one.holders else None
+    if group is not None and one.path == other.path:
+        opening = {field.name for field in group.delimiters}
+        wanted = {
+            member.field.name
+            for member in group.members
+            if "required" in (member.presence, *(rule.presence for rule in member.rules))
+        }
+        if {first, second} <= wanted | opening:
+            return True
+    rules = group.one_of if group is not None else block.message.one_of if block.message is not None else ()
+    return any({first, second} <= set(rule.names) for rule in rules)
 
 
 def _first_word(default: str) -> str:

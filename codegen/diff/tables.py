@@ -26,7 +26,10 @@ from codegen.diff.markdown import Row, Table
 from codegen.model import Location
 
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
-_IN_GROUP = re.compile(r"\bgroup (?:field|member)\b|\bone entry per\b|\bfield of the (?:repeating )?group\b")
+_IN_GROUP = re.compile(
+    r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
+    r"|\bfield of the (?:repeating )?group\b"
+)
 _OF_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
 _OPENS_GROUP = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
 _REQUIRED_WHEN = re.compile(r"\b(?:required|mandatory) (?:when|unless|for|if|with|on|only)\b", re.IGNORECASE)
@@ -35,6 +38,21 @@ _RANGE = re.compile(
     r"|\b(?:must be|between) (\d+)\s*(?:-|\u2013|and|to)\s*(\d+)"
 )
 _MOST = re.compile(r"\bmax(?:imum)?(?: of)? (\d[\d,]*) (?:hours|minutes|seconds|days)\b", re.IGNORECASE)
+_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10}
+_ENTRIES = tuple(
+    re.compile(pattern.replace("N", rf"(\d{{1,4}}|{'|'.join(_NUMBERS)})"), re.IGNORECASE)
+    for pattern in (
+        r"\b(?:up to|at most|max(?:imum)?(?: of)?|one or|1 or) N\b",
+        r"\bonly N (?:is |are )?supported\b",
+        r"\b(?:must be|always) N\b",
+    )
+)
+_TIED = re.compile(
+    r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
+)
+_NAME = re.compile(r"\b[A-Z][A-Za-z0-9]{2,}\b")
+_YES_NO = re.compile(r"\bY\s?/\s?N\b|\bY or N\b|`?Y`? ?= ?Yes\b")
+_OF_HEADER = re.compile(r"\bheader (?:field|tag)\b|\bin the (?:standard )?header\b", re.IGNORECASE)
 _LONGEST = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNORECASE)
 
 
@@ -98,7 +116,7 @@ def _fields(table: Table, roles: dict[str, int], context: Context) -> list[Fact]
     if len(context.messages) > 1:
         listed = " and ".join(context.messages)
         return [Unread(context.at(table), f"the heading above a table of fields names {listed} at once")]
-    rows = _Rows(roles, context)
+    rows = _Rows(roles, context, table.line)
     found: list[Fact] = []
     for row in table.rows:
         found += rows.read(row)
@@ -111,6 +129,8 @@ class _Rows:
 
     roles: dict[str, int]
     context: Context
+    line: int
+    """Where the table begins."""
     _counters: list[int] = attrs.field(factory=list)
     """The counters met so far, the nearest last."""
 
@@ -189,8 +209,10 @@ class _Rows:
         text = plain(_cell(row, self.roles, "description"))
         inside = self._inside(tag, text, depth)
         low, high, longest = _limits(text)
-        if self._is_counter(tag, name, written, text):
+        counts = self._is_counter(tag, name, written, text)
+        if counts:
             self._counters.append(tag)
+        under = vocabulary.tag_of(self.context.group) if self.context.group else None
         return MemberSaid(
             place=self.context.at(row),
             block=block,
@@ -206,6 +228,12 @@ class _Rows:
             sessions=endpoints.only_sessions(text, vocabulary),
             limits=None if low is None and high is None else (low, high),
             longest=longest,
+            table=self.line,
+            under=under if under != tag else None,
+            most=_most_entries(text) if counts else None,
+            ties=tuple(dict.fromkeys(w for w in _ties(text) if vocabulary.tag_of(w) not in (None, tag))),
+            yes_no=_YES_NO.search(text) is not None,
+            of_header=_OF_HEADER.search(text) is not None,
         )
 
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
@@ -228,6 +256,18 @@ class _Rows:
             return known == "NUMINGROUP"
         counts = re.match(r"No[A-Z]", name) is not None
         return counts and (_OPENS_GROUP.search(text) is not None or folded(written) == "numingroup")
+
+
+def _most_entries(text: str) -> int | None:
+    """The most entries of a group, as a text about its counter gives it."""
+    found = next((match for pattern in _ENTRIES if (match := pattern.search(text))), None)
+    return None if found is None else _NUMBERS.get(found[1].lower()) or int(found[1])
+
+
+def _ties(text: str) -> Iterator[str]:
+    """The words of a text that may be fields which it requires or forbids."""
+    for clause in _TIED.findall(text):
+        yield from _NAME.findall(clause)
 
 
 def _limits(text: str) -> tuple[int | None, int | None, int | None]:

@@ -26,7 +26,7 @@ def run(spec: Path, *arguments: str | Path) -> Result:
 def test_nothing_left_to_do(scratch: Scratch) -> None:
     result = run(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "116 facts read from 7 files; nothing left to do.\n"
+    assert result.stdout == "117 facts read from 7 files; nothing left to do.\n"
 
 
 def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
@@ -46,7 +46,7 @@ def test_something_left_to_do_is_told_with_its_places(scratch: Scratch) -> None:
         f"    write at  {write} `required_when`",
         '    or keep   - {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}',
         "",
-        "116 facts read from 7 files; 1 left to do.",
+        "117 facts read from 7 files; 1 left to do.",
     ]
 
 
@@ -56,7 +56,7 @@ def test_the_same_as_json(scratch: Scratch) -> None:
     result = run(scratch.spec, "--json", page)
     assert result.exit_code == 1
     content = json.loads(result.stdout)
-    assert content["read"] == [{"file": page.as_posix(), "facts": 31}]
+    assert content["read"] == [{"file": page.as_posix(), "facts": 32}]
     assert content["kept"] == 0
     (finding,) = content["findings"]
     assert finding["keep"] == '- {source: bookings, member: BookingRequest.Length, says: optional, why: "…"}'
@@ -83,10 +83,15 @@ def test_a_difference_can_be_kept_as_the_report_says(scratch: Scratch) -> None:
     assert len(entries) == 2
     kept = "".join(f"  {entry}\n" for entry in entries)
     (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
+    unfinished = run(scratch.spec, scratch.pages)
+    assert unfinished.exit_code == 2
+    assert "why` is `…`; write a sentence or two" in unfinished.stderr
+    kept = kept.replace("…", "Because.")
+    (scratch.spec / "differences.yaml").write_text(f"differences:\n{kept}", encoding="utf-8")
     result = run(scratch.spec, scratch.pages)
     assert (result.exit_code, result.stdout) == (
         0,
-        "116 facts read from 7 files; 2 differ on purpose; nothing left to do.\n",
+        "117 facts read from 7 files; 2 differ on purpose; nothing left to do.\n",
     )
 
 
@@ -186,3 +191,28 @@ def test_a_file_that_is_no_dictionary_is_left_to_do(tmp_path: Path) -> None:
     result = run(SPEC, path)
     assert result.exit_code == 1
     assert f"said at   {path}:2" in result.stdout
+
+
+def test_what_is_about_something_else_is_said_and_skipped(tmp_path: Path, scratch: Scratch) -> None:
+    """XML of another kind, a page of another API, and one that does not say what it is about."""
+    folder = scratch.pages / "pier"
+    (folder / "rss.xml").write_text("<rss>\n</rss>", encoding="utf-8")
+    other = scratch.folder / "other"
+    other.mkdir()
+    (other / "rest.md").write_text(
+        "---\nurl: https://pier.example.org/rest/orders\n---\n# REST\n", encoding="utf-8"
+    )
+    (other / "fees.md").write_text("# Fees\n", encoding="utf-8")
+    result = run(scratch.spec, scratch.pages, other)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        f"skipped {folder}/rss.xml:1: not a QuickFIX dictionary: it does not begin with <fix>",
+        f"skipped {other}/fees.md: about which product? say --product freight or tours",
+        f"skipped {other}/rest.md: rest/orders is no page about the dialect",
+    ]
+    # The product is for pages that do not tell: the others keep theirs.
+    (folder / "rss.xml").unlink()
+    (other / "rest.md").unlink()
+    given = sources.gather([scratch.pages, other], original(), "tours")
+    assert {each.product for each in given.readings if "/pier/" in each.file} == {"freight"}
+    assert [each.page for each in given.readings if each.file.endswith("fees.md")] == ["pier-tours/fees"]

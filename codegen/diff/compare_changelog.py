@@ -1,0 +1,93 @@
+"""Compares the entries of the venue's changelog with what `changelog.yaml` says has become of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from codegen.diff.facts import EntrySaid, Unread
+from codegen.diff.findings import Edit, Evidence, Finding
+from codegen.model import Location
+from codegen.read.context import maps, text
+from codegen.read.nodes import Map
+
+FILE = "changelog.yaml"
+
+
+@attrs.frozen
+class _Kept:
+    """An entry that the spec has a disposition of."""
+
+    date: str
+    title: str
+    content: str
+    location: Location
+
+
+def _kept(evidence: Evidence) -> list[_Kept]:
+    """What the spec has dispositions of."""
+    notes = evidence.spec.source.notes["changelog"]
+    return [_of_yaml(entry) for note in notes for entry in maps(note.get("entries"))]
+
+
+def _of_yaml(entry: Map) -> _Kept:
+    title, _, content = text(entry, "entry").partition("-")
+    return _Kept(text(entry, "date"), title, content, entry.location)
+
+
+def compare(evidence: Evidence) -> Iterator[Finding]:
+    """Entries about FIX without a disposition, with another text than the one judged, or gone.
+
+    One that names a version of the manifest needs none. One that is older than all of the page is not missed:
+    venues shorten their changelogs.
+    """
+    spec = evidence.spec
+    versions = {(name, date) for name, (date, _) in spec.versions().items()}
+    said = [
+        each for each in evidence.said(EntrySaid) if each.about and (each.version, each.date) not in versions
+    ]
+    kept = _kept(evidence)
+    exact = {(each.date, each.title_print, each.text_print) for each in said}
+    settled = {(each.date, each.title, each.content) for each in kept} & exact
+    open_ = [each for each in said if (each.date, each.title_print, each.text_print) not in settled]
+    free = [each for each in kept if (each.date, each.title, each.content) not in settled]
+    for entry in open_:
+        judged = next((k for k in free if (k.date, k.title) == (entry.date, entry.title_print)), None)
+        if judged is not None:
+            free.remove(judged)
+            yield _changed(evidence, entry, judged)
+        else:
+            yield _new(evidence, entry)
+    oldest = min((each.date for each in evidence.said(EntrySaid)), default="")
+    for each in free:
+        if oldest and each.date >= oldest:
+            yield _gone(evidence, each)
+    for unread in evidence.said(Unread):
+        yield evidence.unread(unread)
+
+
+def _new(evidence: Evidence, entry: EntrySaid) -> Finding:
+    tags = f" [{', '.join(entry.tags)}]" if entry.tags else ""
+    line = f'{{date: {entry.date}, entry: {entry.title_print}-{entry.text_print}, done: "…"}}'
+    edit = Edit(evidence.spec.file(FILE), f"`- {line}`; not_ours or later in place of done")
+    what = f"changelog of {entry.date}{tags}: {entry.title}"
+    return evidence.new(
+        "entry", f"{entry.date} {entry.title_print}", what, [entry.place], edit, group="entries"
+    )
+
+
+def _changed(evidence: Evidence, entry: EntrySaid, judged: _Kept) -> Finding:
+    edit = Edit(judged.location, f"read it again; `entry: {entry.title_print}-{entry.text_print}` keeps that")
+    what = f"changelog of {entry.date}: the text has changed of: {entry.title}"
+    address = f"{entry.date} {entry.title_print}"
+    return evidence.differs(
+        "entry", address, "another text", what, [entry.place], edit, group="changed entries"
+    )
+
+
+def _gone(evidence: Evidence, kept: _Kept) -> Finding:
+    what = f"changelog of {kept.date}: the entry {kept.title} is not in it any more"
+    edit = Edit(kept.location, "see whether it was withdrawn or has another title now")
+    places = [Location(evidence.readings[0].file, 1)]
+    return evidence.gone("entry", f"{kept.date} {kept.title}", what, places, edit)

@@ -1,0 +1,177 @@
+"""Compares the example messages of pages with the spec: each is read as the spec lays its message out.
+
+Examples leave out header fields and have invented lengths and checksums, so those do not count; neither does
+a value such as `<signature>`, nor what is missing where `...` says that something is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from codegen import model
+from codegen.diff.facts import ExampleSaid, MemberSaid, Pair
+from codegen.diff.findings import Edit, Evidence, Finding
+from codegen.diff.spec_index import Entry
+from codegen.presence import Place
+
+MSG_TYPE, SENDER, TARGET = 35, 49, 56
+_INVENTED = re.compile(r"<.*>|.*(?:\.\.\.|…).*")
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
+_FORMS = {
+    "INT": r"-?\d+",
+    "LENGTH": r"\d+",
+    "SEQNUM": r"\d+",
+    "NUMINGROUP": r"\d+",
+    "DECIMAL": r"-?\d*\.?\d+",
+    "BOOLEAN": r"[YN]",
+    "CHAR": r"\S",
+    "UTCTIMESTAMP": rf"\d{{8}}-{_TIME}",
+    "UTCDATEONLY": r"\d{8}",
+    "UTCTIMEONLY": _TIME,
+}
+
+
+def compare(evidence: Evidence) -> Iterator[Finding]:
+    """What the examples of the pages contradict."""
+    for example in evidence.said(ExampleSaid):
+        key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
+        if key in evidence.spec.messages:
+            yield from _Walk(evidence, evidence.spec.messages[key], example).findings()
+
+
+@attrs.define
+class _Walk:
+    """Goes through the fields of one example."""
+
+    evidence: Evidence
+    message: model.Message
+    example: ExampleSaid
+    _at: int = 0
+
+    def findings(self) -> Iterator[Finding]:
+        spec = self.evidence.spec
+        outer = [*spec.entries("header"), *spec.entries("trailer")]
+        spots = self._spots()
+        if spots:
+            yield from self._block([*spec.entries(self.message.msg_type), *outer], spots)
+
+    def _spots(self) -> list[Place]:
+        """Where the example may have been sent: as its CompIDs say, one of which is a session type's."""
+        spec = self.evidence.spec
+        spots = spec.spots(self.message, self.evidence.product)
+        named = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
+        for tag, sender in ((TARGET, "client"), (SENDER, "venue")):
+            if named.get(tag) in spec.vocabulary.sessions:
+                return [each for each in spots if each.session == named[tag] and each.sender == sender]
+        return spots
+
+    def _block(self, entries: Sequence[Entry], spots: Sequence[Place]) -> Iterator[Finding]:
+        body = {entry.field.tag: entry for entry in entries if not entry.path}
+        nested = {entry.field.tag: entry for entry in entries if entry.path}
+        pairs, seen = self.example.pairs, set[int]()
+        while self._at < len(pairs):
+            pair = pairs[self._at]
+            self._at += 1
+            entry = body.get(pair.tag)
+            if entry is None:
+                inner = nested.get(pair.tag)
+                if inner is not None:
+                    yield self._outside(pair, inner)
+                elif not self._is_laid_out(pair.tag):
+                    yield self._unknown(pair)
+                continue
+            seen.add(pair.tag)
+            yield from self._field(pair, entry, spots)
+            if entry.member.group is not None:
+                yield from self._group(pair, entry, entries, spots)
+        missing = [
+            entry.field
+            for entry in entries[: len(self.evidence.spec.entries(self.message.msg_type))]
+            if not entry.path and entry.field.tag not in seen and all(entry.required(spot) for spot in spots)
+        ]
+        if missing and not self.example.shortened:
+            yield self._lacks(missing, pairs[0])
+
+    def _group(
+        self, count: Pair, counter: Entry, entries: Sequence[Entry], spots: Sequence[Place]
+    ) -> Iterator[Finding]:
+        """The entries behind a counter."""
+        group, path = counter.member.group, (*counter.path, counter.field.tag)
+        own = {entry.field.tag: entry for entry in entries if entry.path == path}
+        opening = [field.tag for field in group.delimiters] if group is not None else []
+        pairs, opened, seen = self.example.pairs, 0, set[int]()
+        while self._at < len(pairs) and (entry := own.get(pairs[self._at].tag)) is not None:
+            pair = pairs[self._at]
+            if pair.tag in seen or not opened:  # A field that comes again belongs to the next entry.
+                if pair.tag not in opening:
+                    names = " or ".join(self._name(tag) for tag in opening)
+                    text = f"{entry.field.name} opens an entry of {counter.field.name}, in the spec {names}"
+                    word = f"first of {counter.field.name} in an example"
+                    yield self._finding(pair, entry, word, text, f"`delimiter: {entry.field.name}`")
+                opened, seen = opened + 1, set()
+            seen.add(pair.tag)
+            self._at += 1
+            yield from self._field(pair, entry, spots)
+            if entry.member.group is not None:
+                yield from self._group(pair, entry, entries, spots)
+        if count.value.isdigit() and int(count.value) != opened and not self.example.shortened:
+            text = f"{counter.field.name} says {count.value}, and {opened} entries follow that the spec knows"
+            word = f"{count.value} in an example with {opened}"
+            yield self._finding(count, counter, word, text, "see which fields belong to the group")
+
+    def _field(self, pair: Pair, entry: Entry, spots: Sequence[Place]) -> Iterator[Finding]:
+        field = entry.field
+        if not entry.allowed(spots) and not self._is_laid_out(pair.tag):
+            text = f"has {field.name} ({field.tag}), where the spec forbids it"
+            yield self._finding(pair, entry, "present in an example", text, "allow it")
+        if _INVENTED.fullmatch(pair.value):
+            return
+        form = _FORMS.get(field.datatype.kind)
+        values = pair.value.split(" ") if field.datatype.name.startswith("MULTIPLE") else [pair.value]
+        codes = {code.value for code in field.codeset.codes} if field.codeset is not None else set()
+        if form is not None and not re.fullmatch(form, pair.value, re.ASCII):
+            text = f"{field.name} ({field.tag}) is {pair.value}, which is no {field.datatype.name}"
+            yield self._finding(pair, entry, f"{pair.value} in an example", text, "see its `type`")
+        elif codes and not codes.issuperset(values):
+            text = f"{field.name} ({field.tag}) is {pair.value}, which is none of its values"
+            yield self._finding(pair, entry, f"{pair.value} in an example", text, "add the value")
+
+    def _is_laid_out(self, tag: int) -> bool:
+        """Whether a table of the message has the field, so that it is told from there."""
+        rows = self.evidence.said(MemberSaid)
+        return any(said.tag == tag and said.block == self.message.msg_type for said in rows)
+
+    def _unknown(self, pair: Pair) -> Finding:
+        name = self._name(pair.tag)
+        location = self.evidence.spec.message_location(self.message)
+        edit = Edit(location, f"add `{name}` to the members of {self.message.name}, if it is one")
+        text = f"{self.message.name}: an example has {pair.tag}, which the spec does not have in it"
+        address = f"{self.message.name}.{name}"
+        return self.evidence.new("member", address, text, [pair.place], edit, said="present in an example")
+
+    def _outside(self, pair: Pair, entry: Entry) -> Finding:
+        names = "/".join(self._name(tag) for tag in entry.path)
+        text = f"{entry.field.name} ({pair.tag}) stands outside of {names}, in which the spec has it"
+        return self._finding(pair, entry, f"outside of {names} in an example", text, "see which is right")
+
+    def _lacks(self, fields: Sequence[model.Field], first: Pair) -> Finding:
+        name = self.message.name
+        text = f"{name}: an example lacks {', '.join(f'{field.name} ({field.tag})' for field in fields)}"
+        word = f"example without {', '.join(field.name for field in fields)}"
+        location = self.evidence.spec.message_location(self.message)
+        edit = Edit(location, "`optional`, if the example is more than a part of a message")
+        return self.evidence.differs(
+            "message", name, word, f"{text}, required in the spec", [first.place], edit
+        )
+
+    def _finding(self, pair: Pair, entry: Entry, word: str, text: str, write: str) -> Finding:
+        edit = Edit(entry.member.location, f"`{entry.field.name}` of {self.message.name}: {write}")
+        address = f"{self.message.name}.{entry.field.name}"
+        what = f"{self.message.name}: in an example, {text}"
+        return self.evidence.differs("member", address, word, what, [pair.place], edit)
+
+    def _name(self, tag: int) -> str:
+        return self.evidence.spec.vocabulary.fields.get(tag, str(tag))

@@ -1,0 +1,127 @@
+"""Compares where the rows of a table stand with the groups of the spec.
+
+Most pages mark few of the fields of a group, so what counts is where a row stands: a counter is followed by
+the fields of its group, the one that opens an entry first, and by nothing else until they end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from codegen.diff.block import Block
+from codegen.diff.facts import MemberSaid
+from codegen.diff.findings import Finding
+from codegen.diff.spec_index import Entry
+
+Row = tuple[MemberSaid, Entry]
+
+
+def compare(block: Block) -> Iterator[Finding]:
+    """Rows that stand elsewhere than the spec has the field, groups that begin otherwise, and their sizes."""
+    rows = [(said, entry) for said in block.said if (entry := block.entry(said)) is not None]
+    if any(said.path is not None for said, _ in rows):
+        return  # A dictionary lays out groups, so that each of its rows says where it stands.
+    tables: dict[tuple[str, int], list[Row]] = {}
+    for said, entry in rows:
+        tables.setdefault((said.place.file, said.table), []).append((said, entry))
+    for counter in (entry for entry in block.entries if entry.member.group is not None):
+        own = [table for table in tables.values() if _is_of(table, counter)]
+        for table in own:
+            yield from _first(block, table, counter)
+        for table in tables.values():
+            if own and table not in own:
+                yield from _outside(block, table, counter, own)
+            elif not own:
+                yield from _in_order(block, table, counter)
+        yield from _size(block, counter, rows)
+
+
+def _is_of(table: Sequence[Row], counter: Entry) -> bool:
+    """Whether a heading above the table says that it lays out this group."""
+    return all(said.under == counter.field.tag for said, _ in table)
+
+
+def _holds(counter: Entry, entry: Entry) -> bool:
+    return entry.path[: len(counter.path) + 1] == (*counter.path, counter.field.tag)
+
+
+def _outside(
+    block: Block, table: Sequence[Row], counter: Entry, own: Sequence[Sequence[Row]]
+) -> Iterator[Finding]:
+    """Fields of a group with a table of its own, which stand in another table and not in that one."""
+    inside = {said.tag for each in own for said, _ in each}
+    for said, entry in table:
+        # Directly in it: what stands in a group of its group has a table of its own, or none.
+        if entry.path[-1:] == (counter.field.tag,) and said.tag not in inside and said.inside is None:
+            where = "in the body" if said.under is None else f"in {_name(block, said.under)}"
+            yield _moved(block, said, entry, where)
+
+
+def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Finding]:
+    """A table with a counter and its fields, one after another."""
+    at = next((n for n, (_, entry) in enumerate(table) if entry.field.tag == counter.field.tag), None)
+    inner = [n for n, (_, entry) in enumerate(table) if _holds(counter, entry)]
+    if at is None or not inner:
+        return
+    behind = [n for n in inner if n > at]
+    under = table[0][0].under
+    if not behind and under is None:
+        return  # Laid out by number, with the counter last: the order says nothing.
+    if not behind:
+        for n in inner:
+            yield _moved(block, *table[n], f"in {_name(block, under or 0)}")
+        return
+    for n in inner:
+        if n < at:
+            yield _moved(block, *table[n], f"before {counter.field.name}")
+    for n in range(at + 1, behind[-1]):
+        said, entry = table[n]
+        if n not in behind and said.inside is None:
+            yield _moved(block, said, entry, f"among the fields of {counter.field.name}")
+    yield from _first(block, [table[n] for n in behind], counter)
+
+
+def _first(block: Block, rows: Sequence[Row], counter: Entry) -> Iterator[Finding]:
+    """The field that opens an entry is the first one."""
+    group = counter.member.group
+    own = [(said, entry) for said, entry in rows if entry.path[-1:] == (counter.field.tag,)]
+    if group is None or len(own) < 2:
+        return
+    opening = [field.name for field in group.delimiters]
+    said, entry = own[0]
+    if entry.field.name not in opening and any(each.field.name in opening for _, each in own):
+        text = f"is the first of {counter.field.name}, in the spec {' or '.join(opening)} opens an entry"
+        write = f"`delimiter: {entry.field.name}` of group {group.name}, and first among its members"
+        yield block.differs(said, entry, f"first of {counter.field.name}", text, write)
+
+
+def _size(block: Block, counter: Entry, rows: Sequence[Row]) -> Iterator[Finding]:
+    """The most entries, as `up to 2` of the text about a counter.
+
+    Messages share groups, so that the largest number counts, and none where a message gives no number.
+    """
+    group, tag = counter.member.group, counter.field.tag
+    everywhere: dict[str, int] = {}
+    for row in block.evidence.said(MemberSaid):
+        if row.tag == tag:
+            everywhere[row.block] = max(everywhere.get(row.block, 0), row.most or 0)
+    for said, entry in rows:
+        if group is None or said.most is None or entry.field.tag != tag or said.most == group.maximum:
+            continue
+        too_many = group.maximum is not None and said.most > group.maximum
+        if too_many or (all(everywhere.values()) and said.most == max(everywhere.values())):
+            text = f"has at most {said.most} entries, in the spec {group.maximum or 'any number'}"
+            write = f"`maximum: {said.most}` of group {group.name}"
+            yield block.differs(said, entry, f"at most {said.most} entries", text, write)
+
+
+def _moved(block: Block, said: MemberSaid, entry: Entry, where: str) -> Finding:
+    names = "/".join(_name(block, tag) for tag in entry.path)
+    own = f"in {names}" if names else "in the body"
+    return block.differs(
+        said, entry, where, f"stands {where}, in the spec {own}", "move it, or keep it and say why"
+    )
+
+
+def _name(block: Block, tag: int) -> str:
+    return block.spec.vocabulary.fields.get(tag, str(tag))

@@ -1,0 +1,284 @@
+"""Changes to pages that were thought of after the tool was written: each is told, or is none to the spec."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from codegen.cli import main
+from tests.codegen.diff.pier_dialect import Scratch, Told, told
+
+BOOKINGS, TIDES = "pier/bookings.md", "pier/tides.md"
+Change = Callable[[Scratch], None]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
+    """A tide report with a field in front of its group; everything has been read."""
+    made = Scratch(tmp_path_factory.mktemp("base"))
+    members = "      Until: optional\n      Tides: required"
+    made.edit(made.spec / "messages/tides.yaml", "      Tides: required", members)
+    row = "| 9006 | Until | UTCTimestamp | N | How far it looks. |\n"
+    made.edit(made.pages / TIDES, "| 9020 | NoTides ", f"{row}| 9020 | NoTides ")
+    arguments = ["--spec", str(made.spec), "diff", "--reviewed", str(made.pages)]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert made.diff_pages() == []
+    return made
+
+
+@pytest.fixture
+def scratch(base: Scratch, tmp_path: Path) -> Scratch:
+    """The same spec, and pages of one's own."""
+    made = copy.copy(base)
+    made.pages = tmp_path / "pages"
+    shutil.copytree(base.pages, made.pages)
+    return made
+
+
+def row_of(scratch: Scratch, page: str, start: str) -> str:
+    """The row that begins so, with its line's end."""
+    (row,) = [line for line in text_of(scratch, page).splitlines(keepends=True) if line.startswith(start)]
+    return row
+
+
+def text_of(scratch: Scratch, page: str) -> str:
+    return (scratch.pages / page).read_text(encoding="utf-8")
+
+
+def move(page: str, row: str, before: str) -> Change:
+    """A row goes in front of another one."""
+
+    def change(scratch: Scratch) -> None:
+        line, path = row_of(scratch, page, row), scratch.pages / page
+        scratch.edit(path, line, "")
+        target = row_of(scratch, page, before)
+        scratch.edit(path, target, line + target)
+
+    return change
+
+
+def move_behind(page: str, row: str, after: str) -> Change:
+    def change(scratch: Scratch) -> None:
+        line, path = row_of(scratch, page, row), scratch.pages / page
+        scratch.edit(path, line, "")
+        target = row_of(scratch, page, after)
+        scratch.edit(path, target, target + line)
+
+    return change
+
+
+def replace(page: str, old: str, new: str) -> Change:
+    return lambda scratch: scratch.edit(scratch.pages / page, old, new)
+
+
+def rewrite(page: str, how: Callable[[str], str]) -> Change:
+    def change(scratch: Scratch) -> None:
+        (scratch.pages / page).write_text(how(text_of(scratch, page)), encoding="utf-8")
+
+    return change
+
+
+def columns_reversed(text: str) -> str:
+    return re.sub(r"(?m)^\|(.*)\|$", lambda row: f"|{'|'.join(reversed(row[1].split('|')))}|", text)
+
+
+def deeper(text: str) -> str:
+    return re.sub(r"(?m)^(#+ )", r"#\1", text)
+
+
+def numbered(text: str) -> str:
+    count = iter(range(1, 100))
+    return re.sub(r"(?m)^(#+) ", lambda mark: f"{mark[1]} {next(count)}.{next(count)}. ", text)
+
+
+def rows_reversed(scratch: Scratch) -> None:
+    """The fields of a message in another order, which FIX does not give."""
+    for row in ("| 9002 ", "| 9003 ", "| 9005 "):
+        line = next(line for line in text_of(scratch, BOOKINGS).splitlines(True) if line.startswith(row))
+        text = text_of(scratch, BOOKINGS).replace(line, "", 1)
+        at = text.index("| 9001 ")
+        (scratch.pages / BOOKINGS).write_text(text[:at] + line + text[at:], encoding="utf-8")
+
+
+def member(name: str, said: str) -> set[Told]:
+    return {("different", "member", name, said)}
+
+
+TOLD: list[tuple[str, Change, set[Told]]] = [
+    (
+        "from the body into a group with a table",
+        move(BOOKINGS, "| 9005 |", "| 9012 |"),
+        member("BookingRequest.Deck", "in NoLots"),
+    ),
+    (
+        "from a group with a table into the body",
+        move(BOOKINGS, "| 9012 |", "| 9005 |"),
+        member("BookingRequest.LotWeight", "in the body"),
+    ),
+    (
+        "from an inner group into the outer one",
+        move(BOOKINGS, "| 9014 |", "| 9012 |"),
+        member("BookingRequest.SealNumber", "in NoLots"),
+    ),
+    (
+        "from a group into its inner one",
+        move_behind(BOOKINGS, "| 9012 |", "| 9014 |"),
+        member("BookingRequest.LotWeight", "in NoSeals"),
+    ),
+    (
+        "from the body among the rows of a group",
+        move(TIDES, "| 9006 | Until | UTCTimestamp | N |", "| 9022 |"),
+        member("TideReport.Until", "among the fields of NoTides"),
+    ),
+    (
+        "from the rows of a group in front of its counter",
+        move(TIDES, "| 9022 |", "| 9020 |"),
+        member("TideReport.TideLevel", "before NoTides"),
+    ),
+    (
+        "another field opens the entries of a table",
+        move(BOOKINGS, "| 9012 |", "| 9011 |"),
+        member("BookingRequest.LotWeight", "first of NoLots"),
+    ),
+    (
+        "another field opens the entries among rows",
+        move(TIDES, "| 9022 |", "| 9021 |"),
+        member("TideReport.TideLevel", "first of NoTides"),
+    ),
+    (
+        "a group gets a most",
+        replace(TIDES, "Number of tides.", "Number of tides, up to 4."),
+        member("TideReport.NoTides", "at most 4 entries"),
+    ),
+    (
+        "a field requires another",
+        replace(BOOKINGS, "Length in metres.", "Length in metres, requires Deck."),
+        member("BookingRequest.Length", "tied to Deck"),
+    ),
+    (
+        "a tag is renumbered",
+        replace(TIDES, "| 9022 | TideLevel", "| 9122 | TideLevel"),
+        {("different", "field", "TideLevel", "tag 9122")},
+    ),
+    (
+        "a field is renamed",
+        replace(TIDES, "| 9022 | TideLevel", "| 9022 | TideHeight"),
+        {("different", "field", "TideLevel", "name TideHeight")},
+    ),
+    (
+        "a field is retyped",
+        replace(TIDES, "| 9022 | TideLevel | Decimal", "| 9022 | TideLevel | String"),
+        {("different", "field", "TideLevel", "type String")},
+    ),
+    (
+        "a value is added",
+        replace(TIDES, "`H`=High, `L`=Low", "`H`=High, `L`=Low, `S`=Slack"),
+        {("new", "code", "TideKind=S", "present")},
+    ),
+    (
+        "a value is removed",
+        replace(BOOKINGS, "* **Refused\\<R>**: It is not.\n", ""),
+        {("gone", "code", "Answer=R", "absent")},
+    ),
+]
+HARMLESS: list[tuple[str, Change]] = [
+    ("columns in another order", rewrite(BOOKINGS, columns_reversed)),
+    ("deeper headings", rewrite(BOOKINGS, deeper)),
+    ("numbered headings", rewrite(BOOKINGS, numbered)),
+    ("rows of the body in another order", rows_reversed),
+    ("rows of a group in another order behind the first", move(BOOKINGS, "| 9013 |", "| 9012 |")),
+    (
+        "the counter of one field that follows it is last, as in tables by number",
+        move_behind(TIDES, "| 9020 |", "| 9022 |"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "found"), [each[1:] for each in TOLD], ids=[each[0] for each in TOLD])
+def test_a_change_is_told(scratch: Scratch, change: Change, found: set[Told]) -> None:
+    change(scratch)
+    # Nothing else is made of it, but for text that has another form now.
+    assert {each for each in told(scratch.diff_pages()) if each[0] != "unreviewed"} == found
+
+
+@pytest.mark.parametrize("change", [each[1] for each in HARMLESS], ids=[each[0] for each in HARMLESS])
+def test_a_change_is_none_to_the_spec(scratch: Scratch, change: Change) -> None:
+    before = {page: text_of(scratch, page) for page in (BOOKINGS, TIDES)}
+    change(scratch)
+    assert before != {page: text_of(scratch, page) for page in (BOOKINGS, TIDES)}
+    assert scratch.diff_pages() == []
+
+
+def test_a_page_that_is_split_is_told_as_pages_and_not_field_by_field(scratch: Scratch) -> None:
+    text = text_of(scratch, BOOKINGS)
+    first, second = text[: text.index("## Booking Report")], text[text.index("## Booking Report") :]
+    (scratch.pages / BOOKINGS).write_text(first, encoding="utf-8")
+    (scratch.pages / "pier/reports.md").write_text(f"# Reports\n\n{second}", encoding="utf-8")
+    found = told(scratch.diff_pages())
+    assert ("new", "page", "pier/reports", "present") in found
+    assert ("different", "message", "BookingReport", "on pier/reports") in found
+    assert not any(element in ("member", "field", "code") for _, element, _, _ in found)
+    # Both halves under new names: the old page is gone, too.
+    (scratch.pages / BOOKINGS).rename(scratch.pages / "pier/requests.md")
+    text = text_of(scratch, "pier/requests.md").replace(
+        "example.org/pier/bookings", "example.org/pier/requests"
+    )
+    (scratch.pages / "pier/requests.md").write_text(text, encoding="utf-8")
+    found = told(scratch.diff_pages())
+    assert ("gone", "page", "pier/bookings", "absent") in found
+    assert {address for _, element, address, _ in found if element == "message"} == {
+        "BookingRequest",
+        "BookingReport",
+    }
+
+
+EXAMPLE = "8=FIXT.1.1|35=B1|9001=a|9004=1|9003=80.5|9010=1|9011=salt|9012=4|"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("9003=80.5", "9003=80.5|9099=x", ("new", "member", "BookingRequest.9099", "present in an example")),
+        ("9003=80.5", "9003=x", ("different", "member", "BookingRequest.Length", "x in an example")),
+        ("9004=1", "9004=7", ("different", "member", "BookingRequest.BookingKind", "7 in an example")),
+        ("9003=80.5|", "", ("different", "message", "BookingRequest", "example without Length")),
+        ("9010=1", "9010=2", ("different", "member", "BookingRequest.NoLots", "2 in an example with 1")),
+        (
+            "9011=salt|9012=4",
+            "9012=4|9011=salt",
+            ("different", "member", "BookingRequest.LotWeight", "first of NoLots in an example"),
+        ),
+        (
+            "9004=1|",
+            "9004=1|9012=3|",
+            ("different", "member", "BookingRequest.LotWeight", "outside of NoLots in an example"),
+        ),
+    ],
+)
+def test_an_example_that_contradicts_the_spec_is_told(
+    scratch: Scratch, old: str, new: str, found: Told
+) -> None:
+    scratch.edit(scratch.pages / BOOKINGS, EXAMPLE, EXAMPLE.replace(old, new))
+    assert found in told(scratch.diff_pages())
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        EXAMPLE.replace("|", "\\x01").encode().decode("unicode_escape"),
+        EXAMPLE.replace("9012=4|", "9012=4|9013=2|9014=a|9014=b|10=123|"),
+        EXAMPLE.replace("9010=1|9011=salt|9012=4|", "\n9010=2|\n  9011=salt|9012=4|\n  9011=tea|9012=1|\n"),
+        "8=FIXT.1.1|35=B1|9001=<your id>|...|",
+        "35=B1|9001=a|9004=1|9003=1|",
+        "no message at all, 9012=4",
+    ],
+)
+def test_an_example_that_the_spec_explains_is_none_to_tell(scratch: Scratch, example: str) -> None:
+    scratch.edit(scratch.pages / BOOKINGS, EXAMPLE, example)
+    assert {kind for kind, _, _, _ in told(scratch.diff_pages())} <= {"unreviewed"}
