@@ -179,7 +179,7 @@ def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet,
 def _forbidden(evidence: Evidence, field: model.Field, owner: str) -> set[str]:
     """The values that the spec's conditions forbid a message to have in a field, whatever else it has."""
     found: set[str] = set()
-    for entry in evidence.spec.entries(owner) if owner else ():
+    for entry in evidence.spec.entries(owner) if owner in evidence.spec.messages else ():
         for condition in entry.member.forbidden_when if entry.field.tag == field.tag else ():
             scope, terms = condition.scope, dict(condition.terms)
             here = not scope.products or set(evidence.products) <= set(scope.products)
