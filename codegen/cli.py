@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from codegen.diff.command import diff
+from codegen.diff.fetch import command as fetch
 from codegen.emit import api
 from codegen.emit.check import ForeignFileError, check, write
 from codegen.emit.render import DEFAULT_COMMAND, DEFAULT_PACKAGE, REPOSITORY, render
@@ -144,6 +145,7 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
 
 
 main.add_command(diff)
+main.add_command(fetch)
 
 
 def load(spec: Path) -> Dialect:

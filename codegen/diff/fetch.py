@@ -1,0 +1,246 @@
+"""Fetches the venue's pages about the dialect, as the index of its documentation lists them.
+
+The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. Of those the
+pages in the folders of products count, and those that the manifest names. What is read is bounded in bytes,
+pages and time; nothing is written unless all of it came.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPMessage, HTTPResponse
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+import attrs
+import click
+
+from codegen.diff import markdown
+from codegen.diff.spec_index import SpecIndex
+from codegen.errors import SpecError
+
+MAX_INDEX = 4 * 1024 * 1024
+"""Bytes of the index."""
+MAX_PAGES = 300
+"""Pages that are fetched."""
+MAX_TOTAL = 64 * 1024 * 1024
+"""Bytes of all pages."""
+TIMEOUT = 30.0
+"""Seconds for which the other side may say nothing."""
+DEADLINE = 600.0
+"""Seconds for all of it."""
+_BLOCK = 64 * 1024
+_LINK = re.compile(r"\]\(\s*<?([^\s()<>]{1,2000})|(?<![\w(<\[])(https?://[^\s()<>\]]{1,2000})")
+_PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}/){0,10}[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}\.mdx?")
+
+
+class FetchError(Exception):
+    """The pages could not be fetched; the text says which one and why."""
+
+
+@attrs.frozen
+class Page:
+    """A page as it came."""
+
+    path: str
+    """Below the host, such as fix/order-entry.md."""
+    text: str
+
+
+@attrs.define
+class _Host:
+    """One host, from which all comes: redirects to another one are refused."""
+
+    index: SplitResult
+    now: Callable[[], float]
+    _left: int = attrs.field(init=False)
+    _opener: OpenerDirector = attrs.field(init=False)
+    _until: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Proxies of the environment count, but not for a server on this machine.
+        proxies = [ProxyHandler({})] if _is_local(self.index) else []
+        self._opener = build_opener(_SameOrigin(self.index), *proxies)
+        self._until = self.now() + DEADLINE
+        self._left = MAX_TOTAL
+
+    def get(self, url: str, most: int) -> tuple[str, HTTPMessage]:
+        """The text at an address, and the headers of the answer.
+
+        Raises:
+            FetchError: it cannot be had, is too much, or is no text.
+        """
+        try:
+            headers = {"Accept": "text/markdown, text/plain", "User-Agent": "codegen"}
+            request = Request(url, headers=headers)  # noqa: S310 - of the scheme that `fetch` has looked at
+            with self._opener.open(request, timeout=TIMEOUT) as answer:
+                data, told = self._read(answer, url, most), answer.headers
+        except HTTPError as error:
+            error.close()
+            raise FetchError(f"{url}: the answer is {error.code} {error.reason}") from None
+        except URLError as error:
+            raise FetchError(f"{url}: {error.reason}") from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise FetchError(f"{url}: {type(error).__name__}: {error}") from None
+        if told.get_content_type() == "text/html":
+            raise FetchError(f"{url}: is HTML, not Markdown")
+        try:
+            return data.decode("utf-8"), told
+        except UnicodeDecodeError:
+            raise FetchError(f"{url}: is not UTF-8") from None
+
+    def _read(self, answer: HTTPResponse, url: str, most: int) -> bytes:
+        data = bytearray()
+        # What has come, rather than so many bytes, which a slow server may take hours for.
+        while block := answer.read1(min(_BLOCK, most + 1 - len(data))):
+            data += block
+            self._left -= len(block)
+            if len(data) > most:
+                raise FetchError(f"{url}: more than {most} bytes")
+            if self._left < 0:
+                raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
+            if self.now() > self._until:
+                raise FetchError(f"{url}: not all has come within {DEADLINE:.0f} seconds")
+        if answer.length:  # What the header announced and did not come.
+            raise FetchError(f"{url}: ends {answer.length} bytes early")
+        return bytes(data)
+
+
+class _SameOrigin(HTTPRedirectHandler):
+    """Follows redirects as long as they stay with the host; more than ten are an error of urllib's."""
+
+    def __init__(self, index: SplitResult) -> None:
+        self._index = index
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        if not _same_origin(urlsplit(newurl), self._index):
+            raise FetchError(f"{req.full_url}: leads to {newurl}, which is another host")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic) -> list[Page]:
+    """Fetch the pages about the dialect that an index lists, in its order.
+
+    Raises:
+        FetchError: the index or a page cannot be had, or the index lists no page about the dialect.
+    """
+    address = urlsplit(index)
+    if address.hostname is None or not (
+        address.scheme == "https" or (address.scheme == "http" and _is_local(address))
+    ):
+        raise FetchError(f"{index}: is no https address")
+    host = _Host(address, now)
+    listed = [path for path in links(host.get(index, MAX_INDEX)[0], index) if _is_wanted(path, spec)]
+    if not listed:
+        raise FetchError(f"{index}: lists no page about {spec.dialect.title}")
+    if len(listed) > MAX_PAGES:
+        raise FetchError(
+            f"{index}: lists {len(listed)} pages about {spec.dialect.title}, more than {MAX_PAGES}"
+        )
+    found = []
+    for path in listed:
+        url = urljoin(index, f"/{path}")
+        text, headers = host.get(url, markdown.MAX_PAGE_SIZE)
+        found.append(Page(path, _with_address(text, url, headers)))
+    return found
+
+
+def links(text: str, index: str) -> list[str]:
+    """The paths of the pages in Markdown that an index lists on its own host, each once."""
+    own = urlsplit(index)
+    found: dict[str, None] = {}
+    for match in _LINK.finditer(text):
+        try:
+            url = urlsplit(urljoin(index, match[1] or match[2]))
+            same = _same_origin(url, own)
+        except ValueError:
+            continue
+        path = url.path.lstrip("/")
+        if same and _PATH.fullmatch(path):
+            found[path] = None
+    return list(found)
+
+
+def _is_wanted(path: str, spec: SpecIndex) -> bool:
+    """Whether a page stands in the folder of a product, or is one that the manifest names."""
+    name = path.rpartition(".")[0]
+    named = {origin.id for origin in spec.origins.values() if origin.kind}
+    return name in named or bool(spec.product_of_page(name))
+
+
+def _same_origin(url: SplitResult, own: SplitResult) -> bool:
+    return (url.scheme, url.hostname, url.port) == (own.scheme, own.hostname, own.port)
+
+
+def _is_local(url: SplitResult) -> bool:
+    try:
+        return ip_address(url.hostname or "").is_loopback
+    except ValueError:
+        return url.hostname == "localhost"
+
+
+def _with_address(text: str, url: str, headers: HTTPMessage) -> str:
+    """The page with its address and date above it, which `diff` reads, where it has nothing of the sort."""
+    if markdown.front_matter(text)[0]:
+        return text
+    settings = {"url": url}
+    for name in ("Last-Modified", "Date"):
+        try:
+            settings["lastmod"] = parsedate_to_datetime(headers[name]).date().isoformat()
+            break
+        except (TypeError, ValueError):
+            continue
+    above = "".join(f"{key}: {value}\n" for key, value in settings.items())
+    return f"---\n{above}---\n{text}"
+
+
+def write(pages: list[Page], out: Path) -> list[Path]:
+    """Write pages into a new or empty folder; return the files.
+
+    Raises:
+        FetchError: the folder holds something, or cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise FetchError(f"{out}: is not empty")
+        files = []
+        for page in pages:
+            file = out / page.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(page.text, encoding="utf-8", newline="")
+            files.append(file)
+    except OSError as error:
+        raise FetchError(f"{out}: {error.strerror}") from None
+    return files
+
+
+@click.command("fetch")
+@click.option(
+    "--index", required=True, metavar="URL", help="The index, such as https://docs.example.com/llms.txt."
+)
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New or empty folder."
+)
+@click.pass_context
+def command(context: click.Context, index: str, out: Path) -> None:
+    """Fetch the venue's pages about the dialect, for `diff`: those that its llms.txt lists.
+
+    Ends with 2, and writes nothing, when not all of them can be had.
+    """
+    try:
+        files = write(fetch(index, SpecIndex(context.obj)), out)
+    except (SpecError, FetchError) as error:
+        click.echo(str(error), err=True)
+        context.exit(2)
+    for file in files:
+        click.echo(file)

@@ -1,0 +1,237 @@
+"""Fetching the venue's pages from a server made here: what is taken, and each way in which it goes wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import attrs
+import pytest
+from click.testing import CliRunner, Result
+
+from codegen.cli import main
+from codegen.diff import fetch, markdown
+from tests.codegen.diff.pier_dialect import PAGES, SPEC, original
+
+
+@attrs.define
+class Answer:
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = attrs.field(factory=dict)
+    length: int | None = None
+
+
+class Site:
+    """A server on this machine, and what it answers by path."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked.append(self.path)
+                answer = site.answers.get(self.path, Answer(b"no", 404))
+                self.send_response(answer.status)
+                headers = {"Content-Type": "text/markdown; charset=utf-8", **answer.headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                length = len(answer.body) if answer.length is None else answer.length
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+
+    def put(self, path: str, text: str, **headers: str) -> None:
+        self.answers[path] = Answer(
+            text.encode(), headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Serves the pages of the pier, and those of another API."""
+    made = Site()
+    lines = ["# Pier", "", "## Docs", ""]
+    for page in sorted(PAGES.rglob("*.md")):
+        name = page.relative_to(PAGES).as_posix()
+        lines.append(f"- [{page.stem}]({made.url}/{name}): Says something.")
+        made.put(f"/{name}", page.read_text(encoding="utf-8"))
+    lines.append(f"- [Orders]({made.url}/rest/orders.md)")
+    lines.append("- [Elsewhere](https://pier.example.org/pier/elsewhere.md)")
+    made.put("/llms.txt", "\n".join(lines))
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def run(site: Site, out: Path, index: str = "") -> Result:
+    arguments = ["fetch", "--index", index or f"{site.url}/llms.txt", "--out", str(out)]
+    return CliRunner().invoke(main, ["--spec", str(SPEC), *arguments])
+
+
+def test_the_pages_about_the_dialect_are_fetched_and_agree_with_the_spec(site: Site, tmp_path: Path) -> None:
+    result = run(site, tmp_path / "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        str(tmp_path / "out" / page.relative_to(PAGES)) for page in sorted(PAGES.rglob("*.md"))
+    ]
+    assert "/rest/orders.md" not in site.asked
+    compared = CliRunner().invoke(main, ["--spec", str(SPEC), "diff", str(tmp_path / "out")])
+    assert compared.exit_code == 0
+
+
+def test_the_index_may_write_its_links_in_several_ways() -> None:
+    text = (
+        "[a](/pier/a.md) [b](<pier/b.md>) [again](https://h.example/pier/a.md#part)\n"
+        "https://h.example/pier/c.mdx and https://h.example/pier/c.html, [d](https://h.example:8443/pier/d.md)\n"
+        "[up](../../etc/passwd.md) [dots](/pier/..%2fx.md) [mail](mailto:a@b.md) [bad](https://[x/y.md)\n"
+        "[query](/pier/e.md?v=1) [other](http://h.example/pier/f.md) [hidden](/.pier/g.md)\n"
+    )
+    assert fetch.links(text, "https://h.example/llms.txt") == [
+        "pier/a.md",
+        "pier/b.md",
+        "pier/c.mdx",
+        "etc/passwd.md",
+        "pier/e.md",
+    ]
+
+
+def test_a_page_without_address_and_date_gets_them(site: Site) -> None:
+    site.put("/pier/tides.md", "# Tides\n", Last_Modified="Mon, 03 Jun 2024 10:00:00 GMT")
+    site.put("/pier/messages.md", "# Messages\n", Last_Modified="some day")
+    pages = {page.path: page.text for page in fetch.fetch(f"{site.url}/llms.txt", original())}
+    assert (
+        pages["pier/tides.md"] == f"---\nurl: {site.url}/pier/tides.md\nlastmod: 2024-06-03\n---\n# Tides\n"
+    )
+    # Then the server's clock says of when it is.
+    settings = markdown.front_matter(pages["pier/messages.md"])[0]
+    assert len(settings["lastmod"]) == len("2024-06-03")
+    assert pages["pier/bookings.md"].startswith("---\nurl: https://pier.example.org/pier/bookings\n")
+
+
+def test_a_redirect_is_followed_on_the_same_host_alone(site: Site, tmp_path: Path) -> None:
+    site.answers["/pier/tides.md"] = Answer(b"", 308, {"Location": "/moved/tides.md"})
+    site.put("/moved/tides.md", "# Tides moved\n")
+    assert run(site, tmp_path / "out").exit_code == 0
+    assert "# Tides moved" in (tmp_path / "out/pier/tides.md").read_text(encoding="utf-8")
+    for target in (
+        "http://127.0.0.1:1/tides.md",
+        "https://pier.example.org/tides.md",
+        "file:///etc/hostname",
+    ):
+        site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": target})
+        result = run(site, tmp_path / "other")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "/pier/tides.md: " in result.stderr
+    site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": "/pier/tides.md"})
+    assert run(site, tmp_path / "other").exit_code == 2
+    assert site.asked.count("/pier/tides.md") < 20
+
+
+def failing(path: str, answer: Answer) -> Callable[[Site], None]:
+    return lambda site: site.answers.update({path: answer})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (failing("/llms.txt", Answer(b"", 500)), "llms.txt: the answer is 500"),
+        (failing("/llms.txt", Answer(b"# Nothing\n")), "llms.txt: lists no page about Pier"),
+        (failing("/llms.txt", Answer(b"\xff")), "llms.txt: is not UTF-8"),
+        (failing("/pier/tides.md", Answer(b"", 404)), "pier/tides.md: the answer is 404"),
+        (failing("/pier/tides.md", Answer(b"", 429)), "pier/tides.md: the answer is 429"),
+        (
+            failing("/pier/tides.md", Answer(b"<p>", headers={"Content-Type": "text/html"})),
+            "pier/tides.md: is HTML, not Markdown",
+        ),
+        (failing("/pier/tides.md", Answer(b"# T\xff")), "pier/tides.md: is not UTF-8"),
+        (failing("/pier/tides.md", Answer(b"# Tides", length=100)), "pier/tides.md: "),
+        (
+            failing("/pier/tides.md", Answer(b"x" * (markdown.MAX_PAGE_SIZE + 1))),
+            f"pier/tides.md: more than {markdown.MAX_PAGE_SIZE} bytes",
+        ),
+    ],
+)
+def test_nothing_is_written_when_not_all_can_be_had(
+    site: Site, tmp_path: Path, change: Callable[[Site], None], said: str
+) -> None:
+    change(site)
+    result = run(site, tmp_path / "out")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_page_of_the_greatest_size_is_taken(site: Site, tmp_path: Path) -> None:
+    site.answers["/pier/tides.md"] = Answer(b"x" * markdown.MAX_PAGE_SIZE)
+    assert run(site, tmp_path / "out").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MAX_PAGES", 6, "lists 7 pages"),
+        ("MAX_TOTAL", 5000, "all pages together"),
+        ("MAX_INDEX", 10, "more than 10"),
+    ],
+)
+def test_all_of_it_is_bounded(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str, value: int, said: str
+) -> None:
+    monkeypatch.setattr(fetch, name, value)
+    with pytest.raises(fetch.FetchError, match=said):
+        fetch.fetch(f"{site.url}/llms.txt", original())
+
+
+def test_it_ends_by_its_deadline_however_little_comes_at_a_time(site: Site) -> None:
+    """A clock that goes on by two minutes each time it is asked."""
+    clock = iter(range(0, 100_000, 120))
+    with pytest.raises(fetch.FetchError, match="within 600 seconds"):
+        fetch.fetch(f"{site.url}/llms.txt", original(), now=lambda: next(clock))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "",
+        "docs",
+        "ftp://127.0.0.1/llms.txt",
+        "http://pier.example.org/llms.txt",
+        "file:///etc/passwd",
+        "https://",
+    ],
+)
+def test_an_index_is_fetched_over_https_or_from_this_machine(index: str) -> None:
+    with pytest.raises(fetch.FetchError, match="is no https address"):
+        fetch.fetch(index, original())
+
+
+def test_a_server_that_is_not_there(site: Site) -> None:
+    port = site.server.server_port
+    site.server.shutdown()
+    site.server.server_close()
+    with pytest.raises(fetch.FetchError, match=r"llms\.txt: "):
+        fetch.fetch(f"http://127.0.0.1:{port}/llms.txt", original())
+
+
+def test_a_folder_that_holds_something_is_left_alone(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "mine.md").write_text("Mine.", encoding="utf-8")
+    result = run(site, tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == f"{tmp_path}: is not empty\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.md"]
+    result = run(site, tmp_path / "mine.md" / "below")
+    assert result.exit_code == 2
