@@ -9,15 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio import (
-    DIALECT,
-    DecodeError,
-    EncodeError,
-    Header,
-    decode,
-    decode_strict,
-    encode,
-)
+from kalshi_fix_sansio import DIALECT, DecodeError, EncodeError, Header, decode, decode_strict, encode
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.layout import Dialect, MessageLayout

@@ -1,11 +1,26 @@
-"""Throw-away keys for the tests of signed logons."""
+"""What most tests of the session begin with, in both roles, and throw-away keys for signed logons."""
 
 from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.signing import Signer
+from tests.helpers import Wired, established
+
+
+@pytest.fixture(params=Role)
+def role(request: pytest.FixtureRequest) -> Role:
+    """Our side's role."""
+    found: Role = request.param
+    return found
+
+
+@pytest.fixture
+def wired(role: Role) -> Wired:
+    """A session of that role on KalshiRT whose Logon handshake is complete, and a peer by hand."""
+    return established(role)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,6 @@ from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from kalshi_fix_sansio.session.resend import BYTES_A_TURN, MESSAGES_A_TURN
 from tests.helpers import Wired, config, established, of_type, order, wire
 
-BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
 
 
@@ -62,7 +61,6 @@ def found(wired: Wired, numbers: list[int]) -> list[bool]:
     return [event.sent is not None for events in told for event in of_type(events, RejectReceived)]
 
 
-@BOTH
 @pytest.mark.parametrize(("spare", "kept"), [(0, [False, True, True]), (-1, [False, False, True])])
 def test_the_record_of_what_was_sent_is_bounded_in_bytes(role: Role, spare: int, kept: list[bool]) -> None:
     _, size = answers(established(role, "KalshiNR"), 1)
@@ -72,9 +70,7 @@ def test_the_record_of_what_was_sent_is_bounded_in_bytes(role: Role, spare: int,
     assert found(wired, numbers) == kept
 
 
-@BOTH
-def test_large_test_requests_do_not_stay_in_the_record(role: Role) -> None:
-    wired = established(role)
+def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
     answers(wired, 40, 250_000)
     assert sum(map(len, wired.session._core.outbound._record.values())) <= 4 * 1024 * 1024
 
@@ -85,7 +81,6 @@ def test_a_message_larger_than_the_whole_record_is_not_on_it() -> None:
     assert found(wired, answers(wired, 1, size=10)[0]) == [True]
 
 
-@BOTH
 def test_a_large_message_is_shown_to_the_first_reject_of_it_alone(role: Role) -> None:
     wired = established(role, "KalshiNR")
     (number,), _ = answers(wired, 1, 250_000)
@@ -103,7 +98,6 @@ def test_what_rejects_took_from_the_record_makes_no_room_for_ever() -> None:
 # --- what is held behind a gap
 
 
-@BOTH
 @pytest.mark.parametrize(("spare", "held"), [(0, [3, 4]), (-1, [3])])
 @pytest.mark.parametrize("strict", [False, True])
 def test_what_is_held_is_bounded_in_bytes_and_the_rest_is_asked_for_again(
@@ -124,7 +118,6 @@ def test_what_is_held_is_bounded_in_bytes_and_the_rest_is_asked_for_again(
     assert events[-1] == GapClosed(8)
 
 
-@BOTH
 def test_a_message_that_could_never_be_held_comes_in_its_turn(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     wired.receive(news(wired, 3, text="x" * 2000))
@@ -136,7 +129,6 @@ def test_a_message_that_could_never_be_held_comes_in_its_turn(role: Role) -> Non
     assert events[-1] == GapClosed(4)
 
 
-@BOTH
 def test_room_behind_a_gap_is_given_back(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     for first in range(2, 60, 3):
@@ -167,7 +159,6 @@ def test_what_is_held_is_not_kept_decoded_which_takes_many_times_its_bytes() -> 
 # --- events that wait
 
 
-@BOTH
 def test_events_that_wait_are_bounded_by_the_bytes_they_were_made_of(role: Role) -> None:
     size = len(news(established(role)))
     wired = established(role, max_event_bytes=2 * size)
@@ -180,7 +171,6 @@ def test_events_that_wait_are_bounded_by_the_bytes_they_were_made_of(role: Role)
     assert len(wired.receive(waiting)) == 1
 
 
-@BOTH
 def test_one_byte_below_the_bound_one_more_read_is_taken(role: Role) -> None:
     size = len(news(established(role)))
     wired = established(role, max_event_bytes=2 * size + 1)
@@ -190,7 +180,6 @@ def test_one_byte_below_the_bound_one_more_read_is_taken(role: Role) -> None:
         wired.session.receive_data(news(wired), wired.clock.now)
 
 
-@BOTH
 def test_what_makes_no_event_is_received_for_ever(role: Role) -> None:
     wired = established(role, max_event_bytes=100)
     for _ in range(100):
@@ -198,7 +187,6 @@ def test_what_makes_no_event_is_received_for_ever(role: Role) -> None:
     assert wired.session.events() == []
 
 
-@BOTH
 def test_what_is_released_from_behind_a_gap_counts_as_received(role: Role) -> None:
     size = len(news(established(role), 3))
     wired = established(role, max_event_bytes=10 * size)
@@ -336,7 +324,6 @@ def test_what_was_declined_is_filled_although_the_store_forgets_what_comes_next(
     assert reject.text == "BeginSeqNo 502 is before the retention window, which begins at 552"
 
 
-@BOTH
 def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None:
     wired = established(role, store=MemoryStore(), resend_policy=never)
     wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=there?|"))
@@ -351,9 +338,7 @@ def test_a_session_that_resends_nothing_still_answers_others(role: Role) -> None
 LAST = 999_999_999_999_999_999
 
 
-@BOTH
-def test_numbers_of_the_peer_that_are_used_up_end_the_session(role: Role) -> None:
-    wired = established(role)
+def test_numbers_of_the_peer_that_are_used_up_end_the_session(wired: Wired) -> None:
     skipped = wired.receive(wired.peer.message("4", f"36={LAST}|"))
     assert skipped == [SequenceSkipped(2, LAST - 1, gap_fill=False)]
     assert delivered(wired.receive(news(wired, LAST))) == [LAST]
@@ -408,9 +393,7 @@ def test_a_message_with_the_last_number_closes_a_gap_that_reaches_to_it() -> Non
     assert events[-1] == GapClosed(LAST + 1)
 
 
-@BOTH
-def test_a_resend_request_for_all_numbers_there_are_is_served_as_far_as_they_go(role: Role) -> None:
-    wired = established(role)
+def test_a_resend_request_for_all_numbers_there_are_is_served_as_far_as_they_go(wired: Wired) -> None:
     assert wired.receive(wired.peer.message("2", f"7=1|16={LAST}|")) == [ResendServed(1, 1, 0)]
     (event,) = wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|"))
     assert isinstance(event, MessageRejected)
@@ -428,7 +411,6 @@ def test_own_numbers_that_are_used_up_end_the_session_instead_of_raising() -> No
     )
 
 
-@BOTH
 @pytest.mark.parametrize("what", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
 def test_nothing_that_would_need_another_number_raises(role: Role, what: str) -> None:
     wired = established(role, store=MemoryStore(next_outgoing=LAST))
@@ -454,7 +436,6 @@ def test_nothing_that_would_need_another_number_raises(role: Role, what: str) ->
     assert wired.session.next_outgoing == LAST + 1
 
 
-@pytest.mark.parametrize("role", Role)
 def test_a_connection_that_would_need_another_number_ends_and_one_that_resets_does_not(role: Role) -> None:
     for reset in (False, True):
         changes: dict[str, Any] = {"reset_seq_num": reset} if role is Role.INITIATOR else {}

@@ -14,7 +14,6 @@ from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, Ses
 from kalshi_fix_sansio.session import Session, State
 from tests.helpers import LoggedStore, Wired, established, of_type, wire
 
-BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
 DUP = {"t43": "Y", "t122": "20260821-14:03:07"}
 RESET_LOGON = "98=0|108=30|96=eA==|1137=9|141=Y|"
@@ -31,9 +30,7 @@ def news(wired: Wired, number: int | None = None, **header: str) -> bytes:
     return wired.peer.message("9", NEWS, number, **header)
 
 
-@BOTH
-def test_each_call_of_events_confirms_what_the_one_before_returned(role: Role) -> None:
-    wired = established(role)
+def test_each_call_of_events_confirms_what_the_one_before_returned(wired: Wired, role: Role) -> None:
     store = wired.session.store
     assert store.next_incoming == 1
     assert wired.session.unconfirmed == (1 if role is Role.INITIATOR else 2)
@@ -47,7 +44,6 @@ def test_each_call_of_events_confirms_what_the_one_before_returned(role: Role) -
     assert wired.session.unconfirmed == 0
 
 
-@BOTH
 def test_events_that_wait_are_not_confirmed(role: Role) -> None:
     wired = explicit(role)
     wired.session.receive_data(news(wired), wired.clock.now)
@@ -56,7 +52,6 @@ def test_events_that_wait_are_not_confirmed(role: Role) -> None:
     assert wired.session.unconfirmed == 0
 
 
-@BOTH
 def test_an_explicit_user_confirms_event_by_event(role: Role) -> None:
     wired = explicit(role)
     store = wired.session.store
@@ -71,7 +66,6 @@ def test_an_explicit_user_confirms_event_by_event(role: Role) -> None:
     assert store.next_incoming == 6
 
 
-@BOTH
 @pytest.mark.parametrize("count", [2, -1])
 def test_only_what_was_handed_out_can_be_confirmed(role: Role, count: int) -> None:
     wired = explicit(role)
@@ -81,14 +75,12 @@ def test_only_what_was_handed_out_can_be_confirmed(role: Role, count: int) -> No
     assert wired.session.unconfirmed == 1
 
 
-@BOTH
 def test_session_messages_alone_are_nothing_to_wait_for(role: Role) -> None:
     wired = explicit(role)
     wired.receive(wired.peer.message("0"), wired.peer.message("1", "112=x|"))
     assert wired.session.store.next_incoming == 4
 
 
-@BOTH
 def test_the_store_is_told_once_for_any_number_of_events(role: Role) -> None:
     wired = explicit(role)
     store = wired.session.store
@@ -151,7 +143,6 @@ CASES: dict[str, tuple[Callable[[Wired], bytes], list[tuple[str, int]], int]] = 
 }
 
 
-@BOTH
 @pytest.mark.parametrize("case", CASES)
 def test_no_event_lets_the_store_pass_its_own_number(role: Role, case: str) -> None:
     write, expected, end = CASES[case]
@@ -163,7 +154,6 @@ def test_no_event_lets_the_store_pass_its_own_number(role: Role, case: str) -> N
     assert wired.session.store.next_incoming == end
 
 
-@BOTH
 def test_a_message_that_a_strict_side_refuses_counts_once_the_user_knows(role: Role) -> None:
     wired = explicit(role, strict=True)
     wired.session.receive_data(rejected(wired), wired.clock.now)
@@ -171,7 +161,6 @@ def test_a_message_that_a_strict_side_refuses_counts_once_the_user_knows(role: R
     assert wired.session.store.next_incoming == 3
 
 
-@BOTH
 def test_what_is_lost_counts_once_the_user_knows(role: Role) -> None:
     wired = explicit(role)
     wired.session.receive_data(news(wired, 3), wired.clock.now)
@@ -186,7 +175,6 @@ def test_what_is_lost_counts_once_the_user_knows(role: Role) -> None:
     assert wired.session.store.next_incoming == 5
 
 
-@BOTH
 def test_an_acceptors_logon_counts_once_both_its_events_are_confirmed(role: Role) -> None:
     wired = established(role, store=LoggedStore(), explicit_confirm=True)
     assert wired.session.store.next_incoming == 1
@@ -194,7 +182,6 @@ def test_an_acceptors_logon_counts_once_both_its_events_are_confirmed(role: Role
     assert wired.session.store.next_incoming == 2
 
 
-@BOTH
 def test_what_waits_from_before_a_reset_moves_nothing(role: Role) -> None:
     wired = explicit(role)
     wired.receive(news(wired), news(wired), news(wired))
@@ -212,7 +199,6 @@ def test_what_waits_from_before_a_reset_moves_nothing(role: Role) -> None:
     assert wired.session.store.next_incoming == 3
 
 
-@BOTH
 def test_what_waits_while_a_reset_is_unanswered_moves_nothing(role: Role) -> None:
     wired = explicit(role)
     wired.session.reset(wired.clock.now)
@@ -245,7 +231,6 @@ def next_of(wired: Wired) -> Wired:
     return wired
 
 
-@BOTH
 def test_events_of_several_connections_are_confirmed_in_one_row(role: Role) -> None:
     wired = explicit(role)
     store = wired.session.store
@@ -266,7 +251,6 @@ def test_events_of_several_connections_are_confirmed_in_one_row(role: Role) -> N
     assert store.next_incoming == 8
 
 
-@BOTH
 def test_what_the_user_has_not_fetched_goes_over_too(role: Role) -> None:
     wired = explicit(role)
     wired.receive(news(wired))
@@ -285,9 +269,7 @@ def test_what_the_user_has_not_fetched_goes_over_too(role: Role) -> None:
     assert wired.session.store.next_incoming == 5
 
 
-@BOTH
-def test_a_user_that_confirms_by_fetching_goes_on_doing_so(role: Role) -> None:
-    wired = established(role)
+def test_a_user_that_confirms_by_fetching_goes_on_doing_so(wired: Wired) -> None:
     wired.receive(news(wired))
     next_of(lost(wired))
     assert wired.session.store.next_incoming == 3
@@ -297,7 +279,6 @@ def test_a_user_that_confirms_by_fetching_goes_on_doing_so(role: Role) -> None:
     assert wired.session.store.next_incoming == 4
 
 
-@BOTH
 def test_a_reset_between_two_connections_voids_what_waits(role: Role) -> None:
     wired = explicit(role)
     wired.receive(news(wired), news(wired))
@@ -358,7 +339,6 @@ def test_only_a_session_that_is_over_can_be_continued_and_brings_its_store() -> 
 # Commits
 
 
-@BOTH
 def test_bytes_leave_only_after_a_commit_and_nothing_recorded_is_no_commit(role: Role) -> None:
     store = LoggedStore()
     wired = established(role, store=store)
@@ -387,7 +367,6 @@ def test_the_answer_to_a_reset_is_made_durable_though_nothing_leaves() -> None:
     assert not store.after_crash().reset_unanswered
 
 
-@BOTH
 def test_a_gap_fill_that_takes_no_number_takes_along_what_was_confirmed(role: Role) -> None:
     store = LoggedStore()
     wired = established(role, store=store)
@@ -400,7 +379,6 @@ def test_a_gap_fill_that_takes_no_number_takes_along_what_was_confirmed(role: Ro
         assert store.after_crash().next_incoming == confirmed
 
 
-@BOTH
 def test_a_user_who_never_confirms_is_told(role: Role) -> None:
     wired = explicit(role, max_events=3)
     wired.receive(news(wired), news(wired))
@@ -430,7 +408,6 @@ def test_what_the_session_before_handed_out_counts_until_it_is_confirmed() -> No
     later.receive_data(b"8", wired.clock.now)
 
 
-@BOTH
 def test_a_user_who_confirms_by_fetching_has_no_such_bound(role: Role) -> None:
     wired = established(role, max_events=2)
     for _ in range(3):

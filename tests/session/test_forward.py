@@ -12,7 +12,6 @@ from kalshi_fix_sansio.resend_policy import resend_everything
 from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, of_type, raw, wire, wire_time
 
-BOTH = pytest.mark.parametrize("role", Role)
 BODY = b"54=1\x0138=0010.00\x0155=KX\x0140=2\x0144=.5\x0111=a1\x019001=new\x01"
 """An order in an unusual order, with values that this library would write in another way."""
 ORDER = raw(
@@ -65,9 +64,7 @@ def test_a_body_whose_price_would_be_read_as_data_is_not_passed_on() -> None:
     assert (wired.session.next_outgoing, wired.session.data_to_send()) == (2, b"")
 
 
-@BOTH
-def test_the_event_has_the_message_as_it_came(role: Role) -> None:
-    wired = established(role)
+def test_the_event_has_the_message_as_it_came(wired: Wired) -> None:
     frames = [wired.peer.message("9", f"37=o|434=1|11=m{n}|39=8|", n) for n in (2, 3, 4)]
     at_once, second, held = frames
     again = {"t43": "Y", "t122": wire_time(wired.clock.utc)}

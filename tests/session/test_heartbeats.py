@@ -8,21 +8,12 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    GarbledReceived,
-    MessageReceived,
-    PeerSilent,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, GarbledReceived, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
 from kalshi_fix_sansio.session.timers import RUNNING, Timers
-from tests.helpers import established, kinds, of_type, pair, wire
-
-BOTH = pytest.mark.parametrize("role", Role)
+from tests.helpers import Wired, established, kinds, of_type, pair, wire
 
 
-@BOTH
 def test_but_not_without_end(role: Role) -> None:
     wired = established(role, max_unsent=300)
     told = []
@@ -36,9 +27,7 @@ def test_but_not_without_end(role: Role) -> None:
     assert set(kinds(wired.sent())) == {"Heartbeat"}
 
 
-@BOTH
-def test_a_step_of_the_wall_clock_moves_no_deadline(role: Role) -> None:
-    wired = established(role)
+def test_a_step_of_the_wall_clock_moves_no_deadline(wired: Wired) -> None:
     deadline = wired.session.next_deadline()
     wired.clock.utc = wired.clock.utc.replace(year=2031)
     assert wired.session.next_deadline() == deadline
@@ -46,18 +35,14 @@ def test_a_step_of_the_wall_clock_moves_no_deadline(role: Role) -> None:
     assert wired.sent() == []
 
 
-@BOTH
-def test_a_long_sleep_of_this_process_is_no_reason_to_give_the_peer_up(role: Role) -> None:
-    wired = established(role)
+def test_a_long_sleep_of_this_process_is_no_reason_to_give_the_peer_up(wired: Wired) -> None:
     wired.held_up(3600)
     assert wired.wait(1) == []
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.session.is_established
 
 
-@BOTH
-def test_a_user_can_ask_too(role: Role) -> None:
-    wired = established(role)
+def test_a_user_can_ask_too(wired: Wired) -> None:
     assert wired.session.test_request(wired.clock.now, test_req_id="mine") == "mine"
     first = wired.session.test_request(wired.clock.now)
     second = wired.session.test_request(wired.clock.now)
@@ -65,16 +50,13 @@ def test_a_user_can_ask_too(role: Role) -> None:
     assert [message.test_req_id for message in wired.sent()] == ["mine", first, second]
 
 
-@BOTH
 def test_but_not_before_the_logon(role: Role) -> None:
     wired = wire(role)
     with pytest.raises(LocalProtocolError, match="the session is disconnected"):
         wired.session.test_request(wired.clock.now)
 
 
-@BOTH
-def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(role: Role) -> None:
-    wired = established(role)
+def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(wired: Wired) -> None:
     wired.receive(wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     (ended,) = wired.wait(36)
@@ -82,9 +64,7 @@ def test_a_partial_message_with_nothing_behind_it_does_not_hide_silence(role: Ro
     assert ended.reason is CloseReason.PEER_SILENT
 
 
-@BOTH
-def test_two_partial_messages_do_not_hide_silence_either(role: Role) -> None:
-    wired = established(role)
+def test_two_partial_messages_do_not_hide_silence_either(wired: Wired) -> None:
     broken = wired.peer.message("0", "58=x|").replace(b"\x0135=", b"9\x0135=", 1)
     wired.receive(broken, wired.peer.message("0")[:40])
     assert [type(event) for event in wired.wait(36)] == [GarbledReceived, PeerSilent]
@@ -100,7 +80,6 @@ def test_two_sessions_keep_each_other_alive_for_an_hour() -> None:
     assert both.client.next_outgoing > 100
 
 
-@BOTH
 def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -> None:
     wired = wire(role)
     assert wired.session.next_deadline() is None
@@ -113,7 +92,6 @@ def test_timers_do_nothing_before_they_are_due_or_once_all_is_over(role: Role) -
     assert wired.sent() == []
 
 
-@BOTH
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_message_that_is_late_in_coming_is_waited_for(role: Role, name: str) -> None:
     wired = established(role, name, sending_time_tolerance=None)

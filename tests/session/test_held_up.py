@@ -12,7 +12,6 @@ from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, Pee
 from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, kinds, of_type, wire, wire_time
 
-BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
 
 
@@ -40,7 +39,6 @@ def is_taken(wired: Wired, message: bytes) -> bool:
     return bool(received)
 
 
-@BOTH
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 @pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
 @pytest.mark.parametrize(
@@ -61,9 +59,7 @@ def test_what_came_while_the_caller_was_held_up_is_taken(
     assert wired.session.is_established
 
 
-@BOTH
-def test_piece_by_piece_as_well(role: Role) -> None:
-    wired = established(role)
+def test_piece_by_piece_as_well(wired: Wired) -> None:
     wired.held_up(33)
     data = fill(wired, 32.5) + fill(wired, 31)
     for at in range(0, len(data), 7):
@@ -71,25 +67,20 @@ def test_piece_by_piece_as_well(role: Role) -> None:
     assert len(of_type(wired.session.events(), MessageReceived)) == 2
 
 
-@BOTH
 @pytest.mark.parametrize("age", [33 + 30.001, 5000, -30.001])
-def test_what_cannot_have_waited_is_refused_all_the_same(role: Role, age: float) -> None:
-    wired = established(role)
+def test_what_cannot_have_waited_is_refused_all_the_same(wired: Wired, age: float) -> None:
     wired.held_up(33)
     assert not is_taken(wired, fill(wired, age))
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
 
 
-@BOTH
-def test_after_something_fresh_the_check_is_what_it_was(role: Role) -> None:
-    wired = established(role)
+def test_after_something_fresh_the_check_is_what_it_was(wired: Wired) -> None:
     wired.held_up(33)
     assert is_taken(wired, fill(wired, 32.5))
     assert is_taken(wired, fill(wired, 29))
     assert not is_taken(wired, fill(wired, 31))
 
 
-@BOTH
 @pytest.mark.parametrize("heart_bt_int", [5, 30, 60])
 def test_a_caller_that_comes_when_asked_to_excuses_nothing(role: Role, heart_bt_int: int) -> None:
     wired = logged_on(role, "KalshiRT", heart_bt_int)
@@ -103,9 +94,7 @@ def test_a_caller_that_comes_when_asked_to_excuses_nothing(role: Role, heart_bt_
     assert not is_taken(wired, fill(wired, 30.001))
 
 
-@BOTH
-def test_a_wall_clock_that_is_put_back_excuses_nothing(role: Role) -> None:
-    wired = established(role)
+def test_a_wall_clock_that_is_put_back_excuses_nothing(wired: Wired, role: Role) -> None:
     wired.held_up(1, -40)
     assert not is_taken(wired, fill(wired, -40))
     again = established(role)
@@ -113,9 +102,7 @@ def test_a_wall_clock_that_is_put_back_excuses_nothing(role: Role) -> None:
     assert not is_taken(again, fill(again, 31))
 
 
-@BOTH
-def test_a_wall_clock_that_is_put_ahead_excuses_what_may_have_been_sent_until_then(role: Role) -> None:
-    wired = established(role)
+def test_a_wall_clock_that_is_put_ahead_excuses_what_may_have_been_sent_until_then(wired: Wired) -> None:
     wired.held_up(0, 40)
     for _ in range(8):
         assert is_taken(wired, fill(wired, 40))
@@ -123,9 +110,7 @@ def test_a_wall_clock_that_is_put_ahead_excuses_what_may_have_been_sent_until_th
     assert not is_taken(wired, fill(wired, 39))
 
 
-@BOTH
-def test_a_second_hold_up_before_all_was_read_widens_the_first(role: Role) -> None:
-    wired = established(role)
+def test_a_second_hold_up_before_all_was_read_widens_the_first(wired: Wired) -> None:
     wired.held_up(40)
     assert is_taken(wired, fill(wired, 39))
     wired.held_up(40)
@@ -134,7 +119,6 @@ def test_a_second_hold_up_before_all_was_read_widens_the_first(role: Role) -> No
     assert is_taken(wired, fill(wired, 31))
 
 
-@BOTH
 def test_without_the_check_nobody_is_asked_to_come(role: Role) -> None:
     wired = established(role, sending_time_tolerance=None)
     assert wired.session.next_deadline() == wired.clock.monotonic + 30
@@ -148,16 +132,13 @@ def test_how_often_the_caller_is_asked_to_come(tolerance: float, within: float) 
     assert wired.session.next_deadline() == wired.clock.monotonic + within
 
 
-@BOTH
-def test_the_peer_is_not_blamed_for_an_answer_that_nobody_read(role: Role) -> None:
-    wired = established(role)
+def test_the_peer_is_not_blamed_for_an_answer_that_nobody_read(wired: Wired) -> None:
     assert wired.wait(36)  # a TestRequest leaves
     wired.held_up(40)
     assert wired.wait(0.1) == []
     assert is_taken(wired, fill(wired, 39))
 
 
-@BOTH
 def test_a_resend_that_nobody_read_has_not_stalled(role: Role) -> None:
     wired = established(role, resend_attempts=1)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
@@ -166,7 +147,6 @@ def test_a_resend_that_nobody_read_has_not_stalled(role: Role) -> None:
     assert wired.session.state is State.RECOVERING
 
 
-@BOTH
 def test_what_came_before_the_answer_to_our_logout_is_taken(role: Role) -> None:
     wired = established(role, "KalshiNR")
     wired.session.logout(wired.clock.now)
@@ -206,7 +186,6 @@ def test_a_peer_that_was_long_in_logging_on_excuses_nothing_behind_its_logon(age
     assert is_taken(wired, fill(wired, age)) == (age < 30)
 
 
-@BOTH
 def test_a_peer_that_was_silent_behind_garbage_which_ends_the_session_is_asked_nothing(role: Role) -> None:
     wired = logged_on(role, "KalshiRT", 5)
     wired.session.reset(wired.clock.now)

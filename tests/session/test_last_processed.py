@@ -13,8 +13,6 @@ from tests.fix50sp2.helpers import config, established, order, sent
 from tests.helpers import Clock, Peer, Wired
 from tests.helpers import config as kalshi
 
-BOTH = pytest.mark.parametrize("role", Role)
-
 
 def processed(wired: Wired) -> list[tuple[str, int | None]]:
     """What was sent, and what each message says of what came."""
@@ -30,7 +28,6 @@ def connected(role: Role, store: MemoryStore, **changes: Any) -> Wired:
     return Wired(clock, session, peer)
 
 
-@BOTH
 def test_every_message_says_what_was_dealt_with_last(role: Role) -> None:
     wired = established(role, send_last_processed=True)
     wired.session.send(order(), wired.clock.now)
@@ -46,7 +43,6 @@ def test_every_message_says_what_was_dealt_with_last(role: Role) -> None:
     ]
 
 
-@BOTH
 def test_behind_a_gap_nothing_is_dealt_with_and_what_is_sent_again_is_up_to_date(role: Role) -> None:
     wired = established(role, send_last_processed=True)
     wired.session.send(order(), wired.clock.now)
@@ -58,9 +54,7 @@ def test_behind_a_gap_nothing_is_dealt_with_and_what_is_sent_again_is_up_to_date
     assert processed(wired) == [("ResendRequest", 3)]
 
 
-@BOTH
-def test_without_the_setting_nothing_is_said(role: Role) -> None:
-    wired = established(role)
+def test_without_the_setting_nothing_is_said(wired: Wired) -> None:
     wired.session.send(order(), wired.clock.now)
     assert processed(wired) == [("NewOrderSingle", None)]
 

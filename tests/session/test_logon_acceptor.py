@@ -10,11 +10,7 @@ from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    LogonRequested,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, LogonRequested, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.session import MemoryStore, State

@@ -10,11 +10,7 @@ from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.authentication import LogonToSign
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    LoggedOn,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import Wired, kinds, of_type, order, wire
 

@@ -7,24 +7,19 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, SessionEnded
-from tests.helpers import established, wire
+from tests.helpers import Wired, wire
 
-BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
 
 
-@BOTH
 @pytest.mark.parametrize("text", ["caf\xe9\x01\x00|", "x" * 500])
-def test_a_text_is_made_to_fit(role: Role, text: str) -> None:
-    wired = established(role)
+def test_a_text_is_made_to_fit(wired: Wired, text: str) -> None:
     wired.session.logout(wired.clock.now, text=text)
     (logout,) = wired.sent()
     assert logout.text == ("caf???|" if text.startswith("caf") else "x" * 200)
 
 
-@BOTH
-def test_the_connection_may_end_at_any_time(role: Role) -> None:
-    wired = established(role)
+def test_the_connection_may_end_at_any_time(wired: Wired) -> None:
     wired.session.test_request(wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
     (ended,) = wired.session.events()
@@ -36,7 +31,6 @@ def test_the_connection_may_end_at_any_time(role: Role) -> None:
     assert wired.receive(wired.peer.message("0")) == []
 
 
-@BOTH
 def test_an_abort_before_the_logon_sends_no_logout(role: Role) -> None:
     wired = wire(role)
     wired.session.connect(wired.clock.now)
@@ -49,7 +43,6 @@ def test_an_abort_before_the_logon_sends_no_logout(role: Role) -> None:
     assert unconnected.session.wants_close
 
 
-@BOTH
 def test_nothing_can_come_in_before_connect(role: Role) -> None:
     wired = wire(role)
     with pytest.raises(LocalProtocolError, match="the session is disconnected"):

@@ -8,13 +8,7 @@ import pytest
 
 from kalshi_fix_sansio._generated import Header
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import (
-    Event,
-    GapClosed,
-    MessageReceived,
-    MessagesLost,
-    SequenceSkipped,
-)
+from kalshi_fix_sansio.events import Event, GapClosed, MessageReceived, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.session import MemoryStore, State, StoredMessage
 from kalshi_fix_sansio.session.recovery import Search
 from tests.helpers import CODEC, KEY_ID, START, Pair, Wired, config, established, messages, of_type, pair
@@ -135,7 +129,6 @@ def told(events: list[Event]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-@pytest.mark.parametrize("role", Role)
 def test_what_comes_ahead_while_searching_is_held_within_bounds(role: Role) -> None:
     wired = established(role, max_held=1)
     wired.receive(news(wired, 4))
@@ -146,9 +139,7 @@ def test_what_comes_ahead_while_searching_is_held_within_bounds(role: Role) -> N
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 3), (3, 3), (5, 8)]
 
 
-@pytest.mark.parametrize("role", Role)
-def test_a_reset_to_the_expected_number_does_not_disturb_the_search(role: Role) -> None:
-    wired = established(role)
+def test_a_reset_to_the_expected_number_does_not_disturb_the_search(wired: Wired) -> None:
     wired.receive(news(wired, 5))
     wired.receive(wired.peer.message("3", "45=2|", 6))
     assert wired.receive(wired.peer.message("4", "36=2|", 7)) == []
@@ -156,10 +147,8 @@ def test_a_reset_to_the_expected_number_does_not_disturb_the_search(role: Role) 
     assert [m.begin_seq_no for m in wired.sent()] == [2, 3]
 
 
-@pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("number", [4, 5])
-def test_a_reset_over_what_is_searched_ends_the_search(role: Role, number: int) -> None:
-    wired = established(role)
+def test_a_reset_over_what_is_searched_ends_the_search(wired: Wired, number: int) -> None:
     wired.receive(news(wired, 5))
     wired.receive(wired.peer.message("3", "45=2|", 6))
     wired.sent()
@@ -169,7 +158,6 @@ def test_a_reset_over_what_is_searched_ends_the_search(role: Role, number: int) 
     assert (wired.session.state is State.ESTABLISHED) is (number == 5)
 
 
-@pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize(
     "refusal", [("3", f"373={reason}|") for reason in (7, 8, 9, 10)] + [("j", "380=4|"), ("j", "380=8|")]
 )
@@ -188,9 +176,7 @@ def test_what_is_rejected_for_its_header_or_for_the_moment_is_not_lost(
     assert [m.begin_seq_no for m in wired.sent() if m.NAME == "ResendRequest"] == [2]
 
 
-@pytest.mark.parametrize("role", Role)
-def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(role: Role) -> None:
-    wired = established(role)
+def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(wired: Wired) -> None:
     wired.receive(news(wired, 5))
     wired.receive(wired.peer.message("3", "58=something|", 6))
     dup = {"t43": "Y", "t122": "20260821-14:03:07"}
@@ -200,9 +186,7 @@ def test_a_resend_that_comes_after_a_doubtful_reject_is_as_good(role: Role) -> N
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"] == [(3, 4)]
 
 
-@pytest.mark.parametrize("role", Role)
-def test_what_is_served_beyond_what_was_asked_for_is_no_news(role: Role) -> None:
-    wired = established(role)
+def test_what_is_served_beyond_what_was_asked_for_is_no_news(wired: Wired) -> None:
     wired.receive(news(wired, 9))
     wired.receive(wired.peer.message("3", "45=2|", 10))
     dup = {"t43": "Y", "t122": "20260821-14:03:07"}

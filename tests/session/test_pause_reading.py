@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import CloseReason, GapDetected, MessageReceived, PeerSilent, SessionEnded
-from tests.helpers import established, kinds
-
-BOTH = pytest.mark.parametrize("role", Role)
+from tests.helpers import Wired, established, kinds
 
 
-@BOTH
-def test_silence_is_not_held_against_the_peer_and_heartbeats_go_on(role: Role) -> None:
-    wired = established(role)
+def test_silence_is_not_held_against_the_peer_and_heartbeats_go_on(wired: Wired) -> None:
     wired.session.pause_reading()
     for _ in range(10):
         assert wired.wait(30) == []
     assert kinds(wired.sent()) == ["Heartbeat"] * 10
 
 
-@BOTH
-def test_silence_counts_anew_once_reading_goes_on(role: Role) -> None:
-    wired = established(role)
+def test_silence_counts_anew_once_reading_goes_on(wired: Wired) -> None:
     wired.session.pause_reading()
     wired.wait(300)
     wired.session.resume_reading(wired.clock.now)
@@ -30,9 +22,7 @@ def test_silence_counts_anew_once_reading_goes_on(role: Role) -> None:
     assert [type(event) for event in wired.wait(1)] == [PeerSilent]
 
 
-@BOTH
-def test_a_test_request_from_before_is_forgotten(role: Role) -> None:
-    wired = established(role)
+def test_a_test_request_from_before_is_forgotten(wired: Wired) -> None:
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     wired.session.pause_reading()
     wired.wait(300)
@@ -40,7 +30,6 @@ def test_a_test_request_from_before_is_forgotten(role: Role) -> None:
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
 
 
-@BOTH
 def test_a_resend_that_is_not_read_has_not_stalled(role: Role) -> None:
     wired = established(role, resend_attempts=1, resend_timeout=20.0)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
@@ -63,9 +52,7 @@ def test_to_resume_what_was_not_paused_changes_nothing() -> None:
     assert [type(event) for event in wired.wait(16)] == [PeerSilent]
 
 
-@BOTH
-def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(role: Role) -> None:
-    wired = established(role)
+def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(wired: Wired) -> None:
     old = [wired.peer.message("9", "434=1|37=o|11=a|39=8|") for _ in range(3)]
     older_heartbeat = wired.peer.message("0")
     wired.session.pause_reading()
@@ -78,9 +65,7 @@ def test_what_waited_unread_is_not_too_old_until_something_fresh_has_come(role: 
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
 
 
-@BOTH
-def test_a_time_in_the_future_is_wrong_even_then(role: Role) -> None:
-    wired = established(role)
+def test_a_time_in_the_future_is_wrong_even_then(wired: Wired) -> None:
     wired.session.pause_reading()
     wired.session.resume_reading(wired.clock.now)
     wired.receive(wired.peer.message("0", t52="20260821-14:13:07"))

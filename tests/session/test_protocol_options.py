@@ -5,16 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    PeerSilent,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, PeerSilent, SessionEnded
 from kalshi_fix_sansio.protocol_options import QUICKFIX, QUICKFIXJ, ProtocolOptions
 from kalshi_fix_sansio.session import State
-from tests.helpers import established, of_type, wire
-
-BOTH = pytest.mark.parametrize("role", Role)
+from tests.helpers import Wired, established, of_type, wire
 
 
 @pytest.mark.parametrize(
@@ -39,7 +33,6 @@ def test_what_is_no_proper_logon_and_what_asks_for_too_much_are_told_apart(
         assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if told else [])
 
 
-@BOTH
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_strict_session_speaks_one_version(role: Role, strict: bool) -> None:
     for version, spoken in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
@@ -59,7 +52,6 @@ def misframed(message: bytes) -> bytes:
     return b"%b\x019=40\x01%b" % (begin, rest)
 
 
-@BOTH
 @pytest.mark.parametrize("ends", [False, True])
 @pytest.mark.parametrize("damage", ["length", "check sum"])
 def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
@@ -84,9 +76,7 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     assert wired.sent() == []
 
 
-@BOTH
-def test_by_default_every_question_has_its_own_id(role: Role) -> None:
-    wired = established(role)
+def test_by_default_every_question_has_its_own_id(wired: Wired) -> None:
     ids = []
     for _ in range(2):
         (silent,) = wired.wait(36)
@@ -96,7 +86,6 @@ def test_by_default_every_question_has_its_own_id(role: Role) -> None:
     assert len(set(ids)) == 2
 
 
-@BOTH
 @pytest.mark.parametrize(("skip_by_check_sum", "expected"), [(False, 3), (True, 2)])
 def test_how_a_message_with_a_wrong_length_is_skipped_is_a_setting(
     role: Role, skip_by_check_sum: bool, expected: int

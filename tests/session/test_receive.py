@@ -19,21 +19,17 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore
-from tests.helpers import config, established, of_type, order
+from tests.helpers import Wired, config, established, of_type, order
 
-BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|"
 ORDER = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
 
 
-@BOTH
-def test_such_a_message_ahead_of_a_gap_is_not_counted(role: Role) -> None:
-    wired = established(role)
+def test_such_a_message_ahead_of_a_gap_is_not_counted(wired: Wired) -> None:
     wired.receive(wired.peer.message("0", "", 7, t49="Mallory"))
     assert wired.session.next_incoming == 2
 
 
-@BOTH
 @pytest.mark.parametrize("time", ["-", "now"])
 def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time: str) -> None:
     lenient = established(role)
@@ -47,7 +43,6 @@ def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time
     assert strict.session.next_incoming == 3
 
 
-@BOTH
 def test_a_message_that_is_too_large_is_told_by_name_and_missing(role: Role) -> None:
     wired = established(role, max_message_size=400)
     large = wired.peer.message("9", NEWS + f"58={'x' * 400}|", 2)
@@ -69,9 +64,7 @@ def test_no_limit_is_said_a_session_accepts_what_the_venue_needs() -> None:
     assert config(name="KalshiMD", max_message_size=1000).max_message_size == 1000
 
 
-@pytest.mark.parametrize("role", Role)
-def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(role: Role) -> None:
-    wired = established(role)
+def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(wired: Wired, role: Role) -> None:
     (event,) = wired.receive(wired.peer.message(""))
     assert isinstance(event, MessageReceived)
     wired = established(role, strict=True)
@@ -80,7 +73,6 @@ def test_a_message_with_an_empty_type_is_told_or_if_strict_rejected(role: Role) 
     assert (reject.ref_tag_id, reject.session_reject_reason, reject.ref_msg_type) == (35, 4, None)
 
 
-@pytest.mark.parametrize("role", Role)
 def test_a_strict_session_declines_what_its_type_does_not_serve(role: Role) -> None:
     wired = established(role, "KalshiDC", strict=True)
     (event,) = wired.receive(wired.peer.message("V", "263=2|"))
@@ -117,7 +109,6 @@ def test_the_record_of_what_was_sent_is_bounded_and_goes_on_in_the_store_and_in_
     assert of_type(again, RejectReceived)[0].sent is None  # it has had its answer
 
 
-@BOTH
 def test_a_peer_that_only_asks_and_never_reads_is_ended(role: Role) -> None:
     wired = established(role, max_unsent=2000)
     events: list[Event] = []
@@ -129,7 +120,6 @@ def test_a_peer_that_only_asks_and_never_reads_is_ended(role: Role) -> None:
     assert 4000 < ended.unsent < 4400
 
 
-@BOTH
 def test_a_caller_who_never_takes_events_is_told(role: Role) -> None:
     wired = established(role, max_events=2)
     for _ in range(2):
@@ -141,9 +131,7 @@ def test_a_caller_who_never_takes_events_is_told(role: Role) -> None:
     assert len(wired.receive(waiting)) == 1
 
 
-@BOTH
-def test_what_waited_behind_garbage_is_not_too_old(role: Role) -> None:
-    wired = established(role)
+def test_what_waited_behind_garbage_is_not_too_old(wired: Wired) -> None:
     begun = b"8=FIXT.1.1\x019=200\x0135=0\x01"
     first, last = (wired.peer.message("9", "434=1|37=o|11=a|39=8|") for _ in range(2))
     assert wired.receive(begun, first) == []

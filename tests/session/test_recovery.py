@@ -5,16 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    Event,
-    MessageReceived,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, Event, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import State
 from tests.helpers import Wired, established, of_type
-
-BOTH = pytest.mark.parametrize("role", Role)
 
 
 def news(wired: Wired, number: int | None = None, *, again: bool = False) -> bytes:
@@ -38,7 +31,6 @@ def asked(wired: Wired) -> list[tuple[int, int]]:
     return [(m.begin_seq_no, m.end_seq_no) for m in wired.sent() if m.NAME == "ResendRequest"]
 
 
-@BOTH
 def test_progress_gives_a_resend_all_its_attempts_again(role: Role) -> None:
     """`resend_attempts` counts requests without any progress between them, however slow the resend is."""
     wired = established(role, resend_timeout=20, resend_attempts=2)
@@ -55,7 +47,6 @@ def test_progress_gives_a_resend_all_its_attempts_again(role: Role) -> None:
     assert logout.text == "the resend of messages 6 to 6 did not come"
 
 
-@BOTH
 @pytest.mark.parametrize("how", ["deadline", "end of file", "too low"])
 def test_such_a_session_says_why_however_it_ends(role: Role, how: str) -> None:
     wired = established(role, "KalshiNR")
@@ -74,9 +65,7 @@ def test_such_a_session_says_why_however_it_ends(role: Role, how: str) -> None:
     assert ended.reason is (CloseReason.SEQUENCE_TOO_LOW if how == "too low" else CloseReason.SEQUENCE_GAP)
 
 
-@BOTH
-def test_an_ended_session_delivers_nothing_more_of_what_was_held(role: Role) -> None:
-    wired = established(role)
+def test_an_ended_session_delivers_nothing_more_of_what_was_held(wired: Wired) -> None:
     wired.receive(wired.peer.message("2", "7=1|16=0|", 4), news(wired, 5))
     store = wired.session.store
     wired.receive(news(wired, 1))

@@ -23,7 +23,6 @@ from kalshi_fix_sansio.protocol_options import QUICKFIX, ProtocolOptions
 from kalshi_fix_sansio.session import Session, State
 from tests.helpers import Peer, Wired, established, kinds, of_type, order
 
-BOTH = pytest.mark.parametrize("role", Role)
 LATE, EARLY = "20260821-14:02:37.122", "20260821-14:03:37.124"
 WITHOUT_RESEND = ["KalshiNR", "KalshiDC", "KalshiMD", "KalshiRFQ"]
 Header = dict[str, str]
@@ -59,7 +58,6 @@ def texts(events: list[Event]) -> list[str]:
 # With resend
 
 
-@BOTH
 @pytest.mark.parametrize("header", [{"t52": LATE}, {"t52": EARLY}, {"t49": "Mallory"}, {"t56": "Mallory"}])
 @pytest.mark.parametrize("linger", [False, True])
 def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Header, linger: bool) -> None:
@@ -89,37 +87,29 @@ def test_a_message_refused_for_time_or_name_comes_again(role: Role, header: Head
     assert texts(events) == ["lost", "a"]
 
 
-@BOTH
 @pytest.mark.parametrize("header", [{"t52": LATE}, {"t49": "Mallory"}])
 @pytest.mark.parametrize("msg_type", ["0", "1", "2", "3", "4", "5", "A", "9", "ZZ"])
-def test_no_type_of_message_is_counted_that_is_refused(role: Role, msg_type: str, header: Header) -> None:
-    wired = established(role)
+def test_no_type_of_message_is_counted_that_is_refused(wired: Wired, msg_type: str, header: Header) -> None:
     body = {"1": "112=x|", "2": "7=1|16=0|", "3": "45=1|", "4": "123=Y|36=9|", "A": "98=0|108=30|"}
     wired.receive(wired.peer.message(msg_type, body.get(msg_type, news()), **header))
     assert (wired.session.next_incoming, wired.session.state) == (2, State.CLOSED)
     assert kinds(wired.sent()) == ["Reject", "Logout"]
 
 
-@BOTH
-def test_what_came_before_does_not_come_again(role: Role) -> None:
-    wired = established(role)
+def test_what_came_before_does_not_come_again(wired: Wired) -> None:
     (rejected, _) = wired.receive(wired.peer.message("0", number=1, t52=LATE))
     assert isinstance(rejected, MessageRejected)
     assert not rejected.comes_again
 
 
-@BOTH
-def test_during_a_reset_nothing_comes_again_and_what_is_late_is_delivered(role: Role) -> None:
-    wired = established(role)
+def test_during_a_reset_nothing_comes_again_and_what_is_late_is_delivered(wired: Wired) -> None:
     wired.session.reset(wired.clock.now)
     wired.sent()
     events = wired.receive(wired.peer.message("9", news(), t52=LATE))
     assert [type(event) for event in events] == [MessageReceived, SessionEnded]
 
 
-@BOTH
-def test_a_logon_cannot_pass_for_a_duplicate(role: Role) -> None:
-    wired = established(role)
+def test_a_logon_cannot_pass_for_a_duplicate(wired: Wired) -> None:
     wired.receive(wired.peer.logon("98=0|108=30|141=Y|1137=9|", 1, t43="Y", t52=LATE, t122=LATE))
     assert kinds(wired.sent()) == ["Reject", "Logout"]
     assert wired.session.next_incoming == 2
@@ -128,7 +118,6 @@ def test_a_logon_cannot_pass_for_a_duplicate(role: Role) -> None:
 # The same again
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("header", "advice"),
     [
@@ -138,9 +127,8 @@ def test_a_logon_cannot_pass_for_a_duplicate(role: Role) -> None:
     ],
 )
 def test_the_same_refusal_of_one_number_a_second_time_gives_advice(
-    role: Role, header: Header, advice: str
+    wired: Wired, header: Header, advice: str
 ) -> None:
-    wired = established(role)
     wired.receive(wired.peer.message("9", news(), **header))
     wired, events = again(wired)
     assert [type(event) for event in events] == [LoggedOn, GapDetected]
@@ -148,9 +136,7 @@ def test_the_same_refusal_of_one_number_a_second_time_gives_advice(
     assert advice in ended.advice
 
 
-@BOTH
-def test_a_third_time_gives_it_again(role: Role) -> None:
-    wired = established(role)
+def test_a_third_time_gives_it_again(wired: Wired) -> None:
     wired.peer.next_number += 1
     advices = []
     for _ in range(3):
@@ -160,7 +146,6 @@ def test_a_third_time_gives_it_again(role: Role) -> None:
     assert advices == [False, True, True]
 
 
-@BOTH
 @pytest.mark.parametrize("linger", [False, True])
 def test_a_connection_that_dies_in_between_changes_nothing(role: Role, linger: bool) -> None:
     wired = established(role, protocol_options=QUICKFIX if linger else ProtocolOptions())
@@ -176,12 +161,10 @@ def test_a_connection_that_dies_in_between_changes_nothing(role: Role, linger: b
     assert ended.advice
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("number", "header"), [(2, {"t56": "x"}), (3, {"t49": "x"}), (2, {"t52": LATE})], ids=str
 )
-def test_another_refusal_is_not_the_same(role: Role, number: int, header: Header) -> None:
-    wired = established(role)
+def test_another_refusal_is_not_the_same(wired: Wired, number: int, header: Header) -> None:
     wired.receive(wired.peer.message("9", news(), t49="x"))
     wired, _ = again(wired)
     (ended,) = of_type(wired.receive(wired.peer.message("9", news(), number, **header)), SessionEnded)
@@ -201,10 +184,8 @@ def test_a_connection_that_got_beyond_it_is_no_repetition(passed: bool) -> None:
     assert bool(ended.advice) is not passed
 
 
-@BOTH
 @pytest.mark.parametrize("resets", [False, True])
-def test_after_a_reset_another_message_has_the_number(role: Role, resets: bool) -> None:
-    wired = established(role)
+def test_after_a_reset_another_message_has_the_number(wired: Wired, resets: bool) -> None:
     wired.receive(wired.peer.message("9", news(), t49="x"))
     wired, _ = again(wired)
     if resets:
@@ -216,7 +197,6 @@ def test_after_a_reset_another_message_has_the_number(role: Role, resets: bool) 
 # Without resend
 
 
-@BOTH
 @pytest.mark.parametrize("name", WITHOUT_RESEND)
 @pytest.mark.parametrize("time", [LATE, EARLY])
 @pytest.mark.parametrize("strict", [False, True])
@@ -251,7 +231,6 @@ def test_without_resend_a_late_answer_settles_its_order() -> None:
     assert isinstance(ended, SessionEnded)
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("msg_type", "body", "number", "header"),
     [
@@ -305,7 +284,6 @@ def test_what_a_strict_session_refuses_for_two_reasons_has_one_answer(
     assert kinds(wired.sent()) == ["Reject", "Logout"]
 
 
-@BOTH
 @pytest.mark.parametrize("held", [False, True])
 def test_a_strict_session_does_not_count_a_duplicate_that_was_sent_before_it_was_sent(
     role: Role, held: bool
@@ -350,7 +328,6 @@ def test_a_request_is_not_given_up_whose_answer_may_still_come(linger: float) ->
     assert not wired.session.open_requests
 
 
-@BOTH
 def test_during_a_reset_such_a_duplicate_does_not_come_again_and_is_counted(role: Role) -> None:
     wired = established(role, strict=True)
     wired.session.reset(wired.clock.now)
@@ -360,7 +337,6 @@ def test_during_a_reset_such_a_duplicate_does_not_come_again_and_is_counted(role
 
 
 @pytest.mark.parametrize("linger", [0.0, 2.0])
-@pytest.mark.parametrize("role", Role)
 def test_a_held_message_that_is_refused_is_not_gone_beyond_by_a_gap_fill(role: Role, linger: float) -> None:
     wired = established(role, strict=True, protocol_options=ProtocolOptions(linger=linger))
     early = {"t43": "Y", "t122": EARLY}

@@ -15,8 +15,6 @@ from kalshi_fix_sansio.session import MemoryStore, State
 from kalshi_fix_sansio.session.resend import PAGE
 from tests.helpers import START, Wired, established, kinds, messages, of_type, order
 
-BOTH = pytest.mark.parametrize("role", Role)
-
 
 def everything(message: Message, age: float) -> bool:
     return True
@@ -48,7 +46,6 @@ def script(wired: Wired) -> list[tuple[Any, ...]]:
     ]
 
 
-@BOTH
 def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_back(role: Role) -> None:
     wired = busy(role, resend_policy=everything)
     wired.clock.utc = START - timedelta(hours=1)
@@ -58,7 +55,6 @@ def test_sending_time_is_never_before_orig_sending_time_when_the_clock_was_set_b
     assert [(m.header.sending_time, m.header.orig_sending_time) for m in again] == [(START, START)] * 3
 
 
-@BOTH
 def test_what_the_policy_declines_is_gap_filled_in_one_piece(role: Role) -> None:
     seen: list[tuple[str, float]] = []
 
@@ -95,7 +91,6 @@ def much(role: Role, count: int = 400) -> Wired:
     return wired
 
 
-@BOTH
 def test_a_long_resend_leaves_in_pages_as_it_is_written(role: Role) -> None:
     wired = much(role)
     assert wired.receive(wired.peer.message("2", "7=1|16=0|")) == []
@@ -119,7 +114,6 @@ def test_a_long_resend_leaves_in_pages_as_it_is_written(role: Role) -> None:
     assert deadline > wired.clock.monotonic
 
 
-@BOTH
 def test_a_page_waits_for_the_one_before_to_be_written(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
@@ -131,7 +125,6 @@ def test_a_page_waits_for_the_one_before_to_be_written(role: Role) -> None:
     assert wired.session.next_deadline() == wired.clock.monotonic
 
 
-@BOTH
 def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=200|16=390|"))
@@ -145,14 +138,12 @@ def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
     assert of_type(wired.session.events(), ResendServed) == [ResendServed(100, 401, 302)]
 
 
-@BOTH
 def test_many_requests_do_not_make_more_than_a_page_wait(role: Role) -> None:
     wired = much(role)
     wired.receive(*(wired.peer.message("2", "7=1|16=0|") for _ in range(50)))
     assert len(wired.session.data_to_send()) < PAGE + 3000
 
 
-@BOTH
 def test_a_resend_goes_on_after_our_logout_and_stops_at_the_end(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
@@ -166,7 +157,6 @@ def test_a_resend_goes_on_after_our_logout_and_stops_at_the_end(role: Role) -> N
     assert wired.session.next_deadline() is None
 
 
-@BOTH
 def test_a_reset_forgets_what_was_being_resent(role: Role) -> None:
     wired = much(role)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
@@ -240,7 +230,6 @@ def test_a_resend_of_more_than_may_wait_pauses_in_time() -> None:
     assert seen == 41
 
 
-@BOTH
 @pytest.mark.parametrize("size", [1_900, 2_000, 2_001, 50_000])
 def test_a_message_larger_than_may_wait_goes_out_again(role: Role, size: int) -> None:
     """It ended its session as one whose peer does not read, at every logon that sent it again."""
@@ -254,7 +243,6 @@ def test_a_message_larger_than_may_wait_goes_out_again(role: Role, size: int) ->
     assert [number for _, number in script_numbers(wired)][:2] == [1, 2]
 
 
-@BOTH
 def test_what_waits_beside_the_largest_message_is_bounded(role: Role) -> None:
     wired = busy(role, sent=0, max_unsent=1_000)
     wired.session.send(sized(role, 5_000), wired.clock.now)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from kalshi_fix_sansio._generated import ExecutionReport, OrderCancelReject
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import (
-    LoggedOn,
-    MessageReceived,
-    OutcomesUnknown,
-)
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown
 from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import Wired, established, of_type, order, pair
 
-BOTH = pytest.mark.parametrize("role", Role)
 LOGON = "98=0|108=30|96=eA==|1137=9|"
 NEWS = "434=1|37=o|11=a|39=8|"
 
@@ -60,7 +53,6 @@ def test_resets_that_cross_are_one_reset() -> None:
     assert (both.client.next_incoming, both.venue.next_incoming) == (2, 2)
 
 
-@BOTH
 def test_an_abort_meanwhile_says_goodbye(role: Role) -> None:
     wired = resetting(role)
     wired.session.data_to_send()

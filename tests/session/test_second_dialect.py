@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    LoggedOn,
-    LogoutReceived,
-    MessageReceived,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, LogoutReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session import State, reply_route
-from tests.fix50sp2.dialect import (
-    ExecType,
-    ExecutionReport,
-    Header,
-    NewOrderSingle,
-    OrdStatus,
-    Party,
-)
+from tests.fix50sp2.dialect import ExecType, ExecutionReport, Header, NewOrderSingle, OrdStatus, Party
 from tests.fix50sp2.helpers import NOON, established, order, pair, sent
-from tests.helpers import Clock, Pair, Peer, of_type, wire_time
+from tests.helpers import Clock, Pair, Peer, Wired, of_type, wire_time
 
-BOTH = pytest.mark.parametrize("role", Role)
 ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
 
 
@@ -82,17 +66,13 @@ def test_a_session_from_logon_to_logout() -> None:
     assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-@BOTH
-def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(role: Role) -> None:
-    wired = established(role)
+def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(wired: Wired) -> None:
     wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w"), t115="a\0b", t116="CS"))
     (reject,) = sent(wired)
     assert (reject.header.deliver_to_comp_id, reject.header.deliver_to_sub_id) == (None, "CS")
 
 
-@BOTH
-def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(role: Role) -> None:
-    wired = established(role)
+def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(wired: Wired) -> None:
     wired.receive(wired.peer.message("D", ORDER, t128="JCD", t129=""))
     (reject,) = sent(wired)
     assert (reject.ref_tag_id, reject.session_reject_reason) == (129, Reason.TAG_WITHOUT_VALUE)

@@ -8,9 +8,8 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session.sequence import Verdict, judge
-from tests.helpers import established, kinds
+from tests.helpers import Wired, established, kinds
 
-BOTH = pytest.mark.parametrize("role", Role)
 NEWS = "434=1|37=o|11=a|39=8|58=x|"
 """The body of an OrderCancelReject: what an application message looks like here does not matter."""
 
@@ -31,7 +30,6 @@ def test_what_a_number_means_when_7_is_next(number: int, poss_dup: bool, verdict
     assert judge(number, 7, poss_dup=poss_dup) is verdict
 
 
-@BOTH
 def test_a_message_without_number_ends_the_session(role: Role) -> None:
     for number in ("-", "", "x", "-2", "+2", "1_0"):
         wired = established(role)
@@ -41,9 +39,7 @@ def test_a_message_without_number_ends_the_session(role: Role) -> None:
         assert kinds(wired.sent()) == ["Logout"]
 
 
-@BOTH
-def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_and_says_so(role: Role) -> None:
-    wired = established(role)
+def test_a_duplicate_in_sequence_without_its_original_time_is_delivered_and_says_so(wired: Wired) -> None:
     (event,) = wired.receive(wired.peer.message("9", NEWS, t43="Y"))
     assert isinstance(event, MessageReceived)
     assert [(problem.reason, problem.tag) for problem in event.message.problems] == [

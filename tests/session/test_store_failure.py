@@ -16,7 +16,6 @@ from kalshi_fix_sansio.outcomes import Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, State, StoredMessage
 from tests.helpers import Wired, kinds, messages, of_type, order, wire
 
-BOTH = pytest.mark.parametrize("role", Role)
 LOGON = "98=0|108=30|96=eA==|1137=9|"
 NEWS = "434=1|37=o|11=a|39=8|"
 WHY = "the disk is full; free some space and start again"
@@ -149,7 +148,6 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
     return wired, store, told
 
 
-@BOTH
 def test_whichever_call_fails_the_session_ends_and_says_so(role: Role) -> None:
     _, store, told = play(role, None)
     assert set(store.made) == {
@@ -190,7 +188,6 @@ def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
     return wired
 
 
-@BOTH
 def test_what_was_told_before_the_failure_is_kept(role: Role) -> None:
     wired = trading(role)
     wired.session.confirm()
@@ -204,7 +201,6 @@ def test_what_was_told_before_the_failure_is_kept(role: Role) -> None:
     assert ended.reason is CloseReason.STORE_FAILED
 
 
-@BOTH
 @pytest.mark.parametrize("call", ["send", "forward", "test_request"])
 def test_a_caller_that_waits_for_a_number_is_told_at_once(role: Role, call: str) -> None:
     wired = trading(role)
@@ -239,7 +235,6 @@ def test_a_commit_that_fails_keeps_back_what_it_was_for() -> None:
     wired.session.confirm()
 
 
-@BOTH
 def test_a_logout_that_cannot_be_made_durable_is_not_sent(role: Role) -> None:
     wired = trading(role)
     wired.session.receive_data(wired.peer.message("5", ""), wired.clock.now)
@@ -249,7 +244,6 @@ def test_a_logout_that_cannot_be_made_durable_is_not_sent(role: Role) -> None:
     assert [type(event).__name__ for event in wired.session.events()] == ["LogoutReceived", "SessionEnded"]
 
 
-@BOTH
 def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
     wired = trading(role)
     failing_next(wired)
@@ -260,7 +254,6 @@ def test_a_confirmation_that_fails_ends_the_session(role: Role) -> None:
     wired.session.confirm()
 
 
-@BOTH
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_session_cannot_go_on_with_a_store_that_has_failed(role: Role, reset: bool) -> None:
     wired = trading(role)

@@ -34,8 +34,7 @@ def full() -> OrderBooks:
     return books
 
 
-def test_a_snapshot_makes_a_book() -> None:
-    books = OrderBooks()
+def test_a_snapshot_makes_a_book(books: OrderBooks) -> None:
     told = apply(books, FULL)
     book = books[A]
     assert told.book is book
@@ -48,8 +47,7 @@ def test_a_snapshot_makes_a_book() -> None:
     assert (list(books), len(books)) == ([A], 1)
 
 
-def test_levels_in_the_order_of_a_message_are_put_in_the_order_of_prices() -> None:
-    books = OrderBooks()
+def test_levels_in_the_order_of_a_message_are_put_in_the_order_of_prices(books: OrderBooks) -> None:
     books.apply(snapshot("offer 1 at 0.9", "bid 1 at 0.1", "offer 2 at 0.6", "bid 2 at 0.3", "bid 3 at 0.2"))
     assert shown(books[A]) == "1@0.10 3@0.20 2@0.30 | 2@0.60 1@0.90"
 
@@ -67,8 +65,7 @@ def test_depth_is_given_from_the_best_price_on() -> None:
     assert book.bids.size(d("0.41")) == 0
 
 
-def test_an_empty_snapshot_makes_an_empty_live_book() -> None:
-    books = OrderBooks()
+def test_an_empty_snapshot_makes_an_empty_live_book(books: OrderBooks) -> None:
     assert apply(books, snapshot()).state_changed
     book = books[A]
     assert (book.is_live, book.best_bid, book.best_offer, list(book.offers)) == (True, None, None, [])
@@ -112,8 +109,7 @@ def test_an_update_changes_one_level(
     assert shown(books[A]) == after
 
 
-def test_a_new_best_price_is_told() -> None:
-    books = OrderBooks()
+def test_a_new_best_price_is_told(books: OrderBooks) -> None:
     books.apply(snapshot())
     for entry, best in [
         ("new bid 1 at 0.40", True),
@@ -160,8 +156,7 @@ def test_trades_are_handed_on_and_change_no_level() -> None:
     assert shown(books[A]) == before
 
 
-def test_on_margin_nothing_has_a_time() -> None:
-    books = OrderBooks()
+def test_on_margin_nothing_has_a_time(books: OrderBooks) -> None:
     apply(books, snapshot("bid 10 at 19.50", "offer 5 at 19.51", symbol=C))
     told = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
     (trade,) = told.trades
@@ -312,8 +307,7 @@ def test_what_comes_behind_a_misfit_in_the_same_message_is_left_out_too() -> Non
     assert shown(second.book) == "2@0.10 |"
 
 
-def test_an_update_before_any_snapshot_is_told_once() -> None:
-    books = OrderBooks()
+def test_an_update_before_any_snapshot_is_told_once(books: OrderBooks) -> None:
     told = apply(books, update("new bid 1 at 0.40"))
     assert kinds(told) == ["NO_SNAPSHOT"]
     assert (told.state_changed, told.best_changed) == (True, False)
@@ -322,8 +316,7 @@ def test_an_update_before_any_snapshot_is_told_once() -> None:
     assert apply(books, FULL).book.is_live
 
 
-def test_a_trade_needs_no_snapshot() -> None:
-    books = OrderBooks()
+def test_a_trade_needs_no_snapshot(books: OrderBooks) -> None:
     told = apply(books, update("trade 1 at 0.40"))
     assert (kinds(told), len(told.trades)) == ([], 1)
     assert books[A].state is BookState.WAITING
@@ -396,8 +389,7 @@ def test_a_snapshot_that_makes_no_sense_makes_no_book(levels: tuple[str, ...], k
     assert tolerant[A].is_live
 
 
-def test_a_trade_has_no_place_in_a_snapshot() -> None:
-    books = OrderBooks()
+def test_a_trade_has_no_place_in_a_snapshot(books: OrderBooks) -> None:
     told = apply(books, snapshot("bid 1 at 0.40", "trade 1 at 0.41", "B 3 at 0.2"))
     assert kinds(told) == ["UNKNOWN_ENTRY_TYPE"] * 2
     assert books[A].is_live

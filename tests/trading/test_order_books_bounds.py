@@ -91,8 +91,7 @@ def test_books_have_a_bound_in_number() -> None:
     assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=C)))
 
 
-def test_symbols_have_a_bound_in_length() -> None:
-    books = OrderBooks()
+def test_symbols_have_a_bound_in_length(books: OrderBooks) -> None:
     longest, longer = "A" * MAX_SYMBOL_SIZE, "A" * (MAX_SYMBOL_SIZE + 1)
     assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=longest)))
     for sent in (snapshot("bid 1 at 0.5", symbol=longer), update(f"new bid 1 at 0.5 in {longer}")):

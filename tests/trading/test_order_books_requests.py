@@ -21,13 +21,7 @@ from kalshi_fix_sansio import (
     Reject,
 )
 from kalshi_fix_sansio.base import Message
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    LoggedOn,
-    MessageReceived,
-    RejectReceived,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.trading.feed import request
 

@@ -144,8 +144,7 @@ def test_a_message_that_this_side_refused_concerns_its_markets_alone() -> None:
 # --- requests ----------------------------------------------------------------------------------------
 
 
-def test_a_book_that_is_asked_for_waits_for_its_snapshot() -> None:
-    books = OrderBooks()
+def test_a_book_that_is_asked_for_waits_for_its_snapshot(books: OrderBooks) -> None:
     assert books.apply(request("1", A, B)) == []
     assert states(books) == ["WAITING", "WAITING"]
     assert books.stale() == []
@@ -154,16 +153,14 @@ def test_a_book_that_is_asked_for_waits_for_its_snapshot() -> None:
     assert states(books) == ["LIVE", "WAITING"]
 
 
-def test_a_book_that_waits_is_told_of_a_gap_too() -> None:
-    books = OrderBooks()
+def test_a_book_that_waits_is_told_of_a_gap_too(books: OrderBooks) -> None:
     books.apply(request("1", A))
     (told,) = books.apply(GapDetected(5, 9, recoverable=False))
     assert (told.state_changed, told.best_changed) == (True, False)
     assert books.stale() == [A]
 
 
-def test_a_logon_leaves_what_waits() -> None:
-    books = OrderBooks()
+def test_a_logon_leaves_what_waits(books: OrderBooks) -> None:
     books.apply(request("1", A))
     assert books.apply(logged_on()) == []
     assert states(books) == ["WAITING"]
@@ -188,8 +185,7 @@ def test_asking_again_for_a_live_book_leaves_it_live() -> None:
     assert not apply(books, snapshot(*BOOK)).state_changed
 
 
-def test_a_snapshot_that_was_asked_for_once_is_not_live() -> None:
-    books = OrderBooks()
+def test_a_snapshot_that_was_asked_for_once_is_not_live(books: OrderBooks) -> None:
     books.apply(request("0", A))
     told = apply(books, snapshot(*BOOK))
     assert told.book.state is BookState.SNAPSHOT
@@ -205,8 +201,7 @@ def test_a_snapshot_that_was_asked_for_once_is_not_live() -> None:
     assert states(books) == ["LIVE"]
 
 
-def test_each_snapshot_belongs_to_the_oldest_request() -> None:
-    books = OrderBooks()
+def test_each_snapshot_belongs_to_the_oldest_request(books: OrderBooks) -> None:
     books.apply(request("0", A, A, B))
     books.apply(request("1", A))
     found = []
@@ -216,8 +211,7 @@ def test_each_snapshot_belongs_to_the_oldest_request() -> None:
     assert found == [["WAITING", "SNAPSHOT"], ["SNAPSHOT", "SNAPSHOT"], ["LIVE", "SNAPSHOT"]]
 
 
-def test_an_update_in_front_of_the_first_snapshot_that_was_asked_for_does_not_fit() -> None:
-    books = OrderBooks()
+def test_an_update_in_front_of_the_first_snapshot_that_was_asked_for_does_not_fit(books: OrderBooks) -> None:
     books.apply(request("1", A))
     assert kinds(apply(books, update("new bid 1 at 0.40"))) == ["NO_SNAPSHOT"]
     assert states(books) == ["STALE"]
@@ -261,8 +255,7 @@ def test_subscribing_anew_after_unsubscribing() -> None:
     assert states(books) == ["LIVE"]
 
 
-def test_a_snapshot_on_its_way_while_unsubscribing_is_not_wanted() -> None:
-    books = OrderBooks()
+def test_a_snapshot_on_its_way_while_unsubscribing_is_not_wanted(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("2"))
     books.apply(request("1", A))
@@ -287,8 +280,7 @@ def test_unsubscribing_from_all_keeps_what_was_asked_for_once() -> None:
 # --- refusals ----------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_of_the_oldest_request_that_nothing_came_for() -> None:
-    books = OrderBooks()
+def test_a_refusal_is_of_the_oldest_request_that_nothing_came_for(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("1", B, C))
     apply(books, snapshot(*BOOK))
@@ -314,8 +306,7 @@ def test_a_refusal_leaves_live_books_live_and_what_another_request_asked_for() -
     }
 
 
-def test_a_request_that_is_answered_in_part_is_not_refused() -> None:
-    books = OrderBooks()
+def test_a_request_that_is_answered_in_part_is_not_refused(books: OrderBooks) -> None:
     books.apply(request("1", A, B))
     apply(books, snapshot(*BOOK))
     assert books.apply(REFUSED) == []
@@ -328,8 +319,7 @@ def test_a_refusal_of_a_request_that_nobody_told_of_does_nothing() -> None:
     assert states(books) == ["LIVE", "LIVE"]
 
 
-def test_a_refusal_of_what_is_no_longer_wanted_does_nothing() -> None:
-    books = OrderBooks()
+def test_a_refusal_of_what_is_no_longer_wanted_does_nothing(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.forget(A)
     assert books.apply(REFUSED) == []
@@ -343,8 +333,7 @@ def test_a_refusal_of_what_is_no_longer_wanted_does_nothing() -> None:
     ],
 )
 @pytest.mark.parametrize("known", [True, False])
-def test_a_reject_names_the_request_that_it_refuses(reject: Message, known: bool) -> None:
-    books = OrderBooks()
+def test_a_reject_names_the_request_that_it_refuses(books: OrderBooks, reject: Message, known: bool) -> None:
     first, second = request("1", A), request("1", B)
     books.apply(first)
     books.apply(second)
@@ -353,8 +342,7 @@ def test_a_reject_names_the_request_that_it_refuses(reject: Message, known: bool
     assert books.apply(RejectReceived(reject, 4, request("2", A))) == []
 
 
-def test_a_snapshot_that_this_side_refused_answers_its_request() -> None:
-    books = OrderBooks()
+def test_a_snapshot_that_this_side_refused_answers_its_request(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("1", B))
     (told,) = books.apply(MessageRejected(snapshot(*BOOK), ()))
@@ -362,8 +350,7 @@ def test_a_snapshot_that_this_side_refused_answers_its_request() -> None:
     assert [each.symbol for each in books.apply(REFUSED)] == [B]
 
 
-def test_requests_end_with_their_session() -> None:
-    books = OrderBooks()
+def test_requests_end_with_their_session(books: OrderBooks) -> None:
     books.apply(request("1", A))
     books.apply(request("0", B))
     books.forget(C)
@@ -398,8 +385,7 @@ def test_any_event_may_come_at_any_time() -> None:
     assert len(empty) == 0
 
 
-def test_an_answer_that_never_comes_does_not_hold_up_what_was_asked_later() -> None:
-    books = OrderBooks()
+def test_an_answer_that_never_comes_does_not_hold_up_what_was_asked_later(books: OrderBooks) -> None:
     books.apply(request("1", A))
     for kind in "121":
         books.apply(request(kind, B))

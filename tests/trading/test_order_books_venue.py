@@ -13,13 +13,7 @@ from kalshi_fix_adapters.venue import exchange
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import margin_market, prediction_market
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
-from kalshi_fix_sansio import (
-    ExecutionReport,
-    MarketDataRequestReject,
-    OrderCancelRequest,
-    Side,
-    TimeInForce,
-)
+from kalshi_fix_sansio import ExecutionReport, MarketDataRequestReject, OrderCancelRequest, Side, TimeInForce
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import BookState, BookUpdate, OrderBooks, StaleReason, Trade

@@ -154,8 +154,7 @@ def test_what_cannot_be_read_can_be_tolerated() -> None:
     assert (kinds(told), told.book.is_live, shown(told.book)) == (["UNREADABLE"], True, "2@0.40 |")
 
 
-def test_an_update_that_cannot_be_read_may_be_the_first_of_its_market() -> None:
-    books = OrderBooks()
+def test_an_update_that_cannot_be_read_may_be_the_first_of_its_market(books: OrderBooks) -> None:
     told = apply(books, from_wire(f"35=X|268=1|279=0|55={A}|269=0|270=x|271=6|"))
     assert (kinds(told), books.stale()) == (["UNREADABLE"], [A])
 

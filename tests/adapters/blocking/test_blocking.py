@@ -17,11 +17,7 @@ import pytest
 from kalshi_fix_adapters.blocking import Client, market_data, order_entry
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, Options, make_plan
 from kalshi_fix_adapters.engine.client import ClientCore
-from kalshi_fix_adapters.errors import (
-    ConnectionFailedError,
-    NotConnectedError,
-    SessionClosedError,
-)
+from kalshi_fix_adapters.errors import ConnectionFailedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import Disconnected, Resubscribed
 from kalshi_fix_adapters.net.tls import Plaintext
 from kalshi_fix_adapters.testing import MARKETS, Sandbox

@@ -9,11 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.errors import (
-    ConnectionFailedError,
-    HostNotFoundError,
-    PlaintextRefusedError,
-)
+from kalshi_fix_adapters.errors import ConnectionFailedError, HostNotFoundError, PlaintextRefusedError
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError

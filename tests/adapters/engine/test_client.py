@@ -28,13 +28,7 @@ from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    HeartbeatReceived,
-    LoggedOn,
-    MessageReceived,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, HeartbeatReceived, LoggedOn, MessageReceived, SessionEnded
 from tests.adapters.engine.stage import ENDPOINT, Stage, only, opened, plan, report
 from tests.helpers import order
 
@@ -77,8 +71,7 @@ def test_from_the_first_attempt_to_the_last_event() -> None:
     core.close(clean=True)
 
 
-def test_a_client_may_begin_anew_but_not_twice() -> None:
-    stage = opened()
+def test_a_client_may_begin_anew_but_not_twice(stage: Stage) -> None:
     with pytest.raises(LocalProtocolError, match="open already"):
         stage.core.begin()
     stage.say(report("a"))
@@ -107,15 +100,13 @@ def test_before_it_begins_nothing_can_be_sent_or_comes() -> None:
     core.close(clean=True)
 
 
-def test_a_message_that_may_not_be_sent_changes_nothing() -> None:
-    stage = opened()
+def test_a_message_that_may_not_be_sent_changes_nothing(stage: Stage) -> None:
     with pytest.raises(InvalidMessageError):
         stage.core.send(report("a"))
     assert stage.core.send(order()) == 2
 
 
-def test_what_is_sent_while_disconnected_is_refused_and_not_kept() -> None:
-    stage = opened()
+def test_what_is_sent_while_disconnected_is_refused_and_not_kept(stage: Stage) -> None:
     stage.cut()
     assert not stage.core.is_logged_on
     with pytest.raises(NotConnectedError, match="not logged on, so nothing was sent") as caught:
@@ -187,8 +178,7 @@ def test_the_first_connection_is_tried_again_if_the_policy_says_so() -> None:
 # --- leaving
 
 
-def test_leaving_while_an_attempt_is_waited_for() -> None:
-    stage = opened()
+def test_leaving_while_an_attempt_is_waited_for(stage: Stage) -> None:
     stage.cut()
     stage.core.logout()
     assert stage.core.over
@@ -227,8 +217,7 @@ def test_leaving_in_the_middle_of_the_logon() -> None:
     assert only(stage.take(), SessionEnded).reason is CloseReason.LOCAL_ABORT
 
 
-def test_leaving_twice_says_logout_once() -> None:
-    stage = opened()
+def test_leaving_twice_says_logout_once(stage: Stage) -> None:
     stage.core.logout()
     stage.core.logout()
     stage.run()
@@ -236,8 +225,7 @@ def test_leaving_twice_says_logout_once() -> None:
     assert [type(event).__name__ for event in stage.at_venue].count("LogoutReceived") == 1
 
 
-def test_an_abort_waits_for_nothing() -> None:
-    stage = opened()
+def test_an_abort_waits_for_nothing(stage: Stage) -> None:
     stage.mute = True
     stage.core.abort("out of here")
     stage.run()
@@ -246,8 +234,7 @@ def test_an_abort_waits_for_nothing() -> None:
     stage.core.abort("again")
 
 
-def test_a_venue_that_stops_reading_cannot_hold_the_end_up() -> None:
-    stage = opened()
+def test_a_venue_that_stops_reading_cannot_hold_the_end_up(stage: Stage) -> None:
     stage.core.send(order())
     stage.core.abort("now")
     assert (stage.core.finished, stage.core.timeout()) == (False, LINGER)
@@ -256,8 +243,7 @@ def test_a_venue_that_stops_reading_cannot_hold_the_end_up() -> None:
     assert stage.core.output
 
 
-def test_who_stops_reconnecting_keeps_the_connection_but_gets_no_other() -> None:
-    stage = opened()
+def test_who_stops_reconnecting_keeps_the_connection_but_gets_no_other(stage: Stage) -> None:
     stage.core.stop_reconnecting()
     assert stage.core.is_logged_on
     stage.cut()
@@ -265,8 +251,7 @@ def test_who_stops_reconnecting_keeps_the_connection_but_gets_no_other() -> None
     assert stage.kinds() == ["SessionEnded"]
 
 
-def test_stopping_gives_up_an_attempt_that_is_waited_for() -> None:
-    stage = opened()
+def test_stopping_gives_up_an_attempt_that_is_waited_for(stage: Stage) -> None:
     stage.cut()
     stage.core.stop_reconnecting()
     assert stage.core.over
@@ -281,8 +266,7 @@ def test_without_a_policy_there_is_one_connection() -> None:
     assert "open the client again" in str(stage.core.closed_error())
 
 
-def test_an_adapter_that_fails_says_so_once_all_events_are_taken() -> None:
-    stage = opened()
+def test_an_adapter_that_fails_says_so_once_all_events_are_taken(stage: Stage) -> None:
     stage.say(report("a"))
     stage.core.failure(OSError(9, "bad"))
     assert stage.core.over
@@ -320,8 +304,7 @@ def test_the_bytes_that_wait_are_bounded_too() -> None:
 # --- messages
 
 
-def test_messages_of_events() -> None:
-    stage = opened()
+def test_messages_of_events(stage: Stage) -> None:
     stage.say(report("a"))
     (event,) = stage.take()
     assert stage.core.message_of(event) == report("a")
@@ -334,8 +317,7 @@ def test_messages_of_events() -> None:
     assert caught.value.ended == lost.ended
 
 
-def test_how_long_a_heartbeat_takes() -> None:
-    stage = opened()
+def test_how_long_a_heartbeat_takes(stage: Stage) -> None:
     test_req_id = stage.core.test_request()
     assert stage.core.round_trip(test_req_id) is None
     stage.clock.advance(0.25)
@@ -364,8 +346,7 @@ def test_answers_nobody_waits_for_are_not_kept_for_ever(monkeypatch: pytest.Monk
 # --- what the venue does not read, and what it said before it went
 
 
-def test_senders_are_to_wait_while_the_venue_does_not_read() -> None:
-    stage = opened()
+def test_senders_are_to_wait_while_the_venue_does_not_read(stage: Stage) -> None:
     while not stage.core.congested:
         stage.core.send(order())
     sent = len(stage.core.output)
@@ -376,8 +357,7 @@ def test_senders_are_to_wait_while_the_venue_does_not_read() -> None:
     assert not stage.core.congested
 
 
-def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more() -> None:
-    stage = opened()
+def test_what_the_venue_said_is_read_when_nothing_can_be_written_any_more(stage: Stage) -> None:
     assert stage.venue is not None
     stage.core.write_failed()
     assert not stage.core.is_logged_on
@@ -648,16 +628,14 @@ def test_a_moment_for_a_timer_through_a_clients_life() -> None:
 # --- time that cures
 
 
-def test_a_step_of_the_wall_clock_moves_no_attempt() -> None:
-    stage = opened()
+def test_a_step_of_the_wall_clock_moves_no_attempt(stage: Stage) -> None:
     stage.cut()
     left = stage.core.timeout()
     stage.clock.utc = datetime(2031, 1, 1, tzinfo=UTC)
     assert stage.core.timeout() == left
 
 
-def test_what_time_does_not_cure_ends_the_client() -> None:
-    stage = opened()
+def test_what_time_does_not_cure_ends_the_client(stage: Stage) -> None:
     stage.refuses = "Signature verification failed"
     stage.cut()
     stage.advance(1)

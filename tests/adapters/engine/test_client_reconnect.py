@@ -46,8 +46,7 @@ def after_loss(stage: Stage) -> None:
 # --- when
 
 
-def test_every_step_is_told() -> None:
-    stage = opened()
+def test_every_step_is_told(stage: Stage) -> None:
     stage.fails = DOWN
     stage.cut()
     stage.advance(0.5)
@@ -72,8 +71,7 @@ def test_waits_grow_with_every_failure_in_a_row() -> None:
     assert [attempt.number for _, attempt in stage.attempts] == [1, 1, 2, 3, 4, 5, 6, 7]
 
 
-def test_attempts_never_overlap() -> None:
-    stage = opened()
+def test_attempts_never_overlap(stage: Stage) -> None:
     stage.cut()
     stage.clock.advance(1)
     assert stage.core.next_attempt() is not None
@@ -96,8 +94,7 @@ def test_a_logon_that_lasted_makes_the_waits_short_again() -> None:
     assert waits == [0.5, 1, 2, 0.5, 1]
 
 
-def test_logons_that_do_not_last_count_as_failures() -> None:
-    stage = opened()
+def test_logons_that_do_not_last_count_as_failures(stage: Stage) -> None:
     waits = []
     for _ in range(4):
         stage.cut()
@@ -120,8 +117,7 @@ def test_attempts_may_be_limited() -> None:
 
 
 @pytest.mark.parametrize("text", ["maintenance", None])
-def test_a_venue_that_logs_out_is_called_again(text: str | None) -> None:
-    stage = opened()
+def test_a_venue_that_logs_out_is_called_again(stage: Stage, text: str | None) -> None:
     assert stage.venue is not None
     stage.venue.logout(stage.clock.now, text=text)
     stage.run()
@@ -130,8 +126,7 @@ def test_a_venue_that_logs_out_is_called_again(text: str | None) -> None:
     assert stage.core.is_logged_on
 
 
-def test_a_venue_that_falls_silent_is_called_again() -> None:
-    stage = opened()
+def test_a_venue_that_falls_silent_is_called_again(stage: Stage) -> None:
     stage.mute = True
     stage.advance(80)
     assert only(stage.take(), Disconnected).ended.reason is CloseReason.PEER_SILENT
@@ -140,8 +135,7 @@ def test_a_venue_that_falls_silent_is_called_again() -> None:
     assert stage.core.is_logged_on
 
 
-def test_messages_that_are_missing_end_in_a_new_connection() -> None:
-    stage = opened()
+def test_messages_that_are_missing_end_in_a_new_connection(stage: Stage) -> None:
     stage.venue_store.record_sent(stage.venue_store.next_outgoing, None)
     stage.say(report("a"))
     assert only(stage.take(), Disconnected).ended.reason is CloseReason.SEQUENCE_GAP
@@ -150,8 +144,7 @@ def test_messages_that_are_missing_end_in_a_new_connection() -> None:
 
 
 @pytest.mark.parametrize("text", ["rate limit exceeded", "FIX logon service busy; retry with backoff"])
-def test_a_busy_venue_is_called_again(text: str) -> None:
-    stage = opened()
+def test_a_busy_venue_is_called_again(stage: Stage, text: str) -> None:
     stage.refuses = text
     stage.cut()
     stage.advance(0.5)
@@ -163,8 +156,7 @@ def test_a_busy_venue_is_called_again(text: str) -> None:
     assert stage.core.is_logged_on
 
 
-def test_the_venues_memory_of_the_old_connection_is_waited_for() -> None:
-    stage = opened()
+def test_the_venues_memory_of_the_old_connection_is_waited_for(stage: Stage) -> None:
     stage.refuses = "session already exists"
     stage.cut()
     stage.advance(0.5)
@@ -200,8 +192,7 @@ def test_a_key_in_use_elsewhere_is_waited_for_at_the_first_logon_too() -> None:
         ("Invalid signature, please try again", "private key"),
     ],
 )
-def test_what_time_does_not_cure_is_given_up(text: str, advice: str) -> None:
-    stage = opened()
+def test_what_time_does_not_cure_is_given_up(stage: Stage, text: str, advice: str) -> None:
     stage.refuses = text
     stage.cut()
     stage.advance(1)
@@ -214,8 +205,7 @@ def test_what_time_does_not_cure_is_given_up(text: str, advice: str) -> None:
 @pytest.mark.parametrize(
     "text", ["Internal error", "Gateway restarting", "no reason that anybody knows", "SendingTime accuracy"]
 )
-def test_what_is_unclear_is_tried_again_a_bounded_number_of_times(text: str) -> None:
-    stage = opened()
+def test_what_is_unclear_is_tried_again_a_bounded_number_of_times(stage: Stage, text: str) -> None:
     stage.refuses = text
     stage.cut()
     stage.advance(10_000)
@@ -225,8 +215,7 @@ def test_what_is_unclear_is_tried_again_a_bounded_number_of_times(text: str) -> 
     assert stage.core.over
 
 
-def test_a_gateway_that_restarts_is_waited_for() -> None:
-    stage = opened()
+def test_a_gateway_that_restarts_is_waited_for(stage: Stage) -> None:
     for _ in range(3):
         stage.refuses = "Gateway restarting"
         stage.cut()
@@ -237,9 +226,8 @@ def test_a_gateway_that_restarts_is_waited_for() -> None:
     assert len(stage.attempts) > 3 * 4
 
 
-def test_a_clock_that_is_wrong_for_a_while_ends_nothing() -> None:
+def test_a_clock_that_is_wrong_for_a_while_ends_nothing(stage: Stage) -> None:
     """This machine has just woken up: its Logon is a minute old."""
-    stage = opened()
     right = stage.core._clocks
     stage.core._clocks = lambda: attrs.evolve(right(), utc=right().utc - timedelta(seconds=60))
     stage.cut()
@@ -259,16 +247,14 @@ def test_a_clock_that_is_wrong_for_a_while_ends_nothing() -> None:
         (ConfigurationError("the CA file is gone"), False),
     ],
 )
-def test_connections_that_fail(error: ConnectionFailedError, again: bool) -> None:
-    stage = opened()
+def test_connections_that_fail(stage: Stage, error: ConnectionFailedError, again: bool) -> None:
     stage.fails = error
     stage.cut()
     stage.advance(0.5)
     assert stage.core.over is not again
 
 
-def test_a_certificate_that_stays_wrong_is_given_up() -> None:
-    stage = opened()
+def test_a_certificate_that_stays_wrong_is_given_up(stage: Stage) -> None:
     stage.fails = CertificateRejectedError("another certificate")
     stage.cut()
     stage.advance(10_000)
@@ -286,8 +272,7 @@ def test_an_answer_that_is_no_logon_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
-def test_during_maintenance_unclear_refusals_end_nothing(text: str) -> None:
-    stage = opened()
+def test_during_maintenance_unclear_refusals_end_nothing(stage: Stage, text: str) -> None:
     stage.clock.utc = WINDOW
     stage.refuses = text
     stage.cut()
@@ -303,8 +288,7 @@ def test_during_maintenance_unclear_refusals_end_nothing(text: str) -> None:
     assert stage.core.is_logged_on
 
 
-def test_a_bad_signature_ends_it_even_then() -> None:
-    stage = opened()
+def test_a_bad_signature_ends_it_even_then(stage: Stage) -> None:
     stage.clock.utc = WINDOW
     stage.refuses = "Signature verification failed"
     stage.cut()
@@ -365,8 +349,7 @@ def test_what_signs_may_fail_for_a_while(name: str) -> None:
     assert ids == ["a", "b", "c"]
 
 
-def test_what_signs_may_not_fail_for_ever() -> None:
-    stage = opened()
+def test_what_signs_may_not_fail_for_ever(stage: Stage) -> None:
     signing(stage, TimeoutError())
     stage.cut()
     stage.advance(10_000)
@@ -417,8 +400,7 @@ def resets(stage: Stage) -> list[bool]:
     return [event.reset for event in stage.take() if isinstance(event, LoggedOn)]
 
 
-def test_sessions_without_resend_restart_every_time_and_say_what_is_uncertain() -> None:
-    stage = opened()
+def test_sessions_without_resend_restart_every_time_and_say_what_is_uncertain(stage: Stage) -> None:
     stage.core.send(order("a1"))
     stage.run()
     stage.cut()

@@ -340,8 +340,7 @@ def test_a_client_that_begins_anew_is_subscribed_to_nothing() -> None:
     assert come_back(stage) == []
 
 
-def test_other_session_types_repeat_nothing() -> None:
-    stage = opened()
+def test_other_session_types_repeat_nothing(stage: Stage) -> None:
     assert stage.core._subscriptions is None
     stage.cut()
     stage.advance(1)

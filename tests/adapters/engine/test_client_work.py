@@ -20,13 +20,7 @@ from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import (
-    CloseReason,
-    LoggedOn,
-    MessageReceived,
-    RejectReceived,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.engine.stage import Stage, only, opened, plan, report
 from tests.helpers import Clock, order, raw
@@ -45,8 +39,7 @@ class Counting(Clock):
         return super().now
 
 
-def test_no_call_reads_the_clocks_twice() -> None:
-    stage = opened()
+def test_no_call_reads_the_clocks_twice(stage: Stage) -> None:
     assert stage.venue is not None
     stage.clock = clock = Counting(stage.clock.monotonic, stage.clock.utc)
     core = stage.core
@@ -187,8 +180,7 @@ def test_a_message_with_problems_is_logged_even_if_nobody_looks_on(caplog: pytes
 # --- the bytes
 
 
-def test_written_in_pieces_everything_arrives_once() -> None:
-    stage = opened()
+def test_written_in_pieces_everything_arrives_once(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     assert venue is not None
     sent = 0
@@ -227,8 +219,7 @@ def test_a_store_that_fails_for_what_was_held_back_ends_the_client() -> None:
     assert stage.core.finished
 
 
-def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order() -> None:
-    stage = opened()
+def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     assert venue is not None
     sent = 0
@@ -250,8 +241,7 @@ def test_a_transport_that_takes_a_little_at_a_time_gets_everything_in_order() ->
     assert arrived == [f"o{number}" for number in range(sent)]
 
 
-def test_a_write_that_fails_ends_writing_and_not_reading() -> None:
-    stage = opened()
+def test_a_write_that_fails_ends_writing_and_not_reading(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     assert venue is not None
     core.send(order())
@@ -286,9 +276,8 @@ def test_a_store_that_fails_while_writing_says_that_all_has_changed() -> None:
 
 @pytest.mark.parametrize("clean", [True, False])
 def test_a_store_that_cannot_be_closed_is_told_to_who_left_cleanly(
-    monkeypatch: pytest.MonkeyPatch, clean: bool
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, clean: bool
 ) -> None:
-    stage = opened()
     stage.core.abort("enough")
     stage.run()
 
@@ -336,8 +325,7 @@ def test_a_reset_within_the_session_begins_no_connection() -> None:
     assert [attempt.number for _, attempt in stage.attempts] == [1, 1]
 
 
-def test_what_a_reject_says_is_a_message_too() -> None:
-    stage = opened()
+def test_what_a_reject_says_is_a_message_too(stage: Stage) -> None:
     assert stage.venue is not None
     stage.core.send(order())
     stage.run()

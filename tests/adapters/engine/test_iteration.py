@@ -190,8 +190,7 @@ def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     assert [each.cl_ord_id for each in rest] == ["f3", "f4"]
 
 
-def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for() -> None:
-    stage = opened()
+def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for(stage: Stage) -> None:
     stage.core.send(order("a1"))
     stage.core.send(order("a2"))
     stage.run()
@@ -208,8 +207,7 @@ def test_what_is_raised_counts_as_taken_care_of_once_the_next_is_asked_for() -> 
 
 
 @pytest.mark.parametrize("clean", [False, True])
-def test_who_never_looked_is_told_again(clean: bool) -> None:
-    stage = opened()
+def test_who_never_looked_is_told_again(stage: Stage, clean: bool) -> None:
     stage.core.send(order("a1"))
     stage.run()
     stage.cut()

@@ -150,8 +150,7 @@ def test_who_iterates_over_messages_is_told_the_option_to_set() -> None:
     assert "a message of 9 bytes" in str(MessageTooLargeError(MessageTooLarge(9, 8, None)))
 
 
-def test_the_same_gap_at_each_connection_ends_with_advice() -> None:
-    stage = opened()
+def test_the_same_gap_at_each_connection_ends_with_advice(stage: Stage) -> None:
     for _ in range(10):
         if stage.venue is not None:
             stage.venue._core.ledger.store.record_sent(2, None)
@@ -163,8 +162,7 @@ def test_the_same_gap_at_each_connection_ends_with_advice() -> None:
     assert "the venue's message 2 does not come" in only(events, GaveUp).reason
 
 
-def test_gaps_at_other_numbers_are_other_failures() -> None:
-    stage = opened()
+def test_gaps_at_other_numbers_are_other_failures(stage: Stage) -> None:
     for turn in range(10):
         assert stage.venue is not None
         for _ in range(turn % 2):

@@ -32,12 +32,7 @@ from kalshi_fix_adapters.observe.observer import (
 )
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_adapters.observe.wire_log import WireLog
-from kalshi_fix_sansio import (
-    BusinessMessageReject,
-    Heartbeat,
-    Logon,
-    OrderCancelRequest,
-)
+from kalshi_fix_sansio import BusinessMessageReject, Heartbeat, Logon, OrderCancelRequest
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import (
     CloseReason,

@@ -13,36 +13,34 @@ from kalshi_fix_sansio import SESSION_TYPES, Logon, Logout, Side
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
-from tests.adapters.venue import town
 from tests.adapters.venue.desk import d
-from tests.adapters.venue.town import KEYS, START, Town, decode_all, raw_logon
+from tests.adapters.venue.town import KEYS, START, Town, api_key, config, decode_all, encode, order, raw_logon
 
 EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
 
 
 def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
     """The Text of the Logout that answers these bytes; None if a Logon does."""
-    place = Town()
-    conn = place.venue.connection_made(product, session_type, place.now)
-    place.venue.receive_data(conn, data, place.now)
-    (reply,) = decode_all(place.venue.data_to_send(conn))
+    town = Town()
+    conn = town.venue.connection_made(product, session_type, town.now)
+    town.venue.receive_data(conn, data, town.now)
+    (reply,) = decode_all(town.venue.data_to_send(conn))
     if isinstance(reply, Logon):
-        assert not place.venue.should_close(conn)
+        assert not town.venue.should_close(conn)
         return None
     assert isinstance(reply, Logout)
-    assert place.venue.should_close(conn)
+    assert town.venue.should_close(conn)
     return reply.text
 
 
 @pytest.mark.parametrize(("product", "session_type"), EVERYWHERE)
 def test_every_session_type_of_both_products_takes_a_logon_and_keeps_the_session(
-    product: str, session_type: str
+    town: Town, product: str, session_type: str
 ) -> None:
-    place = Town()
     name = "perp" if product == "margin" else "ann"
-    client = place.connect(name, session_type, product=product)
+    client = town.connect(name, session_type, product=product)
     assert client.is_logged_on
-    place.wait(300)
+    town.wait(300)
     assert client.session.is_established
     client.logout()
     ended = client.ending()
@@ -57,15 +55,14 @@ def test_an_rsa_key_logs_on(monkeypatch: pytest.MonkeyPatch) -> None:
     key = ClientKey.generate(key_id="key-rsa")
     monkeypatch.setitem(KEYS, "rsa", key)
     accounts = (AccountConfig(owner="rsa", product="prediction", balance=d(1)),)
-    place = Town(accounts=accounts, api_keys=(town.api_key("rsa"),), markets={})
-    assert place.connect("rsa").is_logged_on
+    town = Town(accounts=accounts, api_keys=(api_key("rsa"),), markets={})
+    assert town.connect("rsa").is_logged_on
 
 
-def test_the_gateway_calls_itself_by_the_session_type() -> None:
-    place = Town()
-    conn = place.venue.connection_made("prediction", "KalshiMD", place.now)
-    place.venue.receive_data(conn, raw_logon("ann", "KalshiMD"), place.now)
-    (reply,) = decode_all(place.venue.data_to_send(conn))
+def test_the_gateway_calls_itself_by_the_session_type(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiMD", town.now)
+    town.venue.receive_data(conn, raw_logon("ann", "KalshiMD"), town.now)
+    (reply,) = decode_all(town.venue.data_to_send(conn))
     assert (reply.header.sender_comp_id, reply.header.target_comp_id) == ("KalshiMD", "key-ann")
 
 
@@ -181,56 +178,52 @@ def test_the_retention_period_has_a_limit() -> None:
     assert answer(raw_logon("ann", "KalshiRT", message_retention_period=73), "KalshiRT") is not None
 
 
-def test_a_key_has_one_connection_until_that_is_gone() -> None:
-    place = Town()
-    first = place.connect("ann")
-    second = place.connect("ann", "KalshiMD")
+def test_a_key_has_one_connection_until_that_is_gone(town: Town) -> None:
+    first = town.connect("ann")
+    second = town.connect("ann", "KalshiMD")
     ended = second.ending()
     assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "already exists")
     assert first.session.is_established
-    assert place.connect("ann-2").is_logged_on
+    assert town.connect("ann-2").is_logged_on
     first.drop()
-    assert place.connect("ann", "KalshiMD").is_logged_on
+    assert town.connect("ann", "KalshiMD").is_logged_on
 
 
-def test_a_dead_connection_blocks_its_key_until_the_heartbeat_gives_out() -> None:
-    place = Town()
-    first = place.connect("ann")
-    place.clients.remove(first)
-    assert place.connect("ann").ending().text == "already exists"
-    place.wait(80)
-    assert place.connect("ann").is_logged_on
+def test_a_dead_connection_blocks_its_key_until_the_heartbeat_gives_out(town: Town) -> None:
+    first = town.connect("ann")
+    town.clients.remove(first)
+    assert town.connect("ann").ending().text == "already exists"
+    town.wait(80)
+    assert town.connect("ann").is_logged_on
 
 
-def test_a_connection_that_never_logs_on_is_closed() -> None:
-    place = Town()
-    conn = place.venue.connection_made("prediction", "KalshiNR", place.now)
-    place.wait(9)
-    assert not place.venue.should_close(conn)
-    place.wait(2)
-    assert place.venue.should_close(conn)
-    place.venue.receive_eof(conn, place.now)
-    assert place.venue.next_deadline() is None
+def test_a_connection_that_never_logs_on_is_closed(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    town.wait(9)
+    assert not town.venue.should_close(conn)
+    town.wait(2)
+    assert town.venue.should_close(conn)
+    town.venue.receive_eof(conn, town.now)
+    assert town.venue.next_deadline() is None
 
 
-def test_nothing_is_served_before_the_logon() -> None:
-    place = Town()
-    conn = place.venue.connection_made("prediction", "KalshiNR", place.now)
-    data = town.encode("ann", "KalshiNR", 1, place.now, town.order("a1", Side.BUY, 1, "0.5"))
-    place.venue.receive_data(conn, data, place.now)
-    assert place.venue.should_close(conn)
-    assert place.venue.exchange("prediction").find("ann", "a1") is None
+def test_nothing_is_served_before_the_logon(town: Town) -> None:
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    data = encode("ann", "KalshiNR", 1, town.now, order("a1", Side.BUY, 1, "0.5"))
+    town.venue.receive_data(conn, data, town.now)
+    assert town.venue.should_close(conn)
+    assert town.venue.exchange("prediction").find("ann", "a1") is None
 
 
 def test_a_settings_mistake_is_told() -> None:
     with pytest.raises(ConfigurationError, match="'options' is no product"):
-        town.config(markets={"options": ()})
+        config(markets={"options": ()})
     with pytest.raises(ConfigurationError, match="two accounts"):
-        town.config(accounts=(AccountConfig(owner="a", product="margin", balance=d(1)),) * 2, api_keys=())
+        config(accounts=(AccountConfig(owner="a", product="margin", balance=d(1)),) * 2, api_keys=())
     with pytest.raises(ConfigurationError, match="key-ann is there twice"):
-        town.config(api_keys=(town.api_key("ann"),) * 2)
+        config(api_keys=(api_key("ann"),) * 2)
     with pytest.raises(ConfigurationError, match="'ann', who has no prediction account"):
-        town.config(accounts=())
+        config(accounts=())
 
 
 def test_a_machine_without_time_zones_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +234,6 @@ def test_a_machine_without_time_zones_is_told_what_to_install(monkeypatch: pytes
         trading_zone()
 
 
-def test_a_product_without_the_session_type_has_no_port() -> None:
-    place = Town()
+def test_a_product_without_the_session_type_has_no_port(town: Town) -> None:
     with pytest.raises(ConfigurationError, match="KalshiPT"):
-        place.venue.connection_made("margin", "KalshiPT", place.now)
+        town.venue.connection_made("margin", "KalshiPT", town.now)

@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.venue.exchange import (
-    MarketState,
-    PauseState,
-    SetMarketState,
-    SetPause,
-)
+from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarketState, SetPause
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
@@ -46,8 +41,7 @@ from tests.adapters.venue.town import Town, decode_all, encode, order, raw_logon
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving() -> None:
-    town = Town()
+def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving(town: Town) -> None:
     ann, bob, md = town.connect("ann"), town.connect("bob"), town.connect("ann-md", "KalshiMD")
     for client in (ann, bob, md):
         client.take()
@@ -64,8 +58,7 @@ def test_an_order_lives_from_placement_to_fill_and_the_book_is_seen_moving() -> 
     assert (trade.md_entry_type, trade.aggressor_side, str(level.md_entry_size)) == ("2", "2", "6.00")
 
 
-def test_margin_trades_too() -> None:
-    town = Town()
+def test_margin_trades_too(town: Town) -> None:
     perp = town.connect("perp", product="margin")
     perp.take()
     perp.send(order("a1", BUY, 10, "19.5", symbol=PERP))
@@ -101,8 +94,7 @@ def test_orders_cancelled_on_disconnect_and_on_logout() -> None:
         assert exchange.find("ann", "a1") is not None
 
 
-def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next() -> None:
-    town = Town()
+def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(town: Town) -> None:
     ann = town.connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.drop()
@@ -115,8 +107,7 @@ def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next() -
     assert canceled.cl_ord_id == "a1"
 
 
-def test_reports_missed_on_rt_are_resent_after_the_reconnect() -> None:
-    town = Town()
+def test_reports_missed_on_rt_are_resent_after_the_reconnect(town: Town) -> None:
     store = MemoryStore()
     ann, bob = town.connect("ann", "KalshiRT", store=store), town.connect("bob")
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -137,8 +128,7 @@ def test_reports_missed_on_rt_are_resent_after_the_reconnect() -> None:
     assert again.take_only(ExecutionReport).cum_qty == 5
 
 
-def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it() -> None:
-    town = Town()
+def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it(town: Town) -> None:
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -153,8 +143,7 @@ def test_numbers_go_on_over_reconnects_without_reset_and_restart_with_it() -> No
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
-def test_a_client_that_forgot_its_numbers_is_turned_away_on_rt() -> None:
-    town = Town()
+def test_a_client_that_forgot_its_numbers_is_turned_away_on_rt(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT")
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.logout()
@@ -164,8 +153,7 @@ def test_a_client_that_forgot_its_numbers_is_turned_away_on_rt() -> None:
     assert town.connect("ann", "KalshiRT", reset=True).is_logged_on
 
 
-def test_numbers_belong_to_the_key_and_the_session_type() -> None:
-    town = Town()
+def test_numbers_belong_to_the_key_and_the_session_type(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT")
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.logout()
@@ -174,8 +162,7 @@ def test_numbers_belong_to_the_key_and_the_session_type() -> None:
 
 
 @pytest.mark.parametrize(("hours", "kept"), [(24, True), (12, False)])
-def test_messages_are_kept_for_the_retention_period(hours: int, kept: bool) -> None:
-    town = Town()
+def test_messages_are_kept_for_the_retention_period(town: Town, hours: int, kept: bool) -> None:
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store, message_retention_period=hours)
     bob = town.connect("bob")
@@ -194,8 +181,7 @@ def test_messages_are_kept_for_the_retention_period(hours: int, kept: bool) -> N
         assert refusals == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
 
 
-def test_old_messages_are_forgotten_while_the_session_goes_on() -> None:
-    town = Town()
+def test_old_messages_are_forgotten_while_the_session_goes_on(town: Town) -> None:
     ann = town.connect("ann", "KalshiRT", message_retention_period=1)
     ann.send(order("a1", BUY, 10, "0.40"))
     town.wait(2 * 3600)
@@ -208,8 +194,7 @@ def test_old_messages_are_forgotten_while_the_session_goes_on() -> None:
     ]
 
 
-def test_a_listener_sees_the_account_live() -> None:
-    town = Town()
+def test_a_listener_sees_the_account_live(town: Town) -> None:
     ann, listener = town.connect("ann"), town.connect("ann-reader", listener_session=True)
     listener.take()
     ann.send(order("a1", BUY, 10, "0.40"))
@@ -221,8 +206,7 @@ def test_a_listener_sees_the_account_live() -> None:
     assert refused.sent == order("x1", BUY, 10, "0.40")
 
 
-def test_an_undefined_tag_is_rejected_by_the_session() -> None:
-    town = Town()
+def test_an_undefined_tag_is_rejected_by_the_session(town: Town) -> None:
     ann = town.connect("ann")
     odd = order("a1", BUY, 10, "0.40")
     odd.unknown = ((333333, b"test"),)
@@ -235,8 +219,7 @@ def test_an_undefined_tag_is_rejected_by_the_session() -> None:
     assert town.venue.exchange("prediction").find("ann", "a1") is None
 
 
-def test_a_required_field_is_missed_by_the_session() -> None:
-    town = Town()
+def test_a_required_field_is_missed_by_the_session(town: Town) -> None:
     ann = town.connect("ann")
     gtd = order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE)
     town.venue.receive_data(ann.conn, encode("ann", "KalshiNR", 2, town.now, gtd), town.now)
@@ -254,9 +237,8 @@ def test_a_required_field_is_missed_by_the_session() -> None:
     ],
 )
 def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(
-    session_type: str, message: Message
+    town: Town, session_type: str, message: Message
 ) -> None:
-    town = Town()
     ann = town.connect("ann", session_type)
     town.venue.receive_data(ann.conn, encode("ann", session_type, 2, town.now, message), town.now)
     (refused,) = decode_all(town.venue.data_to_send(ann.conn))
@@ -265,8 +247,7 @@ def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(
     assert not town.venue.should_close(ann.conn)
 
 
-def test_orders_expire_when_their_time_comes() -> None:
-    town = Town()
+def test_orders_expire_when_their_time_comes(town: Town) -> None:
     ann = town.connect("ann", use_expired_ord_status=True)
     end = town.utc + timedelta(seconds=45)
     ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
@@ -278,8 +259,7 @@ def test_orders_expire_when_their_time_comes() -> None:
     assert (report.exec_type, report.transact_time) == ("C", end)
 
 
-def test_the_next_deadline_is_the_first_of_all() -> None:
-    town = Town()
+def test_the_next_deadline_is_the_first_of_all(town: Town) -> None:
     assert town.venue.next_deadline() is None
     ann = town.connect("ann")
     end = town.utc + timedelta(seconds=7)
@@ -288,9 +268,8 @@ def test_the_next_deadline_is_the_first_of_all() -> None:
 
 
 def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
-    monkeypatch: pytest.MonkeyPatch,
+    town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    town = Town()
     others = [town.connect("ann-2", "KalshiRT"), town.connect("bob")]
     ann = town.connect("ann")
     idle = [town.venue.connection_made("prediction", "KalshiDC", town.now) for _ in range(50)]
@@ -330,8 +309,7 @@ def test_an_order_and_a_deadline_concern_no_more_sessions_than_they_must(
     assert town.venue.connections_to_close() == set(idle)
 
 
-def test_the_operator_pauses_and_moves_markets() -> None:
-    town = Town()
+def test_the_operator_pauses_and_moves_markets(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     md.send(SecurityStatusRequest(subscription_request_type="1", symbol=MARKET))
     ann.send(order("a1", BUY, 10, "0.40", cancel_order_on_pause=True))
@@ -382,8 +360,7 @@ def test_what_a_deaf_client_missed_on_rt_waits_for_it() -> None:
     assert seen == [d(number) for number in range(1, 41)]
 
 
-def test_market_data_of_a_session_that_is_gone_is_forgotten() -> None:
-    town = Town()
+def test_market_data_of_a_session_that_is_gone_is_forgotten(town: Town) -> None:
     ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
     md.drop()
@@ -393,8 +370,7 @@ def test_market_data_of_a_session_that_is_gone_is_forgotten() -> None:
     assert again.take() == []
 
 
-def test_connections_that_are_gone_are_ignored() -> None:
-    town = Town()
+def test_connections_that_are_gone_are_ignored(town: Town) -> None:
     ann = town.connect("ann")
     ann.drop()
     town.venue.receive_data(ann.conn, b"8=FIXT.1.1", town.now)
@@ -404,8 +380,7 @@ def test_connections_that_are_gone_are_ignored() -> None:
     assert town.venue.connections_with_output() == set()
 
 
-def test_output_waits_until_it_is_fetched() -> None:
-    town = Town()
+def test_output_waits_until_it_is_fetched(town: Town) -> None:
     conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
     town.venue.receive_data(conn, raw_logon("ann"), town.now)
     assert town.venue.connections_with_output() == {conn}
@@ -414,9 +389,8 @@ def test_output_waits_until_it_is_fetched() -> None:
     assert town.venue.connections_with_output() == set()
 
 
-def test_a_skipped_gap_is_told() -> None:
+def test_a_skipped_gap_is_told(town: Town) -> None:
     """Logons and heartbeats take numbers too, and are gap-filled rather than resent."""
-    town = Town()
     store = MemoryStore()
     ann = town.connect("ann", "KalshiRT", store=store)
     ann.drop()

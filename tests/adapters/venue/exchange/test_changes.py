@@ -34,8 +34,7 @@ def levels(outcomes: tuple[Outcome, ...]) -> list[str]:
     ]
 
 
-def test_a_cancel_takes_the_rest_and_renames_the_order() -> None:
-    desk = Desk()
+def test_a_cancel_takes_the_rest_and_renames_the_order(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 1, "0.40")
     outcomes = desk.cancel("ann", "a2", "a1")
@@ -62,8 +61,7 @@ def test_a_cancel_must_name_the_order_rightly() -> None:
     assert summary(desk.cancel("ann", "c", "a1", order_id="order-a1")) == ["c canceled REQUESTED"]
 
 
-def test_a_cancel_of_what_is_done_is_told_how_it_ended() -> None:
-    desk = Desk()
+def test_a_cancel_of_what_is_done_is_told_how_it_ended(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.40")
     desk.place("bob", "b1", SELL, 3, "0.40")
     (refused,) = desk.cancel("ann", "c", "a1")
@@ -89,8 +87,7 @@ def test_only_so_many_finished_orders_are_remembered() -> None:
     assert summary(desk.cancel("ann", "c", "a2")) == ["c refused ORDER_ALREADY_FILLED"]
 
 
-def test_a_smaller_quantity_keeps_the_place_in_the_queue() -> None:
-    desk = Desk()
+def test_a_smaller_quantity_keeps_the_place_in_the_queue(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     outcomes = desk.amend("ann", "a2", "a1", 2)
@@ -99,8 +96,7 @@ def test_a_smaller_quantity_keeps_the_place_in_the_queue() -> None:
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a2 makes 2 at 0.40"
 
 
-def test_a_larger_quantity_goes_to_the_back() -> None:
-    desk = Desk()
+def test_a_larger_quantity_goes_to_the_back(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     outcomes = desk.amend("ann", "a2", "a1", 6)
@@ -108,8 +104,7 @@ def test_a_larger_quantity_goes_to_the_back() -> None:
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
 
 
-def test_a_new_price_goes_to_the_back_of_its_level() -> None:
-    desk = Desk()
+def test_a_new_price_goes_to_the_back_of_its_level(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.39")
     desk.place("bob", "b1", BUY, 5, "0.40")
     outcomes = desk.amend("ann", "a2", "a1", 5, "0.40")
@@ -117,16 +112,14 @@ def test_a_new_price_goes_to_the_back_of_its_level() -> None:
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "b1 makes 2 at 0.40"
 
 
-def test_an_amend_may_keep_its_id_and_change_nothing() -> None:
-    desk = Desk()
+def test_an_amend_may_keep_its_id_and_change_nothing(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", BUY, 5, "0.40")
     assert summary(desk.amend("ann", "a1", "a1", 5, "0.40")) == ["a1 replaces a1"]
     assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a1 makes 2 at 0.40"
 
 
-def test_an_amended_price_that_crosses_trades() -> None:
-    desk = Desk()
+def test_an_amended_price_that_crosses_trades(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.39")
     desk.place("bob", "b1", SELL, 3, "0.45")
     outcomes = desk.amend("ann", "a2", "a1", 5, "0.45")
@@ -135,8 +128,7 @@ def test_an_amended_price_that_crosses_trades() -> None:
     assert summary(desk.place("cat", "c1", SELL, 2, "0.45"))[-1] == "a2 makes 2 at 0.45"
 
 
-def test_a_post_only_order_amended_to_cross_is_cancelled() -> None:
-    desk = Desk()
+def test_a_post_only_order_amended_to_cross_is_cancelled(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.39", post_only=True)
     desk.place("bob", "b1", SELL, 3, "0.45")
     assert summary(desk.amend("ann", "a2", "a1", 5, "0.45")) == [
@@ -146,8 +138,7 @@ def test_a_post_only_order_amended_to_cross_is_cancelled() -> None:
     assert (desk.bids(), desk.asks()) == ("", "3@0.45")
 
 
-def test_the_new_quantity_is_a_total() -> None:
-    desk = Desk()
+def test_the_new_quantity_is_a_total(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", SELL, 2, "0.40")
     (replaced, *_) = desk.amend("ann", "a2", "a1", 6)
@@ -161,8 +152,7 @@ def test_the_new_quantity_is_a_total() -> None:
     assert canceled.order.filled == 2
 
 
-def test_a_filled_order_cannot_be_amended() -> None:
-    desk = Desk()
+def test_a_filled_order_cannot_be_amended(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("bob", "b1", SELL, 5, "0.40")
     assert summary(desk.amend("ann", "a2", "a1", 6)) == ["a2 refused CANNOT_UPDATE_FILLED_ORDER"]
@@ -171,8 +161,7 @@ def test_a_filled_order_cannot_be_amended() -> None:
     assert summary(desk.amend("ann", "a4", "a3", 6, order_id="order-zz")) == ["a4 refused ORDER_NOT_FOUND"]
 
 
-def test_an_amend_may_not_meet_the_owners_own_orders() -> None:
-    desk = Desk()
+def test_an_amend_may_not_meet_the_owners_own_orders(desk: Desk) -> None:
     desk.place("bob", "b1", SELL, 5, "0.44")
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("ann", "a2", SELL, 5, "0.45")
@@ -206,8 +195,7 @@ def test_an_amend_is_checked_like_a_new_order() -> None:
     assert desk.available("ann") == d("0.60")
 
 
-def test_a_mass_cancel_takes_one_sessions_orders() -> None:
-    desk = Desk()
+def test_a_mass_cancel_takes_one_sessions_orders(desk: Desk) -> None:
     for number in (1, 2):
         desk.place("ann", f"a{number}", BUY, 1, "0.40")
     desk.place("bob", "b1", BUY, 1, "0.40")
@@ -218,8 +206,7 @@ def test_a_mass_cancel_takes_one_sessions_orders() -> None:
     assert desk.mass_cancel("ann") == (MassCancelDone(origin="ann", count=0),)
 
 
-def test_a_disconnect_cancels_without_further_ado() -> None:
-    desk = Desk()
+def test_a_disconnect_cancels_without_further_ado(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 1, "0.40")
     desk.pause(PauseState.EXCHANGE_PAUSED)
     outcomes = desk.mass_cancel("ann", CancelCause.DISCONNECTED)
@@ -227,8 +214,7 @@ def test_a_disconnect_cancels_without_further_ado() -> None:
     assert not any(isinstance(o, MassCancelDone) for o in outcomes)
 
 
-def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not() -> None:
-    desk = Desk()
+def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40")
     desk.place("ann", "a2", BUY, 5, "0.40")
     desk.pause(PauseState.TRADING_PAUSED)
@@ -246,16 +232,14 @@ def test_a_trading_pause_lets_cancels_through_and_an_exchange_pause_does_not() -
 
 
 @pytest.mark.parametrize("state", [PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
-def test_a_pause_cancels_the_orders_that_asked_for_it(state: PauseState) -> None:
-    desk = Desk()
+def test_a_pause_cancels_the_orders_that_asked_for_it(desk: Desk, state: PauseState) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", on_pause=True)
     desk.place("ann", "a2", BUY, 5, "0.40")
     assert summary(desk.pause(state)) == [f"a1 canceled {state.name}"]
     assert desk.bids() == "5@0.40"
 
 
-def test_a_halt_keeps_orders_and_a_close_does_not() -> None:
-    desk = Desk()
+def test_a_halt_keeps_orders_and_a_close_does_not(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", on_pause=True)
     desk.place("ann", "a2", BUY, 5, "0.40")
     halted = desk.market_state(MarketState.INACTIVE)
@@ -268,8 +252,7 @@ def test_a_halt_keeps_orders_and_a_close_does_not() -> None:
     assert desk.bids() == ""
 
 
-def test_a_markets_life_goes_one_way() -> None:
-    desk = Desk()
+def test_a_markets_life_goes_one_way(desk: Desk) -> None:
     for state in (MarketState.CLOSED, MarketState.DETERMINED, MarketState.SETTLED):
         assert isinstance(desk.market_state(state)[0], MarketStateChanged)
     with pytest.raises(ValueError, match="is settled and cannot become active"):
@@ -279,8 +262,7 @@ def test_a_markets_life_goes_one_way() -> None:
     assert desk.exchange.markets[MARKET].state is MarketState.SETTLED
 
 
-def test_an_impossible_step_leaves_even_expired_orders_for_the_next_command() -> None:
-    desk = Desk()
+def test_an_impossible_step_leaves_even_expired_orders_for_the_next_command(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 5, "0.40", tif=TimeInForce.DAY)
     desk.wait(days=2)
     with pytest.raises(ValueError, match="cannot become settled"):
@@ -295,8 +277,7 @@ def test_expiry_style_cancels_are_those_of_time() -> None:
     ]
 
 
-def test_level_changes_are_those_of_the_whole_command() -> None:
-    desk = Desk()
+def test_level_changes_are_those_of_the_whole_command(desk: Desk) -> None:
     assert levels(desk.place("ann", "a1", SELL, 2, "0.40")) == ["sell 0->2@0.40"]
     desk.place("ann", "a2", SELL, 2, "0.41")
     outcomes = desk.place("bob", "b1", BUY, 5, "0.41")

@@ -7,12 +7,7 @@ from decimal import Decimal
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import MARGIN
-from kalshi_fix_adapters.venue.exchange.money import (
-    MARGIN_FEES,
-    PREDICTION_FEES,
-    MarginCollateral,
-    Position,
-)
+from kalshi_fix_adapters.venue.exchange.money import MARGIN_FEES, PREDICTION_FEES, MarginCollateral, Position
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderTraded, Outcome
 from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, summary
 
@@ -59,8 +54,7 @@ def test_closing_gives_money_back_and_needs_none() -> None:
     assert desk.balance("ann") == 6
 
 
-def test_an_order_that_turns_a_position_closes_first_and_opens_the_rest() -> None:
-    desk = Desk()
+def test_an_order_that_turns_a_position_closes_first_and_opens_the_rest(desk: Desk) -> None:
     desk.place("bob", "b1", SELL, 10, "0.40")
     desk.place("ann", "a1", BUY, 10, "0.40")
     desk.place("bob", "b2", BUY, 15, "0.30")

@@ -21,15 +21,13 @@ from kalshi_fix_adapters.venue.exchange.placing import end_of_day
 from tests.adapters.venue.desk import BUY, EASTERN, MARKET, SELL, START, Desk, d, ds, summary
 
 
-def test_an_order_that_does_not_cross_rests() -> None:
-    desk = Desk()
+def test_an_order_that_does_not_cross_rests(desk: Desk) -> None:
     assert summary(desk.place("ann", "a1", BUY, 10, "0.40")) == ["a1 accepted"]
     assert summary(desk.place("bob", "b1", SELL, 5, "0.41")) == ["b1 accepted"]
     assert (desk.bids(), desk.asks()) == ("10@0.40", "5@0.41")
 
 
-def test_better_prices_trade_first_then_older_orders() -> None:
-    desk = Desk()
+def test_better_prices_trade_first_then_older_orders(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 2, "0.50")
     desk.place("bob", "b1", SELL, 2, "0.49")
     desk.place("bob", "b2", SELL, 2, "0.50")
@@ -45,15 +43,13 @@ def test_better_prices_trade_first_then_older_orders() -> None:
     assert (desk.bids(), desk.asks()) == ("", "1@0.50")
 
 
-def test_the_rest_of_an_order_rests_at_its_own_price() -> None:
-    desk = Desk()
+def test_the_rest_of_an_order_rests_at_its_own_price(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.60")
     desk.place("bob", "b1", SELL, 10, "0.55")
     assert (desk.bids(), desk.asks()) == ("", "7@0.55")
 
 
-def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role() -> None:
-    desk = Desk()
+def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 3, "0.60")
     outcomes = desk.place("bob", "b1", SELL, 3, "0.55")
     taker, maker = (o for o in outcomes if isinstance(o, OrderTraded))
@@ -67,8 +63,7 @@ def test_both_sides_of_a_trade_are_told_the_same_trade_and_their_own_role() -> N
     assert (taker.order.filled, taker.order.leaves, taker.order.average_price) == ds(3, 0, "0.60")
 
 
-def test_events_are_numbered_within_the_command_that_brought_them_about() -> None:
-    desk = Desk()
+def test_events_are_numbered_within_the_command_that_brought_them_about(desk: Desk) -> None:
     (accepted,) = desk.place("ann", "a1", BUY, 3, "0.60")[:1]
     assert isinstance(accepted, OrderAccepted)
     outcomes = desk.place("bob", "b1", SELL, 3, "0.60")
@@ -78,8 +73,7 @@ def test_events_are_numbered_within_the_command_that_brought_them_about() -> Non
     assert str(desk.exchange.draw_exec_id()) == "3;1"
 
 
-def test_what_an_ioc_order_cannot_trade_is_cancelled() -> None:
-    desk = Desk()
+def test_what_an_ioc_order_cannot_trade_is_cancelled(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 3, "0.60")
     assert summary(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.IMMEDIATE_OR_CANCEL)) == [
         "b1 accepted",
@@ -90,8 +84,7 @@ def test_what_an_ioc_order_cannot_trade_is_cancelled() -> None:
     assert (desk.bids(), desk.asks()) == ("", "")
 
 
-def test_an_fok_order_trades_whole_or_not_at_all() -> None:
-    desk = Desk()
+def test_an_fok_order_trades_whole_or_not_at_all(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 3, "0.60")
     desk.place("ann", "a2", SELL, 3, "0.61")
     assert summary(desk.place("bob", "b1", BUY, 5, "0.60", tif=TimeInForce.FILL_OR_KILL)) == [
@@ -108,8 +101,7 @@ def test_an_fok_order_trades_whole_or_not_at_all() -> None:
     ]
 
 
-def test_an_fok_order_does_not_count_on_its_owners_orders() -> None:
-    desk = Desk()
+def test_an_fok_order_does_not_count_on_its_owners_orders(desk: Desk) -> None:
     desk.place("bob", "b0", SELL, 3, "0.60")
     desk.place("ann", "a1", SELL, 5, "0.61")
     blocked = desk.place("bob", "b1", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)
@@ -120,8 +112,7 @@ def test_an_fok_order_does_not_count_on_its_owners_orders() -> None:
     assert summary(freed)[1:] == ["b0 canceled SELF_TRADE_MAKER", "b2 takes 5 at 0.61", "a1 makes 5 at 0.61"]
 
 
-def test_a_day_order_ends_with_the_day_in_new_york() -> None:
-    desk = Desk()
+def test_a_day_order_ends_with_the_day_in_new_york(desk: Desk) -> None:
     (accepted, *_) = desk.place("ann", "a1", BUY, 1, "0.40", tif=TimeInForce.DAY)
     assert isinstance(accepted, OrderAccepted)
     end = datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
@@ -149,16 +140,14 @@ def test_the_end_of_the_day_follows_the_clocks(now: str, end: str) -> None:
     assert end_of_day(EASTERN, at) == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
-def test_a_gtd_order_expires_before_anything_else_can_trade_with_it() -> None:
-    desk = Desk()
+def test_a_gtd_order_expires_before_anything_else_can_trade_with_it(desk: Desk) -> None:
     tif = TimeInForce.GOOD_TILL_DATE
     desk.place("ann", "a1", SELL, 1, "0.40", tif=tif, expire=START + timedelta(seconds=10))
     desk.wait(seconds=10)
     assert summary(desk.place("bob", "b1", BUY, 1, "0.40")) == ["a1 canceled EXPIRED", "b1 accepted"]
 
 
-def test_a_gtd_order_in_the_past_is_immediate_or_cancel() -> None:
-    desk = Desk()
+def test_a_gtd_order_in_the_past_is_immediate_or_cancel(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 1, "0.40")
     tif = TimeInForce.GOOD_TILL_DATE
     assert summary(desk.place("bob", "b1", BUY, 2, "0.40", tif=tif, expire=START)) == [
@@ -169,16 +158,14 @@ def test_a_gtd_order_in_the_past_is_immediate_or_cancel() -> None:
     ]
 
 
-def test_a_filled_order_does_not_expire_again() -> None:
-    desk = Desk()
+def test_a_filled_order_does_not_expire_again(desk: Desk) -> None:
     tif = TimeInForce.GOOD_TILL_DATE
     desk.place("ann", "a1", SELL, 1, "0.40", tif=tif, expire=START + timedelta(seconds=10))
     desk.place("bob", "b1", BUY, 1, "0.40")
     assert desk.exchange.next_expiry() is None
 
 
-def test_a_post_only_order_never_takes() -> None:
-    desk = Desk()
+def test_a_post_only_order_never_takes(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 1, "0.40")
     assert summary(desk.place("bob", "b1", BUY, 1, "0.40", post_only=True)) == [
         "b1 accepted",
@@ -188,8 +175,7 @@ def test_a_post_only_order_never_takes() -> None:
     assert (desk.bids(), desk.asks()) == ("1@0.39", "1@0.40")
 
 
-def test_taker_at_cross_stops_at_the_owners_order() -> None:
-    desk = Desk()
+def test_taker_at_cross_stops_at_the_owners_order(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 1, "0.40")
     desk.place("bob", "b1", SELL, 1, "0.40")
     desk.place("cat", "c1", SELL, 1, "0.40")
@@ -202,8 +188,7 @@ def test_taker_at_cross_stops_at_the_owners_order() -> None:
     assert desk.asks() == "2@0.40"
 
 
-def test_maker_prevention_cancels_the_resting_order_and_goes_on() -> None:
-    desk = Desk()
+def test_maker_prevention_cancels_the_resting_order_and_goes_on(desk: Desk) -> None:
     desk.place("bob", "b1", SELL, 1, "0.40")
     desk.place("cat", "c1", SELL, 1, "0.40")
     assert summary(desk.place("bob", "b2", BUY, 2, "0.40", stp=SelfTradePrevention.MAKER)) == [
@@ -221,8 +206,7 @@ def test_subaccounts_of_one_owner_do_not_trade_with_each_other() -> None:
     assert summary(desk.place("ann/3", "a2", BUY, 1, "0.40"))[-1] == "a2 canceled SELF_TRADE_TAKER"
 
 
-def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all() -> None:
-    desk = Desk()
+def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all(desk: Desk) -> None:
     desk.place("ann", "a1", SELL, 1, "0.40")
     desk.place("ann", "a2", SELL, 1, "0.50")
     assert summary(desk.place("bob", "b1", BUY, 2, "0.50", max_cost="0.89"))[1:] == [
@@ -237,8 +221,7 @@ def test_an_order_with_a_maximum_cost_trades_whole_within_it_or_not_at_all() -> 
     ]
 
 
-def test_what_a_sale_costs_is_what_the_no_contracts_cost() -> None:
-    desk = Desk()
+def test_what_a_sale_costs_is_what_the_no_contracts_cost(desk: Desk) -> None:
     desk.place("ann", "a1", BUY, 10, "0.80")
     assert summary(desk.place("bob", "b1", SELL, 10, "0.80", max_cost="1.99"))[1:] == [
         "b1 canceled MAX_EXECUTION_COST"
@@ -250,8 +233,7 @@ def test_what_a_sale_costs_is_what_the_no_contracts_cost() -> None:
     ("quantity", "price"),
     [("1", "0"), ("1", "1.00"), ("1", "0.505"), ("1", "-0.5"), ("0", "0.5"), ("-1", "0.5"), ("0.001", "0.5")],
 )
-def test_prices_and_quantities_off_the_grid_are_invalid(quantity: str, price: str) -> None:
-    desk = Desk()
+def test_prices_and_quantities_off_the_grid_are_invalid(desk: Desk, quantity: str, price: str) -> None:
     assert summary(desk.place("ann", "a1", BUY, quantity, price)) == ["a1 rejected INVALID_ORDER"]
 
 
@@ -264,8 +246,7 @@ def test_the_grid_is_the_markets() -> None:
     assert summary(margin.place("ann", "a2", BUY, "1.5", "19.5")) == ["a2 rejected INVALID_ORDER"]
 
 
-def test_settings_that_contradict_each_other_are_invalid() -> None:
-    desk = Desk()
+def test_settings_that_contradict_each_other_are_invalid(desk: Desk) -> None:
     ioc, fok, gtd = (
         TimeInForce.IMMEDIATE_OR_CANCEL,
         TimeInForce.FILL_OR_KILL,
@@ -281,8 +262,7 @@ def test_settings_that_contradict_each_other_are_invalid() -> None:
     assert [summary(outcomes) for outcomes in refused] == [["a1 rejected INVALID_ORDER"]] * 5
 
 
-def test_an_unknown_market_account_or_group_is_refused() -> None:
-    desk = Desk()
+def test_an_unknown_market_account_or_group_is_refused(desk: Desk) -> None:
     assert summary(desk.place("ann", "a1", BUY, 1, "0.5", market="NO-SUCH")) == [
         "a1 rejected MARKET_NOT_FOUND"
     ]
@@ -290,8 +270,7 @@ def test_an_unknown_market_account_or_group_is_refused() -> None:
     assert summary(desk.place("ann", "a1", BUY, 1, "0.5", group="g")) == ["a1 rejected ORDER_GROUP_NOT_FOUND"]
 
 
-def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done() -> None:
-    desk = Desk()
+def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done(desk: Desk) -> None:
     desk.place("ann", "x", BUY, 1, "0.40")
     assert summary(desk.place("ann", "x", BUY, 1, "0.30")) == ["x rejected ORDER_ALREADY_EXISTS"]
     assert summary(desk.place("bob", "x", BUY, 1, "0.30")) == ["x accepted"]
@@ -307,15 +286,13 @@ def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done() -> None:
         (MarketState.DETERMINED, "MARKET_ALREADY_CLOSED"),
     ],
 )
-def test_a_market_that_is_not_active_takes_no_orders(state: MarketState, cause: str) -> None:
-    desk = Desk()
+def test_a_market_that_is_not_active_takes_no_orders(desk: Desk, state: MarketState, cause: str) -> None:
     desk.market_state(state)
     assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {cause}"]
 
 
 @pytest.mark.parametrize("state", [PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED])
-def test_a_paused_exchange_takes_no_orders(state: PauseState) -> None:
-    desk = Desk()
+def test_a_paused_exchange_takes_no_orders(desk: Desk, state: PauseState) -> None:
     desk.pause(state)
     assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {state.name}"]
     desk.pause(PauseState.OPEN)

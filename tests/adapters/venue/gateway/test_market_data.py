@@ -74,8 +74,7 @@ def test_a_snapshot_holds_both_sides_the_best_prices_first() -> None:
     assert told(desk.send(ann, desk.order("a9", BUY, 5, "0.40")), md) == []
 
 
-def test_a_subscription_begins_with_a_snapshot_and_goes_on_with_changes() -> None:
-    desk = GatewayDesk()
+def test_a_subscription_begins_with_a_snapshot_and_goes_on_with_changes(desk: GatewayDesk) -> None:
     ann, bob, md = desk.login("ann"), desk.login("bob"), desk.login("ann", "KalshiMD")
     assert snapshots(desk.send(md, request("1", MARKET))) == [MARKET]
     assert updates(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == [[f"{MARKET} 0:0 5.00@0.4000"]]
@@ -92,8 +91,7 @@ def test_a_subscription_begins_with_a_snapshot_and_goes_on_with_changes() -> Non
     ]
 
 
-def test_subscribing_again_brings_a_new_snapshot_and_no_double_updates() -> None:
-    desk = GatewayDesk()
+def test_subscribing_again_brings_a_new_snapshot_and_no_double_updates(desk: GatewayDesk) -> None:
     ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(md, request("1", MARKET))
     assert snapshots(desk.send(md, request("1", MARKET))) == [MARKET]
@@ -111,16 +109,14 @@ def test_unsubscribing_from_one_and_from_all() -> None:
     assert updates(desk.send(ann, desk.order("a3", BUY, 5, "0.40", symbol=OTHER)), md) == []
 
 
-def test_a_session_that_ends_is_told_no_more() -> None:
-    desk = GatewayDesk()
+def test_a_session_that_ends_is_told_no_more(desk: GatewayDesk) -> None:
     ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(md, request("1", MARKET))
     desk.gateway.leave(md)
     assert told(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == []
 
 
-def test_entries_carry_date_and_time_on_prediction_alone() -> None:
-    desk = GatewayDesk()
+def test_entries_carry_date_and_time_on_prediction_alone(desk: GatewayDesk) -> None:
     ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     desk.wait(milliseconds=123)
@@ -143,8 +139,7 @@ def test_entries_carry_date_and_time_on_prediction_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", ["9", "A"])
-def test_an_unknown_kind_of_subscription_is_refused(kind: str) -> None:
-    desk = GatewayDesk()
+def test_an_unknown_kind_of_subscription_is_refused(desk: GatewayDesk, kind: str) -> None:
     refused = only(desk.send(desk.login("ann", "KalshiMD"), request(kind, MARKET)))
     assert isinstance(refused, MarketDataRequestReject)
     assert refused.md_req_rej_reason == "4"
@@ -194,8 +189,7 @@ def test_trading_status_changes_are_told_until_the_market_is_settled() -> None:
     desk.gateway.leave(md)
 
 
-def test_a_settled_market_is_no_longer_subscribed() -> None:
-    desk = GatewayDesk()
+def test_a_settled_market_is_no_longer_subscribed(desk: GatewayDesk) -> None:
     early, late = desk.login("ann", "KalshiMD"), desk.login("bob", "KalshiMD")
     desk.send(early, status_request("1"))
     desk.execute(SetMarketState(MARKET, MarketState.DETERMINED))
@@ -205,16 +199,14 @@ def test_a_settled_market_is_no_longer_subscribed() -> None:
     assert desk.send(early, status_request("2")) == []
 
 
-def test_a_trading_status_subscription_can_end() -> None:
-    desk = GatewayDesk()
+def test_a_trading_status_subscription_can_end(desk: GatewayDesk) -> None:
     md = desk.login("ann", "KalshiMD")
     desk.send(md, status_request("1"))
     desk.send(md, status_request("2"))
     assert desk.execute(SetMarketState(MARKET, MarketState.INACTIVE)) == []
 
 
-def test_a_snapshot_of_the_trading_status_is_not_to_be_had() -> None:
-    desk = GatewayDesk()
+def test_a_snapshot_of_the_trading_status_is_not_to_be_had(desk: GatewayDesk) -> None:
     refused = only(desk.send(desk.login("ann", "KalshiMD"), status_request("0")))
     assert isinstance(refused, BusinessMessageReject)
     assert (refused.business_reject_reason, refused.text) == (0, "SubscriptionRequestType must be 1 or 2")

@@ -16,22 +16,15 @@ from kalshi_fix_adapters.venue.exchange import (
     SetMarketState,
     prediction_market,
 )
-from kalshi_fix_sansio import (
-    ExecInst,
-    ExecType,
-    ExecutionReport,
-    OrdStatus,
-    Side,
-    TimeInForce,
-)
+from kalshi_fix_adapters.venue.gateway.logins import Login
+from kalshi_fix_sansio import ExecInst, ExecType, ExecutionReport, OrdStatus, Side, TimeInForce
 from tests.adapters.venue.desk import MARKET, START, d, ds
 from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, line, reports, told
 
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_a_new_order_is_pending_and_then_new() -> None:
-    desk = GatewayDesk()
+def test_a_new_order_is_pending_and_then_new(desk: GatewayDesk) -> None:
     ann = desk.login("ann", skip_pending=False)
     pending, new = reports(desk.send(ann, desk.order("a1", BUY, 10, "0.75")), ann)
     assert [line(r) for r in (pending, new)] == ["A/A 10.00+0.00", "0/0 10.00+0.00"]
@@ -45,16 +38,13 @@ def test_a_new_order_is_pending_and_then_new() -> None:
     assert new.orig_cl_ord_id is None
 
 
-def test_skip_pending_leaves_pending_reports_out() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_skip_pending_leaves_pending_reports_out(ann: Login, desk: GatewayDesk) -> None:
     assert [line(r) for r in reports(desk.send(ann, desk.order("a1", BUY, 10, "0.75")), ann)] == [
         "0/0 10.00+0.00"
     ]
 
 
-def test_without_use_dollars_prices_are_whole_cents() -> None:
-    desk = GatewayDesk()
+def test_without_use_dollars_prices_are_whole_cents(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann", use_dollars=False), desk.login("bob")
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 10, 75)), ann)
     assert str(new.price) == "75"
@@ -116,8 +106,7 @@ def test_amounts_keep_the_decimals_they_have() -> None:
     assert str(change.collateral_amount_change) == "-0.008766"
 
 
-def test_split_collateral_return_tells_what_closing_gave_back() -> None:
-    desk = GatewayDesk()
+def test_split_collateral_return_tells_what_closing_gave_back(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann", split_collateral_return=True), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 10, "0.40"))
     opened = reports(desk.send(bob, desk.order("b1", SELL, 10, "0.40")), ann)
@@ -129,9 +118,8 @@ def test_split_collateral_return_tells_what_closing_gave_back() -> None:
 
 @pytest.mark.parametrize(("new_before_trade", "told_first"), [(False, []), (True, ["0/0 3.00+0.00"])])
 def test_new_is_folded_into_the_first_trade_unless_asked_for(
-    new_before_trade: bool, told_first: list[str]
+    desk: GatewayDesk, new_before_trade: bool, told_first: list[str]
 ) -> None:
-    desk = GatewayDesk()
     ann, bob = desk.login("ann"), desk.login("bob", new_before_trade=new_before_trade)
     desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
     desk.send(ann, desk.order("a2", BUY, 1, "0.41"))
@@ -140,8 +128,7 @@ def test_new_is_folded_into_the_first_trade_unless_asked_for(
 
 
 @pytest.mark.parametrize("new_before_trade", [False, True])
-def test_an_order_that_ends_untraded_is_told_once(new_before_trade: bool) -> None:
-    desk = GatewayDesk()
+def test_an_order_that_ends_untraded_is_told_once(desk: GatewayDesk, new_before_trade: bool) -> None:
     ann, bob = desk.login("ann"), desk.login("bob", new_before_trade=new_before_trade)
     desk.send(ann, desk.order("a1", SELL, 1, "0.40"))
     crossing = desk.order("b1", BUY, 1, "0.40", exec_inst=ExecInst.POST_ONLY)
@@ -197,8 +184,7 @@ def test_preserve_original_quantity_keeps_the_quantity_asked_for() -> None:
     }
 
 
-def test_a_cancel_is_pending_and_then_done_under_the_ids_of_the_request() -> None:
-    desk = GatewayDesk()
+def test_a_cancel_is_pending_and_then_done_under_the_ids_of_the_request(desk: GatewayDesk) -> None:
     ann = desk.login("ann", skip_pending=False)
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
     pending, canceled = reports(desk.send(ann, desk.cancel("a2", "a1", BUY)), ann)
@@ -209,8 +195,7 @@ def test_a_cancel_is_pending_and_then_done_under_the_ids_of_the_request() -> Non
     assert (str(canceled.order_qty), canceled.text) == ("0.00", None)
 
 
-def test_an_amend_is_pending_and_then_done() -> None:
-    desk = GatewayDesk()
+def test_an_amend_is_pending_and_then_done(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann", skip_pending=False), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
     desk.send(bob, desk.order("b1", SELL, 1, "0.76"))
@@ -227,8 +212,7 @@ def test_an_amend_is_pending_and_then_done() -> None:
     )
 
 
-def test_expiry_style_cancels_are_expired_for_those_who_asked() -> None:
-    desk = GatewayDesk()
+def test_expiry_style_cancels_are_expired_for_those_who_asked(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann", expired_status=True), desk.login("bob")
     for login, name in ((ann, "a"), (bob, "b")):
         gtd = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": START + timedelta(seconds=5)}
@@ -243,15 +227,12 @@ def test_expiry_style_cancels_are_expired_for_those_who_asked() -> None:
     assert [line(r) for r in reports(deliveries, bob)] == ["4/4 0.00+0.00"]
 
 
-def test_day_is_the_default_and_its_end_is_told() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_day_is_the_default_and_its_end_is_told(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", time_in_force=None)), ann)
     assert new.expire_time == datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
 
 
-def test_reports_go_to_the_session_that_placed_the_one_that_changed_and_listeners() -> None:
-    desk = GatewayDesk()
+def test_reports_go_to_the_session_that_placed_the_one_that_changed_and_listeners(desk: GatewayDesk) -> None:
     ann, second = desk.login("ann"), desk.login("ann", key="key-2")
     listener = desk.login("ann", key="key-3", listener=True)
     absent = desk.login("ann", key="key-4", listener=True)
@@ -265,16 +246,14 @@ def test_reports_go_to_the_session_that_placed_the_one_that_changed_and_listener
     assert told(deliveries, stranger) == []
 
 
-def test_a_listener_sees_no_pending_reports_of_others_and_no_rejects() -> None:
-    desk = GatewayDesk()
+def test_a_listener_sees_no_pending_reports_of_others_and_no_rejects(desk: GatewayDesk) -> None:
     ann, listener = desk.login("ann", skip_pending=False), desk.login("ann", key="key-3", listener=True)
     deliveries = desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
     assert [line(r) for r in reports(deliveries, listener)] == ["0/0 1.00+0.00"]
     assert told(desk.send(ann, desk.order("a1", BUY, 1, "0.40")), listener) == []
 
 
-def test_orders_cancelled_by_a_disconnect_are_told_to_listeners() -> None:
-    desk = GatewayDesk()
+def test_orders_cancelled_by_a_disconnect_are_told_to_listeners(desk: GatewayDesk) -> None:
     ann, listener = desk.login("ann"), desk.login("ann", key="key-3", listener=True)
     desk.send(ann, desk.order("a1", BUY, 1, "0.40"))
     ann.connection = None
@@ -282,8 +261,7 @@ def test_orders_cancelled_by_a_disconnect_are_told_to_listeners() -> None:
     assert [login for login, _ in deliveries] == [listener]
 
 
-def test_average_prices_are_rounded_to_four_decimals() -> None:
-    desk = GatewayDesk()
+def test_average_prices_are_rounded_to_four_decimals(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann"), desk.login("bob")
     desk.send(bob, desk.order("b1", SELL, 1, "0.40"))
     desk.send(bob, desk.order("b2", SELL, 2, "0.41"))

@@ -8,13 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from kalshi_fix_adapters.venue.exchange import (
-    CancelCause,
-    PauseState,
-    RefusalCause,
-    RejectCause,
-    SetPause,
-)
+from kalshi_fix_adapters.venue.exchange import CancelCause, PauseState, RefusalCause, RejectCause, SetPause
+from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.gateway.texts import CANCEL_TEXTS, CXL_REJ_REASONS, ORD_REJ_REASONS
 from kalshi_fix_sansio import (
     BusinessMessageReject,
@@ -44,8 +39,7 @@ from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, only, reports
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_refused_cancels_and_amends() -> None:
-    desk = GatewayDesk()
+def test_refused_cancels_and_amends(desk: GatewayDesk) -> None:
     ann, bob = desk.login("ann", skip_pending=False), desk.login("bob")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     desk.send(ann, desk.order("a2", SELL, 5, "0.60"))
@@ -80,9 +74,7 @@ def test_refused_cancels_and_amends() -> None:
     assert refusal(again) == (0, f, unknown, "ORDER_NOT_FOUND", OrdStatus.CANCELED)
 
 
-def test_a_cancel_reject_names_the_order_if_there_is_one() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_a_cancel_reject_names_the_order_if_there_is_one(ann: Login, desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     known = only(desk.send(ann, desk.amend("a2", "a1", BUY, "5.001")))
     unknown = only(desk.send(ann, desk.amend("a2", "zz", BUY, 5)))
@@ -92,8 +84,7 @@ def test_a_cancel_reject_names_the_order_if_there_is_one() -> None:
     assert (unknown.order_id, unknown.cl_ord_id, unknown.orig_cl_ord_id) == ("NONE", "a2", "zz")
 
 
-def test_cents_off_the_cent_cannot_be_amended_to() -> None:
-    desk = GatewayDesk()
+def test_cents_off_the_cent_cannot_be_amended_to(desk: GatewayDesk) -> None:
     ann = desk.login("ann", use_dollars=False)
     desk.send(ann, desk.order("a1", BUY, 5, 40))
     refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 5, price="40.5")))
@@ -103,9 +94,7 @@ def test_cents_off_the_cent_cannot_be_amended_to() -> None:
     assert str(replaced.price) == "41"
 
 
-def test_subaccounts_are_named_in_reports_and_must_be_in_requests() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_subaccounts_are_named_in_reports_and_must_be_in_requests(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 5, "0.40", alloc_account=3)), ann)
     assert new.alloc_account == 3
     assert isinstance(only(desk.send(ann, desk.cancel("a2", "a1", BUY))), OrderCancelReject)
@@ -134,9 +123,9 @@ def test_subaccounts_are_named_in_reports_and_must_be_in_requests() -> None:
     ],
     ids=str,
 )
-def test_values_that_the_venue_does_not_know_make_an_order_invalid(fields: dict[str, Any]) -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_values_that_the_venue_does_not_know_make_an_order_invalid(
+    ann: Login, desk: GatewayDesk, fields: dict[str, Any]
+) -> None:
     (rejected,) = reports(desk.send(ann, attrs.evolve(desk.order("a1", BUY, 1, "0.40"), **fields)), ann)
     assert (rejected.exec_type, rejected.ord_status) == (ExecType.REJECTED, OrdStatus.REJECTED)
     assert (rejected.ord_rej_reason, rejected.text) == (11, "INVALID_ORDER")
@@ -144,15 +133,12 @@ def test_values_that_the_venue_does_not_know_make_an_order_invalid(fields: dict[
 
 
 @pytest.mark.parametrize("route", [None, -1, 0])
-def test_every_market_is_on_shard_zero(route: int | None) -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_every_market_is_on_shard_zero(ann: Login, desk: GatewayDesk, route: int | None) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", ex_destination=route)), ann)
     assert new.exec_type == ExecType.NEW
 
 
-def test_rejects_of_the_exchange_come_after_pending() -> None:
-    desk = GatewayDesk()
+def test_rejects_of_the_exchange_come_after_pending(desk: GatewayDesk) -> None:
     ann = desk.login("ann", skip_pending=False)
     pending, rejected = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", symbol="NO-SUCH")), ann)
     assert pending.exec_type == ExecType.PENDING_NEW
@@ -161,9 +147,7 @@ def test_rejects_of_the_exchange_come_after_pending() -> None:
     assert [str(q) for q in (rejected.order_qty, rejected.leaves_qty, rejected.cum_qty)] == ["0.00"] * 3
 
 
-def test_parties_and_order_groups_of_nobody() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_parties_and_order_groups_of_nobody(ann: Login, desk: GatewayDesk) -> None:
     (rejected,) = reports(
         desk.send(ann, desk.order("a1", BUY, 1, "0.40", party_ids=[Party(party_id="sub", party_role=24)])),
         ann,
@@ -178,9 +162,7 @@ def test_parties_and_order_groups_of_nobody() -> None:
     assert isinstance(refused, OrderCancelReject)
 
 
-def test_a_quote_cannot_be_accepted_where_there_are_none() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: GatewayDesk) -> None:
     refused = only(desk.send(ann, desk.order("a1", BUY, 1, "0.40", quote_id="q")))
     assert isinstance(refused, BusinessMessageReject)
     assert (refused.business_reject_reason, refused.business_reject_ref_id) == (
@@ -190,16 +172,12 @@ def test_a_quote_cannot_be_accepted_where_there_are_none() -> None:
     assert (refused.ref_msg_type, refused.ref_seq_num) == ("D", 2)
 
 
-def test_an_expire_time_without_gtd_is_not_heeded() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_an_expire_time_without_gtd_is_not_heeded(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 1, "0.40", expire_time=START)), ann)
     assert (new.exec_type, new.expire_time) == (ExecType.NEW, None)
 
 
-def test_self_trade_prevention_by_type() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_self_trade_prevention_by_type(ann: Login, desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", SELL, 1, "0.40"))
     taker = reports(desk.send(ann, desk.order("a2", BUY, 1, "0.40", self_trade_prevention_type=0)), ann)
     assert [(r.cl_ord_id, r.text) for r in taker] == [("a2", "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION")]
@@ -216,9 +194,7 @@ def test_self_trade_prevention_by_type() -> None:
     assert maker[0].self_trade_prevention_type == SelfTradePreventionType.MAKER
 
 
-def test_a_pause_cancels_what_asked_for_it() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_a_pause_cancels_what_asked_for_it(ann: Login, desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", BUY, 1, "0.40", cancel_order_on_pause=True))
     (canceled,) = reports(desk.execute(SetPause(PauseState.TRADING_PAUSED)), ann)
     assert (canceled.cl_ord_id, canceled.text) == ("a1", "TRADING_PAUSED")
@@ -226,8 +202,7 @@ def test_a_pause_cancels_what_asked_for_it() -> None:
     assert (rejected.text, rejected.ord_rej_reason) == ("TRADING_PAUSED", OrdRejReason.EXCHANGE_CLOSED)
 
 
-def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order() -> None:
-    desk = GatewayDesk()
+def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order(desk: GatewayDesk) -> None:
     ann, other = desk.login("ann"), desk.login("ann", key="key-2")
     for number in (1, 2):
         desk.send(ann, desk.order(f"a{number}", BUY, 1, "0.40"))
@@ -245,9 +220,7 @@ def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order() -> None
     ]
 
 
-def test_a_mass_cancel_that_cannot_be() -> None:
-    desk = GatewayDesk()
-    ann = desk.login("ann")
+def test_a_mass_cancel_that_cannot_be(ann: Login, desk: GatewayDesk) -> None:
     odd = OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="7")
     answer = only(desk.send(ann, odd))
     assert isinstance(answer, OrderMassCancelReport)
@@ -264,8 +237,7 @@ def test_a_mass_cancel_that_cannot_be() -> None:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
-def test_listeners_and_read_only_keys_send_nothing(session_type: str) -> None:
-    desk = GatewayDesk()
+def test_listeners_and_read_only_keys_send_nothing(desk: GatewayDesk, session_type: str) -> None:
     listener = desk.login("ann", session_type, listener=True)
     reader = desk.login("bob", session_type, write=False)
     for login in (listener, reader):
@@ -279,8 +251,7 @@ def test_listeners_and_read_only_keys_send_nothing(session_type: str) -> None:
             assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
 
 
-def test_what_is_not_modelled_is_refused_as_such() -> None:
-    desk = GatewayDesk()
+def test_what_is_not_modelled_is_refused_as_such(desk: GatewayDesk) -> None:
     for session_type in ("KalshiNR", "KalshiMD", "KalshiDC", "KalshiPT", "KalshiRFQ"):
         login = desk.login("ann", session_type)
         request = OrderGroupRequest(
