@@ -316,7 +316,7 @@ class Driver:
         self,
         look: Callable[[], T],
         timeout: float | None,
-        refusal: type[SessionClosedError] = SessionClosedError,
+        error: type[SessionClosedError] = SessionClosedError,
     ) -> T | None:
         """Return what a function finds, called whenever that may have changed; None if it has found nothing
         after `timeout` seconds. What it raises is raised.
@@ -324,7 +324,7 @@ class Driver:
         The function may change the core: it is called under the lock, and an interrupt in it ends the client.
 
         Raises:
-            SessionClosedError: that, or what `refusal` says, if an interrupt has ended the client.
+            SessionClosedError: that, or its kind `error`, if an interrupt has ended the client.
         """
         core, sleeper = self.core, self._users_sleeper
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -342,7 +342,7 @@ class Driver:
                 while True:
                     with self.lock:
                         if self.poisoned:
-                            self.refuse(refusal)
+                            self.refuse(error)
                         drives = False
                         try:
                             if transport is not None:
