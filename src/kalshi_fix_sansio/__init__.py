@@ -48,7 +48,15 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized
 from kalshi_fix_sansio.layout import Dialect, SessionType
-from kalshi_fix_sansio.messages import decode, decode_strict, encode
+from kalshi_fix_sansio.messages import (
+    decode,
+    decode_strict,
+    encode,
+    from_dict,
+    from_json,
+    to_dict,
+    to_json,
+)
 from kalshi_fix_sansio.outcomes import OpenRequest, RestingOrder, Uncertainty
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.protocol_options import ProtocolOptions
@@ -126,8 +134,12 @@ __all__ = [
     "decode",
     "decode_strict",
     "encode",
+    "from_dict",
+    "from_json",
     "reply_route",
     "resend_everything",
+    "to_dict",
+    "to_json",
     "validate",
 ]
 __all__ += _generated.__all__

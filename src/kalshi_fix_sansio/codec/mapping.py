@@ -1,0 +1,182 @@
+"""Messages as dicts and as JSON, by FIX names or by tags, and back.
+
+A dict holds Python values; JSON holds what stands on the wire, as strings, so that no reader makes a float of
+a price. Both leave out what is not set, hide secrets as a repr does, and keep unknown fields in their order.
+The header is a block of its own: `block_to_dict(message.header)`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, time
+from typing import Any, Final, Literal
+
+from kalshi_fix_sansio.base import Block, Message, UnknownField, UnknownMessage
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldLayout, FieldMember, GroupMember
+from kalshi_fix_sansio.scalars import PARSERS, format_value
+from kalshi_fix_sansio.support import MAX_TAG, shown_value
+
+By = Literal["name", "tag"]
+"""What the keys are: FIX names such as ClOrdID, or tags such as 11, which are strings too."""
+HIDDEN: Final = "<hidden>"
+"""Stands for the value of a secret: a signature, a password."""
+UNKNOWN: Final = "unknown"
+"""The key of the fields that the dialect does not place: a list of pairs of tag and value. No FIX name is
+written so."""
+MSG_TYPE: Final = 35
+
+_Value = Callable[[FieldLayout, Any], Any]
+
+
+def to_dict(dialect: Dialect, message: Message, by: By = "name") -> dict[str, Any]:
+    """Return a message: MsgType, then what is set of its body, in the order of the spec. Groups are lists of
+    dicts, under the name of their counter."""
+    return {_msg_type_key(dialect, by): message.msg_type, **block_to_dict(dialect, message, by)}
+
+
+def block_to_dict(dialect: Dialect, block: Block, by: By = "name") -> dict[str, Any]:
+    """Return what is set of a header, a trailer or an entry of a group."""
+    return _written(dialect, block, by, lambda _, value: value, lambda value: value)
+
+
+def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
+    """Return a message as a JSON object: as `to_dict`, with values as on the wire.
+
+    Raises:
+        EncodeError: a value has no FIX form.
+    """
+    body = _written(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
+    return json.dumps({_msg_type_key(dialect, by): message.msg_type, **body})
+
+
+def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
+    """Return the message that `to_dict` or `to_json` has written; names and tags may stand side by side.
+
+    Strings are read as on the wire, other values are taken as a constructor takes them.
+
+    Raises:
+        DecodeError: that is no message, a field stands in it twice or is hidden, or a value does not fit.
+    """
+    if not isinstance(data, Mapping):
+        raise DecodeError(f"expected a mapping, not {type(data).__name__}")
+    keys = [key for key in (_msg_type_key(dialect, "name"), _msg_type_key(dialect, "tag")) if key in data]
+    if len(keys) != 1 or not isinstance(data[keys[0]], str):
+        raise DecodeError("expected MsgType (35) once, as a string")
+    msg_type = data[keys[0]]
+    body = {key: value for key, value in data.items() if key not in keys}
+    layout = dialect.messages.get(msg_type)
+    try:
+        if layout is not None:
+            message: Message = _read(layout.body, body)
+            return message
+        if body.keys() <= {UNKNOWN}:
+            return UnknownMessage(msg_type=msg_type, unknown=_read_unknown(body.get(UNKNOWN, ())))
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, DecodeError) else DecodeError(str(error)) from None
+    raise DecodeError(f"there is no message with MsgType {shown_value(msg_type)} to have these fields")
+
+
+def from_json(dialect: Dialect, text: str) -> Message:
+    """Return the message that `to_json` has written.
+
+    Raises:
+        DecodeError: that is no JSON, or as with `from_dict`.
+    """
+    try:
+        data = json.loads(text, object_pairs_hook=_without_repetition)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise error if isinstance(error, DecodeError) else DecodeError("that is no JSON object") from None
+    return from_dict(dialect, data)
+
+
+def _msg_type_key(dialect: Dialect, by: By) -> str:
+    return str(MSG_TYPE) if by == "tag" else dialect.header.by_tag[MSG_TYPE].name
+
+
+def _written(
+    dialect: Dialect, block: Block, by: By, plain: _Value, raw: Callable[[bytes], Any]
+) -> dict[str, Any]:
+    if by not in ("name", "tag"):
+        raise ValueError(f"by must be 'name' or 'tag', not {shown_value(by)}")
+    found: dict[str, Any] = {}
+    for member in () if isinstance(block, UnknownMessage) else block.LAYOUT.members:
+        value = getattr(block, member.attribute)
+        if value is None or value == []:
+            continue
+        key = str(member.tag) if by == "tag" else member.name
+        if isinstance(member, GroupMember):
+            found[key] = [_written(dialect, entry, by, plain, raw) for entry in value]
+        else:
+            found[key] = HIDDEN if member.field.secret else plain(member.field, value)
+    if block.unknown:
+        found[UNKNOWN] = [
+            [tag, HIDDEN if tag in dialect.fields and dialect.fields[tag].secret else raw(value)]
+            for tag, value in block.unknown
+        ]
+    return found
+
+
+def _wire_text(field: FieldLayout, value: Any) -> str:
+    text = format_value(field.kind, value)
+    # On the wire a moment has milliseconds; here nothing of it is lost.
+    if isinstance(value, datetime | time) and value.microsecond % 1000:
+        return f"{text}{value.microsecond % 1000:03d}"
+    return text
+
+
+def _read(layout: BlockLayout, data: Any) -> Any:
+    if not isinstance(data, Mapping):
+        raise DecodeError(f"expected a mapping for {layout.name}, not {type(data).__name__}")
+    members = {name: member for member in layout.members for name in (member.name, str(member.tag))}
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        if key == UNKNOWN:
+            values[UNKNOWN] = _read_unknown(value)
+            continue
+        member = members.get(key) if isinstance(key, str) else None
+        if member is None:
+            raise DecodeError(f"{layout.name} has no field {shown_value(key)}")
+        if member.attribute in values:
+            raise DecodeError(f"{layout.name}.{member.attribute} is there twice, by its name and by its tag")
+        values[member.attribute] = _read_member(layout, member, value)
+    return layout.cls(**values)
+
+
+def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: Any) -> Any:
+    if isinstance(member, GroupMember):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise DecodeError(f"{layout.name}.{member.attribute} is no list of entries")
+        return [_read(member.entry, entry) for entry in value]
+    field = member.field
+    # Looked at first: to compare bytes with a string is a warning where Python is told so.
+    if field.secret and isinstance(value, str) and value == HIDDEN:
+        raise DecodeError(f"{layout.name}.{member.attribute} is hidden; put its value in")
+    # A member of an enum may be a string, and is as it should be.
+    if type(value) is not str:
+        return value
+    try:
+        return PARSERS[field.kind](value)
+    except ValueError as error:
+        shown = "what is there" if field.secret else shown_value(value)
+        raise DecodeError(f"{layout.name}.{member.attribute} cannot be {shown}: {error}") from None
+
+
+def _read_unknown(pairs: Any) -> tuple[UnknownField, ...]:
+    found = []
+    for pair in pairs if isinstance(pairs, list | tuple) else [None]:
+        tag, value = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
+        if isinstance(value, str) and value != HIDDEN:
+            value = value.encode("latin-1")
+        if type(tag) is not int or not 0 < tag <= MAX_TAG or not isinstance(value, bytes):
+            raise DecodeError("unknown fields are a list of pairs of a tag and a value that is not hidden")
+        found.append((tag, value))
+    return tuple(found)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise DecodeError("a field is there twice")
+    return found

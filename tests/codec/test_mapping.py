@@ -1,0 +1,260 @@
+"""Messages as dicts and as JSON, and back: nothing is lost but secrets, and nothing wrong is taken."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+import kalshi_fix_sansio as kalshi
+from kalshi_fix_sansio import (
+    DIALECT,
+    ExecutionReport,
+    Logon,
+    MarketDataRequest,
+    NewOrderSingle,
+    Side,
+    UnknownMessage,
+    from_dict,
+    from_json,
+    to_dict,
+    to_json,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.codec import mapping
+from kalshi_fix_sansio.errors import DecodeError, EncodeError
+from kalshi_fix_sansio.layout import BlockLayout, Dialect, FieldMember, GroupMember
+from tests.fix50sp2.dialect import DIALECT as OTHER
+from tests.samples import full, minimal
+
+NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
+BY: list[mapping.By] = ["name", "tag"]
+EVERY = [
+    pytest.param(dialect, layout.body, id=f"{dialect.name}-{layout.name}")
+    for dialect in (DIALECT, OTHER)
+    for layout in dialect.messages.values()
+]
+
+
+def without_secrets(message: Message) -> Message:
+    """The message with nothing that is hidden, in groups either."""
+
+    def clean(block: Any) -> None:
+        for member in block.LAYOUT.members:
+            if isinstance(member, GroupMember):
+                for entry in getattr(block, member.attribute):
+                    clean(entry)
+            elif member.field.secret:
+                setattr(block, member.attribute, None)
+
+    clean(message)
+    return message
+
+
+def order(**changes: Any) -> NewOrderSingle:
+    values: dict[str, Any] = {
+        "cl_ord_id": "a-1",
+        "symbol": "K",
+        "side": "1",
+        "order_qty": 10,
+        "price": "0.5500",
+    }
+    return NewOrderSingle(**(values | changes))
+
+
+def report(**changes: Any) -> ExecutionReport:
+    values: dict[str, Any] = {"order_id": "o", "cl_ord_id": "c", "exec_id": "e", "exec_type": "0"}
+    values |= {"ord_status": "0", "side": "1", "symbol": "K", "order_qty": 1, "leaves_qty": 1, "cum_qty": 0}
+    return ExecutionReport(**(values | {"avg_px": 0} | changes))
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize(("dialect", "layout"), EVERY)
+def test_every_message_comes_back_as_it_was(dialect: Dialect, layout: BlockLayout, by: mapping.By) -> None:
+    for made in (minimal(layout), full(layout)):
+        message: Any = without_secrets(made)
+        as_dict = mapping.to_dict(dialect, message, by)
+        assert mapping.from_dict(dialect, as_dict) == message
+        text = mapping.to_json(dialect, message, by)
+        assert mapping.from_json(dialect, text) == message
+        assert list(json.loads(text)) == list(as_dict)
+        assert all(key == "unknown" or key.isdigit() is (by == "tag") for key in as_dict)
+
+
+def test_what_it_looks_like() -> None:
+    about = order(expire_time=datetime(2026, 10, 1, 12, tzinfo=UTC), party_ids=[kalshi.Party(party_id="p")])
+    assert to_dict(about) == {
+        "MsgType": "D",
+        "ClOrdID": "a-1",
+        "OrderQty": Decimal(10),
+        "OrdType": kalshi.OrdType.LIMIT,
+        "Price": Decimal("0.5500"),
+        "Side": Side.BUY,
+        "Symbol": "K",
+        "ExpireTime": datetime(2026, 10, 1, 12, tzinfo=UTC),
+        "NoPartyIDs": [{"PartyID": "p"}],
+    }
+    assert json.loads(to_json(about, "tag")) == {
+        "35": "D",
+        "11": "a-1",
+        "38": "10",
+        "40": "2",
+        "44": "0.5500",
+        "54": "1",
+        "55": "K",
+        "126": "20261001-12:00:00.000",
+        "453": [{"448": "p"}],
+    }
+    header = kalshi.Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=7, sending_time=NOON)
+    assert to_dict(header, "tag")["34"] == 7
+    assert to_dict(kalshi.Party(party_id="p")) == {"PartyID": "p"}
+
+
+@pytest.mark.parametrize(
+    "price", ["0.5500", "1E+3", "-0.00", "9999999999999999999.9999999999999999999", "1e-19"]
+)
+def test_a_decimal_keeps_its_value_and_no_float_is_made_of_it(price: str) -> None:
+    read: Any = from_json(to_json(order(price=Decimal(price))))
+    assert read.price == Decimal(price)
+    if "e" not in price.lower():
+        assert str(read.price) == price
+    with pytest.raises(DecodeError, match=r"NewOrderSingle.price, Price \(44\)"):
+        from_json(to_json(order()).replace('"0.5500"', "0.55"))
+
+
+@pytest.mark.parametrize("microsecond", [0, 1000, 1, 999_999, 120_000, 120_001])
+def test_a_moment_keeps_its_microseconds(microsecond: int) -> None:
+    for zone in (UTC, timezone(timedelta(hours=-4, minutes=-30))):
+        moment = datetime(2026, 10, 1, 23, 59, 59, microsecond, zone)
+        read: Any = from_json(to_json(report(transact_time=moment)))
+        assert read.transact_time == moment
+        assert read.transact_time.tzinfo is UTC
+    entry = kalshi.MDFullEntry(
+        md_entry_type="0", md_entry_px=1, md_entry_size=1, md_entry_time=time(1, 2, 3, microsecond, UTC)
+    )
+    book = kalshi.MarketDataSnapshotFullRefresh(symbol="K", md_entries=[entry])
+    assert from_json(to_json(book)) == book
+
+
+def test_new_fields_and_codes_keep_their_place_and_text() -> None:
+    fields = [(9001, b"a"), (9002, b"\xe9\xff"), (9001, b"b"), (9003, b"x\x01y")]
+    message = order(side="Z", unknown=fields)
+    assert to_dict(message)["unknown"] == [[tag, value] for tag, value in fields]
+    for read in (from_dict(to_dict(message, "tag")), from_json(to_json(message))):
+        assert read == message
+        assert read.unknown == tuple(fields)
+    stranger = UnknownMessage(msg_type="ZZ", unknown=fields)
+    assert from_json(to_json(stranger)) == stranger
+    assert from_json('{"35": "ZZ"}') == UnknownMessage(msg_type="ZZ")
+
+
+@pytest.mark.parametrize("by", BY)
+def test_secrets_are_hidden_and_do_not_come_back_as_values(by: mapping.By) -> None:
+    logon = Logon(heart_bt_int=30, raw_data=b"hush1", password="hush2", unknown=[(9001, b"x")])
+    # Out of its place a signature is an unknown field, and a secret all the same.
+    misplaced = order(unknown=[(96, b"hush3"), (9001, b"x")])
+    for message in (logon, misplaced):
+        shown = f"{to_dict(message, by)} {to_json(message, by)}"
+        assert "hush" not in shown
+        assert "<hidden>" in shown
+        with pytest.raises(DecodeError, match="hidden"):
+            from_dict(to_dict(message, by))
+        with pytest.raises(DecodeError, match="hidden"):
+            from_json(to_json(message, by))
+    assert from_dict({**to_dict(logon), "RawData": b"x", "Password": "y"}) == attrs.evolve(
+        logon, raw_data=b"x", password="y"
+    )
+    with pytest.raises(DecodeError) as caught:
+        from_dict({**to_dict(logon), "RawData": b"x", "Password": "hush\x01"})
+    assert "hush" not in str(caught.value)
+
+
+GOOD = {"MsgType": "V", "SubscriptionRequestType": "1", "NoRelatedSym": [{"Symbol": "K"}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"MsgType": None}, "expected MsgType"),
+        ({"MsgType": "ZZ"}, "there is no message with MsgType 'ZZ'"),
+        ({"35": "V"}, "expected MsgType"),
+        ({"263": "0"}, "there twice"),
+        ({"Nonsense": "0"}, "has no field 'Nonsense'"),
+        ({"9999": "0"}, "has no field '9999'"),
+        ({1: "0"}, "has no field 1"),
+        ({"SubscriptionRequestType": 1.0}, "cannot be 1.0"),
+        ({"SubscriptionRequestType": ""}, "cannot be ''"),
+        ({"SubscriptionRequestType": None}, "cannot be None"),
+        ({"NoRelatedSym": "K"}, "is no list of entries"),
+        ({"NoRelatedSym": 1}, "is no list of entries"),
+        ({"NoRelatedSym": ["K"]}, "expected a mapping for MDReqSymbol, not str"),
+        ({"NoRelatedSym": [{}]}, "symbol"),
+        ({"unknown": {"9999": "x"}}, "list of pairs"),
+        ({"unknown": [["9999", "x"]]}, "list of pairs"),
+        ({"unknown": [[9999]]}, "list of pairs"),
+        ({"unknown": [[0, "x"]]}, "list of pairs"),
+        ({"unknown": [[True, "x"]]}, "list of pairs"),
+        ({"unknown": [[9999, "\u20ac"]]}, "latin-1"),
+    ],
+    ids=str,
+)
+def test_what_is_no_message_is_refused_by_name(change: dict[Any, Any], text: str) -> None:
+    assert from_dict(GOOD) == MarketDataRequest.subscribe("K")
+    data = {key: value for key, value in (GOOD | change).items() if key != "MsgType" or value is not None}
+    with pytest.raises(DecodeError, match=text):
+        from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", "[]", "1", '"D"', "{", "[" * 100_000, '{"MsgType": NaN}'),
+        '{"MsgType": "5", "Text": "a", "Text": "b"}',
+        '{"MsgType": "V", "NoRelatedSym": [{"Symbol": "K", "Symbol": "L"}]}',
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_is_no_json_of_a_message_is_refused(text: str) -> None:
+    with pytest.raises(DecodeError):
+        from_json(text)
+    with pytest.raises(DecodeError):
+        from_json(None)  # type: ignore[arg-type]
+
+
+def test_what_has_no_form_on_the_wire_has_no_json() -> None:
+    message = order()
+    message.price = Decimal("NaN")
+    with pytest.raises(EncodeError, match="NaN"):
+        to_json(message)
+    with pytest.raises(ValueError, match="by must be"):
+        to_dict(message, "attribute")  # type: ignore[arg-type]
+
+
+def test_many_entries_come_back() -> None:
+    request = MarketDataRequest.subscribe(*(f"K{number}" for number in range(5000)))
+    assert from_json(to_json(request, "tag")) == request
+
+
+def test_what_was_read_and_has_problems_is_shown_as_far_as_it_goes() -> None:
+    header = kalshi.Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=7, sending_time=NOON)
+    frame = kalshi.encode(order(), header)
+    damaged: Any = kalshi.decode(frame)
+    damaged.price = None
+    assert "Price" not in to_dict(damaged)
+    with pytest.raises(DecodeError, match="price"):
+        from_dict(to_dict(damaged))
+
+
+def test_every_secret_field_is_known_to_be_one() -> None:
+    fields = [
+        member.field
+        for layout in DIALECT.messages.values()
+        for member in layout.body.members
+        if isinstance(member, FieldMember) and member.field.secret
+    ]
+    assert fields
+    assert all(DIALECT.fields[field.tag].secret for field in fields)
