@@ -292,6 +292,8 @@ class KnownText(Element):
 
     message: Message
     value: str
+    constant: str
+    """Python name, such as POST_ONLY_CROSS."""
     field: Field | None
     """The coded field that says the same in short, such as OrdRejReason; None where none is known to."""
     code: Code | None

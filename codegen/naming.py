@@ -82,6 +82,17 @@ def upper_snake(name: str) -> str:
     return snake_case(name).upper()
 
 
+def text_constant(value: str) -> str:
+    """Return the enum member's name of a text: its words in capitals, such as POST_ONLY_CROSS."""
+    name = "_".join(re.findall(r"[A-Za-z0-9]+", value)).upper()
+    return name if name[:1].isalpha() else f"TEXT_{name}"
+
+
+def texts_class(message: str) -> str:
+    """Return the name of the enum with the texts that a message is known to carry."""
+    return f"{message}Text"
+
+
 def list_attribute(counter: str) -> str:
     """Return the attribute of a repeating group, from its counter: `NoMiscFees` is `misc_fees`."""
     if re.match(r"No[A-Z]", counter):

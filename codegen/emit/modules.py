@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 
-from codegen.emit import classes, encoders, layouts
+from codegen.emit import classes, encoders, layouts, texts
 from codegen.emit.imports import Imports, export_key
 from codegen.model import Dialect, Location, Message
+from codegen.naming import texts_class
 
 LAYOUT = "kalshi_fix_sansio.layout"
 
@@ -110,6 +111,7 @@ class _Fixed:
         yield self._init()
         yield self._codesets()
         yield self._sessions()
+        yield self._texts()
         yield self._dialect()
         yield self._fields()
         yield from self._blocks()
@@ -127,6 +129,7 @@ class _Fixed:
         imports.fixed(
             f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
         )
+        imports.name(f"{self.package}.texts", "TEXTS", *self._text_classes())
         imports.name(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
         imports.name(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
         for message in self.dialect.messages:
@@ -149,6 +152,21 @@ class _Fixed:
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
         sources = _files(*(codeset.location for codeset in self.dialect.codesets))
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
+
+    def _text_classes(self) -> list[str]:
+        return [texts_class(name) for name in dict.fromkeys(each.message.name for each in self.dialect.texts)]
+
+    def _texts(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed("collections.abc", "Mapping")
+        imports.fixed("types", "MappingProxyType")
+        imports.fixed(LAYOUT, "TextMeaning")
+        if self.dialect.texts:
+            imports.fixed("enum", "StrEnum")
+        views = texts.text_views(self.dialect, imports, self.package)
+        doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
+        sources = _files(*(each.location for each in self.dialect.texts))
+        return ModuleView("texts.py", "texts.py.j2", doc, imports, sources, {"texts": views})
 
     def _sessions(self) -> ModuleView:
         imports = Imports()

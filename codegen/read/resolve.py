@@ -7,7 +7,7 @@ from pathlib import Path
 from codegen import model
 from codegen.errors import Mistakes
 from codegen.model import Location
-from codegen.naming import FIX_NAME, is_class_name
+from codegen.naming import FIX_NAME, is_class_name, texts_class
 from codegen.read import elements
 from codegen.read.context import Context, flag, maps, text
 from codegen.read.load import Entry, Source, load
@@ -187,6 +187,8 @@ def _check_classes(
         (each.entry_class, f"entry of group `{each.name}`", each.location) for each in blocks.groups.values()
     ]
     named += [(each.name, "codeset", each.location) for each in codesets.values()]
+    texts = context.source.sections["texts"]
+    named += [(texts_class(name), f"texts of `{name}`", texts[name].location) for name in texts]
     for name, kind, location in named:
         if not is_class_name(name):
             what = f"{kind} `{name}` has a class name that the library needs"

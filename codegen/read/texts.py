@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codegen import model
 from codegen.errors import did_you_mean
+from codegen.naming import text_constant
 from codegen.read.context import Context, text
 from codegen.read.nodes import Map, Scalar
 
@@ -15,7 +16,13 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
     for name, entry in context.source.sections["texts"].items():
         if not context.require(name, by_name, "message", entry.location):
             continue
+        constants: dict[str, str] = {}
         for value in entry.node:
+            constant = text_constant(value)
+            first = constants.setdefault(constant, value)
+            if first is not value:
+                what = f"texts `{value}` and `{first}` of `{name}` would both be {constant}"
+                context.mistakes.add(entry.node.at(value), what, "remove one of the two")
             node = entry.node.mapping(value)
             where = entry.node.at(value)
             field, code = _meaning(context, by_name[name], node.mapping("means"))
@@ -23,6 +30,7 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
                 model.KnownText(
                     message=by_name[name],
                     value=value,
+                    constant=constant,
                     field=field,
                     code=code,
                     doc=text(node, "doc"),

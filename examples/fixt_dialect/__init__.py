@@ -48,6 +48,9 @@ from fixt_dialect.messages.session import (
     TestRequest,
 )
 from fixt_dialect.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
+from fixt_dialect.texts import (
+    TEXTS,
+)
 
 __all__ = [
     "DIALECT",
@@ -56,6 +59,7 @@ __all__ = [
     "PRODUCTS",
     "REFUSALS",
     "SESSION_TYPES",
+    "TEXTS",
     "ApplVerID",
     "BusinessMessageReject",
     "BusinessRejectReason",

@@ -376,6 +376,19 @@ class SessionType:
 
 
 @attrs.frozen
+class TextMeaning:
+    """What a known value of Text (58) says in a message."""
+
+    meaning: str
+    """For people."""
+    attribute: str | None = None
+    """The attribute of the coded field that goes with it, such as `ord_rej_reason`; None where none is
+    known to."""
+    code: Any = None
+    """What that field says then, such as OrdRejReason.EXCHANGE_CLOSED."""
+
+
+@attrs.frozen
 class Refusal:
     """A reason for which the venue refuses a Logon, as the Text (58) of its Logout tells."""
 

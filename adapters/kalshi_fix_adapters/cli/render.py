@@ -8,9 +8,11 @@ from typing import Any
 from kalshi_fix_adapters.cli.explain import Explanation
 from kalshi_fix_adapters.cli.terminal import Line, printable
 from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_sansio import TEXTS
 from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
 from kalshi_fix_sansio.layout import FieldLayout, Kind
 
+TEXT = "Text"
 HIDDEN = "<hidden>"
 """Stands for the value of a secret: a signature, a password."""
 INDENT = "  "
@@ -67,7 +69,7 @@ def value(node: FieldNode, inspection: Inspection, units: Units) -> str:
         return printable(node.text)
     if field.secret:
         return HIDDEN
-    meaning = code_name(field, node.text)
+    meaning = code_name(field, node.text) or text_meaning(field, node.text, inspection)
     if meaning is None and field.kind is Kind.STRING and field.tag == 35 and inspection.layout is not None:
         meaning = inspection.layout.name
     unit = units.of(field, inspection)
@@ -82,6 +84,12 @@ def code_name(field: FieldLayout, text: str) -> str | None:
         if str(member.value) == text:
             return str(member.name)
     return None
+
+
+def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str | None:
+    """Return what a known Text says; None for one that is not known, and for other fields."""
+    known = TEXTS.get((inspection.msg_type or "", text)) if field.name == TEXT else None
+    return None if known is None else known.meaning
 
 
 def as_json(explanation: Explanation) -> _JSON:

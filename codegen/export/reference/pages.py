@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen.export.reference.examples import Example
 from codegen.export.reference.history import history
 from codegen.model import Code, Dialect, Field, Group, Member, Message
-from codegen.naming import snake_case
+from codegen.naming import snake_case, texts_class
 from codegen.presence import Place, places, places_of, presences
 from codegen.prose import count_text, limits_text, listed, one_of_text, pedigree_text, presence_text, sentence
 
@@ -88,6 +88,9 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
             tables=tuple(_tables(dialect, message)),
             history=pedigree_text(message.pedigree),
             examples=examples.get(message.name, []),
+            texts=[each for each in dialect.texts if each.message.name == message.name],
+            texts_class=texts_class(message.name),
+            text_history={each.value: pedigree_text(each.pedigree) for each in dialect.texts},
         )
     uses = _uses(dialect)
     for field in dialect.fields:

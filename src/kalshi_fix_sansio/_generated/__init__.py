@@ -116,6 +116,12 @@ from kalshi_fix_sansio._generated.messages.settlement import (
     MarketSettlementReport,
 )
 from kalshi_fix_sansio._generated.sessions import ENDPOINTS, ENVIRONMENTS, PRODUCTS, REFUSALS, SESSION_TYPES
+from kalshi_fix_sansio._generated.texts import (
+    TEXTS,
+    AcceptQuoteStatusText,
+    ExecutionReportText,
+    OrderCancelRejectText,
+)
 
 __all__ = [
     "DIALECT",
@@ -124,9 +130,11 @@ __all__ = [
     "PRODUCTS",
     "REFUSALS",
     "SESSION_TYPES",
+    "TEXTS",
     "AcceptQuote",
     "AcceptQuoteStatus",
     "AcceptQuoteStatusCode",
+    "AcceptQuoteStatusText",
     "AggressorSide",
     "ApplVerID",
     "BusinessMessageReject",
@@ -143,6 +151,7 @@ __all__ = [
     "ExecInst",
     "ExecType",
     "ExecutionReport",
+    "ExecutionReportText",
     "FixMessage",
     "Header",
     "Heartbeat",
@@ -177,6 +186,7 @@ __all__ = [
     "OrdStatus",
     "OrdType",
     "OrderCancelReject",
+    "OrderCancelRejectText",
     "OrderCancelReplaceRequest",
     "OrderCancelRequest",
     "OrderGroupAction",

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.cli.explain import explain
 from kalshi_fix_adapters.cli.log_reader import MAX_MESSAGE, LogReader
 from kalshi_fix_adapters.cli.render import as_json, lines
 from kalshi_fix_adapters.cli.units import Units
-from kalshi_fix_sansio import DIALECT, decode_strict
+from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.validation import validate
@@ -232,6 +232,18 @@ def test_unknown_tags_are_named_and_keyed_by_number() -> None:
     [found] = objects(message(BODY + b"333333=test|"))
     assert found["fields"]["333333"] == "test"
     assert ["333333" in problem for problem in found["problems"]] == [True]
+
+
+def test_a_known_text_is_explained_where_it_is_known_to_come() -> None:
+    (msg_type, text), told = next(iter(TEXTS.items()))
+    other = next(each for each in DIALECT.messages if (each, text) not in TEXTS)
+    for kind, shown in ((msg_type, f" {text} ({told.meaning})"), (other, f" {text}"), ("ZZ", f" {text}")):
+        head = HEAD.replace(b"35=D", f"35={kind}".encode())
+        lines = run(log=message(b"58=" + text.encode() + b"|", head)).stdout.splitlines()
+        assert next(line for line in lines if "Text (58)" in line or "tag 58" in line).endswith(shown)
+        assert objects(message(b"58=" + text.encode() + b"|", head))[0]["fields"]["Text"] == text
+    unknown = run(log=message(b"58=SOMETHING_ELSE|", HEAD.replace(b"35=D", f"35={msg_type}".encode())))
+    assert "SOMETHING_ELSE\n" in unknown.stdout
 
 
 def test_missing_fields_are_named() -> None:

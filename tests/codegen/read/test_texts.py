@@ -8,6 +8,7 @@ import pytest
 
 from codegen.errors import SpecError
 from codegen.model import Change
+from codegen.naming import text_constant
 from codegen.read.resolve import load_dialect
 from tests.codegen.spec_folder import edited, line_of, write
 
@@ -29,6 +30,20 @@ def test_a_text_and_the_code_that_says_the_same(tmp_path: Path) -> None:
     assert low.pedigree.changes == (Change("added", "1.1.0", "2026-05-18"),)
     assert (low.source, low.location.line) == ("manual", line_of(TEXTS, "TOO_LOW"))
     assert (no_way.value, no_way.field, no_way.code) == ("NO_WAY", None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "constant"),
+    [
+        ("TOO_LOW", "TOO_LOW"),
+        ("Too low (44)!", "TOO_LOW_44"),
+        ("44 is too low", "TEXT_44_IS_TOO_LOW"),
+        ("\u2026", "TEXT_"),
+    ],
+)
+def test_any_text_has_a_name_in_python(value: str, constant: str) -> None:
+    assert text_constant(value) == constant
+    assert constant.isidentifier()
 
 
 @pytest.mark.parametrize(("said", "right"), [("NO_WAY", True), ("NOWAY", False)])
@@ -54,6 +69,7 @@ def test_a_condition_of_an_answer_takes_texts_that_are_known(tmp_path: Path, sai
         ("NewOrder:", "NewOrders:", "3: message `NewOrders` is not defined; did you mean `NewOrder`?"),
         ("Level: Low", "Rank: Low", "4: `Rank` is not a field of message `NewOrder`"),
         ("Level: Low", "Level: Lowest", "4: `Lowest` is not a code of `Level`; did you mean `Low`?"),
+        ("NO_WAY:", "too low:", "5: texts `too low` and `TOO_LOW` of `NewOrder` would both be TOO_LOW"),
         ("since: 1.1.0", "since: 1.2.0", "4: version `1.2.0` is not defined"),
         (', doc: "Below the floor."', "", "4: `texts.NewOrder.TOO_LOW` has no `doc`"),
     ],

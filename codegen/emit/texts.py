@@ -1,0 +1,50 @@
+"""Views of the known values of Text (58)."""
+
+from __future__ import annotations
+
+import attrs
+
+from codegen import prose
+from codegen.emit import kinds
+from codegen.emit.classes import CodeView
+from codegen.emit.docstrings import docstring
+from codegen.emit.imports import Imports
+from codegen.emit.layouts import text_literal
+from codegen.model import Dialect, KnownText
+from codegen.naming import texts_class
+
+
+@attrs.frozen
+class TextsView:
+    """The enum of the texts that a message is known to carry, and what they say."""
+
+    name: str
+    doc: str
+    codes: tuple[CodeView, ...]
+    meanings: tuple[tuple[str, str, str], ...]
+    """MsgType, text and meaning, as expressions."""
+
+
+def text_views(dialect: Dialect, imports: Imports, package: str) -> tuple[TextsView, ...]:
+    """Return a view for every message with known texts."""
+    found: dict[str, list[KnownText]] = {}
+    for each in dialect.texts:
+        found.setdefault(each.message.name, []).append(each)
+    return tuple(_texts_view(texts, imports, package) for texts in found.values())
+
+
+def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> TextsView:
+    message = texts[0].message
+    codes, meanings = [], []
+    for each in texts:
+        same, arguments = "", [f"meaning={text_literal(prose.sentence(each.doc))}"]
+        if each.field is not None and each.code is not None:
+            same = f"Goes with {each.field.name} {each.code.constant}."
+            code = kinds.literal(each.field, each.code.value)
+            imports.name(f"{package}.codesets", code.partition(".")[0])
+            arguments += [f"attribute={each.field.attribute!r}", f"code={code}"]
+        facts = f"{prose.sentence(each.doc)} {same} {prose.pedigree_text(each.pedigree)}"
+        codes.append(CodeView(each.constant, repr(each.value), docstring([facts], 4)))
+        meanings.append((repr(message.msg_type), repr(each.value), f"TextMeaning({', '.join(arguments)})"))
+    doc = f"Known values of Text (58) in {message.name} ({message.msg_type}). More are to be expected."
+    return TextsView(texts_class(message.name), docstring([doc], 4), tuple(codes), tuple(meanings))
