@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from codegen import downstream
 from codegen.diff.command import diff
 from codegen.diff.fetch import command as fetch
 from codegen.emit import api
@@ -141,6 +142,26 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
     for difference in found:
         click.echo(difference)
     if any(difference.breaking for difference in found):
+        raise SystemExit(1)
+
+
+@main.command("downstream")
+@click.pass_obj
+def compare_downstream(spec: Path) -> None:
+    """Name what hand-written code does not know of the dialect: messages, members, codes and texts.
+
+    The spec folder's downstream.yaml says where that code is, and what it leaves alone on purpose. The exit
+    status is 1 if anything is left to look at.
+    """
+    try:
+        report = downstream.compare(load(spec), spec, REPOSITORY)
+    except SpecError as error:
+        raise _Failure(str(error)) from None
+    for line in (*report.unhandled, *report.idle):
+        click.echo(line)
+    left = len(report.unhandled) + len(report.idle) or "nothing"
+    click.echo(f"{report.settled} known not to be handled; {left} left to look at.")
+    if report.unhandled or report.idle:
         raise SystemExit(1)
 
 

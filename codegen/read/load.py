@@ -19,7 +19,7 @@ from codegen.naming import is_module_name
 from codegen.read import schema
 from codegen.read.nodes import Map, Node, Scalar, Seq, read_yaml
 
-BESIDE = frozenset({"examples.yaml"})
+BESIDE = frozenset({"examples.yaml", "downstream.yaml"})
 """Files of a spec folder that other parts of this program read."""
 
 SECTIONS = (

@@ -1,0 +1,169 @@
+"""What hand-written code does not know of the dialect is listed until it is named, or known to be left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from codegen import downstream
+from codegen.cli import main
+from codegen.errors import SpecError
+from codegen.read.resolve import load_dialect
+from tests.codegen.harbour_spec import SpecCopy
+
+SOURCE = '''
+"""BerthOffer is only spoken of in prose here; NO_ROOM too."""
+# BerthKind.ANCHOR, draught, length: a comment names nothing
+from harbour import BerthRequest, BerthKind, BerthOfferText
+
+def desk(message, *, arrival):
+    match message:
+        case BerthRequest(ship_id=ship, flag="H", first_day=None, berth_kind=BerthKind.QUAY):
+            return message.high_water, ship
+    return dict(dangerous=1)
+'''
+
+
+@attrs.define
+class Place:
+    """A copy of the harbour's spec, and code beside it."""
+
+    spec: SpecCopy
+    root: Path
+
+    def report(self, **about: Any) -> downstream.Report:
+        text = yaml.safe_dump({"areas": {"desk": {"in": "code"}}} | about)
+        (self.spec.spec / "downstream.yaml").write_text(text, encoding="utf-8")
+        return downstream.compare(load_dialect(self.spec.spec), self.spec.spec, self.root)
+
+    def left(self, **about: Any) -> set[str]:
+        return {f"{each.kind} {each.element}" for each in self.report(**about).unhandled}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "desk.py").write_text(SOURCE, encoding="utf-8")
+    return Place(SpecCopy(tmp_path / "copy"), tmp_path)
+
+
+SESSION = {"area": "desk", "families": "session", "why": "The session answers."}
+KINDS = {"desk": {"in": "code", "kinds": ["messages", "members", "codes", "texts"]}}
+
+
+def test_everything_that_nothing_names_is_listed_once(place: Place) -> None:
+    assert place.left(areas=KINDS, known=[SESSION]) == {
+        *("messages BerthOffer", "members BerthRequest.Length", "members BerthRequest.Draught"),
+        *("members BerthRequest.NoCargo", "members BerthRequest.Manifest"),
+        *("members Cargo.CargoName", "members Cargo.CargoCode", "members Cargo.Weight"),
+        *("members Cargo.NoSeals", "members Seals.SealNumber"),
+        *("codes BerthKind.Anchor", "codes Flag.Home", "codes Flag.Foreign"),
+    }
+
+
+def test_what_is_new_is_told_with_its_line(place: Place) -> None:
+    before = place.left(areas=KINDS, known=[SESSION])
+    spec = place.spec
+    spec.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    spec.replace("messages/berths.yaml", "      Draught:", "      Seen: optional\n      Draught:")
+    spec.append("fields.yaml", '  Seen: {tag: 5900, type: BOOLEAN, doc: "Seen."}\n')
+    assert place.left(areas=KINDS, known=[SESSION]) - before == {
+        "codes BerthKind.Buoy",
+        "members BerthRequest.Seen",
+    }
+    report = place.report(areas=KINDS, known=[SESSION])
+    line = next(str(each) for each in report.unhandled if each.element == "BerthKind.Buoy")
+    lines = (spec.spec / "codesets.yaml").read_text().splitlines()
+    number = next(k for k, text in enumerate(lines, 1) if "Buoy" in text)
+    assert line == f"desk: BerthKind.Buoy (codes), of {spec.spec.as_posix()}/codesets.yaml:{number}"
+
+
+def test_a_text_is_known_by_its_constant_or_its_words_and_its_code_with_it(place: Place) -> None:
+    (place.spec.spec / "texts.yaml").write_text(
+        'source: rules\ntexts:\n  BerthOffer:\n    FULL: {means: {Answer: Refused}, doc: "Full."}\n',
+        encoding="utf-8",
+    )
+    code = place.root / "code" / "desk.py"
+    code.write_text("BerthOffer(answer=x)")
+    assert {"texts BerthOffer.FULL", "codes Answer.Refused"} <= place.left(areas=KINDS, known=[SESSION])
+    for named in ("BerthOfferText.FULL", "tell('FULL')"):
+        code.write_text(f"BerthOffer(answer=x)\n{named}\n")
+        left = place.left(areas=KINDS, known=[SESSION])
+        assert not {"texts BerthOffer.FULL", "codes Answer.Refused"} & left
+        assert "codes Answer.Granted" in left
+
+
+def test_what_is_known_is_left_out_and_what_settles_nothing_is_told(place: Place) -> None:
+    known = [
+        SESSION,
+        {"area": "desk", "messages": "BerthOffer", "why": "It only listens."},
+        {"area": "desk", "members": ["BerthRequest.Length", "BerthRequest.ShipID"], "why": "No matter."},
+        {"area": "desk", "codes": "Flag.Pirate", "why": "None come."},
+    ]
+    report = place.report(areas=KINDS, known=known)
+    assert not {"BerthOffer", "BerthRequest.Length"} & {each.element for each in report.unhandled}
+    assert [line.partition(": ")[2] for line in report.idle] == [
+        "desk handles BerthRequest.ShipID, or the spec has it no more; remove it",
+        "desk handles Flag.Pirate, or the spec has it no more; remove it",
+    ]
+
+
+def test_a_known_message_covers_what_is_in_it(place: Place) -> None:
+    known = [SESSION, {"area": "desk", "messages": "BerthRequest", "why": "Not yet open."}]
+    assert not any("BerthRequest." in each for each in place.left(areas=KINDS, known=known))
+
+
+def test_prose_is_searched_by_its_words(place: Place) -> None:
+    areas = {"docs": {"in": "pages", "kinds": "sessions"}}
+    (place.root / "pages").mkdir()
+    page = place.root / "pages" / "a.md"
+    page.write_text("Nothing.", encoding="utf-8")
+    assert "sessions DESK" in place.left(areas=areas)
+    page.write_text("Call at the DESK.", encoding="utf-8")
+    assert "sessions DESK" not in place.left(areas=areas)
+
+
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        ({"areas": {"desk": {"in": "nowhere"}}}, "`nowhere` has neither Python nor Markdown"),
+        (
+            {"known": [{"area": "disk", "codes": "Flag.Home", "why": "x"}]},
+            "no area `disk`; did you",
+        ),
+        ({"known": [{"area": "desk", "codes": "Flag.Home"}]}, "has no `why`"),
+        ({"known": [{"area": "desk", "fields": "Flag", "why": "x"}]}, "unknown key `fields`"),
+        ({"areas": {}}, "`areas` is empty"),
+    ],
+)
+def test_mistakes_are_told_with_their_line(place: Place, about: dict[str, Any], text: str) -> None:
+    with pytest.raises(SpecError, match=text):
+        place.report(**about)
+
+
+def test_a_spec_without_the_file_says_so(place: Place) -> None:
+    result = CliRunner().invoke(main, ["--spec", str(place.spec.spec), "downstream"])
+    assert result.exit_code == 1
+    assert "downstream.yaml:1: there is no such file" in result.output
+
+
+def test_the_command_ends_with_what_is_left(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
+    monkeypatch.setattr("codegen.cli.REPOSITORY", place.root)
+    place.report(areas=KINDS, known=[SESSION])
+    some = CliRunner().invoke(main, ["--spec", str(place.spec.spec), "downstream"])
+    assert (some.exit_code, len(some.output.splitlines())) == (1, 14)
+    assert some.output.endswith(" known not to be handled; 13 left to look at.\n")
+    messages = {"desk": {"in": "code", "kinds": "messages"}}
+    place.report(areas=messages, known=[SESSION, {"area": "desk", "families": "berths", "why": "Closed."}])
+    none = CliRunner().invoke(main, ["--spec", str(place.spec.spec), "downstream"])
+    assert (none.exit_code, none.output.endswith("; nothing left to look at.\n")) == (0, True)
+
+
+def test_what_this_repository_says_of_itself_can_be_read() -> None:
+    result = CliRunner().invoke(main, ["downstream"])
+    assert "left to look at.\n" in result.output
