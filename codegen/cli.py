@@ -129,9 +129,10 @@ def import_dictionary(
 @click.option("--release", is_flag=True, help="Write the present API as that of the last release.")
 @click.pass_obj
 def compare_api(spec: Path, against: Path, release: bool) -> None:
-    """Name what a revision changes for users of the generated classes since the last release.
+    """Name what a revision changes since the last release, and for whom.
 
-    The exit status is 1 if a program that worked before may stop to.
+    wire: what other versions read or wrote; source: programs that name something; typing: their type
+    checker; venue: what the venue takes and sends. The exit status is 1 if anything may break.
     """
     now = api.describe(load(spec))
     if release:
@@ -141,6 +142,10 @@ def compare_api(spec: Path, against: Path, release: bool) -> None:
     found = api.compare(api.read(against), now)
     for difference in found:
         click.echo(difference)
+    for breaks, whom in api.WHOM.items():
+        count = sum(each.breaks == breaks and each.breaking for each in found)
+        if count:
+            click.echo(f"{count} may break {breaks}: {whom}.")
     if any(difference.breaking for difference in found):
         raise SystemExit(1)
 

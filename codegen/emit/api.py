@@ -1,4 +1,4 @@
-"""What users of the generated classes rely on, as data; and what of it a revision breaks.
+"""What users of the generated classes rely on, as data; and what of it a revision breaks, for whom.
 
 `released.json` is the API of the last release. `python -m codegen api` compares the spec with it.
 """
@@ -8,16 +8,35 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from codegen.emit.classes import always_required, attributes_of
+from codegen import prose
+from codegen.emit.classes import (
+    LOGON,
+    LOGON_FIELDS,
+    always_required,
+    attributes_of,
+    logon_fields,
+    value_unless_given,
+)
 from codegen.emit.kinds import annotation_of
 from codegen.model import Dialect, Member
+from codegen.naming import texts_class
 
 RELEASED = Path(__file__).with_name("released.json")
 Api = dict[str, Any]
+
+
+Breaks = Literal["wire", "source", "typing", "venue"]
+WHOM: Mapping[Breaks, str] = {
+    "wire": "logs, stores and peers of the other version read something else",
+    "source": "a program that names it, or leaves it out, stops with an error",
+    "typing": "a program runs as before; its type checker may complain",
+    "venue": "a program runs as before; what the venue takes or sends is not what it was",
+}
+"""Whom a change concerns."""
 
 
 @attrs.frozen
@@ -25,39 +44,83 @@ class Difference:
     """One difference between two versions of the API."""
 
     what: str
+    breaks: Breaks
+    """What it concerns, see `WHOM`."""
     breaking: bool
-    """Whether a program that worked before may stop to."""
+    """Whether something that worked before may stop to."""
 
     def __str__(self) -> str:
-        return f"{'BREAKING' if self.breaking else 'compatible'}: {self.what}"
+        return f"{'BREAKING' if self.breaking else 'compatible'} {self.breaks}: {self.what}"
 
 
 def describe(dialect: Dialect) -> Api:
-    """Return the API: classes with their attributes, enums with their members, session types."""
-    classes = {message.name: _attributes(message.members) for message in dialect.messages}
-    classes |= {group.entry_class: _attributes(group.members) for group in dialect.groups}
-    classes["Header"] = _attributes(dialect.header)
+    """Return the API: classes with their attributes, enums, session types, and what rules hold."""
+    products = tuple(product.name for product in dialect.products)
+    blocks = {message.name: message.members for message in dialect.messages}
+    blocks |= {group.entry_class: group.members for group in dialect.groups}
+    blocks["Header"] = dialect.header
+    for message in dialect.messages:
+        if message.msg_type == LOGON:
+            blocks[LOGON_FIELDS] = logon_fields(message)
+    enums = {each.name: {code.constant: code.value for code in each.codes} for each in dialect.codesets}
+    for text in dialect.texts:
+        enums.setdefault(texts_class(text.message.name), {})[text.constant] = text.value
+    one_of = {message.name: message.one_of for message in dialect.messages}
+    one_of |= {group.entry_class: group.one_of for group in dialect.groups}
     return {
         "version": dialect.version,
-        "classes": classes,
-        "msg_types": {message.name: message.msg_type for message in dialect.messages},
-        "enums": {
-            codeset.name: {code.constant: code.value for code in codeset.codes}
-            for codeset in dialect.codesets
+        "classes": {name: _attributes(members, products) for name, members in blocks.items()},
+        "constructors": {
+            message.name: sorted(each.name for each in message.constructors)
+            for message in dialect.messages
+            if message.constructors
         },
-        "sessions": sorted(session.name for session in dialect.session_types),
+        "msg_types": {message.name: message.msg_type for message in dialect.messages},
+        "enums": enums,
+        "flows": {
+            message.name: [prose.scope_text(flow) for flow in message.flows] for message in dialect.messages
+        },
+        "rules": {
+            name: [prose.one_of_text(rule) for rule in listed] for name, listed in one_of.items() if listed
+        },
+        "sessions": {
+            session.name: {
+                "products": list(session.products),
+                "port": session.port,
+                "resend": session.resend,
+                "reset_required": session.reset_required,
+            }
+            for session in dialect.session_types
+        },
     }
 
 
-def _attributes(members: tuple[Member, ...]) -> dict[str, dict[str, Any]]:
+def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    siblings = {member.field.name: member.field for member in members}
     return {
         member.attribute: {
             "type": f"list[{member.group.entry_class}]" if member.group else annotation_of(member.field),
             "tag": member.field.tag,
-            "required": always_required(member) and member.group is None,
+            "required": always_required(member)
+            and member.group is None
+            and value_unless_given(member) is None,
+            "none": not always_required(member) and member.group is None and member.constant is None,
+            "rules": " ".join(
+                filter(
+                    None,
+                    (
+                        prose.presence_text(member, siblings, products),
+                        prose.limits_text(member.field, member.limits),
+                    ),
+                )
+            ),
         }
         for member in attributes_of(members)
     }
+
+
+def _is_argument(member: Member) -> bool:
+    return always_required(member) and member.group is None
 
 
 def read(path: Path) -> Api:
@@ -72,69 +135,113 @@ def text(api: Api) -> str:
 
 
 def compare(old: Api, new: Api) -> list[Difference]:
-    """Return every difference, breaking ones first."""
-    found = [*_classes(old["classes"], new["classes"]), *_values(old, new)]
-    return sorted(found, key=lambda difference: not difference.breaking)
+    """Return every difference, breaking ones first, then in the order of `WHOM`."""
+    found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
+    order = list(WHOM)
+    return sorted(found, key=lambda each: (not each.breaking, order.index(each.breaks)))
 
 
 def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
-    for name in old.keys() - new.keys():
-        yield Difference(f"class {name} is gone", breaking=True)
-    for name in new.keys() - old.keys():
-        yield Difference(f"class {name} is new", breaking=False)
+    for name in sorted(old.keys() - new.keys()):
+        yield Difference(f"class {name} is gone", "source", breaking=True)
+    for name in sorted(new.keys() - old.keys()):
+        yield Difference(f"class {name} is new", "source", breaking=False)
     for name in sorted(old.keys() & new.keys()):
         yield from _class(name, old[name], new[name])
 
 
 def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     renamed = {about["tag"]: attribute for attribute, about in new.items()}
-    for attribute in old.keys() - new.keys():
+    for attribute in sorted(old.keys() - new.keys()):
         now = renamed.get(old[attribute]["tag"])
         became = f"has become {name}.{now}" if now is not None and now not in old else "is gone"
-        yield Difference(f"{name}.{attribute} {became}", breaking=True)
+        yield Difference(f"{name}.{attribute} {became}", "source", breaking=True)
     known = {about["tag"] for attribute, about in old.items() if attribute not in new}
     for attribute in sorted(new.keys() - old.keys()):
         if new[attribute]["tag"] in known and not new[attribute]["required"]:
             continue  # told above, as what another has become
         required = new[attribute]["required"]
         how = "is new and required" if required else "is new"
-        yield Difference(f"{name}.{attribute} {how}", breaking=required)
+        yield Difference(f"{name}.{attribute} {how}", "source", breaking=required)
     for attribute in sorted(old.keys() & new.keys()):
-        before, after = old[attribute], new[attribute]
-        label = f"{name}.{attribute}"
-        if before["type"] != after["type"]:
-            change = f"{label} is {after['type']}, and was {before['type']}"
-            yield Difference(change, breaking=True)
-        if before["tag"] != after["tag"]:
-            yield Difference(f"{label} is tag {after['tag']}, and was {before['tag']}", breaking=False)
-        if before["required"] != after["required"]:
-            # What may be left out may also be None when it is read.
-            now = "required" if after["required"] else "optional, so it may be None"
-            yield Difference(f"{label} is now {now}", breaking=True)
+        yield from _attribute(f"{name}.{attribute}", old[attribute], new[attribute])
+
+
+def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    if old["type"] != new["type"]:
+        # What a field held before it still holds, if its type has only been widened.
+        widened = set(old["type"].split(" | ")) <= set(new["type"].split(" | "))
+        yield Difference(
+            f"{label} is {new['type']}, and was {old['type']}",
+            "typing" if widened else "source",
+            breaking=True,
+        )
+    if old["tag"] != new["tag"]:
+        yield Difference(f"{label} is tag {new['tag']}, and was {old['tag']}", "wire", breaking=True)
+    if new["required"] != old["required"]:
+        now = "has to be given" if new["required"] else "may be left out"
+        yield Difference(f"{label} {now}", "source", breaking=new["required"])
+    if new["none"] != old["none"]:
+        now = "may be None" if new["none"] else "is never None"
+        yield Difference(f"{label} {now}", "typing", breaking=new["none"])
+    if new["rules"] != old["rules"]:
+        before, after = old["rules"] or "no rule", new["rules"] or "no rule"
+        yield Difference(f"{label} has now: {after} Before: {before}", "venue", breaking=True)
 
 
 def _values(old: Api, new: Api) -> Iterator[Difference]:
     for name, codes in old["enums"].items():
         if name not in new["enums"]:
-            yield Difference(f"enum {name} is gone", breaking=True)
+            yield Difference(f"enum {name} is gone", "source", breaking=True)
             continue
         for constant, value in codes.items():
             now = new["enums"][name].get(constant)
             if now is None:
-                yield Difference(f"{name}.{constant} is gone", breaking=True)
+                yield Difference(f"{name}.{constant} is gone", "source", breaking=True)
             elif now != value:
-                yield Difference(f"{name}.{constant} is {now!r}, and was {value!r}", breaking=True)
+                yield Difference(f"{name}.{constant} is {now!r}, and was {value!r}", "wire", breaking=True)
     for name, codes in new["enums"].items():
         if name not in old["enums"]:
-            yield Difference(f"enum {name} is new", breaking=False)
+            yield Difference(f"enum {name} is new", "source", breaking=False)
         else:
-            for constant in codes.keys() - old["enums"][name].keys():
-                yield Difference(f"{name}.{constant} is new", breaking=False)
+            for constant in sorted(codes.keys() - old["enums"][name].keys()):
+                # Whoever names every code has one more to name.
+                yield Difference(f"{name}.{constant} is new", "typing", breaking=False)
     for name, msg_type in old["msg_types"].items():
         now = new["msg_types"].get(name, msg_type)
         if now != msg_type:
-            yield Difference(f"{name} is MsgType {now}, and was {msg_type}", breaking=True)
-    for name in sorted(set(old["sessions"]) - set(new["sessions"])):
-        yield Difference(f"session type {name} is gone", breaking=True)
-    for name in sorted(set(new["sessions"]) - set(old["sessions"])):
-        yield Difference(f"session type {name} is new", breaking=False)
+            yield Difference(f"{name} is MsgType {now}, and was {msg_type}", "wire", breaking=True)
+
+
+def _uses(old: Api, new: Api) -> Iterator[Difference]:
+    """Yield what has changed about where messages go, what they need, and how they are made."""
+    for name, made in old["constructors"].items():
+        for gone in sorted(set(made) - set(new["constructors"].get(name, ()))):
+            yield Difference(f"{name}.{gone}() is gone", "source", breaking=True)
+    for name, made in new["constructors"].items():
+        for more in sorted(set(made) - set(old["constructors"].get(name, ()))):
+            yield Difference(f"{name}.{more}() is new", "source", breaking=False)
+    for what in ("flows", "rules"):
+        for name in sorted(old["classes"].keys() & new["classes"].keys()):
+            before, after = old[what].get(name, []), new[what].get(name, [])
+            gone, more = (
+                [each for each in one if each not in other]
+                for one, other in ((before, after), (after, before))
+            )
+            for each in gone:
+                said = f"is sent no more {each}" if what == "flows" else f"has no rule more: {each}"
+                yield Difference(f"{name} {said}", "venue", breaking=what == "flows")
+            for each in (each for each in after if each not in before):
+                said = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"
+                yield Difference(f"{name} {said}", "venue", breaking=what == "rules")
+    before, after = old["sessions"], new["sessions"]
+    for name in sorted(before.keys() - after.keys()):
+        yield Difference(f"session type {name} is gone", "source", breaking=True)
+    for name in sorted(after.keys() - before.keys()):
+        yield Difference(f"session type {name} is new", "source", breaking=False)
+    for name in sorted(before.keys() & after.keys()):
+        for setting, value in before[name].items():
+            now = after[name][setting]
+            if now != value:
+                what = f"session type {name}: {setting} is {now!r}, and was {value!r}"
+                yield Difference(what, "venue", breaking=True)

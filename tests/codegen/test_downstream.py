@@ -1,4 +1,4 @@
-"""What hand-written code does not know of the dialect is listed until it is named, or known to be left alone."""
+"""What hand-written code does not know of the dialect is listed until it is named or known to be left so."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,54 +81,100 @@ def harbour() -> api.Api:
     return api.describe(load_dialect(HARBOUR))
 
 
-Change = Callable[[api.Api], object]
-BREAKING: dict[str, Change] = {
-    "class BerthRequest is gone": lambda new: new["classes"].pop("BerthRequest"),
-    "BerthRequest.draught is gone": lambda new: new["classes"]["BerthRequest"].pop("draught"),
-    "BerthRequest.draught has become BerthRequest.depth": lambda new: new["classes"]["BerthRequest"].update(
-        depth=new["classes"]["BerthRequest"].pop("draught")
+GONE = object()
+BEAM = {"type": "Decimal", "tag": 1, "required": False, "none": True, "rules": "Optional."}
+REQUEST = "classes BerthRequest"
+BREAKING: list[tuple[str, str, Any]] = [
+    ("source: class BerthRequest is gone", REQUEST, GONE),
+    ("source: BerthRequest.draught is gone", f"{REQUEST} draught", GONE),
+    ("source: BerthRequest.beam is new and required", f"{REQUEST} beam", BEAM | {"required": True}),
+    ("source: BerthRequest.draught has to be given", f"{REQUEST} draught required", True),
+    ("source: BerthRequest.draught is str, and was Decimal", f"{REQUEST} draught type", "str"),
+    ("source: BerthKind.QUAY is gone", "enums BerthKind QUAY", GONE),
+    ("source: enum BerthKind is gone", "enums BerthKind", GONE),
+    ("source: session type DESK is gone", "sessions DESK", GONE),
+    ("source: BerthRequest.at_quay() is gone", "constructors BerthRequest", GONE),
+    ("typing: BerthRequest.flag may be None", f"{REQUEST} flag none", True),
+    (
+        "typing: BerthRequest.flag is Flag | str | int, and was Flag | str",
+        f"{REQUEST} flag type",
+        "Flag | str | int",
     ),
-    "BerthRequest.beam is new and required": lambda new: new["classes"]["BerthRequest"].update(
-        beam={"type": "Decimal", "tag": 1, "required": True}
-    ),
-    "BerthRequest.flag is now optional, so it may be None": lambda new: new["classes"]["BerthRequest"][
-        "flag"
-    ].update(required=False),
-    "BerthRequest.draught is now required": lambda new: new["classes"]["BerthRequest"]["draught"].update(
-        required=True
-    ),
-    "BerthRequest.draught is str, and was Decimal": lambda new: new["classes"]["BerthRequest"][
-        "draught"
-    ].update(type="str"),
-    "BerthKind.QUAY is gone": lambda new: new["enums"]["BerthKind"].pop("QUAY"),
-    "BerthKind.QUAY is '9', and was '1'": lambda new: new["enums"]["BerthKind"].update(QUAY="9"),
-    "enum BerthKind is gone": lambda new: new["enums"].pop("BerthKind"),
-    "BerthRequest is MsgType U9, and was U1": lambda new: new["msg_types"].update(BerthRequest="U9"),
-    "session type DESK is gone": lambda new: new["sessions"].remove("DESK"),
-}
-COMPATIBLE: dict[str, Change] = {
-    "class Tug is new": lambda new: new["classes"].update(Tug={}),
-    "BerthRequest.beam is new": lambda new: new["classes"]["BerthRequest"].update(
-        beam={"type": "Decimal", "tag": 1, "required": False}
-    ),
-    "BerthRequest.draught is tag 7, and was 5003": lambda new: new["classes"]["BerthRequest"][
-        "draught"
-    ].update(tag=7),
-    "BerthKind.BUOY is new": lambda new: new["enums"]["BerthKind"].update(BUOY="3"),
-    "enum Tide is new": lambda new: new["enums"].update(Tide={}),
-    "session type RADIO is new": lambda new: new["sessions"].append("RADIO"),
-}
+    ("wire: BerthRequest.draught is tag 7, and was 5003", f"{REQUEST} draught tag", 7),
+    ("wire: BerthKind.QUAY is '9', and was '1'", "enums BerthKind QUAY", "9"),
+    ("wire: BerthRequest is MsgType U9, and was U1", "msg_types BerthRequest", "U9"),
+    ("venue: BerthRequest.beam_ has now: No. Before: Optional.", f"{REQUEST} beam_ rules", "No."),
+    ("venue: BerthRequest is sent no more from the client on DESK", "flows BerthRequest", []),
+    ("venue: BerthOffer has a new rule: One.", "rules BerthOffer", ["One."]),
+    ("venue: session type DESK: resend is 0, and was 1", "sessions DESK resend", 0),
+]
+COMPATIBLE: list[tuple[str, str, Any]] = [
+    ("source: class Tug is new", "classes Tug", {}),
+    ("source: BerthRequest.beam is new", f"{REQUEST} beam", BEAM),
+    ("source: BerthRequest.flag may be left out", f"{REQUEST} flag required", False),
+    ("source: enum Tide is new", "enums Tide", {}),
+    ("source: session type RADIO is new", "sessions RADIO", {}),
+    ("source: BerthRequest.at_sea() is new", "constructors BerthRequest", ["at_quay", "at_sea"]),
+    ("typing: BerthRequest.draught is never None", f"{REQUEST} draught none", False),
+    ("typing: BerthKind.BUOY is new", "enums BerthKind BUOY", "3"),
+    ("venue: BerthOffer is sent from a tug", "flows BerthOffer", ["from the venue on DESK", "from a tug"]),
+    ("venue: BerthRequest has no rule more: One.", "rules BerthRequest", []),
+]
+EACH = [(f"BREAKING {words}", path, value) for words, path, value in BREAKING]
+EACH += [(f"compatible {words}", path, value) for words, path, value in COMPATIBLE]
 
 
-@pytest.mark.parametrize(
-    ("words", "change", "breaking"),
-    [(words, change, True) for words, change in BREAKING.items()]
-    + [(words, change, False) for words, change in COMPATIBLE.items()],
-)
-def test_each_difference_is_named(harbour: api.Api, words: str, change: Change, breaking: bool) -> None:
-    new = copy.deepcopy(harbour)
-    change(new)
-    assert api.compare(harbour, new) == [api.Difference(words, breaking)]
+def changed(old: api.Api, *changes: tuple[str, Any]) -> api.Api:
+    """A copy with what stands at each path replaced, or taken away."""
+    new = copy.deepcopy(old)
+    for path, value in changes:
+        *steps, last = path.split()
+        place: Any = new
+        for step in steps:
+            place = place[step]
+        if value is GONE:
+            del place[last]
+        else:
+            place[last] = value
+    return new
+
+
+@pytest.fixture(scope="module")
+def old(harbour: api.Api) -> api.Api:
+    return changed(
+        harbour,
+        ("constructors", {"BerthRequest": ["at_quay"]}),
+        ("rules BerthRequest", ["One."]),
+        (f"{REQUEST} beam_", BEAM),
+        ("sessions DESK resend", 1),
+    )
+
+
+@pytest.mark.parametrize(("words", "path", "value"), EACH)
+def test_each_difference_is_named_with_whom_it_concerns(
+    old: api.Api, words: str, path: str, value: Any
+) -> None:
+    new = changed(old, (path, value))
+    assert [str(each) for each in api.compare(old, new)] == [words]
+    assert api.compare(new, new) == []
+
+
+def test_a_field_that_has_another_name_is_one_difference(old: api.Api) -> None:
+    draught = old["classes"]["BerthRequest"]["draught"]
+    new = changed(old, (f"{REQUEST} draught", GONE), (f"{REQUEST} depth", draught))
+    said = "BREAKING source: BerthRequest.draught has become BerthRequest.depth"
+    assert [str(each) for each in api.compare(old, new)] == [said]
+
+
+def test_what_breaks_comes_first_and_by_whom_it_concerns(old: api.Api) -> None:
+    chosen = [each for each in EACH if each[2] is not GONE and "class" not in each[0]]
+    found = [
+        str(each) for each in api.compare(old, changed(old, *((path, value) for _, path, value in chosen)))
+    ]
+    kinds = [line.partition(":")[0] for line in found]
+    order = [f"{how} {kind}" for how in ("BREAKING", "compatible") for kind in api.WHOM]
+    assert list(dict.fromkeys(kinds)) == [each for each in order if each in kinds]
+    assert len(set(kinds)) == 7
 
 
 def run(*arguments: object) -> Result:
@@ -145,11 +190,12 @@ def test_the_command_compares_with_the_last_release(tmp_path: Path) -> None:
     spec = SpecCopy(tmp_path)
     spec.replace("messages/berths.yaml", "      Draught:   {since: 2020-03}\n", "")
     spec.replace("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
-    changed = run("--spec", spec.spec, "api", "--against", released)
-    assert changed.exit_code == 1
-    assert changed.output.splitlines() == [
-        "BREAKING: BerthRequest.draught is gone",
-        "compatible: BerthKind.BUOY is new",
+    other = run("--spec", spec.spec, "api", "--against", released)
+    assert other.exit_code == 1
+    assert other.output.splitlines() == [
+        "BREAKING source: BerthRequest.draught is gone",
+        "compatible typing: BerthKind.BUOY is new",
+        "1 may break source: a program that names it, or leaves it out, stops with an error.",
     ]
 
 
