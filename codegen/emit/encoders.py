@@ -230,8 +230,8 @@ class _Body:
     def _moment(self, name: str, value: str) -> str:
         """Add what makes the text of a moment; return the part of the string for it.
 
-        A busy session writes many in one second, whose text is kept: to write all of a SendingTime anew takes
-        an eighth more of the time of an order.
+        A busy session writes many in one second, whose text is kept: with all of SendingTime written anew an
+        order takes a seventh longer.
         """
         self.imports.name("datetime", "UTC")
         self.imports.name(
