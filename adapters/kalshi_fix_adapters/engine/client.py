@@ -661,7 +661,10 @@ class ClientCore:
         # A peer that is not read must not count as silent, nor what it sent meanwhile as late.
         connection, paused = self._connection, self._queue.paused
         if connection is not None:
-            connection.pause_reading(paused, now)
+            if paused:
+                connection.session.pause_reading()
+            else:
+                connection.session.resume_reading(now)
             self.wants_read = not paused and connection.close_by is None
         if not paused:
             self._wake()

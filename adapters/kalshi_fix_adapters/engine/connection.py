@@ -75,13 +75,6 @@ class Connection:
         """Return the seconds that a TestRequest took, once; None before its answer came."""
         return self._answers.pop(test_req_id, None)
 
-    def pause_reading(self, paused: bool, now: Instant) -> None:
-        """Note whether the adapter reads for now; the peer is not blamed for what is not read."""
-        if paused:
-            self.session.pause_reading()
-        else:
-            self.session.resume_reading(now)
-
     def note(self, event: Event, now: Instant) -> None:
         """Take note of an event of the session."""
         if isinstance(event, HeartbeatReceived):
