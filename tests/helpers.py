@@ -44,6 +44,11 @@ class Clock:
         return self.now
 
 
+def tag_of(name: str) -> int:
+    """The tag of a field of Kalshi's dialect, which may number it anew."""
+    return next(tag for tag, field in DIALECT.fields.items() if field.name == name)
+
+
 def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> SessionConfig:
     """Settings of one side of the Kalshi session of this name, signed by a constant."""
     values: dict[str, Any] = {
@@ -186,7 +191,9 @@ def established(
     reset = "141=Y|" if session.config.session_type.reset_required else ""
     peer.next_number = 1 if reset or store is None else store.next_incoming
     session.connect(clock.now)
-    dollars = "21005=Y|" if role is Role.ACCEPTOR and session.config.dialect is DIALECT else ""
+    dollars = (
+        f"{tag_of('UseDollars')}=Y|" if role is Role.ACCEPTOR and session.config.dialect is DIALECT else ""
+    )
     session.receive_data(peer.logon(f"98=0|108=30|96=eA==|1137=9|{reset}{dollars}"), clock.now)
     if role is Role.ACCEPTOR:
         session.accept_logon(clock.now)

@@ -13,7 +13,7 @@ import attrs
 from fuzz import wire
 from fuzz.checkpoint import Checkpoint
 from fuzz.wire import KALSHI, PLAIN, SOH, Wire
-from kalshi_fix_sansio import LogonFields
+from kalshi_fix_sansio import DIALECT, LogonFields
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
@@ -114,6 +114,9 @@ def config(setting: Setting) -> SessionConfig:
     )
 
 
+_USE_DOLLARS = next(str(tag) for tag, field in DIALECT.fields.items() if field.name == "UseDollars")
+
+
 @cache
 def logon_fields(setting: Setting) -> dict[str, str]:
     """Return what the peer's Logon says, by tag."""
@@ -125,7 +128,7 @@ def logon_fields(setting: Setting) -> dict[str, str]:
         **({"95": "4", "96": "c2ln"} if is_signed else {}),
         "1137": "9",
         **({"141": "Y"} if session_type.reset_required else {}),
-        **({"21005": "Y"} if is_signed and _takes_orders(setting) else {}),
+        **({_USE_DOLLARS: "Y"} if is_signed and _takes_orders(setting) else {}),
     }
 
 

@@ -154,7 +154,7 @@ class FieldLayout:
     """Whether values that the enum does not list are acceptable to strict checks."""
     unit: str | None = None
     """Unit for people: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or
-    `dollars or cents` where UseDollars (21005) decides."""
+    `dollars or cents` where UseDollars decides."""
     length_tag: int | None = None
     """For data fields, the tag that carries the length."""
     minimum: int | None = None

@@ -22,8 +22,9 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import InvalidMessageError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected, SessionEnded
-from tests.helpers import CODEC, START, Wired, config, established, messages, of_type, order, wire
+from tests.helpers import CODEC, START, Wired, config, established, messages, of_type, order, tag_of, wire
 
+DOLLARS_TAG = tag_of("UseDollars")
 DOLLARS, CENTS, UNSAID = LogonFields(use_dollars=True), LogonFields(use_dollars=False), LogonFields()
 
 
@@ -265,7 +266,8 @@ ORDER = "11=a|55=K|54=1|38=1|40=2|44={}|"
 
 
 @pytest.mark.parametrize(
-    ("flag", "fit", "unfit"), [("21005=Y|", "0.5", "50"), ("21005=N|", "50", "0.5"), ("", "50", "0.5")]
+    ("flag", "fit", "unfit"),
+    [(f"{DOLLARS_TAG}=Y|", "0.5", "50"), (f"{DOLLARS_TAG}=N|", "50", "0.5"), ("", "50", "0.5")],
 )
 def test_a_strict_venue_judges_by_the_logon_that_it_got(flag: str, fit: str, unfit: str) -> None:
     wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
@@ -303,7 +305,7 @@ def test_the_logon_s_flags_are_those_of_this_side_alone_for_an_initiator() -> No
     """What the venue's answer says of them does not count."""
     wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=CENTS)
     wired.session.connect(wired.clock.now)
-    wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|21005=Y|"))
+    wired.receive(wired.peer.logon(f"98=0|108=30|1137=9|141=Y|{DOLLARS_TAG}=Y|"))
     wired.session.data_to_send()
     assert "1 to 99 cents" in said_of(wired, order(price="0.5"))
     assert config().logon_fields == DOLLARS

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.events import CloseReason, LogonRequested, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import SessionType
 from kalshi_fix_sansio.session import MemoryStore, State
-from tests.helpers import KEY_ID, Wired, kinds, wire
+from tests.helpers import KEY_ID, Wired, kinds, tag_of, wire
 
 BODY = "98=0|108=30|96=eA==|1137=9|"
 RESET = BODY + "141=Y|"
@@ -120,7 +120,7 @@ def test_a_logon_that_cannot_be_accepted_is_refused_without_asking(
 
 def test_a_strict_acceptor_asks_the_rules_of_the_session_type_too() -> None:
     wired = waiting("KalshiMD", strict=True)
-    (ended,) = wired.receive(wired.peer.logon(RESET + "8013=Y|"))
+    (ended,) = wired.receive(wired.peer.logon(f"{RESET}{tag_of('CancelOrdersOnDisconnect')}=Y|"))
     assert isinstance(ended, SessionEnded)
     assert "CancelOrdersOnDisconnect" in ended.text
 

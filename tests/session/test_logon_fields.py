@@ -10,7 +10,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn
 from tests.fix50sp2.dialect import LogonFields as OtherFields
-from tests.helpers import Wired, config, of_type, wire
+from tests.helpers import Wired, config, of_type, tag_of, wire
 
 RESET = "98=0|108=30|1137=9|141=Y|"
 WRITTEN_BY_THE_SESSION = {"heart_bt_int", "reset_seq_num_flag", "next_expected_msg_seq_num"}
@@ -58,7 +58,7 @@ def test_a_flag_that_the_spec_does_not_have_yet_is_sent_and_told_to_nobody() -> 
     wired.session.connect(wired.clock.now)
     (logon,) = logons(wired)
     assert b"\x0121099=hush\x01" in logon
-    assert b"\x0121005=N\x01" in logon
+    assert b"\x01%d=N\x01" % tag_of("UseDollars") in logon
     (event,) = of_type(wired.receive(wired.peer.logon(RESET)), LoggedOn)
     assert event.flags == {"use_dollars": False}
 
@@ -81,7 +81,7 @@ def test_a_session_goes_on_with_what_it_was_made_with() -> None:
     wired.session.connect(wired.clock.now)
     wired.receive(wired.peer.logon("98=0|108=30|1137=9|"))
     wired.session.reset(wired.clock.now)
-    assert [b"\x0121005=Y\x01" in logon for logon in logons(wired)] == [True, True]
+    assert [b"\x01%d=Y\x01" % tag_of("UseDollars") in logon for logon in logons(wired)] == [True, True]
 
 
 def test_an_answer_goes_before_the_settings_field_by_field() -> None:

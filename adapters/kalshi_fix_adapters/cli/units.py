@@ -1,16 +1,16 @@
-"""The unit of prices that follow UseDollars (21005), learned from the Logons in a log."""
+"""The unit of prices that follow UseDollars, learned from the Logons in a log."""
 
 from __future__ import annotations
 
 from kalshi_fix_adapters.cli.explain import comp_ids
-from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio import DIALECT, SESSION_TYPES
 from kalshi_fix_sansio.codec import FieldNode, Inspection
 from kalshi_fix_sansio.layout import FieldLayout
 
 EITHER = "dollars or cents"
 DOLLARS = "dollars"
 _LOGON = "A"
-_USE_DOLLARS = 21005
+_USE_DOLLARS = next(tag for tag, field in DIALECT.fields.items() if field.attribute == "use_dollars")
 _VENUE_IDS = frozenset(comp_id for kind in SESSION_TYPES.values() for comp_id in kind.comp_ids)
 _MAX_CLIENTS = 10_000
 

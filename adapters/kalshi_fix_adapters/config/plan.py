@@ -242,7 +242,7 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
 def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     """Work out what a client of a session type, such as KalshiNR, does.
 
-    Prices are in dollars (UseDollars, 21005) unless `logon_fields` says otherwise.
+    Prices are in dollars (UseDollars) unless `logon_fields` says otherwise.
 
     Raises:
         ConfigurationError: a setting is missing or contradicts another.

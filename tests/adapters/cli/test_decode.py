@@ -21,6 +21,7 @@ from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember
 from kalshi_fix_sansio.validation import validate
 from tests.adapters.cli.every_message import KEY, LOG, SYMBOL, conversation, frames
+from tests.helpers import tag_of
 
 HOSTILE = (
     *(
@@ -51,6 +52,9 @@ HOSTILE = (
 )
 HEAD = b"35=D|34=2|49=%s|56=KalshiNR|52=20260817-16:00:00.000|" % KEY.encode()
 BODY = b"11=a1|38=10|40=2|44=0.75|54=1|55=%s|" % SYMBOL.encode()
+
+
+DOLLARS = b"%d" % tag_of("UseDollars")
 
 
 def message(body: bytes = BODY, head: bytes = HEAD) -> bytes:
@@ -148,13 +152,13 @@ def test_a_message_in_words() -> None:
 
 def test_a_logon_tells_the_unit_of_prices() -> None:
     ids = b"34=1|49=%s|56=KalshiNR|52=20260817-16:00:00|" % KEY.encode()
-    logon = message(b"98=0|108=30|95=1|96=x|1137=9|141=Y|21005=%s|", head=b"35=A|" + ids)
+    logon = message(b"98=0|108=30|95=1|96=x|1137=9|141=Y|" + DOLLARS + b"=%s|", head=b"35=A|" + ids)
     dollars, cents = (
         encode_frame(
             "FIXT.1.1",
             b"35=A\x01" + (ids + b"98=0|108=30|95=1|96=x|1137=9|141=Y|" + flag).replace(b"|", b"\x01"),
         )
-        for flag in (b"21005=Y|", b"")
+        for flag in (DOLLARS + b"=Y|", b"")
     )
     assert logon
     assert "0.75 dollars\n" in run(log=dollars + message()).stdout

@@ -15,9 +15,9 @@ class LogonFlags:
     """The Logon flags of one session, with the venue's defaults filled in."""
 
     use_dollars: bool = False
-    """UseDollars (21005); always on for margin."""
+    """UseDollars; always on for margin."""
     skip_pending: bool = False
-    """SkipPendingExecReports (21011)."""
+    """SkipPendingExecReports."""
     ioc_cancel_report: bool = False
     """EnableIocCancelReport (21007)."""
     preserve_original_quantity: bool = False
@@ -29,9 +29,9 @@ class LogonFlags:
     split_collateral_return: bool = False
     """SplitCollateralReturn (21027)."""
     listener: bool = False
-    """ListenerSession (20126)."""
+    """ListenerSession."""
     cancel_on_disconnect: bool = False
-    """CancelOrdersOnDisconnect (8013)."""
+    """CancelOrdersOnDisconnect."""
     retention_hours: int = DEFAULT_RETENTION_HOURS
     """MessageRetentionPeriod (20200)."""
 
