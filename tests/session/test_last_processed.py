@@ -54,7 +54,8 @@ def test_behind_a_gap_nothing_is_dealt_with_and_what_is_sent_again_is_up_to_date
     assert processed(wired) == [("ResendRequest", 3)]
 
 
-def test_without_the_setting_nothing_is_said(wired: Wired) -> None:
+def test_without_the_setting_nothing_is_said(role: Role) -> None:
+    wired = established(role)
     wired.session.send(order(), wired.clock.now)
     assert processed(wired) == [("NewOrderSingle", None)]
 

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.problems import Reason
 from kalshi_fix_sansio.session import State, reply_route
 from tests.fix50sp2.dialect import ExecType, ExecutionReport, Header, NewOrderSingle, OrdStatus, Party
 from tests.fix50sp2.helpers import NOON, established, order, pair, sent
-from tests.helpers import Clock, Pair, Peer, Wired, of_type, wire_time
+from tests.helpers import Clock, Pair, Peer, of_type, wire_time
 
 ORDER = "11=id|21=3|40=1|54=1|55=INTC|60=20260821-12:00:00|"
 
@@ -66,13 +66,15 @@ def test_a_session_from_logon_to_logout() -> None:
     assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(wired: Wired) -> None:
+def test_a_route_that_cannot_be_sent_is_left_out_of_the_answer(role: Role) -> None:
+    wired = established(role)
     wired.receive(wired.peer.message("D", ORDER.replace("40=1", "40=w"), t115="a\0b", t116="CS"))
     (reject,) = sent(wired)
     assert (reject.header.deliver_to_comp_id, reject.header.deliver_to_sub_id) == (None, "CS")
 
 
-def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(wired: Wired) -> None:
+def test_a_route_that_cannot_be_read_is_left_out_of_the_answer(role: Role) -> None:
+    wired = established(role)
     wired.receive(wired.peer.message("D", ORDER, t128="JCD", t129=""))
     (reject,) = sent(wired)
     assert (reject.ref_tag_id, reject.session_reject_reason) == (129, Reason.TAG_WITHOUT_VALUE)
