@@ -316,7 +316,11 @@ async def _reach_one_of(
     failure: OSError | None = None
     for number, (family, kind, protocol, _, address) in enumerate(found):
         dialer.check_address(str(address[0]))
-        raw = socket.socket(family, kind, protocol)
+        try:
+            raw = socket.socket(family, kind, protocol)
+        except OSError as error:  # such as for IPv6 where the system has that switched off
+            failure = error
+            continue
         try:
             raw.setblocking(False)
             # Or the system holds a small order back until the one before it is acknowledged (Nagle).

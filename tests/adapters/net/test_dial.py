@@ -138,6 +138,22 @@ def test_the_last_address_speaks_for_all(monkeypatch: pytest.MonkeyPatch) -> Non
         run(Steps(at(*LOCAL[:2]), ConnectionRefusedError(), TimeoutError()), monkeypatch)
 
 
+def test_an_address_that_this_machine_has_no_sockets_for_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def make(family: int, *args: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(97, "Address family not supported by protocol")
+        return made(family, *args)
+
+    made = socket.socket
+    monkeypatch.setattr("kalshi_fix_adapters.net.dial.socket.socket", make)
+    v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 1))
+    assert run(Steps([v6, *at("127.0.0.1")], None), monkeypatch) == "carried"
+    with pytest.raises(ConnectionFailedError, match="Address family not supported"):
+        run(Steps([v6]), monkeypatch)
+
+
 def test_a_socket_that_is_being_connected_is_closed_by_a_cancellation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
