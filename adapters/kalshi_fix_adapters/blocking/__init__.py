@@ -12,9 +12,11 @@ or waits for input; it also connects. What it costs: the thread, which looks fif
 calls come and go and otherwise sleeps, four small sockets to wake one another, and that your code must
 release the interpreter now and then, as all but some C extensions do.
 
-Observers and wire logs are called in whichever thread reads. An interrupt (Ctrl-C) that comes while a call
-waits changes nothing; in the microseconds in which it moves a message in or out, the connection is dropped
-and every later call says so. In a forked child a client is of no use: make another one there.
+Observers and wire logs are called in whichever thread reads. An interrupt (Ctrl-C, or whatever else a signal
+handler raises) that comes while a call waits changes nothing; in the microseconds in which it moves a message
+in or out, the connection is dropped and every later call says so. A signal handler must not call the client,
+which may be in the middle of a call of that thread: raise in it, and let the context log out. In a forked
+child a client is of no use: make another one there.
 
 Events wait for you in a queue of bounded length. When it is full the client stops reading, the venue
 notices by TCP, and nothing is lost; heartbeats go on.

@@ -20,12 +20,12 @@ Users that find another one driving wait for it to tell them; so they do while t
 
 `Driver` alone writes what says who drives; the client and the background thread call its methods.
 
-Ctrl-C may strike the user's thread anywhere, so what it holds it holds as a context that is implemented in C:
-nothing comes between. A user that drives has a lease: a lock of its own, entered first and shown afterwards.
-The lease is good while that lock is held, and the background thread rests on it. In the middle of a change
-to core or stream an interrupt leaves them half changed. So the driver is `poisoned` while a change is under
-way, and who finds it so afterwards ends the client, rather than going on with doubtful numbers. Nobody sleeps
-in the middle of a change.
+Ctrl-C, or whatever a signal handler raises, may strike the user's thread anywhere, so what it holds it holds
+as a context that is implemented in C: nothing comes between. A user that drives has a lease: a lock of its
+own, entered first and shown afterwards. The lease is good while that lock is held, and the background thread
+rests on it. In the middle of a change to core or stream an interrupt leaves them half changed. So the driver
+is `poisoned` while a change is under way, and who finds it so afterwards ends the client, rather than going
+on with doubtful numbers. Nobody sleeps in the middle of a change.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ from typing import NoReturn, ParamSpec, TypeVar
 from kalshi_fix_adapters.blocking.transport import Transport
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client import ClientCore
+from kalshi_fix_adapters.engine.user import Ended
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper
+from kalshi_fix_sansio.errors import KalshiFixError
 
 GRACE = 0.02
 """Seconds for which a connection may be left alone after a user has driven, before the thread drives."""
@@ -50,6 +52,9 @@ _READS_PER_TURN = 8
 """Reads after which the driver looks at the time and writes, however much more there is to be read."""
 _NOBODY = threading.Lock()
 """The lease while no user drives; never held."""
+_OWN_ERRORS = (KalshiFixError, Ended, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
+"""What a change raises by itself, and is whole: what the caller did wrong or is told, and what Python raises
+for odd values. All else a signal handler has thrown in: Ctrl-C's, or one of the program's own."""
 P = ParamSpec("P")
 T = TypeVar("T")
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
@@ -162,13 +167,17 @@ class Driver:
         try:
             result = act(*args, **kwargs)
             if core.output and self.write is not None:
-                core.flush(self.write)
-        except Exception:
-            # A mistake of the caller, which has changed nothing.
+                try:
+                    core.flush(self.write)
+                except Exception as error:  # noqa: BLE001 - it is raised again in the user's calls
+                    # Not out of this call, whose message has its number, and would be sent once more.
+                    core.failure(error)
+                    self.wake()
+        except _OWN_ERRORS:
             self.poisoned = False
             raise
         except BaseException:
-            # Ctrl-C: it stays poisoned. Whoever is woken sees that and ends the connection.
+            # An interrupt: it stays poisoned. Whoever is woken sees that and ends the connection.
             self.wake()
             raise
         self.poisoned = False
@@ -322,6 +331,7 @@ class Driver:
         after `timeout` seconds. What it raises is raised.
 
         The function may change the core: it is called under the lock, and an interrupt in it ends the client.
+        After an interrupt elsewhere, what it has taken of the core is there to be taken again.
 
         Raises:
             SessionClosedError: that, or its kind `error`, if an interrupt has ended the client.
@@ -329,63 +339,72 @@ class Driver:
         core, sleeper = self.core, self._users_sleeper
         deadline = None if timeout is None else time.monotonic() + timeout
         has_waited = False
-        while True:
-            transport: Transport | None = None
-            """What this thread drives."""
-            waiting: threading.Lock | None = None
-            """What it waits for while another one does, or while there is no connection."""
-            seconds, ready = None, False
-            # Held by `with` before it is shown as the lease: an interrupt at any point frees it, and so the
-            # thread that rests on it.
-            mine = threading.Lock()
-            with mine:
-                while True:
-                    with self.lock:
-                        if self.poisoned:
-                            self.refuse(error)
-                        drives = False
-                        try:
-                            if transport is not None:
-                                self._turn(transport, ready)
-                            self.poisoned = True
-                            found = look()
-                            self.poisoned = False
-                            if found is not None:
-                                return found
-                            if has_waited and deadline is not None and time.monotonic() >= deadline:
-                                return None
-                            present = self._transport if core.wants_read or not core.finished else None
-                            if transport is None and present is not None and not self._lease.locked():
-                                transport, self._lease = present, mine
-                                if self.background is Background.DRIVING:
-                                    self.background = Background.STANDING_BY
-                                    self.background_sleeper.wake()
-                            if transport is not None and transport is present:
-                                self.turns += 1
-                                seconds = self._prepare(transport, sleeper, deadline)
-                                drives = True
-                            elif transport is None:
-                                waiting = threading.Lock()
-                                # Taken here, so that the second time blocks until `tell`; a `tell` in between
-                                # is not missed.
-                                waiting.acquire()
-                                self._waiting.add(waiting)
-                        except Exception:
-                            # A mistake of the caller, or the end: `look` has changed nothing.
-                            self.poisoned = False
-                            raise
-                        finally:
-                            if transport is not None and not drives:
-                                self._let_go()
-                            elif self.poisoned:
-                                self.wake()
-                    if not drives:
-                        break
-                    ready = bool(sleeper.sleep(seconds) & READY)
+        before = core.handed
+        try:
+            while True:
+                transport: Transport | None = None
+                """What this thread drives."""
+                waiting: threading.Lock | None = None
+                """What it waits for while another one does, or while there is no connection."""
+                seconds, ready = None, False
+                # Held by `with` before it is shown as the lease: an interrupt at any point frees it, and so
+                # the thread that rests on it.
+                mine = threading.Lock()
+                with mine:
+                    while True:
+                        with self.lock:
+                            if self.poisoned:
+                                self.refuse(error)
+                            drives = False
+                            try:
+                                if transport is not None:
+                                    self._turn(transport, ready)
+                                self.poisoned = True
+                                found = look()
+                                self.poisoned = False
+                                if found is not None:
+                                    return found
+                                if has_waited and deadline is not None and time.monotonic() >= deadline:
+                                    return None
+                                present = self._transport if core.wants_read or not core.finished else None
+                                if transport is None and present is not None and not self._lease.locked():
+                                    transport, self._lease = present, mine
+                                    if self.background is Background.DRIVING:
+                                        self.background = Background.STANDING_BY
+                                        self.background_sleeper.wake()
+                                if transport is not None and transport is present:
+                                    self.turns += 1
+                                    seconds = self._prepare(transport, sleeper, deadline)
+                                    drives = True
+                                elif transport is None:
+                                    waiting = threading.Lock()
+                                    # Taken here, so that the second time blocks until `tell`; a `tell` in
+                                    # between is not missed.
+                                    waiting.acquire()
+                                    self._waiting.add(waiting)
+                            except _OWN_ERRORS:
+                                self.poisoned = False
+                                raise
+                            finally:
+                                if transport is not None and not drives:
+                                    self._let_go()
+                                elif self.poisoned:
+                                    self.wake()
+                        if not drives:
+                            break
+                        ready = bool(sleeper.sleep(seconds) & READY)
+                        has_waited = True
+                if waiting is not None:
+                    self._wait_for_others(waiting, deadline)
                     has_waited = True
-            if waiting is not None:
-                self._wait_for_others(waiting, deadline)
-                has_waited = True
+        except _OWN_ERRORS:
+            raise
+        except BaseException:
+            # It may have come when `look` was through: leaving a lock is a call of its own.
+            with self.lock:
+                if not self.poisoned:
+                    core.give_back(before)
+            raise
 
     def _let_go(self) -> None:
         self._lease = _NOBODY

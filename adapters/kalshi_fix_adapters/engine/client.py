@@ -95,6 +95,8 @@ class ClientCore:
         self._failure: BaseException | None = None
         self._taken: ClientEvent | None = None
         """The event of the session that was handed out and is not confirmed."""
+        self.handed: ClientEvent | None = None
+        """The event that was handed out last, the session's or not."""
         self._taker = taker
         self._taken_by: object = None
         self._is_over = is_over
@@ -517,7 +519,7 @@ class ClientCore:
             if at_end is not None and self._attempts.phase is Phase.OVER:
                 raise at_end()
             return None
-        event = queue.take()
+        event = self.handed = queue.take()
         # The session confirms by count, so an event that is not its own must never be counted.
         if event.__class__ not in OWN:
             self._taken, self._taken_by = event, taker
@@ -525,6 +527,19 @@ class ClientCore:
         if queue.paused:
             self._watch_queue()
         return event
+
+    def give_back(self, before: ClientEvent | None) -> None:
+        """Let what the caller has taken come again, because he was cut off before he had it; `before` is what
+        was `handed` when he began."""
+        event = self.handed
+        if event is None or event is before:
+            return
+        if event.__class__ not in OWN:
+            if event is not self._taken or self._taker() != self._taken_by:
+                return  # somebody else's by now
+            self._taken = None
+        self.handed = None
+        self._queue.put_back(event)
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
         """Say whether nobody can be busy with the event that another thread or task has taken: it has no

@@ -72,6 +72,14 @@ class EventQueue:
                 self.held -= len(event.frame)
         return event
 
+    def put_back(self, event: ClientEvent) -> None:
+        """Add an event that was taken, in front of all."""
+        self.events.appendleft(event)
+        if event.__class__ not in OWN:
+            self.waiting += 1
+            if event.__class__ is MessageReceived:
+                self.held += len(event.frame)
+
     def harmless(self) -> int:
         """Return how many events of the session stand before the first that somebody has to take care of."""
         found = 0

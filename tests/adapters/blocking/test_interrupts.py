@@ -22,13 +22,17 @@ import pytest
 from kalshi_fix_adapters.blocking import Client, client, driver, order_entry, transport
 from kalshi_fix_adapters.engine import client as engine_client
 from kalshi_fix_adapters.engine import sequence, user
-from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
+from kalshi_fix_adapters.engine.connection import read_clocks
+from kalshi_fix_adapters.errors import GarbledReceivedError, NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.net import sleeper
 from kalshi_fix_adapters.store_sqlite import lock, store
 from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio.events import MessageReceived
 from tests.adapters.blocking.test_blocking import LONG, next_of, options, order
+from tests.adapters.blocking.test_driving import trading
+from tests.adapters.engine.stage import report
+from tests.adapters.net.peers import Acceptor
 
 FILES = {module.__file__ for module in (driver, transport, sleeper, client, user)}
 OPENING = {module.__file__ for module in (engine_client, sequence, store, lock)}
@@ -36,13 +40,23 @@ MOST = 2_000
 """Points in a call, at the most."""
 
 
-class Interrupter:
-    """Raises KeyboardInterrupt at the `at`th point where CPython looks for signals: when a function of ours
-    begins, and after one of ours has called one that is written in C."""
+class Alarm(Exception):
+    """What a program's own signal handler raises, as for a time that is over."""
 
-    def __init__(self, at: int, files: AbstractSet[str | None] = FILES) -> None:
+
+class Interrupter:
+    """Raises something, as a signal handler does, at the `at`th point where CPython looks for signals: when a
+    function of ours begins, and after one of ours has called one that is written in C."""
+
+    def __init__(
+        self,
+        at: int,
+        files: AbstractSet[str | None] = FILES,
+        raises: type[BaseException] = KeyboardInterrupt,
+    ) -> None:
         self._left = at
         self._files = files
+        self._raises = raises
         self.struck: str | None = None
         """Where it did."""
 
@@ -58,7 +72,7 @@ class Interrupter:
         if self._left == 0:
             self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
             sys.setprofile(None)
-            raise KeyboardInterrupt
+            raise self._raises
         self._left -= 1
 
 
@@ -147,6 +161,48 @@ def test_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> 
     assert threads.issuperset(threading.enumerate())
     assert works
     assert at > 1
+
+
+def next_event(client: Client) -> str | None:
+    event = client.receive(LONG)
+    return event.message.cl_ord_id if isinstance(event, MessageReceived) else type(event).__name__  # type: ignore[attr-defined]
+
+
+def next_message(client: Client) -> str | None:
+    try:
+        return next(client.messages(LONG)).cl_ord_id  # type: ignore[attr-defined,no-any-return]
+    except GarbledReceivedError:
+        return "GarbledReceived"
+
+
+@pytest.mark.parametrize("look", [next_event, next_message])
+@pytest.mark.parametrize("raises", [KeyboardInterrupt, Alarm, TimeoutError])
+def test_what_an_interrupt_keeps_from_its_user_comes_again(
+    sandbox: Sandbox, look: Callable[[Client], str | None], raises: type[BaseException]
+) -> None:
+    def speak(peer: Acceptor) -> None:
+        peer.session.send(report("1"), read_clocks())
+        peer.connection.sendall(b"garbage" + peer.session.data_to_send())
+
+    at, works, struck = 0, 0, True
+    while struck:
+        with trading(sandbox) as (client, orders):
+            while struck:
+                orders.wanted.put(speak)
+                seen: list[str | None] = []
+                interrupter = Interrupter(at, raises=raises)
+                with contextlib.suppress(raises, SessionClosedError), interrupter:
+                    seen.append(look(client))
+                # A client that is over already gives nothing, and no such point.
+                at, struck = at + 1, interrupter.struck is not None or not seen
+                try:
+                    while "1" not in seen:
+                        seen.append(look(client))
+                except SessionClosedError:  # struck in the middle of a change
+                    break
+                assert seen == ["GarbledReceived", "1"], interrupter.struck
+                works += 1
+    assert works > 10
 
 
 # What an interrupt keeps from being assigned is closed as garbage.
