@@ -211,7 +211,9 @@ def test_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path) -> None:
     """A client that was not opened holds nothing: another one gets its store at once."""
     threads, struck = set(threading.enumerate()), []
     for at in range(MOST):
-        client = order_entry(retransmission=True, **options(sandbox, "KalshiRT", store=tmp_path))
+        # Resets, because other tests have used numbers of this key.
+        chosen = options(sandbox, "KalshiRT", store=tmp_path, reset_seq_num=True)
+        client = order_entry(retransmission=True, **chosen)
         interrupter = Interrupter(at, FILES | OPENING)
         with contextlib.suppress(KeyboardInterrupt), interrupter:
             client.open()
