@@ -173,6 +173,10 @@ class Driver:
                     # Not out of this call, whose message has its number, and would be sent once more.
                     core.failure(error)
                     self.wake()
+            # Here, where an interrupt ends the client: what the socket has not taken would wait until
+            # something else wakes the driver.
+            if core.output:
+                self.wake()
         except _OWN_ERRORS:
             self.poisoned = False
             raise
@@ -181,10 +185,8 @@ class Driver:
             self.wake()
             raise
         self.poisoned = False
-        if core.output:
-            self.wake()
         # Otherwise nobody sleeps until a deadline: the background thread looks again after GRACE.
-        elif self.background is Background.DRIVING or self._lease.locked():
+        if self.background is Background.DRIVING or self._lease.locked():
             due = core.due()
             if due is not None and (self._due is None or due < self._due):
                 self.wake()

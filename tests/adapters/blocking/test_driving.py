@@ -320,6 +320,23 @@ def test_an_earlier_deadline_reaches_the_one_that_drives(
         waiting.result(LONG)
 
 
+def test_an_interrupt_behind_a_message_that_has_not_left_ends_the_client(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with trading(sandbox) as (client, _), monkeypatch.context() as patch:
+        io = shared(client)
+        patch.setattr(io, "write", lambda _: 0)  # as if the socket took nothing just now
+        patch.setattr(io, "_wake_background", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.send(order())
+        patch.undo()
+        with pytest.raises(SessionClosedError, match="interrupted halfway"):
+            client.receive(LONG)
+
+
 # --- what drives dies
 
 
