@@ -30,8 +30,6 @@ HEAD: Final = (
 _STATUS = re.compile(r"^#(\d+)\s.*?(?:cov: (\d+))?(?: ft: \d+)?(?: corp: (\d+)/|$)")
 _EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
-_ENDED_WELL: Final = (0, -signal.SIGINT, 128 + signal.SIGINT)
-"""How an engine ends by itself, or when it was quiet for long enough: by the signal, or by saying so."""
 
 
 def has_atheris() -> bool:
@@ -54,6 +52,8 @@ class Run:
     newest: float = 0.0
     """When the last new edge was seen, on the monotonic clock."""
     reader: threading.Thread | None = None
+    told_to_end: bool = False
+    """Because it was quiet for long enough: what it then returns depends on where the signal met it."""
 
     @property
     def row(self) -> str:
@@ -146,6 +146,7 @@ def search(
                 quiet = time.monotonic() - run.newest
                 done = until_quiet is not None and quiet > until_quiet and run.executions >= at_least
                 if done and run.process.poll() is None:
+                    run.told_to_end = True
                     run.process.send_signal(signal.SIGINT)
                     run.process.wait(LONGEST_INPUT_SECONDS)
                 if run.process.poll() is not None:
@@ -174,7 +175,7 @@ def _tell(run: Run) -> bool:
     for path in run.reproducers:
         shown = os.path.relpath(path, ROOT)
         print(f"  BROKEN: python -m fuzz replay {run.target.name} {shown}", flush=True)
-    if not run.reproducers and run.process.returncode not in _ENDED_WELL:
+    if not run.reproducers and run.process.returncode and not run.told_to_end:
         print(f"  FAILED: see {os.path.relpath(WORK / run.target.name / 'log', ROOT)}", flush=True)
         return True
     return bool(run.reproducers)
