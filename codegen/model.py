@@ -163,6 +163,7 @@ class Limit:
     step: str | None
     max_length: int | None
     pattern: str | None
+    values: tuple[str, ...]
     unit: str | None
 
 
@@ -328,6 +329,8 @@ class SessionType(Element):
     max_message_size: int | None = None
     """The largest BodyLength that the venue's messages need, in bytes; None for no more than usual."""
     requests_per_second: int | None = None
+    symbols_per_request: int | None = None
+    subscriptions: int | None = None
     """How many requests the venue takes in a second; None where nothing is known."""
 
 

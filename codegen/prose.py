@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from codegen.model import Condition, Field, Group, Limit, Member, OneOf, Pedigree, PresenceRule, Scope
 
@@ -42,12 +43,7 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
     """
     rules = [rule for rule in member.rules if rule.presence != member.presence]
     sentences = [_rule_text(rule) for rule in rules]
-    conditions = []
-    if member.required_when:
-        conditions.append(f"Required {conditions_text(member.required_when, siblings)}.")
-    if member.only_when:
-        conditions.append(f"Allowed only {conditions_text(member.only_when, siblings)}.")
-    conditions += [_forbidden_text(member, condition, siblings) for condition in member.forbidden_when]
+    conditions = condition_sentences(member, siblings)
     if member.constant is not None:
         sentences.append(f"Always {value_text(member.field, member.constant)}.")
     elif not _cover_everything([rule.scope for rule in rules], products):
@@ -56,6 +52,16 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
         elif member.presence != "optional" or not conditions:
             sentences.append(f"{_PRESENCE[member.presence]}.")
     return " ".join([*sentences, *conditions])
+
+
+def condition_sentences(member: Member, siblings: Mapping[str, Field]) -> list[str]:
+    """Return sentences on the conditions of a member."""
+    sentences = []
+    if member.required_when:
+        sentences.append(f"Required {conditions_text(member.required_when, siblings)}.")
+    if member.only_when:
+        sentences.append(f"Allowed only {conditions_text(member.only_when, siblings)}.")
+    return sentences + [_forbidden_text(member, condition, siblings) for condition in member.forbidden_when]
 
 
 def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str, Field]) -> str:
@@ -162,8 +168,11 @@ def count_text(group: Group) -> str:
     return f"From {least} to {most} {entries}." if least > 1 else f"At most {most} {entries}."
 
 
-def limits_text(field: Field, own: tuple[Limit, ...] = ()) -> str:
-    """Return sentences on the range and the form of a field's values; `own` are those of a member."""
+def limits_text(
+    field: Field, own: tuple[Limit, ...] = (), siblings: Mapping[str, Field] = MappingProxyType({})
+) -> str:
+    """Return sentences on the range and the form of a field's values; `own` are those of a member, beside
+    which `siblings` stand."""
     parts = _range(field.minimum, field.maximum)
     if field.max_length is not None:
         parts.append(f"at most {field.max_length} characters")
@@ -171,11 +180,17 @@ def limits_text(field: Field, own: tuple[Limit, ...] = ()) -> str:
         parts.append(f"matches `{field.pattern}`")
     instead = {limit.when for limit in own}
     limits = [limit for limit in field.limits if limit.when not in instead]
-    return " ".join(map(_capitalised, [*parts, *(_limit_text(limit) for limit in (*limits, *own))]))
+    return " ".join(
+        map(_capitalised, [*parts, *(_limit_text(limit, field, siblings) for limit in (*limits, *own))])
+    )
 
 
-def _limit_text(limit: Limit) -> str:
+def _limit_text(limit: Limit, field: Field, siblings: Mapping[str, Field]) -> str:
     parts = _range(limit.minimum, limit.maximum)
+    if field.datatype.kind == "NUMINGROUP":
+        parts.append("entry" if limit.maximum == "1" else "entries")
+    if limit.values:
+        parts.append(f"only {listed(tuple(value_text(field, value) for value in limit.values), 'or')}")
     if limit.unit is not None:
         parts.append(limit.unit)
     if limit.step is not None:
@@ -186,7 +201,7 @@ def _limit_text(limit: Limit) -> str:
         parts.append(f"matching `{limit.pattern}`")
     if where := where_text(limit.when.scope):
         parts.append(where)
-    if beside := " and ".join(_term_text(name, values, {}) for name, values in limit.when.terms):
+    if beside := " and ".join(_term_text(name, values, siblings) for name, values in limit.when.terms):
         parts.append(f"when {beside}")
     return " ".join(parts)
 

@@ -373,7 +373,7 @@ def _group_attribute(
         accepts=f"Iterable[{entry}]",
         argument_default=" = ()",
         value=f"[] if {name} is EMPTY else {list_converter(group)}({name})",
-        doc=_attribute_doc(member, presence),
+        doc=_attribute_doc(member, presence, siblings),
         deprecation=_deprecation(f"{member.field.name} ({member.field.tag})", member.pedigree, imports),
         is_given=f"self.{name}",
     )
@@ -410,20 +410,20 @@ def _field_attribute(
         accepts=accepts,
         argument_default=default,
         value=value,
-        doc=_attribute_doc(member, presence),
+        doc=_attribute_doc(member, presence, siblings),
         deprecation=_deprecation(f"{field.name} ({field.tag})", member.pedigree, imports),
         is_given=f"self.{name} is not None",
     )
 
 
-def _attribute_doc(member: Member, presence: str) -> str:
+def _attribute_doc(member: Member, presence: str, siblings: Mapping[str, Field]) -> str:
     field = member.field
     doc = prose.sentence(member.doc or field.doc)
     meaning = f"{field.name} ({field.tag}): {doc}" if doc else f"{field.name} ({field.tag})."
     facts = (
         f"In {field.unit}." if field.unit else "",
         f"Known values: `{field.codeset.name}`." if field.codeset else "",
-        prose.limits_text(field, member.limits),
+        prose.limits_text(field, member.limits, siblings),
         presence,
         f"Absent means {prose.value_text(field, member.default)}." if member.default is not None else "",
         _legacy_text(member.legacy_fields),

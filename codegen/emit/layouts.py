@@ -276,6 +276,8 @@ class LayoutWriter:
             arguments["max_length"] = str(limit.max_length)
         if limit.pattern is not None:
             arguments["pattern"] = raw_string(limit.pattern)
+        if limit.values:
+            arguments["values"] = sequence(map(repr, limit.values))
         if limit.unit is not None:
             arguments["unit"] = repr(limit.unit)
         return call("Limit", **arguments)
@@ -322,10 +324,9 @@ def session_type_expression(session_type: SessionType) -> str:
         "purpose": text_literal(session_type.purpose),
         "comp_ids": sequence(map(repr, session_type.comp_ids)),
     }
-    if session_type.max_message_size is not None:
-        arguments["max_message_size"] = str(session_type.max_message_size)
-    if session_type.requests_per_second is not None:
-        arguments["requests_per_second"] = str(session_type.requests_per_second)
+    for name in ("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions"):
+        if (most := getattr(session_type, name)) is not None:
+            arguments[name] = str(most)
     return call("SessionType", **arguments)
 
 

@@ -2,9 +2,9 @@
 
 Products are scenarios: a message or group that is the same for every product stands in the base scenario,
 one that differs stands once for each product that has it. Conditions become rules in Score, the expression
-language of Orchestra. What a session type or a sender changes has no place of its own in Orchestra: the
-presence is then what holds everywhere in the scenario (`optional` where places differ), and the
-documentation says what holds where.
+language of Orchestra, where they hold at every place of the scenario. What a session type, a sender or the
+Logon changes has no place of its own in Orchestra: the presence is then what holds everywhere in the scenario
+(`optional` where places differ), and the documentation says what holds where, as it does of limits.
 """
 
 from __future__ import annotations
@@ -14,8 +14,20 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
-from codegen.model import Code, CodeSet, Condition, Dialect, Field, Group, Member, Message, Pedigree, Scope
+from codegen.model import (
+    Code,
+    CodeSet,
+    Condition,
+    Dialect,
+    Field,
+    Group,
+    Limit,
+    Member,
+    Message,
+    Pedigree,
+)
 from codegen.presence import WANTED, Place, places, places_of, presence_at, presences
+from codegen.prose import condition_sentences, limits_text
 
 FIXR = "http://fixprotocol.io/2024/orchestra/repository"
 DC = "http://purl.org/dc/elements/1.1/"
@@ -110,7 +122,12 @@ class _Repository:
             }
             about |= {name: str(value) for name, value in limits.items() if value is not None}
             element = ET.SubElement(parent, _q("field"), about | _history(field.pedigree))
-            _document(element, field.doc, "" if field.unit is None else f"Unit: {field.unit}.")
+            _document(
+                element,
+                field.doc,
+                "" if field.unit is None else f"Unit: {field.unit}.",
+                limits_text(field) if field.limits else "",
+            )
 
     def _actors(self) -> None:
         parent = self._part("actors")
@@ -189,6 +206,7 @@ class _Repository:
         listed = tuple(members)
         names = {member.field.name for member in listed}
         fields = {field.name: field for field in self.dialect.fields}
+        siblings = {member.field.name: member.field for member in listed}
         for member in listed:
             found = presences(member, among)
             if found == {"forbidden"}:
@@ -196,16 +214,17 @@ class _Repository:
             length = member.field.length_field
             if length is not None and length not in names:
                 ET.SubElement(parent, _q("fieldRef"), _reference(fields[length]))
-            self._member(parent, member, found, among, scenario)
+            self._member(parent, member, siblings, among, scenario)
 
     def _member(
         self,
         parent: ET.Element,
         member: Member,
-        found: frozenset[str],
+        siblings: Mapping[str, Field],
         among: tuple[Place, ...],
         scenario: Scenario,
     ) -> None:
+        found = presences(member, among)
         presence = _common(found)
         if member.group is None:
             about = {**_reference(member.field), "presence": presence}
@@ -218,16 +237,32 @@ class _Repository:
             element = ET.SubElement(
                 parent, _q("groupRef"), {**about, "presence": presence} | _history(member.pedigree)
             )
-        for name, conditions in (("required", member.required_when), ("forbidden", member.forbidden_when)):
-            for condition in conditions:
-                if condition.scope != Scope():
-                    continue  # Score knows the fields of the message alone.
-                rule = ET.SubElement(element, _q("rule"), {"presence": name})
-                ET.SubElement(rule, _q("when")).text = self._score(condition)
-        _document(element, member.doc, _differences(member, among) if len(found) > 1 else "")
+        for name, score in self._rules(member, among):
+            rule = ET.SubElement(element, _q("rule"), {"presence": name})
+            ET.SubElement(rule, _q("when")).text = score
+        _document(
+            element,
+            member.doc,
+            _differences(member, among) if len(found) > 1 else "",
+            *condition_sentences(_without_rules(member, among), siblings),
+            limits_text(member.field, _limits_at(member, among), siblings) if member.limits else "",
+        )
+
+    def _rules(self, member: Member, among: tuple[Place, ...]) -> Iterator[tuple[str, str]]:
+        """Yield the presence and the condition of each rule that Score can say: it knows the fields of the
+        message alone."""
+        for condition in member.required_when:
+            if _is_rule(condition, among):
+                yield "required", self._score(condition)
+        for condition in member.forbidden_when:
+            if _is_rule(condition, among):
+                yield "forbidden", self._score(condition)
+        allowed = _somewhere(member.only_when, among)
+        if allowed and all(_is_rule(condition, among) for condition in allowed):
+            yield "forbidden", f"!({' || '.join(f'({self._score(condition)})' for condition in allowed)})"
 
     def _score(self, condition: Condition) -> str:
-        """Write a condition in Score."""
+        """Write what a condition says of fields in Score."""
         fields = {field.name: field for field in self.dialect.fields}
         terms = []
         for name, values in condition.terms:
@@ -343,11 +378,48 @@ def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object
             (
                 member.field.tag,
                 frozenset((place.sender, presence_at(member, place)) for place in among),
+                _somewhere((*member.required_when, *member.forbidden_when, *member.only_when), among),
+                _limits_at(member, among),
                 None if member.group is None else _view(member.group.members, among),
             )
             for member in members
         ),
     )
+
+
+def _somewhere(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tuple[Condition, ...]:
+    """Return the conditions that may hold at one of these places."""
+    return tuple(each for each in conditions if any(place.within(each.scope) for place in among))
+
+
+def _is_rule(condition: Condition, among: tuple[Place, ...]) -> bool:
+    """Say whether a condition asks the same of a message at each of these places: for fields beside."""
+    scope = condition.scope
+    return bool(
+        condition.terms
+        and not scope.messages
+        and not scope.logon
+        and all(place.within(scope) for place in among)
+    )
+
+
+def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
+    """Return a member with the conditions alone that may hold at some of these places and become no rule."""
+
+    def rest(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        return tuple(each for each in _somewhere(conditions, among) if not _is_rule(each, among))
+
+    only = _somewhere(member.only_when, among)
+    return attrs.evolve(
+        member,
+        required_when=rest(member.required_when),
+        forbidden_when=rest(member.forbidden_when),
+        only_when=only if rest(only) else (),
+    )
+
+
+def _limits_at(member: Member, among: Iterable[Place]) -> tuple[Limit, ...]:
+    return tuple(each for each in member.limits if any(place.within(each.when.scope) for place in among))
 
 
 def _holds(members: Iterable[Member], group: Group) -> bool:

@@ -250,6 +250,8 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
                 comp_ids=tuple(each for each, _ in words(node.get("comp_ids"))),
                 max_message_size=integer(node, "max_message_size"),
                 requests_per_second=integer(node, "requests_per_second"),
+                symbols_per_request=integer(node, "symbols_per_request"),
+                subscriptions=integer(node, "subscriptions"),
                 **context.about(node, entry.source, f"session type `{name}`", entry.location),
             )
         )

@@ -23,6 +23,8 @@ MAX_NESTING = 32
 MAX_FIELDS = 1_000_000
 """Fields in all blocks of a dialect together, those of groups counted wherever the group stands."""
 _NUMBERS = ("minimum", "maximum", "step")
+_COUNTS = frozenset({"when", "minimum", "maximum"})
+"""What a limit says of the entries of a group."""
 _WHERE = frozenset({"products", "sessions", "sender", "messages", "logon"})
 """What a condition says about where it holds; everything else in it is a field."""
 _LOGON = "A"
@@ -341,6 +343,9 @@ class Blocks:
                 **numbers,
                 max_length=integer(each, "max_length"),
                 pattern=optional_text(each, "pattern"),
+                values=tuple(
+                    self._wire_value(field, value, where) for value, where in words(each.get("values"))
+                ),
                 unit=optional_text(each, "unit"),
             )
             found.append(limit)
@@ -351,9 +356,12 @@ class Blocks:
         mistakes = self.context.mistakes
         numeric = any(name in node for name in _NUMBERS)
         textual = "max_length" in node or "pattern" in node
-        if not numeric and not textual:
-            advice = "add minimum, maximum, step, max_length or pattern"
+        if not numeric and not textual and "values" not in node:
+            advice = "add minimum, maximum, step, max_length, pattern or values"
             mistakes.add(node.location, f"a limit of {label} allows everything", advice)
+        if field.datatype.kind == "NUMINGROUP" and not node.entries.keys() <= _COUNTS:
+            what = f"a limit of {label} is about more than the number of entries"
+            mistakes.add(node.location, what, "give it minimum and maximum alone")
         if numeric and field.datatype.kind not in {"DECIMAL", *INTEGER_KINDS}:
             what = f"a limit of {label} has a range, but {field.name} is of type {field.datatype.name}"
             mistakes.add(node.location, what, "give it max_length or pattern instead")

@@ -123,7 +123,7 @@ class Condition:
 
 @attrs.frozen
 class Limit:
-    """What a field's values must be where a condition holds."""
+    """What a field's values must be where a condition holds; of a counter, how many entries its group has."""
 
     when: Condition = Condition()
     minimum: Decimal | int | None = None
@@ -132,6 +132,8 @@ class Limit:
     """Values are multiples of it."""
     max_length: int | None = None
     pattern: str | None = None
+    values: tuple[str, ...] = ()
+    """The wire values that are allowed, if there are any."""
     unit: str | None = None
     """The unit there, for people."""
 
@@ -226,6 +228,9 @@ class GroupMember:
     required_when: tuple[Condition, ...] = ()
     forbidden_when: tuple[Condition, ...] = ()
     only_when: tuple[Condition, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    """How many entries there may be, beside `minimum` and `maximum`; in place of the counter's own limits
+    where they apply."""
     minimum: int = 0
     """The fewest entries where the group stands. An empty list means that the group is absent, unless it is
     required and this is 0: then a count of 0 is sent."""
@@ -373,6 +378,10 @@ class SessionType:
     """The largest BodyLength (9) that the venue's messages need, in bytes; None for no more than usual."""
     requests_per_second: int | None = None
     """How many requests the venue takes in a second; None where nothing is known."""
+    symbols_per_request: int | None = None
+    """How many different symbols the venue takes in one request; None where it says nothing."""
+    subscriptions: int | None = None
+    """How many subscriptions the venue keeps for a session; None where it says nothing."""
 
 
 @attrs.frozen

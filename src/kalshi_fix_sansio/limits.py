@@ -7,28 +7,39 @@ ask. What depends on the place is asked by the validation, which knows it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
-from kalshi_fix_sansio.layout import Condition, FieldLayout, Limit
+from kalshi_fix_sansio.layout import Condition, FieldLayout, Limit, Member
 
 LimitCheck = Callable[[Any, str], str | None]
 """Takes a value and its wire form; returns what was expected instead, for people, or None if all is well."""
 
 _REMAINDER: Final = Context(prec=60).remainder
 """Exact for every decimal that has a FIX form, whatever the context of the thread."""
-_MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
+MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
 """Datatypes whose values are several codes with spaces between them."""
+NOTHING_BESIDE: Final[Mapping[str, Member]] = MappingProxyType({})
 _Check = tuple[Callable[[Any, str], bool], str]
 
 
-def limit_check(field: FieldLayout, *limits: Limit, known_codes: bool = False) -> LimitCheck | None:
+def limit_check(
+    field: FieldLayout,
+    *limits: Limit,
+    known_codes: bool = False,
+    beside: Mapping[str, Member] = NOTHING_BESIDE,
+) -> LimitCheck | None:
     """Return the check of what holds for a field everywhere, and of these limits; None if there is nothing.
 
-    With `known_codes` a value that no code has is wrong also where the venue may add some.
+    With `known_codes` a value that no code has is wrong also where the venue may add some. `beside` are the
+    members of its block by name, for what is said of a limit.
     """
-    checks = (*_checks(field, known_codes=known_codes), *map(_limited, limits))
+    checks = (
+        *_checks(field, known_codes=known_codes),
+        *(_limited(field, limit, beside) for limit in limits),
+    )
     if not checks:
         return None
 
@@ -65,14 +76,15 @@ def _known(field: FieldLayout) -> _Check:
     expected = f"one of {', '.join(f'{member.value} ({member.name})' for member in field.codes)}"
     if field.open_codes:
         expected += "; allow_unknown_codes lets others leave"
-    if field.fix_type in _MULTIPLE:
+    if field.fix_type in MULTIPLE:
         return (lambda _, wire: not values.issuperset(wire.split(" "))), expected
     return (lambda value, _: value not in values), expected
 
 
-def _limited(limit: Limit) -> _Check:
+def _limited(field: FieldLayout, limit: Limit, beside: Mapping[str, Member]) -> _Check:
     least, most, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
     form = None if limit.pattern is None else re.compile(limit.pattern)
+    values, several = frozenset(limit.values), field.fix_type in MULTIPLE
 
     def broken(value: Any, wire: str) -> bool:
         return (
@@ -81,12 +93,15 @@ def _limited(limit: Limit) -> _Check:
             or (step is not None and _REMAINDER(Decimal(value), Decimal(step)) != 0)
             or (length is not None and len(wire) > length)
             or (form is not None and form.fullmatch(wire) is None)
+            or (bool(values) and not values.issuperset(wire.split(" ") if several else (wire,)))
         )
 
-    return broken, limit_words(limit)
+    return broken, limit_words(limit, field, beside)
 
 
-def limit_words(limit: Limit) -> str:
+def limit_words(
+    limit: Limit, field: FieldLayout | None = None, beside: Mapping[str, Member] = NOTHING_BESIDE
+) -> str:
     """Return what a limit allows, and where, for people."""
     span = []
     if limit.minimum is not None and limit.maximum is not None:
@@ -104,17 +119,29 @@ def limit_words(limit: Limit) -> str:
         words.append(f"at most {limit.max_length} characters")
     if limit.pattern is not None:
         words.append(f"the form {limit.pattern}")
-    return " ".join(filter(None, (", ".join(words), where_words(limit.when))))
+    if limit.values:
+        codes = () if field is None or field.codes is None else field.codes
+        names = {str(code.value): f"{code.value} ({code.name})" for code in codes}
+        shown = [names.get(value, value) for value in limit.values]
+        words.append(" or ".join(shown))
+    return " ".join(filter(None, (", ".join(words), where_words(limit.when, beside))))
 
 
-def where_words(when: Condition) -> str:
-    """Return where a condition holds, for people, but for the fields beside: `on margin`."""
+def where_words(when: Condition, beside: Mapping[str, Member] = NOTHING_BESIDE) -> str:
+    """Return where a condition holds, for people: `on margin with A Y in the Logon when Side (54) is 1`."""
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
     for name, values in scope.logon:
-        if values is None:
-            shown = "absent"
-        else:
-            shown = " or ".join(value or "absent" for value in values) if values else "present"
-        words.append(f"with {name} {shown} in the Logon")
-    return " ".join(words)
+        words.append(f"with {name} {_shown(values)} in the Logon")
+    terms = [f"{_label(beside.get(name), name)} is {_shown(values)}" for name, values in when.terms]
+    return " ".join([*words, f"when {' and '.join(terms)}"] if terms else words)
+
+
+def _label(member: Member | None, name: str) -> str:
+    return name if member is None else f"{name} ({member.tag})"
+
+
+def _shown(values: tuple[str, ...] | None) -> str:
+    if values is None:
+        return "absent"
+    return " or ".join(value or "absent" for value in values) if values else "present"

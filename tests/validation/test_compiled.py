@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 from itertools import product
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,9 +29,10 @@ from kalshi_fix_sansio.layout import (
     OneOf,
     Place,
     Presence,
+    Scope,
     Sender,
 )
-from kalshi_fix_sansio.limits import limit_check
+from kalshi_fix_sansio.limits import limit_check, limit_words
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import compiled, rules
@@ -135,7 +137,7 @@ PLACES = list(places())
 def without_guards(layout: BlockLayout, place: Place) -> Check:
     """The judge that takes nothing for plainly sound."""
 
-    def ask(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, *, limited: bool) -> list[str]:
+    def ask(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, __: object) -> list[str]:
         return [f"{writer._name(judge)}(p, v, {where})"]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -176,6 +178,11 @@ LIMITS: list[dict[str, Any]] = [
     {"limits": (Limit(minimum=1),)},
     {"limits": (Limit(minimum=Decimal("0.01"), maximum=99, step=Decimal("0.01")),)},
     {"limits": (Limit(max_length=1, pattern="[12]"),), "minimum": 1},
+    {"limits": (Limit(values=("1", "6", "Y")),)},
+    {"limits": (Limit(values=("1", "2"), maximum=1),)},
+    {"limits": (Limit(values=("2", "N")),), "max_length": 1},
+    {"limits": (Limit(values=("2",)), Limit(Condition((("Text", ("1", "Y")),)), values=("1", "x")))},
+    {"limits": (Limit(Condition((("Text", ("1",)),)), values=("1",)), Limit(Condition((("Text", ("2",)),))))},
 ]
 TERMS: list[tuple[str, ...] | None] = [None, (), ("1",), ("2", "6"), ("Y", ""), ("N", "x"), ("3",), ("",)]
 PARTY = tiny_dialect.Party(party_id="p")
@@ -267,6 +274,79 @@ def test_groups(presence: Presence, least: int, most: int | None) -> None:
     unfit.party_id = None  # type: ignore[assignment]
     lists = [[unfit], [PARTY, unfit], [other], [other, PARTY], [None], [PARTY, {}]]
     agree((group(presence=presence, minimum=least, maximum=most),), {"party_ids": (*SOME, *lists)})
+
+
+def test_how_many_entries_there_are_may_go_by_what_stands_beside() -> None:
+    """The last limit that holds counts, in place of the counter's own; bounds of the group hold beside it."""
+    counter = tiny_dialect.field(
+        453, "NoPartyIDs", "no_party_ids", Kind.NUMINGROUP, limits=(Limit(maximum=2),)
+    )
+    beside = (FieldMember(tiny_dialect.FIELDS[54]), FieldMember(tiny_dialect.FIELDS[58]))
+    member = GroupMember(
+        counter, "party_ids", tiny_dialect.PARTY, (448,), maximum=4,
+        limits=(
+            Limit(Condition((("Side", ("1",)),)), minimum=2), Limit(Condition((("Text", ()),)), maximum=1),
+        ),
+    )  # fmt: skip
+    check = compile_rules(
+        BlockLayout("Any", tiny_dialect.Order, (*beside, member), encode=repr), Place("", "", Sender.CLIENT)
+    )
+    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
+    for side, text, fit, expected in (
+        ("2", None, {1, 2}, "expected 0 to 2"),
+        ("1", None, {2, 3, 4}, "expected 2 or more when Side (54) is 1"),
+        ("1", "x", {1}, "expected 0 to 1 when Text (58) is present"),
+        ("2", "x", {1}, "expected 0 to 1 when Text (58) is present"),
+    ):
+        made.side, made.text = side, text
+        for number in range(1, 5):
+            made.party_ids = [PARTY] * number
+            said = [str(problem) for problem in check(made)]
+            assert (
+                said == []
+                if number in fit
+                else said == [f"NoPartyIDs (453) has {number} entries: {expected}"]
+            )
+        made.party_ids = [PARTY] * 5
+        assert "NoPartyIDs (453) has 5 entries: expected 0 to 4" in map(str, check(made))
+        made.party_ids = []
+        assert check(made) == ()
+
+
+@pytest.mark.parametrize(
+    ("sent", "holds"),
+    [("1", True), ("2 1", True), ("1 2", True), ("2", False), ("12", False), ("2 12", False), (None, False)],
+)
+def test_a_field_with_several_codes_is_each_of_them(sent: str | None, holds: bool) -> None:
+    plain = tiny_dialect.field(54, "Side", "side", Kind.STRING, codes=tiny_dialect.OrdType)
+    several = attrs.evolve(plain, fix_type="MULTIPLECHARVALUE")
+    text = FieldMember(tiny_dialect.FIELDS[58], forbidden_when=(Condition((("Side", ("1",)),)),))
+    agree((FieldMember(several), text), {"side": (*ODD, "2 1", "1 6"), "text": SOME})
+    block = BlockLayout("Any", tiny_dialect.Order, (FieldMember(several), text), encode=repr)
+    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1, text="x")
+    made.side = sent
+    assert bool(compile_rules(block, Place("", "", Sender.CLIENT))(made)) is holds
+    among = FieldMember(several, limits=(Limit(values=("1", "2")),))
+    agree((among,), {"side": (*ODD, "2 1", "1 6")})
+    block = BlockLayout("Any", tiny_dialect.Order, (among,), encode=repr)
+    said = compile_rules(block, Place("", "", Sender.CLIENT))(made)
+    assert bool(said) is (sent in ("12", "2 12"))
+
+
+def test_the_only_values_are_named_with_where_and_when() -> None:
+    limit = Limit(Condition((("Text", ("q", "")),), Scope(products=("swap",))), values=("1", "7"))
+    member = FieldMember(tiny_dialect.FIELDS[40], limits=(limit,))
+    beside = FieldMember(tiny_dialect.FIELDS[58])
+    block = BlockLayout("Any", tiny_dialect.Order, (member, beside), encode=repr)
+    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1, ord_type="2")
+    (problem,) = compile_rules(block, Place("swap", "", Sender.CLIENT))(made)
+    assert str(problem) == (
+        "OrdType (40) is '2': expected 1 (MARKET) or 7 on swap when Text (58) is q or absent"
+    )
+    assert limit_words(limit) == "1 or 7 on swap when Text is q or absent"
+    assert compile_rules(block, Place("spot", "", Sender.CLIENT))(made) == ()
+    made.text = "x"
+    assert compile_rules(block, Place("swap", "", Sender.CLIENT))(made) == ()
 
 
 class Asked(AssertionError):

@@ -148,7 +148,7 @@ def test_a_member_may_be_allowed_in_some_messages_alone() -> None:
 def test_a_member_may_be_allowed_beside_some_values_alone() -> None:
     condition = Condition((("Side", ("1",)),), scope("Y"))
     member = FieldMember(FIELDS[58], only_when=(condition,))
-    said = "Text (58) may be sent only when with NewFlag Y in the Logon and Side (54) is 1"
+    said = "Text (58) may be sent only with NewFlag Y in the Logon when Side (54) is 1"
     assert judged(member, priced(1, text="x", side="1"), YES) == ""
     assert judged(member, priced(1, text="x", side="2"), YES) == said
     assert judged(member, priced(1, text="x"), YES) == said
@@ -157,12 +157,13 @@ def test_a_member_may_be_allowed_beside_some_values_alone() -> None:
     assert judged(member, priced(1, text="x", side="2"), None) == ""
     group = GroupMember(FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), only_when=(condition,))
     with_party = priced(1, side="2", party_ids=[Party(party_id="p")])
-    assert "NoPartyIDs (453) may be sent only when" in judged(group, with_party, YES)
+    assert "NoPartyIDs (453) may be sent only with" in judged(group, with_party, YES)
     assert judged(group, priced(1, side="2"), YES) == ""
 
 
 @pytest.mark.parametrize(
-    ("logon", "said"), [(YES, "Text (58) is required when with NewFlag Y"), (NO, ""), ((), ""), (None, "")]
+    ("logon", "said"),
+    [(YES, "Text (58) is required with NewFlag Y in the Logon"), (NO, ""), ((), ""), (None, "")],
 )
 def test_what_was_logged_on_with_may_require_a_member(logon: LogonFacts | None, said: str) -> None:
     member = FieldMember(FIELDS[58], required_when=(Condition(scope=scope("Y")),))

@@ -220,7 +220,7 @@ def _details(
     plain = all(len(each) == 1 for each in found)
     conditions = member.required_when or member.forbidden_when or member.only_when
     presence = presence_text(member, siblings, products) if conditions or not plain else ""
-    limits = limits_text(member.field, member.limits) if member.limits else ""
+    limits = limits_text(member.field, member.limits, siblings) if member.limits else ""
     return " ".join(filter(None, (presence, limits)))
 
 

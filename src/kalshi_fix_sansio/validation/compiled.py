@@ -30,8 +30,9 @@ what `_Writer.names` has):
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -48,7 +49,7 @@ from kalshi_fix_sansio.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.limits import limit_check
+from kalshi_fix_sansio.limits import MULTIPLE, NOTHING_BESIDE, limit_check, where_words
 from kalshi_fix_sansio.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
@@ -105,7 +106,7 @@ class _Writer:
             conditions += self._conditions(member, when, at, where, by_name)
             must = presence is Presence.REQUIRED
             if isinstance(member, GroupMember):
-                groups += self._group(member, at, where, must=must)
+                groups += self._group(member, at, where, by_name, must=must)
                 continue
             if must:
                 required += [f"if {value} is None: {self._say(rules.missing(member), where)}"]
@@ -131,30 +132,48 @@ class _Writer:
     def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
         always, instead = rules.limits_of(member, self.place)
         judge = self._judge(member, always)
-        # Of several limits that apply the last one holds, so the last one is asked for first.
-        if instead:
-            lines = [
-                f"{'elif' if number else 'if'} {self._holds(limit.when, at, by_name)}: "
-                f"{self._name(self._judge(member, (limit,)))}(p, v, {where})"
-                for number, limit in enumerate(reversed(instead))
-            ]
-            lines += [f"else: {self._name(judge)}(p, v, {where})"]
-        elif judge.limit is None:
+        if not instead and judge.limit is None:
             return []  # a value that has no FIX form is the encoder's to name
-        else:
-            lines = self._plainly(member, judge, where, limited=bool(always))
+        lines = self._plainly(member, judge, where, always)
+        if instead:
+            lines = self._chosen(
+                instead,
+                lambda limit: self._plainly(member, self._judge(member, (limit,), by_name), where, (limit,)),
+                lines,
+                at,
+                by_name,
+            )
         return [f"v = {at}.{member.attribute}", "if v is not None:", *_inner(lines)]
 
-    def _judge(self, member: FieldMember, limits: tuple[Limit, ...]) -> rules.ValueJudge:
-        check = limit_check(member.field, *limits, known_codes=self.place.known_codes)
+    def _chosen(
+        self,
+        instead: tuple[Limit, ...],
+        ask: Callable[[Limit], list[str]],
+        otherwise: list[str],
+        at: str,
+        by_name: dict[str, Member],
+    ) -> list[str]:
+        """Ask of the limit that holds: of several that apply the last one, so that is looked at first."""
+        lines: list[str] = []
+        for limit in reversed(instead):
+            lines += [
+                f"{'elif' if lines else 'if'} {self._holds(limit.when, at, by_name)}:",
+                *_inner(ask(limit)),
+            ]
+        return [*lines, "else:", *_inner(otherwise)] if otherwise else lines
+
+    def _judge(
+        self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member] = NOTHING_BESIDE
+    ) -> rules.ValueJudge:
+        check = limit_check(member.field, *limits, known_codes=self.place.known_codes, beside=by_name)
         return rules.ValueJudge(member.field, check)
 
     def _plainly(
-        self, member: FieldMember, judge: rules.ValueJudge, where: str, *, limited: bool
+        self, member: FieldMember, judge: rules.ValueJudge, where: str, limits: tuple[Limit, ...]
     ) -> list[str]:
-        """Ask the judge of what is not plainly within the limits of its field; `limited` says that there are
-        some of this place."""
+        """Ask the judge of what is not plainly within the limits of its field and these of the place."""
         field = member.field
+        limited = bool(limits)
         ranged = field.minimum is not None or field.maximum is not None
         formed = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
@@ -172,6 +191,11 @@ class _Writer:
             # There is nothing else to ask, so every member is sound. Another value may still be: text with
             # several codes in it, in a field that takes them.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
+        elif coded and not ranged and not formed and all(_only_values(limit) for limit in limits):
+            # The same, but of some of them.
+            (limit,) = limits
+            allowed = rules.satisfying(field.codes, member, limit.values)
+            guards = [f"v.__class__ is not {self._name(field.codes)}", f"v not in {self._name(allowed)}"]
         elif not coded and field.kind in _TEXTS and not ranged and not limited:
             guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
             guards += ["len(v) != 1"] if field.kind is Kind.CHAR else []
@@ -195,19 +219,19 @@ class _Writer:
         def chain(conditions: Iterable[Condition], say: Callable[[str], rules.Say]) -> list[str]:
             return [
                 f"{'elif' if number else 'if'} {self._holds(condition, at, by_name)}: "
-                + self._say(say(rules.words_of(condition, by_name)), where)
+                + self._say(say(where_words(condition, by_name)), where)
                 for number, condition in enumerate(conditions)
             ]
 
         absent = chain(when.required_when, lambda words: rules.missing(member, words))
         present = chain(
             when.forbidden_when,
-            lambda words: rules.unwanted(member, "must not be sent", f" when {words}"),
+            lambda words: rules.unwanted(member, "must not be sent", words and f" {words}"),
         )
         if when.only_when:
             holds = " or ".join(self._holds(condition, at, by_name) for condition in when.only_when)
             words = rules.any_of(when.only_when, by_name)
-            say = self._say(rules.unwanted(member, "may be sent", f" only when {words}"), where)
+            say = self._say(rules.unwanted(member, "may be sent", f" only {words}"), where)
             present += [f"{'elif' if present else 'if'} not ({holds}): {say}"]
         is_there = _present(member, f"{at}.{member.attribute}")
         lines = [f"if {is_there}:", *_inner(present)] if present else []
@@ -231,7 +255,10 @@ class _Writer:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
             return "True" if "" in values else present
-        written = f"{self._name(rules.formatted(member))}({value}) in {self._name(frozenset(values))}"
+        asked, wire = self._name(frozenset(values)), f"{self._name(rules.formatted(member))}({value})"
+        written = f"{wire} in {asked}"
+        if member.field.fix_type in MULTIPLE:
+            written = f"not {asked}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
@@ -257,13 +284,16 @@ class _Writer:
 
     # --- groups ---------------------------------------------------------------------------------------
 
-    def _group(self, member: GroupMember, at: str, where: str, *, must: bool) -> list[str]:
+    def _group(
+        self, member: GroupMember, at: str, where: str, by_name: dict[str, Member], *, must: bool
+    ) -> list[str]:
         # With `at` in them the names of a group in an entry differ from those around it.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
-        # Where there are entries, there is one.
-        counts = [f"len({entries}) < {member.minimum}"] if member.minimum > 1 else []
-        counts += [f"len({entries}) > {member.maximum}"] if member.maximum is not None else []
-        wrong = " or ".join(counts)
+        counted = self._counted(member, entries, where, member.minimum, member.maximum)
+        always, instead = rules.limits_of(member, self.place)
+        ask = partial(self._counted_here, member, entries, where, by_name)
+        limited = [line for limit in always for line in ask(limit)]
+        counted += self._chosen(instead, ask, limited, at, by_name) if instead else limited
         cls = self._name(member.entry.cls)
         inner = self.block(
             member.entry, entry, f"{self._name(rules.place_of_entry(member))}({number}, {where})"
@@ -273,11 +303,7 @@ class _Writer:
             f"if {entries}:",
             *_inner(
                 [
-                    *(
-                        [f"if {wrong}: {self._say(rules.miscounted(member), where, f'len({entries})')}"]
-                        if wrong
-                        else []
-                    ),
+                    *counted,
                     f"for {number}, {entry} in enumerate({entries}, 1):",
                     f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
                     f"        {self._say(rules.no_entry(member), where, number, entry)}",
@@ -288,6 +314,41 @@ class _Writer:
         if must and member.minimum:
             lines += [f"else: {self._say(rules.missing(member), where)}"]
         return lines
+
+    def _counted_here(
+        self, member: GroupMember, entries: str, where: str, by_name: Mapping[str, Member], limit: Limit
+    ) -> list[str]:
+        return self._counted(
+            member,
+            entries,
+            where,
+            limit.minimum or 0,
+            limit.maximum,
+            f" {where_words(limit.when, by_name)}",
+        )
+
+    def _counted(
+        self,
+        member: GroupMember,
+        entries: str,
+        where: str,
+        least: Decimal | int,
+        most: Decimal | int | None,
+        after: str = "",
+    ) -> list[str]:
+        # Where there are entries, there is one.
+        wrong = [f"len({entries}) < {least}"] if least > 1 else []
+        wrong += [f"len({entries}) > {most}"] if most is not None else []
+        if not wrong:
+            return []
+        bounds = f"{least} or more" if most is None else f"{least} to {most}"
+        say = self._say(rules.miscounted(member, f"{bounds}{after}".rstrip()), where, f"len({entries})")
+        return [f"if {' or '.join(wrong)}: {say}"]
+
+
+def _only_values(limit: Limit) -> bool:
+    """Say whether a limit is a list of values and nothing else."""
+    return bool(limit.values) and limit == Limit(limit.when, values=limit.values, unit=limit.unit)
 
 
 def _present(member: Member, value: str) -> str:

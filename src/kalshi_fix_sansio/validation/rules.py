@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -69,13 +69,14 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
     )
 
 
-def limits_of(member: FieldMember, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return what limits a field in this place whatever stands beside it, and what does in place of that when
-    its terms hold; of several the last. Where one may apply and nobody knows, none of those before it does.
+def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    """Return what limits a member in this place whatever stands beside it, and what does in place of that
+    when its terms hold; of several the last. Where one may apply and nobody knows, none before it does.
     """
     always: tuple[Limit, ...] = ()
     instead: tuple[Limit, ...] = ()
-    for limit in (*member.field.limits, *member.limits):
+    field = member.counter if isinstance(member, GroupMember) else member.field
+    for limit in (*field.limits, *member.limits):
         applies = limit.when.scope.covers(place)
         if applies is False:
             continue
@@ -94,27 +95,14 @@ def label(member: Member) -> str:
     return f"{member.name} ({member.tag})"
 
 
-def words_of(condition: Condition, by_name: dict[str, Member]) -> str:
-    """Return a condition for people."""
-    words = list(filter(None, (where_words(condition),)))
-    words += [f"{label(by_name[name])} is {_values(values)}" for name, values in condition.terms]
-    return " and ".join(words)
-
-
-def any_of(conditions: Iterable[Condition], by_name: dict[str, Member]) -> str:
+def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> str:
     """Return conditions of which one is enough, for people."""
-    return ", or when ".join(words_of(condition, by_name) for condition in conditions)
-
-
-def _values(values: tuple[str, ...] | None) -> str:
-    if values is None:
-        return "absent"
-    return " or ".join(value or "absent" for value in values) if values else "present"
+    return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
 def missing(member: Member, when: str = "") -> Say:
-    """Say that a member is required."""
-    after = when and f" when {when}"
+    """Say that a member is required; `when` is of `where_words`."""
+    after = when and f" {when}"
     return lambda where: Problem(
         Reason.REQUIRED_TAG_MISSING, f"{label(member)} is required{where}{after}", member.tag
     )
@@ -147,10 +135,8 @@ def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]],
     return say
 
 
-def miscounted(member: GroupMember) -> Callable[[str, int], Problem]:
+def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem]:
     """Say that a group has too few or too many entries."""
-    least, most = member.minimum, member.maximum
-    bounds = f"{least} or more" if most is None else f"{least} to {most}"
     return lambda where, count: Problem(
         Reason.VALUE_INCORRECT,
         f"{label(member)}{where} has {count} entries: expected {bounds}",
@@ -218,5 +204,5 @@ def formatted(member: FieldMember) -> Callable[[Any], str]:
 
 
 def satisfying(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
-    """Return those of the values that a condition asks for."""
+    """Return those of the values that a condition asks for, or a limit allows."""
     return frozenset(value for value in values if formatted(member)(value) in terms)

@@ -79,14 +79,17 @@ def test_where_a_condition_holds_as_text() -> None:
 @pytest.mark.parametrize(
     ("limit", "text"),
     [
-        (Limit(Condition(), "1", "99", "1", None, None, "cents"), "From 1 to 99 cents in steps of 1."),
-        (Limit(Condition(scope=Scope(("spot",))), "0", None, None, None, None, None), "At least 0 on spot."),
+        (Limit(Condition(), "1", "99", "1", None, None, (), "cents"), "From 1 to 99 cents in steps of 1."),
         (
-            Limit(Condition((("Side", ("1",)),)), None, "5", None, None, None, None),
+            Limit(Condition(scope=Scope(("spot",))), "0", None, None, None, None, (), None),
+            "At least 0 on spot.",
+        ),
+        (
+            Limit(Condition((("Side", ("1",)),)), None, "5", None, None, None, (), None),
             "At most 5 when Side is 1.",
         ),
         (
-            Limit(Condition(), None, None, None, 16, "[ -~]+", None),
+            Limit(Condition(), None, None, None, 16, "[ -~]+", (), None),
             "At most 16 characters matching `[ -~]+`.",
         ),
     ],
@@ -103,6 +106,26 @@ def test_limits_as_text(tmp_path: Path, limit: Limit, text: str) -> None:
     assert prose.limits_text(plain, (limit,)) == text
     own = attrs.evolve(limit, unit="own")
     assert prose.limits_text(attrs.evolve(plain, limits=(limit,)), (own,)) == prose.limits_text(plain, (own,))
+
+
+def test_the_only_values_as_text(tmp_path: Path) -> None:
+    fields = {field.name: field for field in load_dialect(SpecCopy(tmp_path).spec).fields}
+    kind = fields["BerthKind"]
+    beside = Condition((("Flag", ("H",)), ("FirstDay", None)))
+    limit = Limit(beside, None, None, None, None, None, ("1", "2", "7"), None)
+    assert prose.limits_text(kind, (limit,), fields) == (
+        "Only QUAY, ANCHOR or 7 when Flag is HOME and FirstDay is absent."
+    )
+    assert prose.limits_text(kind, (limit,)).endswith("when Flag is H and FirstDay is absent.")
+
+
+def test_limits_of_a_counter_count_entries(tmp_path: Path) -> None:
+    fields = load_dialect(SpecCopy(tmp_path).spec).fields
+    counter = next(field for field in fields if field.datatype.kind == "NUMINGROUP")
+    client = Condition(scope=Scope(sender="client"))
+    one, two = (Limit(client, None, most, None, None, None, (), None) for most in ("1", "2"))
+    assert prose.limits_text(counter, (one,)) == "At most 1 entry from the client."
+    assert prose.limits_text(counter, (two,)) == "At most 2 entries from the client."
 
 
 def test_conditions_as_text(tmp_path: Path) -> None:

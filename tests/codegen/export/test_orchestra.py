@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,6 +16,7 @@ from codegen.export import orchestra
 from codegen.model import Dialect
 from codegen.read.resolve import load_dialect
 from tests.codegen.harbour_spec import REPOSITORY
+from tests.codegen.spec_folder import FILES, edited, write
 
 N = f"{{{orchestra.FIXR}}}"
 
@@ -123,6 +125,65 @@ def test_presence_conditions_and_constants(root: ET.Element) -> None:
     assert ("required", "ExecType == ^Trade") in rules(report["LastPx"])
 
 
+def exported(folder: Path, level: str, note: str = "optional") -> ET.Element:
+    """A small dialect of two products, with an order that has conditions."""
+    orders = edited("messages_orders", "Note:    optional", f"Note: {note}")
+    old = "required_when: {Side: Buy, Price: present}\n        forbidden_when: {Side: Sell}"
+    assert old in orders
+    session = FILES["messages/session.yaml"] + (
+        '  Logon: {msg_type: A, admin: true, doc: "Begins.", members: {Urgent: optional}}\n'
+    )
+    folder = write(folder, messages_orders=orders.replace(old, level), messages_session=session)
+    return ET.fromstring(orchestra.render(load_dialect(folder)))
+
+
+@pytest.mark.parametrize(
+    ("product", "level", "found", "told"),
+    [
+        ("spot", "only_when: {Side: Buy}", [("forbidden", "!((Side == ^Buy))")], ""),
+        (
+            "spot",
+            "only_when: [{Side: Buy}, {products: spot, Price: present}]",
+            [("forbidden", "!((Side == ^Buy) || (exists Price))")],
+            "",
+        ),
+        ("futures", "only_when: [{Side: Buy}, {products: spot}]", [("forbidden", "!((Side == ^Buy))")], ""),
+        ("spot", "only_when: [{Side: Buy}, {products: spot}]", [], "Allowed only when Side is BUY, or"),
+        ("spot", "required_when: {products: spot, Side: Buy}", [("required", "Side == ^Buy")], ""),
+        ("futures", "required_when: {products: spot, Side: Buy}", [], ""),
+        ("spot", "required_when: {logon: {Urgent: Y}}", [], "Required when sent with Urgent Y in the Logon."),
+        ("futures", "required_when: {products: spot, logon: {Urgent: Y}}", [], ""),
+        (
+            "spot",
+            "forbidden_when: {logon: {Urgent: Y}, Side: Buy}",
+            [],
+            "with Urgent Y in the Logon and Side",
+        ),
+        (
+            "spot",
+            "limits: {when: {products: spot, Side: Buy}, values: High}",
+            [],
+            "Only HIGH on spot when Side is BUY.",
+        ),
+        ("futures", "limits: {when: {products: spot, Side: Buy}, values: High}", [], ""),
+    ],
+)
+def test_a_condition_is_a_rule_where_it_is_one_and_told_in_words_where_it_is_not(
+    tmp_path: Path, product: str, level: str, found: list[tuple[str, str]], told: str
+) -> None:
+    member = members(message(exported(tmp_path, level), "NewOrder", product))["Level"]
+    assert rules(member) == found
+    assert (told in text(member)) if told else ("when" not in text(member) and "Only" not in text(member))
+
+
+def test_limits_of_a_field_are_told_with_it(tmp_path: Path) -> None:
+    limits = "[{minimum: 0.01, unit: dollars}, {when: {products: futures}, maximum: 5}]"
+    fields = edited("fields", "unit: dollars, doc", f"unit: dollars, limits: {limits}, doc")
+    root = ET.fromstring(orchestra.render(load_dialect(write(tmp_path, fields=fields))))
+    (price,) = (each for each in part(root, "fields", "field") if each.attrib["name"] == "Price")
+    assert text(price).endswith("At least 0.01 dollars. At most 5 on futures.")
+
+
 def test_what_a_session_type_or_sender_changes_is_told_in_words(root: ET.Element) -> None:
     quote = message(root, "Quote", "prediction")
     assert members(quote)["OrderQty"].attrib["presence"] == "optional"
@@ -132,14 +193,20 @@ def test_what_a_session_type_or_sender_changes_is_told_in_words(root: ET.Element
     assert "flow" not in message(root, "Heartbeat").attrib
 
 
-def test_groups_have_their_counter_and_stand_once_where_the_products_agree(root: ET.Element) -> None:
-    entries = message(root, "MarketDataIncrementalRefresh", "prediction")
-    [reference] = list(entries.iter(N + "groupRef"))
-    [group] = [each for each in part(root, "groups", "group") if key(each) == key(reference)]
-    counter = group.find(f"{N}numInGroup")
-    assert counter is not None
-    assert counter.attrib["name"] == "NoMDEntries"
-    assert next(iter(members(group))) == "MDUpdateAction"
+def test_groups_have_their_counter_and_stand_once_where_the_products_agree(
+    root: ET.Element, dialect: Dialect
+) -> None:
+    groups = part(root, "groups", "group")
+    known = {group.name: group for group in dialect.groups}
+    references = [ref for each in part(root, "messages", "message") for ref in each.iter(N + "groupRef")]
+    for reference in references:
+        [group] = [each for each in groups if key(each) == key(reference)]
+        counter = group.find(f"{N}numInGroup")
+        assert counter is not None
+        opens = known[group.attrib["name"]].delimiters[0].name
+        assert counter.attrib["name"].startswith("No")
+        assert next(iter(members(group))) == opens
+    assert {reference.attrib["name"] for reference in references} <= known.keys()
 
 
 def test_history_is_the_venues(root: ET.Element) -> None:

@@ -166,12 +166,36 @@ def test_limits_stand_at_the_field_and_at_the_member(tmp_path: Path) -> None:
     )
     dialect = load_dialect(write(tmp_path, fields=fields, messages_orders=orders))
     assert field(dialect, "Price").limits == (
-        model.Limit(model.Condition(), "0.01", None, "0.01", None, None, "dollars"),
-        model.Limit(model.Condition((), model.Scope(("futures",))), None, "-5", None, None, None, None),
+        model.Limit(model.Condition(), "0.01", None, "0.01", None, None, (), "dollars"),
+        model.Limit(model.Condition((), model.Scope(("futures",))), None, "-5", None, None, None, (), None),
     )
     buying = model.Condition((("Side", ("1",)),))
-    assert member(dialect, "Rank").limits == (model.Limit(buying, "1", "1", None, None, None, None),)
+    assert member(dialect, "Rank").limits == (model.Limit(buying, "1", "1", None, None, None, (), None),)
     assert member(dialect, "Price").field == field(dialect, "Price")
+
+
+def test_the_only_values_are_those_of_codes_or_of_the_wire(tmp_path: Path) -> None:
+    values = "{limits: [{when: {Side: Buy}, values: [High, 1]}, {values: Low}]}"
+    rank = "Rank: {limits: {values: [7, -1]}}"
+    orders = edited("messages_orders", "Note:    optional", rank).replace(
+        "Level:\n        required_when", "Level:\n        limits: LIMITS\n        required_when"
+    )
+    orders = orders.replace("LIMITS", values.removeprefix("{limits: ").removesuffix("}"))
+    dialect = load_dialect(write(tmp_path, messages_orders=orders))
+    assert [limit.values for limit in member(dialect, "Level").limits] == [("2", "1"), ("1",)]
+    assert [limit.values for limit in member(dialect, "Rank").limits] == [("7", "-1")]
+
+
+def test_limits_of_a_group_count_its_entries(tmp_path: Path) -> None:
+    fields = FILES["fields.yaml"].replace("{tag: 555, ", "{tag: 555, limits: {maximum: 9}, ")
+    orders = edited(
+        "messages_orders",
+        "{required_on: {products: futures}}",
+        "{required_on: {products: futures}, limits: {when: {Side: Buy}, minimum: 2}}",
+    )
+    legs = member(load_dialect(write(tmp_path, fields=fields, messages_orders=orders)), "NoLegs")
+    assert [limit.maximum for limit in legs.field.limits] == ["9"]
+    assert [(limit.when.terms, limit.minimum) for limit in legs.limits] == [((("Side", ("1",)),), "2")]
 
 
 def test_only_forbids_everything_else_among_the_message_flows(dialect: model.Dialect) -> None:
