@@ -98,7 +98,7 @@ def unencodable() -> Message:
     [
         (lambda: order(time_in_force="6"), InvalidMessageError, "ExpireTime"),
         (lambda: order(cl_ord_id="a 1"), InvalidMessageError, "ClOrdID"),
-        (lambda: fix.EventResendRequest(begin_exec_id="1;1"), InvalidMessageError, "EventResendRequest"),
+        (lambda: fix.QuoteCancel(quote_id="q"), InvalidMessageError, "QuoteCancel"),
         (lambda: fix.Heartbeat(), LocalProtocolError, "Heartbeat belongs to the session"),
         (lambda: fix.TestRequest(test_req_id="x"), LocalProtocolError, "TestRequest belongs to the"),
         (lambda: fix.Logon(heart_bt_int=30), LocalProtocolError, "Logon belongs to the session"),

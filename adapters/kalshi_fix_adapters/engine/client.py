@@ -108,7 +108,10 @@ class ClientCore:
         self._observers = observers
         self._queue = EventQueue(plan.queue_limit, plan.queue_bytes)
         self._attempts = Attempts(plan, self._random, self._clocks())
-        self._subscriptions = Subscriptions() if plan.config.session_type.name == MARKET_DATA else None
+        session_type = plan.config.session_type
+        self._subscriptions = (
+            Subscriptions(session_type.symbols_per_request) if session_type.name == MARKET_DATA else None
+        )
         self._subscribe_at: float | None = None
         """When subscriptions are asked for once more, monotonic."""
         self._connection: Connection | None = None

@@ -26,8 +26,6 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import Event, MessageReceived, RejectReceived
 
-PER_REQUEST = 500
-"""Symbols in one request (the venue's limit)."""
 _OFF = SubscriptionRequestType.DISABLE_PREVIOUS
 _ON = SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
 _OF_INTEREST = frozenset(
@@ -53,7 +51,9 @@ class _Asked:
 class Subscriptions:
     """What a client is subscribed to, from what it sends and what comes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_request: int | None = None) -> None:
+        """Know of none; the venue takes so many symbols in a request, any number if None."""
+        self._per_request = per_request
         self._books: _Live = {}
         self._statuses: _Live = {}
         self._asked: deque[_Asked] = deque()
@@ -71,8 +71,9 @@ class Subscriptions:
         """Yield what asks for everything that is alive and was not asked for on this connection; each may be
         `sent` before the next one is made."""
         symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
-        for begin in range(0, len(symbols), PER_REQUEST):
-            yield MarketDataRequest.subscribe(*symbols[begin : begin + PER_REQUEST])
+        size = self._per_request or max(len(symbols), 1)
+        for begin in range(0, len(symbols), size):
+            yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
         # `sent` may be called meanwhile: it adds to the set of a symbol, and no symbol to the dict.
         for symbol, owners in self._statuses.items():
             if owners == set():

@@ -44,6 +44,7 @@ from kalshi_fix_sansio._generated.codesets import (
     Side,
     SubscriptionRequestType,
     TimeInForce,
+    TrdType,
 )
 from kalshi_fix_sansio._generated.dialect import DIALECT
 from kalshi_fix_sansio._generated.groups import (
@@ -227,4 +228,5 @@ __all__ = [
     "TestRequest",
     "TimeInForce",
     "Trailer",
+    "TrdType",
 ]

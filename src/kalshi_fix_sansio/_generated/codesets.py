@@ -152,7 +152,9 @@ class CxlRejReason(IntEnum):
     UNKNOWN_ORDER = 1
     """No such order, or its side or symbol differ."""
     BROKER = 2
-    """A new quantity that cannot be, or an order that is filled."""
+    """A new quantity that cannot be, an order that is filled, or a change that its daily cap or the one
+    before it stops.
+    """
     INVALID_PRICE_INCREMENT = 18
     """The changed order would trade with another of the same owner."""
     DUPLICATE_CL_ORD_ID = 6
@@ -233,6 +235,10 @@ class EventResendRejectReason(IntEnum):
     """BeginExecID is older than what is kept."""
     END_TOO_LARGE = 4
     """EndExecID has not happened yet."""
+    NOT_ENABLED = 5
+    """The account is not on the venue's list for past reports; once it is, only what happens from then on is
+    kept. Since 2026-09-17.
+    """
 
 
 _EVENT_RESEND_REJECT_REASON: Final = known(EventResendRejectReason)
@@ -257,6 +263,8 @@ class ExecInst(StrEnum):
 
     POST_ONLY = "6"
     """Is cancelled rather than take liquidity."""
+    REDUCE_ONLY = "E"
+    """Fills no more than closes the position; what would go beyond it is cancelled. Since 2026-10-01."""
 
 
 _EXEC_INST: Final = known(ExecInst)
@@ -342,7 +350,9 @@ class MDReqRejReason(StrEnum):
     """Why a market data request is refused. Values of MDReqRejReason (281)."""
 
     INSUFFICIENT_BANDWIDTH = "2"
-    """Too many symbols in the request or the session."""
+    """More than 1,000 symbols in the request, or 100,000 subscriptions on the session. Changed in 2026-09-03:
+    A session takes 100,000 subscriptions.
+    """
     UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE = "4"
     """SubscriptionRequestType has no such value."""
 
@@ -715,6 +725,8 @@ def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupActi
 class PartyRole(IntEnum):
     """What a party is to a message. Values of PartyRole (452)."""
 
+    EXECUTING_TRADER = 12
+    """Who gave the order or the request, from SenderSubID (50). Since 2026-10."""
     CUSTOMER_ACCOUNT = 24
     """A customer's account at a clearing member."""
     LIQUIDITY_PROVIDER = 35
@@ -1089,3 +1101,25 @@ def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
     if value.__class__ is TimeInForce:
         return value
     return to_str_code(TimeInForce, value, to_char)
+
+
+class TrdType(IntEnum):
+    """Kind of trade. Values of TrdType (828)."""
+
+    BLOCK_TRADE = 1
+    """Agreed on outside of the book."""
+
+
+_TRD_TYPE: Final = known(TrdType)
+
+
+def to_trd_type(value: TrdType | int | str) -> TrdType | int:
+    """Return the member of a known value, and an unknown value as it came."""
+    if value.__class__ is int:
+        try:
+            return _TRD_TYPE[value]
+        except KeyError:
+            return to_int_code(TrdType, value, to_int)
+    if value.__class__ is TrdType:
+        return value
+    return to_int_code(TrdType, value, to_int)

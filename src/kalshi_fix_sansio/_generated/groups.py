@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import (
     date,
+    datetime,
     time,
 )
 from decimal import Decimal
@@ -22,6 +23,7 @@ from kalshi_fix_sansio._generated.codesets import (
     MiscFeeType,
     MultivariateSelectedSide,
     PartyRole,
+    TrdType,
     to_aggressor_side,
     to_collateral_amount_type,
     to_market_settlement_party_role,
@@ -31,6 +33,7 @@ from kalshi_fix_sansio._generated.codesets import (
     to_misc_fee_type,
     to_multivariate_selected_side,
     to_party_role,
+    to_trd_type,
 )
 from kalshi_fix_sansio.base import Block, UnknownField
 from kalshi_fix_sansio.scalars import (
@@ -42,9 +45,12 @@ from kalshi_fix_sansio.scalars import (
     format_string,
     format_utcdateonly,
     format_utctimeonly,
+    format_utctimestamp,
     to_bool,
     to_date,
+    to_datetime,
     to_decimal,
+    to_int,
     to_str,
     to_time,
 )
@@ -66,21 +72,28 @@ _MISC_FEE_BASIS = code_fields(891, MiscFeeBasis, format_int)
 _MISC_FEE_TYPE = code_fields(139, MiscFeeType, format_char)
 _MULTIVARIATE_SELECTED_SIDE = code_fields(20184, MultivariateSelectedSide, format_string)
 _PARTY_ROLE = code_fields(452, PartyRole, format_int)
+_TRD_TYPE = code_fields(828, TrdType, format_int)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Party(Block):
-    """An entry of Parties: The party that the message is for or from; one at most.
+    """An entry of Parties: The parties that the message is for or from: one from the client; from the venue
+    up to two, a customer account before who gave the order.
 
     An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
     """
 
     party_id: str
-    """PartyID (448): Id of the party. Required."""
+    """PartyID (448): Id of the party. A customer account's is the clearing member's UUID, an underscore and 1
+    to 16 letters and digits; that of whoever gave an order is its SenderSubID (50).
+
+    Required.
+    """
     party_role: PartyRole | int | None = None
     """PartyRole (452): What the party is to the message.
 
-    Known values: `PartyRole`. Required from the client. Optional elsewhere.
+    Known values: `PartyRole`. Only CUSTOMER_ACCOUNT from the client. Required from the client. Optional
+    elsewhere.
     """
 
     def __init__(
@@ -331,12 +344,12 @@ class MDFullEntry(Block):
     md_entry_date: date | None = None
     """MDEntryDate (272): Date of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Since 2026-08.
+    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
     """
     md_entry_time: time | None = None
     """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Since 2026-08.
+    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
     """
 
     def __init__(
@@ -421,17 +434,35 @@ class MDIncEntry(Block):
     md_entry_date: date | None = None
     """MDEntryDate (272): Date of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Since 2026-08.
+    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
     """
     md_entry_time: time | None = None
     """MDEntryTime (273): Time of day of the snapshot or event, in UTC.
 
-    Not allowed on margin. Required on prediction. Since 2026-08.
+    Required from the venue. Optional elsewhere. Changed in 2026-10: On margin too.
     """
     aggressor_side: AggressorSide | str | None = None
     """AggressorSide (2446): Side that took liquidity; on trades alone.
 
     Known values: `AggressorSide`. Optional.
+    """
+    trd_type: TrdType | int | None = None
+    """TrdType (828): Says that the trade was no trade of the book; on such trades alone.
+
+    Known values: `TrdType`. Optional. Since 2026-08-27.
+    """
+    trade_id: str | None = None
+    """TradeID (1003): Id of the trade; on trades alone. Optional. Since 2026-10."""
+    cl_ord_id: str | None = None
+    """ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; on levels alone.
+
+    At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional. Since 2026-09-03.
+    """
+    alloc_account: int | None = None
+    """AllocAccount (79): Subaccount of the order of your own that changed the level, 0 for the primary
+    account; on levels alone.
+
+    From 0 to 63. Optional. Since 2026-09-03.
     """
 
     def __init__(
@@ -445,6 +476,10 @@ class MDIncEntry(Block):
         md_entry_date: date | None = None,
         md_entry_time: time | None = None,
         aggressor_side: AggressorSide | str | None = None,
+        trd_type: TrdType | int | str | None = None,
+        trade_id: str | None = None,
+        cl_ord_id: str | None = None,
+        alloc_account: int | str | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         try:
@@ -456,6 +491,10 @@ class MDIncEntry(Block):
             self.md_entry_date = None if md_entry_date is None else to_date(md_entry_date)
             self.md_entry_time = None if md_entry_time is None else to_time(md_entry_time)
             self.aggressor_side = None if aggressor_side is None else to_aggressor_side(aggressor_side)
+            self.trd_type = None if trd_type is None else to_trd_type(trd_type)
+            self.trade_id = None if trade_id is None else to_str(trade_id)
+            self.cl_ord_id = None if cl_ord_id is None else to_str(cl_ord_id)
+            self.alloc_account = None if alloc_account is None else to_int(alloc_account)
             self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         except (TypeError, ValueError) as error:
             raise constructor_error(self, locals(), error) from None
@@ -496,6 +535,18 @@ def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True, text: str = "")
         text += f"273={format_utctimeonly(entry.md_entry_time)}\x01"
     if entry.aggressor_side is not None:
         text += _AGGRESSOR_SIDE[entry.aggressor_side]
+    if entry.trd_type is not None:
+        text += (
+            _TRD_TYPE[entry.trd_type]
+            if type(entry.trd_type) is TrdType
+            else f"828={format_int(entry.trd_type)}\x01"
+        )
+    if entry.trade_id is not None:
+        text += f"1003={format_string(entry.trade_id)}\x01"
+    if entry.cl_ord_id is not None:
+        text += f"11={format_string(entry.cl_ord_id)}\x01"
+    if entry.alloc_account is not None:
+        text += f"79={format_int(entry.alloc_account)}\x01"
     if entry.unknown:
         text += format_unknown(entry.unknown, checked)
     return text
@@ -632,7 +683,19 @@ class QuoteRequestSymbol(Block):
     cash_order_qty: Decimal | None = None
     """CashOrderQty (152): What the trade may cost, in place of a number of contracts.
 
-    In dollars. At least 0. Optional.
+    In dollars. At least 0. Required when sent from the client and TargetCostExcludesFees is Y.
+    """
+    target_cost_excludes_fees: bool | None = None
+    """TargetCostExcludesFees (21033): Y makes CashOrderQty the price of the contracts alone, with the taker's
+    fees on top; outside of the group it would be dropped in silence.
+
+    Not allowed from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
+    """
+    obscure_creator_id: bool | None = None
+    """ObscureCreatorId (21034): Y hides the creator's public id from everybody else: all creators who hide
+    carry the same one.
+
+    Not allowed from the venue. Optional elsewhere. Absent means N. Since 2026-10.
     """
     rest_remainder: bool | None = None
     """RestRemainder (21015): Y lets the rest of a quote stay in the book; outside of the group it would be
@@ -646,10 +709,16 @@ class QuoteRequestSymbol(Block):
 
     Not allowed from the venue. Optional elsewhere. Absent means N.
     """
-    party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer that a clearing member asks for; to makers, the creator's public id.
+    transact_time: datetime | None = None
+    """TransactTime (60): When the request was made, to the millisecond.
 
-    Exactly 1 entry. Optional.
+    Not allowed from the client. Required from the venue. Since 2026-10-01.
+    """
+    party_ids: list[Party] = attrs.field(factory=list)
+    """NoPartyIDs (453): The customer that a clearing member asks for; to makers, the creator's public id, or
+    what stands for all who hide theirs.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
     """
 
     def __init__(
@@ -658,8 +727,11 @@ class QuoteRequestSymbol(Block):
         symbol: str | None = None,
         order_qty: Decimal | int | str | None = None,
         cash_order_qty: Decimal | int | str | None = None,
+        target_cost_excludes_fees: bool | None = None,
+        obscure_creator_id: bool | None = None,
         rest_remainder: bool | None = None,
         replace_existing: bool | None = None,
+        transact_time: datetime | None = None,
         party_ids: Iterable[Party] = (),
         unknown: Iterable[UnknownField] = (),
     ) -> None:
@@ -667,8 +739,13 @@ class QuoteRequestSymbol(Block):
             self.symbol = None if symbol is None else to_str(symbol)
             self.order_qty = None if order_qty is None else to_decimal(order_qty)
             self.cash_order_qty = None if cash_order_qty is None else to_decimal(cash_order_qty)
+            self.target_cost_excludes_fees = (
+                None if target_cost_excludes_fees is None else to_bool(target_cost_excludes_fees)
+            )
+            self.obscure_creator_id = None if obscure_creator_id is None else to_bool(obscure_creator_id)
             self.rest_remainder = None if rest_remainder is None else to_bool(rest_remainder)
             self.replace_existing = None if replace_existing is None else to_bool(replace_existing)
+            self.transact_time = None if transact_time is None else to_datetime(transact_time)
             self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
             self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         except (TypeError, ValueError) as error:
@@ -686,6 +763,18 @@ def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True,
         text += f"38={format_decimal(entry.order_qty)}\x01"
     if entry.cash_order_qty is not None:
         text += f"152={format_decimal(entry.cash_order_qty)}\x01"
+    if entry.target_cost_excludes_fees is not None:
+        text += (
+            "21033=Y\x01"
+            if entry.target_cost_excludes_fees is True
+            else f"21033={format_boolean(entry.target_cost_excludes_fees)}\x01"
+        )
+    if entry.obscure_creator_id is not None:
+        text += (
+            "21034=Y\x01"
+            if entry.obscure_creator_id is True
+            else f"21034={format_boolean(entry.obscure_creator_id)}\x01"
+        )
     if entry.rest_remainder is not None:
         text += (
             "21015=Y\x01"
@@ -698,6 +787,8 @@ def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True,
             if entry.replace_existing is True
             else f"21016={format_boolean(entry.replace_existing)}\x01"
         )
+    if entry.transact_time is not None:
+        text += f"60={format_utctimestamp(entry.transact_time)}\x01"
     if entry.party_ids:
         text += f"{unknown}453={len(entry.party_ids)}\x01"
         unknown = ""

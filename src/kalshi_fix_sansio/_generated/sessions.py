@@ -62,7 +62,10 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             products=("prediction", "margin"),
             port=8229,
             host_role="orders",
-            purpose="Drop copy: asks for execution reports of the last three hours.",
+            purpose=(
+                "Drop copy: asks for execution reports of the last three hours, where the venue "
+                "has enabled the account for it."
+            ),
             comp_ids=("KalshiDC", "Kalshi"),
         ),
         "KalshiRT": SessionType(
@@ -109,6 +112,8 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             comp_ids=("KalshiMD", "Kalshi"),
             max_message_size=2097152,
             requests_per_second=10,
+            symbols_per_request=1000,
+            subscriptions=100000,
         ),
     }
 )

@@ -75,6 +75,20 @@ class ExecutionReportText(StrEnum):
     """The resting order was cancelled, since it met one of the same owner. Goes with ExecType CANCELED."""
     IMMEDIATE_OR_CANCELLED = "IMMEDIATE_OR_CANCELLED"
     """The rest of an immediate-or-cancel order found nothing to trade with. Goes with ExecType CANCELED."""
+    EVENT_CONTRACT_DAILY_CAP_EXCEEDED = "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"
+    """What is left of the customer account's daily cap on event contracts does not cover the order. Goes with
+    OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
+    """
+    EVENT_CONTRACT_DAILY_CAP_NOT_FOUND = "EVENT_CONTRACT_DAILY_CAP_NOT_FOUND"
+    """The customer account has no daily cap on event contracts, which UseCapReservation needs. Goes with
+    OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
+    """
+    REDUCE_ONLY = "REDUCE_ONLY"
+    """A reduce-only order found no position to reduce. Goes with ExecType CANCELED. Since 2026-10-01."""
+    SETTLEMENT_BOUNDS_CANCEL = "SETTLEMENT_BOUNDS_CANCEL"
+    """The price of the order is outside of the bounds of settlement. Goes with ExecType CANCELED. Since
+    2026-10.
+    """
     EXPIRED = "EXPIRED"
     """The quote that the order was to accept had expired. Goes with OrdRejReason STALE_ORDER."""
 
@@ -86,6 +100,18 @@ class OrderCancelRejectText(StrEnum):
     """The new quantity is below what is filled. Goes with CxlRejReason BROKER."""
     CANNOT_UPDATE_FILLED_ORDER = "CANNOT_UPDATE_FILLED_ORDER"
     """The order is filled whole. Goes with CxlRejReason BROKER."""
+    ORDER_AMEND_IN_PROGRESS = "ORDER_AMEND_IN_PROGRESS"
+    """The change before it is not settled yet, and UseCapReservation takes one at a time. Goes with
+    CxlRejReason BROKER. Since 2026-10.
+    """
+    ORDER_ATTRIBUTES_MISMATCH = "ORDER_ATTRIBUTES_MISMATCH"
+    """Symbol or side are not those of the order, on a session with UseCapReservation. Goes with CxlRejReason
+    UNKNOWN_ORDER. Since 2026-10.
+    """
+    EVENT_CONTRACT_DAILY_CAP_EXCEEDED = "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"
+    """What is left of the customer account's daily cap on event contracts does not cover the change. Goes
+    with CxlRejReason BROKER. Since 2026-10.
+    """
     SELF_CROSS_ATTEMPT = "SELF_CROSS_ATTEMPT"
     """The changed order would trade with another of the same owner. Goes with CxlRejReason
     INVALID_PRICE_INCREMENT.
@@ -234,6 +260,31 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
+        ("8", "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"): TextMeaning(
+            meaning=(
+                "What is left of the customer account's daily cap on event contracts does not "
+                "cover the order."
+            ),
+            attribute="ord_rej_reason",
+            code=OrdRejReason.ORDER_EXCEEDS_LIMIT,
+        ),
+        ("8", "EVENT_CONTRACT_DAILY_CAP_NOT_FOUND"): TextMeaning(
+            meaning=(
+                "The customer account has no daily cap on event contracts, which UseCapReservation needs."
+            ),
+            attribute="ord_rej_reason",
+            code=OrdRejReason.UNKNOWN_ACCOUNT,
+        ),
+        ("8", "REDUCE_ONLY"): TextMeaning(
+            meaning="A reduce-only order found no position to reduce.",
+            attribute="exec_type",
+            code=ExecType.CANCELED,
+        ),
+        ("8", "SETTLEMENT_BOUNDS_CANCEL"): TextMeaning(
+            meaning="The price of the order is outside of the bounds of settlement.",
+            attribute="exec_type",
+            code=ExecType.CANCELED,
+        ),
         ("8", "EXPIRED"): TextMeaning(
             meaning="The quote that the order was to accept had expired.",
             attribute="ord_rej_reason",
@@ -246,6 +297,24 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
         ),
         ("9", "CANNOT_UPDATE_FILLED_ORDER"): TextMeaning(
             meaning="The order is filled whole.", attribute="cxl_rej_reason", code=CxlRejReason.BROKER
+        ),
+        ("9", "ORDER_AMEND_IN_PROGRESS"): TextMeaning(
+            meaning=("The change before it is not settled yet, and UseCapReservation takes one at a time."),
+            attribute="cxl_rej_reason",
+            code=CxlRejReason.BROKER,
+        ),
+        ("9", "ORDER_ATTRIBUTES_MISMATCH"): TextMeaning(
+            meaning="Symbol or side are not those of the order, on a session with UseCapReservation.",
+            attribute="cxl_rej_reason",
+            code=CxlRejReason.UNKNOWN_ORDER,
+        ),
+        ("9", "EVENT_CONTRACT_DAILY_CAP_EXCEEDED"): TextMeaning(
+            meaning=(
+                "What is left of the customer account's daily cap on event contracts does not "
+                "cover the change."
+            ),
+            attribute="cxl_rej_reason",
+            code=CxlRejReason.BROKER,
         ),
         ("9", "SELF_CROSS_ATTEMPT"): TextMeaning(
             meaning="The changed order would trade with another of the same owner.",

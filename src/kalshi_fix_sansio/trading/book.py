@@ -70,7 +70,7 @@ class Trade(NamedTuple):
 
     @property
     def moment(self) -> datetime | None:
-        """When it happened, in UTC; None on margin, where market data carries no time."""
+        """When it happened, in UTC; None where market data carried no time (margin until September 2026)."""
         if self.utc_date is None or self.utc_time is None:
             return None
         return datetime.combine(self.utc_date, self.utc_time, UTC)
@@ -161,8 +161,8 @@ class OrderBook:
 
     @property
     def updated(self) -> datetime | None:
-        """When the newest change of a level since the snapshot happened, in UTC; None if none came, or on
-        margin, where market data carries no time."""
+        """When the newest change of a level since the snapshot happened, in UTC; None if none came, or
+        where market data carried no time."""
         return None if self.utc_date == date.min else datetime.combine(self.utc_date, self.utc_time, UTC)
 
     def fill(self, state: BookState, bids: dict[Decimal, Decimal], offers: dict[Decimal, Decimal]) -> None:

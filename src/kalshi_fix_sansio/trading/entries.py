@@ -136,7 +136,7 @@ class Entries:
             if book.state is not _LIVE:
                 self._take_early(update, entry)
                 continue
-            # Times of the prediction product; margin has none. A date alone cannot be compared.
+            # Margin had no times until September 2026. A date alone cannot be compared.
             utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
             if utc_date is not None and utc_time is not None:
                 if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):

@@ -13,11 +13,11 @@ from kalshi_fix_adapters.cli.participant import DemoError, Participant
 from kalshi_fix_adapters.config.plan import ClientConfig, make_plan
 from kalshi_fix_adapters.testing import MARKETS, PREDICTION, Sandbox
 from kalshi_fix_sansio import (
-    EventResendRequest,
     ExecType,
     ExecutionReport,
     MarketDataSnapshotFullRefresh,
     NewOrderSingle,
+    QuoteCancel,
 )
 
 WHO = "somebody"
@@ -63,9 +63,9 @@ def test_another_message_than_expected_breaks_it(sandbox: Sandbox) -> None:
 
 
 def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
-    somebody = participant(sandbox, "KalshiDC")
+    somebody = participant(sandbox, "KalshiRFQ")
     with somebody.logged_on():
-        somebody.send(EventResendRequest(begin_exec_id="1;1"))
+        somebody.send(QuoteCancel(quote_id="q"))
         with pytest.raises(DemoError, match="but got BusinessMessageReject"):
             somebody.expect(ExecutionReport)
 

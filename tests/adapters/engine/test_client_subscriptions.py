@@ -6,9 +6,10 @@ import pytest
 
 from kalshi_fix_adapters.engine.client import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
 from kalshi_fix_adapters.engine.connection import LINGER
-from kalshi_fix_adapters.engine.subscriptions import PER_REQUEST
+from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 from kalshi_fix_adapters.events import GaveUp, Resubscribed
 from kalshi_fix_sansio import (
+    SESSION_TYPES,
     BusinessMessageReject,
     BusinessRejectReason,
     MarketDataRequest,
@@ -104,10 +105,22 @@ def test_after_the_logon_and_before_anything_else() -> None:
 
 def test_large_lists_are_cut_to_what_one_request_may_hold() -> None:
     stage = md()
-    symbols = [f"S{number}" for number in range(PER_REQUEST + 1)]
-    stage.core.send(books(*symbols[:PER_REQUEST]))
-    stage.core.send(books(symbols[PER_REQUEST]))
-    assert [len(request.related_sym) for request in come_back(stage)] == [PER_REQUEST, 1]  # type: ignore[attr-defined]
+    most = SESSION_TYPES["KalshiMD"].symbols_per_request
+    assert most is not None
+    symbols = [f"S{number}" for number in range(most + 1)]
+    stage.core.send(books(*symbols[:most]))
+    stage.core.send(books(symbols[most]))
+    assert [len(request.related_sym) for request in come_back(stage)] == [most, 1]  # type: ignore[attr-defined]
+
+
+def test_a_venue_that_names_no_bound_is_asked_for_all_at_once() -> None:
+    subscriptions = Subscriptions()
+    assert list(subscriptions.requests()) == []
+    symbols = [f"S{number}" for number in range(5000)]
+    subscriptions.sent(books(*symbols), 2)
+    subscriptions.start_connection()
+    (request,) = subscriptions.requests()
+    assert request == books(*symbols)
 
 
 def test_what_is_repeated_is_paced() -> None:

@@ -151,6 +151,8 @@ class Desk:
         side: Side = BUY,
         *,
         order_id: str | None = None,
+        tif: TimeInForce | None = None,
+        expire: datetime | None = None,
     ) -> tuple[Outcome, ...]:
         return self.exchange.apply(
             AmendOrder(
@@ -162,6 +164,8 @@ class Desk:
                 side=side,
                 quantity=Decimal(quantity),
                 price=None if price is None else Decimal(price),
+                time_in_force=tif,
+                expire_time=expire,
                 order_id=order_id,
             ),
             self.now,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelAll, CancelOrder, OrderRequest
 from kalshi_fix_adapters.venue.exchange.matching import crosses, match, meets_own
 from kalshi_fix_adapters.venue.exchange.orders import Order, OrderSnapshot
@@ -13,11 +15,20 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 )
 from kalshi_fix_adapters.venue.exchange.placing import (
     affordability_refusal,
+    expire_time,
     market_refusal,
     pause_refusal,
 )
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
-from kalshi_fix_adapters.venue.exchange.terms import CancelCause, OrderState, PauseState, RefusalCause
+from kalshi_fix_adapters.venue.exchange.terms import (
+    CancelCause,
+    OrderState,
+    PauseState,
+    RefusalCause,
+    TimeInForce,
+)
+
+_WITHOUT_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
 
 
 def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
@@ -56,10 +67,11 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     """Amend an order for its owner, or refuse to and change nothing.
 
     A new price or a larger quantity lets the order join the book anew, trading first where it
-    crosses; a smaller quantity keeps its place; the quantity already filled cancels the rest.
+    crosses; a smaller quantity or another expiry keeps its place; the quantity already filled cancels
+    the rest.
     """
     order = _find(state, command)
-    cause = _amend_refusal(state, command, order)
+    cause = _amend_refusal(state, command, order, batch.now)
     if cause is not None or order is None:
         _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
@@ -115,6 +127,10 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
 
 def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     order.quantity = command.quantity
+    if command.time_in_force is not None:
+        order.time_in_force = command.time_in_force
+        order.expire_time = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
+        state.orders.schedule(order)
     orig_cl_ord_id = order.cl_ord_id
     state.orders.rename(order, command.cl_ord_id)
     batch.outcomes.append(
@@ -128,7 +144,9 @@ def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOr
     )
 
 
-def _amend_refusal(state: ExchangeState, command: AmendOrder, order: Order | None) -> RefusalCause | None:
+def _amend_refusal(
+    state: ExchangeState, command: AmendOrder, order: Order | None, now: datetime
+) -> RefusalCause | None:
     paused = pause_refusal(state)
     if paused is not None:
         return RefusalCause[paused.name]
@@ -148,11 +166,21 @@ def _amend_refusal(state: ExchangeState, command: AmendOrder, order: Order | Non
     if command.quantity < order.filled:
         return RefusalCause.INVALID_AMEND_QTY_FOR_ORDER
     price = order.price if command.price is None else command.price
-    if not (market.rules.accepts_quantity(command.quantity) and market.rules.accepts_price(price)):
+    if not (
+        market.rules.accepts_quantity(command.quantity)
+        and market.rules.accepts_price(price)
+        and _expires_well(command, now)
+    ):
         return RefusalCause.INVALID_ORDER
     if meets_own(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
     return None
+
+
+def _expires_well(command: AmendOrder, now: datetime) -> bool:
+    if command.time_in_force is TimeInForce.GOOD_TILL_DATE:
+        return command.expire_time is not None and command.expire_time > now
+    return command.expire_time is None and command.time_in_force in _WITHOUT_TIME
 
 
 def _find(state: ExchangeState, command: OrderRequest) -> Order | None:

@@ -66,11 +66,15 @@ class CancelOrder(OrderRequest):
 
 @attrs.frozen(kw_only=True)
 class AmendOrder(OrderRequest):
-    """Change an open order's total quantity, its price, or both."""
+    """Change an open order: its total quantity, its price, when it expires, or several of them."""
 
     quantity: Decimal
     price: Decimal | None = None
     """None leaves it as it is."""
+    time_in_force: TimeInForce | None = None
+    """DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE; None leaves it as it is."""
+    expire_time: datetime | None = None
+    """For GOOD_TILL_DATE, and later than now."""
 
 
 @attrs.frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, time, tzinfo
 from decimal import Decimal
 
 from kalshi_fix_adapters.venue.exchange import changing, pausing, placing
@@ -41,6 +41,9 @@ from kalshi_fix_adapters.venue.exchange.terms import (
     Side,
 )
 
+_MARGIN_DATE_FROM = time(16)
+"""When the clearing date of margin becomes the next one (Kalshi's page on margin order entry, 715)."""
+
 
 class Exchange:
     """A matching exchange with price-time priority, all on shard 0.
@@ -76,6 +79,7 @@ class Exchange:
             accounts={key: Account(key, collateral, balance) for key, balance in balances.items()},
             fees=fees,
             zone=zone,
+            next_date_from=_MARGIN_DATE_FROM if margin else None,
             new_id=new_id,
             orders=OrderRegistry(retained_orders),
         )

@@ -6,7 +6,7 @@ picture of it as it stood right after.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import attrs
@@ -52,6 +52,7 @@ class OrderRejected:
 class OrderTraded(OrderOutcome):
     """One side of a trade."""
 
+    clearing_date: date
     trade_id: str
     price: Decimal
     quantity: Decimal

@@ -36,7 +36,8 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
             OrderRejected(exec_id=batch.exec_id(), time=batch.now, request=command, cause=cause)
         )
         return
-    order = _order(command, _expire_time(command, state.zone, batch.now))
+    until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
+    order = _order(command, until)
     state.orders.add(order)
     batch.outcomes.append(OrderAccepted(exec_id=batch.exec_id(), time=batch.now, order=order.snapshot()))
     killed = _killed(state, order)
@@ -94,6 +95,13 @@ def end_of_day(zone: tzinfo, now: datetime) -> datetime:
     return end.astimezone(now.tzinfo)
 
 
+def expire_time(
+    time_in_force: TimeInForce, asked: datetime | None, zone: tzinfo, now: datetime
+) -> datetime | None:
+    """Return when an order ends: a Day order with the day, any other when its owner asks."""
+    return end_of_day(zone, now) if time_in_force is TimeInForce.DAY else asked
+
+
 def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     account = state.accounts.get(command.account)
     if account is None:
@@ -133,13 +141,7 @@ def _well_formed(market: Market, command: PlaceOrder) -> bool:
     )
 
 
-def _expire_time(command: PlaceOrder, zone: tzinfo, now: datetime) -> datetime | None:
-    if command.time_in_force is TimeInForce.DAY:
-        return end_of_day(zone, now)
-    return command.expire_time
-
-
-def _order(command: PlaceOrder, expire_time: datetime | None) -> Order:
+def _order(command: PlaceOrder, until: datetime | None) -> Order:
     return Order(
         order_id=command.order_id,
         cl_ord_id=command.cl_ord_id,
@@ -151,7 +153,7 @@ def _order(command: PlaceOrder, expire_time: datetime | None) -> Order:
         quantity=command.quantity,
         leaves=command.quantity,
         time_in_force=command.time_in_force,
-        expire_time=expire_time,
+        expire_time=until,
         post_only=command.post_only,
         self_trade_prevention=command.self_trade_prevention,
         cancel_on_pause=command.cancel_on_pause,

@@ -11,6 +11,8 @@ import attrs
 
 from kalshi_fix_adapters.venue.exchange.orders import Order, OrderSnapshot
 
+MOST_OUT_OF_DATE = 1000
+"""Expiries of orders that are done or changed that are kept for a while, beside twice those of open ones."""
 Key = tuple[str, str]
 """Owner and ClOrdID."""
 
@@ -38,9 +40,18 @@ class OrderRegistry:
         self._by_origin.setdefault(order.origin, {})[order.order_id] = order
 
     def schedule(self, order: Order) -> None:
-        """Let an order that rests expire at its time, if it has one."""
-        if order.expire_time is not None:
-            heapq.heappush(self._expiries, (order.expire_time, order.order_id))
+        """Let an order that rests expire at its time, if it has one, and at no other that it had before."""
+        if order.expire_time is None:
+            return
+        heapq.heappush(self._expiries, (order.expire_time, order.order_id))
+        # What is out of date is thrown out before it outweighs the rest: a client can make any number of it.
+        if len(self._expiries) > MOST_OUT_OF_DATE + 2 * len(self._by_id):
+            self._expiries = [
+                (each.expire_time, each.order_id)
+                for each in self._by_id.values()
+                if each.expire_time is not None
+            ]
+            heapq.heapify(self._expiries)
 
     def rename(self, order: Order, cl_ord_id: str) -> None:
         """Let an open order be found under the id of the request that changed it."""
@@ -78,8 +89,8 @@ class OrderRegistry:
 
     def next_expiry(self) -> datetime | None:
         """Return when the next open order expires."""
-        # Orders that are done stay in the heap until they come to its top.
-        while self._expiries and self._expiries[0][1] not in self._by_id:
+        # Times of orders that are done or were given another stay in the heap until they come to its top.
+        while self._expiries and not self._holds(*self._expiries[0]):
             heapq.heappop(self._expiries)
         return self._expiries[0][0] if self._expiries else None
 
@@ -89,6 +100,10 @@ class OrderRegistry:
         if expiry is None or expiry > now:
             return None
         return self._by_id[heapq.heappop(self._expiries)[1]]
+
+    def _holds(self, expire_time: datetime, order_id: str) -> bool:
+        order = self._by_id.get(order_id)
+        return order is not None and order.expire_time == expire_time
 
     def _remember(self, cl_ord_id: str, snapshot: OrderSnapshot) -> None:
         self._done[snapshot.account.owner, cl_ord_id] = snapshot

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
 import attrs
@@ -55,9 +55,17 @@ class ExchangeState:
     fees: FeeSchedule
     zone: tzinfo
     """Where the trading day ends at midnight."""
+    next_date_from: time | None
+    """Local time from which trades clear on the next date; None for midnight."""
     new_id: Callable[[], str]
     orders: OrderRegistry
     pause: PauseState = PauseState.OPEN
+
+    def clearing_date(self, now: datetime) -> date:
+        """Return the date on which a trade of now clears."""
+        local = now.astimezone(self.zone)
+        late = self.next_date_from is not None and local.time() >= self.next_date_from
+        return local.date() + timedelta(days=late)
 
     def account(self, order: Order) -> Account:
         """Return the purse of an open order."""
@@ -123,6 +131,7 @@ class ExchangeState:
                 OrderTraded(
                     exec_id=batch.exec_id(),
                     time=batch.now,
+                    clearing_date=self.clearing_date(batch.now),
                     order=order.snapshot(),
                     trade_id=trade_id,
                     price=maker.price,

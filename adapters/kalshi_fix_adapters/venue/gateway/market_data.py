@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime, time
+from datetime import datetime
 
 import attrs
 
 from kalshi_fix_adapters.venue import exchange
-from kalshi_fix_adapters.venue.exchange import PREDICTION, Exchange, MarketState
+from kalshi_fix_adapters.venue.exchange import Exchange, MarketState
 from kalshi_fix_adapters.venue.exchange.book import LevelChange
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     BookChanged,
@@ -20,6 +20,7 @@ from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, 
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject
 from kalshi_fix_adapters.venue.gateway.units import contracts, price_to_wire
 from kalshi_fix_sansio import (
+    SESSION_TYPES,
     AggressorSide,
     BusinessRejectReason,
     MarketDataIncrementalRefresh,
@@ -54,8 +55,9 @@ _STATUSES = {
 class SymbolLimits:
     """How many symbols market data takes before it answers Y with 281=2."""
 
-    per_request: int = 500
-    per_session: int = 2000
+    per_request: int | None = SESSION_TYPES[SESSION_TYPE].symbols_per_request
+    """Different ones; None for any number."""
+    per_session: int | None = SESSION_TYPES[SESSION_TYPE].subscriptions
 
 
 class _Subscriptions:
@@ -146,10 +148,11 @@ class MarketData:
                         f"SubscriptionRequestType {unknown} is not supported",
                     )
                 ]
-        if len(symbols) > self._limits.per_request:
-            return [_too_many(f"at most {self._limits.per_request} symbols per request")]
-        if len(wanted.union(mine)) > self._limits.per_session:
-            return [_too_many(f"at most {self._limits.per_session} symbols per session")]
+        limits = self._limits
+        if limits.per_request is not None and len(set(symbols)) > limits.per_request:
+            return [_too_many(f"at most {limits.per_request} symbols per request")]
+        if limits.per_session is not None and len(wanted.union(mine)) > limits.per_session:
+            return [_too_many(f"at most {limits.per_session} symbols per session")]
         if wanted:
             for symbol in symbols:
                 self._books.add(login, symbol)
@@ -168,7 +171,6 @@ class MarketData:
 
     def _snapshot(self, symbol: str, now: datetime) -> MarketDataSnapshotFullRefresh:
         """Write the whole book; that of an unknown symbol is empty."""
-        day, instant = self._stamp(now)
         return MarketDataSnapshotFullRefresh(
             symbol=symbol,
             md_entries=[
@@ -176,8 +178,8 @@ class MarketData:
                     md_entry_type=_ENTRY_TYPES[side],
                     md_entry_px=price_to_wire(price, dollars=True),
                     md_entry_size=contracts(size),
-                    md_entry_date=day,
-                    md_entry_time=instant,
+                    md_entry_date=now.date(),
+                    md_entry_time=now.time(),
                 )
                 for side in (exchange.Side.BUY, exchange.Side.SELL)
                 for price, size in self._exchange.levels(symbol, side)
@@ -191,39 +193,10 @@ class MarketData:
                 continue
             entries = updates.setdefault(outcome.market, [])
             if isinstance(outcome, TradePrinted):
-                entries.append(self._trade(outcome))
+                entries.append(_trade(outcome))
             else:
-                entries.extend(self._level(outcome, change) for change in outcome.changes)
+                entries.extend(_level(outcome, change) for change in outcome.changes)
         return updates
-
-    def _trade(self, trade: TradePrinted) -> MDIncEntry:
-        day, instant = self._stamp(trade.time)
-        return MDIncEntry(
-            md_update_action=MDUpdateAction.NEW,
-            symbol=trade.market,
-            md_entry_type=MDEntryType.TRADE,
-            md_entry_px=price_to_wire(trade.price, dollars=True),
-            md_entry_size=contracts(trade.quantity),
-            md_entry_date=day,
-            md_entry_time=instant,
-            aggressor_side=_AGGRESSORS[trade.aggressor],
-        )
-
-    def _level(self, outcome: BookChanged, change: LevelChange) -> MDIncEntry:
-        day, instant = self._stamp(outcome.time)
-        if not change.size:
-            action = MDUpdateAction.DELETE
-        else:
-            action = MDUpdateAction.CHANGE if change.before else MDUpdateAction.NEW
-        return MDIncEntry(
-            md_update_action=action,
-            symbol=outcome.market,
-            md_entry_type=_ENTRY_TYPES[change.side],
-            md_entry_px=price_to_wire(change.price, dollars=True),
-            md_entry_size=contracts(change.size),
-            md_entry_date=day,
-            md_entry_time=instant,
-        )
 
     def _tell(self, change: MarketStateChanged) -> list[Delivery]:
         status = _STATUSES.get(change.state)
@@ -236,9 +209,35 @@ class MarketData:
                 self._statuses.remove(login, (change.market,))
         return [(login, message) for login in told]
 
-    def _stamp(self, now: datetime) -> tuple[date | None, time | None]:
-        """Return 272 and 273, which prediction has and margin has not."""
-        return (now.date(), now.time()) if self._exchange.product == PREDICTION else (None, None)
+
+def _trade(trade: TradePrinted) -> MDIncEntry:
+    return MDIncEntry(
+        md_update_action=MDUpdateAction.NEW,
+        symbol=trade.market,
+        md_entry_type=MDEntryType.TRADE,
+        md_entry_px=price_to_wire(trade.price, dollars=True),
+        md_entry_size=contracts(trade.quantity),
+        md_entry_date=trade.time.date(),
+        md_entry_time=trade.time.time(),
+        aggressor_side=_AGGRESSORS[trade.aggressor],
+        trade_id=trade.trade_id,
+    )
+
+
+def _level(outcome: BookChanged, change: LevelChange) -> MDIncEntry:
+    if not change.size:
+        action = MDUpdateAction.DELETE
+    else:
+        action = MDUpdateAction.CHANGE if change.before else MDUpdateAction.NEW
+    return MDIncEntry(
+        md_update_action=action,
+        symbol=outcome.market,
+        md_entry_type=_ENTRY_TYPES[change.side],
+        md_entry_px=price_to_wire(change.price, dollars=True),
+        md_entry_size=contracts(change.size),
+        md_entry_date=outcome.time.date(),
+        md_entry_time=outcome.time.time(),
+    )
 
 
 def _too_many(text: str) -> MarketDataRequestReject:

@@ -10,7 +10,8 @@ from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
-from kalshi_fix_adapters.venue.gateway.refusals import unsupported
+from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
+from kalshi_fix_sansio import EventResendRequest
 from kalshi_fix_sansio.base import Message
 
 
@@ -29,8 +30,10 @@ class ProductGateway:
         """Take an application message of a session.
 
         Drop copy, post trade and RFQ sessions are kept alive, but what they are for is not
-        modelled: their messages are answered as unsupported.
+        modelled: their messages are answered as unsupported, and no account is enabled for past reports.
         """
+        if isinstance(message, EventResendRequest):
+            return [(login, past_reports_not_enabled(message))]
         handler = self._handlers.get((login.session_type, type(message)))
         if handler is None:
             return [(login, unsupported(message))]

@@ -36,6 +36,7 @@ from kalshi_fix_sansio import (
     OrdStatus,
     SelfTradePreventionType,
     Side,
+    TimeInForce,
 )
 
 PENDING_EXEC_ID = "-1;-1"
@@ -168,6 +169,9 @@ def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
         orig_cl_ord_id=outcome.orig_cl_ord_id,
         exec_type=ExecType.REPLACED,
         ord_status=OrdStatus.REPLACED,
+        time_in_force=(
+            TimeInForce.GOOD_TILL_CANCEL if outcome.order.expire_time is None else TimeInForce.GOOD_TILL_DATE
+        ),
     )
 
 
@@ -192,6 +196,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
         ord_status=OrdStatus.CANCELED if ends else _status(outcome.order),
         last_px=price_to_wire(outcome.price, dollars=flags.use_dollars),
         last_qty=contracts(outcome.quantity),
+        clearing_business_date=outcome.clearing_date,
         trd_match_id=outcome.trade_id,
         aggressor_indicator=outcome.aggressor,
         long_qty=contracts(outcome.long_quantity),

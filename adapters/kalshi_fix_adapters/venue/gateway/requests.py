@@ -98,9 +98,17 @@ def amend_order(message: OrderCancelReplaceRequest, login: Login) -> AmendOrder 
         price = price_from_wire(message.price, dollars=login.flags.use_dollars)
         if price is None:
             return RefusalCause.INVALID_ORDER
-    if message.ord_type != OrdType.LIMIT:
+    # An absent TimeInForce leaves the expiry as it is, unlike that of a new order.
+    time_in_force = None if message.time_in_force is None else TIMES_IN_FORCE.get(message.time_in_force)
+    if message.ord_type != OrdType.LIMIT or (time_in_force is None) != (message.time_in_force is None):
         return RefusalCause.INVALID_ORDER
-    return AmendOrder(**about, quantity=message.order_qty, price=price)
+    return AmendOrder(
+        **about,
+        quantity=message.order_qty,
+        price=price,
+        time_in_force=time_in_force,
+        expire_time=message.expire_time,
+    )
 
 
 def _about(message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ EVENT_RESEND_REQUEST = MessageLayout(
     msg_type="U1",
     name="EventResendRequest",
     admin=False,
-    flows=(Scope(sessions=("KalshiDC",), sender=Sender.CLIENT),),
+    flows=(Scope(sessions=("KalshiNR", "KalshiDC"), sender=Sender.CLIENT),),
     body=BlockLayout(
         name="EventResendRequest",
         cls=EventResendRequest,
@@ -47,7 +47,7 @@ EVENT_RESEND_COMPLETE = MessageLayout(
     msg_type="U2",
     name="EventResendComplete",
     admin=False,
-    flows=(Scope(sessions=("KalshiDC",), sender=Sender.VENUE),),
+    flows=(Scope(sessions=("KalshiNR", "KalshiDC"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="EventResendComplete",
         cls=EventResendComplete,
@@ -66,7 +66,7 @@ EVENT_RESEND_REJECT = MessageLayout(
     msg_type="U3",
     name="EventResendReject",
     admin=False,
-    flows=(Scope(sessions=("KalshiDC",), sender=Sender.VENUE),),
+    flows=(Scope(sessions=("KalshiNR", "KalshiDC"), sender=Sender.VENUE),),
     body=BlockLayout(
         name="EventResendReject",
         cls=EventResendReject,

@@ -49,6 +49,7 @@ from kalshi_fix_sansio._generated.codesets import (
     Side,
     SubscriptionRequestType,
     TimeInForce,
+    TrdType,
 )
 from kalshi_fix_sansio.layout import (
     Condition,
@@ -239,7 +240,12 @@ ENCRYPT_METHOD = FieldLayout(
     codes=EncryptMethod,
 )
 EX_DESTINATION = FieldLayout(
-    tag=100, name="ExDestination", attribute="ex_destination", kind=Kind.INT, fix_type="INT"
+    tag=100,
+    name="ExDestination",
+    attribute="ex_destination",
+    kind=Kind.INT,
+    fix_type="INT",
+    limits=(Limit(when=Condition(scope=Scope(sender=Sender.CLIENT)), minimum=-1),),
 )
 CXL_REJ_REASON = FieldLayout(
     tag=102,
@@ -510,7 +516,12 @@ PARTY_ROLE = FieldLayout(
     tag=452, name="PartyRole", attribute="party_role", kind=Kind.INT, fix_type="INT", codes=PartyRole
 )
 NO_PARTY_IDS = FieldLayout(
-    tag=453, name="NoPartyIDs", attribute="no_party_ids", kind=Kind.NUMINGROUP, fix_type="NUMINGROUP"
+    tag=453,
+    name="NoPartyIDs",
+    attribute="no_party_ids",
+    kind=Kind.NUMINGROUP,
+    fix_type="NUMINGROUP",
+    limits=(Limit(when=Condition(scope=Scope(sender=Sender.CLIENT)), maximum=1),),
 )
 TEST_MESSAGE_INDICATOR = FieldLayout(
     tag=464,
@@ -585,6 +596,9 @@ NEXT_EXPECTED_MSG_SEQ_NUM = FieldLayout(
     kind=Kind.SEQNUM,
     fix_type="SEQNUM",
 )
+TRD_TYPE = FieldLayout(
+    tag=828, name="TrdType", attribute="trd_type", kind=Kind.INT, fix_type="INT", codes=TrdType
+)
 TRD_MATCH_ID = FieldLayout(
     tag=880, name="TrdMatchID", attribute="trd_match_id", kind=Kind.STRING, fix_type="STRING"
 )
@@ -602,6 +616,7 @@ LAST_FRAGMENT = FieldLayout(
 NEW_PASSWORD = FieldLayout(
     tag=925, name="NewPassword", attribute="new_password", kind=Kind.STRING, fix_type="STRING", secret=True
 )
+TRADE_ID = FieldLayout(tag=1003, name="TradeID", attribute="trade_id", kind=Kind.STRING, fix_type="STRING")
 AGGRESSOR_INDICATOR = FieldLayout(
     tag=1057,
     name="AggressorIndicator",
@@ -992,6 +1007,23 @@ RANGED_MARKET_COLLATERAL_RETURN = FieldLayout(
     fix_type="AMT",
     unit="dollars",
 )
+USE_CAP_RESERVATION = FieldLayout(
+    tag=21032,
+    name="UseCapReservation",
+    attribute="use_cap_reservation",
+    kind=Kind.BOOLEAN,
+    fix_type="BOOLEAN",
+)
+TARGET_COST_EXCLUDES_FEES = FieldLayout(
+    tag=21033,
+    name="TargetCostExcludesFees",
+    attribute="target_cost_excludes_fees",
+    kind=Kind.BOOLEAN,
+    fix_type="BOOLEAN",
+)
+OBSCURE_CREATOR_ID = FieldLayout(
+    tag=21034, name="ObscureCreatorId", attribute="obscure_creator_id", kind=Kind.BOOLEAN, fix_type="BOOLEAN"
+)
 
 FIELDS: Mapping[int, FieldLayout] = MappingProxyType(
     {
@@ -1102,10 +1134,12 @@ FIELDS: Mapping[int, FieldLayout] = MappingProxyType(
             CLEARING_BUSINESS_DATE,
             SETTLEMENT_PRICE,
             NEXT_EXPECTED_MSG_SEQ_NUM,
+            TRD_TYPE,
             TRD_MATCH_ID,
             MISC_FEE_BASIS,
             LAST_FRAGMENT,
             NEW_PASSWORD,
+            TRADE_ID,
             AGGRESSOR_INDICATOR,
             APPL_VER_ID,
             CSTM_APPL_VER_ID,
@@ -1164,6 +1198,9 @@ FIELDS: Mapping[int, FieldLayout] = MappingProxyType(
             SPLIT_COLLATERAL_RETURN,
             SINGLE_MARKET_COLLATERAL_RETURN,
             RANGED_MARKET_COLLATERAL_RETURN,
+            USE_CAP_RESERVATION,
+            TARGET_COST_EXCLUDES_FEES,
+            OBSCURE_CREATOR_ID,
         )
     }
 )

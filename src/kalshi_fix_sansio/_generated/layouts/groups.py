@@ -30,8 +30,10 @@ from kalshi_fix_sansio._generated.layouts import (
 )
 from kalshi_fix_sansio.layout import (
     BlockLayout,
+    Condition,
     FieldMember,
     GroupMember,
+    Limit,
     OneOf,
     Presence,
     PresenceRule,
@@ -45,7 +47,9 @@ PARTY = BlockLayout(
     members=(
         FieldMember(fields.PARTY_ID, presence=Presence.REQUIRED),  # 448
         FieldMember(
-            fields.PARTY_ROLE, rules=(PresenceRule(Scope(sender=Sender.CLIENT), Presence.REQUIRED),)
+            fields.PARTY_ROLE,
+            rules=(PresenceRule(Scope(sender=Sender.CLIENT), Presence.REQUIRED),),
+            limits=(Limit(when=Condition(scope=Scope(sender=Sender.CLIENT)), values=("24",)),),
         ),  # 452
     ),
     encode=encode_party,
@@ -94,18 +98,10 @@ MD_FULL_ENTRY = BlockLayout(
         FieldMember(fields.MD_ENTRY_PX, presence=Presence.REQUIRED),  # 270
         FieldMember(fields.MD_ENTRY_SIZE, presence=Presence.REQUIRED),  # 271
         FieldMember(
-            fields.MD_ENTRY_DATE,
-            rules=(
-                PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
-                PresenceRule(Scope(products=("prediction",)), Presence.REQUIRED),
-            ),
+            fields.MD_ENTRY_DATE, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
         ),  # 272
         FieldMember(
-            fields.MD_ENTRY_TIME,
-            rules=(
-                PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
-                PresenceRule(Scope(products=("prediction",)), Presence.REQUIRED),
-            ),
+            fields.MD_ENTRY_TIME, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
         ),  # 273
     ),
     encode=encode_md_full_entry,
@@ -122,20 +118,16 @@ MD_INC_ENTRY = BlockLayout(
         FieldMember(fields.MD_ENTRY_PX, presence=Presence.REQUIRED),  # 270
         FieldMember(fields.MD_ENTRY_SIZE, presence=Presence.REQUIRED),  # 271
         FieldMember(
-            fields.MD_ENTRY_DATE,
-            rules=(
-                PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
-                PresenceRule(Scope(products=("prediction",)), Presence.REQUIRED),
-            ),
+            fields.MD_ENTRY_DATE, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
         ),  # 272
         FieldMember(
-            fields.MD_ENTRY_TIME,
-            rules=(
-                PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
-                PresenceRule(Scope(products=("prediction",)), Presence.REQUIRED),
-            ),
+            fields.MD_ENTRY_TIME, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
         ),  # 273
         FieldMember(fields.AGGRESSOR_SIDE),  # 2446
+        FieldMember(fields.TRD_TYPE),  # 828
+        FieldMember(fields.TRADE_ID),  # 1003
+        FieldMember(fields.CL_ORD_ID),  # 11
+        FieldMember(fields.ALLOC_ACCOUNT),  # 79
     ),
     encode=encode_md_inc_entry,
 )
@@ -174,15 +166,34 @@ QUOTE_REQUEST_SYMBOL = BlockLayout(
         FieldMember(
             fields.ORDER_QTY, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),)
         ),  # 38
-        FieldMember(fields.CASH_ORDER_QTY),  # 152
+        FieldMember(
+            fields.CASH_ORDER_QTY,
+            required_when=(
+                Condition(terms=(("TargetCostExcludesFees", ("Y",)),), scope=Scope(sender=Sender.CLIENT)),
+            ),
+        ),  # 152
+        FieldMember(
+            fields.TARGET_COST_EXCLUDES_FEES,
+            rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.FORBIDDEN),),
+        ),  # 21033
+        FieldMember(
+            fields.OBSCURE_CREATOR_ID, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.FORBIDDEN),)
+        ),  # 21034
         FieldMember(
             fields.REST_REMAINDER, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.FORBIDDEN),)
         ),  # 21015
         FieldMember(
             fields.REPLACE_EXISTING, rules=(PresenceRule(Scope(sender=Sender.VENUE), Presence.FORBIDDEN),)
         ),  # 21016
+        FieldMember(
+            fields.TRANSACT_TIME,
+            rules=(
+                PresenceRule(Scope(sender=Sender.CLIENT), Presence.FORBIDDEN),
+                PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),
+            ),
+        ),  # 60
         GroupMember(
-            fields.NO_PARTY_IDS, attribute="party_ids", entry=PARTY, delimiters=(448,), minimum=1, maximum=1
+            fields.NO_PARTY_IDS, attribute="party_ids", entry=PARTY, delimiters=(448,), minimum=1, maximum=2
         ),  # 453
     ),
     encode=encode_quote_request_symbol,

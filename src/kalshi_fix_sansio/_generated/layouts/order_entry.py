@@ -60,7 +60,20 @@ NEW_ORDER_SINGLE = MessageLayout(
             FieldMember(fields.PRICE, presence=Presence.REQUIRED),  # 44
             FieldMember(fields.SIDE, presence=Presence.REQUIRED),  # 54
             FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
-            FieldMember(fields.TIME_IN_FORCE),  # 59
+            FieldMember(
+                fields.TIME_IN_FORCE,
+                required_when=(Condition((("ExecInst", ("E",)),)),),
+                limits=(
+                    Limit(
+                        when=Condition(terms=(("ExecInst", ("E",)),), scope=Scope(products=("prediction",))),
+                        values=("3",),
+                    ),
+                    Limit(
+                        when=Condition(terms=(("ExecInst", ("E",)),), scope=Scope(products=("margin",))),
+                        values=("3", "4"),
+                    ),
+                ),
+            ),  # 59
             FieldMember(fields.EXPIRE_TIME, required_when=(Condition((("TimeInForce", ("6",)),)),)),  # 126
             GroupMember(
                 fields.NO_PARTY_IDS,
@@ -68,7 +81,7 @@ NEW_ORDER_SINGLE = MessageLayout(
                 entry=groups.PARTY,
                 delimiters=(448,),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
             FieldMember(fields.ALLOC_ACCOUNT),  # 79
             FieldMember(fields.SECONDARY_CL_ORD_ID),  # 526
@@ -76,10 +89,18 @@ NEW_ORDER_SINGLE = MessageLayout(
             FieldMember(fields.SELF_TRADE_PREVENTION_TYPE),  # 2964
             FieldMember(fields.CANCEL_ORDER_ON_PAUSE),  # 21006
             FieldMember(
-                fields.EX_DESTINATION, rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),)
+                fields.EX_DESTINATION,
+                rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
+                limits=(
+                    Limit(
+                        when=Condition(scope=Scope(logon=(("UseCapReservation", ("Y",)),))), values=("-1",)
+                    ),
+                ),
             ),  # 100
             FieldMember(
-                fields.QUOTE_ID, rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),)
+                fields.QUOTE_ID,
+                rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
+                forbidden_when=(Condition((("ExecInst", ("E",)),)),),
             ),  # 117
             FieldMember(
                 fields.RFQ_ID, rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),)
@@ -107,7 +128,12 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
         cls=OrderCancelReplaceRequest,
         members=(
             FieldMember(fields.CL_ORD_ID, presence=Presence.REQUIRED),  # 11
-            FieldMember(fields.ORDER_ID),  # 37
+            FieldMember(
+                fields.ORDER_ID,
+                required_when=(
+                    Condition(scope=Scope(products=("prediction",), logon=(("UseCapReservation", ("Y",)),))),
+                ),
+            ),  # 37
             FieldMember(fields.ORIG_CL_ORD_ID, presence=Presence.REQUIRED),  # 41
             FieldMember(
                 fields.ORDER_QTY,
@@ -129,17 +155,29 @@ ORDER_CANCEL_REPLACE_REQUEST = MessageLayout(
             FieldMember(fields.PRICE),  # 44
             FieldMember(fields.SIDE, presence=Presence.REQUIRED),  # 54
             FieldMember(fields.SYMBOL, presence=Presence.REQUIRED),  # 55
+            FieldMember(fields.TIME_IN_FORCE, limits=(Limit(values=("0", "1", "6")),)),  # 59
+            FieldMember(
+                fields.EXPIRE_TIME,
+                required_when=(Condition((("TimeInForce", ("6",)),)),),
+                only_when=(Condition((("TimeInForce", ("6",)),)),),
+            ),  # 126
             GroupMember(
                 fields.NO_PARTY_IDS,
                 attribute="party_ids",
                 entry=groups.PARTY,
                 delimiters=(448,),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
             FieldMember(fields.ALLOC_ACCOUNT),  # 79
             FieldMember(
-                fields.EX_DESTINATION, rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),)
+                fields.EX_DESTINATION,
+                rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
+                limits=(
+                    Limit(
+                        when=Condition(scope=Scope(logon=(("UseCapReservation", ("Y",)),))), values=("-1",)
+                    ),
+                ),
             ),  # 100
         ),
         encode=encode_order_cancel_replace_request,
@@ -170,7 +208,7 @@ ORDER_CANCEL_REQUEST = MessageLayout(
                 entry=groups.PARTY,
                 delimiters=(448,),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
             FieldMember(fields.ALLOC_ACCOUNT),  # 79
             FieldMember(
@@ -235,6 +273,7 @@ EXECUTION_REPORT = MessageLayout(
             FieldMember(
                 fields.TRANSACT_TIME, rules=(PresenceRule(Scope(products=("margin",)), Presence.REQUIRED),)
             ),  # 60
+            FieldMember(fields.TIME_IN_FORCE, required_when=(Condition((("ExecType", ("5",)),)),)),  # 59
             FieldMember(fields.EXPIRE_TIME),  # 126
             FieldMember(fields.TEXT),  # 58
             FieldMember(fields.ORD_REJ_REASON, required_when=(Condition((("ExecType", ("8",)),)),)),  # 103
@@ -245,11 +284,12 @@ EXECUTION_REPORT = MessageLayout(
                 entry=groups.PARTY,
                 delimiters=(448,),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
             FieldMember(fields.ALLOC_ACCOUNT),  # 79
             FieldMember(fields.LONG_QTY),  # 704
             FieldMember(fields.SHORT_QTY),  # 705
+            FieldMember(fields.CLEARING_BUSINESS_DATE),  # 715
             FieldMember(fields.TRD_MATCH_ID),  # 880
             FieldMember(fields.AGGRESSOR_INDICATOR),  # 1057
             GroupMember(

@@ -148,6 +148,13 @@ QUOTE = MessageLayout(
             FieldMember(
                 fields.OFFER_SIZE, rules=(PresenceRule(Scope(sender=Sender.CLIENT), Presence.FORBIDDEN),)
             ),  # 135
+            FieldMember(
+                fields.TRANSACT_TIME,
+                rules=(
+                    PresenceRule(Scope(sender=Sender.CLIENT), Presence.FORBIDDEN),
+                    PresenceRule(Scope(sender=Sender.VENUE), Presence.REQUIRED),
+                ),
+            ),  # 60
             GroupMember(
                 fields.NO_PARTY_IDS,
                 attribute="party_ids",
@@ -155,7 +162,7 @@ QUOTE = MessageLayout(
                 delimiters=(448,),
                 rules=(PresenceRule(Scope(sender=Sender.CLIENT), Presence.FORBIDDEN),),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
         ),
         encode=encode_quote,
@@ -185,6 +192,7 @@ QUOTE_STATUS_REPORT = MessageLayout(
             FieldMember(fields.BID_SIZE),  # 134
             FieldMember(fields.OFFER_SIZE),  # 135
             FieldMember(fields.SIDE),  # 54
+            FieldMember(fields.TRANSACT_TIME, required_when=(Condition((("QuoteStatus", ("10",)),)),)),  # 60
             FieldMember(fields.TEXT),  # 58
         ),
         encode=encode_quote_status_report,
@@ -306,7 +314,7 @@ ACCEPT_QUOTE = MessageLayout(
                 entry=groups.PARTY,
                 delimiters=(448,),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
             FieldMember(fields.PREFER_BETTER_QUOTE),  # 21022
         ),
@@ -356,7 +364,7 @@ RFQ_CANCEL = MessageLayout(
                 entry=groups.PARTY,
                 delimiters=(448,),
                 minimum=1,
-                maximum=1,
+                maximum=2,
             ),  # 453
         ),
         encode=encode_rfq_cancel,

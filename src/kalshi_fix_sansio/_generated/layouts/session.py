@@ -28,6 +28,7 @@ from kalshi_fix_sansio.layout import (
     BlockLayout,
     Condition,
     FieldMember,
+    Limit,
     MessageLayout,
     Presence,
     PresenceRule,
@@ -78,9 +79,7 @@ LOGON = MessageLayout(
                         Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
                     ),
                 ),
-                forbidden_when=(
-                    Condition((("ListenerSession", ("Y",)), ("CancelOrdersOnDisconnect", ("Y",)))),
-                ),
+                limits=(Limit(when=Condition((("ListenerSession", ("Y",)),)), values=("N",)),),
             ),  # 8013
             FieldMember(
                 fields.LISTENER_SESSION,
@@ -130,9 +129,7 @@ LOGON = MessageLayout(
                     ),
                 ),
                 required_when=(Condition((("ListenerSession", ("Y",)),)),),
-                forbidden_when=(
-                    Condition((("ListenerSession", ("Y",)), ("SkipPendingExecReports", ("N",)))),
-                ),
+                limits=(Limit(when=Condition((("ListenerSession", ("Y",)),)), values=("Y",)),),
                 legacy_tags=(21003,),
             ),  # 21011
             FieldMember(
@@ -161,6 +158,15 @@ LOGON = MessageLayout(
                     ),
                 ),
             ),  # 21027
+            FieldMember(
+                fields.USE_CAP_RESERVATION,
+                rules=(
+                    PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
+                    PresenceRule(
+                        Scope(sessions=("KalshiDC", "KalshiPT", "KalshiRFQ", "KalshiMD")), Presence.FORBIDDEN
+                    ),
+                ),
+            ),  # 21032
         ),
         encode=encode_logon,
     ),

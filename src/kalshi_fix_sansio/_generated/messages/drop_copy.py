@@ -33,7 +33,8 @@ class EventResendRequest(FixMessage):
     """EventResendRequest (U1): Asks for the execution reports of a range of the last three hours, on one
     shard.
 
-    Sent from the client on KalshiDC. Source: drop-copy, margin drop-copy.
+    Sent from the client on KalshiNR and KalshiDC. Changed in 2026-09-17: Works on KalshiNR too, and on either
+    only for accounts that the venue has enabled. Source: drop-copy, margin drop-copy.
     """
 
     MSG_TYPE: ClassVar[str] = "U1"
@@ -89,7 +90,7 @@ def encode_event_resend_request(message: EventResendRequest, checked: bool = Tru
 class EventResendComplete(FixMessage):
     """EventResendComplete (U2): Follows the last of the reports asked for.
 
-    Sent from the venue on KalshiDC. Source: drop-copy, margin drop-copy.
+    Sent from the venue on KalshiNR and KalshiDC. Source: drop-copy, margin drop-copy.
     """
 
     MSG_TYPE: ClassVar[str] = "U2"
@@ -143,7 +144,7 @@ def encode_event_resend_complete(message: EventResendComplete, checked: bool = T
 class EventResendReject(FixMessage):
     """EventResendReject (U3): Refuses to send past reports.
 
-    Sent from the venue on KalshiDC. Source: drop-copy, margin drop-copy.
+    Sent from the venue on KalshiNR and KalshiDC. Source: drop-copy, margin drop-copy.
     """
 
     MSG_TYPE: ClassVar[str] = "U3"

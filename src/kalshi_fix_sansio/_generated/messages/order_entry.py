@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import (
+    date,
     datetime,
 )
 from decimal import Decimal
@@ -60,8 +61,10 @@ from kalshi_fix_sansio.scalars import (
     format_decimal,
     format_int,
     format_string,
+    format_utcdateonly,
     format_utctimestamp,
     to_bool,
+    to_date,
     to_datetime,
     to_decimal,
     to_int,
@@ -80,6 +83,7 @@ _ORD_STATUS = code_fields(39, OrdStatus, format_char)
 _ORD_TYPE = code_fields(40, OrdType, format_char)
 _SELF_TRADE_PREVENTION_TYPE = code_fields(2964, SelfTradePreventionType, format_int)
 _SIDE = code_fields(54, Side, format_char)
+_TIME_IN_FORCE = code_fields(59, TimeInForce, format_char)
 _TIME_IN_FORCE_IF_ANY = code_fields(59, TimeInForce, format_char, optional=True)
 
 
@@ -127,11 +131,19 @@ class NewOrderSingle(FixMessage):
     symbol: str
     """Symbol (55): Ticker of the market. Required."""
     time_in_force: TimeInForce | str | None = None
-    """TimeInForce (59): How long the order stays in force. Known values: `TimeInForce`. Optional."""
+    """TimeInForce (59): How long the order stays in force.
+
+    Known values: `TimeInForce`. Only IMMEDIATE_OR_CANCEL on prediction when ExecInst is REDUCE_ONLY. Only
+    IMMEDIATE_OR_CANCEL or FILL_OR_KILL on margin when ExecInst is REDUCE_ONLY. Required when ExecInst is
+    REDUCE_ONLY.
+    """
     expire_time: datetime | None = None
     """ExpireTime (126): When the order expires. Required when TimeInForce is GOOD_TILL_DATE."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
+    """NoPartyIDs (453): The customer of a clearing member.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
+    """
     alloc_account: int | None = None
     """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
@@ -156,12 +168,19 @@ class NewOrderSingle(FixMessage):
     Optional. Absent means N.
     """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard; absent or -1 leaves it to the symbol.
+    """ExDestination (100): Index of the exchange shard: 0 or more goes there directly, absent or -1 leaves it
+    to Symbol, which takes the venue a little longer. An order, a change or a cancel that names shard 1 or
+    higher is billed to the Write budget of that shard; anything else, and an order that accepts a quote, to
+    the account's general one.
 
-    Not allowed on margin. Optional elsewhere.
+    At least -1 from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin.
+    Optional elsewhere.
     """
     quote_id: str | None = None
-    """QuoteID (117): The quote that this order accepts. Not allowed on margin. Optional elsewhere."""
+    """QuoteID (117): The quote that this order accepts.
+
+    Not allowed on margin. Optional elsewhere. Not allowed when ExecInst is REDUCE_ONLY.
+    """
     rfq_id: str | None = None
     """RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional elsewhere."""
     max_execution_cost: Decimal | None = None
@@ -302,11 +321,12 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
-    """OrderCancelReplaceRequest (G): Changes price or quantity of an open order. More quantity loses the
-    place in the queue.
+    """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. More quantity loses
+    the place in the queue; another expiry alone keeps it. Where the Logon says UseCapReservation, a change
+    may be sent once the New report of the order has come, and one at a time.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
-    Source: order-entry, margin order-entry.
+    Changed in 2026-10: TimeInForce and ExpireTime change the expiry. Source: order-entry, margin order-entry.
     """
 
     MSG_TYPE: ClassVar[str] = "G"
@@ -318,7 +338,10 @@ class OrderCancelReplaceRequest(FixMessage):
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Required.
     """
     order_id: str | None = None
-    """OrderID (37): The exchange's id of the order. Optional."""
+    """OrderID (37): The exchange's id of the order.
+
+    Required when sent on prediction with UseCapReservation Y in the Logon.
+    """
     orig_cl_ord_id: str
     """OrigClOrdID (41): ClOrdID of the order to change. Required."""
     order_qty: Decimal
@@ -340,17 +363,36 @@ class OrderCancelReplaceRequest(FixMessage):
     """Side (54): As in the order. Known values: `Side`. Required."""
     symbol: str
     """Symbol (55): As in the order. Required."""
+    time_in_force: TimeInForce | str | None = None
+    """TimeInForce (59): How long the order stays in force from now on: the rest of the day in New York, until
+    ExpireTime, or without end; without it and ExpireTime the expiry stays as it is.
+
+    Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since 2026-10.
+    """
+    expire_time: datetime | None = None
+    """ExpireTime (126): When the order expires from now on; a time in the past is refused.
+
+    Required when TimeInForce is GOOD_TILL_DATE. Allowed only when TimeInForce is GOOD_TILL_DATE. Since
+    2026-10.
+    """
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
+    """NoPartyIDs (453): The customer of a clearing member.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
+    """
     alloc_account: int | None = None
     """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard; absent or -1 leaves it to the symbol.
+    """ExDestination (100): Index of the exchange shard: 0 or more goes there directly, absent or -1 leaves it
+    to Symbol, which takes the venue a little longer. An order, a change or a cancel that names shard 1 or
+    higher is billed to the Write budget of that shard; anything else, and an order that accepts a quote, to
+    the account's general one.
 
-    Not allowed on margin. Optional elsewhere.
+    At least -1 from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin.
+    Optional elsewhere.
     """
 
     def __init__(
@@ -364,6 +406,8 @@ class OrderCancelReplaceRequest(FixMessage):
         price: Decimal | int | str | None = None,
         side: Side | str,
         symbol: str,
+        time_in_force: TimeInForce | str | None = None,
+        expire_time: datetime | None = None,
         party_ids: Iterable[Party] = (),
         alloc_account: int | str | None = None,
         ex_destination: int | str | None = None,
@@ -381,6 +425,8 @@ class OrderCancelReplaceRequest(FixMessage):
             self.price = None if price is None else to_decimal(price)
             self.side = to_side(side)
             self.symbol = to_str(symbol)
+            self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
+            self.expire_time = None if expire_time is None else to_datetime(expire_time)
             self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
             self.alloc_account = None if alloc_account is None else to_int(alloc_account)
             self.ex_destination = None if ex_destination is None else to_int(ex_destination)
@@ -429,7 +475,10 @@ def encode_order_cancel_replace_request(
         f"{price}"  # Price
         f"{_SIDE[message.side]}"  # Side
         f"55={symbol}\x01"  # Symbol
+        f"{_TIME_IN_FORCE_IF_ANY[message.time_in_force]}"  # TimeInForce
     )
+    if message.expire_time is not None:
+        text += f"126={format_utctimestamp(message.expire_time)}\x01"
     if message.party_ids:
         text += f"{unknown}453={len(message.party_ids)}\x01"
         unknown = ""
@@ -469,16 +518,22 @@ class OrderCancelRequest(FixMessage):
     symbol: str
     """Symbol (55): As in the order. Required."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
+    """NoPartyIDs (453): The customer of a clearing member.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
+    """
     alloc_account: int | None = None
     """AllocAccount (79): Number of the subaccount, in place of a party; 0 or none is the primary account.
 
     From 0 to 63. Optional. Absent means 0.
     """
     ex_destination: int | None = None
-    """ExDestination (100): Index of the exchange shard; absent or -1 leaves it to the symbol.
+    """ExDestination (100): Index of the exchange shard: 0 or more goes there directly, absent or -1 leaves it
+    to Symbol, which takes the venue a little longer. An order, a change or a cancel that names shard 1 or
+    higher is billed to the Write budget of that shard; anything else, and an order that accepts a quote, to
+    the account's general one.
 
-    Not allowed on margin. Optional elsewhere.
+    At least -1 from the client. Not allowed on margin. Optional elsewhere.
     """
 
     def __init__(
@@ -618,8 +673,9 @@ class ExecutionReport(FixMessage):
     Sent from the venue on KalshiNR, KalshiRT and KalshiDC; from the venue on KalshiRFQ. Changed in 1.0.18
     (2026-02-12): Quantities carry at least two decimals. Changed in 1.0.30 (2026-06-04): Text tells an
     unknown outcome (EXCHANGE_UNAVAILABLE) from a failure (INTERNAL_ERROR). Changed in 1.0.31 (2026-06-04):
-    Text says POST_ONLY_CROSS on a post-only order that would have crossed. Source: order-entry, margin
-    order-entry.
+    Text says POST_ONLY_CROSS on a post-only order that would have crossed. Changed in 2026-10: Parties names
+    who gave the order too; a Replaced report says how long the order stays in force. Source: order-entry,
+    margin order-entry.
     """
 
     MSG_TYPE: ClassVar[str] = "8"
@@ -679,6 +735,12 @@ class ExecutionReport(FixMessage):
     """LastMkt (30): Index of the exchange shard that made the report. Optional."""
     transact_time: datetime | None = None
     """TransactTime (60): When it happened. Required on margin. Optional elsewhere."""
+    time_in_force: TimeInForce | str | None = None
+    """TimeInForce (59): What a change has made of it, on Replaced alone: GoodTillDate where the order
+    expires, also at the end of a day, else GoodTillCancel.
+
+    Known values: `TimeInForce`. Required when ExecType is REPLACED. Since 2026-10.
+    """
     expire_time: datetime | None = None
     """ExpireTime (126): When the order expires; the end of the day in New York for a day order. Optional."""
     text: str | None = None
@@ -691,7 +753,12 @@ class ExecutionReport(FixMessage):
     exec_restatement_reason: int | None = None
     """ExecRestatementReason (378): Why the exchange changed the order by itself. Optional."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): Repeats the party of the order. Exactly 1 entry. Optional."""
+    """NoPartyIDs (453): The customer account of the order, and who gave it (SenderSubID), each where there is
+    one and in this order. A report about a change or a cancel names who asked for that, if the request says
+    it.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
+    """
     alloc_account: int | None = None
     """AllocAccount (79): The order's subaccount, where it has one. From 0 to 63. Optional."""
     long_qty: Decimal | None = None
@@ -703,6 +770,13 @@ class ExecutionReport(FixMessage):
     """ShortQty (705): Short position after the trade, NO contracts on prediction; on Trade alone.
 
     In contracts. Optional.
+    """
+    clearing_business_date: date | None = None
+    """ClearingBusinessDate (715): Date on which the trade clears, on Trade alone: on prediction that of
+    TransactTime in New York, on margin the next one from 16:00 in New York on, weekends and holidays
+    included.
+
+    Optional. Since 2026-09-03. Changed in 2026-10-01: On margin too.
     """
     trd_match_id: str | None = None
     """TrdMatchID (880): Id of the trade; on Trade alone. Optional."""
@@ -755,6 +829,7 @@ class ExecutionReport(FixMessage):
         last_qty: Decimal | int | str | None = None,
         last_mkt: str | None = None,
         transact_time: datetime | None = None,
+        time_in_force: TimeInForce | str | None = None,
         expire_time: datetime | None = None,
         text: str | None = None,
         ord_rej_reason: OrdRejReason | int | str | None = None,
@@ -763,6 +838,7 @@ class ExecutionReport(FixMessage):
         alloc_account: int | str | None = None,
         long_qty: Decimal | int | str | None = None,
         short_qty: Decimal | int | str | None = None,
+        clearing_business_date: date | None = None,
         trd_match_id: str | None = None,
         aggressor_indicator: bool | None = None,
         misc_fees: Iterable[MiscFee] = (),
@@ -793,6 +869,7 @@ class ExecutionReport(FixMessage):
             self.last_qty = None if last_qty is None else to_decimal(last_qty)
             self.last_mkt = None if last_mkt is None else to_str(last_mkt)
             self.transact_time = None if transact_time is None else to_datetime(transact_time)
+            self.time_in_force = None if time_in_force is None else to_time_in_force(time_in_force)
             self.expire_time = None if expire_time is None else to_datetime(expire_time)
             self.text = None if text is None else to_str(text)
             self.ord_rej_reason = None if ord_rej_reason is None else to_ord_rej_reason(ord_rej_reason)
@@ -803,6 +880,9 @@ class ExecutionReport(FixMessage):
             self.alloc_account = None if alloc_account is None else to_int(alloc_account)
             self.long_qty = None if long_qty is None else to_decimal(long_qty)
             self.short_qty = None if short_qty is None else to_decimal(short_qty)
+            self.clearing_business_date = (
+                None if clearing_business_date is None else to_date(clearing_business_date)
+            )
             self.trd_match_id = None if trd_match_id is None else to_str(trd_match_id)
             self.aggressor_indicator = None if aggressor_indicator is None else to_bool(aggressor_indicator)
             self.misc_fees = [] if misc_fees is EMPTY else to_misc_fee_list(misc_fees)
@@ -899,6 +979,8 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True, text
         text += f"30={format_string(message.last_mkt)}\x01"
     if message.transact_time is not None:
         text += f"60={format_utctimestamp(message.transact_time)}\x01"
+    if message.time_in_force is not None:
+        text += _TIME_IN_FORCE[message.time_in_force]
     if message.expire_time is not None:
         text += f"126={format_utctimestamp(message.expire_time)}\x01"
     if message.text is not None:
@@ -922,6 +1004,8 @@ def encode_execution_report(message: ExecutionReport, checked: bool = True, text
         text += f"704={format_decimal(message.long_qty)}\x01"
     if message.short_qty is not None:
         text += f"705={format_decimal(message.short_qty)}\x01"
+    if message.clearing_business_date is not None:
+        text += f"715={format_utcdateonly(message.clearing_business_date)}\x01"
     if message.trd_match_id is not None:
         text += f"880={format_string(message.trd_match_id)}\x01"
     if message.aggressor_indicator is not None:

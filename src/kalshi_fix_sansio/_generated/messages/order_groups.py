@@ -64,7 +64,7 @@ class OrderGroupRequest(FixMessage):
     ex_destination: int | None = None
     """ExDestination (100): Index of the exchange shard of the group.
 
-    Not allowed on margin. Optional elsewhere. Absent means 0.
+    At least -1 from the client. Not allowed on margin. Optional elsewhere. Absent means 0.
     """
 
     def __init__(

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import (
+    datetime,
+)
 from decimal import Decimal
 from typing import ClassVar, Self
 
@@ -54,7 +57,9 @@ from kalshi_fix_sansio.scalars import (
     format_decimal,
     format_int,
     format_string,
+    format_utctimestamp,
     to_bool,
+    to_datetime,
     to_decimal,
     to_int,
     to_str,
@@ -153,6 +158,8 @@ class QuoteRequest(FixMessage):
         symbol: str,
         order_qty: Decimal | int | str | None = None,
         cash_order_qty: Decimal | int | str | None = None,
+        target_cost_excludes_fees: bool | None = None,
+        obscure_creator_id: bool | None = None,
         rest_remainder: bool | None = None,
         replace_existing: bool | None = None,
         party_ids: Iterable[Party] = (),
@@ -164,6 +171,8 @@ class QuoteRequest(FixMessage):
                     symbol=symbol,
                     order_qty=order_qty,
                     cash_order_qty=cash_order_qty,
+                    target_cost_excludes_fees=target_cost_excludes_fees,
+                    obscure_creator_id=obscure_creator_id,
                     rest_remainder=rest_remainder,
                     replace_existing=replace_existing,
                     party_ids=party_ids,
@@ -183,6 +192,8 @@ class QuoteRequest(FixMessage):
         multivariate_selected_legs: Iterable[MultivariateSelectedLeg],
         order_qty: Decimal | int | str | None = None,
         cash_order_qty: Decimal | int | str | None = None,
+        target_cost_excludes_fees: bool | None = None,
+        obscure_creator_id: bool | None = None,
         rest_remainder: bool | None = None,
         replace_existing: bool | None = None,
         party_ids: Iterable[Party] = (),
@@ -193,6 +204,8 @@ class QuoteRequest(FixMessage):
                 QuoteRequestSymbol(
                     order_qty=order_qty,
                     cash_order_qty=cash_order_qty,
+                    target_cost_excludes_fees=target_cost_excludes_fees,
+                    obscure_creator_id=obscure_creator_id,
                     rest_remainder=rest_remainder,
                     replace_existing=replace_existing,
                     party_ids=party_ids,
@@ -252,7 +265,10 @@ class QuoteRequestAck(FixMessage):
     symbol: str | None = None
     """Symbol (55): Ticker that was found or made for a combination; absent otherwise. Optional."""
     ex_destination: int
-    """ExDestination (100): Index of the shard that the market is on. Required."""
+    """ExDestination (100): Index of the shard that the market is on.
+
+    At least -1 from the client. Required.
+    """
     text: str | None = None
     """Text (58): An explanation for people. Optional."""
 
@@ -381,10 +397,15 @@ class Quote(FixMessage):
 
     In contracts. Not allowed from the client. Optional elsewhere.
     """
+    transact_time: datetime | None = None
+    """TransactTime (60): When the quote was made, to the millisecond.
+
+    Not allowed from the client. Required from the venue. Since 2026-10-01.
+    """
     party_ids: list[Party] = attrs.field(factory=list)
     """NoPartyIDs (453): The maker, by its public id.
 
-    Exactly 1 entry. Not allowed from the client. Optional elsewhere.
+    At most 1 entry from the client. At most 2 entries. Not allowed from the client. Optional elsewhere.
     """
 
     def __init__(
@@ -401,6 +422,7 @@ class Quote(FixMessage):
         order_qty: Decimal | int | str | None = None,
         bid_size: Decimal | int | str | None = None,
         offer_size: Decimal | int | str | None = None,
+        transact_time: datetime | None = None,
         party_ids: Iterable[Party] = (),
         unknown: Iterable[UnknownField] = (),
         header: Header | None = None,
@@ -419,6 +441,7 @@ class Quote(FixMessage):
             self.order_qty = None if order_qty is None else to_decimal(order_qty)
             self.bid_size = None if bid_size is None else to_decimal(bid_size)
             self.offer_size = None if offer_size is None else to_decimal(offer_size)
+            self.transact_time = None if transact_time is None else to_datetime(transact_time)
             self.party_ids = [] if party_ids is EMPTY else to_party_list(party_ids)
             self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         except (TypeError, ValueError) as error:
@@ -466,6 +489,8 @@ def encode_quote(message: Quote, checked: bool = True, text: str = "") -> str:
         text += f"134={format_decimal(message.bid_size)}\x01"
     if message.offer_size is not None:
         text += f"135={format_decimal(message.offer_size)}\x01"
+    if message.transact_time is not None:
+        text += f"60={format_utctimestamp(message.transact_time)}\x01"
     if message.party_ids:
         text += f"{unknown}453={len(message.party_ids)}\x01"
         unknown = ""
@@ -528,6 +553,11 @@ class QuoteStatusReport(FixMessage):
 
     Known values: `Side`. Optional.
     """
+    transact_time: datetime | None = None
+    """TransactTime (60): When the quote was made, to the millisecond; on Pending alone.
+
+    Required when QuoteStatus is PENDING. Since 2026-10-01.
+    """
     text: str | None = None
     """Text (58): Why the quote was rejected; on Rejected alone. Optional."""
 
@@ -544,6 +574,7 @@ class QuoteStatusReport(FixMessage):
         bid_size: Decimal | int | str | None = None,
         offer_size: Decimal | int | str | None = None,
         side: Side | str | None = None,
+        transact_time: datetime | None = None,
         text: str | None = None,
         unknown: Iterable[UnknownField] = (),
         header: Header | None = None,
@@ -561,6 +592,7 @@ class QuoteStatusReport(FixMessage):
             self.bid_size = None if bid_size is None else to_decimal(bid_size)
             self.offer_size = None if offer_size is None else to_decimal(offer_size)
             self.side = None if side is None else to_side(side)
+            self.transact_time = None if transact_time is None else to_datetime(transact_time)
             self.text = None if text is None else to_str(text)
             self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         except (TypeError, ValueError) as error:
@@ -603,6 +635,8 @@ def encode_quote_status_report(message: QuoteStatusReport, checked: bool = True,
         text += f"135={format_decimal(message.offer_size)}\x01"
     if message.side is not None:
         text += _SIDE[message.side]
+    if message.transact_time is not None:
+        text += f"60={format_utctimestamp(message.transact_time)}\x01"
     if message.text is not None:
         text += f"58={format_string(message.text)}\x01"
     if message.unknown:
@@ -741,7 +775,10 @@ class QuoteConfirm(FixMessage):
     quote_id: str
     """QuoteID (117): Id of the quote. Required."""
     rfq_id: str | None = None
-    """RfqId (21023): The request that the quote must belong to. Optional."""
+    """RfqId (21023): The request that the quote must belong to; naming it costs less of the rate limit.
+
+    Optional.
+    """
 
     def __init__(
         self,
@@ -878,7 +915,10 @@ class AcceptQuote(FixMessage):
     At most 64 characters. Matches `[A-Za-z0-9+=_:/-]{1,64}`. Optional.
     """
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
+    """NoPartyIDs (453): The customer of a clearing member.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
+    """
     prefer_better_quote: bool | None = None
     """PreferBetterQuote (21022): Y takes the best quote of the request if it is at least as good as the one
     named.
@@ -1052,7 +1092,10 @@ class RFQCancel(FixMessage):
     rfq_id: str | None = None
     """RfqId (21023): The exchange's id of the request for quotes. Optional."""
     party_ids: list[Party] = attrs.field(factory=list)
-    """NoPartyIDs (453): The customer of a clearing member. Exactly 1 entry. Optional."""
+    """NoPartyIDs (453): The customer of a clearing member.
+
+    At most 1 entry from the client. At most 2 entries. Optional.
+    """
 
     def __init__(
         self,

@@ -113,8 +113,8 @@ class Logon(FixMessage):
     """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
     however it ends.
 
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. May not be Y when
-    ListenerSession is Y. Absent means N.
+    Only N when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
+    elsewhere. Absent means N.
     """
     listener_session: bool | None = None
     """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
@@ -128,7 +128,7 @@ class Logon(FixMessage):
     """ReceiveSettlementReports (20127): Whether settlement reports are sent on this session.
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
-    N; Y on KalshiPT. Since 1.0.12 (2025-06-26).
+    N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
     """
     message_retention_period: int | None = None
     """MessageRetentionPeriod (20200): How long the gateway keeps messages for resending.
@@ -156,10 +156,10 @@ class Logon(FixMessage):
     skip_pending_exec_reports: bool | None = None
     """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
 
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Required when
-    ListenerSession is Y. May not be N when ListenerSession is Y. Absent means N. Also read from tag 21003,
-    which is never sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003,
-    which is deprecated.
+    Only Y when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
+    elsewhere. Required when ListenerSession is Y. Absent means N. Also read from tag 21003, which is never
+    sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003, which is
+    deprecated.
     """
     use_expired_ord_status: bool | None = None
     """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than
@@ -180,6 +180,14 @@ class Logon(FixMessage):
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
     Absent means N. Since 1.0.26 (2026-05-18).
+    """
+    use_cap_reservation: bool | None = None
+    """UseCapReservation (21032): Y reserves room under a customer account's daily cap on event contracts for
+    every order and every change of one; for clearing members alone. Orders that accept a quote reserve
+    nothing.
+
+    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
+    Absent means N. Since 2026-10.
     """
 
     def __init__(
@@ -210,6 +218,7 @@ class Logon(FixMessage):
         use_expired_ord_status: bool | None = None,
         always_emit_new_before_trade: bool | None = None,
         split_collateral_return: bool | None = None,
+        use_cap_reservation: bool | None = None,
         unknown: Iterable[UnknownField] = (),
         header: Header | None = None,
         trailer: Trailer | None = None,
@@ -267,6 +276,7 @@ class Logon(FixMessage):
             self.split_collateral_return = (
                 None if split_collateral_return is None else to_bool(split_collateral_return)
             )
+            self.use_cap_reservation = None if use_cap_reservation is None else to_bool(use_cap_reservation)
             self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         except (TypeError, ValueError) as error:
             raise constructor_error(self, locals(), error) from None
@@ -384,6 +394,12 @@ def encode_logon(message: Logon, checked: bool = True, text: str = "") -> str:
             "21027=Y\x01"
             if message.split_collateral_return is True
             else f"21027={format_boolean(message.split_collateral_return)}\x01"
+        )
+    if message.use_cap_reservation is not None:
+        text += (
+            "21032=Y\x01"
+            if message.use_cap_reservation is True
+            else f"21032={format_boolean(message.use_cap_reservation)}\x01"
         )
     if message.unknown:
         text += format_unknown(message.unknown, checked)
@@ -757,8 +773,8 @@ class LogonFields(Block):
     """CancelOrdersOnDisconnect (8013): Y cancels all open orders on every shard when the connection ends,
     however it ends.
 
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. May not be Y when
-    ListenerSession is Y. Absent means N.
+    Only N when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
+    elsewhere. Absent means N.
     """
     listener_session: bool | None = None
     """ListenerSession (20126): Y makes the session a live, read-only feed of the account's execution reports;
@@ -772,7 +788,7 @@ class LogonFields(Block):
     """ReceiveSettlementReports (20127): Whether settlement reports are sent on this session.
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means
-    N; Y on KalshiPT. Since 1.0.12 (2025-06-26).
+    N; Y on KalshiPT. Changed in 2026-10: KalshiNR takes it too.
     """
     message_retention_period: int | None = None
     """MessageRetentionPeriod (20200): How long the gateway keeps messages for resending.
@@ -800,10 +816,10 @@ class LogonFields(Block):
     skip_pending_exec_reports: bool | None = None
     """SkipPendingExecReports (21011): Y leaves out the pending reports that precede the outcome of a request.
 
-    Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere. Required when
-    ListenerSession is Y. May not be N when ListenerSession is Y. Absent means N. Also read from tag 21003,
-    which is never sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003,
-    which is deprecated.
+    Only Y when ListenerSession is Y. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional
+    elsewhere. Required when ListenerSession is Y. Absent means N. Also read from tag 21003, which is never
+    sent. Since 1.0.10 (2025-04-15). Changed in 1.0.17 (2025-11-30): Moved here from tag 21003, which is
+    deprecated.
     """
     use_expired_ord_status: bool | None = None
     """UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry as Expired rather than
@@ -824,6 +840,14 @@ class LogonFields(Block):
 
     Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
     Absent means N. Since 1.0.26 (2026-05-18).
+    """
+    use_cap_reservation: bool | None = None
+    """UseCapReservation (21032): Y reserves room under a customer account's daily cap on event contracts for
+    every order and every change of one; for clearing members alone. Orders that accept a quote reserve
+    nothing.
+
+    Not allowed on margin. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD. Optional elsewhere.
+    Absent means N. Since 2026-10.
     """
 
     def __init__(
@@ -849,6 +873,7 @@ class LogonFields(Block):
         use_expired_ord_status: bool | None = None,
         always_emit_new_before_trade: bool | None = None,
         split_collateral_return: bool | None = None,
+        use_cap_reservation: bool | None = None,
         unknown: Iterable[UnknownField] = (),
     ) -> None:
         try:
@@ -896,6 +921,7 @@ class LogonFields(Block):
             self.split_collateral_return = (
                 None if split_collateral_return is None else to_bool(split_collateral_return)
             )
+            self.use_cap_reservation = None if use_cap_reservation is None else to_bool(use_cap_reservation)
             self.unknown = EMPTY if unknown is EMPTY else tuple(unknown)
         except (TypeError, ValueError) as error:
             raise constructor_error(self, locals(), error) from None

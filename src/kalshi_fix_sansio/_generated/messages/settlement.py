@@ -47,7 +47,8 @@ class MarketSettlementReport(FixMessage):
     """MarketSettlementReport (UMS): How a market was settled, and what that meant to each party.
 
     Sent from the venue on prediction, on KalshiPT, KalshiRT and KalshiNR. Changed in 1.0.19 (2026-02-27):
-    MiscFeeAmt carries the fee, which was always zero before. Source: market-settlement.
+    MiscFeeAmt carries the fee, which was always zero before. Changed in 2026-10: KalshiNR may ask for them
+    too. Source: market-settlement.
     """
 
     MSG_TYPE: ClassVar[str] = "UMS"
@@ -61,7 +62,7 @@ class MarketSettlementReport(FixMessage):
     symbol: str
     """Symbol (55): Ticker of the market; ties the pages of a settlement together. Required."""
     clearing_business_date: date
-    """ClearingBusinessDate (715): Date on which the settlement cleared. Required."""
+    """ClearingBusinessDate (715): Date on which the trade or settlement clears. Required."""
     tot_num_market_settlement_reports: int | None = None
     """TotNumMarketSettlementReports (20106): How many reports the settlement has in all.
 
@@ -70,7 +71,7 @@ class MarketSettlementReport(FixMessage):
     market_result: MarketResult | str
     """MarketResult (20107): How the market was decided. Known values: `MarketResult`. Required."""
     settlement_price: Decimal
-    """SettlementPrice (730): What one YES contract was worth, in cents whatever the Logon says.
+    """SettlementPrice (730): What one YES contract was worth before fees, in cents whatever the Logon says.
 
     In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
     """

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import (
+    AccountId,
+    Advance,
     CancelCause,
     MarketState,
     PauseState,
+    SelfTradePrevention,
     SetMarketState,
     TimeInForce,
     prediction_market,
 )
+from kalshi_fix_adapters.venue.exchange.orders import Order
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     BookChanged,
     MarketStateChanged,
@@ -22,7 +28,10 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     Outcome,
     RequestRefused,
 )
+from kalshi_fix_adapters.venue.exchange.registry import MOST_OUT_OF_DATE, OrderRegistry
 from tests.adapters.venue.desk import BUY, MARKET, SELL, START, Desk, d, ds, summary
+
+HOUR = timedelta(hours=1)
 
 
 def levels(outcomes: tuple[Outcome, ...]) -> list[str]:
@@ -136,6 +145,99 @@ def test_a_post_only_order_amended_to_cross_is_cancelled(desk: Desk) -> None:
         "a2 canceled POST_ONLY_CROSS",
     ]
     assert (desk.bids(), desk.asks()) == ("", "3@0.45")
+
+
+GTD, GTC, DAY = TimeInForce.GOOD_TILL_DATE, TimeInForce.GOOD_TILL_CANCEL, TimeInForce.DAY
+
+
+def test_another_expiry_alone_keeps_the_place_in_the_queue() -> None:
+    desk = Desk()
+    desk.place("ann", "a1", BUY, 5, "0.40")
+    desk.place("bob", "b1", BUY, 5, "0.40")
+    (replaced,) = desk.amend("ann", "a2", "a1", 5, "0.40", tif=GTD, expire=START + HOUR)
+    assert isinstance(replaced, OrderReplaced)
+    assert replaced.order.expire_time == START + HOUR
+    assert summary(desk.place("cat", "c1", SELL, 2, "0.40"))[-1] == "a2 makes 2 at 0.40"
+    desk.wait(hours=1)
+    assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a2 canceled EXPIRED"]
+
+
+def test_an_amend_without_a_time_in_force_leaves_the_expiry_as_it_is() -> None:
+    desk = Desk()
+    desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
+    for number, (quantity, price) in enumerate([(4, "0.40"), (6, "0.40"), (6, "0.41")], 1):
+        (replaced, *_) = desk.amend("ann", f"a{number + 1}", f"a{number}", quantity, price)
+        assert isinstance(replaced, OrderReplaced)
+        assert replaced.order.expire_time == START + HOUR
+    desk.wait(hours=1)
+    assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a4 canceled EXPIRED"]
+
+
+def test_an_expiry_that_was_changed_does_not_end_the_order_any_more() -> None:
+    desk = Desk()
+    desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
+    desk.amend("ann", "a2", "a1", 5, tif=GTD, expire=START + 3 * HOUR)
+    desk.amend("ann", "a3", "a2", 5, tif=GTD, expire=START + 2 * HOUR)
+    assert desk.exchange.next_expiry() == START + 2 * HOUR
+    desk.wait(hours=1)
+    assert desk.exchange.apply(Advance(), desk.now) == ()
+    desk.wait(hours=1)
+    assert summary(desk.exchange.apply(Advance(), desk.now)) == ["a3 canceled EXPIRED"]
+    assert desk.exchange.next_expiry() is None
+
+
+def test_an_amend_to_good_till_cancel_takes_the_expiry_off_and_to_day_ends_it_with_the_day() -> None:
+    desk = Desk()
+    desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + HOUR)
+    (replaced,) = desk.amend("ann", "a2", "a1", 5, tif=GTC)
+    assert isinstance(replaced, OrderReplaced)
+    assert replaced.order.expire_time is None
+    assert desk.exchange.next_expiry() is None
+    (replaced,) = desk.amend("ann", "a3", "a2", 5, tif=DAY)
+    assert isinstance(replaced, OrderReplaced)
+    assert replaced.order.expire_time == datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("tif", "expire"),
+    [
+        (GTD, None),
+        (GTD, START),
+        (GTD, START - HOUR),
+        (GTD, datetime(1970, 1, 1, tzinfo=UTC)),
+        (None, START + HOUR),
+        (DAY, START + HOUR),
+        (GTC, START + HOUR),
+        (TimeInForce.IMMEDIATE_OR_CANCEL, None),
+        (TimeInForce.FILL_OR_KILL, None),
+    ],
+)
+def test_an_expiry_that_cannot_be_is_refused_and_changes_nothing(
+    tif: TimeInForce | None, expire: datetime | None
+) -> None:
+    desk = Desk()
+    desk.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=START + 2 * HOUR)
+    assert summary(desk.amend("ann", "a2", "a1", 5, tif=tif, expire=expire)) == ["a2 refused INVALID_ORDER"]
+    assert desk.exchange.next_expiry() == START + 2 * HOUR
+
+
+def test_expiries_that_are_out_of_date_are_not_kept_without_end() -> None:
+    registry = OrderRegistry()
+    order = Order(
+        order_id="o", cl_ord_id="a", account=AccountId("ann"), origin="ann", market=MARKET, side=BUY,
+        price=d("0.40"), quantity=d(1), leaves=d(1), time_in_force=GTD, expire_time=None, post_only=False,
+        self_trade_prevention=SelfTradePrevention.MAKER, cancel_on_pause=False, max_execution_cost=None,
+    )  # fmt: skip
+    registry.add(order)
+    for number in range(3 * MOST_OUT_OF_DATE):
+        order.expire_time = START + timedelta(seconds=number)
+        registry.schedule(order)
+        assert len(registry._expiries) <= MOST_OUT_OF_DATE + 2
+    assert registry.next_expiry() == order.expire_time
+    order.expire_time = None
+    assert registry.next_expiry() is None
+    registry.schedule(order)
+    assert registry.next_expiry() is None
 
 
 def test_the_new_quantity_is_a_total(desk: Desk) -> None:

@@ -116,7 +116,7 @@ def test_a_session_that_ends_is_told_no_more(desk: GatewayDesk) -> None:
     assert told(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md) == []
 
 
-def test_entries_carry_date_and_time_on_prediction_alone(desk: GatewayDesk) -> None:
+def test_entries_carry_date_and_time_and_trades_their_id(desk: GatewayDesk) -> None:
     ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(ann, desk.order("a1", BUY, 5, "0.40"))
     desk.wait(milliseconds=123)
@@ -128,6 +128,9 @@ def test_entries_carry_date_and_time_on_prediction_alone(desk: GatewayDesk) -> N
     (update,) = told(desk.send(ann, desk.order("a2", BUY, 5, "0.40")), md)
     assert isinstance(update, MarketDataIncrementalRefresh)
     assert (update.md_entries[0].md_entry_date, update.md_entries[0].md_entry_time) == stamp
+    (update,) = told(desk.send(desk.login("bob"), desk.order("b1", SELL, 1, "0.40")), md)
+    assert isinstance(update, MarketDataIncrementalRefresh)
+    assert [entry.trade_id for entry in update.md_entries] == ["trade-1", None]
 
     margin = GatewayDesk(MARGIN)
     ann, md = margin.login("ann"), margin.login("ann", "KalshiMD")
@@ -135,7 +138,8 @@ def test_entries_carry_date_and_time_on_prediction_alone(desk: GatewayDesk) -> N
     (update,) = told(margin.send(ann, margin.order("a1", BUY, 5, "19.5")), md)
     assert isinstance(update, MarketDataIncrementalRefresh)
     (level,) = update.md_entries
-    assert (str(level.md_entry_px), level.md_entry_date, level.md_entry_time) == ("19.5000", None, None)
+    stamp = (margin.now.date(), margin.now.time())
+    assert (str(level.md_entry_px), (level.md_entry_date, level.md_entry_time)) == ("19.5000", stamp)
 
 
 @pytest.mark.parametrize("kind", ["9", "A"])
@@ -160,6 +164,19 @@ def test_symbols_are_limited_per_request_and_per_session() -> None:
     assert len(updates(desk.send(ann, desk.order("a1", BUY, 5, "0.40")), md)) == 1
     desk.send(md, request("2", "A"))
     assert len(desk.send(md, request("1", "C"))) == 1
+
+
+def test_a_symbol_that_stands_twice_in_a_request_counts_once() -> None:
+    desk = GatewayDesk(limits=SymbolLimits(per_request=2))
+    md = desk.login("ann", "KalshiMD")
+    assert len(desk.send(md, request("0", "A", "A", "B"))) == 3
+    assert isinstance(only(desk.send(md, request("0", "A", "C", "B"))), MarketDataRequestReject)
+
+
+def test_without_limits_any_number_of_symbols_will_do() -> None:
+    desk = GatewayDesk(limits=SymbolLimits(per_request=None, per_session=None))
+    symbols = [f"S{number}" for number in range(3)]
+    assert len(desk.send(desk.login("ann", "KalshiMD"), request("1", *symbols))) == 3
 
 
 def test_trading_status_changes_are_told_until_the_market_is_settled() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
+    PREDICTION,
     Advance,
     CancelAll,
     CancelCause,
@@ -17,9 +19,17 @@ from kalshi_fix_adapters.venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_adapters.venue.gateway.logins import Login
-from kalshi_fix_sansio import ExecInst, ExecType, ExecutionReport, OrdStatus, Side, TimeInForce
+from kalshi_fix_sansio import (
+    ExecInst,
+    ExecType,
+    ExecutionReport,
+    OrderCancelReject,
+    OrdStatus,
+    Side,
+    TimeInForce,
+)
 from tests.adapters.venue.desk import MARKET, START, d, ds
-from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, line, reports, told
+from tests.adapters.venue.gateway.gateway_desk import GatewayDesk, line, only, reports, told
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -210,6 +220,64 @@ def test_an_amend_is_pending_and_then_done(desk: GatewayDesk) -> None:
         "a3",
         "a2",
     )
+
+
+def test_a_replaced_report_says_how_long_the_order_stays() -> None:
+    desk = GatewayDesk()
+    ann = desk.login("ann")
+    desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
+    hour = START + timedelta(hours=1)
+    end_of_day = datetime(2026, 8, 21, 3, 59, 59, 999_000, tzinfo=UTC)
+    gtc, gtd, day = TimeInForce.GOOD_TILL_CANCEL, TimeInForce.GOOD_TILL_DATE, TimeInForce.DAY
+    changes: list[tuple[dict[str, Any], TimeInForce, datetime | None]] = [
+        ({}, gtc, None),
+        ({"time_in_force": gtd, "expire_time": hour}, gtd, hour),
+        ({}, gtd, hour),
+        ({"time_in_force": day}, gtd, end_of_day),
+        ({"time_in_force": gtc}, gtc, None),
+    ]
+    for number, (asked, told_of, until) in enumerate(changes, 1):
+        (report,) = reports(desk.send(ann, desk.amend(f"a{number + 1}", f"a{number}", BUY, 10, **asked)), ann)
+        assert (report.exec_type, report.time_in_force, report.expire_time) == (
+            ExecType.REPLACED,
+            told_of,
+            until,
+        )
+
+
+@pytest.mark.parametrize("kind", ["3", "4", "Z"])
+def test_an_expiry_that_no_replace_takes_is_refused(kind: str) -> None:
+    desk = GatewayDesk()
+    ann = desk.login("ann")
+    desk.send(ann, desk.order("a1", BUY, 10, "0.75"))
+    refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 10, time_in_force=kind)))
+    assert isinstance(refused, OrderCancelReject)
+    assert refused.text == "INVALID_ORDER"
+
+
+@pytest.mark.parametrize(
+    ("product", "utc", "cleared"),
+    [
+        (PREDICTION, "2026-08-21T03:59:59.999999", "2026-08-20"),
+        (PREDICTION, "2026-08-21T04:00:00", "2026-08-21"),
+        (PREDICTION, "2026-08-20T20:00:00", "2026-08-20"),
+        (MARGIN, "2026-08-20T19:59:59.999999", "2026-08-20"),
+        (MARGIN, "2026-08-20T20:00:00", "2026-08-21"),
+        (MARGIN, "2026-08-22T04:00:00", "2026-08-22"),
+        (MARGIN, "2026-12-01T20:59:59.999999", "2026-12-01"),
+        (MARGIN, "2026-12-01T21:00:00", "2026-12-02"),
+    ],
+)
+def test_a_trade_clears_on_the_date_of_new_york(product: str, utc: str, cleared: str) -> None:
+    desk = GatewayDesk(product)
+    ann, bob = desk.login("ann"), desk.login("bob")
+    desk.now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
+    price = "0.50" if product == PREDICTION else "19.5"
+    desk.send(ann, desk.order("a1", BUY, 1, price))
+    deliveries = desk.send(bob, desk.order("b1", SELL, 1, price))
+    for login in (ann, bob):
+        (trade,) = reports(deliveries, login)
+        assert str(trade.clearing_business_date) == cleared
 
 
 def test_expiry_style_cancels_are_expired_for_those_who_asked(desk: GatewayDesk) -> None:

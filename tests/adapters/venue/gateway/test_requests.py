@@ -16,6 +16,9 @@ from kalshi_fix_sansio import (
     BusinessRejectReason,
     CxlRejReason,
     CxlRejResponseTo,
+    EventResendReject,
+    EventResendRejectReason,
+    EventResendRequest,
     ExecType,
     ExecutionReport,
     MassCancelRequestType,
@@ -170,6 +173,15 @@ def test_a_quote_cannot_be_accepted_where_there_are_none(ann: Login, desk: Gatew
         "a1",
     )
     assert (refused.ref_msg_type, refused.ref_seq_num) == ("D", 2)
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiDC"])
+def test_no_account_is_enabled_for_past_reports(session_type: str) -> None:
+    desk = GatewayDesk()
+    refused = only(desk.send(desk.login("ann", session_type), EventResendRequest(begin_exec_id="1;1")))
+    assert isinstance(refused, EventResendReject)
+    assert refused.event_resend_reject_reason is EventResendRejectReason.NOT_ENABLED
+    assert refused.ref_seq_num == 2
 
 
 def test_an_expire_time_without_gtd_is_not_heeded(ann: Login, desk: GatewayDesk) -> None:

@@ -1,0 +1,268 @@
+"""What Kalshi asks for under a condition, as a session enforces it: by product, by another field of the
+message, and by what was logged on with. Each at its edges, from both sides."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    DIALECT,
+    Logon,
+    LogonFields,
+    OrderCancelReplaceRequest,
+    Party,
+    QuoteRequest,
+    QuoteRequestSymbol,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.events import MessageReceived, MessageRejected
+from kalshi_fix_sansio.layout import Sender
+from kalshi_fix_sansio.validation import validate
+from tests.helpers import START, Wired, established, of_type, order, wire
+
+LATER = START + timedelta(hours=1)
+RESERVED = LogonFields(use_dollars=True, use_cap_reservation=True)
+PLAIN = LogonFields(use_dollars=True)
+
+
+def logged_on(
+    product: str = "prediction", fields: LogonFields | None = None, name: str = "KalshiNR"
+) -> Wired:
+    defaults = PLAIN if product == "prediction" else LogonFields()
+    return established(
+        Role.INITIATOR, name, product=product, logon_fields=defaults if fields is None else fields
+    )
+
+
+def refusal(wired: Wired, message: Message) -> str | None:
+    """Why a message does not leave, with no number taken and no byte written; None if it does."""
+    wired.session.data_to_send()
+    before = wired.session.next_outgoing
+    try:
+        wired.session.send(message, wired.clock.now)
+    except InvalidMessageError as error:
+        assert (wired.session.next_outgoing, wired.session.data_to_send()) == (before, b"")
+        return str(error)
+    assert len(wired.sent()) == 1
+    return None
+
+
+def amended(**changes: Any) -> OrderCancelReplaceRequest:
+    values: dict[str, Any] = {
+        "orig_cl_ord_id": "a1", "cl_ord_id": "a2", "side": "1", "symbol": "K", "order_qty": 1,
+        "ord_type": "2",
+    }  # fmt: skip
+    return OrderCancelReplaceRequest(**(values | changes))
+
+
+def judged(message: Message, **settings: Any) -> list[str]:
+    """What is wrong with a message by itself."""
+    layout = DIALECT.messages[message.msg_type]
+    place: dict[str, Any] = {"product": "prediction", "session": "KalshiNR", "sender": Sender.CLIENT}
+    return [str(problem) for problem in validate(message, layout, **place, **settings)]
+
+
+# --- reduce-only orders: IOC on prediction, IOC or FOK on margin
+
+IOC, FOK = "3 (IMMEDIATE_OR_CANCEL)", "4 (FILL_OR_KILL)"
+
+
+@pytest.mark.parametrize(
+    ("product", "fit", "allowed"), [("prediction", "3", IOC), ("margin", "34", f"{IOC} or {FOK}")]
+)
+@pytest.mark.parametrize("inst", ["E", "6 E", "E 6"])
+def test_a_reduce_only_order_trades_at_once(product: str, fit: str, allowed: str, inst: str) -> None:
+    wired = logged_on(product)
+    for kind in "01346":
+        until = LATER if kind == "6" else None
+        said = refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=until))
+        if kind in fit:
+            assert said is None
+        else:
+            assert said is not None
+            expected = f"{allowed} on {product} when ExecInst (18) is E"
+            assert f"TimeInForce (59) is '{kind}': expected {expected}" in said
+    said = refusal(wired, order(exec_inst=inst, time_in_force=None))
+    assert said is not None
+    assert "TimeInForce (59) is required when ExecInst (18) is E" in said
+
+
+@pytest.mark.parametrize("product", ["prediction", "margin"])
+@pytest.mark.parametrize("inst", [None, "6"])
+def test_any_other_order_lives_as_long_as_it_likes(product: str, inst: str | None) -> None:
+    wired = logged_on(product)
+    for kind in (None, *"01346"):
+        until = LATER if kind == "6" else None
+        assert refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=until)) is None
+
+
+def test_a_reduce_only_order_accepts_no_quote() -> None:
+    wired = logged_on()
+    said = refusal(wired, order(exec_inst="E", time_in_force="3", quote_id="q"))
+    assert said is not None
+    assert "QuoteID (117) must not be sent when ExecInst (18) is E" in said
+    assert refusal(wired, order(exec_inst="6", time_in_force="3", quote_id="q")) is None
+
+
+# --- UseCapReservation in the Logon
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_who_reserves_names_the_order_that_a_change_is_for(session_type: str) -> None:
+    wired = logged_on("prediction", RESERVED, session_type)
+    said = refusal(wired, amended())
+    assert said is not None
+    assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in said
+    assert refusal(wired, amended(order_id="o")) is None
+
+
+@pytest.mark.parametrize("make", [order, amended])
+def test_who_reserves_leaves_the_shard_to_the_symbol(make: Any) -> None:
+    wired = logged_on("prediction", RESERVED)
+    named = {"order_id": "o"} if make is amended else {}
+    for shard in (None, -1):
+        assert refusal(wired, make(ex_destination=shard, **named)) is None
+    for shard in (0, 1, 3):
+        said = refusal(wired, make(ex_destination=shard, **named))
+        assert said is not None
+        assert f"ExDestination (100) is '{shard}': expected -1 with UseCapReservation Y in the Logon" in said
+
+
+@pytest.mark.parametrize(
+    "fields", [PLAIN, LogonFields(use_dollars=True, use_cap_reservation=False)], ids=["absent", "N"]
+)
+def test_who_does_not_reserve_is_asked_for_neither(fields: LogonFields) -> None:
+    wired = logged_on("prediction", fields)
+    for shard in (None, -1, 0, 1, 3):
+        assert refusal(wired, amended(ex_destination=shard)) is None
+        assert refusal(wired, order(ex_destination=shard)) is None
+    said = refusal(wired, order(ex_destination=-2))
+    assert said is not None
+    assert "ExDestination (100) is '-2': expected -1 or more" in said
+
+
+def test_margin_reserves_nothing() -> None:
+    with pytest.raises((LocalProtocolError, ValueError), match="UseCapReservation"):
+        logged_on("margin", LogonFields(use_cap_reservation=True))
+    assert refusal(logged_on("margin"), amended()) is None
+
+
+def test_before_the_logon_nothing_leaves_whatever_it_says() -> None:
+    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=RESERVED)
+    with pytest.raises(LocalProtocolError):
+        wired.session.send(amended(order_id="o"), wired.clock.now)
+    wired.session.connect(wired.clock.now)
+    with pytest.raises(LocalProtocolError):
+        wired.session.send(amended(order_id="o"), wired.clock.now)
+    assert [message.msg_type for message in wired.sent()] == ["A"]
+
+
+def test_where_nobody_knows_the_logon_its_rules_are_not_asked() -> None:
+    message = amended(ex_destination=3)
+    assert judged(message) == []
+    assert len(judged(message, logon=(("UseCapReservation", "Y"),))) == 2
+
+
+CHANGE = "11=a2|41=a1|38=1|40=2|54=1|55=K|"
+
+
+@pytest.mark.parametrize(("flag", "required"), [("21032=Y|", True), ("21032=N|", False), ("", False)])
+def test_a_strict_venue_asks_by_the_logon_that_it_got(flag: str, required: bool) -> None:
+    wired = wire(Role.ACCEPTOR, "KalshiNR", strict=True)
+    wired.session.connect(wired.clock.now)
+    wired.receive(wired.peer.logon(f"98=0|108=30|95=1|96=x|1137=9|141=Y|{flag}"))
+    wired.session.accept_logon(wired.clock.now)
+    wired.session.events()
+    refused = wired.receive(wired.peer.message("G", CHANGE))
+    assert bool(of_type(refused, MessageRejected)) is required
+    assert bool(of_type(refused, MessageReceived)) is not required
+    assert of_type(wired.receive(wired.peer.message("G", f"37=o|{CHANGE}")), MessageReceived)
+    routed = wired.receive(wired.peer.message("G", f"37=o|{CHANGE}100=2|"))
+    assert bool(of_type(routed, MessageRejected)) is required
+
+
+# --- the expiry of a change
+
+
+@pytest.mark.parametrize("product", ["prediction", "margin"])
+def test_a_change_names_an_expiry_that_can_be(product: str) -> None:
+    wired = logged_on(product)
+    for kind, until in ((None, None), ("0", None), ("1", None), ("6", LATER)):
+        assert refusal(wired, amended(time_in_force=kind, expire_time=until)) is None
+    for kind in "34":
+        said = refusal(wired, amended(time_in_force=kind))
+        assert said is not None
+        allowed = "0 (DAY) or 1 (GOOD_TILL_CANCEL) or 6 (GOOD_TILL_DATE)"
+        assert f"TimeInForce (59) is '{kind}': expected {allowed}" in said
+    said = refusal(wired, amended(time_in_force="6"))
+    assert said is not None
+    assert "ExpireTime (126) is required when TimeInForce (59) is 6" in said
+    for kind in (None, "0", "1"):
+        said = refusal(wired, amended(time_in_force=kind, expire_time=LATER))
+        assert said is not None
+        assert "ExpireTime (126) may be sent only when TimeInForce (59) is 6" in said
+
+
+# --- requests for quotes, and parties
+
+
+def asked(**values: Any) -> QuoteRequest:
+    return QuoteRequest(quote_req_id="r", related_sym=[QuoteRequestSymbol(symbol="K", **values)])
+
+
+def test_a_cost_without_fees_is_a_cost() -> None:
+    wired = logged_on(name="KalshiRT")
+    said = refusal(wired, asked(order_qty=1, target_cost_excludes_fees=True))
+    assert said is not None
+    assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in said
+    assert "when TargetCostExcludesFees (21033) is Y" in said
+    assert refusal(wired, asked(cash_order_qty=1, target_cost_excludes_fees=True)) is None
+    assert refusal(wired, asked(order_qty=1, target_cost_excludes_fees=False)) is None
+
+
+def test_a_client_names_one_customer_and_the_venue_who_gave_the_order_too() -> None:
+    customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
+    wired = logged_on()
+    assert refusal(wired, order(party_ids=[customer])) is None
+    said = refusal(wired, order(party_ids=[customer, customer]))
+    assert said is not None
+    assert "NoPartyIDs (453) has 2 entries: expected 0 to 1" in said
+    said = refusal(wired, order(party_ids=[trader]))
+    assert said is not None
+    assert "PartyRole (452) in entry 1 of NoPartyIDs (453) is '12': expected 24 (CUSTOMER_ACCOUNT)" in said
+    strict = established(Role.INITIATOR, "KalshiNR", strict=True, logon_fields=PLAIN)
+    body = "37=o|11=a1|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"
+    two, three = "453=2|448=c|452=24|448=t|452=12|", "453=3|448=c|452=24|448=t|452=12|448=u|452=12|"
+    assert of_type(strict.receive(strict.peer.message("8", body + two)), MessageReceived)
+    assert of_type(strict.receive(strict.peer.message("8", body + three)), MessageRejected)
+
+
+# --- the Logon itself
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"skip_pending_exec_reports": True}, None),
+        ({"skip_pending_exec_reports": True, "cancel_orders_on_disconnect": False}, None),
+        ({}, "SkipPendingExecReports (21011) is required when ListenerSession (20126) is Y"),
+        (
+            {"skip_pending_exec_reports": False},
+            "SkipPendingExecReports (21011) is 'N': expected Y when ListenerSession (20126) is Y",
+        ),
+        (
+            {"skip_pending_exec_reports": True, "cancel_orders_on_disconnect": True},
+            "CancelOrdersOnDisconnect (8013) is 'Y': expected N when ListenerSession (20126) is Y",
+        ),
+    ],
+)
+def test_a_listener_cancels_nothing_and_skips_what_is_pending(
+    flags: dict[str, Any], said: str | None
+) -> None:
+    logon = Logon(raw_data="x", heart_bt_int=30, reset_seq_num_flag=True, listener_session=True, **flags)
+    assert judged(logon) == ([] if said is None else [said])
