@@ -108,7 +108,8 @@ def _gone(
             continue
         for owner, whole in _whole_lists(lists).items():
             for said in whole:
-                if code.value not in {each.value for each in said.codes} | _forbidden(evidence, field, owner):
+                known = {each.value for each in said.codes} | _excluded(evidence, field, codeset, owner)
+                if code.value not in known:
                     yield _missing(evidence, field, codeset, code, owner, [said.place])
         if not _whole_lists(lists) and code.value not in stated and evidence.expects(code.source):
             yield _missing(evidence, field, codeset, code, "", [said.place for said in lists])
@@ -158,7 +159,7 @@ def _missing(
 
 
 def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet, owner: str) -> Edit:
-    """Values that a message leaves out are forbidden there, not gone: one condition has them all."""
+    """Values that a message leaves out are not gone: a limit there has those that it names."""
     spec = evidence.spec
     entry = next((each for each in spec.entries(owner) if each.field.tag == field.tag), None)
     where = entry.member.location if entry is not None else spec.message_location(spec.messages[owner])
@@ -168,24 +169,28 @@ def _restriction(evidence: Evidence, field: model.Field, codeset: model.CodeSet,
         if said.tag == field.tag and said.message == owner
         for code in said.codes
     }
-    names = [code.name for code in codeset.codes if code.value not in stated and _belongs(evidence, code)]
+    names = [code.name for code in codeset.codes if code.value in stated]
     listed = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
-    shared = f"messages: {spec.block_name(owner)}, " if entry is not None and entry.path else ""
-    line = f"`{field.name}`: `forbidden_when: {{{shared}{field.name}: {listed}}}`"
-    scoped = f"`{field.name}`: `forbidden_when: {{products: PRODUCTS, {shared}{field.name}: {listed}}}`"
-    return Edit(where, line, scoped)
+    shared = f"messages: {spec.block_name(owner)}" if entry is not None and entry.path else ""
+    when = f"when: {{{shared}}}, " if shared else ""
+    scoped = f"when: {{{', '.join(filter(None, ('products: PRODUCTS', shared)))}}}, "
+    line, line_scoped = (f"`{field.name}`: `limits: {{{each}values: {listed}}}`" for each in (when, scoped))
+    return Edit(where, line, line_scoped)
 
 
-def _forbidden(evidence: Evidence, field: model.Field, owner: str) -> set[str]:
-    """The values that the spec's conditions forbid a message to have in a field, whatever else it has."""
+def _excluded(evidence: Evidence, field: model.Field, codeset: model.CodeSet, owner: str) -> set[str]:
+    """The values that the spec's limits leave out of a field of a message, whatever else it has."""
     found: set[str] = set()
-    for entry in evidence.spec.entries(owner) if owner in evidence.spec.messages else ():
-        for condition in entry.member.forbidden_when if entry.field.tag == field.tag else ():
-            scope, terms = condition.scope, dict(condition.terms)
+    message = evidence.spec.messages.get(owner)
+    senders = {flow.sender for flow in message.flows} if message is not None else set()
+    for entry in evidence.spec.entries(owner) if message is not None else ():
+        for limit in (*field.limits, *entry.member.limits) if entry.field.tag == field.tag else ():
+            scope = limit.when.scope
             here = not scope.products or set(evidence.products) <= set(scope.products)
+            here = here and (scope.sender is None or senders == {scope.sender})
             named = not scope.messages or owner in {key for _, key in scope.messages}
-            if terms.keys() == {field.name} and here and named and not scope.sessions and not scope.logon:
-                found.update(terms[field.name] or ())
+            if limit.values and here and named and not (limit.when.terms or scope.sessions or scope.logon):
+                found.update(code.value for code in codeset.codes if code.value not in limit.values)
     return found
 
 

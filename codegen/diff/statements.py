@@ -66,7 +66,9 @@ def _requirement(block: Block, said: MemberSaid, entry: Entry, allowed: list[Pla
         return
     always = _everywhere(block, said, allowed, entry.required)
     in_message = _everywhere(block, said, allowed, entry.required_in_message)
-    conditional = bool(entry.member.required_when)
+    conditional = any(
+        place.within(condition.scope) for condition in entry.member.required_when for place in allowed
+    )
     if said.required == "Y" and not always:
         own = "required under a condition" if conditional else "optional"
         yield _requires_else(block, said, entry, own)
