@@ -141,6 +141,42 @@ def test_what_a_page_allows_and_the_spec_forbids(scratch: Scratch) -> None:
     assert (finding.address, finding.said, finding.products) == ("BookingReport.Until", "present", ("tours",))
 
 
+def test_a_condition_counts_where_it_holds(scratch: Scratch) -> None:
+    """What one product requires under a condition may be optional on the pages of another."""
+    row = "| 9006 | Until       | UTCTimestamp | {}        | {}"
+    scratch.edit(
+        scratch.pages / "pier/bookings.md", row.format("C", "Required when"), row.format("N", "Told when")
+    )
+    assert ("different", "member", "BookingRequest.Until", "optional") in told(scratch.diff_pages())
+    messages = scratch.spec / "messages/bookings.yaml"
+    scratch.edit(
+        messages,
+        "{required_when: {BookingKind: Take}}",
+        "{required_when: {products: tours, BookingKind: Take}}",
+    )
+    assert ("different", "member", "BookingRequest.Until", "optional") not in told(scratch.diff_pages())
+
+
+@pytest.mark.parametrize(
+    ("limits", "leaves_out"),
+    [
+        ("{values: [Take, Extend]}", False),
+        ("{when: {products: freight}, values: [Take, Extend]}", False),
+        ("{when: {products: tours}, values: [Take, Extend]}", True),
+        ("{when: {sender: client}, values: [Take, Extend]}", False),
+        ("{when: {Berth: present}, values: [Take, Extend]}", True),
+        ("{values: [Take, Extend, Leave]}", True),
+    ],
+)
+def test_values_that_limits_leave_out_are_not_missed(scratch: Scratch, limits: str, leaves_out: bool) -> None:
+    listed = "`1`=Take, `2`=Extend (for longer), `3`=Leave."
+    scratch.edit(scratch.pages / "pier/bookings.md", listed, "`1`=Take, `2`=Extend (for longer).")
+    messages = scratch.spec / "messages/bookings.yaml"
+    scratch.edit(messages, "BookingKind: required", f"BookingKind: {{presence: required, limits: {limits}}}")
+    missed = ("gone", "code", "BookingRequest.BookingKind=3", "absent")
+    assert (missed in told(scratch.diff_pages())) is leaves_out
+
+
 def test_one_finding_for_what_two_products_say(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier-tours/bookings.md", "| Deck        | 9005 |", "| DeckNo      | 9005 |")
