@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -42,6 +43,9 @@ class Clock:
         self.monotonic += seconds
         self.utc += timedelta(seconds=seconds)
         return self.now
+
+
+FIX_NAME = re.compile(r"(^|\|)([A-Z][A-Za-z]+)=")
 
 
 def tag_of(name: str) -> int:
@@ -118,7 +122,8 @@ class Peer:
     next_number: int = 1
 
     def message(self, msg_type: str, body: str = "", number: int | str | None = None, **header: str) -> bytes:
-        """One message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" leaves one out.
+        """One message; `header` replaces or adds fields by tag, as in `t52="x"`; "-" leaves one out. Fields
+        of the body may go by name: those of Kalshi do.
 
         Without `number` the next one is used, and counted.
         """
@@ -132,7 +137,8 @@ class Peer:
             "t52": wire_time(self.clock.utc),
         } | header
         text = "".join(f"{tag[1:]}={value}|" for tag, value in fields.items() if value != "-")
-        return raw(f"35={msg_type}|{text}{body}")
+        by_tag = FIX_NAME.sub(lambda name: f"{name[1]}{tag_of(name[2])}=", body)
+        return raw(f"35={msg_type}|{text}{by_tag}")
 
     def logon(
         self, body: str = "98=0|108=30|1137=9|", number: int | str | None = None, **header: str

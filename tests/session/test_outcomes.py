@@ -351,7 +351,7 @@ def test_the_end_of_a_request_for_quotes_leaves_the_request_itself_open() -> Non
     wired.session.send(QUOTE_REQUEST, wired.clock.now)
     wired.session.send(RFQCancel(quote_req_id="r1"), wired.clock.now)
     assert [request.msg_type for request in wired.session.open_requests] == ["R", "UE"]
-    wired.receive(wired.peer.message("UB", "131=r1|21013=1|58=no such RFQ|"))
+    wired.receive(wired.peer.message("UB", "131=r1|RFQCancelStatus=1|58=no such RFQ|"))
     wired.session.confirm()
     assert [request.msg_type for request in wired.session.store.open_requests()] == ["R"]
 
@@ -432,7 +432,7 @@ def test_bytes_of_requests_whose_answer_is_not_confirmed_are_bounded_too() -> No
     assert open_in(wired) == ["c"]
 
 
-@pytest.mark.parametrize("body", ["131=x1|21013=0|", "131=r1|21023=x1|21013=2|"])
+@pytest.mark.parametrize("body", ["131=x1|RFQCancelStatus=0|", "131=r1|RfqId=x1|RFQCancelStatus=2|"])
 def test_the_end_of_a_request_known_by_the_exchanges_id_is_followed_too(body: str) -> None:
     wired = established(Role.INITIATOR)
     wired.session.send(RFQCancel(rfq_id="x1"), wired.clock.now)
@@ -455,7 +455,7 @@ def test_order_group_requests_are_known_by_their_numbers() -> None:
         wired.session.send(request, wired.clock.now)
     assert open_in(wired) == ["2", "3", "4", "5"]
     for body, left in (("g9", ["3", "4", "5"]), ("g1", ["4", "5"]), ("g8", ["5"]), ("g7", ["5"]), ("g1", [])):
-        wired.receive(wired.peer.message("UOH", f"20130={body}|"))
+        wired.receive(wired.peer.message("UOH", f"OrderGroupID={body}|"))
         assert [request.request_id for request in wired.session.open_requests] == left
     wired.session.confirm()
     assert open_in(wired) == []
@@ -472,7 +472,10 @@ def test_an_order_group_request_without_an_answer_is_named_by_its_number() -> No
     assert told.requests[0].label == "MsgSeqNum 3"
 
 
-@pytest.mark.parametrize(("msg_type", "rest"), [("U2", "21003=0|"), ("U3", "21004=1|")])
+PAST_REPORTS = [("U2", "ResendEventCount=0|"), ("U3", "EventResendRejectReason=1|")]
+
+
+@pytest.mark.parametrize(("msg_type", "rest"), PAST_REPORTS)
 def test_requests_for_past_reports_are_known_by_their_numbers(msg_type: str, rest: str) -> None:
     wired = established(Role.INITIATOR, "KalshiDC")
     for _ in range(3):
@@ -656,8 +659,8 @@ RFQ: dict[str, tuple[str, Message, str, str]] = {
         "117=q1|131=r1|297=10|",
     ),
     "quote cancel": ("KalshiRFQ", QuoteCancel(quote_id="q1"), "U9", "117=q1|298=0|"),
-    "acceptance": ("KalshiRT", AcceptQuote(quote_id="q1", side="1"), "UC", "117=q1|21025=0|"),
-    "end of a request": ("KalshiRT", RFQCancel(quote_req_id="r1"), "UB", "131=r1|21013=0|"),
+    "acceptance": ("KalshiRT", AcceptQuote(quote_id="q1", side="1"), "UC", "117=q1|AcceptQuoteStatus=0|"),
+    "end of a request": ("KalshiRT", RFQCancel(quote_req_id="r1"), "UB", "131=r1|RFQCancelStatus=0|"),
 }
 
 
@@ -789,10 +792,10 @@ def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None
     left = ["x1", "r1", "4", "5"]
     assert [request.request_id for request in wired.session.open_requests] == left
     for msg_type, body, gone in (
-        ("UB", "131=r9|21023=x1|21013=0|", "x1"),
-        ("UOH", "20130=g1|", "5"),
-        ("UOH", "20130=g7|", "4"),
-        ("UB", "131=r1|21013=0|", "r1"),
+        ("UB", "131=r9|RfqId=x1|RFQCancelStatus=0|", "x1"),
+        ("UOH", "OrderGroupID=g1|", "5"),
+        ("UOH", "OrderGroupID=g7|", "4"),
+        ("UB", "131=r1|RFQCancelStatus=0|", "r1"),
     ):
         wired.receive(wired.peer.message(msg_type, body))
         left.remove(gone)

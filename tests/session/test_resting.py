@@ -85,7 +85,7 @@ def test_what_rests_of_a_quote_that_was_executed_is_told_too() -> None:
     wired.session.send(quote, wired.clock.now)
     wired.receive(wired.peer.message("AI", f"117=q1|131=r1|55={SYMBOL}|297=10|"))
     wired.session.send(QuoteConfirm(quote_id="q1"), wired.clock.now)
-    wired.receive(wired.peer.message("U8", "117=q1|21010=0|"))
+    wired.receive(wired.peer.message("U8", "117=q1|QuoteConfirmStatus=0|"))
     wired.receive(
         report(wired, "o1", "1", rest="31=0.5|32=4|"), report(wired, "o2", "2", rest="31=0.5|32=4|")
     )

@@ -21,7 +21,7 @@ class OfflineQueue:
         self._key_id = key_id
 
     def retain(self, hours: int, now: Instant) -> None:
-        """Keep messages this long from now on (MessageRetentionPeriod, 20200)."""
+        """Keep messages this long from now on (MessageRetentionPeriod)."""
         self.store.max_age = timedelta(hours=hours)
         self.forget(now)
 

@@ -144,7 +144,7 @@ class CancelCause(Enum):
     @property
     def is_expiry(self) -> bool:
         """Whether the venue counts it among the expiry-style system cancels
-        (OrderExpiryCancel and CloseCancel, the page on authentication, 21012)."""
+        (OrderExpiryCancel and CloseCancel, the page on authentication)."""
         return self in (CancelCause.EXPIRED, CancelCause.MARKET_CLOSED)
 
 

@@ -19,21 +19,21 @@ class LogonFlags:
     skip_pending: bool = False
     """SkipPendingExecReports."""
     ioc_cancel_report: bool = False
-    """EnableIocCancelReport (21007)."""
+    """EnableIocCancelReport."""
     preserve_original_quantity: bool = False
-    """PreserveOriginalOrderQty (21008). What an amend asked for counts as original from then on."""
+    """PreserveOriginalOrderQty. What an amend asked for counts as original from then on."""
     expired_status: bool = False
-    """UseExpiredOrdStatus (21012)."""
+    """UseExpiredOrdStatus."""
     new_before_trade: bool = False
-    """AlwaysEmitNewBeforeTrade (21026)."""
+    """AlwaysEmitNewBeforeTrade."""
     split_collateral_return: bool = False
-    """SplitCollateralReturn (21027)."""
+    """SplitCollateralReturn."""
     listener: bool = False
     """ListenerSession."""
     cancel_on_disconnect: bool = False
     """CancelOrdersOnDisconnect."""
     retention_hours: int = DEFAULT_RETENTION_HOURS
-    """MessageRetentionPeriod (20200)."""
+    """MessageRetentionPeriod."""
 
     @classmethod
     def from_logon(cls, logon: Logon, product: str) -> LogonFlags:

@@ -29,7 +29,7 @@ def unsupported(message: Message) -> BusinessMessageReject:
 
 
 def past_reports_not_enabled(message: Message) -> EventResendReject:
-    """Refuse to send past reports (21004=5)."""
+    """Refuse to send past reports (EventResendRejectReason NotEnabled)."""
     return EventResendReject(
         ref_seq_num=message.header.msg_seq_num, event_resend_reject_reason=EventResendRejectReason.NOT_ENABLED
     )

@@ -55,9 +55,9 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
     """Write the reports of what one command did to orders, as a session with these flags sees it.
 
     The New report of an order is folded into what happens to it next in the same command,
-    except before a Trade where AlwaysEmitNewBeforeTrade (21026) asks for it. A partly filled
+    except before a Trade where AlwaysEmitNewBeforeTrade asks for it. A partly filled
     IOC order is reported as cancelled by its last Trade, with no quantity left, unless
-    EnableIocCancelReport (21007) asks for a report of its own.
+    EnableIocCancelReport asks for a report of its own.
     """
     for outcome, following in zip(outcomes, _following(outcomes), strict=True):
         match outcome:
