@@ -56,6 +56,8 @@ def of_header(block: Block, said: MemberSaid, name: str, messages: Sequence[str]
     member = f"{name}: {{only_when: {{messages: {listed}}}, source: SOURCES}}"
     origin = block.evidence.origin_of(said.place)
     where = spec.dialect.header[-1].location
+    if not where.file.startswith(f"{spec.folder.as_posix()}/"):  # The header is another folder's so far.
+        return [*edits, Edit(spec.file("header.yaml"), f"in it\nmembers:\n  {member}", sources=(origin,))]
     return [*edits, Edit(where, f"after it, among the members of the header `{member}`", sources=(origin,))]
 
 

@@ -13,6 +13,8 @@ from codegen.diff.facts import CodeSaid, Vocabulary, folded
 from codegen.diff.inline import CLOSE, OPEN, marked
 from codegen.model import CODED_KINDS, Location
 
+MSG_TYPE = 35
+
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
 _IN_TEXT = tuple(
     re.compile(pattern)
@@ -107,6 +109,11 @@ class _Reference:
         is_message = value == "35" and label in self.vocabulary.messages
         return is_message or folded(self.vocabulary.fields.get(int(value), "")) == folded(label)
 
+    def to_message(self, value: str, label: str) -> bool:
+        """`Seconds between Heartbeat<0>` names a message by its type."""
+        name = folded(self.vocabulary.messages.get(value, ""))
+        return name != "" and folded(label).endswith(name)
+
     def to_code(self, value: str, label: str, tag: int) -> bool:
         """`Present on EXPIRED(2)` names a code of another field."""
         if value in self.vocabulary.codes.get(tag, {}):
@@ -120,6 +127,8 @@ class _Reference:
 
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:
     reference = _Reference(vocabulary)
+    if tag != MSG_TYPE and reference.to_message(value, label):
+        return True
     return reference.to_field(value, label) or reference.to_code(value, label, tag)
 
 

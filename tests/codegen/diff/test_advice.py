@@ -1,0 +1,160 @@
+"""What `diff` proposes to write, put into the files as it stands: codegen takes it, and `diff` is content."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codegen.diff.findings import Edit, Finding
+from codegen.errors import SpecError
+from codegen.read.resolve import load_dialect
+from tests.codegen.diff.pier_dialect import SPEC, Scratch
+
+BOOKINGS, TOURS, TIDES = "pier/bookings.md", "pier-tours/bookings.md", "pier/tides.md"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    return Scratch(tmp_path)
+
+
+def indent_of(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def end_of_entry(lines: list[str], at: int) -> int:
+    """The index behind the entry that begins in a line: its lines are indented deeper."""
+    end = at + 1
+    while end < len(lines) and (not lines[end].strip() or indent_of(lines[end]) > indent_of(lines[at])):
+        end += 1
+    return end
+
+
+def write(scratch: Scratch, edit: Edit) -> None:
+    """Do what an edit says: YAML behind an entry, at the end of a file, or into a member."""
+    path = scratch.spec / Path(edit.location.file).relative_to(SPEC)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    at = edit.location.line - 1
+    first, *block = edit.text.split("\n")
+    if block:
+        lines += block if path.name == "header.yaml" else [f"  {line}" for line in block]
+    elif setting := re.fullmatch(r"`(\w+)`: `(forbidden_when: .*)`", first):
+        name, value = lines[at].split(":", 1)
+        presence = value.strip()
+        settings = presence[1:-1] if presence.startswith("{") else f"presence: {presence}"
+        lines[at] = f"{name}: {{{settings}, {setting[2]}}}"
+        assert name.strip() == setting[1]
+    else:
+        (line,) = [each for each in re.findall(r"`([^`]*)`", first) if ":" in each]
+        at = min(at, len(lines) - 1)
+        # A message or a group is the place where it has no member in front: its members begin below.
+        inner = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == "members:"), None)
+        if first.startswith("among") and lines[at].rstrip().endswith(":") and inner is not None:
+            lines.insert(inner + 1, " " * (indent_of(lines[inner]) + 2) + line)
+        else:
+            lines.insert(end_of_entry(lines, at), " " * indent_of(lines[at]) + line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") -> None:
+    """All edits, from the end of each file to its beginning, so that the lines stay where they are."""
+    edits = {(edit.location, edit.text): edit for finding in found for edit in finding.edits}
+    for edit in sorted(edits.values(), key=lambda each: each.location, reverse=True):
+        write(scratch, Edit(edit.location, edit.text.replace('"…"', f'"{words}"')))
+
+
+LENGTH, LENGTH_OF_TOURS = "| 9003 | Length  ", "| Yes      | Length "
+TIDE_LEVEL = "| 9022 | TideLevel "
+KINDS_OF_TOURS = ("`1 = Take`, `2 = Extend (longer)`, `3 = Leave`", "`1 = Take`, `3 = Leave`")
+EXTEND = "#### Extend (Kind=2)\n\n| Tag  | Name  | Description | Required |\n"
+EXTEND += "| ---- | ----- | ----------- | -------- |\n| 9002 | Berth | Which.      | Yes      |\n\n"
+
+
+def before(page: str, anchor: str, row: str) -> tuple[str, str, str]:
+    return page, anchor, f"{row}\n{anchor}"
+
+
+CHANGES = {
+    "a field on two pages": [
+        before(BOOKINGS, LENGTH, "| 9040 | Draught | Decimal | N | In metres. |"),
+        before(TOURS, LENGTH_OF_TOURS, "| No | Draught | 9040 | In metres | Decimal |"),
+    ],
+    "a required field of one product": [
+        before(BOOKINGS, LENGTH, "| 9040 | Draught | Decimal | Y | In metres. |"),
+        (BOOKINGS, "9003=80.5|", "9003=80.5|9040=7|"),
+    ],
+    "a flag with the values Y and N": [
+        before(BOOKINGS, LENGTH, "| 9040 | Urgent | Char | N | Y/N, whether to hurry. |")
+    ],
+    "a field with values": [before(BOOKINGS, LENGTH, "| 9040 | Tug | Integer | N | `1`=None, `2`=One. |")],
+    "a field of a group": [
+        before(TIDES, TIDE_LEVEL, "| 9040 | TideFlow | Decimal | N | Tide entries only. |")
+    ],
+    "a field of the header in two messages": [
+        before(BOOKINGS, LENGTH, "| 9040 | Watch | String | N | Header field. |"),
+        before(TIDES, "| 9006 | Until ", "| 9040 | Watch | String | N | Header field. |"),
+    ],
+    "a value": [(TIDES, "`H`=High, `L`=Low", "`H`=High, `L`=Low, `S`=Slack water")],
+    "a text that comes with a code": [
+        before(
+            BOOKINGS,
+            "* **SHIP\\_TOO\\_LONG**",
+            '* **PIER\\_CLOSED** - maps to RefusalReason "No berth"',
+        )
+    ],
+    "a value that one message does not take": [
+        (BOOKINGS, "`1`=Take, `2`=Extend (for longer), `3`=Leave.", "`1`=Take, `3`=Leave."),
+        (TOURS, *KINDS_OF_TOURS),
+        (BOOKINGS, EXTEND, ""),
+    ],
+    "a value that one message of one product does not take": [(TOURS, *KINDS_OF_TOURS)],
+}
+
+
+@pytest.mark.parametrize("edits", CHANGES.values(), ids=CHANGES)
+def test_codegen_takes_what_is_proposed_and_nothing_is_left(
+    scratch: Scratch, edits: list[tuple[str, str, str]]
+) -> None:
+    scratch.revise(scratch.pages, edits)
+    found = [each for each in scratch.diff_pages() if "required_when" not in each.edits[0].text]
+    assert found
+    follow(scratch, found)
+    load_dialect(scratch.spec)
+    assert [each.what for each in scratch.diff_pages() if "required_when" not in each.edits[0].text] == []
+
+
+def test_a_placeholder_is_refused(scratch: Scratch) -> None:
+    scratch.revise(scratch.pages, CHANGES["a field with values"])
+    follow(scratch, scratch.diff_pages(), words="…")
+    with pytest.raises(SpecError) as caught:
+        load_dialect(scratch.spec)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 4
+    assert all(line.endswith("is `…`; write a sentence or two") for line in lines)
+
+
+def test_a_field_on_two_pages_has_one_proposal(scratch: Scratch) -> None:
+    scratch.revise(scratch.pages, CHANGES["a field on two pages"])
+    (found,) = scratch.diff_pages()
+    texts = [edit.text for edit in found.edits]
+    assert texts == [
+        'after it `Draught: {tag: 9040, type: AMT, source: [bookings, tours bookings], doc: "…"}`',
+        "among the members of BookingRequest `Draught: optional`",
+    ]
+
+
+def test_names_of_the_spec_are_proposed(scratch: Scratch) -> None:
+    scratch.revise(scratch.pages, CHANGES["a text that comes with a code"])
+    (found,) = scratch.diff_pages()
+    assert "`PIER_CLOSED: {means: {RefusalReason: NoBerth}, source: bookings, doc: " in found.edits[0].text
+
+
+def test_the_name_of_another_message_is_no_value(scratch: Scratch) -> None:
+    scratch.edit(
+        scratch.pages / "pier/sessions.md",
+        "| 108  | HeartBtInt       | Seconds  ",
+        "| 108  | HeartBtInt       | Seconds between a Heartbeat<0> and the next Heartbeat\\<0> ",
+    )
+    assert scratch.diff_pages() == []
