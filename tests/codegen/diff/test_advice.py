@@ -151,6 +151,15 @@ def test_names_of_the_spec_are_proposed(scratch: Scratch) -> None:
     assert "`PIER_CLOSED: {means: {RefusalReason: NoBerth}, source: bookings, doc: " in found.edits[0].text
 
 
+def test_a_condition_of_another_product_is_none_to_miss(scratch: Scratch) -> None:
+    """Both pages say that a field is optional, which the spec requires on freight alone."""
+    members = scratch.spec / "messages/bookings.yaml"
+    deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"
+    scratch.edit(members, "      Deck:        optional", deck)
+    found = [each for each in scratch.diff_pages() if each.said == "optional"]
+    assert [(each.address, each.products) for each in found] == [("BookingRequest.Deck", ("freight",))]
+
+
 def test_the_name_of_another_message_is_no_value(scratch: Scratch) -> None:
     scratch.edit(
         scratch.pages / "pier/sessions.md",
