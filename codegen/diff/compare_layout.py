@@ -65,19 +65,25 @@ def _in_order(block: Block, table: Sequence[Row], counter: Entry) -> Iterator[Fi
         return
     behind = [n for n in inner if n > at]
     under = table[0][0].under
-    if not behind and under is None:
+    tags = [said.tag for said, _ in table[inner[0] : at + 1]]
+    if not behind and under is None and tags == sorted(tags):
         return  # Laid out by number, with the counter last: the order says nothing.
-    if not behind:
+    if not behind and under is not None:
         for n in inner:
             yield _moved(block, *table[n], f"in {_name(block, under or 0)}")
         return
     for n in inner:
         if n < at:
             yield _moved(block, *table[n], f"before {counter.field.name}")
-    for n in range(at + 1, behind[-1]):
+    for n in range(at + 1, behind[-1] if behind else at):
         said, entry = table[n]
         if n not in behind and said.inside is None:
             yield _moved(block, said, entry, f"among the fields of {counter.field.name}")
+    # A field behind the group may belong to it, unless it stands there in the spec, too.
+    before = list(block.entries[: block.entries.index(counter)])
+    for said, entry in table[behind[-1] + 1 :] if behind else ():
+        if entry in before and entry.path == counter.path and said.inside is None:
+            yield _moved(block, said, entry, f"behind the fields of {counter.field.name}")
     yield from _first(block, [table[n] for n in behind], counter)
 
 

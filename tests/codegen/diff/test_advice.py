@@ -40,7 +40,7 @@ def write(scratch: Scratch, edit: Edit) -> None:
     first, *block = edit.text.split("\n")
     if block:
         lines += block if path.name == "header.yaml" else [f"  {line}" for line in block]
-    elif setting := re.fullmatch(r"`(\w+)`: `(forbidden_when: .*)`", first):
+    elif setting := re.fullmatch(r"`(\w+)`: `(limits: .*)`", first):
         name, value = lines[at].split(":", 1)
         presence = value.strip()
         settings = presence[1:-1] if presence.startswith("{") else f"presence: {presence}"

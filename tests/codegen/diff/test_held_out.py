@@ -142,6 +142,16 @@ TOLD: list[tuple[str, Change, set[Told]]] = [
         member("TideReport.TideLevel", "before NoTides"),
     ),
     (
+        "from the body behind the rows of a group",
+        move_behind(TIDES, "| 9006 | Until | UTCTimestamp | N | How far it looks", "| 9022 |"),
+        member("TideReport.Until", "behind the fields of NoTides"),
+    ),
+    (
+        "a counter behind the rows of its group",
+        move_behind(TIDES, "| 9020 |", "| 9022 |"),
+        member("TideReport.TideKind", "before NoTides") | member("TideReport.TideLevel", "before NoTides"),
+    ),
+    (
         "another field opens the entries of a table",
         move(BOOKINGS, "| 9012 |", "| 9011 |"),
         member("BookingRequest.LotWeight", "first of NoLots"),
@@ -193,10 +203,6 @@ HARMLESS: list[tuple[str, Change]] = [
     ("numbered headings", rewrite(BOOKINGS, numbered)),
     ("rows of the body in another order", rows_reversed),
     ("rows of a group in another order behind the first", move(BOOKINGS, "| 9013 |", "| 9012 |")),
-    (
-        "the counter of one field that follows it is last, as in tables by number",
-        move_behind(TIDES, "| 9020 |", "| 9022 |"),
-    ),
 ]
 
 
