@@ -33,15 +33,20 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     """Every entry of the page, and what could not be read."""
     found: list[Fact] = []
     lines = page.splitlines()
-    blocks = markdown.blocks(page)
-    for at, block in enumerate(blocks):
-        if isinstance(block, markdown.Puzzle):
-            found.append(Unread(Location(file, block.line), block.what))
-        if not isinstance(block, markdown.Component) or block.name != "Update":
-            continue
-        ends = (each.line for each in blocks[at:] if isinstance(each, markdown.End) and each.name == "Update")
-        content = "\n".join(lines[block.line - 1 : next(ends, block.line)])
-        found.append(_entry(block, content, Location(file, block.line), vocabulary))
+    opened: markdown.Component | None = None
+    for block in markdown.blocks(page):
+        match block:
+            case markdown.Puzzle(line, what):
+                found.append(Unread(Location(file, line), what))
+            case markdown.Component(name="Update") | markdown.End(name="Update"):
+                if opened is not None:  # One without an end goes up to the next.
+                    last = block.line if isinstance(block, markdown.End) else block.line - 1
+                    content = "\n".join(lines[opened.line - 1 : last])
+                    found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
+                opened = block if isinstance(block, markdown.Component) else None
+    if opened is not None:
+        content = "\n".join(lines[opened.line - 1 :])
+        found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
     return found
 
 
@@ -60,7 +65,7 @@ def _entry(block: markdown.Component, content: str, place: Location, vocabulary:
 
 def _strings(text: str) -> list[str]:
     """The string literals of a JavaScript expression."""
-    return [re.sub(r"\\(.)", r"\1", each[1] or each[2]) for each in _STRING.finditer(text)]
+    return [re.sub(r"\\(.)", r"\1", each[1] or each[2] or "") for each in _STRING.finditer(text)]
 
 
 def _print(words: str) -> str:

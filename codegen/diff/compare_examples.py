@@ -36,10 +36,11 @@ _FORMS = {
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """What the examples of the pages contradict."""
+    laid_out = {(said.block, said.tag) for said in evidence.said(MemberSaid)}
     for example in evidence.said(ExampleSaid):
         key = next((pair.value for pair in example.pairs if pair.tag == MSG_TYPE), "")
         if key in evidence.spec.messages:
-            yield from _Walk(evidence, evidence.spec.messages[key], example).findings()
+            yield from _Walk(evidence, evidence.spec.messages[key], example, laid_out).findings()
 
 
 @attrs.define
@@ -49,6 +50,8 @@ class _Walk:
     evidence: Evidence
     message: model.Message
     example: ExampleSaid
+    laid_out: set[tuple[str, int]]
+    """Message and tag of every row of a table, from which a field is told that the spec does not have."""
     _at: int = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -140,9 +143,7 @@ class _Walk:
             yield self._finding(pair, entry, f"{pair.value} in an example", text, "add the value")
 
     def _is_laid_out(self, tag: int) -> bool:
-        """Whether a table of the message has the field, so that it is told from there."""
-        rows = self.evidence.said(MemberSaid)
-        return any(said.tag == tag and said.block == self.message.msg_type for said in rows)
+        return (self.message.msg_type, tag) in self.laid_out
 
     def _unknown(self, pair: Pair) -> Finding:
         name = self._name(pair.tag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from codegen.diff import pages, quickfix
+from codegen.diff import changelog, pages, quickfix
 from codegen.diff.facts import Fact, Vocabulary
 from kalshi_fix_sansio.fuzzing import Choices
 
@@ -38,6 +38,9 @@ _PIECES: Final = (
     "wss://fix.example:8228",
     "    | 44 | Price |",
     "<table><tr><td>11</td></tr></table>",
+    '<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "New", description: "It is."}}>',
+    "</Update>",
+    "8=FIXT.1.1|35=D|11=a|54=1|10=000|",
 )
 _ELEMENTS: Final = (
     '<fix major="5">',
@@ -94,5 +97,5 @@ def check(data: bytes) -> None:
 def hold(text: str, *, is_page: bool) -> list[Fact]:
     """Hold the invariant to one page or dictionary; return what it says."""
     if is_page:
-        return pages.read(text, "page.md", _KNOWN)
+        return [*pages.read(text, "page.md", _KNOWN), *changelog.read(text, "page.md", _KNOWN)]
     return list(quickfix.read(text.encode("utf-8"), "fix.xml"))

@@ -156,6 +156,7 @@ def test_a_version_of_the_manifest_needs_no_disposition(scratch: Scratch) -> Non
 @pytest.mark.parametrize(
     ("text", "what"),
     [
+        (entry("May 3, 2024", ""), "could not read: an entry of the changelog without a title"),
         (entry("Some day", "Longer pier"), "could not read: an entry of the changelog without a date"),
         (
             '<Update label="May 3, 2024" tags={["FIX"]}>\n</Update>\n',
@@ -208,3 +209,13 @@ def test_a_long_changelog_takes_time_linear_in_its_length() -> None:
     assert len(said.tags) == 2000
     unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
     assert [type(each).__name__ for each in read(unended)] == ["Unread"]
+
+
+def test_an_entry_without_an_end_goes_up_to_the_next() -> None:
+    first = entry("May 3, 2024", "Longer pier").replace("</Update>\n", "")
+    found = read(first + entry("May 4, 2024", "Deeper water") + first)
+    assert [each.title for each in found if isinstance(each, EntrySaid)] == [
+        "Longer pier",
+        "Deeper water",
+        "Longer pier",
+    ]
