@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_sansio import ExecutionReportText
 from kalshi_fix_sansio._generated import (
     AcceptQuote,
     EventResendRequest,
@@ -209,7 +210,7 @@ def test_a_refusal_that_names_the_order_in_its_way_may_come_before_that_orders_a
 def test_an_order_that_nobody_knew_of_answers_no_other_when_it_is_filled_after_all() -> None:
     wired = established(Role.INITIATOR, "KalshiNR")
     send(wired, "a1", "a1")
-    unknown = f"11=a1|150=8|39=8|58=EXCHANGE_UNAVAILABLE|103=99|37=o1|{REST}"
+    unknown = f"11=a1|150=8|39=8|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|103=99|37=o1|{REST}"
     wired.receive(wired.peer.message("8", unknown), report_of(wired, "o1", "F"))
     assert named(wired) == [("D", 3)]
 
@@ -488,7 +489,7 @@ def test_requests_for_past_reports_are_known_by_their_numbers(msg_type: str, res
 
 # Answers that leave the outcome open
 
-UNAVAILABLE = "103=99|58=EXCHANGE_UNAVAILABLE|"
+UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 
 
 @pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])
@@ -506,9 +507,7 @@ def test_an_answer_that_the_peer_does_not_know_either_names_the_request(name: st
     assert isinstance(late, MessageReceived)
 
 
-@pytest.mark.parametrize(
-    "body", ["103=99|58=INTERNAL_ERROR|", "103=99|", "103=99|58=EXCHANGE_UNAVAILABLE soon|"]
-)
+@pytest.mark.parametrize("body", ["103=99|58=INTERNAL_ERROR|", "103=99|", f"{UNAVAILABLE[:-1]} soon|"])
 def test_other_refusals_are_outcomes(body: str) -> None:
     wired = established(Role.INITIATOR)
     send(wired, "a1")
@@ -522,7 +521,11 @@ def test_a_cancel_that_nobody_knows_about_is_named_too() -> None:
     wired = established(Role.INITIATOR)
     cancel = OrderCancelRequest(cl_ord_id="c1", orig_cl_ord_id="a1", side="1", symbol=SYMBOL)
     wired.session.send(cancel, wired.clock.now)
-    events = wired.receive(wired.peer.message("9", "37=o|11=c1|39=0|434=1|102=99|58=EXCHANGE_UNAVAILABLE|"))
+    events = wired.receive(
+        wired.peer.message(
+            "9", f"37=o|11=c1|39=0|434=1|102=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
+        )
+    )
     (told,) = of_type(events, OutcomesUnknown)
     assert (told.request_ids, told.why) == (("c1",), Uncertainty.PEER_UNSURE)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalshi_fix_sansio import (
     ExecutionReport,
+    ExecutionReportText,
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
     MarketSettlementReport,
@@ -43,7 +44,7 @@ PENDING_NEW, NEW, TRADE, CANCELED, REJECTED, PENDING_CANCEL = "A", "0", "F", "4"
 PARTLY_FILLED = "1"
 QUOTE_STANDS, QUOTE_REFUSED, QUOTE_CANCELED = 10, 5, 17
 DUPLICATE_ORDER, OTHER = 6, 99
-UNAVAILABLE = "EXCHANGE_UNAVAILABLE"
+UNAVAILABLE = ExecutionReportText.EXCHANGE_UNAVAILABLE
 
 
 def order(cl_ord_id: str, *, quantity: int = QUANTITY, note: str | None = None) -> Message:

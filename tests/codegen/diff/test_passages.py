@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,11 @@ def scratch(tmp_path: Path) -> Scratch:
 
 
 def review(scratch: Scratch) -> Result:
-    arguments = [
-        "--spec",
-        str(scratch.spec),
-        "diff",
-        "--reviewed",
-        str(scratch.pages),
-        "--product",
-        "freight",
-    ]
-    del arguments[-2:]
-    return CliRunner().invoke(main, arguments)
+    return diff(scratch, "--reviewed")
+
+
+def diff(scratch: Scratch, *options: str) -> Result:
+    return CliRunner().invoke(main, ["--spec", str(scratch.spec), "diff", *options, str(scratch.pages)])
 
 
 def left(scratch: Scratch) -> list[str]:
@@ -50,6 +45,27 @@ def test_a_sentence_that_changed(scratch: Scratch) -> None:
     assert left(scratch) == [f"pier/tides: changed text in line {line_of(page, 'whispered')}"]
     assert review(scratch).exit_code == 0
     assert left(scratch) == []
+
+
+def test_what_differs_from_the_page_as_it_was_is_shown_word_by_word(scratch: Scratch, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(scratch.pages, old)
+    scratch.edit(scratch.pages / "pier/tides.md", "Tides are told on", "Tides are whispered on")
+    assert "Tides are whispered on" in diff(scratch).stdout
+    assert "[-told-] {+whispered+}" not in diff(scratch).stdout
+    assert "Tides are [-told-] {+whispered+} on" in diff(scratch, "--against", str(old)).stdout
+
+
+def test_text_that_is_new_on_several_pages_is_told_once(scratch: Scratch) -> None:
+    pages = [scratch.pages / f"pier/{name}.md" for name in ("tides", "bookings")]
+    for page in pages:
+        page.write_text(page.read_text("utf-8") + "\nShips wait their turn.\n", "utf-8")
+    assert left(scratch) == ["the same new text on 2 pages"]
+    shown = diff(scratch).stdout
+    assert shown.count("Ships wait their turn.") == 1
+    assert all(page.as_posix() in shown for page in pages)
+    scratch.edit(pages[0], "Ships wait their turn.", "")
+    assert left(scratch) == [f"pier/bookings: new text in line {line_of(pages[1], 'Ships wait')}"]
 
 
 def test_new_text_and_text_that_is_gone(scratch: Scratch) -> None:
