@@ -30,7 +30,7 @@ class Change:
     """One step in the life of an element."""
 
     kind: str
-    """`added`, `updated` or `deprecated`."""
+    """`added`, `updated`, `deprecated` or `removed`."""
     version: str | None
     """The venue's changelog version, such as 1.0.26; None where the venue gave none."""
     date: str | None
@@ -40,9 +40,14 @@ class Change:
 
 @attrs.frozen
 class Pedigree:
-    """When an element came, changed and was deprecated."""
+    """When an element came, changed, was deprecated and left."""
 
     changes: tuple[Change, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the venue has it no more; it is kept so that what was written before can be read."""
+        return any(change.kind == "removed" for change in self.changes)
 
 
 @attrs.frozen(kw_only=True)

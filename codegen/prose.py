@@ -146,7 +146,12 @@ def one_of_text(one_of: OneOf) -> str:
 
 def pedigree_text(pedigree: Pedigree) -> str:
     """Return sentences such as `Since 1.0.26 (2026-08-01).`, oldest change first."""
-    words = {"added": "Since", "updated": "Changed in", "deprecated": "Deprecated since"}
+    words = {
+        "added": "Since",
+        "updated": "Changed in",
+        "deprecated": "Deprecated since",
+        "removed": "Gone since",
+    }
     sentences = []
     for change in pedigree.changes:
         when = change.version or change.date or ""

@@ -39,7 +39,8 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     for entry in block.entries:
         tag = entry.field.tag
         passed_over = entry.implied and block.evidence.is_pages
-        if tag in seen or passed_over or told & set(entry.path):
+        over = entry.member.pedigree.is_over or entry.field.pedigree.is_over
+        if tag in seen or passed_over or over or told & set(entry.path):
             continue
         if not entry.allowed(spots) or not block.evidence.expects(entry.member.source):
             continue

@@ -104,7 +104,7 @@ def _gone(
     """
     stated = {code.value for said in lists for code in said.codes}
     for code in codeset.codes:
-        if not _belongs(evidence, code):
+        if not _belongs(evidence, code) or code.pedigree.is_over:
             continue
         for owner, whole in _whole_lists(lists).items():
             for said in whole:

@@ -114,7 +114,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
     layers = {spec.messages[each].admin for each in defined if each in spec.messages}
     for message in spec.dialect.messages:
         spots = [spot for product in evidence.products for spot in spec.spots(message, product)]
-        if message.msg_type in defined or not spots:
+        if message.msg_type in defined or message.pedigree.is_over or not spots:
             continue
         expected = evidence.expects(message.source) if evidence.is_pages else message.admin in layers
         if expected:
@@ -199,7 +199,8 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
     listed = {(each.message, each.text) for each in said}
     for (msg_type, value), own in known.items():
         spots = spec.spots(own.message, evidence.product)
-        if (msg_type, value) not in listed and evidence.expects(own.source) and evidence.is_pages and spots:
+        expected = evidence.is_pages and evidence.expects(own.source) and not own.pedigree.is_over
+        if (msg_type, value) not in listed and expected and spots:
             edit = Edit(own.location, "remove it, or keep it and say why")
             name = f"{own.message.name} {value}"
             text = f"{name}: this value of Text is not listed any more"

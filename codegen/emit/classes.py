@@ -336,8 +336,8 @@ def block_view(
 
 
 def _deprecation(what: str, pedigree: Pedigree, imports: Imports) -> str | None:
-    """Return an expression for what is to be said of a deprecated element; None for one that is not."""
-    steps = [change for change in pedigree.changes if change.kind == "deprecated"]
+    """Return an expression for what is to be said of a deprecated element, or one that is gone; None else."""
+    steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
     if not steps:
         return None
     imports.fixed("kalshi_fix_sansio.support", "warn_deprecated")

@@ -359,8 +359,15 @@ def _document(element: ET.Element, *texts: str) -> None:
 
 
 def _history(pedigree: Pedigree) -> dict[str, str]:
-    """Return added, updated and deprecated: the last of each, as a version or a date."""
-    return {change.kind: change.version or change.date or "" for change in pedigree.changes}
+    """Return added, updated and deprecated: the last of each, as a version or a date.
+
+    What is gone is deprecated there, for Orchestra has no word for it.
+    """
+    kinds = {"removed": "deprecated"}
+    return {
+        kinds.get(change.kind, change.kind): change.version or change.date or ""
+        for change in pedigree.changes
+    }
 
 
 def _common(found: frozenset[str]) -> str:

@@ -61,12 +61,12 @@ class Context:
         return ", ".join(name for name, _ in listed)
 
     def pedigree(self, node: Map) -> model.Pedigree:
-        """`since`, `changed` and `deprecated` of an element, with the dates of the manifest's versions."""
+        """`since`, `changed`, `deprecated` and `until` of an element, with dates of `versions`."""
         changes: list[model.Change] = []
         since = node.get("since")
         if isinstance(since, Scalar):
             changes.append(self._change("added", since.text, "", since.location))
-        for key, kind in (("changed", "updated"), ("deprecated", "deprecated")):
+        for key, kind in (("changed", "updated"), ("deprecated", "deprecated"), ("until", "removed")):
             each = node.get(key)
             if isinstance(each, Map):
                 changes.extend(self._change(kind, name, text(each, name), each.at(name)) for name in each)

@@ -9,7 +9,7 @@ import attrs
 from codegen.model import Dialect, Element, Member
 from codegen.prose import sentence
 
-_VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated"}
+_VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated", "removed": "gone"}
 
 
 @attrs.frozen

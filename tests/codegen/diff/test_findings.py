@@ -51,6 +51,18 @@ def test_a_deleted_row_is_gone_from_the_message_on_that_product(scratch: Scratch
     assert edit.location.line == line_of(scratch.spec / "messages/bookings.yaml", "Deck: ")
 
 
+def test_what_the_spec_says_is_gone_is_not_expected(scratch: Scratch) -> None:
+    page = scratch.pages / "pier/bookings.md"
+    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "| 9005 |" in line)
+    scratch.edit(page, f"{row}\n", "")
+    scratch.edit(
+        scratch.spec / "messages/bookings.yaml",
+        "Deck:        optional",
+        'Deck: {until: {2026-10: "Unused."}}',
+    )
+    assert scratch.diff_pages() == []
+
+
 def test_a_group_that_is_gone_is_told_once(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     whole = page.read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from codegen.cli import main
 from codegen.emit import api
 from codegen.read.resolve import load_dialect
+from kalshi_fix_sansio.codec import Codec
 from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 
 
@@ -41,8 +43,6 @@ def request(package: ModuleType, **given: Any) -> Any:
 def test_setting_what_is_deprecated_warns_where_it_was_set_and_nothing_else_does(
     deprecated: ModuleType,
 ) -> None:
-    from datetime import UTC, datetime
-
     given: dict[str, Any] = {"arrival": datetime(2026, 1, 1, tzinfo=UTC)}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -59,9 +59,24 @@ def test_setting_what_is_deprecated_warns_where_it_was_set_and_nothing_else_does
     assert caught[0].filename == __file__
 
 
-def test_reading_what_is_deprecated_does_not_warn(deprecated: ModuleType) -> None:
-    from kalshi_fix_sansio.codec import Codec
+def test_setting_what_the_venue_has_no_more_warns_and_it_can_still_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SpecCopy(tmp_path)
+    spec.replace(
+        "messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}'
+    )
+    made = imported(spec.spec, tmp_path / "made", monkeypatch)
+    with pytest.warns(DeprecationWarning, match=r"^Draught \(5003\): Gone since 2024-01: Unused\."):
+        message = request(made, draught="2.5", arrival=datetime(2026, 1, 1, tzinfo=UTC))
+    codec = Codec(made.DIALECT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found: Any = codec.decode(codec.encode(message))
+    assert found.draught == message.draught
 
+
+def test_reading_what_is_deprecated_does_not_warn(deprecated: ModuleType) -> None:
     codec = Codec(deprecated.DIALECT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
