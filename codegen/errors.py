@@ -11,7 +11,7 @@ from codegen.model import Location
 
 MAX_MISTAKES = 200
 """Mistakes that one run reports; a file made to be wrong could have any number."""
-_LONG_CHOICE = 12
+_LONG_CHOICE = 16
 """How many names a person still wants to read in one line."""
 _LONG_TEXT = 1000
 """Characters of a mistake's texts that are shown."""

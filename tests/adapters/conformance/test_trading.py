@@ -17,10 +17,10 @@ from kalshi_fix_adapters.events import Connecting, ReadingPaused, ReadingResumed
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_sansio import (
     BusinessMessageReject,
-    EventResendRequest,
     ExecType,
     ExecutionReport,
     MarketDataRequest,
+    OrderGroupRequest,
 )
 from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
@@ -69,8 +69,8 @@ async def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, s
 
 
 async def test_what_the_venue_rejects_is_tied_to_what_was_sent(loop: Loop, sandbox: Sandbox) -> None:
-    request = EventResendRequest(begin_exec_id="1;1")
-    async with loop.client("KalshiDC", **options(sandbox, "KalshiDC")) as client:
+    request = OrderGroupRequest.create(10)  # which the simulated venue does not serve
+    async with loop.client("KalshiNR", **options(sandbox)) as client:
         await client.send(request)
         assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)
         await client.send(request)
