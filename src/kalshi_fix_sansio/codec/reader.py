@@ -57,10 +57,10 @@ def _read(tables: Tables, table: BlockTable, fields: Fields, strict: bool) -> Me
         section, (_, attribute, parse, limit, group) = found
         if section != current:
             if section < current:
-                raise ValueError
+                raise ValueError  # behind the part that it belongs to
             current, values = section, blocks[section]
         if attribute in values:
-            raise ValueError
+            raise ValueError  # it stands twice
         value = parse(raw)
         if group is not None:
             value, at = _entries(group, value, fields, at, known, strict)
@@ -83,7 +83,7 @@ def _entries(
     entries: list[Any] = []
     opener = fields[at][0]
     if opener in places and known[opener] not in group.member.delimiters:
-        raise ValueError
+        raise ValueError  # the entries begin with another field than the dialect's
     while fields[at][0] == opener and opener in places:
         values: dict[str, Any] = {}
         unknown: list[tuple[int, bytes]] = []
@@ -100,10 +100,10 @@ def _entries(
             index, attribute, parse, limit, inner = place
             if attribute in values:
                 if number == opener:
-                    break
-                raise ValueError
+                    break  # the next entry begins
+                raise ValueError  # it stands twice in this one
             if index < last:
-                raise ValueError
+                raise ValueError  # another order than the dialect's
             last = index
             value = parse(raw)
             at += 1

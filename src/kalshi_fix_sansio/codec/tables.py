@@ -179,10 +179,11 @@ class Tables:
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of header and trailer, also in their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
-    _places: dict[int, dict[str, tuple[int, Place]]] = attrs.field(init=False, factory=dict)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
     """By the identity of a body's table, which lives as long as this does."""
+    _places: dict[int, dict[str, tuple[int, Place]]] = attrs.field(init=False, factory=dict)
+    """The same for the reader: tags by their text."""
 
     def __attrs_post_init__(self) -> None:
         """Make what every message has."""
