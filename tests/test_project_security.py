@@ -1,4 +1,4 @@
-"""What SECURITY.md, docs/bounds.md and tests/REGRESSIONS.md say is shown by tests that are there."""
+"""What the tables of SECURITY.md, tests/REGRESSIONS.md and of some pages say is shown by tests that are there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kalshi_fix_sansio.config import SessionConfig
 ROOT = Path(__file__).resolve().parent.parent
 SECURITY = (ROOT / "SECURITY.md").read_text("utf-8")
 BOUNDS = (ROOT / "docs" / "bounds.md").read_text("utf-8")
+VENUE = (ROOT / "docs" / "simulated-venue.md").read_text("utf-8")
 REGRESSIONS = (ROOT / "tests" / "REGRESSIONS.md").read_text("utf-8")
 FUZZED = "tests/fuzz/test_regressions.py"
 
@@ -30,6 +31,7 @@ def rows(page: str, columns: int) -> list[list[str]]:
 BAD_INPUTS = [row for row in rows(SECURITY, 4) if "tests/" in row[-1]]
 BOUND_ROWS = rows(BOUNDS, 5)
 BROKEN_ONCE = rows(REGRESSIONS, 2)
+CATALOGUE = [row for row in rows(VENUE, 3) if row[0] != "what the venue documents"]
 
 
 def test_the_tables_are_there() -> None:
@@ -38,7 +40,7 @@ def test_the_tables_are_there() -> None:
     assert len(BROKEN_ONCE) > 50
 
 
-@pytest.mark.parametrize("row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE], ids=lambda row: row[0][:50])
+@pytest.mark.parametrize("row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE, *CATALOGUE], ids=lambda row: row[0][:50])
 def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
     named = re.findall(r"`([^`]+)`", row[-1])
     assert named, row[0]
