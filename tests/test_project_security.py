@@ -1,4 +1,4 @@
-"""What the tables of SECURITY.md, tests/REGRESSIONS.md and of some pages say is shown by tests that are there."""
+"""What the tables of SECURITY.md, REGRESSIONS.md and some pages of docs say is shown by tests that are there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_the_tables_are_there() -> None:
     assert len(BROKEN_ONCE) > 50
 
 
-@pytest.mark.parametrize("row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE, *CATALOGUE], ids=lambda row: row[0][:50])
+@pytest.mark.parametrize(
+    "row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE, *CATALOGUE], ids=lambda row: row[0][:50]
+)
 def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
     named = re.findall(r"`([^`]+)`", row[-1])
     assert named, row[0]
