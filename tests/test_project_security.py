@@ -1,4 +1,4 @@
-"""What the tables of SECURITY.md, REGRESSIONS.md and some pages of docs say is shown by tests that are there."""
+"""What the tables of SECURITY.md, REGRESSIONS.md and some pages say is shown by tests that are there."""
 
 from __future__ import annotations
 
