@@ -18,7 +18,7 @@ import attrs
 
 from kalshi_fix_adapters.venue import admission
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.exchange import Advance, CancelAll, CancelCause, Command, Exchange
+from kalshi_fix_adapters.venue.exchange import CancelAll, CancelCause, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
@@ -192,12 +192,12 @@ class Venue:
     def next_deadline(self) -> float | None:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
         self._look()
-        deadlines = [self._expiry_deadline(gateway.exchange) for gateway in self._gateways.values()]
+        deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
         deadlines.append(self._first_due())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
-        """Do what is due: heartbeats and timeouts of sessions, expiries of orders."""
+        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways."""
         self._last = now
         self._look()
         due: list[int] = []
@@ -209,9 +209,9 @@ class Venue:
             line = self._lines[number]
             line.session.handle_timer(now)
             self._attend(line, now)
-        for product, gateway in self._gateways.items():
-            if _is_due(gateway.exchange.next_expiry(), now.utc):
-                self.execute(product, Advance(), now)
+        for gateway in self._gateways.values():
+            self._deliver(gateway.handle_timer(now.utc), now)
+        self._calm(now)
         for offline_queue in self._offline_queues.values():
             offline_queue.forget(now)
 
@@ -244,7 +244,10 @@ class Venue:
             ValueError: a SetMarketState that cannot be.
         """
         self._last = now
-        deliveries, outcomes = self._gateways[product].execute(command, now.utc)
+        gateway = self._gateways[product]
+        # What was due before the command is done before it, or a late caller would change what happens.
+        self._deliver(gateway.handle_timer(now.utc), now)
+        deliveries, outcomes = gateway.execute(command, now.utc)
         self._deliver(deliveries, now)
         self._calm(now)
         return outcomes
@@ -354,12 +357,8 @@ class Venue:
     def _new_id(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
-    def _expiry_deadline(self, exchange: Exchange) -> float | None:
-        expiry = exchange.next_expiry()
-        if expiry is None or self._last is None:
+    def _monotonic(self, moment: datetime | None) -> float | None:
+        """Return when a time by the calendar comes, in the seconds of `Instant.monotonic`."""
+        if moment is None or self._last is None:
             return None
-        return self._last.monotonic + (expiry - self._last.utc).total_seconds()
-
-
-def _is_due(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment <= now
+        return self._last.monotonic + (moment - self._last.utc).total_seconds()

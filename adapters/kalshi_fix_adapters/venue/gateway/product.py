@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from kalshi_fix_adapters.venue.exchange import Command, Exchange
+from kalshi_fix_adapters.venue.exchange import Advance, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
+from kalshi_fix_adapters.venue.gateway.timers import Timers
 from kalshi_fix_sansio import EventResendRequest
 from kalshi_fix_sansio.base import Message
 
@@ -22,6 +23,8 @@ class ProductGateway:
         """Stand before an exchange; `new_id` draws the ids of orders."""
         self.exchange = exchange
         self.logins = Logins()
+        self.timers = Timers()
+        """What the parts of the gateway mean to do later."""
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
         self._handlers: Handlers = {**self._orders.handlers(), **self._market_data.handlers()}
@@ -31,7 +34,28 @@ class ProductGateway:
 
         Drop copy, post trade and RFQ sessions are kept alive, but what they are for is not
         modelled: their messages are answered as unsupported, and no account is enabled for past reports.
+        What was due before the message came is done first.
         """
+        return self.handle_timer(now) + self._answer(message, login, now)
+
+    def next_deadline(self) -> datetime | None:
+        """Return when to call `handle_timer`: an order expires or a timer is up."""
+        deadlines = (self.exchange.next_expiry(), self.timers.next_deadline())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def handle_timer(self, now: datetime) -> list[Delivery]:
+        """Do what is due, in the order in which it was."""
+        deliveries: list[Delivery] = []
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            # Orders expire before something of the same time is done.
+            if self.exchange.next_expiry() == deadline:
+                deliveries += self.execute(Advance(), now)[0]
+            elif (action := self.timers.pop_due(now)) is not None:
+                told, outcomes = action(now)
+                deliveries += told + self._market_data.publish(outcomes)
+        return deliveries
+
+    def _answer(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         if isinstance(message, EventResendRequest):
             return [(login, past_reports_not_enabled(message))]
         handler = self._handlers.get((login.session_type, type(message)))

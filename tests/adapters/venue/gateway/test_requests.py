@@ -242,7 +242,7 @@ def test_a_mass_cancel_that_cannot_be(ann: Login, desk: GatewayDesk) -> None:
     desk.execute(SetPause(PauseState.EXCHANGE_PAUSED))
     desk.wait(seconds=5)
     request = OrderMassCancelRequest(cl_ord_id="m2", mass_cancel_request_type="6")
-    answer, expired = told(desk.send(ann, request), ann)
+    expired, answer = told(desk.send(ann, request), ann)
     assert isinstance(answer, OrderMassCancelReport)
     assert answer.mass_cancel_response == MassCancelResponse.REJECTED
     assert isinstance(expired, ExecutionReport)
