@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_sansio.config import SessionConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +33,7 @@ def rows(page: str, columns: int) -> list[list[str]]:
 BAD_INPUTS = [row for row in rows(SECURITY, 4) if "tests/" in row[-1]]
 BOUND_ROWS = rows(BOUNDS, 5)
 BROKEN_ONCE = rows(REGRESSIONS, 2)
+ASSUMED = [row for row in rows(VENUE, 4) if row[0] != "name"]
 CATALOGUE = [row for row in rows(VENUE, 3) if row[0] != "what the venue documents"]
 
 
@@ -54,6 +57,15 @@ def test_a_row_names_tests_that_are_there(row: list[str]) -> None:
         assert found.is_file(), f"{row[0]}: there is no {path}"
         assert not test or f"def {test}(" in found.read_text("utf-8"), f"{row[0]}: there is no {test}"
         folder = found.parent
+
+
+def test_the_assumptions_of_the_simulated_venue_are_told_and_can_be_switched() -> None:
+    named = [row[0].strip("`") for row in ASSUMED]
+    assert sorted(named) == sorted(attrs.fields_dict(Assumptions))
+    for name, row in zip(named, ASSUMED, strict=True):
+        default = attrs.fields_dict(Assumptions)[name].default
+        assert all(row), f"{name}: a cell is empty"
+        assert f"`{default!r}`" not in row[3], f"{name}: the switch is what it already is"
 
 
 def test_every_regression_of_a_fuzz_target_is_in_the_table() -> None:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from kalshi_fix_adapters.venue.exchange import AccountId, MarketRules
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.exchange import MARGIN, AccountId, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_sansio import PRODUCTS
@@ -51,13 +52,21 @@ class ApiKey:
 
 @attrs.frozen(kw_only=True)
 class AccountConfig:
-    """An owner's purse on one product, and those of its subaccounts. Dollars."""
+    """An owner's purse on one product, and those of its subaccounts. Dollars.
+
+    Balances are per shard: the primary account is on every shard, with nothing where nothing is said; a
+    subaccount is only where it is named.
+    """
 
     owner: str
     product: str
     balance: Decimal
+    """Of the primary account on shard 0."""
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
-    """Balance by number (AllocAccount 79, 1 to 63)."""
+    """Balance on shard 0 by number (AllocAccount 79, 1 to 63)."""
+    on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
+    """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
+    account)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +86,8 @@ class VenueConfig:
     """Seconds that a connection may take to log on."""
     zone: tzinfo = attrs.field(factory=trading_zone)
     """Where the trading day ends at midnight."""
+    assumptions: Assumptions = attrs.field(factory=Assumptions)
+    """What is so where the documents do not say."""
     max_unsent: int = 16 * 1024 * 1024
     """Bytes that may wait for a client that does not read, before its connection ends."""
 
@@ -84,8 +95,8 @@ class VenueConfig:
         """Check what concerns more than one setting.
 
         Raises:
-            ConfigurationError: a product is unknown, an account or a key is there twice, or a key
-                belongs to nobody.
+            ConfigurationError: a product is unknown, an account or a key is there twice, a key
+                belongs to nobody, or a shard cannot be.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
         named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
@@ -96,6 +107,7 @@ class VenueConfig:
                 )
         if len(owners) != len(self.accounts):
             raise ConfigurationError("an owner has two accounts on one product; give each only one")
+        self._check_shards()
         ids = [key.key_id for key in self.api_keys]
         for key in self.api_keys:
             if ids.count(key.key_id) > 1:
@@ -107,10 +119,32 @@ class VenueConfig:
                 )
 
     def balances(self, product: str) -> dict[AccountId, Decimal]:
-        """Return every purse of a product with its balance in dollars."""
-        return {
-            AccountId(account.owner, number): balance
-            for account in self.accounts
-            if account.product == product
-            for number, balance in {0: account.balance, **account.subaccounts}.items()
-        }
+        """Return every purse of a product, on each shard, with its balance in dollars."""
+        accounts = [account for account in self.accounts if account.product == product]
+        shards = {rules.shard for rules in self.markets.get(product, ())}
+        shards.update(shard for account in accounts for shard in account.on_shards)
+        found: dict[AccountId, Decimal] = {}
+        for account in accounts:
+            for shard in sorted(shards | {0}):
+                here = account.on_shards.get(shard, {})
+                if shard == 0:
+                    here = {0: account.balance, **account.subaccounts}
+                for number, balance in {0: Decimal(0), **here}.items():
+                    found[AccountId(account.owner, number, shard)] = balance
+        return found
+
+    def _check_shards(self) -> None:
+        for product, markets in self.markets.items():
+            for rules in markets:
+                if rules.shard < 0 or (rules.shard and product == MARGIN):
+                    raise ConfigurationError(
+                        f"market {rules.ticker} cannot be on shard {rules.shard}: "
+                        "use 0, or on prediction a higher number"
+                    )
+        for account in self.accounts:
+            for shard in account.on_shards:
+                if shard < 1 or account.product == MARGIN:
+                    raise ConfigurationError(
+                        f"on_shards of {account.owner} names shard {shard}: "
+                        "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
+                    )

@@ -78,6 +78,7 @@ class Venue:
                     zone=config.zone,
                     new_id=self._new_id,
                     fees=config.fees.get(product),
+                    assumptions=config.assumptions,
                 ),
                 config.symbol_limits,
                 self._new_id,

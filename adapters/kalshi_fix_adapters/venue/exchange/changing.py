@@ -36,6 +36,10 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     if state.pause is PauseState.EXCHANGE_PAUSED:
         _refuse(state, batch, command, RefusalCause.EXCHANGE_PAUSED)
         return
+    misrouted = _misrouted(state, command)
+    if misrouted is not None:
+        _refuse(state, batch, command, misrouted)
+        return
     order = _find(state, command)
     if order is None:
         filled = _was_filled(state, command)
@@ -135,7 +139,7 @@ def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOr
     state.orders.rename(order, command.cl_ord_id)
     batch.outcomes.append(
         OrderReplaced(
-            exec_id=batch.exec_id(),
+            exec_id=batch.exec_id(order.account.shard),
             time=batch.now,
             order=order.snapshot(),
             requester=command.origin,
@@ -150,6 +154,9 @@ def _amend_refusal(
     paused = pause_refusal(state)
     if paused is not None:
         return RefusalCause[paused.name]
+    misrouted = _misrouted(state, command)
+    if misrouted is not None:
+        return misrouted
     if order is None:
         if _was_filled(state, command):
             return RefusalCause.CANNOT_UPDATE_FILLED_ORDER
@@ -175,6 +182,14 @@ def _amend_refusal(
     if meets_own(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
     return None
+
+
+def _misrouted(state: ExchangeState, command: OrderRequest) -> RefusalCause | None:
+    """Return why there is no such market where the request went to, if so."""
+    if state.market_on(command.account, command.market) is not None:
+        return None
+    known = command.market in state.markets and not state.assumptions.wrong_shard_knows_no_market
+    return RefusalCause.ORDER_NOT_FOUND if known else RefusalCause.MARKET_NOT_FOUND
 
 
 def _expires_well(command: AmendOrder, now: datetime) -> bool:

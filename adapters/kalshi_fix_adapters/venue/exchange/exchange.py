@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, time, tzinfo
 from decimal import Decimal
 
+import attrs
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import changing, pausing, placing
 from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.commands import (
@@ -46,7 +49,10 @@ _MARGIN_DATE_FROM = time(16)
 
 
 class Exchange:
-    """A matching exchange with price-time priority, all on shard 0.
+    """A matching exchange with price-time priority.
+
+    Each market is on a shard, and each shard has balances of its own. An account needs an entry in
+    `balances` for every shard that it trades on.
 
     It is told everything: commands with the time at which they happen (aware, in UTC and not
     going back), and ids from `new_id`. The same calls give the same outcomes.
@@ -62,6 +68,7 @@ class Exchange:
         new_id: Callable[[], str],
         fees: FeeSchedule | None = None,
         retained_orders: int = 10_000,
+        assumptions: Assumptions | None = None,
     ) -> None:
         """Open an exchange with these markets and these accounts, funded in dollars.
 
@@ -74,6 +81,7 @@ class Exchange:
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
         self.product = product
+        self.assumptions = assumptions or Assumptions()
         self._state = ExchangeState(
             markets={rules.ticker: Market(rules) for rules in markets},
             accounts={key: Account(key, collateral, balance) for key, balance in balances.items()},
@@ -82,8 +90,10 @@ class Exchange:
             next_date_from=_MARGIN_DATE_FROM if margin else None,
             new_id=new_id,
             orders=OrderRegistry(retained_orders),
+            assumptions=self.assumptions,
         )
-        self._clock = 0
+        # Of no other shards, since clients may name any number.
+        self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
         """Carry out a command, after cancelling the orders whose time was up by then.
@@ -95,18 +105,25 @@ class Exchange:
         # Before anything else, so that what raises has changed nothing.
         if isinstance(command, SetMarketState):
             pausing.check_market_state(self._state, command)
-        batch = Batch(self._clock + 1, now)
+        batch = Batch(self._clocks, now)
         self._expire(batch)
         self._dispatch(batch, command)
         self._state.publish(batch)
-        if batch.events:
-            self._clock += 1
+        for shard in batch.events:
+            self._clocks[shard] += 1
         return tuple(batch.outcomes)
 
-    def draw_exec_id(self) -> ExecId:
-        """Return the identity for a report about something that never reached the book."""
-        self._clock += 1
-        return ExecId(self._clock, 1)
+    def draw_exec_id(self, shard: int = 0) -> ExecId:
+        """Return the identity for a report about something that never reached the book; of shard 0 if the
+        shard is none."""
+        shard = shard if shard in self._clocks else 0
+        self._clocks[shard] += 1
+        return ExecId(self._clocks[shard], 1, shard)
+
+    def shard_of(self, market: str) -> int:
+        """Return the shard of a market; 0 for an unknown one."""
+        found = self._state.markets.get(market)
+        return 0 if found is None else found.rules.shard
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
         """Return the open order of this owner with this ClOrdID."""
@@ -136,8 +153,13 @@ class Exchange:
         return self._state.accounts[account_id]
 
     def position(self, account_id: AccountId, market: str) -> Position:
-        """Return what an account holds in a market."""
-        return self.account(account_id).holding(market).position
+        """Return what an account holds in a market, on the market's shard.
+
+        Raises:
+            KeyError: there is no such account on that shard.
+        """
+        on_shard = attrs.evolve(account_id, shard=self.shard_of(market))
+        return self.account(on_shard).holding(market).position
 
     def levels(self, market: str, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
         """Return price and size of each level of a side, the best first; none for an unknown market."""

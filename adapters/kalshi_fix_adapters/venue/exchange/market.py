@@ -25,6 +25,8 @@ class MarketRules:
     """The most contracts one order may be for."""
     position_limit: Decimal | None = None
     """The most contracts an account may be long or short, counting its open orders as filled."""
+    shard: int = 0
+    """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
 
     def accepts_price(self, price: Decimal) -> bool:
         """Say whether an order may carry this price."""
@@ -36,7 +38,7 @@ class MarketRules:
 
 
 def prediction_market(
-    ticker: str, *, subpenny: bool = False, position_limit: Decimal | None = None
+    ticker: str, *, subpenny: bool = False, position_limit: Decimal | None = None, shard: int = 0
 ) -> MarketRules:
     """Return the rules of an event contract: 1 to 99 cents in whole cents, or with `subpenny`
     in steps of 0.0001 dollars from 0.0001 to 0.9999 (the page on subpenny pricing);
@@ -49,6 +51,7 @@ def prediction_market(
         maximum_price=1 - tick,
         quantity_step=Decimal("0.01"),
         position_limit=position_limit,
+        shard=shard,
     )
 
 

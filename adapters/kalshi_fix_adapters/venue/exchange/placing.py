@@ -33,13 +33,17 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     cause = _refusal(state, command)
     if cause is not None:
         batch.outcomes.append(
-            OrderRejected(exec_id=batch.exec_id(), time=batch.now, request=command, cause=cause)
+            OrderRejected(
+                exec_id=batch.exec_id(command.account.shard), time=batch.now, request=command, cause=cause
+            )
         )
         return
     until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
     order = _order(command, until)
     state.orders.add(order)
-    batch.outcomes.append(OrderAccepted(exec_id=batch.exec_id(), time=batch.now, order=order.snapshot()))
+    batch.outcomes.append(
+        OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
+    )
     killed = _killed(state, order)
     if killed is not None:
         state.cancel(batch, order, killed)
@@ -104,14 +108,16 @@ def expire_time(
 
 def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     account = state.accounts.get(command.account)
-    if account is None:
+    market = state.market_on(command.account, command.market)
+    # A shard without the market may well be one without the account, too.
+    if account is None and market is not None:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
     paused = pause_refusal(state)
     if paused is not None:
         return paused
-    market = state.markets.get(command.market)
-    if market is None:
-        return RejectCause.MARKET_NOT_FOUND
+    if market is None or account is None:
+        known = command.market in state.markets and not state.assumptions.wrong_shard_knows_no_market
+        return RejectCause.INVALID_ORDER if known else RejectCause.MARKET_NOT_FOUND
     closed = market_refusal(market)
     if closed is not None:
         return closed

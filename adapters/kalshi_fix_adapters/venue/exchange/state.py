@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
 import attrs
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.market import Market
 from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
@@ -33,17 +34,21 @@ from kalshi_fix_adapters.venue.exchange.terms import (
 class Batch:
     """What one command has brought about so far."""
 
-    clock: int
+    clocks: Mapping[int, int]
+    """The clock of each shard as it stands before the command."""
     now: datetime
     outcomes: list[Outcome] = attrs.field(factory=list)
     touched: dict[str, Market] = attrs.field(factory=dict)
     """Markets whose book may have changed."""
-    events: int = 0
+    events: dict[int, int] = attrs.field(factory=dict)
+    """How many there are on each shard."""
 
-    def exec_id(self) -> ExecId:
-        """Draw the identity of the next event."""
-        self.events += 1
-        return ExecId(self.clock, self.events)
+    def exec_id(self, shard: int) -> ExecId:
+        """Draw the identity of the next event on a shard."""
+        # What is refused because it names a shard that is none gets an identity of shard 0.
+        shard = shard if shard in self.clocks else 0
+        event = self.events[shard] = self.events.get(shard, 0) + 1
+        return ExecId(self.clocks[shard] + 1, event, shard)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -59,6 +64,7 @@ class ExchangeState:
     """Local time from which trades clear on the next date; None for midnight."""
     new_id: Callable[[], str]
     orders: OrderRegistry
+    assumptions: Assumptions
     pause: PauseState = PauseState.OPEN
 
     def clearing_date(self, now: datetime) -> date:
@@ -66,6 +72,11 @@ class ExchangeState:
         local = now.astimezone(self.zone)
         late = self.next_date_from is not None and local.time() >= self.next_date_from
         return local.date() + timedelta(days=late)
+
+    def market_on(self, account: AccountId, ticker: str) -> Market | None:
+        """Return a market if it is on the shard of this account."""
+        market = self.markets.get(ticker)
+        return market if market is not None and market.rules.shard == account.shard else None
 
     def account(self, order: Order) -> Account:
         """Return the purse of an open order."""
@@ -105,7 +116,7 @@ class ExchangeState:
         self.orders.finish(order, cl_ord_id)
         batch.outcomes.append(
             OrderCanceled(
-                exec_id=batch.exec_id(),
+                exec_id=batch.exec_id(order.account.shard),
                 time=batch.now,
                 order=order.snapshot(),
                 cause=cause,
@@ -129,7 +140,7 @@ class ExchangeState:
             position = account.holding(market.ticker).position
             batch.outcomes.append(
                 OrderTraded(
-                    exec_id=batch.exec_id(),
+                    exec_id=batch.exec_id(order.account.shard),
                     time=batch.now,
                     clearing_date=self.clearing_date(batch.now),
                     order=order.snapshot(),

@@ -108,6 +108,7 @@ class RefusalCause(StrEnum):
     ORDER_ALREADY_FILLED = "ORDER_ALREADY_FILLED"
     INVALID_AMEND_QTY_FOR_ORDER = "INVALID_AMEND_QTY_FOR_ORDER"
     CANNOT_UPDATE_FILLED_ORDER = "CANNOT_UPDATE_FILLED_ORDER"
+    MARKET_NOT_FOUND = "MARKET_NOT_FOUND"
     SELF_CROSS_ATTEMPT = "SELF_CROSS_ATTEMPT"
     ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
     INVALID_ORDER = "INVALID_ORDER"
@@ -150,10 +151,12 @@ class CancelCause(Enum):
 
 @attrs.frozen
 class AccountId:
-    """One purse: an owner and, below it, a numbered subaccount (0 is the primary one)."""
+    """One purse: an owner and, below it, a numbered subaccount (0 is the primary one). Each shard of the
+    exchange keeps balances of its own."""
 
     owner: str
     subaccount: int = 0
+    shard: int = 0
 
 
 @attrs.frozen

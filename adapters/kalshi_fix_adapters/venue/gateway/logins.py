@@ -43,9 +43,9 @@ class Login:
         """Whether a message to it can reach it, now or later."""
         return self.connection is not None or self.keeps_messages
 
-    def account(self, subaccount: int | None) -> AccountId:
-        """Return the purse that AllocAccount (79) names; absent and 0 are the primary one."""
-        return AccountId(self.owner, subaccount or 0)
+    def account(self, subaccount: int | None, shard: int = 0) -> AccountId:
+        """Return the purse on a shard that AllocAccount (79) names; absent and 0 are the primary one."""
+        return AccountId(self.owner, subaccount or 0, shard)
 
 
 Delivery = tuple[Login, Message]

@@ -27,7 +27,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
-from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order
+from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order, shard_of
 from kalshi_fix_sansio import (
     BusinessRejectReason,
     MassCancelRequestType,
@@ -88,9 +88,10 @@ class OrderEntry:
             refusal = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
             return [(login, refusal)], ()
         order_id = self._new_id()
-        command = place_order(message, login, order_id)
+        shard = shard_of(message, self._exchange)
+        command = place_order(message, login, order_id, shard)
         if isinstance(command, RejectCause):
-            exec_id = str(self._exchange.draw_exec_id())
+            exec_id = self._exchange.draw_exec_id(shard)
             report = reports.rejected(message, order_id, exec_id, command, login.flags, now)
             return [(login, report)], ()
         deliveries: list[Delivery] = []
@@ -99,8 +100,7 @@ class OrderEntry:
         outcomes = self._exchange.apply(command, now)
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
-                exec_id = str(outcome.exec_id)
-                report = reports.rejected(message, order_id, exec_id, outcome.cause, login.flags, now)
+                report = reports.rejected(message, order_id, outcome.exec_id, outcome.cause, login.flags, now)
                 deliveries.append((login, report))
         return deliveries + self.distribute(outcomes), outcomes
 
@@ -108,10 +108,11 @@ class OrderEntry:
         self, message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, now: datetime
     ) -> Result:
         command: CancelOrder | AmendOrder | RefusalCause
+        shard = shard_of(message, self._exchange)
         if isinstance(message, OrderCancelRequest):
-            command = cancel_order(message, login)
+            command = cancel_order(message, login, shard)
         else:
-            command = amend_order(message, login)
+            command = amend_order(message, login, shard)
         if isinstance(command, RefusalCause):
             return [(login, reports.refused(message, command, None))], ()
         deliveries: list[Delivery] = []

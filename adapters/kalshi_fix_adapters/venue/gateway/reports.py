@@ -114,7 +114,7 @@ def pending_change(
 def rejected(
     message: NewOrderSingle,
     order_id: str,
-    exec_id: str,
+    exec_id: exchange.ExecId,
     cause: RejectCause,
     flags: LogonFlags,
     now: datetime,
@@ -124,7 +124,8 @@ def rejected(
     return ExecutionReport(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
-        exec_id=exec_id,
+        exec_id=str(exec_id),
+        last_mkt=str(exec_id.shard),
         exec_type=ExecType.REJECTED,
         ord_status=OrdStatus.REJECTED,
         ord_rej_reason=ORD_REJ_REASONS[cause],

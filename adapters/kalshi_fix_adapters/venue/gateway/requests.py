@@ -6,7 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from kalshi_fix_adapters.venue import exchange
-from kalshi_fix_adapters.venue.exchange import AmendOrder, CancelOrder, PlaceOrder, RefusalCause, RejectCause
+from kalshi_fix_adapters.venue.exchange import (
+    AmendOrder,
+    CancelOrder,
+    Exchange,
+    PlaceOrder,
+    RefusalCause,
+    RejectCause,
+)
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.gateway.units import price_from_wire
 from kalshi_fix_sansio import (
@@ -36,12 +43,26 @@ SELF_TRADE_PREVENTIONS: dict[int | None, exchange.SelfTradePrevention] = {
     SelfTradePreventionType.TAKER_AT_CROSS: exchange.SelfTradePrevention.TAKER_AT_CROSS,
     SelfTradePreventionType.MAKER: exchange.SelfTradePrevention.MAKER,
 }
-_ROUTES = (None, -1, 0)
-"""ExDestination (100): absent and -1 route by symbol; every market is on shard 0."""
+AUTO_ROUTE = -1
+"""The ExDestination (100) that leaves the shard to the Symbol (55)."""
 
 
-def place_order(message: NewOrderSingle, login: Login, order_id: str) -> PlaceOrder | RejectCause:
-    """Return the command for a new order, or why there is none.
+def shard_of(
+    message: NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest, venue: Exchange
+) -> int:
+    """Return the shard that a message goes to. On margin ExDestination (100) means nothing."""
+    asked = message.ex_destination
+    if venue.product == exchange.MARGIN or asked == AUTO_ROUTE:
+        return venue.shard_of(message.symbol)
+    if asked is None:
+        return (
+            venue.shard_of(message.symbol) if venue.assumptions.absent_ex_destination_routes_by_symbol else 0
+        )
+    return asked
+
+
+def place_order(message: NewOrderSingle, login: Login, order_id: str, shard: int) -> PlaceOrder | RejectCause:
+    """Return the command for a new order that goes to a shard, or why there is none.
 
     Values the venue does not know make an order invalid; parties are for clearing members,
     and no key here belongs to one.
@@ -59,14 +80,13 @@ def place_order(message: NewOrderSingle, login: Login, order_id: str) -> PlaceOr
         or price is None
         or message.ord_type != OrdType.LIMIT
         or message.exec_inst not in (None, ExecInst.POST_ONLY)
-        or message.ex_destination not in _ROUTES
     ):
         return RejectCause.INVALID_ORDER
     dated = time_in_force is exchange.TimeInForce.GOOD_TILL_DATE
     return PlaceOrder(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
-        account=login.account(message.alloc_account),
+        account=login.account(message.alloc_account, shard),
         origin=login.origin,
         market=message.symbol,
         side=side,
@@ -82,15 +102,15 @@ def place_order(message: NewOrderSingle, login: Login, order_id: str) -> PlaceOr
     )
 
 
-def cancel_order(message: OrderCancelRequest, login: Login) -> CancelOrder | RefusalCause:
-    """Return the command for a cancel, or why there is none."""
-    about = _about(message, login)
+def cancel_order(message: OrderCancelRequest, login: Login, shard: int) -> CancelOrder | RefusalCause:
+    """Return the command for a cancel that goes to a shard, or why there is none."""
+    about = _about(message, login, shard)
     return RefusalCause.ORDER_NOT_FOUND if about is None else CancelOrder(**about)
 
 
-def amend_order(message: OrderCancelReplaceRequest, login: Login) -> AmendOrder | RefusalCause:
-    """Return the command for an amend, or why there is none."""
-    about = _about(message, login)
+def amend_order(message: OrderCancelReplaceRequest, login: Login, shard: int) -> AmendOrder | RefusalCause:
+    """Return the command for an amend that goes to a shard, or why there is none."""
+    about = _about(message, login, shard)
     if about is None:
         return RefusalCause.ORDER_NOT_FOUND
     price: Decimal | None = None
@@ -111,15 +131,17 @@ def amend_order(message: OrderCancelReplaceRequest, login: Login) -> AmendOrder 
     )
 
 
-def _about(message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login) -> dict[str, Any] | None:
+def _about(
+    message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, shard: int
+) -> dict[str, Any] | None:
     """Return which order is meant; None if there can be none."""
     side = SIDES.get(message.side)
-    if side is None or message.party_ids or message.ex_destination not in _ROUTES:
+    if side is None or message.party_ids:
         return None
     return {
         "cl_ord_id": message.cl_ord_id,
         "orig_cl_ord_id": message.orig_cl_ord_id,
-        "account": login.account(message.alloc_account),
+        "account": login.account(message.alloc_account, shard),
         "origin": login.origin,
         "market": message.symbol,
         "side": side,

@@ -119,7 +119,6 @@ def test_subaccounts_are_named_in_reports_and_must_be_in_requests(ann: Login, de
         {"time_in_force": "2"},
         {"exec_inst": "G"},
         {"self_trade_prevention_type": 9},
-        {"ex_destination": 4},
         {"price": "0.405"},
         {"order_qty": "0.001"},
         {"order_qty": "9" * 19},

@@ -1,0 +1,20 @@
+"""What the simulated venue assumes where the venue's documents are silent or contradict each other.
+
+One field per assumption; docs/simulated-venue.md gives the reason of each, under the same name.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Assumptions:
+    """Switches of `VenueConfig.assumptions`. The defaults are what is believed to be so."""
+
+    absent_ex_destination_routes_by_symbol: bool = True
+    """Whether an order, amend or cancel without ExDestination (100) goes to the shard of its Symbol (55).
+    Otherwise it goes to shard 0."""
+    wrong_shard_knows_no_market: bool = True
+    """Whether a request that names another shard than that of its Symbol is refused with MARKET_NOT_FOUND.
+    Otherwise an order is refused with INVALID_ORDER, a cancel or an amend as one of an unknown order."""

@@ -1,0 +1,235 @@
+"""Shards: where a request goes, and what each shard keeps for itself."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.exchange import AccountId, margin_market, prediction_market
+from kalshi_fix_sansio import (
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MassCancelRequestType,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+    OrdRejReason,
+    OrdType,
+    Side,
+)
+from kalshi_fix_sansio.errors import ConfigurationError
+from tests.adapters.venue.desk import MARKET, PERP
+from tests.adapters.venue.town import Client, Town, config, order
+
+BUY, SELL = Side.BUY, Side.SELL
+CRYPTO = "KXBTC-26AUG20"
+"""A market on shard 2."""
+MARKETS = {
+    "prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2)),
+    "margin": (margin_market(PERP),),
+}
+ACCOUNTS = (
+    AccountConfig(
+        owner="ann",
+        product="prediction",
+        balance=Decimal(1000),
+        subaccounts={3: Decimal(10)},
+        on_shards={2: {0: Decimal(50), 4: Decimal(5)}},
+    ),
+    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000), on_shards={2: {0: Decimal(50)}}),
+    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+)
+ON_SHARD = AccountId("ann", shard=2)
+
+
+def sharded(**changes: Any) -> Town:
+    return Town(markets=MARKETS, accounts=ACCOUNTS, **changes)
+
+
+def crypto(cl_ord_id: str, side: Side = BUY, quantity: int = 1, price: str = "0.40", **fields: Any) -> Any:
+    return order(cl_ord_id, side, quantity, price, symbol=CRYPTO, **fields)
+
+
+def cancel(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelRequest:
+    return OrderCancelRequest(
+        **{"cl_ord_id": cl_ord_id, "orig_cl_ord_id": orig, "side": BUY, "symbol": CRYPTO, **fields}
+    )
+
+
+def amend(cl_ord_id: str, orig: str, **fields: Any) -> OrderCancelReplaceRequest:
+    values = {"cl_ord_id": cl_ord_id, "orig_cl_ord_id": orig, "side": BUY, "symbol": CRYPTO}
+    return OrderCancelReplaceRequest(**{**values, "order_qty": 2, "ord_type": OrdType.LIMIT, **fields})
+
+
+def told(client: Client, message: Any) -> ExecutionReport:
+    client.take()
+    client.send(message)
+    return client.take_only(ExecutionReport)
+
+
+@pytest.mark.parametrize("destination", [None, -1, 2])
+def test_a_request_reaches_the_shard_of_its_symbol(destination: int | None) -> None:
+    town = sharded()
+    ann = town.connect("ann")
+    accepted = told(ann, crypto("a1", ex_destination=destination))
+    assert (accepted.exec_type, accepted.last_mkt, accepted.exec_id) == (ExecType.NEW, "2", "1;1;2")
+    replaced = told(ann, amend("a2", "a1", ex_destination=destination))
+    assert (replaced.exec_type, replaced.last_mkt, replaced.exec_id) == (ExecType.REPLACED, "2", "2;1;2")
+    canceled = told(ann, cancel("a3", "a2", ex_destination=destination))
+    assert (canceled.exec_type, canceled.last_mkt, canceled.exec_id) == (ExecType.CANCELED, "2", "3;1;2")
+
+
+def test_clocks_and_events_run_per_shard() -> None:
+    town = sharded()
+    ann, bob = town.connect("ann"), town.connect("bob")
+    assert told(ann, order("a1", BUY, 1, "0.40")).exec_id == "1;1"
+    assert told(ann, crypto("a2")).exec_id == "1;1;2"
+    assert told(ann, order("a3", BUY, 1, "0.40")).exec_id == "2;1"
+    assert told(ann, crypto("a4")).exec_id == "2;1;2"
+    ann.take()
+    bob.send(crypto("b1", SELL, 2))
+    assert [r.exec_id for r in ann.take() if isinstance(r, ExecutionReport)] == ["3;3;2", "3;5;2"]
+    assert told(ann, crypto("a5", price="0.405")).exec_id == "4;1;2"
+
+
+@pytest.mark.parametrize("destination", [0, 1, 77])
+def test_a_shard_without_the_market_does_not_know_it(destination: int) -> None:
+    town = sharded()
+    ann = town.connect("ann")
+    rejected = told(ann, crypto("a1", ex_destination=destination))
+    assert (rejected.text, rejected.ord_rej_reason) == ("MARKET_NOT_FOUND", OrdRejReason.UNKNOWN_SYMBOL)
+    assert (rejected.last_mkt, rejected.exec_id) == ("0", "1;1")
+    told(ann, crypto("a1"))
+    for message in (
+        amend("a2", "a1", ex_destination=destination),
+        cancel("a3", "a1", ex_destination=destination),
+    ):
+        ann.send(message)
+        refused = ann.take_only(OrderCancelReject)
+        assert (refused.text, refused.cxl_rej_reason) == ("MARKET_NOT_FOUND", CxlRejReason.OTHER)
+    assert told(ann, cancel("a4", "a1")).exec_type == ExecType.CANCELED
+
+
+def test_the_refusal_by_a_wrong_shard_is_an_assumption() -> None:
+    town = sharded(assumptions=Assumptions(wrong_shard_knows_no_market=False))
+    ann = town.connect("ann")
+    rejected = told(ann, crypto("a1", ex_destination=0))
+    assert rejected.text == "INVALID_ORDER"
+    told(ann, crypto("a1"))
+    ann.send(cancel("a2", "a1", ex_destination=0))
+    assert ann.take_only(OrderCancelReject).cxl_rej_reason == CxlRejReason.UNKNOWN_ORDER
+    assert told(ann, order("a3", BUY, 1, "0.40", symbol="NONE", ex_destination=0)).text == "MARKET_NOT_FOUND"
+
+
+def test_that_an_absent_destination_goes_by_symbol_is_an_assumption() -> None:
+    town = sharded(assumptions=Assumptions(absent_ex_destination_routes_by_symbol=False))
+    ann = town.connect("ann")
+    assert told(ann, crypto("a1")).text == "MARKET_NOT_FOUND"
+    assert told(ann, crypto("a1", ex_destination=-1)).exec_type == ExecType.NEW
+    ann.send(cancel("a2", "a1"))
+    assert ann.take_only(OrderCancelReject).text == "MARKET_NOT_FOUND"
+
+
+def test_balances_are_per_shard() -> None:
+    town = sharded()
+    ann, bob = town.connect("ann"), town.connect("bob")
+    rejected = told(ann, crypto("a1", quantity=126))
+    assert (rejected.text, rejected.ord_rej_reason) == (
+        "INSUFFICIENT_BALANCE",
+        OrdRejReason.ORDER_EXCEEDS_LIMIT,
+    )
+    assert told(ann, crypto("a1", quantity=125)).exec_type == ExecType.NEW
+    bob.send(crypto("b1", SELL, 10))
+    exchange = town.venue.exchange("prediction")
+    assert exchange.account(ON_SHARD).balance == 46
+    assert exchange.account(AccountId("ann")).balance == 1000
+    assert exchange.position(AccountId("ann"), CRYPTO).net == 10
+
+
+def test_the_primary_account_is_on_every_shard_and_a_subaccount_where_it_was_made() -> None:
+    town = Town(
+        markets=MARKETS,
+        accounts=(AccountConfig(owner="ann", product="prediction", balance=Decimal(9)),),
+        api_keys=tuple(key for key in config().api_keys if key.owner == "ann"),
+    )
+    ann = town.connect("ann")
+    assert told(ann, crypto("a1")).text == "INSUFFICIENT_BALANCE"
+    other = sharded()
+    ann = other.connect("ann")
+    assert told(ann, crypto("a1", alloc_account=4)).exec_type == ExecType.NEW
+    assert told(ann, crypto("a2", alloc_account=3)).text == "CUSTOMER_ACCOUNT_NOT_FOUND"
+    assert told(ann, order("a3", BUY, 1, "0.40", alloc_account=4)).text == "CUSTOMER_ACCOUNT_NOT_FOUND"
+
+
+def test_a_mass_cancel_takes_the_orders_of_all_shards() -> None:
+    town = sharded()
+    ann = town.connect("ann")
+    told(ann, order("a1", BUY, 1, "0.40"))
+    told(ann, crypto("a2"))
+    ann.send(
+        OrderMassCancelRequest(
+            cl_ord_id="q", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
+        )
+    )
+    report, *canceled = ann.take()
+    assert isinstance(report, OrderMassCancelReport)
+    assert [(r.cl_ord_id, r.exec_id, r.last_mkt) for r in canceled if isinstance(r, ExecutionReport)] == [
+        ("a1", "2;1", "0"),
+        ("a2", "2;1;2", "2"),
+    ]
+
+
+def test_a_cancel_on_disconnect_takes_the_orders_of_all_shards() -> None:
+    town = sharded()
+    ann = town.connect("ann", cancel_orders_on_disconnect=True)
+    told(ann, order("a1", BUY, 1, "0.40"))
+    told(ann, crypto("a2"))
+    ann.drop()
+    exchange = town.venue.exchange("prediction")
+    assert exchange.find("ann", "a1") is exchange.find("ann", "a2") is None
+    assert exchange.account(ON_SHARD).available == 50
+
+
+def test_clients_cannot_make_shards() -> None:
+    town = sharded()
+    ann = town.connect("ann")
+    for number in count(3):
+        rejected = told(ann, crypto(f"a{number}", ex_destination=number))
+        assert rejected.exec_id == f"{number - 2};1"
+        if number == 40:
+            break
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"markets": {"margin": (margin_market(PERP), prediction_market("X", shard=1))}},
+        {"markets": {"prediction": (prediction_market("X", shard=-1),)}},
+        {
+            "accounts": (
+                AccountConfig(
+                    owner="a", product="prediction", balance=Decimal(0), on_shards={0: {0: Decimal(1)}}
+                ),
+            )
+        },
+        {
+            "accounts": (
+                AccountConfig(
+                    owner="a", product="margin", balance=Decimal(0), on_shards={1: {0: Decimal(1)}}
+                ),
+            )
+        },
+    ],
+    ids=["margin market", "negative", "shard 0", "margin account"],
+)
+def test_shards_that_cannot_be(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"shard -?\d"):
+        config(**{"api_keys": (), **changes})
