@@ -1,13 +1,42 @@
-"""What most tests of the venue begin with."""
+"""What most tests of the venue begin with, and the record of what they had on the wire."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.adapters.venue.seen import Seen, expected, watch
 from tests.adapters.venue.town import Town
+
+SEEN = pytest.StashKey[Seen]()
 
 
 @pytest.fixture
 def town() -> Town:
     """A venue that nobody is connected to."""
     return Town()
+
+
+@pytest.fixture(scope="session")
+def seen(pytestconfig: pytest.Config) -> Seen:
+    """What was on the wire of venues so far."""
+    return pytestconfig.stash.setdefault(SEEN, Seen())
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _watched(seen: Seen) -> Iterator[None]:
+    yield from watch(seen)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how much of the dialect was on the wire."""
+    seen = config.stash.get(SEEN, None)
+    if seen is not None:
+        known, missing = len(expected()), seen.missing()
+        terminalreporter.write_line(
+            f"{known - len(missing)} of {known} MsgTypes, code values and Texts were on the wire of the "
+            "simulated venue"
+        )
+        if config.option.verbose > 0:
+            terminalreporter.write_line(f"not seen: {', '.join(missing) or 'nothing'}")
