@@ -12,6 +12,7 @@ import attrs
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import MARGIN, AccountId, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -105,6 +106,11 @@ class VenueConfig:
                 raise ConfigurationError(
                     f"{product!r} is no product of the venue; use one of {', '.join(PRODUCTS)}"
                 )
+        for owner, _ in sorted(owners):
+            if is_trader(owner):
+                raise ConfigurationError(
+                    f"the name {owner!r} is kept for a simulated trader; choose one that does not begin so"
+                )
         if len(owners) != len(self.accounts):
             raise ConfigurationError("an owner has two accounts on one product; give each only one")
         self._check_shards()
@@ -119,6 +125,7 @@ class VenueConfig:
                 )
 
     def balances(self, product: str) -> dict[AccountId, Decimal]:
+<<<<<<< HEAD
         """Return every purse of a product, on each shard, with its balance in dollars."""
         accounts = [account for account in self.accounts if account.product == product]
         shards = {rules.shard for rules in self.markets.get(product, ())}
@@ -148,3 +155,13 @@ class VenueConfig:
                         f"on_shards of {account.owner} names shard {shard}: "
                         "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
                     )
+=======
+        """Return every purse of a product with its balance in dollars."""
+        owned = {
+            AccountId(account.owner, number): balance
+            for account in self.accounts
+            if account.product == product
+            for number, balance in {0: account.balance, **account.subaccounts}.items()
+        }
+        return owned if self.flow is None else owned | self.flow.balances()
+>>>>>>> ea4ab0d (Venue: simulated traders move the markets, from a seed)

@@ -92,6 +92,7 @@ class VenueServer:
         """
         loop = asyncio.get_running_loop()
         self._driver = Driver(self._venue, loop)
+        self._venue.begin(self._driver.now())
         try:
             for key, number in self._wanted.items():
                 listener = await loop.create_server(
@@ -105,6 +106,7 @@ class VenueServer:
                 self._listeners.append(listener)
                 # A port that the system has picked is asked for again when the server is started again.
                 self._wanted[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
+            self._driver.flush()
         except OSError:
             await self.stop()
             raise

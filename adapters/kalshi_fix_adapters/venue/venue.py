@@ -20,6 +20,7 @@ from kalshi_fix_adapters.venue import admission
 from kalshi_fix_adapters.venue.config import VenueConfig
 from kalshi_fix_adapters.venue.exchange import CancelAll, CancelCause, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.flow import Flow
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
@@ -85,6 +86,10 @@ class Venue:
             )
             for product in PRODUCTS
         }
+        self._flow = None
+        if config.flow is not None:
+            exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
+            self._flow = Flow(config.flow, exchanges)
         self._numbers = count(1)
         self._lines: dict[int, _Line] = {}
         self._logged_on: dict[str, int] = {}
@@ -100,6 +105,12 @@ class Venue:
         """Connections that are to be closed."""
         self._deadlines: list[tuple[float, int]] = []
         """A heap of `due` by line. An entry that says something else than its line is out of date."""
+
+    def begin(self, now: Instant) -> None:
+        """Let what the venue does by itself begin: the simulated traders, if there are any."""
+        self._last = now
+        if self._flow is not None:
+            self._flow.begin(now)
 
     # Connections
 
@@ -195,10 +206,12 @@ class Venue:
         self._look()
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
         deadlines.append(self._first_due())
+        deadlines.append(None if self._flow is None else self._flow.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
-        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways."""
+        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the flow
+        of orders."""
         self._last = now
         self._look()
         due: list[int] = []
@@ -215,6 +228,9 @@ class Venue:
         self._calm(now)
         for offline_queue in self._offline_queues.values():
             offline_queue.forget(now)
+        if self._flow is not None:
+            for product, command in self._flow.due(now):
+                self.execute(product, command, now)
 
     def _first_due(self) -> float | None:
         """Return the first deadline of all sessions, and drop what is out of date in front of it."""
