@@ -89,6 +89,8 @@ class VenueConfig:
     """Where the trading day ends at midnight."""
     assumptions: Assumptions = attrs.field(factory=Assumptions)
     """What is so where the documents do not say."""
+    flow: FlowConfig | None = None
+    """The simulated traders, who begin with `Venue.begin`; None for nobody."""
     max_unsent: int = 16 * 1024 * 1024
     """Bytes that may wait for a client that does not read, before its connection ends."""
 
@@ -125,7 +127,6 @@ class VenueConfig:
                 )
 
     def balances(self, product: str) -> dict[AccountId, Decimal]:
-<<<<<<< HEAD
         """Return every purse of a product, on each shard, with its balance in dollars."""
         accounts = [account for account in self.accounts if account.product == product]
         shards = {rules.shard for rules in self.markets.get(product, ())}
@@ -138,7 +139,7 @@ class VenueConfig:
                     here = {0: account.balance, **account.subaccounts}
                 for number, balance in {0: Decimal(0), **here}.items():
                     found[AccountId(account.owner, number, shard)] = balance
-        return found
+        return found if self.flow is None else found | self.flow.balances(sorted(shards | {0}))
 
     def _check_shards(self) -> None:
         for product, markets in self.markets.items():
@@ -155,13 +156,3 @@ class VenueConfig:
                         f"on_shards of {account.owner} names shard {shard}: "
                         "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
                     )
-=======
-        """Return every purse of a product with its balance in dollars."""
-        owned = {
-            AccountId(account.owner, number): balance
-            for account in self.accounts
-            if account.product == product
-            for number, balance in {0: account.balance, **account.subaccounts}.items()
-        }
-        return owned if self.flow is None else owned | self.flow.balances()
->>>>>>> ea4ab0d (Venue: simulated traders move the markets, from a seed)

@@ -210,8 +210,8 @@ class Venue:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
-        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the flow
-        of orders."""
+        """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
+        flow of orders."""
         self._last = now
         self._look()
         due: list[int] = []

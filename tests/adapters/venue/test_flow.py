@@ -143,7 +143,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
             # Beside the quotes, what takers left to rest: for ten minutes at most.
             assert resting <= quotes + 100
     assert now.utc - START == timedelta(days=1)
-    for product, rules in MARKETS.items():
+    for product in MARKETS:
         exchange = venue.exchange(product)
         trades = [o for o in venue.outcomes[product] if isinstance(o, OrderTraded)]
         moved: Counter[AccountId] = Counter()

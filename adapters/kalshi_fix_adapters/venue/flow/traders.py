@@ -25,8 +25,10 @@ from kalshi_fix_adapters.venue.flow.prices import FairPrice
 
 _PULL_ALL = 0.002
 """The share of a maker's turns in which it cancels everything."""
-_CANCEL = 0.15
-"""The share of turns with a quote that is right in which it is cancelled; else it gets another quantity."""
+_CANCEL = 0.05
+"""The share of a maker's turns with an open quote in which it is cancelled."""
+_NEAR = 4
+"""A quote that is off by less than a step divided by this stays at its price and gets another quantity."""
 _FRACTION = 0.1
 """The share of orders for a part of a contract, where the market takes those."""
 _FULL_SKEW = 20
@@ -135,8 +137,10 @@ class Maker(Trader):
             market=open_order.market,
             side=side,
         )
-        if price is None or (price == open_order.price and turn.random.random() < _CANCEL):
+        if price is None or turn.random.random() < _CANCEL:
             return request
+        if abs(price - open_order.price) * _NEAR < turn.fair.step:
+            price = open_order.price
         self._quotes[slot] = (request.cl_ord_id, open_order.cl_ord_id)
         return AmendOrder(
             cl_ord_id=request.cl_ord_id,
