@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import tempfile
 import threading
@@ -13,8 +14,10 @@ import click
 
 from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain
+from kalshi_fix_adapters.cli.venue_do import do
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_adapters.testing import MARKETS, Sandbox
+from kalshi_fix_adapters.venue.control import FOLDER_PREFIX, FOLDER_VARIABLE, ControlServer
 from kalshi_fix_adapters.venue.server import all_ports
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 
@@ -22,7 +25,7 @@ OWNER = "you"
 ENVIRONMENT_FILE = "env.sh"
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -33,18 +36,23 @@ ENVIRONMENT_FILE = "env.sh"
     type=click.IntRange(1, 65535 - len(all_ports()) + 1),
     help="Listen on this port and the ones after it; on any free ports by default.",
 )
-def venue(folder: Path | None, first_port: int | None) -> None:
+@click.pass_context
+def venue(context: click.Context, folder: Path | None, first_port: int | None) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
     It makes a certificate authority and API keys of its own and prints the variables that clients need.
-    What is traded there is gone when it ends.
+    What is traded there is gone when it ends. While it runs, `kalshi-fix venue do` pauses it, settles its
+    markets, cuts its connections and more.
     """
+    if context.invoked_subcommand is not None:
+        return
     ports = None if first_port is None else {key: first_port + i for i, key in enumerate(all_ports())}
     with (
         told_plainly(),
         _folder(folder) as chosen,
         Sandbox((OWNER,), ports=ports) as sandbox,
         _files(sandbox, chosen) as exports,
+        _control(sandbox, chosen),
     ):
         _announce(sandbox, chosen, exports)
         with contextlib.suppress(KeyboardInterrupt):
@@ -56,7 +64,7 @@ def _folder(given: Path | None) -> Iterator[Path]:
     if given is not None:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="kalshi-fix-venue-") as temporary:
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as temporary:
         yield Path(temporary)
 
 
@@ -84,6 +92,22 @@ def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
+def _control(sandbox: Sandbox, folder: Path) -> Iterator[None]:
+    """Take operations from other processes for a while."""
+    try:
+        channel = ControlServer(sandbox.server, folder).__enter__()
+    except FileExistsError as error:
+        raise CommandError(
+            f"{error.filename} exists already; choose another --folder, or delete it"
+        ) from None
+    try:
+        yield
+    finally:
+        with _uninterrupted():
+            channel.__exit__()
+
+
+@contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Have Ctrl-C wait for the end of a short block: no key is left behind by impatience."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -94,7 +118,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _exports(sandbox: Sandbox, folder: Path, keys: dict[str, list[tuple[str, Path]]]) -> list[str]:
-    exports: list[str] = []
+    exports = [f"export {FOLDER_VARIABLE}={shlex.quote(str(folder.absolute()))}"]
     for product, ((key_id, path), *more) in keys.items():
         exports += export_lines(
             product,
@@ -138,3 +162,6 @@ def _until_stopped() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     threading.Event().wait()
+
+
+venue.add_command(do)

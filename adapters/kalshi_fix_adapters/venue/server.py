@@ -22,6 +22,7 @@ from kalshi_fix_adapters.venue.driver import Connection, Driver
 from kalshi_fix_adapters.venue.exchange import Command
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import ServerIdentity
+from kalshi_fix_adapters.venue.operations import Answer, Operation
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import SESSION_TYPES
 
@@ -203,6 +204,16 @@ class VenueServer:
         """
         driver = self._running()
         return self._between_steps(lambda: self._venue.execute(product, command, driver.now()))
+
+    def perform(self, operation: Operation) -> Answer:
+        """Do what an operator asks for by name; callable from where `execute` is.
+
+        Raises:
+            ConfigurationError: it cannot be done to this venue.
+            RuntimeError: the server does not run.
+        """
+        driver = self._running()
+        return self._between_steps(lambda: self._venue.perform(operation, driver.now()))
 
     def inspect(self, look: Callable[[Venue], T]) -> T:
         """Return what a function reads from the venue; callable from where `execute` is.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 from random import Random
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import attrs
@@ -25,6 +25,7 @@ from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
+from kalshi_fix_adapters.venue.operations import Answer, Operation, SessionOperation
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -268,6 +269,54 @@ class Venue:
         self._deliver(deliveries, now)
         self._calm(now)
         return outcomes
+
+    def perform(self, operation: Operation, now: Instant) -> Answer:
+        """Do what an operator asks for by name; see `operations`.
+
+        Raises:
+            ConfigurationError: it cannot be done; nothing has changed.
+        """
+        self._last = now
+        return operation.perform(self, now)
+
+    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """Begin the Logout of the sessions concerned; return the ids of their keys."""
+        lines = self._lines_of(who)
+        for line in lines:
+            line.session.logout(now, text=text)
+            self._attend(line, now)
+        return [line.login.key_id for line in lines if line.login is not None]
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return who is logged on, with the numbers of the next message in each direction."""
+        return [
+            {
+                "key": login.key_id,
+                "owner": login.owner,
+                "product": login.product,
+                "session": login.session_type,
+                "listener": login.flags.listener,
+                "next_outgoing": line.session.next_outgoing,
+                "next_incoming": line.session.next_incoming,
+            }
+            for line in self._logged_on_lines()
+            if (login := line.login) is not None
+        ]
+
+    def _logged_on_lines(self) -> list[_Line]:
+        return [self._lines[number] for number in sorted(self._logged_on.values())]
+
+    def _lines_of(self, who: SessionOperation) -> list[_Line]:
+        return [
+            line
+            for line in self._logged_on_lines()
+            if line.login is not None
+            and line.session.is_established
+            and who.key in (None, line.login.key_id)
+            and who.owner in (None, line.login.owner)
+            and who.session in (None, line.login.session_type)
+            and who.product in (None, line.product)
+        ]
 
     def exchange(self, product: str) -> Exchange:
         """Return a product's exchange, to be looked at; change it through `execute`."""

@@ -152,6 +152,14 @@ class Exchange:
         """
         return self._state.accounts[account_id]
 
+    def accounts(self) -> tuple[Account, ...]:
+        """Return all accounts, to be looked at."""
+        return tuple(self._state.accounts.values())
+
+    def open_orders(self) -> tuple[OrderSnapshot, ...]:
+        """Return the open orders, oldest first."""
+        return tuple(order.snapshot() for order in self._state.orders)
+
     def position(self, account_id: AccountId, market: str) -> Position:
         """Return what an account holds in a market, on the market's shard.
 

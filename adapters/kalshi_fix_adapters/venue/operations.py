@@ -1,0 +1,238 @@
+"""What an operator can do to a running venue, by name: from code (`Venue.perform`), from a scenario file, or
+from another shell (`kalshi-fix venue do`).
+
+Each is an attrs class: its docstring says what it does, its attributes are its parameters. `OPERATIONS` has
+them by name, `operation` makes one of a name and values.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarketState, SetPause
+from kalshi_fix_adapters.venue.parameters import (
+    TEXT,
+    build,
+    choice,
+    nearest,
+    parameter,
+    parameters,
+    shown,
+)
+from kalshi_fix_adapters.venue.status import status_of
+from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.venue.venue import Venue
+
+Answer = dict[str, Any]
+"""What came of an operation, in what JSON can hold; `said` is a sentence about it."""
+PRODUCT = choice(*PRODUCTS)
+SESSION = choice(*SESSION_TYPES)
+
+
+@attrs.frozen(kw_only=True)
+class Operation(ABC):
+    """Something to be done to a venue."""
+
+    NAME: ClassVar[str]
+
+    @abstractmethod
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Do it; say what came of it.
+
+        Raises:
+            ConfigurationError: it cannot be done to this venue, of which nothing has changed.
+        """
+
+    def values(self) -> dict[str, object]:
+        """Return the parameters that differ from their defaults, in what JSON can hold."""
+        given = {each.name: getattr(self, each.name) for each in parameters(type(self))}
+        return {
+            shown(each.name): str(given[each.name])
+            if isinstance(given[each.name], Decimal)
+            else given[each.name]
+            for each in parameters(type(self))
+            if each.required or given[each.name] != each.default
+        }
+
+
+# Pauses
+
+
+@attrs.frozen(kw_only=True)
+class Pause(Operation):
+    """Pause trading (no new orders, no amends) or the whole exchange (no cancels either)."""
+
+    NAME = "pause"
+    what: str = parameter(choice("trading", "exchange"), "what is paused", default="trading", positional=True)
+    product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Pause."""
+        state = PauseState.TRADING_PAUSED if self.what == "trading" else PauseState.EXCHANGE_PAUSED
+        return _set_pause(venue, self.product, state, now)
+
+
+@attrs.frozen(kw_only=True)
+class Resume(Operation):
+    """End a pause: orders are taken again."""
+
+    NAME = "resume"
+    product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Resume."""
+        return _set_pause(venue, self.product, PauseState.OPEN, now)
+
+
+def _set_pause(venue: Venue, product: str | None, state: PauseState, now: Instant) -> Answer:
+    products = [product] if product else list(PRODUCTS)
+    for each in products:
+        venue.execute(each, SetPause(state), now)
+    return {"said": f"{' and '.join(products)}: {state.value}", "products": products, "state": state.value}
+
+
+# Markets
+
+
+@attrs.frozen(kw_only=True)
+class MarketOperation(Operation):
+    """Something about one market."""
+
+    market: str = parameter(TEXT, "its ticker", positional=True)
+    STATE: ClassVar[MarketState]
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Move the market on to a state."""
+        return self._move(venue, now, self.STATE)
+
+    def _move(self, venue: Venue, now: Instant, *states: MarketState) -> Answer:
+        product = self._product(venue)
+        for state in states:
+            try:
+                venue.execute(product, SetMarketState(self.market, state), now)
+            except ValueError as error:
+                raise ConfigurationError(str(error)) from None
+        state = venue.exchange(product).markets[self.market].state
+        return {"said": f"{self.market}: {state.value}", "market": self.market, "state": state.value}
+
+    def _product(self, venue: Venue) -> str:
+        tickers = {ticker: product for product in PRODUCTS for ticker in venue.exchange(product).markets}
+        if self.market not in tickers:
+            raise ConfigurationError(f"there is no market {self.market}; {nearest(self.market, tickers)}")
+        return tickers[self.market]
+
+
+@attrs.frozen(kw_only=True)
+class Halt(MarketOperation):
+    """Deactivate a market: nothing new is taken; subscribers are told of a trading halt."""
+
+    NAME = "halt"
+    STATE = MarketState.INACTIVE
+
+
+@attrs.frozen(kw_only=True)
+class Open(MarketOperation):
+    """Reactivate a market that was halted; subscribers are told."""
+
+    NAME = "open"
+    STATE = MarketState.ACTIVE
+
+
+@attrs.frozen(kw_only=True)
+class Close(MarketOperation):
+    """Close a market, as on schedule: its resting orders are cancelled."""
+
+    NAME = "close"
+    STATE = MarketState.CLOSED
+
+
+@attrs.frozen(kw_only=True)
+class Determine(MarketOperation):
+    """Find the result of a market."""
+
+    NAME = "determine"
+    STATE = MarketState.DETERMINED
+
+
+@attrs.frozen(kw_only=True)
+class Settle(MarketOperation):
+    """Settle a market, after determining it where that has not happened."""
+
+    NAME = "settle"
+    STATE = MarketState.SETTLED
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Determine and settle."""
+        market = venue.exchange(self._product(venue)).markets[self.market]
+        if market.state in (MarketState.DETERMINED, MarketState.SETTLED):
+            return self._move(venue, now, MarketState.SETTLED)
+        return self._move(venue, now, MarketState.DETERMINED, MarketState.SETTLED)
+
+
+# Sessions
+
+
+@attrs.frozen(kw_only=True)
+class SessionOperation(Operation):
+    """Something about sessions, of everybody unless it is said of whom."""
+
+    key: str | None = parameter(TEXT, "only of the API key with this id", optional=True)
+    owner: str | None = parameter(TEXT, "only of the keys of this owner", optional=True)
+    session: str | None = parameter(SESSION, "only on this session type", optional=True)
+    product: str | None = parameter(PRODUCT, "only of this product", optional=True)
+
+
+@attrs.frozen(kw_only=True)
+class LogOut(SessionOperation):
+    """Log sessions out, as a gateway does before it stops: a Logout, and the connection closes."""
+
+    NAME = "logout"
+    text: str | None = parameter(TEXT, "Text (58) of the Logout", optional=True)
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Log out."""
+        keys = venue.log_out(self, self.text, now)
+        return {"said": f"{len(keys)} {'session' if len(keys) == 1 else 'sessions'} logged out", "keys": keys}
+
+
+# What there is
+
+
+@attrs.frozen(kw_only=True)
+class Status(Operation):
+    """Say what the venue knows: pauses, markets, cash, positions, open orders, sessions with numbers."""
+
+    NAME = "status"
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+        """Look."""
+        return status_of(venue)
+
+
+OPERATIONS: Mapping[str, type[Operation]] = {
+    cls.NAME: cls for cls in (Pause, Resume, Halt, Open, Close, Determine, Settle, LogOut, Status)
+}
+"""Everything that can be done, by name."""
+
+
+def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:
+    """Make an operation of its name and the values of its parameters, which may be text.
+
+    Raises:
+        ConfigurationError: there is none of this name, or a parameter is unknown, missing or wrong; the text
+            says what there is.
+    """
+    cls = OPERATIONS.get(shown(name))
+    if cls is None:
+        raise ConfigurationError(f"there is no operation {name!r}; {nearest(name, OPERATIONS)}")
+    made: Operation = build(cls, name, values or {})
+    return made

@@ -1,0 +1,192 @@
+"""Parameters of what can be done to a running venue, as they come from code, from a command line, from a
+YAML file or from JSON: what each is called, which values it takes, what it means."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio.errors import ConfigurationError
+
+_KEY = "parameter"
+_TRUE, _FALSE = ("yes", "true", "y", "on", "1"), ("no", "false", "n", "off", "0")
+
+
+@attrs.frozen
+class Kind:
+    """What a parameter's values are like."""
+
+    word: str
+    """For a line of help: `SECONDS`."""
+    read: Callable[[object], Any]
+    """Makes the value of what came, which may be its text. Raises ValueError that says what is wanted."""
+    choices: tuple[str, ...] = ()
+    """All values there are, if they are few."""
+
+
+@attrs.frozen
+class Parameter:
+    """One parameter of one operation."""
+
+    name: str
+    """As a Python name; a command line says it with hyphens."""
+    kind: Kind
+    doc: str
+    required: bool
+    default: Any
+    positional: bool
+    """Whether a command line gives it by its place."""
+
+
+def parameter(
+    kind: Kind, doc: str, *, default: Any = attrs.NOTHING, positional: bool = False, optional: bool = False
+) -> Any:
+    """Make an attribute of an attrs class a parameter. An `optional` one may be None, its default."""
+    if optional:
+        default = None
+    told = Parameter("", kind, doc, default is attrs.NOTHING, default, positional)
+    read = attrs.converters.optional(kind.read) if optional else kind.read
+    return attrs.field(default=default, converter=read, metadata={_KEY: told})
+
+
+def parameters(cls: type) -> tuple[Parameter, ...]:
+    """Return the parameters of an attrs class, those of its own before those it inherits."""
+    found = [
+        (field.inherited, attrs.evolve(field.metadata[_KEY], name=field.name))
+        for field in attrs.fields(cls)
+        if _KEY in field.metadata
+    ]
+    return tuple(each for inherited in (False, True) for was, each in found if was is inherited)
+
+
+def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
+    """Make an object of values by name, hyphens and underscores being alike.
+
+    Raises:
+        ConfigurationError: a name is unknown, a value is missing or none of its kind; the text begins
+            with `what`.
+    """
+    known = {each.name: each for each in parameters(cls)}
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        found = known.get(name.replace("-", "_"))
+        if found is None:
+            raise ConfigurationError(f"{what} has no parameter {name!r}; {nearest(name, known)}")
+        try:
+            given[found.name] = None if value is None and not found.required else found.kind.read(value)
+        except ValueError as error:
+            raise ConfigurationError(f"{what}: {shown(found.name)}: {error}") from None
+    for each in known.values():
+        if each.required and each.name not in given:
+            raise ConfigurationError(f"{what} needs {shown(each.name)}: {each.doc}")
+    return cls(**{name: value for name, value in given.items() if value is not None})
+
+
+def shown(name: str) -> str:
+    """Return a parameter's name as a command line and a YAML file write it."""
+    return name.replace("_", "-")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which name was probably meant, or which there are."""
+    names = [shown(each) for each in known]
+    close = difflib.get_close_matches(shown(name), names, 1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(sorted(names))}" if names else "it has none"
+
+
+# Kinds
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):  # 8 in a YAML file is a MsgType too
+        return str(value)
+    raise ValueError(f"{value!r} is no text")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is no number")
+    try:
+        number = float(value)  # type: ignore[arg-type]  # what it does not take is told below
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is no number") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number
+
+
+_LONGEST = 10**7
+"""Seconds, which are four months: what does not fit a timer is a mistake."""
+
+
+def _seconds(value: object) -> float:
+    seconds = _number(value)
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError(f"{value!r} is no time from 0 to {_LONGEST} seconds")
+    return seconds
+
+
+def _chance(value: object) -> float:
+    chance = _number(value)
+    if not 0 < chance <= 1:
+        raise ValueError(f"{value!r} is no probability above 0 and up to 1")
+    return chance
+
+
+def _count(value: object) -> int:
+    number = _number(value)
+    if number != int(number) or not 0 <= number <= 10**9:
+        raise ValueError(f"{value!r} is no whole number from 0 to 1000000000")
+    return int(number)
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError(f"{value!r} is neither yes nor no")
+
+
+def _amount(value: object) -> Decimal:
+    # A float of a YAML file is meant as it is written.
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is no decimal number") from None
+    if not amount.is_finite():
+        raise ValueError(f"{value!r} is no decimal number")
+    return amount
+
+
+TEXT = Kind("TEXT", _text)
+SECONDS = Kind("SECONDS", _seconds)
+COUNT = Kind("COUNT", _count)
+CHANCE = Kind("PROBABILITY", _chance)
+FLAG = Kind("yes|no", _flag, ("yes", "no"))
+AMOUNT = Kind("DOLLARS", _amount)
+
+
+def choice(*names: str) -> Kind:
+    """Return the kind whose values are these words."""
+
+    def read(value: object) -> str:
+        # YAML reads a bare yes or no as a boolean.
+        word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+        if word in names:
+            return word
+        raise ValueError(f"{word!r} is none of {', '.join(names)}; {nearest(word, names)}")
+
+    return Kind("|".join(names), read, names)

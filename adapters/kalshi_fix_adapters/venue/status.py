@@ -1,0 +1,61 @@
+"""What a venue knows, as plain values that JSON can hold: amounts and quantities are decimal text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kalshi_fix_sansio import PRODUCTS
+
+if TYPE_CHECKING:
+    from kalshi_fix_adapters.venue.venue import Venue
+
+ORDERS_SHOWN = 1000
+"""Open orders of a product that are listed; the rest is counted."""
+
+
+def status_of(venue: Venue) -> dict[str, Any]:
+    """Return pauses, markets, cash, positions, open orders and sessions of every product."""
+    return {
+        "said": f"{len(venue.sessions())} sessions are logged on",
+        "products": {product: _product(venue, product) for product in PRODUCTS},
+        "sessions": venue.sessions(),
+    }
+
+
+def _product(venue: Venue, product: str) -> dict[str, Any]:
+    exchange = venue.exchange(product)
+    orders = exchange.open_orders()
+    return {
+        "state": exchange.pause.value,
+        "markets": {ticker: market.state.value for ticker, market in exchange.markets.items()},
+        "accounts": [
+            {
+                "owner": account.id.owner,
+                "subaccount": account.id.subaccount,
+                "balance": str(account.balance),
+                "available": str(account.available),
+                "positions": {
+                    ticker: str(holding.position.net)
+                    for ticker, holding in account.holdings.items()
+                    if holding.position.net
+                },
+            }
+            for account in exchange.accounts()
+        ],
+        "open_orders": len(orders),
+        "orders": [
+            {
+                "owner": order.account.owner,
+                "subaccount": order.account.subaccount,
+                "cl_ord_id": order.cl_ord_id,
+                "order_id": order.order_id,
+                "market": order.market,
+                "side": order.side.value,
+                "price": str(order.price),
+                "quantity": str(order.quantity),
+                "leaves": str(order.leaves),
+                "filled": str(order.filled),
+            }
+            for order in orders[:ORDERS_SHOWN]
+        ],
+    }
