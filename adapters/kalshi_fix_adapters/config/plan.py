@@ -11,7 +11,7 @@ import attrs
 from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
 from kalshi_fix_adapters.key_text import shown
 from kalshi_fix_adapters.net.endpoint import Endpoint
-from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
+from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security, Tls
 from kalshi_fix_adapters.observe.observer import Observer
 from kalshi_fix_adapters.observe.wire_log import WireLog
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
@@ -178,9 +178,9 @@ def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -
 def _known_security(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     del instance, attribute
     # An SSLContext that verifies nothing, or False, must not pass for "as it is by default".
-    if not (value is None or isinstance(value, Tls | Plaintext)):
+    if not (value is None or isinstance(value, Tls | Plaintext | InProcess)):
         raise ConfigurationError(
-            "tls must be a Tls, a Plaintext or None, of kalshi_fix_adapters.net.tls, "
+            "tls must be a Tls, a Plaintext, an InProcess or None, of kalshi_fix_adapters.net.tls, "
             f"not {type(value).__name__}"
         )
 

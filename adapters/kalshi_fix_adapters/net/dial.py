@@ -39,7 +39,7 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.net.endpoint import Endpoint
 from kalshi_fix_adapters.net.sleeper import READ, WRITE, make_poll
-from kalshi_fix_adapters.net.tls import Plaintext, Security
+from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError
 
 _HOSTNAME_MISMATCH = frozenset({62, 64})
@@ -71,7 +71,7 @@ class Dialer:
         Args:
             host: name or address to connect to.
             port: TCP port.
-            security: TLS settings, or `Plaintext()`.
+            security: TLS settings, `Plaintext()`, or an `InProcess`.
             timeout: seconds for all of it, for `late` to name.
 
         Raises:
@@ -85,12 +85,13 @@ class Dialer:
         self._end = math.inf
         self.peer = str(Endpoint(host, port))
         self._plaintext = security if isinstance(security, Plaintext) else None
+        self._in_process = security if isinstance(security, InProcess) else None
         self.context: ssl.SSLContext | None = None
-        """For the handshake; None for plain TCP."""
+        """For the handshake; None if there is none."""
         self.server_name = host
         """The name to ask for (SNI), which the certificate must carry."""
         self._pins: frozenset[str] = frozenset()
-        if not isinstance(security, Plaintext):
+        if not isinstance(security, Plaintext | InProcess):
             self.context, self._pins = security.context(), security.pins()
             self.server_name = _checked_name(security.server_name or host)
 
@@ -108,6 +109,21 @@ class Dialer:
         if left <= 0:
             raise self.late()
         return left
+
+    def connect_in_process(self) -> socket.socket | None:
+        """Return the connection to a peer in this process; None if the peer is elsewhere.
+
+        Raises:
+            ConnectionFailedError: it does not take connections.
+        """
+        if self._in_process is None:
+            return None
+        try:
+            raw = self._in_process.connect(self.host, self.port)
+        except OSError as error:
+            raise self.not_connected(error) from None
+        raw.setblocking(False)
+        return raw
 
     def check_address(self, address: str) -> None:
         """Refuse plain TCP to another machine that was not asked for by name.
@@ -291,16 +307,7 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
     """
     dialer.stage = Stage.RESOLVE
     dialer.start_clock()
-    try:
-        found = await steps.resolve(dialer.host, dialer.port)
-    except (OSError, UnicodeError):
-        raise dialer.not_resolved() from None
-    if not found:
-        raise dialer.late()
-    # A thread that asks the system for a name by itself cannot be kept from waiting too long for it.
-    dialer.seconds_left()
-    dialer.stage = Stage.CONNECT
-    raw = await _reach_one_of(found, dialer, steps)
+    raw = dialer.connect_in_process() or await _reach(dialer, steps)
     on_tcp()
     dialer.stage = Stage.HANDSHAKE
     try:
@@ -310,9 +317,21 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
         raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
 
 
-async def _reach_one_of(
-    found: Sequence[AddressInfo], dialer: Dialer, steps: Steps[Carrier_co]
-) -> socket.socket:
+async def _reach(dialer: Dialer, steps: Steps[Any]) -> socket.socket:
+    """Find the host, and connect to one of its addresses."""
+    try:
+        found = await steps.resolve(dialer.host, dialer.port)
+    except (OSError, UnicodeError):
+        raise dialer.not_resolved() from None
+    if not found:
+        raise dialer.late()
+    # A thread that asks the system for a name by itself cannot be kept from waiting too long for it.
+    dialer.seconds_left()
+    dialer.stage = Stage.CONNECT
+    return await _reach_one_of(found, dialer, steps)
+
+
+async def _reach_one_of(found: Sequence[AddressInfo], dialer: Dialer, steps: Steps[Any]) -> socket.socket:
     failure: OSError | None = None
     for number, (family, kind, protocol, _, address) in enumerate(found):
         dialer.check_address(str(address[0]))
@@ -384,7 +403,7 @@ def open_socket(
     Args:
         host: name or address to connect to.
         port: TCP port.
-        security: TLS settings, or `Plaintext()`.
+        security: TLS settings, `Plaintext()`, or an `InProcess`.
         timeout: seconds for all of it: name, TCP and TLS. Without a `waiting` that can end the system's
             lookup of the name, that may take longer, and the attempt is too late then.
         on_tcp: is called when TCP is up and TLS not yet.

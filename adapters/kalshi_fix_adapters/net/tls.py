@@ -2,14 +2,16 @@
 
 Kalshi's gateways want TLS 1.2 or newer (page "Connectivity"). Verification cannot be switched off: what can
 be chosen is whom to trust. Plain TCP is for a TLS proxy on this machine; further away it has to be asked for
-by name.
+by name. Neither is needed for a peer in the same process.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -129,4 +131,16 @@ class Plaintext:
     allow_remote: bool = False
 
 
-Security = Tls | Plaintext
+@attrs.frozen
+class InProcess:
+    """No network and no TLS: the peer is in this process, such as a simulated venue in a test.
+
+    Only clients that dial by `net.dial.dial` know it; the host is not looked up.
+    """
+
+    connect: Callable[[str, int], socket.socket] = attrs.field(repr=False)
+    """Return one end of a connection, the peer having the other, for the host and port that the client was
+    given; raise OSError if nobody is there."""
+
+
+Security = Tls | Plaintext | InProcess

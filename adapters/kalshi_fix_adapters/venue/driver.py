@@ -17,6 +17,8 @@ class Driver:
         """Drive a venue on a loop; `stop` ends it."""
         self.venue = venue
         self.loop = loop
+        self.moved = 0
+        """How often something has come from a connection."""
         self._connections: dict[int, Connection] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
@@ -28,18 +30,23 @@ class Driver:
 
     def opened(self, connection: Connection) -> int:
         """Take a new connection; return its number."""
+        self.moved += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
+        if self._emptied is not None:
+            connection.abort()
         self.flush()
         return number
 
     def received(self, number: int, data: bytes) -> None:
         """Take bytes of a connection."""
+        self.moved += 1
         self.venue.receive_data(number, data, self.now())
         self.flush()
 
     def closed(self, number: int) -> None:
         """Take note that a connection is gone."""
+        self.moved += 1
         del self._connections[number]
         self.venue.receive_eof(number, self.now())
         self.flush()
@@ -62,6 +69,14 @@ class Driver:
         self._cancel_timer()
         if deadline is not None and self._emptied is None:
             self._timer = self.loop.call_at(deadline, self._due)
+
+    def replace(self, venue: Venue) -> None:
+        """Carry bytes to another venue from now on, every connection to the present one being cut."""
+        for connection in self._connections.values():
+            connection.detach()
+        self._connections.clear()
+        self.venue = venue
+        self.flush()
 
     async def stop(self) -> None:
         """Cut every connection and set no more timers."""
@@ -95,6 +110,7 @@ class Connection(asyncio.Protocol):
         self._driver = driver
         self._transport: asyncio.Transport | None = None
         self._number = 0
+        self._detached = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, TLS being set up."""
@@ -103,10 +119,14 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on."""
+        if self._detached:
+            return
         self._driver.received(self._number, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
         """Say that it is over."""
+        if self._detached:
+            return
         self._driver.closed(self._number)
 
     def pause_writing(self) -> None:
@@ -116,7 +136,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on writing."""
         self.may_write = True
-        self._driver.flush()
+        if not self._detached:
+            self._driver.flush()
 
     def write(self, data: bytes) -> None:
         """Write bytes."""
@@ -127,6 +148,11 @@ class Connection(asyncio.Protocol):
         """Close once everything is written."""
         if self._transport is not None:
             self._transport.close()
+
+    def detach(self) -> None:
+        """Close at once, and tell the driver nothing more."""
+        self._detached = True
+        self.abort()
 
     def abort(self) -> None:
         """Close at once."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -25,10 +28,13 @@ from kalshi_fix_adapters.venue.identities import ServerIdentity
 from kalshi_fix_adapters.venue.operations import Answer, Operation
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio import SESSION_TYPES
+from kalshi_fix_sansio.clock import Instant
 
 Port = tuple[str, str]
 """Product and session type."""
 ANY_PORT = 0
+MOST_TURNS = 100
+"""Turns of the event loop, at the most, that `execute` and `inspect` wait for what clients have written."""
 TLS_TIMEOUT = 10.0
 """Seconds that a client may take to shake hands at the beginning and at the end."""
 T = TypeVar("T")
@@ -52,7 +58,7 @@ class VenueServer:
     def __init__(
         self,
         config: VenueConfig,
-        identity: ServerIdentity | ssl.SSLContext,
+        identity: ServerIdentity | ssl.SSLContext | None,
         *,
         host: str = "127.0.0.1",
         ports: Mapping[Port, int] | None = None,
@@ -60,16 +66,20 @@ class VenueServer:
     ) -> None:
         """Prepare a server; nothing listens yet.
 
-        `identity` is what the server shows (or a context that is set up already), `ports` are the ones
+        `identity` is what the server shows (or a context that is set up already; None needs empty `ports`,
+        and clients that `connect`), `ports` are the ones
         to listen on (default: every session type, each on a free port; `ANY_PORT` picks a free
         one), `random` draws the ids of orders and trades.
         """
         self.host = host
         self._wanted = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
         self._context = identity.ssl_context() if isinstance(identity, ServerIdentity) else identity
+        self._config = config
         self._venue = Venue(config, SystemRandom() if random is None else random)
         self._driver: Driver | None = None
         self._listeners: list[asyncio.Server] = []
+        self._joining: set[asyncio.Task[None]] = set()
+        """Connections from this process that are being made; the loop has only weak references to them."""
         self._bound: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
@@ -82,6 +92,34 @@ class VenueServer:
             KeyError: it does not listen for this one.
         """
         return self._bound[product, session_type]
+
+    def connect(self, product: str, session_type: str) -> socket.socket:
+        """Return one end of a connection that needs no port and no TLS; from any thread of this process.
+
+        Raises:
+            ConnectionRefusedError: the server does not run, or there is no such session type.
+        """
+        driver = self._driver
+        if driver is None or (product, session_type) not in all_ports():
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        ours, theirs = socket.socketpair()
+        try:
+            driver.loop.call_soon_threadsafe(self._join, driver, theirs, product, session_type)
+        except RuntimeError:  # the loop has been closed in this moment
+            ours.close()
+            theirs.close()
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)) from None
+        return ours
+
+    def _join(self, driver: Driver, end: socket.socket, product: str, session_type: str) -> None:
+        if self._driver is not driver:
+            end.close()
+            return
+        end.setblocking(False)
+        connection = Connection(driver, product, session_type)
+        task = driver.loop.create_task(_carry(driver.loop, connection, end))
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
 
     # In the current event loop
 
@@ -118,9 +156,12 @@ class VenueServer:
             listener.close()
         self._listeners.clear()
         self._bound.clear()
-        if self._driver is not None:
-            await self._driver.stop()
-            self._driver = None
+        # First, so that no more connect from this process.
+        driver, self._driver = self._driver, None
+        if self._joining:
+            await asyncio.wait(self._joining)
+        if driver is not None:
+            await driver.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -202,8 +243,22 @@ class VenueServer:
             ValueError: a SetMarketState that cannot be.
             RuntimeError: the server does not run.
         """
+        return self.run(lambda venue, now: venue.execute(product, command, now))
+
+    def reset(self, random: Random) -> None:
+        """Put a new venue of the same configuration in the place of this one: nothing is traded, nobody is
+        logged on. Every connection is cut; ports, keys and the thread stay. Callable from where `execute` is.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
         driver = self._running()
-        return self._between_steps(lambda: self._venue.execute(product, command, driver.now()))
+
+        def replace() -> None:
+            self._venue = Venue(self._config, random)
+            driver.replace(self._venue)
+
+        self._between_steps(replace)
 
     def perform(self, operation: Operation) -> Answer:
         """Do what an operator asks for by name; callable from where `execute` is.
@@ -212,8 +267,7 @@ class VenueServer:
             ConfigurationError: it cannot be done to this venue.
             RuntimeError: the server does not run.
         """
-        driver = self._running()
-        return self._between_steps(lambda: self._venue.perform(operation, driver.now()))
+        return self.run(lambda venue, now: venue.perform(operation, now))
 
     def inspect(self, look: Callable[[Venue], T]) -> T:
         """Return what a function reads from the venue; callable from where `execute` is.
@@ -221,7 +275,18 @@ class VenueServer:
         Raises:
             RuntimeError: the server does not run.
         """
-        return self._between_steps(lambda: look(self._venue))
+        return self.run(lambda venue, _: look(venue))
+
+    def run(self, act: Callable[[Venue, Instant], T]) -> T:
+        """Let a function do several things to the venue at once; callable from where `execute` is.
+
+        What clients in this process have written before is taken first.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
+        driver = self._running()
+        return self._between_steps(lambda: act(self._venue, driver.now()))
 
     def _between_steps(self, step: Callable[[], T]) -> T:
         driver = self._running()
@@ -233,6 +298,7 @@ class VenueServer:
                 driver.flush()
 
         async def perform() -> T:
+            await _catch_up(driver)
             return step_and_flush()
 
         if self._thread is None:
@@ -243,6 +309,21 @@ class VenueServer:
         if self._driver is None:
             raise RuntimeError("the venue server is not running; start it first")
         return self._driver
+
+
+async def _carry(loop: asyncio.AbstractEventLoop, connection: Connection, end: socket.socket) -> None:
+    await loop.create_connection(lambda: connection, sock=end)
+
+
+async def _catch_up(driver: Driver) -> None:
+    """Let what clients have written before be read first, so that who asks then finds its effect."""
+    for _ in range(MOST_TURNS):
+        seen = driver.moved
+        # Twice: the first turn may have looked at the sockets before they had written.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if driver.moved == seen:
+            return
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

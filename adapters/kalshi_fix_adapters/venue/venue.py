@@ -36,6 +36,16 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session
 
 
+@attrs.frozen
+class SeqNums:
+    """The MsgSeqNums (34) that come next."""
+
+    incoming: int
+    """From the client."""
+    outgoing: int
+    """From the venue."""
+
+
 @attrs.define(eq=False)
 class _Line:
     """One connection."""
@@ -321,6 +331,29 @@ class Venue:
     def exchange(self, product: str) -> Exchange:
         """Return a product's exchange, to be looked at; change it through `execute`."""
         return self._gateways[product].exchange
+
+    def new_id(self) -> str:
+        """Draw an id for an order."""
+        return self._new_id()
+
+    def logged_on(self) -> dict[str, str]:
+        """Return the session type that each key is logged on to."""
+        return {
+            key_id: self._lines[conn].session.config.session_type.name
+            for key_id, conn in self._logged_on.items()
+        }
+
+    def seq_nums(self, key_id: str, session_type: str) -> SeqNums | None:
+        """Return the numbers of a key on a session type; None if it is not logged on there and the session
+        type does not keep them."""
+        conn = self._logged_on.get(key_id)
+        if conn is not None and self._lines[conn].session.config.session_type.name == session_type:
+            session = self._lines[conn].session
+            return SeqNums(session.next_incoming, session.next_outgoing)
+        for login, queue in self._offline_queues.items():
+            if (login.key_id, login.session_type) == (key_id, session_type):
+                return SeqNums(queue.store.next_incoming, queue.store.next_outgoing)
+        return None
 
     # What sessions say
 

@@ -1,0 +1,287 @@
+"""A simulated Kalshi for one test, or for many of them one after the other."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from random import Random
+from types import TracebackType
+from typing import Self, TypeVar
+from uuid import UUID
+
+import attrs
+
+from kalshi_fix_adapters.config.plan import Options
+from kalshi_fix_adapters.net.tls import InProcess, Tls
+from kalshi_fix_adapters.testing.sandbox import BALANCE, MARKETS, RESTING_LEVELS, Market
+from kalshi_fix_adapters.testing.trader import Number, Trader
+from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_adapters.venue.exchange import AccountId, Command
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
+from kalshi_fix_adapters.venue.operations import Answer, operation
+from kalshi_fix_adapters.venue.server import VenueServer
+from kalshi_fix_adapters.venue.venue import SeqNums
+from kalshi_fix_adapters.venue.venue import Venue as Model
+from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio._generated.sessions import Product
+from kalshi_fix_sansio.clock import Instant
+
+T = TypeVar("T")
+
+
+class Venue:
+    """A simulated Kalshi with markets, accounts and API keys, as a context manager.
+
+    Clients reach it within the process, without network and TLS, or with `tls` on loopback ports. It runs in
+    a thread of its own, so that it serves blocking code and every event loop; its methods wait for that
+    thread alone, and see what clients have written before. Two of them never meet.
+
+    The books are empty at first.
+    """
+
+    def __init__(
+        self,
+        *,
+        owners: Iterable[str] = ("me", "other"),
+        tls: bool = False,
+        rsa_keys: bool = False,
+        markets: Mapping[str, Sequence[Market]] = MARKETS,
+        balance: Number = BALANCE,
+        seed: int = 1,
+    ) -> None:
+        """Prepare a venue; entering it starts it.
+
+        Args:
+            owners: who has an account on each product, and an API key on it for every session type.
+            tls: listen on loopback ports, with a certificate authority made for the occasion.
+            rsa_keys: RSA keys instead of Ed25519 ones, for clients that know no others.
+            markets: by product.
+            balance: dollars on each account.
+            seed: of the ids that the venue draws, which are the same again after each `reset`.
+        """
+        self._seed = seed
+        self._markets = {product: tuple(of_product) for product, of_product in markets.items()}
+        self._keys = _keys(tuple(owners), Random(seed), rsa_keys=rsa_keys)  # noqa: S311 - the keys are not drawn from it
+        config = VenueConfig(
+            markets={
+                product: tuple(market.rules for market in of_product)
+                for product, of_product in self._markets.items()
+            },
+            accounts=tuple(
+                AccountConfig(owner=owner, product=product, balance=Decimal(balance))
+                for owner in (*dict.fromkeys(owner for owner, _ in self._keys), LIQUIDITY)
+                for product in PRODUCTS
+            ),
+            api_keys=tuple(
+                ApiKey(key_id=key.key_id, public_key=key.public_key, owner=owner, product=product)
+                for (owner, product), keys in self._keys.items()
+                for key in keys.values()
+            ),
+        )
+        authority = Authority() if tls else None
+        self.ca_pem = None if authority is None else authority.certificate_pem.decode()
+        """What a client must trust; None without TLS."""
+        self.server = VenueServer(
+            config,
+            None if authority is None else authority.issue(),
+            ports=None if tls else {},
+            random=self._random(),
+        )
+
+    def _random(self) -> Random:
+        return Random(self._seed)  # noqa: S311 - nothing secret is drawn from it
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.server.__exit__(kind, error, traceback)
+
+    def reset(self) -> None:
+        """Be as at the beginning: no orders, positions and faults, the first balances, nobody logged on.
+
+        Every connection is cut. Keys, ports and thread stay, so that this costs less than a logon. A client
+        that was left open connects again as after any loss, so close yours before.
+        """
+        self.server.reset(self._random())
+
+    # For clients
+
+    def options(
+        self,
+        owner: str = "me",
+        session: str = "KalshiNR",
+        *,
+        product: Product = "prediction",
+        key: str | None = None,
+    ) -> Options:
+        """Return the arguments with which a client connects as an owner: `order_entry(**venue.options())`.
+
+        Args:
+            owner: whose account.
+            session: session type.
+            product: `prediction` or `margin`.
+            key: which key: that of another session type. Kalshi allows one connection per key.
+
+        Raises:
+            KeyError: there is no such owner or session type on the product.
+        """
+        chosen = self._keys[owner, product][session if key is None else key]
+        options: Options = {
+            "product": product,
+            "key_id": chosen.key_id,
+            "private_key": chosen.private_key_pem,
+        }
+        if self.ca_pem is None:
+            options["host"] = f"{product}.{_IN_PROCESS}"
+            options["port"] = SESSION_TYPES[session].port
+            options["tls"] = InProcess(self._connect)
+        else:
+            options["host"] = self.server.host
+            options["port"] = self.server.port(product, session)
+            options["tls"] = Tls(ca_data=self.ca_pem)
+        return options
+
+    def _connect(self, host: str, port: int) -> socket.socket:
+        sessions = {session_type.port: name for name, session_type in SESSION_TYPES.items()}
+        return self.server.connect(host.partition(".")[0], sessions.get(port, ""))
+
+    # The other side
+
+    def trader(self, owner: str = "other", *, product: Product = "prediction") -> Trader:
+        """Return an owner who trades without a FIX session.
+
+        Raises:
+            KeyError: there is no such owner.
+        """
+        self._keys[owner, product]
+        return Trader(self.server, product, owner)
+
+    def rest_liquidity(self, *, levels: int = RESTING_LEVELS) -> None:
+        """Let orders of nobody in particular rest on both sides of every market: so many prices, 1 to 100
+        contracts each."""
+
+        def act(model: Model, now: Instant) -> None:
+            for product, markets in self._markets.items():
+                for market in markets:
+                    for order in liquidity_orders(
+                        market.rules,
+                        market.middle,
+                        random,
+                        model.new_id,
+                        levels=levels,
+                        spacing=market.spacing,
+                    ):
+                        model.execute(product, order, now)
+
+        random = self._random()
+        self.server.run(act)
+
+    def do(self, name: str, **parameters: object) -> Answer:
+        """Do what an operator or an accident does, by name, as `kalshi-fix venue do` has it:
+        `do("pause", what="exchange")`, `do("settle", market=ticker)`.
+
+        Raises:
+            ConfigurationError: there is no such operation or parameter, or it cannot be done now.
+        """
+        return self.server.perform(operation(name, parameters))
+
+    def execute(self, command: Command, *, product: Product = "prediction") -> Sequence[Outcome]:
+        """Do something at a product's exchange; the commands are in `kalshi_fix_adapters.venue.exchange`.
+
+        Raises:
+            ValueError: a SetMarketState that cannot be.
+        """
+        return self.server.execute(product, command)
+
+    # What the exchange knows
+
+    def orders(self, owner: str = "me", *, product: Product = "prediction") -> tuple[OrderSnapshot, ...]:
+        """Return the open orders of an owner, the oldest first."""
+        return self._look(
+            lambda model: tuple(
+                order for order in model.exchange(product).open_orders() if order.account.owner == owner
+            )
+        )
+
+    def positions(
+        self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0
+    ) -> dict[str, Decimal]:
+        """Return the contracts that an account holds, by market: positive long (Yes), negative short (No)."""
+        return self._look(
+            lambda model: {
+                ticker: holding.position.net
+                for account in model.exchange(product).accounts()
+                if (account.id.owner, account.id.subaccount) == (owner, subaccount)
+                for ticker, holding in account.holdings.items()
+                if holding.position.net
+            }
+        )
+
+    def cash(
+        self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0, shard: int = 0
+    ) -> Decimal:
+        """Return the balance of an account in dollars, with what open orders hold back.
+
+        Raises:
+            KeyError: there is no such account.
+        """
+        account = AccountId(owner, subaccount, shard)
+        return self._look(lambda model: model.exchange(product).account(account).balance)
+
+    def seq_nums(
+        self,
+        owner: str = "me",
+        session: str = "KalshiNR",
+        *,
+        product: Product = "prediction",
+        key: str | None = None,
+    ) -> SeqNums | None:
+        """Return the venue's next MsgSeqNums (34) with a key on a session type; None if it is not logged on
+        and the session type does not keep them."""
+        chosen = self._keys[owner, product][session if key is None else key]
+        return self._look(lambda model: model.seq_nums(chosen.key_id, session))
+
+    def logged_on(self, owner: str = "me", *, product: Product = "prediction") -> tuple[str, ...]:
+        """Return the session types that an owner is logged on to."""
+        ids = {
+            key.key_id
+            for (of, on), keys in self._keys.items()
+            if (of, on) == (owner, product)
+            for key in keys.values()
+        }
+        found = self._look(Model.logged_on)
+        return tuple(session for key_id, session in found.items() if key_id in ids)
+
+    def _look(self, look: Callable[[Model], T]) -> T:
+        return self.server.inspect(look)
+
+
+_IN_PROCESS = "simulated"
+"""The host that clients in this process show in their logs, behind the product."""
+
+
+def _keys(
+    owners: Sequence[str], random: Random, *, rsa_keys: bool
+) -> dict[tuple[str, str], dict[str, ClientKey]]:
+    """Make one key pair per owner, which is an API key of its own for each session type."""
+    pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner in owners}
+    return {
+        (owner, product): {
+            name: attrs.evolve(pair, key_id=str(UUID(int=random.getrandbits(128), version=4)))
+            for name, session_type in SESSION_TYPES.items()
+            if product in session_type.products
+        }
+        for owner, pair in pairs.items()
+        for product in PRODUCTS
+    }

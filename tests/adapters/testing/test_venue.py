@@ -1,0 +1,333 @@
+"""The venue for tests: reached by every client, reset, asked, and traded with."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters import blocking
+from kalshi_fix_adapters.errors import ConnectionFailedError, LogonRefusedError
+from kalshi_fix_adapters.testing import MARKETS, SeqNums, Venue
+from kalshi_fix_adapters.venue.exchange import OrderState, Side, TimeInForce
+from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_sansio import (
+    ExecType,
+    ExecutionReport,
+    MarketDataIncrementalRefresh,
+    MarketDataRequest,
+    MarketDataSnapshotFullRefresh,
+    MDReqSymbol,
+)
+from kalshi_fix_sansio.events import MessageReceived, SessionEnded
+from tests.adapters.conformance.loops import LONG, LOOPS, Loop
+from tests.adapters.conformance.support import SYMBOL, acknowledged, event_of, order
+
+BY_DIAL = [each for each in LOOPS if not each.name.startswith("anyio")]
+"""The clients of this project; the example's has a transport of its own."""
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["in process", "TLS"])
+def either(request: pytest.FixtureRequest) -> Iterator[Venue]:
+    with Venue(tls=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def venue(either: Venue) -> Iterator[Venue]:
+    yield either
+    either.reset()
+
+
+@pytest.fixture(params=BY_DIAL, ids=lambda loop: loop.name)
+def loop(request: pytest.FixtureRequest) -> Loop:
+    found: Loop = request.param
+    return found
+
+
+def options(venue: Venue, session: str = "KalshiNR", owner: str = "me", **changes: Any) -> dict[str, Any]:
+    return {**venue.options(owner, session), "reconnect": None, **changes}
+
+
+async def reported(client: Any, exec_type: ExecType) -> ExecutionReport:
+    async for message in client.messages(LONG):
+        if isinstance(message, ExecutionReport) and message.exec_type == exec_type:
+            return message
+    raise AssertionError("no such report came")
+
+
+async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
+    mine = order(order_qty=10, price="0.40")
+    async with loop.client("KalshiNR", **options(venue)) as client:
+        await client.send(mine)
+        # Without waiting for a report: what was sent before is there.
+        (resting,) = venue.orders()
+        assert (resting.cl_ord_id, resting.leaves, resting.side) == (mine.cl_ord_id, Decimal(10), Side.BUY)
+        assert venue.logged_on() == ("KalshiNR",)
+        assert venue.seq_nums() == SeqNums(incoming=3, outgoing=4)
+        await acknowledged(client)
+
+        venue.trader().fill(mine.cl_ord_id, 4)
+        assert (await reported(client, ExecType.TRADE)).last_qty == 4
+        assert venue.orders()[0].leaves == 6
+        venue.trader().fill(mine.cl_ord_id)
+        assert (await reported(client, ExecType.TRADE)).leaves_qty == 0
+    assert venue.orders() == ()
+    assert venue.positions() == {SYMBOL: 10}
+    assert venue.positions("other") == {SYMBOL: -10}
+    assert venue.cash() == Decimal(10_000) - 4
+    assert venue.logged_on() == ()
+    assert venue.seq_nums() is None
+
+
+async def test_orders_and_market_data_at_once(loop: Loop, venue: Venue) -> None:
+    async with (
+        loop.client("KalshiNR", **options(venue)) as orders,
+        loop.client("KalshiMD", **options(venue, "KalshiMD")) as data,
+    ):
+        venue.rest_liquidity(levels=1)
+        await data.send(
+            MarketDataRequest(
+                subscription_request_type="1",
+                related_sym=[MDReqSymbol(symbol=SYMBOL)],
+            )
+        )
+        snapshot = (await event_of(data, MessageReceived)).message
+        assert isinstance(snapshot, MarketDataSnapshotFullRefresh)
+        assert len(snapshot.md_entries or ()) == 2
+        await orders.send(order())
+        assert isinstance((await event_of(data, MessageReceived)).message, MarketDataIncrementalRefresh)
+        assert sorted(venue.logged_on()) == ["KalshiMD", "KalshiNR"]
+
+
+async def test_a_key_has_one_connection(loop: Loop, venue: Venue) -> None:
+    async with loop.client("KalshiNR", **options(venue)):
+        shared = {**venue.options(session="KalshiMD", key="KalshiNR"), "reconnect": None}
+        with pytest.raises(LogonRefusedError, match="already exists"):
+            async with loop.client("KalshiMD", **shared):
+                pass
+
+
+async def test_a_reset_cuts_and_raises_nothing(loop: Loop, venue: Venue) -> None:
+    async with loop.client("KalshiNR", **options(venue)) as client:
+        await client.send(order())
+        venue.reset()
+        ended = await event_of(client, SessionEnded)
+        assert not ended.clean
+    assert venue.orders() == ()
+    async with loop.client("KalshiNR", **options(venue)) as client:
+        await client.send(order())
+        assert len(venue.orders()) == 1
+
+
+async def test_the_numbers_of_a_session_with_resend_outlive_it(loop: Loop, venue: Venue) -> None:
+    assert venue.seq_nums(session="KalshiRT") is None
+    mine = order()
+    async with loop.client("KalshiRT", **options(venue, "KalshiRT")) as client:
+        await client.send(mine)
+        await acknowledged(client)
+    before = venue.seq_nums(session="KalshiRT")
+    assert before is not None
+    venue.trader().fill(mine.cl_ord_id)
+    after = venue.seq_nums(session="KalshiRT")
+    assert after == SeqNums(before.incoming, before.outgoing + 1)
+    assert venue.seq_nums() is None
+
+
+def test_two_at_once_do_not_meet() -> None:
+    with (
+        Venue() as one,
+        Venue() as two,
+        blocking.order_entry(**options(one)) as client,
+        blocking.order_entry(**options(two)) as other,
+    ):
+        client.send(order())
+        assert len(one.orders()) == 1
+        assert two.orders() == ()
+        other.send(order())
+        assert len(two.orders()) == 1
+        two.reset()
+        assert len(one.orders()) == 1
+        client.test_request()
+
+
+def test_a_client_of_one_venue_is_a_stranger_to_the_other() -> None:
+    with Venue(seed=1) as one, Venue(seed=2) as two:
+        mixed = options(one) | {"tls": options(two)["tls"]}
+        with pytest.raises(LogonRefusedError, match="Unknown API key"):
+            blocking.order_entry(**mixed).open()
+
+
+def test_with_the_same_seed_only_the_keys_differ() -> None:
+    with Venue() as one, Venue() as two:
+        assert one.options()["key_id"] == two.options()["key_id"]
+        assert one.options()["private_key"] != two.options()["private_key"]
+        orders = [venue.trader().buy(SYMBOL, 1, "0.40") for venue in (one, two)]
+        one.reset()
+        again = one.trader().buy(SYMBOL, 1, "0.40")
+        assert orders[0] == orders[1] == again
+
+
+def test_what_is_over_takes_no_connections() -> None:
+    with Venue() as venue:
+        chosen = options(venue)
+    with pytest.raises(ConnectionFailedError):
+        blocking.order_entry(**chosen).open()
+    # It may be entered again, with what was traded.
+    with venue, blocking.order_entry(**chosen) as client:
+        client.send(order())
+    with venue:
+        assert len(venue.orders()) == 1
+        venue.reset()
+        assert venue.orders() == ()
+
+
+def test_there_is_no_session_type_on_another_port() -> None:
+    with Venue() as venue, pytest.raises(ConnectionFailedError, match="refused"):
+        blocking.order_entry(**options(venue, port=8233 + 1)).open()
+
+
+def test_margin_and_rsa_keys() -> None:
+    with Venue(rsa_keys=True, owners=("ann",), balance="12.50") as venue:
+        with blocking.order_entry(**venue.options("ann", product="margin")) as client:
+            client.send(order(symbol="BTC-PERP", price="1.0001"))
+            assert len(venue.orders("ann", product="margin")) == 1
+        assert venue.cash("ann", product="margin") == Decimal("12.50")
+        assert venue.orders("ann") == ()
+        with pytest.raises(KeyError):
+            venue.options("bob")
+        with pytest.raises(KeyError):
+            venue.trader("bob")
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_what_a_reset_does_not_do(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reset makes no keys, certificates, listeners, threads and connections: it costs less than a logon,
+    which makes and checks a signature, a thread and a connection."""
+    with Venue(tls=tls) as venue:
+        port = venue.options()["port"]
+        made: list[str] = []
+
+        def counted(what: Any, name: str) -> None:
+            before = getattr(what, name)
+
+            def count(*args: Any, **options: Any) -> Any:
+                made.append(name)
+                return before(*args, **options)
+
+            monkeypatch.setattr(what, name, count)
+
+        counted(ClientKey, "generate")
+        counted(Authority, "__init__")
+        counted(Authority, "issue")
+        counted(threading.Thread, "start")
+        counted(socket.socket, "listen")
+        counted(socket, "socketpair")
+        counted(asyncio.base_events.BaseEventLoop, "create_server")
+        with blocking.order_entry(**options(venue)) as client:
+            client.send(order())
+        assert "start" in made
+        made.clear()
+        venue.reset()
+        assert made == []
+        assert venue.options()["port"] == port
+        assert venue.orders() == ()
+
+
+def test_a_reset_is_possible_from_an_event_loop_that_has_clients() -> None:
+    async def main(venue: Venue) -> None:
+        from kalshi_fix_adapters.asyncio import order_entry
+
+        for _ in range(3):
+            async with order_entry(**options(venue)) as client:
+                await client.send(order())
+                assert len(venue.orders()) == 1
+            venue.reset()
+            assert venue.orders() == ()
+
+    with Venue() as venue:
+        asyncio.run(main(venue))
+
+
+# The other side
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[Venue]:
+    with Venue() as running:
+        yield running
+
+
+@pytest.fixture
+def books(one: Venue) -> Iterator[Venue]:
+    yield one
+    one.reset()
+
+
+def test_a_trader_buys_sells_and_cancels(books: Venue) -> None:
+    other = books.trader("other")
+    resting = other.buy(SYMBOL, 10, "0.40")
+    assert (resting.leaves, resting.state) == (Decimal(10), OrderState.OPEN)
+    sold = books.trader("me").sell(SYMBOL, 4, Decimal("0.40"))
+    assert (sold.filled, sold.state) == (Decimal(4), OrderState.FILLED)
+    assert books.positions("other") == {SYMBOL: 4}
+    assert other.cancel(resting).state is OrderState.CANCELED
+    with pytest.raises(LookupError):
+        other.cancel(resting)
+    for price in ("0.10", "0.11"):
+        other.buy(SYMBOL, 1, price)
+    other.cancel_all()
+    assert books.orders("other") == ()
+    gone = other.buy(SYMBOL, 1, "0.10", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)
+    assert gone.state is OrderState.CANCELED
+
+
+def test_what_stands_before_an_order_is_filled_first(books: Venue) -> None:
+    me = books.trader("me")
+    me.buy(SYMBOL, 3, "0.42")
+    me.buy(SYMBOL, 5, "0.40")
+    last = me.buy(SYMBOL, 2, "0.40")
+    books.trader().fill(last.cl_ord_id, 1)
+    assert [(each.price, each.leaves) for each in books.orders()] == [(Decimal("0.40"), Decimal(1))]
+    assert books.positions() == {SYMBOL: 9}
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "match"),
+    [
+        (lambda trader: trader.buy(SYMBOL, 1, "1.50"), ValueError, "INVALID_ORDER"),
+        (lambda trader: trader.buy("NONE", 1, "0.50"), ValueError, "NONE at 0.50"),
+        (lambda trader: trader.buy(SYMBOL, 10**6, "0.50"), ValueError, "INSUFFICIENT"),
+        (lambda trader: trader.buy(SYMBOL, 1, 0.5), ValueError, "not exact"),
+        (lambda trader: trader.fill("nothing"), LookupError, "me has no open order nothing"),
+    ],
+)
+def test_what_cannot_be_is_said(books: Venue, act: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        act(books.trader())
+    assert books.cash("other") == 10_000
+    assert books.orders("other") == ()
+
+
+def test_an_order_cannot_be_filled_by_its_owner_or_in_a_pause(books: Venue) -> None:
+    mine = books.trader("me").buy(SYMBOL, 2, "0.40")
+    with pytest.raises(ValueError, match="was not filled"):
+        books.trader("me").fill(mine.cl_ord_id)
+    books.do("pause", what="exchange")
+    with pytest.raises(ValueError, match="rejects other's order"):
+        books.trader().fill(mine.cl_ord_id)
+    assert books.positions("other") == {}
+
+
+def test_liquidity_rests_on_every_market(books: Venue) -> None:
+    books.rest_liquidity(levels=3)
+    for product, markets in MARKETS.items():
+        exchange = books.server.inspect(lambda model, product=product: model.exchange(product))  # type: ignore[misc]
+        for market in markets:
+            for side in Side:
+                assert len(exchange.levels(market.rules.ticker, side)) == 3
