@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Trade
+from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
 
@@ -18,5 +18,6 @@ __all__ = [
     "OrderBook",
     "OrderBooks",
     "StaleReason",
+    "Sweep",
     "Trade",
 ]

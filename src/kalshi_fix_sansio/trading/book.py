@@ -8,7 +8,7 @@ minus that price, so there is no second book for NO.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from kalshi_fix_sansio._generated import AggressorSide
+from kalshi_fix_sansio._generated import AggressorSide, Side
 
 ZERO: Final = Decimal(0)
 
@@ -53,6 +53,22 @@ class Level(NamedTuple):
 
     price: Decimal
     size: Decimal
+
+
+class Sweep(NamedTuple):
+    """What taking a number of contracts from one side of a book would come to, before fees."""
+
+    size: Decimal
+    """Contracts that are there to be taken: what was asked for, or all that rests."""
+    amount: Decimal
+    """Dollars: the sum of price times size."""
+    worst: Decimal | None
+    """The last price that it takes, in dollars; None if there is nothing to take."""
+
+    @property
+    def average(self) -> Decimal | None:
+        """Dollars per contract; None if there is nothing to take."""
+        return self.amount / self.size if self.size else None
 
 
 class Trade(NamedTuple):
@@ -107,6 +123,22 @@ class BookSide:
         """Return how many contracts rest at a price in dollars."""
         return self.sizes.get(price, ZERO)
 
+    def sweep(self, size: Decimal) -> Sweep:
+        """Return what taking `size` contracts would come to, the best prices first.
+
+        Only the levels that it reaches are walked. Compare `Sweep.size` with what was asked for: the side
+        may hold less.
+        """
+        left, amount, worst = size, ZERO, None
+        for price in self.prices if self.top == 0 else reversed(self.prices):
+            if left <= 0:
+                break
+            taken = min(left, self.sizes[price])
+            left -= taken
+            amount += taken * price
+            worst = price
+        return Sweep(size - left, amount, worst)
+
     def __len__(self) -> int:
         return len(self.prices)
 
@@ -158,6 +190,45 @@ class OrderBook:
         """Whether a bid stands at or above an offer, which an exchange would have matched."""
         bids, offers = self.bids.prices, self.offers.prices
         return bool(bids and offers and bids[-1] >= offers[0])
+
+    @property
+    def spread(self) -> Decimal | None:
+        """Dollars between the best bid and the best offer; None if a side is empty."""
+        bids, offers = self.bids.prices, self.offers.prices
+        return offers[0] - bids[-1] if bids and offers else None
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Dollars, halfway between the best bid and the best offer; None if a side is empty."""
+        bids, offers = self.bids.prices, self.offers.prices
+        return (bids[-1] + offers[0]) / 2 if bids and offers else None
+
+    def without(self, orders: Iterable[tuple[Side | str, Decimal, Decimal]]) -> OrderBook:
+        """Return the book as it would be without these orders, such as one's own.
+
+        The copy is of this moment, and takes no updates. Of a level no more is taken than there is:
+        reports of orders and updates of the book come by different sessions, so an order may be known before
+        the book shows it, and after the book has lost it.
+
+        Args:
+            orders: of each the Side (54), its price in dollars, and the contracts that are open of it
+                (LeavesQty).
+
+        Raises:
+            ValueError: a side is neither `Side.BUY` nor `Side.SELL`.
+        """
+        rest = {Side.BUY: dict(self.bids.sizes), Side.SELL: dict(self.offers.sizes)}
+        for side, price, size in orders:
+            sizes = rest[Side(side)]
+            left = sizes.get(price, ZERO) - size
+            if left > 0:
+                sizes[price] = left
+            else:
+                sizes.pop(price, None)
+        book = attrs.evolve(self)
+        book.bids.load(rest[Side.BUY])
+        book.offers.load(rest[Side.SELL])
+        return book
 
     @property
     def updated(self) -> datetime | None:
