@@ -18,3 +18,7 @@ class Assumptions:
     wrong_shard_knows_no_market: bool = True
     """Whether a request that names another shard than that of its Symbol is refused with MARKET_NOT_FOUND.
     Otherwise an order is refused with INVALID_ORDER, a cancel or an amend as one of an unknown order."""
+    parties_per_settlement_report: int = attrs.field(default=100, validator=attrs.validators.ge(1))
+    """How many parties a settlement report (UMS) has at most; the rest come on further pages."""
+    single_settlement_report_is_counted: bool = False
+    """Whether a settlement of one page has TotNumMarketSettlementReports (20106), too."""

@@ -16,6 +16,7 @@ from kalshi_fix_adapters.venue.exchange import (
     CancelCause,
     CancelOrder,
     Exchange,
+    MarketResult,
     MarketRules,
     MarketState,
     PauseState,
@@ -177,8 +178,16 @@ class Desk:
     def pause(self, state: PauseState) -> tuple[Outcome, ...]:
         return self.exchange.apply(SetPause(state), self.now)
 
-    def market_state(self, state: MarketState) -> tuple[Outcome, ...]:
-        return self.exchange.apply(SetMarketState(self.market, state), self.now)
+    def market_state(
+        self,
+        state: MarketState,
+        result: MarketResult | None = None,
+        price: str | None = None,
+        *,
+        market: str | None = None,
+    ) -> tuple[Outcome, ...]:
+        dollars = None if price is None else Decimal(price)
+        return self.exchange.apply(SetMarketState(market or self.market, state, result, dollars), self.now)
 
     def bids(self) -> str:
         return _levels(self.exchange.levels(self.market, BUY))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.money import CashFlow, Collateral, Position
 from kalshi_fix_adapters.venue.exchange.orders import ZERO
 from kalshi_fix_adapters.venue.exchange.terms import AccountId, Side
+
+CENTICENT = Decimal("0.0001")
+"""Precision of the balances of direct members (the page on fee rounding)."""
 
 
 @attrs.define
@@ -76,6 +79,8 @@ class Account:
     balance: Decimal
     reserved: Decimal = ZERO
     holdings: dict[str, Holding] = attrs.field(factory=dict)
+    precision: Decimal = CENTICENT
+    """Dollars of which the balance is a multiple after a settlement."""
 
     @property
     def available(self) -> Decimal:
@@ -102,6 +107,13 @@ class Account:
         holding.working(side).add(self.collateral, limit, -quantity)
         self._hold(holding)
         return flow
+
+    def pay_in(self, payout: Decimal) -> Decimal:
+        """Take what a position paid at the end of its market; return the fee, which is what rounding the
+        balance down takes."""
+        unrounded = self.balance + payout
+        self.balance = (unrounded / self.precision).to_integral_value(ROUND_FLOOR) * self.precision
+        return unrounded - self.balance
 
     def _hold(self, holding: Holding) -> None:
         reserved = holding.buys.reserve(self.collateral, holding.position) + holding.sells.reserve(

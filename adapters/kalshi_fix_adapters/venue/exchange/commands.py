@@ -10,6 +10,7 @@ import attrs
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
     CancelCause,
+    MarketResult,
     MarketState,
     PauseState,
     SelfTradePrevention,
@@ -95,10 +96,17 @@ class SetPause:
 
 @attrs.frozen
 class SetMarketState:
-    """Halt, resume, close, determine or settle one market."""
+    """Halt, resume, close, determine or settle one market.
+
+    A result comes with DETERMINED, and a later one corrects it; a market whose result is known is settled by
+    SETTLED alone.
+    """
 
     market: str
     state: MarketState
+    result: MarketResult | None = None
+    price: Decimal | None = None
+    """Dollars that a YES contract pays: for a SCALAR result, from 0 to 1 in steps of 0.0001."""
 
 
 @attrs.frozen

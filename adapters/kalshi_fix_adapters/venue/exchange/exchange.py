@@ -83,6 +83,7 @@ class Exchange:
         self.product = product
         self.assumptions = assumptions or Assumptions()
         self._state = ExchangeState(
+            product=product,
             markets={rules.ticker: Market(rules) for rules in markets},
             accounts={key: Account(key, collateral, balance) for key, balance in balances.items()},
             fees=fees,

@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import Book
-from kalshi_fix_adapters.venue.exchange.terms import MarketState
+from kalshi_fix_adapters.venue.exchange.terms import MarketResult, MarketState
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +79,10 @@ class Market:
 
     rules: MarketRules
     state: MarketState = MarketState.ACTIVE
+    result: MarketResult | None = None
+    """Known from DETERMINED on."""
+    settlement_price: Decimal | None = None
+    """Dollars that a YES contract pays, once the result is known."""
     book: Book = attrs.field(factory=Book)
 
     @property

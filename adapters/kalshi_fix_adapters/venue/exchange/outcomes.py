@@ -15,8 +15,10 @@ from kalshi_fix_adapters.venue.exchange.book import LevelChange
 from kalshi_fix_adapters.venue.exchange.commands import OrderRequest, PlaceOrder
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.terms import (
+    AccountId,
     CancelCause,
     ExecId,
+    MarketResult,
     MarketState,
     RefusalCause,
     RejectCause,
@@ -143,6 +145,33 @@ class MarketStateChanged:
     state: MarketState
 
 
-MarketOutcome = TradePrinted | BookChanged | MarketStateChanged
+@attrs.frozen(kw_only=True)
+class PositionSettled:
+    """What a settlement meant to one account."""
+
+    account: AccountId
+    long_quantity: Decimal
+    short_quantity: Decimal
+    payout: Decimal
+    """What came to the balance: with the fee taken off."""
+    fee: Decimal
+    """What rounding the balance down to its precision took."""
+
+
+@attrs.frozen(kw_only=True)
+class MarketSettled:
+    """All positions in a market were paid out; it comes after the MarketStateChanged."""
+
+    time: datetime
+    market: str
+    result: MarketResult
+    price: Decimal
+    """What a YES contract paid, before fees."""
+    clearing_date: date
+    positions: tuple[PositionSettled, ...]
+    """One of each account that held a position."""
+
+
+MarketOutcome = TradePrinted | BookChanged | MarketStateChanged | MarketSettled
 """What happened to a market, for everybody."""
 Outcome = OrderOutcome | OrderRejected | RequestRefused | MassCancelDone | MassCancelRefused | MarketOutcome

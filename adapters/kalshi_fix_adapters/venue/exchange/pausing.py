@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kalshi_fix_adapters.venue.exchange import settling
 from kalshi_fix_adapters.venue.exchange.commands import SetMarketState, SetPause
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
@@ -34,7 +35,8 @@ def check_market_state(state: ExchangeState, command: SetMarketState) -> None:
     """Make sure that a market can make a step in its life.
 
     Raises:
-        ValueError: there is no such market, or it cannot go from its state to that one.
+        ValueError: there is no such market, or it cannot go from its state to that one, or a result is
+            missing or cannot be.
     """
     market = state.markets.get(command.market)
     if market is None:
@@ -43,15 +45,17 @@ def check_market_state(state: ExchangeState, command: SetMarketState) -> None:
         raise ValueError(
             f"market {command.market} is {market.state.value} and cannot become {command.state.value}"
         )
+    settling.check_result(state, market, command)
 
 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
     """Move a market on in its life, by a step that was checked.
 
     A halt cancels the orders that asked to be cancelled on a pause; the end of trading cancels
-    all of them. Positions are not paid out.
+    all of them; a settlement pays out the positions.
     """
     market = state.markets[command.market]
+    settling.decide(market, command)
     if command.state is market.state:
         return
     market.state = command.state
@@ -63,3 +67,5 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     for order in state.orders:
         if order.market == market.ticker and (order.cancel_on_pause or not halted):
             state.cancel(batch, order, cause)
+    if command.state is MarketState.SETTLED:
+        settling.settle(state, batch, market)

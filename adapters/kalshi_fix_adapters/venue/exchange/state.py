@@ -55,6 +55,7 @@ class Batch:
 class ExchangeState:
     """Markets, accounts and orders of one product."""
 
+    product: str
     markets: dict[str, Market]
     accounts: dict[AccountId, Account]
     fees: FeeSchedule

@@ -66,8 +66,19 @@ class MarketState(Enum):
     CLOSED = "closed"
     """Closed on schedule; resting orders were cancelled."""
     DETERMINED = "determined"
-    """The result is known."""
+    """The result is known; it may still be corrected."""
     SETTLED = "settled"
+    """Positions were paid out."""
+
+
+class MarketResult(StrEnum):
+    """How a market was decided; the members are the venue's own words (MarketResult 20107)."""
+
+    YES = "yes"
+    """A YES contract pays 1 dollar, a NO contract nothing."""
+    NO = "no"
+    SCALAR = "scalar"
+    """A YES contract pays a part of 1 dollar, a NO contract the rest."""
 
 
 class PauseState(Enum):

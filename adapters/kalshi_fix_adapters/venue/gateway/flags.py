@@ -32,6 +32,8 @@ class LogonFlags:
     """ListenerSession."""
     cancel_on_disconnect: bool = False
     """CancelOrdersOnDisconnect."""
+    settlement_reports: bool | None = None
+    """ReceiveSettlementReports; None for what is usual on the session type."""
     retention_hours: int = DEFAULT_RETENTION_HOURS
     """MessageRetentionPeriod."""
 
@@ -49,5 +51,6 @@ class LogonFlags:
             split_collateral_return=logon.split_collateral_return is True,
             listener=logon.listener_session is True,
             cancel_on_disconnect=logon.cancel_orders_on_disconnect is True,
+            settlement_reports=logon.receive_settlement_reports,
             retention_hours=DEFAULT_RETENTION_HOURS if hours is None else hours,
         )

@@ -63,6 +63,7 @@ class Logins:
     _by_origin: dict[str, Login] = attrs.field(factory=dict)
     _listeners: dict[str, dict[Login, None]] = attrs.field(factory=dict)
     """By owner, in the order of their logons."""
+    _by_owner: dict[str, list[Login]] = attrs.field(factory=dict)
 
     def get(self, origin: str) -> Login | None:
         """Return the login of this origin, if it ever logged on."""
@@ -71,6 +72,11 @@ class Logins:
     def add(self, login: Login) -> None:
         """Take in a login that logs on for the first time."""
         self._by_origin[login.origin] = login
+        self._by_owner.setdefault(login.owner, []).append(login)
+
+    def of_owner(self, owner: str) -> Sequence[Login]:
+        """Return the logins of an owner, in the order of their first logons."""
+        return self._by_owner.get(owner, ())
 
     def enter(self, login: Login, flags: LogonFlags, connection: int) -> None:
         """Take note that a login has logged on."""

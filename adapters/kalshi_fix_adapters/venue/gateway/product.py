@@ -11,6 +11,7 @@ from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, 
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
+from kalshi_fix_adapters.venue.gateway.settlement import Settlements
 from kalshi_fix_adapters.venue.gateway.timers import Timers
 from kalshi_fix_sansio import EventResendRequest
 from kalshi_fix_sansio.base import Message
@@ -27,6 +28,7 @@ class ProductGateway:
         """What the parts of the gateway mean to do later."""
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
+        self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
         self._handlers: Handlers = {**self._orders.handlers(), **self._market_data.handlers()}
 
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
@@ -52,7 +54,7 @@ class ProductGateway:
                 deliveries += self.execute(Advance(), now)[0]
             elif (action := self.timers.pop_due(now)) is not None:
                 told, outcomes = action(now)
-                deliveries += told + self._market_data.publish(outcomes)
+                deliveries += told + self._publish(outcomes)
         return deliveries
 
     def _answer(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
@@ -62,7 +64,7 @@ class ProductGateway:
         if handler is None:
             return [(login, unsupported(message))]
         deliveries, outcomes = handler(message, login, now)
-        return deliveries + self._market_data.publish(outcomes)
+        return deliveries + self._publish(outcomes)
 
     def execute(self, command: Command, now: datetime) -> tuple[list[Delivery], Sequence[Outcome]]:
         """Do something at the exchange that no session asked for, and tell those concerned.
@@ -71,7 +73,11 @@ class ProductGateway:
             ValueError: a SetMarketState that cannot be.
         """
         outcomes = self.exchange.apply(command, now)
-        return self._orders.distribute(outcomes) + self._market_data.publish(outcomes), outcomes
+        return self._orders.distribute(outcomes) + self._publish(outcomes), outcomes
+
+    def _publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
+        """Tell what happened to everyone but those whose orders it was."""
+        return self._market_data.publish(outcomes) + self._settlements.publish(outcomes)
 
     def leave(self, login: Login) -> None:
         """Take note that a login's session has ended."""

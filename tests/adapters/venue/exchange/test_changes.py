@@ -10,6 +10,7 @@ from kalshi_fix_adapters.venue.exchange import (
     AccountId,
     Advance,
     CancelCause,
+    MarketResult,
     MarketState,
     PauseState,
     SelfTradePrevention,
@@ -355,8 +356,9 @@ def test_a_halt_keeps_orders_and_a_close_does_not(desk: Desk) -> None:
 
 
 def test_a_markets_life_goes_one_way(desk: Desk) -> None:
-    for state in (MarketState.CLOSED, MarketState.DETERMINED, MarketState.SETTLED):
-        assert isinstance(desk.market_state(state)[0], MarketStateChanged)
+    assert isinstance(desk.market_state(MarketState.CLOSED)[0], MarketStateChanged)
+    assert isinstance(desk.market_state(MarketState.DETERMINED, MarketResult.YES)[0], MarketStateChanged)
+    assert isinstance(desk.market_state(MarketState.SETTLED)[0], MarketStateChanged)
     with pytest.raises(ValueError, match="is settled and cannot become active"):
         desk.market_state(MarketState.ACTIVE)
     with pytest.raises(ValueError, match="no market NO-SUCH"):

@@ -9,6 +9,7 @@ import pytest
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
     Advance,
+    MarketResult,
     MarketState,
     PauseState,
     SelfTradePrevention,
@@ -287,7 +288,7 @@ def test_a_cl_ord_id_may_come_again_only_when_its_order_is_done(desk: Desk) -> N
     ],
 )
 def test_a_market_that_is_not_active_takes_no_orders(desk: Desk, state: MarketState, cause: str) -> None:
-    desk.market_state(state)
+    desk.market_state(state, MarketResult.YES if state is MarketState.DETERMINED else None)
     assert summary(desk.place("ann", "a1", BUY, 1, "0.5")) == [f"a1 rejected {cause}"]
 
 

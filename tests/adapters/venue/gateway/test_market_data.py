@@ -6,7 +6,13 @@ from datetime import date, time
 
 import pytest
 
-from kalshi_fix_adapters.venue.exchange import MARGIN, MarketState, SetMarketState, prediction_market
+from kalshi_fix_adapters.venue.exchange import (
+    MARGIN,
+    MarketResult,
+    MarketState,
+    SetMarketState,
+    prediction_market,
+)
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_sansio import (
@@ -192,8 +198,9 @@ def test_trading_status_changes_are_told_until_the_market_is_settled() -> None:
     ]
     found = []
     for state in states:
-        desk.execute(SetMarketState(OTHER, state))
-        messages = [message for _, message in desk.execute(SetMarketState(MARKET, state))]
+        result = MarketResult.YES if state is MarketState.DETERMINED else None
+        desk.execute(SetMarketState(OTHER, state, result))
+        messages = [message for _, message in desk.execute(SetMarketState(MARKET, state, result))]
         assert all(isinstance(message, SecurityStatus) for message in messages)
         found.append(
             [
@@ -209,7 +216,7 @@ def test_trading_status_changes_are_told_until_the_market_is_settled() -> None:
 def test_a_settled_market_is_no_longer_subscribed(desk: GatewayDesk) -> None:
     early, late = desk.login("ann", "KalshiMD"), desk.login("bob", "KalshiMD")
     desk.send(early, status_request("1"))
-    desk.execute(SetMarketState(MARKET, MarketState.DETERMINED))
+    desk.execute(SetMarketState(MARKET, MarketState.DETERMINED, MarketResult.NO))
     desk.send(late, status_request("1"))
     deliveries = desk.execute(SetMarketState(MARKET, MarketState.SETTLED))
     assert [login for login, _ in deliveries] == [early, late]

@@ -1,0 +1,92 @@
+"""The end of a market: its result, and what positions pay (the pages on market settlement)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.commands import SetMarketState
+from kalshi_fix_adapters.venue.exchange.market import Market
+from kalshi_fix_adapters.venue.exchange.money import ONE
+from kalshi_fix_adapters.venue.exchange.orders import ZERO
+from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, PositionSettled
+from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
+from kalshi_fix_adapters.venue.exchange.terms import MARGIN, MarketResult, MarketState
+
+PRICE_STEP = Decimal("0.0001")
+"""Dollars: SettlementPrice (730) is in cents with two decimals."""
+_PRICES = {MarketResult.YES: ONE, MarketResult.NO: ZERO}
+_DECIDED = (MarketState.DETERMINED, MarketState.SETTLED)
+
+
+def check_result(state: ExchangeState, market: Market, command: SetMarketState) -> None:
+    """Make sure that a market can be decided as a command says.
+
+    Raises:
+        ValueError: it cannot, or its result is needed.
+    """
+    if command.state in _DECIDED and state.product == MARGIN:
+        raise ValueError(f"market {market.ticker} is a perpetual, which is never {command.state.value}")
+    if command.result is None:
+        if command.price is not None:
+            raise ValueError("a price belongs to a result; give both")
+        if command.state in _DECIDED and market.result is None:
+            raise ValueError(f"market {market.ticker} has no result; give yes, no, or scalar with its price")
+        return
+    if command.state not in _DECIDED:
+        raise ValueError(f"a market that is {command.state.value} has no result; leave it out")
+    if market.state is MarketState.SETTLED:
+        raise ValueError(f"market {market.ticker} was settled; its result stays as it is")
+    fixed = _PRICES.get(command.result)
+    if command.price is None:
+        if fixed is None:
+            raise ValueError("a scalar result needs its price; give dollars from 0 to 1")
+    elif fixed is not None and command.price != fixed:
+        raise ValueError(f"a market decided {command.result.value} pays {fixed} dollars; leave the price out")
+    elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
+        raise ValueError(f"a settlement price is 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}")
+
+
+def decide(market: Market, command: SetMarketState) -> None:
+    """Note the result of a market, if the command has one, which was checked."""
+    if command.result is not None:
+        market.result = command.result
+        market.settlement_price = _PRICES.get(command.result, command.price)
+
+
+def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
+    """Pay out all positions in a market that is decided and has no open orders."""
+    result, price = market.result, market.settlement_price
+    if result is None or price is None:  # which `check_result` does not let through
+        raise AssertionError(f"market {market.ticker} is settled without a result")
+    batch.outcomes.append(
+        MarketSettled(
+            time=batch.now,
+            market=market.ticker,
+            result=result,
+            price=price,
+            clearing_date=state.clearing_date(batch.now),
+            positions=tuple(
+                paid
+                for account in state.accounts.values()
+                if (paid := _pay_out(account, market.ticker, price)) is not None
+            ),
+        )
+    )
+
+
+def _pay_out(account: Account, ticker: str, price: Decimal) -> PositionSettled | None:
+    """Return what a settlement means to an account; None if it has no position."""
+    holding = account.holdings.pop(ticker, None)
+    if holding is None or not holding.position.net:
+        return None
+    position = holding.position
+    gross = position.long * price + position.short * (ONE - price)
+    fee = account.pay_in(gross)
+    return PositionSettled(
+        account=account.id,
+        long_quantity=position.long,
+        short_quantity=position.short,
+        payout=gross - fee,
+        fee=fee,
+    )

@@ -1,0 +1,112 @@
+"""Settlement reports (UMS): who gets them, and what stands in them (the page on market settlement)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, Outcome, PositionSettled
+from kalshi_fix_adapters.venue.exchange.terms import AccountId
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Logins
+from kalshi_fix_adapters.venue.gateway.units import contracts, money
+from kalshi_fix_sansio import (
+    CollateralAmountChange,
+    CollateralAmountType,
+    MarketSettlementParty,
+    MarketSettlementPartyRole,
+    MarketSettlementReport,
+    MiscFee,
+    MiscFeeBasis,
+    MiscFeeType,
+)
+
+SESSION_TYPES = ("KalshiNR", "KalshiRT", "KalshiPT")
+POST_TRADE = "KalshiPT"
+"""Where settlement reports come unless the Logon says no; elsewhere only if it says yes."""
+_CENTS = Decimal(100)
+_TWO_PLACES = Decimal("0.01")
+
+
+class Settlements:
+    """Tells the owners of positions what a settlement meant to them."""
+
+    def __init__(self, logins: Logins, new_id: Callable[[], str], assumptions: Assumptions) -> None:
+        """Report to logins; `new_id` draws the id of each page."""
+        self._logins = logins
+        self._new_id = new_id
+        self._assumptions = assumptions
+
+    def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
+        """Return the reports of what was settled. All sessions of an owner get the same pages."""
+        deliveries: list[Delivery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, MarketSettled):
+                for owner, positions in _by_owner(outcome.positions).items():
+                    pages = self._pages(outcome, positions)
+                    for login in filter(wants_settlements, self._logins.of_owner(owner)):
+                        deliveries.extend((login, page) for page in pages)
+        return deliveries
+
+    def _pages(
+        self, settled: MarketSettled, positions: Sequence[PositionSettled]
+    ) -> list[MarketSettlementReport]:
+        size = self._assumptions.parties_per_settlement_report
+        pages = [positions[start : start + size] for start in range(0, len(positions), size)]
+        counted = len(pages) > 1 or self._assumptions.single_settlement_report_is_counted
+        return [
+            MarketSettlementReport(
+                market_settlement_report_id=self._new_id(),
+                symbol=settled.market,
+                clearing_business_date=settled.clearing_date,
+                tot_num_market_settlement_reports=len(pages) if counted else None,
+                market_result=settled.result.value,
+                # In cents whatever the Logon says.
+                settlement_price=(settled.price * _CENTS).quantize(_TWO_PLACES),
+                last_fragment=page is pages[-1],
+                market_settlement_party_ids=[_party(position) for position in page],
+            )
+            for page in pages
+        ]
+
+
+def wants_settlements(login: Login) -> bool:
+    """Say whether a login is to have settlement reports, now or later (ReceiveSettlementReports)."""
+    asked = login.flags.settlement_reports
+    wants = login.session_type == POST_TRADE if asked is None else asked
+    return wants and login.session_type in SESSION_TYPES and login.takes_messages
+
+
+def party_id(account: AccountId) -> str:
+    """Return what names an account as a party: its owner, and the number of a subaccount."""
+    return f"{account.owner}_{account.subaccount}" if account.subaccount else account.owner
+
+
+def _by_owner(positions: Sequence[PositionSettled]) -> dict[str, list[PositionSettled]]:
+    found: dict[str, list[PositionSettled]] = {}
+    for position in positions:
+        found.setdefault(position.account.owner, []).append(position)
+    return found
+
+
+def _party(position: PositionSettled) -> MarketSettlementParty:
+    return MarketSettlementParty(
+        market_settlement_party_id=party_id(position.account),
+        market_settlement_party_role=MarketSettlementPartyRole.CUSTOMER_ACCOUNT,
+        long_qty=contracts(position.long_quantity),
+        short_qty=contracts(position.short_quantity),
+        collateral_amount_changes=[
+            CollateralAmountChange(
+                collateral_amount_change=money(position.payout),
+                collateral_amount_type=CollateralAmountType.PAYOUT,
+            )
+        ],
+        misc_fees=[
+            MiscFee(
+                misc_fee_amt=money(position.fee),
+                misc_fee_curr="USD",
+                misc_fee_type=MiscFeeType.EXCHANGE_FEES,
+                misc_fee_basis=MiscFeeBasis.ABSOLUTE,
+            )
+        ],
+    )

@@ -1,0 +1,210 @@
+"""Settlement reports (UMS) as clients see them: who gets which, their groups and pages, and what waits."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.exchange import (
+    AccountId,
+    MarketResult,
+    MarketState,
+    SetMarketState,
+    prediction_market,
+)
+from kalshi_fix_sansio import MarketSettlementReport, Side
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.venue.desk import MARKET, d
+from tests.adapters.venue.town import Client, Town, order
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def settle(town: Town, result: MarketResult = MarketResult.YES, price: str | None = None) -> None:
+    dollars = None if price is None else Decimal(price)
+    town.venue.execute(
+        "prediction", SetMarketState(MARKET, MarketState.DETERMINED, result, dollars), town.now
+    )
+    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.SETTLED), town.now)
+    town.run()
+
+
+def trade(town: Town, quantity: int = 10, price: str = "0.40") -> None:
+    """Ann buys of Bob, on connections that are gone afterwards."""
+    bob, ann = town.connect("bob"), town.connect("ann")
+    bob.send(order("b1", SELL, quantity, price))
+    ann.send(order("a1", BUY, quantity, price))
+    for client in (bob, ann):
+        client.logout()
+
+
+def settlements(client: Client) -> list[MarketSettlementReport]:
+    return [message for message in client.take() if isinstance(message, MarketSettlementReport)]
+
+
+def test_a_settlement_report_says_who_held_what_and_was_paid_what(town: Town) -> None:
+    trade(town)
+    ann = town.connect("ann", "KalshiPT")
+    ann.take()
+    settle(town)
+    (report,) = settlements(ann)
+    assert (report.symbol, report.market_result, str(report.settlement_price)) == (MARKET, "yes", "100.00")
+    assert report.clearing_business_date == date(2026, 8, 20)
+    assert (report.last_fragment, report.tot_num_market_settlement_reports) == (True, None)
+    (party,) = report.market_settlement_party_ids
+    assert (party.market_settlement_party_id, party.market_settlement_party_role) == ("ann", 24)
+    assert (str(party.long_qty), str(party.short_qty)) == ("10.00", "0.00")
+    (change,) = party.collateral_amount_changes
+    assert (str(change.collateral_amount_change), change.collateral_amount_type) == ("10.00", "PAYOUT")
+    (fee,) = party.misc_fees
+    assert (str(fee.misc_fee_amt), fee.misc_fee_curr, fee.misc_fee_type, fee.misc_fee_basis) == (
+        "0.00",
+        "USD",
+        "4",
+        0,
+    )
+
+
+def test_groups_are_nested_on_the_wire(town: Town) -> None:
+    trade(town)
+    ann = town.connect("ann", "KalshiPT")
+    ann.wire.clear()
+    settle(town)
+    body = bytes(ann.wire).replace(b"\x01", b"|").decode()
+    nested = "20108=1|20109=ann|20110=24|704=10.00|705=0.00|1703=1|1704=10.00|1705=PAYOUT|"
+    assert nested + "136=1|137=0.00|138=USD|139=4|891=0|" in body
+
+
+@pytest.mark.parametrize(
+    ("result", "price", "cents", "long_pays", "short_pays"),
+    [
+        (MarketResult.NO, None, "0.00", "0.00", "10.00"),
+        (MarketResult.SCALAR, "0.3060", "30.60", "3.06", "6.94"),
+    ],
+)
+def test_each_side_is_told_its_own_payout(
+    town: Town, result: MarketResult, price: str | None, cents: str, long_pays: str, short_pays: str
+) -> None:
+    trade(town)
+    clients = [town.connect("ann", "KalshiPT"), town.connect("bob", "KalshiPT")]
+    settle(town, result, price)
+    for client, pays in zip(clients, (long_pays, short_pays), strict=True):
+        (report,) = settlements(client)
+        assert (report.market_result, str(report.settlement_price)) == (result.value, cents)
+        (party,) = report.market_settlement_party_ids
+        assert str(party.collateral_amount_changes[0].collateral_amount_change) == pays
+
+
+def test_the_price_is_before_and_the_payout_after_the_fee() -> None:
+    town = Town(
+        markets={"prediction": (prediction_market(MARKET, subpenny=True),)},
+        accounts=(
+            AccountConfig(owner="ann", product="prediction", balance=d("1000")),
+            AccountConfig(owner="bob", product="prediction", balance=d("1000")),
+            AccountConfig(owner="perp", product="margin", balance=d(1)),
+        ),
+    )
+    bob, ann = town.connect("bob"), town.connect("ann")
+    bob.send(attrs.evolve(order("b1", SELL, 1, "0.5"), order_qty=d("100.01")))
+    ann.send(attrs.evolve(order("a1", BUY, 1, "0.5"), order_qty=d("100.01")))
+    ann.logout()
+    post_trade = town.connect("ann", "KalshiPT")
+    exchange = town.venue.exchange("prediction")
+    account = exchange.account(AccountId("ann"))
+    before = account.balance
+    settle(town, MarketResult.SCALAR, "0.3060")
+    (report,) = settlements(post_trade)
+    (party,) = report.market_settlement_party_ids
+    paid = party.collateral_amount_changes[0].collateral_amount_change
+    assert paid is not None
+    assert paid + party.misc_fees[0].misc_fee_amt == d("30.60306")
+    assert account.balance == before + paid
+    assert str(report.settlement_price) == "30.60"
+
+
+def test_post_trade_sessions_get_them_unless_they_say_no(town: Town) -> None:
+    trade(town)
+    yes = town.connect("ann", "KalshiPT")
+    no = town.connect("ann-2", "KalshiPT", receive_settlement_reports=False)
+    settle(town)
+    assert (len(settlements(yes)), len(settlements(no))) == (1, 0)
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_order_sessions_get_them_if_they_say_yes(town: Town, session_type: str) -> None:
+    trade(town)
+    asks = town.connect("ann", session_type, receive_settlement_reports=True)
+    silent = town.connect("ann-2", session_type)
+    stranger = town.connect("bob", session_type, receive_settlement_reports=False)
+    settle(town)
+    assert [len(settlements(client)) for client in (asks, silent, stranger)] == [1, 0, 0]
+
+
+def test_all_sessions_of_an_account_get_the_same_report(town: Town) -> None:
+    trade(town)
+    post_trade = town.connect("ann", "KalshiPT")
+    reader = town.connect("ann-reader", "KalshiRT", receive_settlement_reports=True)
+    listener = town.connect("ann-2", listener_session=True, receive_settlement_reports=True)
+    settle(town)
+    found = [settlements(client)[0] for client in (post_trade, reader, listener)]
+    assert len({report.market_settlement_report_id for report in found}) == 1
+
+
+def test_who_holds_nothing_hears_nothing(town: Town) -> None:
+    bob = town.connect("bob", "KalshiPT")
+    settle(town)
+    assert bob.take() == []
+
+
+@pytest.mark.parametrize("session_type", ["KalshiPT", "KalshiRT"])
+def test_a_report_waits_for_a_session_with_resend(town: Town, session_type: str) -> None:
+    store = MemoryStore()
+    trade(town)
+    ann = town.connect("ann", session_type, store=store, receive_settlement_reports=True)
+    ann.drop()
+    settle(town)
+    assert settlements(ann) == []
+    again = town.connect("ann", session_type, store=store, receive_settlement_reports=True)
+    (report,) = settlements(again)
+    assert report.symbol == MARKET
+    assert town.connect("ann-2", "KalshiNR", receive_settlement_reports=True).take() == []
+
+
+def test_large_settlements_come_in_pages_tied_by_the_symbol() -> None:
+    town = Town(
+        assumptions=Assumptions(parties_per_settlement_report=2),
+        accounts=(
+            AccountConfig(
+                owner="ann",
+                product="prediction",
+                balance=d(100),
+                subaccounts=dict.fromkeys(range(1, 5), d(100)),
+            ),
+            AccountConfig(owner="bob", product="prediction", balance=d(1000)),
+            AccountConfig(owner="perp", product="margin", balance=d(1)),
+        ),
+    )
+    bob, ann, post_trade = town.connect("bob"), town.connect("ann"), town.connect("ann-2", "KalshiPT")
+    bob.send(order("b1", SELL, 100, "0.40"))
+    for number in range(5):
+        ann.send(order(f"a{number}", BUY, number + 1, "0.40", alloc_account=number))
+    settle(town)
+    pages = settlements(post_trade)
+    assert [len(page.market_settlement_party_ids) for page in pages] == [2, 2, 1]
+    assert [page.last_fragment for page in pages] == [False, False, True]
+    assert {page.tot_num_market_settlement_reports for page in pages} == {3}
+    assert {page.symbol for page in pages} == {MARKET}
+    assert len({page.market_settlement_report_id for page in pages}) == 3
+    parties = [party for page in pages for party in page.market_settlement_party_ids]
+    assert [(party.market_settlement_party_id, party.long_qty) for party in parties] == [
+        ("ann", d(1)),
+        ("ann_1", d(2)),
+        ("ann_2", d(3)),
+        ("ann_3", d(4)),
+        ("ann_4", d(5)),
+    ]
