@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarketState, SetPause
+from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, PauseState, SetMarketState, SetPause
 from kalshi_fix_adapters.venue.parameters import (
+    AMOUNT,
     TEXT,
     build,
     choice,
@@ -36,6 +37,7 @@ Answer = dict[str, Any]
 """What came of an operation, in what JSON can hold; `said` is a sentence about it."""
 PRODUCT = choice(*PRODUCTS)
 SESSION = choice(*SESSION_TYPES)
+RESULT = choice(*MarketResult)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,13 +114,13 @@ class MarketOperation(Operation):
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Move the market on to a state."""
-        return self._move(venue, now, self.STATE)
+        return self._move(venue, now, SetMarketState(self.market, self.STATE))
 
-    def _move(self, venue: Venue, now: Instant, *states: MarketState) -> Answer:
+    def _move(self, venue: Venue, now: Instant, *commands: SetMarketState) -> Answer:
         product = self._product(venue)
-        for state in states:
+        for command in commands:
             try:
-                venue.execute(product, SetMarketState(self.market, state), now)
+                venue.execute(product, command, now)
             except ValueError as error:
                 raise ConfigurationError(str(error)) from None
         state = venue.exchange(product).markets[self.market].state
@@ -156,26 +158,43 @@ class Close(MarketOperation):
 
 
 @attrs.frozen(kw_only=True)
-class Determine(MarketOperation):
-    """Find the result of a market."""
+class MarketEnd(MarketOperation):
+    """Something about a market with its result."""
 
-    NAME = "determine"
-    STATE = MarketState.DETERMINED
+    result: str | None = parameter(RESULT, "how it was decided", optional=True, positional=True)
+    price: Decimal | None = parameter(  # noqa: RUF009 an attrs field
+        AMOUNT, "what a YES contract pays, for scalar", optional=True
+    )
+
+    def _decided(self, state: MarketState) -> SetMarketState:
+        result = None if self.result is None else MarketResult(self.result)
+        return SetMarketState(self.market, state, result, self.price)
 
 
 @attrs.frozen(kw_only=True)
-class Settle(MarketOperation):
-    """Settle a market, after determining it where that has not happened."""
+class Determine(MarketEnd):
+    """Say the result of a market, or correct it before the market is settled."""
+
+    NAME = "determine"
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Determine."""
+        return self._move(venue, now, self._decided(MarketState.DETERMINED))
+
+
+@attrs.frozen(kw_only=True)
+class Settle(MarketEnd):
+    """Settle a market: positions pay out. Takes the result where that is not known yet."""
 
     NAME = "settle"
-    STATE = MarketState.SETTLED
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Determine and settle."""
         market = venue.exchange(self._product(venue)).markets[self.market]
+        settled = self._decided(MarketState.SETTLED)
         if market.state in (MarketState.DETERMINED, MarketState.SETTLED):
-            return self._move(venue, now, MarketState.SETTLED)
-        return self._move(venue, now, MarketState.DETERMINED, MarketState.SETTLED)
+            return self._move(venue, now, settled)
+        return self._move(venue, now, self._decided(MarketState.DETERMINED), settled)
 
 
 # Sessions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -90,12 +91,25 @@ def test_a_market_is_found_in_either_product() -> None:
 
 def test_a_market_settles_from_where_it_stands_and_not_back() -> None:
     town = Town()
-    assert town.venue.perform(Settle(market=MARKET), town.now)["state"] == "settled"
+    with pytest.raises(ConfigurationError, match="has no result; give yes, no, or scalar"):
+        town.venue.perform(Settle(market=MARKET), town.now)
+    assert town.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
+    assert town.venue.perform(Settle(market=MARKET, result="no"), town.now)["state"] == "settled"
     assert town.venue.perform(Settle(market=MARKET), town.now)["state"] == "settled"
     with pytest.raises(ConfigurationError, match="is settled and cannot become active"):
         town.venue.perform(Open(market=MARKET), town.now)
     with pytest.raises(ConfigurationError, match="did you mean"):
         town.venue.perform(Open(market=MARKET[:-1]), town.now)
+
+
+def test_a_result_is_given_once_and_may_be_corrected() -> None:
+    town = Town()
+    values = {"market": MARKET, "result": "scalar", "price": "0.3060"}
+    assert town.venue.perform(operation("determine", values), town.now)["state"] == "determined"
+    assert town.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
+    town.venue.perform(operation("determine", {"market": MARKET, "result": True}), town.now)
+    town.venue.perform(operation("settle", {"market": MARKET}), town.now)
+    assert town.venue.exchange("prediction").markets[MARKET].settlement_price == 1
 
 
 @attrs.frozen
