@@ -1,69 +1,25 @@
-"""What an operator can do to a running venue, by name: from code (`Venue.perform`), from a scenario file, or
-from another shell (`kalshi-fix venue do`).
-
-Each is an attrs class: its docstring says what it does, its attributes are its parameters. `OPERATIONS` has
-them by name, `operation` makes one of a name and values.
-"""
+"""What an operator of an exchange does: pauses, the life of markets, logouts; and a look at all of it."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
 from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, PauseState, SetMarketState, SetPause
-from kalshi_fix_adapters.venue.parameters import (
-    AMOUNT,
-    TEXT,
-    build,
-    choice,
-    nearest,
-    parameter,
-    parameters,
-    shown,
-)
+from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.parameters import AMOUNT, TEXT, choice, nearest, parameter
 from kalshi_fix_adapters.venue.status import status_of
-from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.venue.venue import Venue
 
-Answer = dict[str, Any]
-"""What came of an operation, in what JSON can hold; `said` is a sentence about it."""
-PRODUCT = choice(*PRODUCTS)
-SESSION = choice(*SESSION_TYPES)
 RESULT = choice(*MarketResult)
-
-
-@attrs.frozen(kw_only=True)
-class Operation(ABC):
-    """Something to be done to a venue."""
-
-    NAME: ClassVar[str]
-
-    @abstractmethod
-    def perform(self, venue: Venue, now: Instant) -> Answer:
-        """Do it; say what came of it.
-
-        Raises:
-            ConfigurationError: it cannot be done to this venue, of which nothing has changed.
-        """
-
-    def values(self) -> dict[str, object]:
-        """Return the parameters that differ from their defaults, in what JSON can hold."""
-        given = {each.name: getattr(self, each.name) for each in parameters(type(self))}
-        return {
-            shown(each.name): str(given[each.name])
-            if isinstance(given[each.name], Decimal)
-            else given[each.name]
-            for each in parameters(type(self))
-            if each.required or given[each.name] != each.default
-        }
 
 
 # Pauses
@@ -201,16 +157,6 @@ class Settle(MarketEnd):
 
 
 @attrs.frozen(kw_only=True)
-class SessionOperation(Operation):
-    """Something about sessions, of everybody unless it is said of whom."""
-
-    key: str | None = parameter(TEXT, "only of the API key with this id", optional=True)
-    owner: str | None = parameter(TEXT, "only of the keys of this owner", optional=True)
-    session: str | None = parameter(SESSION, "only on this session type", optional=True)
-    product: str | None = parameter(PRODUCT, "only of this product", optional=True)
-
-
-@attrs.frozen(kw_only=True)
 class LogOut(SessionOperation):
     """Log sessions out, as a gateway does before it stops: a Logout, and the connection closes."""
 
@@ -237,21 +183,7 @@ class Status(Operation):
         return status_of(venue)
 
 
-OPERATIONS: Mapping[str, type[Operation]] = {
+OPERATOR: Mapping[str, type[Operation]] = {
     cls.NAME: cls for cls in (Pause, Resume, Halt, Open, Close, Determine, Settle, LogOut, Status)
 }
-"""Everything that can be done, by name."""
-
-
-def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:
-    """Make an operation of its name and the values of its parameters, which may be text.
-
-    Raises:
-        ConfigurationError: there is none of this name, or a parameter is unknown, missing or wrong; the text
-            says what there is.
-    """
-    cls = OPERATIONS.get(shown(name))
-    if cls is None:
-        raise ConfigurationError(f"there is no operation {name!r}; {nearest(name, OPERATIONS)}")
-    made: Operation = build(cls, name, values or {})
-    return made
+"""By name."""

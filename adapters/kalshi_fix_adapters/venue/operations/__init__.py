@@ -1,0 +1,60 @@
+"""What can be done to a running venue, by name: from code (`Venue.perform`), from a scenario file, or from
+another shell (`kalshi-fix venue do`).
+
+Each operation is an attrs class: its docstring says what it does, its attributes are its parameters.
+`OPERATIONS` has all of them by name, and `operation` makes one of a name and values, which may be text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kalshi_fix_adapters.venue.operations.base import Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations.operator import (
+    OPERATOR,
+    Close,
+    Determine,
+    Halt,
+    LogOut,
+    Open,
+    Pause,
+    Resume,
+    Settle,
+    Status,
+)
+from kalshi_fix_adapters.venue.parameters import build, nearest, shown
+from kalshi_fix_sansio.errors import ConfigurationError
+
+OPERATIONS: Mapping[str, type[Operation]] = OPERATOR
+"""Everything that can be done, by name."""
+
+__all__ = [
+    "OPERATIONS",
+    "Answer",
+    "Close",
+    "Determine",
+    "Halt",
+    "LogOut",
+    "Open",
+    "Operation",
+    "Pause",
+    "Resume",
+    "SessionOperation",
+    "Settle",
+    "Status",
+    "operation",
+]
+
+
+def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:
+    """Make an operation of its name and the values of its parameters, which may be text.
+
+    Raises:
+        ConfigurationError: there is none of this name, or a parameter is unknown, missing or wrong; the text
+            says what there is.
+    """
+    cls = OPERATIONS.get(shown(name))
+    if cls is None:
+        raise ConfigurationError(f"there is no operation {name!r}; {nearest(name, OPERATIONS)}")
+    made: Operation = build(cls, name, values or {})
+    return made
