@@ -443,6 +443,9 @@ def test_the_end_of_a_request_known_by_the_exchanges_id_is_followed_too(body: st
     assert open_in(wired) == []
 
 
+GROUP = "770e8400-e29b-41d4-a716-446655440002"
+
+
 def group_request(action: int, group: str | None = None) -> OrderGroupRequest:
     limit = 10 if action in {1, 5} else None
     return OrderGroupRequest(
@@ -452,10 +455,16 @@ def group_request(action: int, group: str | None = None) -> OrderGroupRequest:
 
 def test_order_group_requests_are_known_by_their_numbers() -> None:
     wired = established(Role.INITIATOR)
-    for request in (group_request(1), group_request(2, "g1"), group_request(1), group_request(3, "g1")):
+    for request in (group_request(1), group_request(2, GROUP), group_request(1), group_request(3, GROUP)):
         wired.session.send(request, wired.clock.now)
     assert open_in(wired) == ["2", "3", "4", "5"]
-    for body, left in (("g9", ["3", "4", "5"]), ("g1", ["4", "5"]), ("g8", ["5"]), ("g7", ["5"]), ("g1", [])):
+    for body, left in (
+        ("g9", ["3", "4", "5"]),
+        (GROUP, ["4", "5"]),
+        ("g8", ["5"]),
+        ("g7", ["5"]),
+        (GROUP, []),
+    ):
         wired.receive(wired.peer.message("UOH", f"OrderGroupID={body}|"))
         assert [request.request_id for request in wired.session.open_requests] == left
     wired.session.confirm()
@@ -783,7 +792,7 @@ def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None
         RFQCancel(rfq_id="x1"),
         RFQCancel(quote_req_id="r1"),
         group_request(1),
-        group_request(2, "g1"),
+        group_request(2, GROUP),
     ):
         wired.session.send(request, wired.clock.now)
     wired.session.confirm()
@@ -796,7 +805,7 @@ def test_after_a_restart_requests_with_several_names_are_found_by_each() -> None
     assert [request.request_id for request in wired.session.open_requests] == left
     for msg_type, body, gone in (
         ("UB", "131=r9|RfqId=x1|RFQCancelStatus=0|", "x1"),
-        ("UOH", "OrderGroupID=g1|", "5"),
+        ("UOH", f"OrderGroupID={GROUP}|", "5"),
         ("UOH", "OrderGroupID=g7|", "4"),
         ("UB", "131=r1|RFQCancelStatus=0|", "r1"),
     ):

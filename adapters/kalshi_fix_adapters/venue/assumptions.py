@@ -22,3 +22,7 @@ class Assumptions:
     """How many parties a settlement report (UMS) has at most; the rest come on further pages."""
     single_settlement_report_is_counted: bool = False
     """Whether a settlement of one page has TotNumMarketSettlementReports (20106), too."""
+    order_groups_trigger_between_trades: bool = True
+    """Whether an order group triggers right after the fill that exceeds its limit, so that an incoming order
+    that is still trading finds the rest of the group's orders gone. Otherwise, and always while an order
+    trades that fills whole or not at all, it triggers once the incoming order is done."""

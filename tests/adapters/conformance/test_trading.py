@@ -69,7 +69,7 @@ async def test_every_session_type_has_its_client(loop: Loop, sandbox: Sandbox, s
 
 
 async def test_what_the_venue_rejects_is_tied_to_what_was_sent(loop: Loop, sandbox: Sandbox) -> None:
-    request = OrderGroupRequest.create(10)  # which the simulated venue does not serve
+    request = OrderGroupRequest.reset("770e8400-e29b-41d4-a716-446655440002")  # no such group
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         await client.send(request)
         assert isinstance(await first(client.messages(LONG)), BusinessMessageReject)

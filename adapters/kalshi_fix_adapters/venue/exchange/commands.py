@@ -10,6 +10,7 @@ import attrs
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
     CancelCause,
+    GroupAction,
     MarketResult,
     MarketState,
     PauseState,
@@ -87,6 +88,19 @@ class CancelAll:
     """MASS_CANCELED when its owner asks, DISCONNECTED when the exchange does it."""
 
 
+@attrs.frozen(kw_only=True)
+class ChangeGroup:
+    """What an owner asks of an order group."""
+
+    action: GroupAction
+    group_id: str
+    """For CREATE the exchange's own id for it, drawn by the caller."""
+    account: AccountId
+    """The one that owns it, or is to own it."""
+    limit: int | None = None
+    """Contracts; for CREATE and UPDATE."""
+
+
 @attrs.frozen
 class SetPause:
     """Pause or resume the exchange as a whole."""
@@ -114,4 +128,6 @@ class Advance:
     """Nothing but the passing of time: orders whose time is up are cancelled."""
 
 
-Command = PlaceOrder | CancelOrder | AmendOrder | CancelAll | SetPause | SetMarketState | Advance
+Command = (
+    PlaceOrder | CancelOrder | AmendOrder | CancelAll | ChangeGroup | SetPause | SetMarketState | Advance
+)

@@ -9,18 +9,20 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import changing, pausing, placing
+from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing
 from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.commands import (
     Advance,
     AmendOrder,
     CancelAll,
     CancelOrder,
+    ChangeGroup,
     Command,
     PlaceOrder,
     SetMarketState,
     SetPause,
 )
+from kalshi_fix_adapters.venue.exchange.groups import MOST_GROUPS, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
     MARGIN_FEES,
@@ -92,6 +94,7 @@ class Exchange:
             new_id=new_id,
             orders=OrderRegistry(retained_orders),
             assumptions=self.assumptions,
+            groups=OrderGroups(MOST_GROUPS[product]),
         )
         # Of no other shards, since clients may name any number.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
@@ -107,8 +110,10 @@ class Exchange:
         if isinstance(command, SetMarketState):
             pausing.check_market_state(self._state, command)
         batch = Batch(self._clocks, now)
+        self._state.groups.advance(now)
         self._expire(batch)
         self._dispatch(batch, command)
+        self._state.trigger_exceeded(batch)
         self._state.publish(batch)
         for shard in batch.events:
             self._clocks[shard] += 1
@@ -191,6 +196,8 @@ class Exchange:
                 changing.amend(self._state, batch, command)
             case CancelAll():
                 changing.cancel_all(self._state, batch, command)
+            case ChangeGroup():
+                grouping.change_group(self._state, batch, command)
             case SetPause():
                 pausing.set_pause(self._state, batch, command)
             case SetMarketState():

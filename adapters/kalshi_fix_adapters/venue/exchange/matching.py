@@ -11,7 +11,7 @@ from kalshi_fix_adapters.venue.exchange.book import Book
 from kalshi_fix_adapters.venue.exchange.money import Collateral
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
-from kalshi_fix_adapters.venue.exchange.terms import CancelCause, SelfTradePrevention, Side
+from kalshi_fix_adapters.venue.exchange.terms import CancelCause, SelfTradePrevention, Side, TimeInForce
 
 
 @attrs.frozen
@@ -66,6 +66,11 @@ def match(state: ExchangeState, batch: Batch, taker: Order) -> bool:
     Returns whether it was stopped by an order of its own owner (self-trade prevention
     type 1); with type 2 that order is cancelled and matching goes on.
     """
+    # An order that trades whole or not at all must find what it was promised: what it makes trigger does so
+    # when the command is done.
+    at_once = state.assumptions.order_groups_trigger_between_trades and not (
+        taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None
+    )
     makers = state.markets[taker.market].book.side(taker.side.opposite)
     while taker.leaves:
         level = makers.best()
@@ -74,6 +79,8 @@ def match(state: ExchangeState, batch: Batch, taker: Order) -> bool:
         maker = next(iter(level.orders.values()))
         if maker.account.owner != taker.account.owner:
             state.trade(batch, taker, maker, min(taker.leaves, maker.leaves))
+            if at_once:
+                state.trigger_exceeded(batch)
         elif taker.self_trade_prevention is SelfTradePrevention.MAKER:
             state.cancel(batch, maker, CancelCause.SELF_TRADE_MAKER)
         else:

@@ -69,6 +69,8 @@ class Order:
     self_trade_prevention: SelfTradePrevention
     cancel_on_pause: bool
     max_execution_cost: Decimal | None
+    group: str | None = None
+    """Id of the order group that it is in."""
     filled: Decimal = ZERO
     filled_value: Decimal = ZERO
     state: OrderState = OrderState.OPEN

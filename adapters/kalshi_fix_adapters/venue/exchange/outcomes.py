@@ -12,12 +12,13 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import LevelChange
-from kalshi_fix_adapters.venue.exchange.commands import OrderRequest, PlaceOrder
+from kalshi_fix_adapters.venue.exchange.commands import ChangeGroup, OrderRequest, PlaceOrder
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
     CancelCause,
     ExecId,
+    GroupRefusal,
     MarketResult,
     MarketState,
     RefusalCause,
@@ -116,6 +117,21 @@ class MassCancelRefused:
 
 
 @attrs.frozen(kw_only=True)
+class GroupChanged:
+    """What was asked of an order group was done; an OrderCanceled follows for each order that it cancels."""
+
+    request: ChangeGroup
+
+
+@attrs.frozen(kw_only=True)
+class GroupRefused:
+    """What was asked of an order group was refused; nothing changed."""
+
+    request: ChangeGroup
+    cause: GroupRefusal
+
+
+@attrs.frozen(kw_only=True)
 class TradePrinted:
     """A trade, as the market sees it."""
 
@@ -174,4 +190,13 @@ class MarketSettled:
 
 MarketOutcome = TradePrinted | BookChanged | MarketStateChanged | MarketSettled
 """What happened to a market, for everybody."""
-Outcome = OrderOutcome | OrderRejected | RequestRefused | MassCancelDone | MassCancelRefused | MarketOutcome
+Outcome = (
+    OrderOutcome
+    | OrderRejected
+    | RequestRefused
+    | MassCancelDone
+    | MassCancelRefused
+    | GroupChanged
+    | GroupRefused
+    | MarketOutcome
+)

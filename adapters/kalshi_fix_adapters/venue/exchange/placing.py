@@ -126,7 +126,11 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     if not _well_formed(market, command):
         return RejectCause.INVALID_ORDER
     if command.group is not None:
-        return RejectCause.ORDER_GROUP_NOT_FOUND
+        group = state.groups.find(command.group, command.account)
+        if group is None:
+            return RejectCause.ORDER_GROUP_NOT_FOUND
+        if group.triggered:
+            return RejectCause.EXCEEDED_ORDER_GROUP_RISK_LIMIT
     reserved = account.reserved
     # Counted in to see what it would hold back, and out again only if it is refused: an accepted order stays
     # counted.
@@ -164,6 +168,7 @@ def _order(command: PlaceOrder, until: datetime | None) -> Order:
         self_trade_prevention=command.self_trade_prevention,
         cancel_on_pause=command.cancel_on_pause,
         max_execution_cost=command.max_execution_cost,
+        group=command.group,
     )
 
 

@@ -26,6 +26,7 @@ class OrderRegistry:
     _open: dict[Key, Order] = attrs.field(factory=dict)
     _by_id: dict[str, Order] = attrs.field(factory=dict)
     _by_origin: dict[str, dict[str, Order]] = attrs.field(factory=dict)
+    _by_group: dict[str, dict[str, Order]] = attrs.field(factory=dict)
     _done: OrderedDict[Key, OrderSnapshot] = attrs.field(factory=OrderedDict)
     _expiries: list[tuple[datetime, str]] = attrs.field(factory=list)
 
@@ -38,6 +39,8 @@ class OrderRegistry:
         self._open[order.account.owner, order.cl_ord_id] = order
         self._by_id[order.order_id] = order
         self._by_origin.setdefault(order.origin, {})[order.order_id] = order
+        if order.group is not None:
+            self._by_group.setdefault(order.group, {})[order.order_id] = order
 
     def schedule(self, order: Order) -> None:
         """Let an order that rests expire at its time, if it has one, and at no other that it had before."""
@@ -64,10 +67,9 @@ class OrderRegistry:
         that ended it."""
         del self._open[order.account.owner, order.cl_ord_id]
         del self._by_id[order.order_id]
-        mine = self._by_origin[order.origin]
-        del mine[order.order_id]
-        if not mine:
-            del self._by_origin[order.origin]
+        _drop(self._by_origin, order.origin, order)
+        if order.group is not None:
+            _drop(self._by_group, order.group, order)
         # Under both ids: a request that comes too late may name the order by the one from before.
         snapshot = order.snapshot()
         self._remember(order.cl_ord_id, snapshot)
@@ -86,6 +88,10 @@ class OrderRegistry:
     def of_origin(self, origin: str) -> tuple[Order, ...]:
         """Return the open orders that a session placed, oldest first."""
         return tuple(self._by_origin.get(origin, {}).values())
+
+    def of_group(self, group: str) -> tuple[Order, ...]:
+        """Return the open orders of an order group, oldest first."""
+        return tuple(self._by_group.get(group, {}).values())
 
     def next_expiry(self) -> datetime | None:
         """Return when the next open order expires."""
@@ -110,3 +116,10 @@ class OrderRegistry:
         self._done.move_to_end((snapshot.account.owner, cl_ord_id))
         while len(self._done) > self.retained:
             self._done.popitem(last=False)
+
+
+def _drop(index: dict[str, dict[str, Order]], key: str, order: Order) -> None:
+    orders = index[key]
+    del orders[order.order_id]
+    if not orders:
+        del index[key]

@@ -10,6 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market
 from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
@@ -66,6 +67,7 @@ class ExchangeState:
     new_id: Callable[[], str]
     orders: OrderRegistry
     assumptions: Assumptions
+    groups: OrderGroups
     pause: PauseState = PauseState.OPEN
 
     def clearing_date(self, now: datetime) -> date:
@@ -156,6 +158,8 @@ class ExchangeState:
                     short_quantity=position.short,
                 )
             )
+            if order.group is not None:
+                self.groups.count(order.group, quantity, batch.now)
             if order.state is OrderState.FILLED:
                 self.lift(batch, order)
                 self.orders.finish(order)
@@ -169,6 +173,17 @@ class ExchangeState:
                 aggressor=taker.side,
             )
         )
+
+    def trigger(self, batch: Batch, group: OrderGroup) -> None:
+        """Cancel the orders of an order group, and let it take no more."""
+        group.triggered = True
+        for order in self.orders.of_group(group.id):
+            self.cancel(batch, order, CancelCause.ORDER_GROUP)
+
+    def trigger_exceeded(self, batch: Batch) -> None:
+        """Trigger the order groups of which too much has filled."""
+        while (group := self.groups.pop_exceeded()) is not None:
+            self.trigger(batch, group)
 
     def publish(self, batch: Batch) -> None:
         """Say what the batch did to the books."""

@@ -104,7 +104,31 @@ class RejectCause(StrEnum):
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     EXCEEDED_PER_MARKET_RISK_LIMIT = "EXCEEDED_PER_MARKET_RISK_LIMIT"
     ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
+    EXCEEDED_ORDER_GROUP_RISK_LIMIT = "EXCEEDED_ORDER_GROUP_RISK_LIMIT"
     CUSTOMER_ACCOUNT_NOT_FOUND = "CUSTOMER_ACCOUNT_NOT_FOUND"
+
+
+class GroupAction(Enum):
+    """What an owner asks of an order group (OrderGroupAction 20131)."""
+
+    CREATE = "create"
+    RESET = "reset"
+    """Take orders again, with nothing filled so far."""
+    DELETE = "delete"
+    TRIGGER = "trigger"
+    """Cancel its orders and take no more, whatever has filled."""
+    UPDATE = "update"
+    """Have another limit."""
+
+
+class GroupRefusal(StrEnum):
+    """Why an order group is left as it is; the venue documents ORDER_GROUP_NOT_FOUND alone."""
+
+    ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
+    TOO_MANY_ORDER_GROUPS = "TOO_MANY_ORDER_GROUPS"
+    INVALID_CONTRACTS_LIMIT = "INVALID_CONTRACTS_LIMIT"
+    CUSTOMER_ACCOUNT_NOT_FOUND = "CUSTOMER_ACCOUNT_NOT_FOUND"
+    EXCHANGE_PAUSED = "EXCHANGE_PAUSED"
 
 
 class RefusalCause(StrEnum):
@@ -152,6 +176,8 @@ class CancelCause(Enum):
     MAX_EXECUTION_COST = auto()
     SELF_TRADE_TAKER = auto()
     SELF_TRADE_MAKER = auto()
+    ORDER_GROUP = auto()
+    """Its order group triggered, or was deleted."""
 
     @property
     def is_expiry(self) -> bool:

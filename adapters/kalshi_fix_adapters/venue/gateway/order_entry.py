@@ -61,7 +61,7 @@ class OrderEntry:
             OrderMassCancelRequest: self._mass_cancel,
         }
         return {
-            (session_type, cls): partial(_permitted, handler)
+            (session_type, cls): partial(permitted, handler)
             for session_type in SESSION_TYPES
             for cls, handler in handlers.items()
         }
@@ -150,7 +150,7 @@ class OrderEntry:
         )
 
 
-def _permitted(
+def permitted(
     handler: Callable[[Any, Login, datetime], Result], message: Message, login: Login, now: datetime
 ) -> Result:
     """Handle a message if its session and its key may send it."""

@@ -10,6 +10,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
+from kalshi_fix_adapters.venue.gateway.order_groups import OrderGroups
 from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
 from kalshi_fix_adapters.venue.gateway.settlement import Settlements
 from kalshi_fix_adapters.venue.gateway.timers import Timers
@@ -29,7 +30,12 @@ class ProductGateway:
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
-        self._handlers: Handlers = {**self._orders.handlers(), **self._market_data.handlers()}
+        groups = OrderGroups(exchange, self._orders.distribute, new_id)
+        self._handlers: Handlers = {
+            **self._orders.handlers(),
+            **groups.handlers(),
+            **self._market_data.handlers(),
+        }
 
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.

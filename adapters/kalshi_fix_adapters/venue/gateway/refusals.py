@@ -12,8 +12,9 @@ from kalshi_fix_sansio.base import Message
 
 
 def business_reject(message: Message, reason: BusinessRejectReason, text: str) -> BusinessMessageReject:
-    """Refuse an application message as it was received; names it by number, type and ClOrdID."""
-    reference: str | None = getattr(message, "cl_ord_id", None)
+    """Refuse an application message as it was received; names it by number, type, and
+    ClOrdID or OrderGroupID."""
+    reference: str | None = getattr(message, "cl_ord_id", None) or getattr(message, "order_group_id", None)
     return BusinessMessageReject(
         ref_seq_num=message.header.msg_seq_num,
         ref_msg_type=message.MSG_TYPE,

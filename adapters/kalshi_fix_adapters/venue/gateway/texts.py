@@ -46,6 +46,7 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.IMMEDIATE_OR_CANCELLED: ExecutionReportText.IMMEDIATE_OR_CANCELLED,
     CancelCause.MAX_EXECUTION_COST: "MAX_EXECUTION_COST",
     CancelCause.SELF_TRADE_TAKER: ExecutionReportText.TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
+    CancelCause.ORDER_GROUP: ExecutionReportText.ORDER_GROUP_CANCEL,
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }
 """Text (58) of a report that an order was cancelled. The venue documents those of its own causes;

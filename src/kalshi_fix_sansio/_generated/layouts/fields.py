@@ -779,7 +779,17 @@ RECEIVE_SETTLEMENT_REPORTS = FieldLayout(
     fix_type="BOOLEAN",
 )
 ORDER_GROUP_ID = FieldLayout(
-    tag=20130, name="OrderGroupID", attribute="order_group_id", kind=Kind.STRING, fix_type="STRING"
+    tag=20130,
+    name="OrderGroupID",
+    attribute="order_group_id",
+    kind=Kind.STRING,
+    fix_type="STRING",
+    limits=(
+        Limit(
+            when=Condition(scope=Scope(sender=Sender.CLIENT)),
+            pattern="[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+        ),
+    ),
 )
 ORDER_GROUP_ACTION = FieldLayout(
     tag=20131,

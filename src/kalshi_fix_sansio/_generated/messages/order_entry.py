@@ -154,7 +154,8 @@ class NewOrderSingle(FixMessage):
     order_group_id: str | None = None
     """OrderGroupID (20130): Id of an order group; SecondaryClOrdID is what makes the order join one.
 
-    Optional. Since 1.0.13 (2025-08-15).
+    Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Optional. Since 1.0.13
+    (2025-08-15).
     """
     self_trade_prevention_type: SelfTradePreventionType | int | None = None
     """SelfTradePreventionType (2964): What happens when the order meets another of the same owner.

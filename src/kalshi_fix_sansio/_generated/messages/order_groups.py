@@ -46,8 +46,9 @@ class OrderGroupRequest(FixMessage):
     order_group_id: str | None = None
     """OrderGroupID (20130): The group to act on; the answer to Create names it first.
 
-    Required when OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is
-    CREATE. Since 1.0.13 (2025-08-15).
+    Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required when
+    OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is CREATE. Since
+    1.0.13 (2025-08-15).
     """
     order_group_contracts_limit: int | None = None
     """OrderGroupContractsLimit (20132): Contracts that may fill within any 15 seconds before the group
@@ -215,9 +216,10 @@ class OrderGroupResponse(FixMessage):
     NAME: ClassVar[str] = "OrderGroupResponse"
 
     order_group_id: str
-    """OrderGroupID (20130): Id of the order group, given by the exchange.
+    """OrderGroupID (20130): Id of the order group, a UUID given by the exchange.
 
-    Required. Since 1.0.13 (2025-08-15).
+    Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required. Since 1.0.13
+    (2025-08-15).
     """
     order_group_contracts_limit: int | None = None
     """OrderGroupContractsLimit (20132): The limit from now on; after Create and Update alone.

@@ -263,7 +263,7 @@ def test_listeners_and_read_only_keys_send_nothing(desk: GatewayDesk, session_ty
 
 
 def test_what_is_not_modelled_is_refused_as_such(desk: GatewayDesk) -> None:
-    for session_type in ("KalshiNR", "KalshiMD", "KalshiDC", "KalshiPT", "KalshiRFQ"):
+    for session_type in ("KalshiMD", "KalshiDC", "KalshiPT", "KalshiRFQ"):
         login = desk.login("ann", session_type)
         request = OrderGroupRequest(
             order_group_action=OrderGroupAction.CREATE, order_group_contracts_limit=10

@@ -1,0 +1,90 @@
+"""Order groups: what UOG asks of the exchange, and what it answers (Kalshi's page on order groups)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from kalshi_fix_adapters.venue import exchange
+from kalshi_fix_adapters.venue.exchange import ChangeGroup, Exchange, GroupRefusal
+from kalshi_fix_adapters.venue.exchange.outcomes import GroupChanged, GroupRefused, Outcome
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Result
+from kalshi_fix_adapters.venue.gateway.order_entry import SESSION_TYPES, permitted
+from kalshi_fix_adapters.venue.gateway.refusals import business_reject
+from kalshi_fix_sansio import (
+    BusinessRejectReason,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderGroupResponse,
+)
+
+ACTIONS: dict[int, exchange.GroupAction] = {
+    OrderGroupAction.CREATE: exchange.GroupAction.CREATE,
+    OrderGroupAction.RESET: exchange.GroupAction.RESET,
+    OrderGroupAction.DELETE: exchange.GroupAction.DELETE,
+    OrderGroupAction.TRIGGER: exchange.GroupAction.TRIGGER,
+    OrderGroupAction.UPDATE: exchange.GroupAction.UPDATE,
+}
+_REASONS = {
+    GroupRefusal.ORDER_GROUP_NOT_FOUND: BusinessRejectReason.UNKNOWN_ID,
+    GroupRefusal.CUSTOMER_ACCOUNT_NOT_FOUND: BusinessRejectReason.UNKNOWN_ID,
+    GroupRefusal.EXCHANGE_PAUSED: BusinessRejectReason.APPLICATION_NOT_AVAILABLE,
+}
+"""BusinessRejectReason (380); 0 for what is not here. The Text (58) is the cause itself."""
+
+
+class OrderGroups:
+    """The gateway of the order groups of one product."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        distribute: Callable[[Sequence[Outcome]], list[Delivery]],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Stand before an exchange; `distribute` reports what happened to orders, `new_id` draws ids."""
+        self._exchange = exchange
+        self._distribute = distribute
+        self._new_id = new_id
+
+    def handlers(self) -> Handlers:
+        """Return what takes each message, by session type and class."""
+        return {
+            (session_type, OrderGroupRequest): partial(permitted, self._request)
+            for session_type in SESSION_TYPES
+        }
+
+    def _request(self, message: OrderGroupRequest, login: Login, now: datetime) -> Result:
+        action = ACTIONS.get(message.order_group_action)
+        if action is None:
+            text = f"OrderGroupAction {message.order_group_action} is not supported"
+            return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+        creates = action is exchange.GroupAction.CREATE
+        limited = creates or action is exchange.GroupAction.UPDATE
+        command = ChangeGroup(
+            action=action,
+            group_id=self._new_id() if creates else message.order_group_id or "",
+            account=login.account(message.alloc_account, self._shard(message)),
+            limit=message.order_group_contracts_limit if limited else None,
+        )
+        outcomes = self._exchange.apply(command, now)
+        deliveries: list[Delivery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, GroupChanged):
+                response = OrderGroupResponse(
+                    order_group_id=command.group_id,
+                    order_group_contracts_limit=command.limit,
+                    alloc_account=command.account.subaccount,
+                )
+                deliveries.append((login, response))
+            elif isinstance(outcome, GroupRefused):
+                reason = _REASONS.get(outcome.cause, BusinessRejectReason.OTHER)
+                deliveries.append((login, business_reject(message, reason, outcome.cause)))
+        return deliveries + self._distribute(outcomes), outcomes
+
+    def _shard(self, message: OrderGroupRequest) -> int:
+        """Return the shard that a request goes to. Without a Symbol there is nothing to route by, so that
+        absent and -1 are shard 0; on margin ExDestination (100) means nothing."""
+        asked = message.ex_destination
+        return 0 if asked is None or asked < 0 or self._exchange.product == exchange.MARGIN else asked

@@ -1,0 +1,544 @@
+"""Order groups through real sessions: the five actions, the rolling 15 seconds, and whose group it is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.exchange import PauseState, SetPause, margin_market, prediction_market
+from kalshi_fix_adapters.venue.exchange.groups import MOST_GROUPS, OrderGroups
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    ExecType,
+    ExecutionReport,
+    ExecutionReportText,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderGroupResponse,
+    OrdStatus,
+    OrdType,
+    Reject,
+    SelfTradePreventionType,
+    Side,
+    TimeInForce,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import RejectReceived
+from tests.adapters.venue.desk import MARKET, PERP, START
+from tests.adapters.venue.town import Client, Town, decode_all, encode, order
+
+BUY, SELL = Side.BUY, Side.SELL
+NOBODYS = "770e8400-e29b-41d4-a716-446655440002"
+CRYPTO = "KXBTC-26AUG20"
+"""A market on shard 2."""
+CREATE, RESET, DELETE, TRIGGER, UPDATE = (
+    OrderGroupAction.CREATE,
+    OrderGroupAction.RESET,
+    OrderGroupAction.DELETE,
+    OrderGroupAction.TRIGGER,
+    OrderGroupAction.UPDATE,
+)
+MARKETS = {
+    "prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2)),
+    "margin": (margin_market(PERP),),
+}
+ACCOUNTS = (
+    AccountConfig(
+        owner="ann",
+        product="prediction",
+        balance=Decimal(1000),
+        subaccounts={2: Decimal(100)},
+        on_shards={2: {0: Decimal(100)}},
+    ),
+    AccountConfig(owner="bob", product="prediction", balance=Decimal(1000), on_shards={2: {0: Decimal(100)}}),
+    AccountConfig(owner="perp", product="margin", balance=Decimal(1000)),
+)
+
+
+class Groups:
+    """Ann, who has order groups, and Bob, who trades with her."""
+
+    def __init__(self, session_type: str = "KalshiNR", **assumptions: Any) -> None:
+        self.town = Town(markets=MARKETS, accounts=ACCOUNTS, assumptions=Assumptions(**assumptions))
+        self.ann = self.town.connect("ann", session_type)
+        self.bob = self.town.connect("bob")
+
+    def create(self, limit: int = 10, **fields: Any) -> str:
+        return self.ask(OrderGroupRequest.create(limit, **fields)).order_group_id
+
+    def ask(self, request: OrderGroupRequest) -> OrderGroupResponse:
+        """What answers a request that does nothing to orders."""
+        self.ann.send(request)
+        return self.ann.take_only(OrderGroupResponse)
+
+    def refusal(self, request: OrderGroupRequest, client: Client | None = None) -> tuple[object, ...]:
+        client = client or self.ann
+        client.send(request)
+        (event,) = (event for event in client.events if isinstance(event, RejectReceived))
+        client.events.clear()
+        found = event.reject
+        assert isinstance(found, BusinessMessageReject)
+        assert found.ref_msg_type == "UOG"
+        assert found.business_reject_ref_id == request.order_group_id
+        return (found.business_reject_reason, found.text)
+
+    def place(self, cl_ord_id: str, group: str, quantity: Any = 5, price: str = "0.40", **fields: Any) -> str:
+        """Ann buys; what she is told, in a word."""
+        self.ann.send(order(cl_ord_id, BUY, quantity, price, secondary_cl_ord_id=group, **fields))
+        return " ".join(self.told())
+
+    def sell(self, quantity: Any, price: str = "0.40", **fields: Any) -> list[str]:
+        """Bob sells to her; what both are told."""
+        name = f"b{len(self.bob.wire)}"
+        fields.setdefault("time_in_force", TimeInForce.IMMEDIATE_OR_CANCEL)
+        self.bob.send(order(name, SELL, quantity, price, **fields))
+        return self.told() + words(self.bob.take())
+
+    def told(self) -> list[str]:
+        return words(self.ann.take())
+
+
+def words(messages: list[Message]) -> list[str]:
+    return [word(message) for message in messages]
+
+
+def word(message: Message) -> str:
+    if isinstance(message, OrderGroupResponse):
+        return "done"
+    assert isinstance(message, ExecutionReport), message
+    name = "b" if message.cl_ord_id.startswith("b") else message.cl_ord_id
+    match message.exec_type:
+        case ExecType.NEW:
+            return f"{name} new"
+        case ExecType.TRADE:
+            return f"{name} fills {message.last_qty.normalize() if message.last_qty else 0:f}"
+        case ExecType.REJECTED:
+            return f"{name} {message.ord_rej_reason} {message.text}"
+        case _:
+            return f"{name} {message.exec_type} {message.text}"
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_the_exchange_names_a_group_and_repeats_its_limit(session_type: str) -> None:
+    groups = Groups(session_type)
+    made = groups.ask(OrderGroupRequest.create(1_000_000))
+    assert (made.order_group_contracts_limit, made.alloc_account) == (1_000_000, 0)
+    assert len(made.order_group_id) == 36
+    again = groups.ask(OrderGroupRequest.create(1, alloc_account=2))
+    assert (again.order_group_contracts_limit, again.alloc_account) == (1, 2)
+    assert again.order_group_id != made.order_group_id
+    changed = groups.ask(OrderGroupRequest.update(made.order_group_id, order_group_contracts_limit=7))
+    assert (changed.order_group_id, changed.order_group_contracts_limit) == (made.order_group_id, 7)
+
+
+@pytest.mark.parametrize(
+    "make", [OrderGroupRequest.reset, OrderGroupRequest.trigger, OrderGroupRequest.delete]
+)
+def test_only_create_and_update_repeat_the_limit(make: Any) -> None:
+    groups = Groups()
+    group = groups.create(10)
+    done = groups.ask(make(group))
+    assert (done.order_group_id, done.order_group_contracts_limit, done.alloc_account) == (group, None, 0)
+
+
+def test_a_group_on_margin() -> None:
+    town = Town()
+    perp = town.connect("perp", product="margin")
+    perp.send(OrderGroupRequest.create(5))
+    group = perp.take_only(OrderGroupResponse).order_group_id
+    placed = order("a1", BUY, 1, "19.5000", symbol=PERP, secondary_cl_ord_id=group)
+    perp.send(placed)
+    assert words(perp.take()) == ["a1 new"]
+    perp.send(OrderGroupRequest.trigger(group))
+    assert words(perp.take()) == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+
+
+# The limit
+
+
+def test_the_fill_that_exceeds_the_limit_triggers_and_one_that_reaches_it_does_not() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    assert groups.place("a1", group, 20) == "a1 new"
+    assert groups.place("a2", group, 5, "0.30") == "a2 new"
+    assert groups.sell(10) == ["a1 fills 10", "b fills 10"]
+    assert groups.sell("0.01") == [
+        "a1 fills 0.01",
+        "a1 4 ORDER_GROUP_CANCEL",
+        "a2 4 ORDER_GROUP_CANCEL",
+        "b fills 0.01",
+    ]
+
+
+def test_orders_outside_of_the_group_neither_count_nor_end() -> None:
+    groups = Groups()
+    group, other = groups.create(3), groups.create(3)
+    groups.ann.send(order("free", BUY, 50, "0.41"))
+    assert groups.told() == ["free new"]
+    groups.place("a1", group, 20)
+    groups.place("o1", other, 20, "0.30")
+    assert groups.sell(50, "0.41") == ["free fills 50", "b fills 50"]
+    assert groups.sell(4) == ["a1 fills 4", "a1 4 ORDER_GROUP_CANCEL", "b fills 4"]
+    assert groups.place("o2", other) == "o2 new"
+
+
+def test_fills_of_takers_count_and_end_the_rest_of_the_taker() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    for quantity in (6, 6, 6):
+        groups.sell(quantity, time_in_force=TimeInForce.GOOD_TILL_CANCEL)
+    assert groups.place("a1", group, 18) == "a1 fills 6 a1 fills 6 a1 4 ORDER_GROUP_CANCEL"
+    assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
+
+
+def sweep(**assumptions: Any) -> list[str]:
+    """Bob sells all at once into three orders of a group that may fill 7."""
+    groups = Groups(**assumptions)
+    group = groups.create(7)
+    for name, price in (("a1", "0.42"), ("a2", "0.41"), ("a3", "0.40")):
+        groups.place(name, group, 5, price)
+    return groups.sell(15)
+
+
+def test_what_an_incoming_order_has_not_reached_yet_is_cancelled() -> None:
+    assert sweep() == [
+        "a1 fills 5",
+        "a2 fills 5",
+        "a3 4 ORDER_GROUP_CANCEL",
+        "b fills 5",
+        "b fills 5",
+    ]
+
+
+def test_triggering_can_be_left_until_the_incoming_order_is_done() -> None:
+    assert sweep(order_groups_trigger_between_trades=False) == [
+        "a1 fills 5",
+        "a2 fills 5",
+        "a3 fills 5",
+        "b fills 5",
+        "b fills 5",
+        "b fills 5",
+    ]
+
+
+def test_an_order_that_fills_whole_or_not_at_all_fills_whole() -> None:
+    groups = Groups()
+    group = groups.create(7)
+    for name, price in (("a1", "0.42"), ("a2", "0.41"), ("a3", "0.40")):
+        groups.place(name, group, 5, price)
+    whole = groups.sell(12, time_in_force=TimeInForce.FILL_OR_KILL)
+    assert whole == [
+        "a1 fills 5",
+        "a2 fills 5",
+        "a3 fills 2",
+        "a3 4 ORDER_GROUP_CANCEL",
+        "b fills 5",
+        "b fills 5",
+        "b fills 2",
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "triggers"), [(14.999, True), (15, False), (15.001, False)])
+def test_a_fill_counts_for_fifteen_seconds(seconds: float, triggers: bool) -> None:
+    groups = Groups()
+    group = groups.create(10)
+    groups.place("a1", group, 100)
+    groups.sell(10)
+    groups.town.wait(seconds)
+    told = groups.sell(1)
+    assert ("a1 4 ORDER_GROUP_CANCEL" in told) is triggers
+
+
+def test_the_window_rolls() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    groups.place("a1", group, 1000)
+    for _ in range(12):  # 5 every 5 seconds, 15 in all within 15 seconds if both ends counted
+        assert "a1 4 ORDER_GROUP_CANCEL" not in groups.sell("3.33")
+        groups.town.wait(5)
+    assert "a1 4 ORDER_GROUP_CANCEL" not in groups.sell("3.34")
+    assert "a1 4 ORDER_GROUP_CANCEL" in groups.sell("0.01")
+
+
+def test_the_window_holds_one_entry_for_each_millisecond_with_fills() -> None:
+    counted = Groups()
+    group = counted.create(1_000_000)
+    counted.place("a1", group, 1000)
+    for _ in range(50):
+        counted.sell("0.01")
+    exchange = counted.town.venue.exchange("prediction")
+    groups: OrderGroups = exchange._state.groups
+    assert len(groups._fills) == 1
+    counted.town.wait(0.001)
+    counted.sell("0.01")
+    assert [fill.quantity for fill in groups._fills] == [Decimal("0.50"), Decimal("0.01")]
+    counted.town.wait(14.999)
+    counted.sell("0.01")
+    assert [fill.quantity for fill in groups._fills] == [Decimal("0.01"), Decimal("0.01")]
+
+
+# Actions
+
+
+def test_a_triggered_group_takes_no_orders_until_it_is_reset() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    groups.place("a1", group, 20)
+    groups.sell(11)
+    assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
+    groups.town.wait(60)
+    assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
+    groups.ask(OrderGroupRequest.reset(group))
+    assert groups.place("a2", group) == "a2 new"
+
+
+def test_a_reset_forgets_what_has_filled() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    groups.place("a1", group, 100)
+    groups.sell(10)
+    groups.ask(OrderGroupRequest.reset(group))
+    assert groups.sell(10) == ["a1 fills 10", "b fills 10"]
+    groups.town.wait(14)
+    # What filled before the reset leaves the window now, and takes nothing away from what came after it.
+    groups.town.wait(0.999)
+    assert "a1 4 ORDER_GROUP_CANCEL" in groups.sell(1)
+
+
+def test_trigger_cancels_whatever_has_filled() -> None:
+    groups = Groups()
+    group = groups.create(1_000_000)
+    groups.place("a1", group)
+    groups.place("a2", group, 5, "0.39")
+    groups.ann.send(OrderGroupRequest.trigger(group))
+    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL", "a2 4 ORDER_GROUP_CANCEL"]
+    assert groups.place("a3", group) == "a3 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
+    groups.ann.send(OrderGroupRequest.trigger(group))
+    assert groups.told() == ["done"]
+
+
+def test_an_update_below_what_has_filled_triggers() -> None:
+    groups = Groups()
+    group = groups.create(100)
+    groups.place("a1", group, 50)
+    groups.sell(10)
+    groups.ask(OrderGroupRequest.update(group, order_group_contracts_limit=10))
+    groups.ann.send(OrderGroupRequest.update(group, order_group_contracts_limit=9))
+    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
+    # More room alone does not let it take orders again.
+    groups.ask(OrderGroupRequest.update(group, order_group_contracts_limit=1000))
+    assert groups.place("a2", group) == "a2 3 EXCEEDED_ORDER_GROUP_RISK_LIMIT"
+
+
+def test_an_update_after_fifteen_seconds_does_not_trigger() -> None:
+    groups = Groups()
+    group = groups.create(100)
+    groups.place("a1", group, 50)
+    groups.sell(10)
+    groups.town.wait(15)
+    groups.ask(OrderGroupRequest.update(group, order_group_contracts_limit=9))
+    assert groups.place("a2", group) == "a2 new"
+
+
+def test_delete_cancels_its_orders_and_nobody_knows_it_after() -> None:
+    groups = Groups()
+    group = groups.create()
+    groups.place("a1", group)
+    groups.ann.send(OrderGroupRequest.delete(group))
+    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+    assert groups.place("a2", group) == "a2 11 ORDER_GROUP_NOT_FOUND"
+    unknown = (BusinessRejectReason.UNKNOWN_ID, "ORDER_GROUP_NOT_FOUND")
+    for make in (OrderGroupRequest.delete, OrderGroupRequest.reset, OrderGroupRequest.trigger):
+        assert groups.refusal(make(group)) == unknown
+
+
+def test_orders_of_a_group_can_be_amended_and_stay_in_it() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    groups.place("a1", group, 5)
+    groups.ann.send(
+        OrderCancelReplaceRequest(
+            cl_ord_id="a2", orig_cl_ord_id="a1", order_qty=20, ord_type=OrdType.LIMIT, price="0.45",
+            side=BUY, symbol=MARKET,
+        )
+    )  # fmt: skip
+    assert groups.told() == ["a2 5 None"]
+    assert groups.sell(11, "0.45") == ["a2 fills 11", "a2 4 ORDER_GROUP_CANCEL", "b fills 11"]
+
+
+def test_what_left_the_group_is_not_cancelled_again() -> None:
+    groups = Groups()
+    group = groups.create(10)
+    groups.place("a1", group, 5)
+    groups.place("a2", group, 5, "0.39")
+    groups.ann.send(OrderCancelRequest(cl_ord_id="c", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
+    groups.told()
+    groups.ann.send(OrderGroupRequest.trigger(group))
+    assert groups.told() == ["done", "a2 4 ORDER_GROUP_CANCEL"]
+
+
+# Whose group it is
+
+
+def test_a_group_belongs_to_its_subaccount() -> None:
+    groups = Groups()
+    second = groups.create(alloc_account=2)
+    unknown = (BusinessRejectReason.UNKNOWN_ID, "ORDER_GROUP_NOT_FOUND")
+    requests = [
+        OrderGroupRequest.reset(second),
+        OrderGroupRequest.trigger(second),
+        OrderGroupRequest.delete(second),
+        OrderGroupRequest.update(second, order_group_contracts_limit=5),
+    ]
+    for request in requests:
+        assert groups.refusal(request) == unknown
+    assert groups.place("a1", second) == "a1 11 ORDER_GROUP_NOT_FOUND"
+    assert groups.place("a1", second, alloc_account=2) == "a1 new"
+    for request in (requests[0], requests[3], requests[1], requests[2]):
+        groups.ann.send(attrs.evolve(request, alloc_account=2))
+        found = groups.ann.take()[0]
+        assert isinstance(found, OrderGroupResponse)
+        assert found.alloc_account == 2
+
+
+def test_a_group_of_the_primary_account_is_none_of_a_subaccount() -> None:
+    groups = Groups()
+    first = groups.create()
+    assert groups.place("a1", first, alloc_account=2) == "a1 11 ORDER_GROUP_NOT_FOUND"
+    assert groups.refusal(OrderGroupRequest.reset(first, alloc_account=2))[1] == "ORDER_GROUP_NOT_FOUND"
+
+
+def test_a_group_belongs_to_its_shard() -> None:
+    groups = Groups()
+    here, there = groups.create(), groups.create(ex_destination=2)
+    assert groups.place("a1", there) == "a1 11 ORDER_GROUP_NOT_FOUND"
+    assert groups.place("a1", here, symbol=CRYPTO) == "a1 11 ORDER_GROUP_NOT_FOUND"
+    assert groups.place("a1", there, symbol=CRYPTO) == "a1 new"
+    assert groups.refusal(OrderGroupRequest.trigger(there))[1] == "ORDER_GROUP_NOT_FOUND"
+    assert groups.refusal(OrderGroupRequest.trigger(here, ex_destination=2))[1] == "ORDER_GROUP_NOT_FOUND"
+    groups.ann.send(OrderGroupRequest.trigger(there, ex_destination=2))
+    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+
+
+def test_a_group_belongs_to_its_owner() -> None:
+    groups = Groups()
+    group = groups.create()
+    assert groups.refusal(OrderGroupRequest.delete(group), groups.bob)[1] == "ORDER_GROUP_NOT_FOUND"
+    # Any key of the owner may.
+    other = groups.town.connect("ann-2", "KalshiRT")
+    other.send(OrderGroupRequest.reset(group))
+    assert other.take_only(OrderGroupResponse).order_group_id == group
+
+
+def test_cancelled_orders_are_reported_to_the_session_that_placed_them() -> None:
+    groups = Groups()
+    group = groups.create()
+    groups.place("a1", group)
+    other = groups.town.connect("ann-2")
+    other.send(OrderGroupRequest.trigger(group))
+    assert words(other.take()) == ["done"]
+    assert groups.told() == ["a1 4 ORDER_GROUP_CANCEL"]
+
+
+# Refusals
+
+
+def test_an_unknown_group_is_refused_in_orders_and_requests() -> None:
+    groups = Groups()
+    assert groups.place("a1", NOBODYS) == "a1 11 ORDER_GROUP_NOT_FOUND"
+    expected = (BusinessRejectReason.UNKNOWN_ID, "ORDER_GROUP_NOT_FOUND")
+    assert groups.refusal(OrderGroupRequest.trigger(NOBODYS)) == expected
+    found = groups.refusal(OrderGroupRequest.reset(NOBODYS, alloc_account=63))
+    assert found == (BusinessRejectReason.UNKNOWN_ID, "CUSTOMER_ACCOUNT_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("fields", "tag"),
+    [
+        ({"order_group_action": RESET, "order_group_id": "group-1"}, 20130),
+        ({"order_group_action": RESET, "order_group_id": NOBODYS + "0"}, 20130),
+        ({"order_group_action": RESET}, 20130),
+        ({"order_group_action": CREATE, "order_group_id": NOBODYS, "order_group_contracts_limit": 5}, 20130),
+        ({"order_group_action": CREATE}, 20132),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": 0}, 20132),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": 1_000_001}, 20132),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": -1}, 20132),
+        ({"order_group_action": UPDATE, "order_group_id": NOBODYS}, 20132),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": 5, "alloc_account": 64}, 79),
+    ],
+)
+def test_what_is_malformed_is_rejected(fields: dict[str, Any], tag: int) -> None:
+    groups = Groups()
+    data = encode("ann", "KalshiNR", 2, groups.town.now, OrderGroupRequest(**fields))
+    groups.town.venue.receive_data(groups.ann.conn, data, groups.town.now)
+    (found,) = decode_all(groups.town.venue.data_to_send(groups.ann.conn))
+    assert isinstance(found, Reject)
+    assert (found.ref_tag_id, found.ref_msg_type) == (tag, "UOG")
+
+
+def test_an_action_that_there_is_not_is_refused() -> None:
+    groups = Groups()
+    data = encode("ann", "KalshiNR", 2, groups.town.now, OrderGroupRequest(order_group_action=9))
+    groups.town.venue.receive_data(groups.ann.conn, data, groups.town.now)
+    (found,) = decode_all(groups.town.venue.data_to_send(groups.ann.conn))
+    assert isinstance(found, BusinessMessageReject)
+    assert found.text == "OrderGroupAction 9 is not supported"
+
+
+def test_who_may_not_trade_may_not_change_groups() -> None:
+    groups = Groups()
+    reader = groups.town.connect("ann-reader")
+    assert groups.refusal(OrderGroupRequest.create(5), reader)[0] == BusinessRejectReason.NOT_AUTHORIZED
+    listener = groups.town.connect("ann-2", listener_session=True)
+    assert groups.refusal(OrderGroupRequest.create(5), listener)[0] == BusinessRejectReason.NOT_AUTHORIZED
+
+
+def test_an_exchange_that_takes_no_cancels_changes_no_groups() -> None:
+    groups = Groups()
+    group = groups.create()
+    groups.place("a1", group)
+    groups.town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), groups.town.now)
+    groups.ask(OrderGroupRequest.reset(group))
+    groups.town.venue.execute("prediction", SetPause(PauseState.EXCHANGE_PAUSED), groups.town.now)
+    expected = (BusinessRejectReason.APPLICATION_NOT_AVAILABLE, "EXCHANGE_PAUSED")
+    assert groups.refusal(OrderGroupRequest.trigger(group)) == expected
+    groups.town.venue.execute("prediction", SetPause(PauseState.OPEN), groups.town.now)
+    groups.ann.send(OrderGroupRequest.trigger(group))
+    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+
+
+def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
+    assert MOST_GROUPS == {"prediction": 100_000, "margin": 25_000}
+    groups = Groups()
+    groups.town.venue.exchange("prediction")._state.groups.most = 3
+    first = groups.create()
+    groups.create()
+    groups.create(alloc_account=2)  # they count for the owner, whatever the account
+    expected = (BusinessRejectReason.OTHER, "TOO_MANY_ORDER_GROUPS")
+    assert groups.refusal(OrderGroupRequest.create(5)) == expected
+    groups.bob.send(OrderGroupRequest.create(5))
+    groups.bob.take_only(OrderGroupResponse)
+    groups.ask(OrderGroupRequest.delete(first))
+    groups.create()
+
+
+def test_a_report_of_a_triggered_group_says_canceled() -> None:
+    groups = Groups()
+    group = groups.create()
+    groups.place("a1", group, self_trade_prevention_type=SelfTradePreventionType.MAKER)
+    groups.ann.send(OrderGroupRequest.trigger(group))
+    report = groups.ann.take()[1]
+    assert isinstance(report, ExecutionReport)
+    assert (report.exec_type, report.ord_status) == (ExecType.CANCELED, OrdStatus.CANCELED)
+    assert report.text == ExecutionReportText.ORDER_GROUP_CANCEL
+    assert (report.leaves_qty, report.cum_qty) == (Decimal(0), Decimal(0))
+    assert report.transact_time == START
