@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters")
+PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters", "kalshi_fix_pytest")
 IN_SDIST = (
     "pyproject.toml",
     "README.md",
@@ -35,7 +35,7 @@ TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py
 def source_files() -> set[str]:
     """Return what the wheel must hold: every file of both packages, by its path in the wheel."""
     found = set()
-    for package, parent in zip(PACKAGES, (ROOT / "src", ROOT / "adapters"), strict=True):
+    for package, parent in zip(PACKAGES, (ROOT / "src", ROOT / "adapters", ROOT / "adapters"), strict=True):
         for path in (parent / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 found.add(path.relative_to(parent).as_posix())
