@@ -12,6 +12,17 @@ import attrs
 class Assumptions:
     """Switches of `VenueConfig.assumptions`. The defaults are what is believed to be so."""
 
+    balance_change_includes_rebate: bool = True
+    """Whether CollateralAmountChange (1704) of a Trade has the rebate of rounding fees in it. Otherwise it
+    is what the balance changes by without it."""
+    max_execution_cost_includes_fees: bool = False
+    """Whether trade fees count towards MaxExecutionCost (21009)."""
+    orders_must_cover_their_fee: bool = True
+    """Whether an order or amend that opens a position needs its trade fee as a taker in the balance, beside
+    what is held back. Nothing of the fee is held back while it rests."""
+    rebate_waits_for_a_fee: bool = True
+    """Whether a rebate of rounding fees waits for a fill whose fees are no smaller. Otherwise it comes at
+    once, and the net fee (137) may be negative."""
     absent_ex_destination_routes_by_symbol: bool = True
     """Whether an order, amend or cancel without ExDestination (100) goes to the shard of its Symbol (55).
     Otherwise it goes to shard 0."""

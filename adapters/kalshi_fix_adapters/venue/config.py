@@ -11,7 +11,8 @@ import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import MARGIN, AccountId, MarketRules
-from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
+from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_sansio import PRODUCTS
@@ -68,6 +69,7 @@ class AccountConfig:
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
     """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
     account)."""
+    terms: AccountTerms = attrs.field(factory=AccountTerms)
 
 
 @attrs.frozen(kw_only=True)
@@ -140,6 +142,10 @@ class VenueConfig:
                 for number, balance in {0: Decimal(0), **here}.items():
                     found[AccountId(account.owner, number, shard)] = balance
         return found if self.flow is None else found | self.flow.balances(sorted(shards | {0}))
+
+    def terms(self, product: str) -> dict[str, AccountTerms]:
+        """Return the terms of each owner on a product."""
+        return {each.owner: each.terms for each in self.accounts if each.product == product}
 
     def _check_shards(self) -> None:
         for product, markets in self.markets.items():

@@ -90,6 +90,7 @@ class Venue:
                     zone=config.zone,
                     new_id=self._new_id,
                     fees=config.fees.get(product),
+                    terms=config.terms(product),
                     assumptions=config.assumptions,
                 ),
                 config.symbol_limits,

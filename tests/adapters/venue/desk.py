@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import count
 from zoneinfo import ZoneInfo
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
     PREDICTION,
@@ -29,7 +30,8 @@ from kalshi_fix_adapters.venue.exchange import (
     margin_market,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
+from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     OrderAccepted,
     OrderCanceled,
@@ -42,7 +44,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 
 BUY, SELL = Side.BUY, Side.SELL
 START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)
-NO_FEES = FeeSchedule(taker_rate=Decimal(0), maker_rate=Decimal(0), rounding=Decimal("0.01"), variance=True)
+NO_FEES = FeeSchedule(taker_rate=Decimal(0), maker_rate=Decimal(0), variance=True)
 EASTERN = ZoneInfo("America/New_York")
 MARKET = "HIGHNY-26AUG20"
 PERP = "BTC-PERP"
@@ -67,6 +69,8 @@ class Desk:
         balances: dict[str, str] | None = None,
         fees: FeeSchedule | None = NO_FEES,
         retained_orders: int = 10_000,
+        terms: dict[str, AccountTerms] | None = None,
+        assumptions: Assumptions | None = None,
     ) -> None:
         numbers = count(1)
         if markets is None:
@@ -81,6 +85,8 @@ class Desk:
             zone=EASTERN,
             new_id=lambda: f"trade-{next(numbers)}",
             fees=fees,
+            terms=terms,
+            assumptions=assumptions,
             retained_orders=retained_orders,
         )
         self.now = START

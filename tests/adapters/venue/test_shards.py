@@ -141,12 +141,12 @@ def test_that_an_absent_destination_goes_by_symbol_is_an_assumption() -> None:
 def test_balances_are_per_shard() -> None:
     town = sharded()
     ann, bob = town.connect("ann"), town.connect("bob")
-    rejected = told(ann, crypto("a1", quantity=126))
+    rejected = told(ann, crypto("a1", quantity=120))
     assert (rejected.text, rejected.ord_rej_reason) == (
         "INSUFFICIENT_BALANCE",
         OrdRejReason.ORDER_EXCEEDS_LIMIT,
     )
-    assert told(ann, crypto("a1", quantity=125)).exec_type == ExecType.NEW
+    assert told(ann, crypto("a1", quantity=119)).exec_type == ExecType.NEW
     bob.send(crypto("b1", SELL, 10))
     exchange = town.venue.exchange("prediction")
     assert exchange.account(ON_SHARD).balance == 46

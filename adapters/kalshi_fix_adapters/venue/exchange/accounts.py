@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 import attrs
 
+from kalshi_fix_adapters.venue.exchange.fees import CENT, CENTICENT, floor
 from kalshi_fix_adapters.venue.exchange.money import CashFlow, Collateral, Position
 from kalshi_fix_adapters.venue.exchange.orders import ZERO
 from kalshi_fix_adapters.venue.exchange.terms import AccountId, Side
-
-CENTICENT = Decimal("0.0001")
-"""Precision of the balances of direct members (the page on fee rounding)."""
 
 
 @attrs.define
@@ -69,18 +67,33 @@ class Holding:
         return self.sells.quantity - self.position.net
 
 
+@attrs.frozen(kw_only=True)
+class AccountTerms:
+    """What differs from owner to owner."""
+
+    direct_member: bool = True
+    """Whether the balances are kept to 0.0001 dollars, rather than to whole cents."""
+
+    @property
+    def precision(self) -> Decimal:
+        """What balances are multiples of, in dollars."""
+        return CENTICENT if self.direct_member else CENT
+
+
 @attrs.define
 class Account:
     """A purse with positions. What it may spend is its balance less what open orders hold back;
-    fees are taken as trades happen and not held back."""
+    fees are taken as trades happen and not held back.
+
+    The balance is a multiple of the member's precision, as long as it was one at first."""
 
     id: AccountId
     collateral: Collateral
     balance: Decimal
+    precision: Decimal = CENTICENT
+    """Dollars, a power of ten."""
     reserved: Decimal = ZERO
     holdings: dict[str, Holding] = attrs.field(factory=dict)
-    precision: Decimal = CENTICENT
-    """Dollars of which the balance is a multiple after a settlement."""
 
     @property
     def available(self) -> Decimal:
@@ -97,13 +110,11 @@ class Account:
         holding.working(side).add(self.collateral, price, quantity)
         self._hold(holding)
 
-    def fill(
-        self, market: str, side: Side, limit: Decimal, price: Decimal, quantity: Decimal, fee: Decimal
-    ) -> CashFlow:
-        """Take a fill, at `price`, of an open order with the price `limit`."""
+    def fill(self, market: str, side: Side, limit: Decimal, price: Decimal, quantity: Decimal) -> CashFlow:
+        """Take a fill, at `price`, of an open order with the price `limit`; its fees come on top."""
         holding = self.holding(market)
         flow = self.collateral.fill(holding.position, side, price, quantity)
-        self.balance += flow.change - fee
+        self.balance += flow.change
         holding.working(side).add(self.collateral, limit, -quantity)
         self._hold(holding)
         return flow
@@ -112,7 +123,7 @@ class Account:
         """Take what a position paid at the end of its market; return the fee, which is what rounding the
         balance down takes."""
         unrounded = self.balance + payout
-        self.balance = (unrounded / self.precision).to_integral_value(ROUND_FLOOR) * self.precision
+        self.balance = floor(unrounded, self.precision)
         return unrounded - self.balance
 
     def _hold(self, holding: Holding) -> None:

@@ -15,6 +15,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 )
 from kalshi_fix_adapters.venue.exchange.placing import (
     affordability_refusal,
+    entry_fee,
     expire_time,
     market_refusal,
     pause_refusal,
@@ -112,7 +113,8 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     reserved = account.reserved
     account.work(order.market, order.side, order.price, -order.leaves)
     account.work(order.market, order.side, price, leaves)
-    exceeded = affordability_refusal(account, market, order.side, reserved)
+    fee = entry_fee(state, market, price, leaves)
+    exceeded = affordability_refusal(account, market, order.side, reserved, fee)
     if exceeded is not None:
         account.work(order.market, order.side, price, -leaves)
         account.work(order.market, order.side, order.price, order.leaves)

@@ -10,7 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing
-from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.accounts import Account, AccountTerms
 from kalshi_fix_adapters.venue.exchange.commands import (
     Advance,
     AmendOrder,
@@ -22,13 +22,11 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     SetMarketState,
     SetPause,
 )
+from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule
 from kalshi_fix_adapters.venue.exchange.groups import MOST_GROUPS, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
-    MARGIN_FEES,
-    PREDICTION_FEES,
     Collateral,
-    FeeSchedule,
     MarginCollateral,
     Position,
     PredictionCollateral,
@@ -69,16 +67,18 @@ class Exchange:
         zone: tzinfo,
         new_id: Callable[[], str],
         fees: FeeSchedule | None = None,
+        terms: Mapping[str, AccountTerms] | None = None,
         retained_orders: int = 10_000,
         assumptions: Assumptions | None = None,
     ) -> None:
         """Open an exchange with these markets and these accounts, funded in dollars.
 
-        `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` default to
-        those of the product, `retained_orders` is how many finished orders are remembered for
-        cancels that come too late.
+        `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` default to those
+        of the product, `terms` are of owners whose terms are not the usual ones, `retained_orders` is how
+        many finished orders are remembered for cancels that come too late.
         """
         margin = product == MARGIN
+        usual, of_owner = AccountTerms(), terms or {}
         collateral: Collateral = MarginCollateral() if margin else PredictionCollateral()
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
@@ -87,7 +87,10 @@ class Exchange:
         self._state = ExchangeState(
             product=product,
             markets={rules.ticker: Market(rules) for rules in markets},
-            accounts={key: Account(key, collateral, balance) for key, balance in balances.items()},
+            accounts={
+                key: Account(key, collateral, balance, of_owner.get(key.owner, usual).precision)
+                for key, balance in balances.items()
+            },
             fees=fees,
             zone=zone,
             next_date_from=_MARGIN_DATE_FROM if margin else None,
@@ -135,6 +138,11 @@ class Exchange:
         """Return the open order of this owner with this ClOrdID."""
         order = self._state.orders.find(owner, cl_ord_id)
         return None if order is None else order.snapshot()
+
+    @property
+    def fees_kept(self) -> Decimal:
+        """Dollars that the exchange has taken as fees from all accounts and not given back."""
+        return self._state.fees_kept
 
     def next_expiry(self) -> datetime | None:
         """Return when the next resting order expires."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import Book
+from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.terms import MarketResult, MarketState
 
 
@@ -25,6 +26,8 @@ class MarketRules:
     """The most contracts one order may be for."""
     position_limit: Decimal | None = None
     """The most contracts an account may be long or short, counting its open orders as filled."""
+    fees: FeeSchedule | None = None
+    """Where they differ from those of the product."""
     shard: int = 0
     """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
 

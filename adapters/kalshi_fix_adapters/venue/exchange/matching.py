@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import Book
+from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.money import Collateral
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
@@ -25,6 +26,10 @@ class Preview:
     def cost(self, collateral: Collateral, side: Side) -> Decimal:
         """Return the dollars it takes to open all of it."""
         return sum((quantity * collateral.opening(side, price) for price, quantity in self.fills), ZERO)
+
+    def fees(self, schedule: FeeSchedule) -> Decimal:
+        """Return the trade fees of all of it, not rounded to the member's precision."""
+        return sum((schedule.fee(price, quantity, aggressor=True) for price, quantity in self.fills), ZERO)
 
 
 def crosses(book: Book, order: Order) -> bool:

@@ -1,8 +1,8 @@
-"""What trades cost: collateral of the two products and fees. All amounts in dollars."""
+"""What positions cost: collateral of the two products. All amounts in dollars."""
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Protocol
 
 import attrs
@@ -108,34 +108,3 @@ class MarginCollateral:
 
 def _share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return value if part == whole else (value * part / whole).quantize(Decimal("0.0001"))
-
-
-@attrs.frozen(kw_only=True)
-class FeeSchedule:
-    """A simple exchange fee: a rate on the value at stake, rounded up.
-
-    On prediction the value at stake of a contract is price times (1 - price), as in the venue's
-    published general fee; on margin it is the price.
-    """
-
-    taker_rate: Decimal
-    maker_rate: Decimal
-    rounding: Decimal
-    """The fee of each fill is rounded up to a multiple of this many dollars."""
-    variance: bool
-    """Whether the value at stake is price times (1 - price) rather than the price."""
-
-    def fee(self, price: Decimal, quantity: Decimal, *, aggressor: bool) -> Decimal:
-        """Return the fee of one fill in dollars."""
-        rate = self.taker_rate if aggressor else self.maker_rate
-        stake = price * (ONE - price) if self.variance else price
-        steps = (rate * quantity * stake / self.rounding).to_integral_value(ROUND_CEILING)
-        return steps * self.rounding
-
-
-PREDICTION_FEES = FeeSchedule(
-    taker_rate=Decimal("0.07"), maker_rate=ZERO, rounding=Decimal("0.01"), variance=True
-)
-MARGIN_FEES = FeeSchedule(
-    taker_rate=Decimal("0.0005"), maker_rate=Decimal("0.0002"), rounding=Decimal("0.0001"), variance=False
-)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from kalshi_fix_adapters.venue.exchange.fees import FeeAccumulator
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
     OrderState,
@@ -74,6 +75,7 @@ class Order:
     filled: Decimal = ZERO
     filled_value: Decimal = ZERO
     state: OrderState = OrderState.OPEN
+    fees: FeeAccumulator = attrs.field(factory=FeeAccumulator)
     resting: bool = False
     """Whether it stands in the book."""
 

@@ -13,6 +13,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import LevelChange
 from kalshi_fix_adapters.venue.exchange.commands import ChangeGroup, OrderRequest, PlaceOrder
+from kalshi_fix_adapters.venue.exchange.fees import Charge
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
@@ -61,14 +62,21 @@ class OrderTraded(OrderOutcome):
     quantity: Decimal
     aggressor: bool
     """Whether this order came second."""
-    fee: Decimal
+    charge: Charge
     balance_change: Decimal
-    """With the fee taken off."""
+    """With all fees taken off."""
+    rebate_told: bool
+    """Whether the report tells the change with the rebate in it."""
     collateral_returned: Decimal
     """The part of `balance_change` (before the fee) that closing a position gave back."""
     long_quantity: Decimal
     """The account's position in the market after it."""
     short_quantity: Decimal
+
+    @property
+    def fee(self) -> Decimal:
+        """All fees of it in dollars, less what was given back."""
+        return self.charge.net
 
 
 @attrs.frozen(kw_only=True)

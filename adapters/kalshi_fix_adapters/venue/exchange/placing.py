@@ -9,7 +9,7 @@ from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.commands import PlaceOrder
 from kalshi_fix_adapters.venue.exchange.market import Market
 from kalshi_fix_adapters.venue.exchange.matching import crosses, match, preview
-from kalshi_fix_adapters.venue.exchange.orders import Order
+from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderRejected
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import (
@@ -75,19 +75,27 @@ def pause_refusal(state: ExchangeState) -> RejectCause | None:
 
 
 def affordability_refusal(
-    account: Account, market: Market, side: Side, reserved_before: Decimal
+    account: Account, market: Market, side: Side, reserved_before: Decimal, fee: Decimal
 ) -> RejectCause | None:
     """Return which limit the account's open orders, as they are counted now, exceed.
 
-    A change that holds back no more than before is affordable even to an account in debt, so
-    that it can still close its positions.
+    `fee` is what has to be there beside what they hold back. A change that holds back no more than before is
+    affordable even to an account in debt, so that it can still close its positions.
     """
     limit = market.rules.position_limit
     if limit is not None and account.holding(market.ticker).reach(side) > limit:
         return RejectCause.EXCEEDED_PER_MARKET_RISK_LIMIT
-    if account.available < 0 and account.reserved > reserved_before:
+    if account.available < fee and account.reserved > reserved_before:
         return RejectCause.INSUFFICIENT_BALANCE
     return None
+
+
+def entry_fee(state: ExchangeState, market: Market, price: Decimal, quantity: Decimal) -> Decimal:
+    """Return the most that trading at once may cost in fees, where that has to be there."""
+    if not state.assumptions.orders_must_cover_their_fee:
+        return ZERO
+    # At a better price the fee may be higher, but never by as much as the price is better.
+    return state.fee_schedule(market).fee(price, quantity, aggressor=True)
 
 
 def end_of_day(zone: tzinfo, now: datetime) -> datetime:
@@ -135,7 +143,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     # Counted in to see what it would hold back, and out again only if it is refused: an accepted order stays
     # counted.
     account.work(market.ticker, command.side, command.price, command.quantity)
-    exceeded = affordability_refusal(account, market, command.side, reserved)
+    fee = entry_fee(state, market, command.price, command.quantity)
+    exceeded = affordability_refusal(account, market, command.side, reserved, fee)
     if exceeded is not None:
         account.work(market.ticker, command.side, command.price, -command.quantity)
     return exceeded
@@ -184,7 +193,10 @@ def _killed(state: ExchangeState, order: Order) -> CancelCause | None:
         return CancelCause.FOK_INSUFFICIENT_VOLUME
     if order.max_execution_cost is not None:
         collateral = state.account(order).collateral
-        if fills.cost(collateral, order.side) > order.max_execution_cost:
+        cost = fills.cost(collateral, order.side)
+        if state.assumptions.max_execution_cost_includes_fees:
+            cost += fills.fees(state.fee_schedule(state.markets[order.market]))
+        if cost > order.max_execution_cost:
             return CancelCause.MAX_EXECUTION_COST
     return None
 

@@ -69,13 +69,13 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
             positions=tuple(
                 paid
                 for account in state.accounts.values()
-                if (paid := _pay_out(account, market.ticker, price)) is not None
+                if (paid := _pay_out(state, account, market.ticker, price)) is not None
             ),
         )
     )
 
 
-def _pay_out(account: Account, ticker: str, price: Decimal) -> PositionSettled | None:
+def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal) -> PositionSettled | None:
     """Return what a settlement means to an account; None if it has no position."""
     holding = account.holdings.pop(ticker, None)
     if holding is None or not holding.position.net:
@@ -83,6 +83,7 @@ def _pay_out(account: Account, ticker: str, price: Decimal) -> PositionSettled |
     position = holding.position
     gross = position.long * price + position.short * (ONE - price)
     fee = account.pay_in(gross)
+    state.fees_kept += fee
     return PositionSettled(
         account=account.id,
         long_quantity=position.long,

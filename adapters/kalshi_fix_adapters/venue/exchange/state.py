@@ -10,9 +10,9 @@ import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market
-from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     BookChanged,
@@ -68,6 +68,8 @@ class ExchangeState:
     orders: OrderRegistry
     assumptions: Assumptions
     groups: OrderGroups
+    fees_kept: Decimal = ZERO
+    """Dollars that the exchange has taken from all accounts and not given back."""
     pause: PauseState = PauseState.OPEN
 
     def clearing_date(self, now: datetime) -> date:
@@ -80,6 +82,10 @@ class ExchangeState:
         """Return a market if it is on the shard of this account."""
         market = self.markets.get(ticker)
         return market if market is not None and market.rules.shard == account.shard else None
+
+    def fee_schedule(self, market: Market) -> FeeSchedule:
+        """Return the trade fees of a market."""
+        return market.rules.fees or self.fees
 
     def account(self, order: Order) -> Account:
         """Return the purse of an open order."""
@@ -137,8 +143,15 @@ class ExchangeState:
         market.book.reduce(maker, quantity)
         for order, aggressor in ((taker, True), (maker, False)):
             account = self.account(order)
-            fee = self.fees.fee(maker.price, quantity, aggressor=aggressor)
-            flow = account.fill(market.ticker, order.side, order.price, maker.price, quantity, fee)
+            flow = account.fill(market.ticker, order.side, order.price, maker.price, quantity)
+            charge = order.fees.charge(
+                flow.change,
+                self.fee_schedule(market).fee(maker.price, quantity, aggressor=aggressor),
+                account.precision,
+                rebate_waits=self.assumptions.rebate_waits_for_a_fee,
+            )
+            account.balance -= charge.net
+            self.fees_kept += charge.net
             order.fill(maker.price, quantity)
             position = account.holding(market.ticker).position
             batch.outcomes.append(
@@ -151,8 +164,9 @@ class ExchangeState:
                     price=maker.price,
                     quantity=quantity,
                     aggressor=aggressor,
-                    fee=fee,
-                    balance_change=flow.change - fee,
+                    charge=charge,
+                    balance_change=flow.change - charge.net,
+                    rebate_told=self.assumptions.balance_change_includes_rebate,
                     collateral_returned=flow.returned,
                     long_quantity=position.long,
                     short_quantity=position.short,

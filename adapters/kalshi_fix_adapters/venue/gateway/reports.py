@@ -189,6 +189,9 @@ def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
 
 
 def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> ExecutionReport:
+    change = outcome.balance_change
+    if not outcome.rebate_told:
+        change -= outcome.charge.rebate
     split = outcome.collateral_returned if flags.split_collateral_return else None
     report = _happened(
         outcome,
@@ -212,7 +215,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
         ],
         collateral_amount_changes=[
             CollateralAmountChange(
-                collateral_amount_change=money(outcome.balance_change),
+                collateral_amount_change=money(change),
                 collateral_amount_type=CollateralAmountType.BALANCE,
             )
         ],

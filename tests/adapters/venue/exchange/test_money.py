@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import MARGIN
-from kalshi_fix_adapters.venue.exchange.money import MARGIN_FEES, PREDICTION_FEES, MarginCollateral, Position
+from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
+from kalshi_fix_adapters.venue.exchange.money import MarginCollateral, Position
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderTraded, Outcome
 from tests.adapters.venue.desk import BUY, SELL, Desk, d, ds, summary
 
@@ -92,8 +93,9 @@ def test_an_account_in_debt_may_still_close() -> None:
     ("price", "quantity", "aggressor", "fee"),
     [
         ("0.50", "100", True, "1.75"),
-        ("0.50", "1", True, "0.02"),
-        ("0.01", "1", True, "0.01"),
+        ("0.50", "1", True, "0.0175"),
+        ("0.50", "0.01", True, "0.0002"),
+        ("0.01", "1", True, "0.0007"),
         ("0.50", "100", False, "0"),
     ],
 )
@@ -112,8 +114,8 @@ def test_fees_come_off_the_balance() -> None:
     desk = Desk(fees=None)
     desk.place("bob", "b1", SELL, 100, "0.50")
     taker, maker = trades(desk.place("ann", "a1", BUY, 100, "0.50"))
-    assert (taker.fee, taker.balance_change) == ds("1.75", "-51.75")
-    assert (maker.fee, maker.balance_change) == ds(0, -50)
+    assert (taker.charge.net, taker.balance_change) == ds("1.75", "-51.75")
+    assert (maker.charge.net, maker.balance_change) == ds(0, -50)
     assert desk.balance("ann") == d("9948.25")
 
 

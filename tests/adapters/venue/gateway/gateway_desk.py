@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
     PREDICTION,
@@ -18,7 +19,8 @@ from kalshi_fix_adapters.venue.exchange import (
     margin_market,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.exchange.money import FeeSchedule
+from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
+from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
@@ -50,6 +52,8 @@ class GatewayDesk:
         fees: FeeSchedule | None = NO_FEES,
         limits: SymbolLimits | None = None,
         markets: tuple[MarketRules, ...] | None = None,
+        terms: dict[str, AccountTerms] | None = None,
+        assumptions: Assumptions | None = None,
     ) -> None:
         trades, ids = count(1), count(1)
         if markets is None:
@@ -63,6 +67,8 @@ class GatewayDesk:
             zone=EASTERN,
             new_id=lambda: f"trade-{next(trades)}",
             fees=fees,
+            terms=terms,
+            assumptions=assumptions,
         )
         self.gateway = ProductGateway(exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
         self.product = product

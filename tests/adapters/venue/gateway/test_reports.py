@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
     PREDICTION,
+    AccountId,
     Advance,
     CancelAll,
     CancelCause,
@@ -18,6 +20,7 @@ from kalshi_fix_adapters.venue.exchange import (
     SetMarketState,
     prediction_market,
 )
+from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_sansio import (
     ExecInst,
@@ -113,7 +116,26 @@ def test_amounts_keep_the_decimals_they_have() -> None:
     desk.send(ann, desk.order("a1", BUY, "0.01", "0.1234"))
     (trade,) = reports(desk.send(bob, desk.order("b1", SELL, "0.01", "0.1234")), bob)
     (change,) = trade.collateral_amount_changes
-    assert str(change.collateral_amount_change) == "-0.008766"
+    assert str(change.collateral_amount_change) == "-0.0088"
+
+
+@pytest.mark.parametrize(("included", "change"), [(True, "-0.29"), (False, "-0.30")])
+def test_a_trade_tells_its_net_fee_and_the_change_of_the_balance(included: bool, change: str) -> None:
+    """The second of two fills, with which a cent of rounding fees comes back."""
+    desk = GatewayDesk(
+        markets=(prediction_market(MARKET, subpenny=True),),
+        fees=None,
+        terms={"bob": AccountTerms(direct_member=False)},
+        assumptions=Assumptions(balance_change_includes_rebate=included),
+    )
+    ann, bob = desk.login("ann"), desk.login("bob")
+    for name in ("a1", "a2"):
+        desk.send(ann, desk.order(name, SELL, 5, "0.055"))
+    *_, trade = reports(desk.send(bob, desk.order("b1", BUY, 10, "0.055")), bob)
+    (fee,), (moved,) = trade.misc_fees, trade.collateral_amount_changes
+    assert (fee.misc_fee_amt, fee.misc_fee_curr, fee.misc_fee_type) == (d("0.015"), "USD", "4")
+    assert (moved.collateral_amount_change, moved.collateral_amount_type) == (d(change), "BALANCE")
+    assert desk.gateway.exchange.account(AccountId("bob")).balance == 10_000 - d("0.59")
 
 
 def test_split_collateral_return_tells_what_closing_gave_back(desk: GatewayDesk) -> None:
