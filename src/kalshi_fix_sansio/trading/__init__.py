@@ -5,6 +5,15 @@ from __future__ import annotations
 from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
+from kalshi_fix_sansio.trading.settlements import (
+    IncompleteSettlement,
+    SettledParty,
+    Settlement,
+    SettlementDiscrepancy,
+    SettlementDiscrepancyKind,
+    Settlements,
+    SettlementUpdate,
+)
 
 __all__ = [
     "TOLERATED",
@@ -13,10 +22,17 @@ __all__ = [
     "BookUpdate",
     "Discrepancy",
     "DiscrepancyKind",
+    "IncompleteSettlement",
     "Level",
     "LevelChange",
     "OrderBook",
     "OrderBooks",
+    "SettledParty",
+    "Settlement",
+    "SettlementDiscrepancy",
+    "SettlementDiscrepancyKind",
+    "SettlementUpdate",
+    "Settlements",
     "StaleReason",
     "Sweep",
     "Trade",

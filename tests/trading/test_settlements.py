@@ -1,0 +1,421 @@
+"""Settlements are put together from their pages, in whatever order and however often these come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import (
+    CollateralAmountChange,
+    CollateralAmountType,
+    Header,
+    MarketResult,
+    MarketSettlementParty,
+    MarketSettlementReport,
+    MiscFee,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading import (
+    IncompleteSettlement,
+    SettledParty,
+    Settlement,
+    SettlementDiscrepancyKind,
+    Settlements,
+    SettlementUpdate,
+)
+from kalshi_fix_sansio.trading.settlements import MAX_NAME_SIZE
+from tests.helpers import CODEC, KEY_ID, raw
+
+DAY = date(2026, 11, 20)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+MARKET = "KXHIGHNY-26NOV20-T55"
+LONG = "n" * (MAX_NAME_SIZE + 1)
+Kind = SettlementDiscrepancyKind
+
+
+def d(text: str | int) -> Decimal:
+    return Decimal(text)
+
+
+def party(party_id: str, payout: str = "1", fee: str = "0", *, long: str = "1") -> MarketSettlementParty:
+    return MarketSettlementParty(
+        market_settlement_party_id=party_id,
+        market_settlement_party_role=24,
+        long_qty=d(long),
+        short_qty=d(0),
+        collateral_amount_changes=[
+            CollateralAmountChange(
+                collateral_amount_change=payout, collateral_amount_type=CollateralAmountType.PAYOUT
+            ),
+            CollateralAmountChange(
+                collateral_amount_change="99", collateral_amount_type=CollateralAmountType.BALANCE
+            ),
+        ],
+        misc_fees=[
+            MiscFee(misc_fee_amt=fee, misc_fee_curr="USD", misc_fee_type="4", misc_fee_basis=0),
+        ],
+    )
+
+
+def report(report_id: str, *parties: MarketSettlementParty, at: int | None = 0, **more: Any) -> Message:
+    header = Header(
+        msg_type="UMS",
+        sender_comp_id="KalshiPT",
+        target_comp_id=KEY_ID,
+        msg_seq_num=2,
+        sending_time=NOON + timedelta(seconds=at or 0),
+    )
+    values: dict[str, Any] = {
+        "symbol": MARKET,
+        "clearing_business_date": DAY,
+        "market_result": MarketResult.YES,
+        "settlement_price": "100",
+    }
+    message = MarketSettlementReport(
+        market_settlement_report_id=report_id,
+        market_settlement_party_ids=parties,
+        **(values | more),
+    )
+    decoded = CODEC.decode(CODEC.encode(message, header))
+    if at is None:
+        decoded.header = None
+    return decoded
+
+
+def kinds(update: SettlementUpdate | None) -> list[Kind]:
+    assert update is not None
+    return [each.kind for each in update.discrepancies]
+
+
+def test_a_report_that_says_nothing_of_pages_is_a_whole_settlement() -> None:
+    settlements = Settlements()
+    update = settlements.apply(report("r1", party("ann", "41.10", "0.00006", long="42.5")))
+    assert update is not None
+    settled = Settlement(
+        MARKET,
+        DAY,
+        MarketResult.YES,
+        d(1),
+        (SettledParty("ann", d("42.5"), d(0), d("41.1"), d("0.00006")),),
+        1,
+    )
+    assert (update.symbol, update.settlement, update.discrepancies) == (MARKET, settled, [])
+    assert dict(settlements) == {(MARKET, DAY): settled}
+    assert (len(settlements), settlements.incomplete()) == (1, [])
+    assert (settled.payout, settled.fee, settled.gross) == (d("41.1"), d("0.00006"), d("41.10006"))
+    assert settled.parties[0].gross == d("41.10006")
+
+
+def test_what_is_no_report_does_nothing() -> None:
+    settlements = Settlements()
+    assert settlements.apply(object()) is None
+    assert settlements.apply(MessageReceived(CODEC.decode(raw("35=0|34=2|")), False, False, b"")) is None
+
+
+def test_events_of_a_session_are_taken() -> None:
+    settlements = Settlements()
+    settlements.apply(MessageReceived(report("r1", party("ann")), False, False, b""))
+    assert settlements[MARKET, DAY].payout == 1
+
+
+def test_pages_are_joined_until_the_last() -> None:
+    settlements = Settlements()
+    first = settlements.apply(report("r1", party("bob"), last_fragment=False, at=7))
+    assert first is not None
+    assert (first.settlement, len(settlements)) == (None, 0)
+    assert settlements.incomplete() == [
+        IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=7), pages=1, of=None)
+    ]
+    with pytest.raises(KeyError):
+        settlements[MARKET, DAY]
+    last = settlements.apply(report("r2", party("ann"), last_fragment=True, at=9))
+    assert last is not None
+    assert last.settlement is not None
+    assert [each.party_id for each in last.settlement.parties] == ["ann", "bob"]
+    assert (last.settlement.pages, settlements.incomplete()) == (2, [])
+
+
+def test_the_last_page_does_not_complete_what_others_are_missing_of() -> None:
+    settlements = Settlements()
+    count: dict[str, Any] = {"tot_num_market_settlement_reports": 3}
+    settlements.apply(report("r3", party("cat"), last_fragment=True, **count, at=5))
+    settlements.apply(report("r1", party("ann"), last_fragment=False, **count, at=3))
+    assert settlements.incomplete() == [
+        IncompleteSettlement(MARKET, DAY, NOON + timedelta(seconds=3), pages=2, of=3)
+    ]
+    update = settlements.apply(report("r2", party("bob"), last_fragment=False, **count))
+    assert update is not None
+    assert update.settlement is not None
+    assert update.settlement.pages == 3
+
+
+def test_the_count_is_enough_without_a_mark() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", tot_num_market_settlement_reports=2))
+    assert len(settlements) == 0
+    settlements.apply(report("r2", tot_num_market_settlement_reports=2))
+    assert len(settlements) == 1
+
+
+def test_what_comes_again_counts_once_also_when_it_was_sent_later() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", party("ann", "5")))
+    assert settlements.apply(report("r1", party("ann", "5"), at=60)) is None
+    assert settlements[MARKET, DAY].payout == 5
+
+
+def test_a_report_that_changed_under_its_id_is_told_and_what_came_first_holds() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", party("ann", "5")))
+    update = settlements.apply(report("r1", party("ann", "6")))
+    assert kinds(update) == [Kind.CHANGED]
+    assert settlements[MARKET, DAY].payout == 5
+    assert update is not None
+    assert str(update.discrepancies[0]) == f"{MARKET}: {Kind.CHANGED.value}: report r1"
+
+
+def test_pages_that_disagree_are_told() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", last_fragment=False))
+    update = settlements.apply(
+        report("r2", settlement_price="30.60", market_result="scalar", last_fragment=True)
+    )
+    assert kinds(update) == [Kind.CONFLICT]
+    assert update is not None
+    assert "yes at 1, and scalar at 0.306" in update.discrepancies[0].detail
+
+
+def test_a_party_that_stands_there_twice_is_told_and_counted() -> None:
+    settlements = Settlements()
+    assert kinds(settlements.apply(report("r1", party("ann"), party("ann"), last_fragment=False))) == [
+        Kind.PARTY_TWICE
+    ]
+    assert kinds(settlements.apply(report("r2", party("ann"), last_fragment=True))) == [Kind.PARTY_TWICE]
+    assert settlements[MARKET, DAY].payout == 3
+
+
+def test_a_page_after_the_last_is_told_and_counted() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", party("ann")))
+    update = settlements.apply(report("r2", party("bob")))
+    assert kinds(update) == [Kind.TOO_MANY_PAGES]
+    assert update is not None
+    assert update.settlement == settlements[MARKET, DAY]
+    assert settlements[MARKET, DAY].payout == 2
+
+
+def test_markets_and_dates_are_kept_apart() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", party("ann")))
+    settlements.apply(report("r2", party("ann", "2"), clearing_business_date=DAY + timedelta(days=1)))
+    settlements.apply(report("r3", party("ann", "4"), symbol="OTHER"))
+    assert [settlement.payout for settlement in settlements.values()] == [1, 2, 4]
+
+
+def test_a_result_that_is_not_known_yet_is_kept_as_it_came() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", market_result="void"))
+    assert settlements[MARKET, DAY].market_result == "void"
+    settlements.apply(report("r1", symbol="OTHER", market_result="no"))
+    assert settlements["OTHER", DAY].market_result is MarketResult.NO
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"55={MARKET}|715=20261120|20107=yes|730=100|",
+        "20105=r1|715=20261120|20107=yes|730=100|",
+        f"20105=r1|55={MARKET}|20107=yes|730=100|",
+        f"20105=r1|55={MARKET}|715=20261120|730=100|",
+        f"20105=r1|55={MARKET}|715=20261120|20107=yes|",
+        f"20105=r1|55={MARKET}|715=20261120|20107=yes|730=many|",
+        f"20105=r1|55={MARKET}|715=20261120|20107=yes|730=100|893=maybe|",
+        f"20105={LONG}|55={MARKET}|715=20261120|20107=yes|730=100|",
+        f"20105=r1|55={MARKET}|715=20261120|20107=yes|730=100|20108=1|20109={LONG}|20110=24|",
+    ],
+)
+def test_a_report_that_cannot_be_read_is_told_and_not_counted(fields: str) -> None:
+    settlements = Settlements()
+    message = CODEC.decode(raw(f"35=UMS|49=KalshiPT|56={KEY_ID}|34=2|52=20261120-12:00:00.000|{fields}"))
+    update = settlements.apply(message)
+    assert kinds(update) == [Kind.UNREADABLE]
+    assert (len(settlements), settlements.incomplete()) == (0, [])
+    assert update is not None
+    assert len(str(update.discrepancies[0])) < 3 * MAX_NAME_SIZE
+
+
+def test_a_report_without_a_header_has_no_time() -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", last_fragment=False, at=None))
+    settlements.apply(report("r1", symbol="OTHER", last_fragment=False))
+    assert [each.since for each in settlements.incomplete()] == [NOON, None]
+
+
+# Bounds
+
+
+def test_one_settlement_more_takes_the_place_of_the_oldest_complete_one() -> None:
+    settlements = Settlements(max_settlements=2)
+    settlements.apply(report("r1", symbol="WAITS", last_fragment=False))
+    for symbol in ("A", "B"):
+        assert kinds(settlements.apply(report("r1", symbol=symbol))) == []
+    assert ([symbol for symbol, _ in settlements], len(settlements.incomplete())) == (["B"], 1)
+
+
+def test_what_is_incomplete_is_not_dropped_for_something_new() -> None:
+    settlements = Settlements(max_settlements=1)
+    settlements.apply(report("r1", party("ann"), last_fragment=False))
+    assert kinds(settlements.apply(report("r1", party("bob"), symbol="OTHER"))) == [Kind.TOO_MANY]
+    settlements.apply(report("r2", last_fragment=True))
+    assert settlements[MARKET, DAY].payout == 1
+
+
+def test_parties_are_bounded_over_all_settlements() -> None:
+    settlements = Settlements(max_parties=4)
+    settlements.apply(report("r1", party("ann"), party("bob"), symbol="A"))
+    settlements.apply(report("r1", party("ann"), symbol="B"))
+    # Complete ones leave, the oldest first, but no more of them than it takes.
+    assert kinds(settlements.apply(report("r1", party("ann"), party("bob"), symbol="C"))) == []
+    assert [symbol for symbol, _ in settlements] == ["B", "C"]
+    trio = [party(str(number)) for number in range(3)]
+    assert kinds(settlements.apply(report("r1", *trio, symbol="E"))) == []
+    assert [symbol for symbol, _ in settlements] == ["E"]
+    crowd = [party(str(number)) for number in range(5)]
+    assert kinds(settlements.apply(report("r1", *crowd, symbol="D"))) == [Kind.TOO_MANY]
+    assert [symbol for symbol, _ in settlements] == ["E"]
+
+
+def test_pages_without_parties_are_bounded_too() -> None:
+    settlements = Settlements(max_parties=3)
+    told = [kinds(settlements.apply(report(f"r{n}", last_fragment=False))) for n in range(5)]
+    assert told == [[], [], [], [Kind.TOO_MANY], [Kind.TOO_MANY]]
+
+
+# What the user keeps
+
+
+def test_what_was_dumped_is_known_again_and_goes_on() -> None:
+    settlements, again = Settlements(), Settlements()
+    settlements.apply(report("r1", party("ann", "0.1000"), symbol="OTHER"))
+    settlements.apply(report("r1", party("ann"), last_fragment=False))
+    settlements.apply(report("r1", market_result="void", last_fragment=False, symbol="VOID", at=None))
+    again.load(json.loads(json.dumps(settlements.dump())))
+    assert (dict(again), again.incomplete()) == (dict(settlements), settlements.incomplete())
+    assert again.dump() == settlements.dump()
+    assert again.apply(report("r1", party("ann"), last_fragment=False)) is None
+    again.apply(report("r2", party("bob"), last_fragment=True))
+    assert again[MARKET, DAY].payout == 2
+
+
+@pytest.mark.parametrize(
+    "dumped",
+    [
+        {},
+        {"version": 2, "settlements": []},
+        {"version": 1},
+        {"version": 1, "settlements": [3]},
+        {"version": 1, "settlements": [{"symbol": "A", "date": "today", "reports": []}]},
+        {"version": 1, "settlements": [{"symbol": "A", "date": "2026-11-20", "reports": [{"id": "r1"}]}]},
+        {
+            "version": 1,
+            "settlements": [
+                {
+                    "symbol": "A",
+                    "date": "2026-11-20",
+                    "reports": [
+                        {
+                            "id": "r1",
+                            "result": "yes",
+                            "price": "?",
+                            "total": None,
+                            "last": None,
+                            "sent_at": None,
+                            "parties": [],
+                        }
+                    ],
+                }
+            ],
+        },
+    ],
+)
+def test_what_dump_did_not_give_is_refused_and_changes_nothing(dumped: dict[str, Any]) -> None:
+    settlements = Settlements()
+    settlements.apply(report("r1", party("ann")))
+    with pytest.raises(ValueError, match=r"version|not given by Settlements\.dump"):
+        settlements.load(dumped)
+    assert len(settlements) == 1
+
+
+# Against a slow model
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[Message]:
+    """The reports of some settlements, whole, with a fixed number of pages each."""
+    messages: list[Message] = []
+    for number in range(draw(st.integers(1, 3))):
+        pages = draw(st.integers(1, 4))
+        counted = draw(st.booleans())
+        for page in range(pages):
+            parties = [
+                party(
+                    f"p{page}-{n}",
+                    draw(st.sampled_from(["0", "1.25", "7"])),
+                    draw(st.sampled_from(["0", "0.01"])),
+                )
+                for n in range(draw(st.integers(0, 2)))
+            ]
+            messages.append(
+                report(
+                    f"m{number}-{page}",
+                    *parties,
+                    symbol=f"M{number}",
+                    last_fragment=page == pages - 1,
+                    tot_num_market_settlement_reports=pages if counted else None,
+                    at=draw(st.integers(0, 9)),
+                )
+            )
+    return messages
+
+
+def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | None]:
+    """By symbol, payout and fee of each settlement that is complete; None of one that is not."""
+    found: dict[str, dict[str, Any]] = {}
+    for message in messages:
+        assert isinstance(message, MarketSettlementReport)
+        found.setdefault(message.symbol, {})[message.market_settlement_report_id] = message
+    told: dict[str, tuple[Decimal, Decimal] | None] = {}
+    for symbol, pages in found.items():
+        totals = [each.tot_num_market_settlement_reports for each in pages.values()]
+        whole = len(pages) == totals[0] if totals[0] else any(each.last_fragment for each in pages.values())
+        parties = [each for page in pages.values() for each in page.market_settlement_party_ids]
+        paid = sum((each.collateral_amount_changes[0].collateral_amount_change for each in parties), d(0))
+        fees = sum((each.misc_fees[0].misc_fee_amt for each in parties), d(0))
+        told[symbol] = (paid, fees) if whole else None
+    return told
+
+
+@given(st.data())
+def test_it_is_as_a_slow_model_has_it_whatever_is_lost_repeated_or_late(data: st.DataObject) -> None:
+    sent = data.draw(batches())
+    came = data.draw(st.lists(st.sampled_from(sent), max_size=2 * len(sent)))
+    settlements, shuffled = Settlements(), Settlements()
+    for message in came:
+        settlements.apply(message)
+    for message in data.draw(st.permutations(came)):
+        shuffled.apply(message)
+    known: dict[str, tuple[Decimal, Decimal] | None] = {
+        symbol: (settlement.payout, settlement.fee) for (symbol, _), settlement in settlements.items()
+    }
+    known |= dict.fromkeys((each.symbol for each in settlements.incomplete()), None)
+    assert known == slowly(came)
+    assert dict(shuffled) == dict(settlements)
+    assert shuffled.incomplete() == settlements.incomplete()
