@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
+from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
 from kalshi_fix_sansio.trading.settlements import (
     IncompleteSettlement,
@@ -22,6 +23,7 @@ __all__ = [
     "BookUpdate",
     "Discrepancy",
     "DiscrepancyKind",
+    "ExecKey",
     "IncompleteSettlement",
     "Level",
     "LevelChange",
