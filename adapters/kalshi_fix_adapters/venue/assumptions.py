@@ -37,3 +37,6 @@ class Assumptions:
     """Whether an order group triggers right after the fill that exceeds its limit, so that an incoming order
     that is still trading finds the rest of the group's orders gone. Otherwise, and always while an order
     trades that fills whole or not at all, it triggers once the incoming order is done."""
+    operators_are_for_clearing_members: bool = True
+    """Whether an order, amend or cancel with SenderSubID (50) is refused by BusinessMessageReject where the
+    owner has no customer accounts. Otherwise it names the operator there, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from decimal import Decimal
@@ -22,6 +23,8 @@ from kalshi_fix_sansio.signing import Verifier
 READ, WRITE = "read", "write"
 SCOPES = frozenset({READ, WRITE})
 TRADING_ZONE = "America/New_York"
+_CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za-z0-9]{1,16}")
+"""A customer account (the page on order entry)."""
 
 
 def trading_zone() -> tzinfo:
@@ -50,6 +53,20 @@ class ApiKey:
     """`prediction` or `margin`; keys are not shared between the two."""
     scopes: frozenset[str] = attrs.field(default=SCOPES)
     """`read` is enough for listeners and market data; orders need `write`."""
+    customers: frozenset[str] | None = None
+    """The customer accounts of its owner that it may trade for, by PartyID; None for all."""
+
+
+@attrs.frozen(kw_only=True)
+class CustomerConfig:
+    """A customer account at a clearing member. Dollars."""
+
+    party_id: str
+    """As in PartyID (448): the member's UUID, an underscore, and 1 to 16 letters and digits."""
+    balance: Decimal
+    """On shard 0."""
+    on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
+    """Balances on further shards; 0 where nothing is said."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,6 +87,8 @@ class AccountConfig:
     """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
     account)."""
     terms: AccountTerms = attrs.field(factory=AccountTerms)
+    customers: tuple[CustomerConfig, ...] = ()
+    """Customer accounts, which make the owner a clearing member."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +137,7 @@ class VenueConfig:
         if len(owners) != len(self.accounts):
             raise ConfigurationError("an owner has two accounts on one product; give each only one")
         self._check_shards()
+        self._check_customers()
         ids = [key.key_id for key in self.api_keys]
         for key in self.api_keys:
             if ids.count(key.key_id) > 1:
@@ -133,6 +153,7 @@ class VenueConfig:
         accounts = [account for account in self.accounts if account.product == product]
         shards = {rules.shard for rules in self.markets.get(product, ())}
         shards.update(shard for account in accounts for shard in account.on_shards)
+        shards.update(s for account in accounts for customer in account.customers for s in customer.on_shards)
         found: dict[AccountId, Decimal] = {}
         for account in accounts:
             for shard in sorted(shards | {0}):
@@ -141,6 +162,9 @@ class VenueConfig:
                     here = {0: account.balance, **account.subaccounts}
                 for number, balance in {0: Decimal(0), **here}.items():
                     found[AccountId(account.owner, number, shard)] = balance
+                for customer in account.customers:
+                    balance = customer.on_shards.get(shard, Decimal(0)) if shard else customer.balance
+                    found[AccountId(account.owner, 0, shard, customer=customer.party_id)] = balance
         return found if self.flow is None else found | self.flow.balances(sorted(shards | {0}))
 
     def terms(self, product: str) -> dict[str, AccountTerms]:
@@ -156,9 +180,31 @@ class VenueConfig:
                         "use 0, or on prediction a higher number"
                     )
         for account in self.accounts:
-            for shard in account.on_shards:
+            customers = (shard for customer in account.customers for shard in customer.on_shards)
+            for shard in (*account.on_shards, *customers):
                 if shard < 1 or account.product == MARGIN:
                     raise ConfigurationError(
                         f"on_shards of {account.owner} names shard {shard}: "
                         "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
+                    )
+
+    def _check_customers(self) -> None:
+        known: dict[tuple[str, str], str] = {}
+        for account in self.accounts:
+            for customer in account.customers:
+                name = customer.party_id
+                if not _CUSTOMER.fullmatch(name):
+                    raise ConfigurationError(
+                        f"{name!r} is no customer account: write the member's UUID, an underscore, "
+                        "and 1 to 16 letters and digits"
+                    )
+                if (account.product, name) in known:
+                    raise ConfigurationError(f"customer account {name} is there twice; give each only one")
+                known[account.product, name] = account.owner
+        for key in self.api_keys:
+            for name in sorted(key.customers or ()):
+                if known.get((key.product, name)) != key.owner:
+                    raise ConfigurationError(
+                        f"API key {key.key_id} may trade for {name}, which is no customer account of "
+                        f"{key.owner!r}; add it to `customers` of the account"
                     )

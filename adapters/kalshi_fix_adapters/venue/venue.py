@@ -409,6 +409,7 @@ class Venue:
             line.product,
             admission.may_write(key),
             session_type.resend,
+            key.customers,
         )
         logins = self._gateways[line.product].logins
         known = logins.get(new.origin)

@@ -51,7 +51,14 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
             RefusalCause.ORDER_ALREADY_FILLED if filled else RefusalCause.ORDER_NOT_FOUND,
         )
         return
-    state.cancel(batch, order, CancelCause.REQUESTED, requester=command.origin, cl_ord_id=command.cl_ord_id)
+    state.cancel(
+        batch,
+        order,
+        CancelCause.REQUESTED,
+        requester=command.origin,
+        cl_ord_id=command.cl_ord_id,
+        operator=command.operator,
+    )
 
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
@@ -87,6 +94,7 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
             CancelCause.AMENDED_TO_FILLED,
             requester=command.origin,
             cl_ord_id=command.cl_ord_id,
+            operator=command.operator,
         )
         return
     keeps_place = command.quantity <= order.quantity and command.price in (None, order.price)
@@ -146,6 +154,7 @@ def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOr
             order=order.snapshot(),
             requester=command.origin,
             orig_cl_ord_id=orig_cl_ord_id,
+            operator=command.operator,
         )
     )
 

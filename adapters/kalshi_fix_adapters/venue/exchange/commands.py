@@ -44,6 +44,8 @@ class PlaceOrder:
     """Dollars. With it, the order trades whole at once for no more than this, or not at all."""
     group: str | None = None
     """The order group it is to join."""
+    operator: str | None = None
+    """Who gave it, where a clearing member says so."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +61,8 @@ class OrderRequest:
     side: Side
     order_id: str | None = None
     """When given, it must be that of the order."""
+    operator: str | None = None
+    """Who asks, where a clearing member says so."""
 
 
 @attrs.frozen(kw_only=True)

@@ -99,6 +99,8 @@ class Exchange:
             assumptions=self.assumptions,
             groups=OrderGroups(MOST_GROUPS[product]),
         )
+        self._customers = {account.customer: account.owner for account in balances if account.customer}
+        self._members = frozenset(self._customers.values())
         # Of no other shards, since clients may name any number.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
 
@@ -152,6 +154,15 @@ class Exchange:
     def pause(self) -> PauseState:
         """What the exchange takes at present."""
         return self._state.pause
+
+    def is_clearing_member(self, owner: str) -> bool:
+        """Say whether an owner has customer accounts."""
+        return owner in self._members
+
+    @property
+    def customers(self) -> Mapping[str, str]:
+        """The clearing member of each customer account."""
+        return self._customers
 
     @property
     def markets(self) -> Mapping[str, Market]:

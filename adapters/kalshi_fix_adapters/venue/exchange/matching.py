@@ -45,7 +45,7 @@ def preview(book: Book, order: Order) -> Preview:
     for maker in _makers(book, order):
         if not wanted:
             break
-        if maker.account.owner == order.account.owner:
+        if maker.account.trader == order.account.trader:
             if order.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS:
                 break
             continue
@@ -60,7 +60,7 @@ def meets_own(book: Book, order: Order, price: Decimal) -> bool:
     for level in book.side(order.side.opposite):
         if (level.price > price) if order.side is Side.BUY else (level.price < price):
             return False
-        if any(maker.account.owner == order.account.owner for maker in level.orders.values()):
+        if any(maker.account.trader == order.account.trader for maker in level.orders.values()):
             return True
     return False
 
@@ -82,7 +82,7 @@ def match(state: ExchangeState, batch: Batch, taker: Order) -> bool:
         if level is None or not taker.crosses(level.price):
             break
         maker = next(iter(level.orders.values()))
-        if maker.account.owner != taker.account.owner:
+        if maker.account.trader != taker.account.trader:
             state.trade(batch, taker, maker, min(taker.leaves, maker.leaves))
             if at_once:
                 state.trigger_exceeded(batch)

@@ -39,6 +39,7 @@ class OrderSnapshot:
     expire_time: datetime | None
     self_trade_prevention: SelfTradePrevention
     state: OrderState
+    operator: str | None
 
     @property
     def average_price(self) -> Decimal:
@@ -72,6 +73,8 @@ class Order:
     max_execution_cost: Decimal | None
     group: str | None = None
     """Id of the order group that it is in."""
+    operator: str | None = None
+    """Who gave it, where a clearing member says so."""
     filled: Decimal = ZERO
     filled_value: Decimal = ZERO
     state: OrderState = OrderState.OPEN

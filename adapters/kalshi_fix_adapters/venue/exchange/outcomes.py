@@ -88,6 +88,8 @@ class OrderCanceled(OrderOutcome):
     """The session whose request did it; None when the exchange did."""
     orig_cl_ord_id: str | None = None
     """The order's ClOrdID before that request."""
+    operator: str | None = None
+    """Who asked for it, where a clearing member says so."""
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +98,8 @@ class OrderReplaced(OrderOutcome):
 
     requester: str
     orig_cl_ord_id: str
+    operator: str | None = None
+    """Who asked for it, where a clearing member says so."""
 
 
 @attrs.frozen(kw_only=True)

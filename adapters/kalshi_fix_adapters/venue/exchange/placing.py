@@ -178,6 +178,7 @@ def _order(command: PlaceOrder, until: datetime | None) -> Order:
         cancel_on_pause=command.cancel_on_pause,
         max_execution_cost=command.max_execution_cost,
         group=command.group,
+        operator=command.operator,
     )
 
 

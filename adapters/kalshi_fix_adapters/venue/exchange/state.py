@@ -114,8 +114,9 @@ class ExchangeState:
         *,
         requester: str | None = None,
         cl_ord_id: str | None = None,
+        operator: str | None = None,
     ) -> None:
-        """End an open order; a request that asks for it gives its session and its ClOrdID."""
+        """End an open order; a request that asks for it gives its session, its ClOrdID and who asks."""
         # While it still has its `leaves`: book and account take that much off.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
@@ -131,6 +132,7 @@ class ExchangeState:
                 cause=cause,
                 requester=requester,
                 orig_cl_ord_id=orig_cl_ord_id,
+                operator=operator,
             )
         )
 

@@ -106,6 +106,7 @@ class RejectCause(StrEnum):
     ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
     EXCEEDED_ORDER_GROUP_RISK_LIMIT = "EXCEEDED_ORDER_GROUP_RISK_LIMIT"
     CUSTOMER_ACCOUNT_NOT_FOUND = "CUSTOMER_ACCOUNT_NOT_FOUND"
+    PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT = "PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT"
 
 
 class GroupAction(Enum):
@@ -194,6 +195,13 @@ class AccountId:
     owner: str
     subaccount: int = 0
     shard: int = 0
+    customer: str = attrs.field(default="", kw_only=True)
+    """The customer account of a clearing member, which the owner then is (PartyID 448)."""
+
+    @property
+    def trader(self) -> str:
+        """Who trades: a customer, or else the owner. Orders of one trader do not trade with each other."""
+        return self.customer or self.owner
 
 
 @attrs.frozen

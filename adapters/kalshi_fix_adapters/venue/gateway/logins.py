@@ -28,6 +28,8 @@ class Login:
     """Whether the key's scopes allow orders."""
     keeps_messages: bool
     """Whether what is sent while nobody is connected waits (the session type has resend)."""
+    customers: frozenset[str] | None = None
+    """The customer accounts of its owner that it may trade for; None for all."""
     flags: LogonFlags = attrs.field(factory=LogonFlags)
     """Those of its last Logon."""
     connection: int | None = None

@@ -25,6 +25,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_adapters.venue.gateway import reports
+from kalshi_fix_adapters.venue.gateway.clearing import OrderMessage, operator_of
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order, shard_of
@@ -55,9 +56,9 @@ class OrderEntry:
     def handlers(self) -> Handlers:
         """Return what takes each message, by session type and class."""
         handlers: dict[type[Message], Callable[[Any, Login, datetime], Result]] = {
-            NewOrderSingle: self._place,
-            OrderCancelRequest: self._change,
-            OrderCancelReplaceRequest: self._change,
+            NewOrderSingle: partial(self._operated, self._place),
+            OrderCancelRequest: partial(self._operated, self._change),
+            OrderCancelReplaceRequest: partial(self._operated, self._change),
             OrderMassCancelRequest: self._mass_cancel,
         }
         return {
@@ -82,6 +83,22 @@ class OrderEntry:
             for report in reports.reports_of(events, login.flags)
         ]
 
+    def _operated(
+        self,
+        handler: Callable[[Any, Login, datetime], Result],
+        message: OrderMessage,
+        login: Login,
+        now: datetime,
+    ) -> Result:
+        """Handle a message unless it names an operator for somebody who has none."""
+        if (
+            operator_of(message) is not None
+            and self._exchange.assumptions.operators_are_for_clearing_members
+            and not self._exchange.is_clearing_member(login.owner)
+        ):
+            return [(login, not_authorized(message, "SenderSubID is for clearing members"))], ()
+        return handler(message, login, now)
+
     def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         if message.quote_id is not None or message.rfq_id is not None:
             # There are no RFQs here, so no quote has this id.
@@ -89,7 +106,7 @@ class OrderEntry:
             return [(login, refusal)], ()
         order_id = self._new_id()
         shard = shard_of(message, self._exchange)
-        command = place_order(message, login, order_id, shard)
+        command = place_order(message, login, order_id, shard, self._exchange)
         if isinstance(command, RejectCause):
             exec_id = self._exchange.draw_exec_id(shard)
             report = reports.rejected(message, order_id, exec_id, command, login.flags, now)
@@ -110,9 +127,9 @@ class OrderEntry:
         command: CancelOrder | AmendOrder | RefusalCause
         shard = shard_of(message, self._exchange)
         if isinstance(message, OrderCancelRequest):
-            command = cancel_order(message, login, shard)
+            command = cancel_order(message, login, shard, self._exchange)
         else:
-            command = amend_order(message, login, shard)
+            command = amend_order(message, login, shard, self._exchange)
         if isinstance(command, RefusalCause):
             return [(login, reports.refused(message, command, None))], ()
         deliveries: list[Delivery] = []

@@ -17,6 +17,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     OrderReplaced,
     OrderTraded,
 )
+from kalshi_fix_adapters.venue.gateway.clearing import operator_of, parties
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.texts import CANCEL_TEXTS, CXL_REJ_REASONS, ORD_REJ_REASONS
 from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_to_wire
@@ -108,6 +109,7 @@ def pending_change(
         exec_type=ExecType.PENDING_REPLACE if amends else ExecType.PENDING_CANCEL,
         ord_status=OrdStatus.PENDING_REPLACE if amends else OrdStatus.PENDING_CANCEL,
         transact_time=now,
+        operator=operator_of(message),
     )
 
 
@@ -168,6 +170,7 @@ def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
         outcome,
         flags,
         orig_cl_ord_id=outcome.orig_cl_ord_id,
+        operator=outcome.operator,
         exec_type=ExecType.REPLACED,
         ord_status=OrdStatus.REPLACED,
         time_in_force=(
@@ -182,6 +185,7 @@ def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
         outcome,
         flags,
         orig_cl_ord_id=outcome.orig_cl_ord_id,
+        operator=outcome.operator,
         exec_type=ExecType.EXPIRED if expired else ExecType.CANCELED,
         ord_status=OrdStatus.EXPIRED if expired else OrdStatus.CANCELED,
         text=CANCEL_TEXTS[outcome.cause],
@@ -240,8 +244,11 @@ def _happened(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> Execut
     )
 
 
-def _report(order: OrderSnapshot, flags: LogonFlags, **fields: Any) -> ExecutionReport:
-    """Write what every report about an order of the exchange says."""
+def _report(
+    order: OrderSnapshot, flags: LogonFlags, *, operator: str | None = None, **fields: Any
+) -> ExecutionReport:
+    """Write what every report about an order of the exchange says; `operator` asked for what it reports, if
+    that was not who gave the order."""
     ordered = order.quantity if flags.preserve_original_quantity else order.filled + order.leaves
     return ExecutionReport(
         **{
@@ -256,6 +263,7 @@ def _report(order: OrderSnapshot, flags: LogonFlags, **fields: Any) -> Execution
             "price": price_to_wire(order.price, dollars=flags.use_dollars),
             "expire_time": order.expire_time,
             "alloc_account": order.account.subaccount or None,
+            "party_ids": parties(order.account.customer, operator or order.operator),
             "self_trade_prevention_type": _PREVENTIONS[order.self_trade_prevention],
             **fields,
         }
@@ -268,7 +276,7 @@ def _echo(message: NewOrderSingle) -> dict[str, Any]:
         "side": message.side,
         "symbol": message.symbol,
         "price": message.price,
-        "party_ids": message.party_ids,
+        "party_ids": [*message.party_ids, *parties("", operator_of(message))],
         "alloc_account": message.alloc_account,
         "self_trade_prevention_type": message.self_trade_prevention_type,
     }

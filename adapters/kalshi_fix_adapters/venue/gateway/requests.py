@@ -14,6 +14,7 @@ from kalshi_fix_adapters.venue.exchange import (
     RefusalCause,
     RejectCause,
 )
+from kalshi_fix_adapters.venue.gateway.clearing import OrderMessage, account_of, operator_of
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.gateway.units import price_from_wire
 from kalshi_fix_sansio import (
@@ -47,9 +48,7 @@ AUTO_ROUTE = -1
 """The ExDestination (100) that leaves the shard to the Symbol (55)."""
 
 
-def shard_of(
-    message: NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest, venue: Exchange
-) -> int:
+def shard_of(message: OrderMessage, venue: Exchange) -> int:
     """Return the shard that a message goes to. On margin ExDestination (100) means nothing."""
     asked = message.ex_destination
     if venue.product == exchange.MARGIN or asked == AUTO_ROUTE:
@@ -61,14 +60,16 @@ def shard_of(
     return asked
 
 
-def place_order(message: NewOrderSingle, login: Login, order_id: str, shard: int) -> PlaceOrder | RejectCause:
+def place_order(
+    message: NewOrderSingle, login: Login, order_id: str, shard: int, venue: Exchange
+) -> PlaceOrder | RejectCause:
     """Return the command for a new order that goes to a shard, or why there is none.
 
-    Values the venue does not know make an order invalid; parties are for clearing members,
-    and no key here belongs to one.
+    Values the venue does not know make an order invalid.
     """
-    if message.party_ids:
-        return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
+    account = account_of(message, login, shard, venue)
+    if isinstance(account, RejectCause):
+        return account
     side = SIDES.get(message.side)
     time_in_force = TIMES_IN_FORCE.get(message.time_in_force)
     prevention = SELF_TRADE_PREVENTIONS.get(message.self_trade_prevention_type)
@@ -86,7 +87,7 @@ def place_order(message: NewOrderSingle, login: Login, order_id: str, shard: int
     return PlaceOrder(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
-        account=login.account(message.alloc_account, shard),
+        account=account,
         origin=login.origin,
         market=message.symbol,
         side=side,
@@ -99,18 +100,23 @@ def place_order(message: NewOrderSingle, login: Login, order_id: str, shard: int
         cancel_on_pause=message.cancel_order_on_pause is True,
         max_execution_cost=message.max_execution_cost,
         group=message.secondary_cl_ord_id or message.order_group_id,
+        operator=operator_of(message),
     )
 
 
-def cancel_order(message: OrderCancelRequest, login: Login, shard: int) -> CancelOrder | RefusalCause:
+def cancel_order(
+    message: OrderCancelRequest, login: Login, shard: int, venue: Exchange
+) -> CancelOrder | RefusalCause:
     """Return the command for a cancel that goes to a shard, or why there is none."""
-    about = _about(message, login, shard)
+    about = _about(message, login, shard, venue)
     return RefusalCause.ORDER_NOT_FOUND if about is None else CancelOrder(**about)
 
 
-def amend_order(message: OrderCancelReplaceRequest, login: Login, shard: int) -> AmendOrder | RefusalCause:
+def amend_order(
+    message: OrderCancelReplaceRequest, login: Login, shard: int, venue: Exchange
+) -> AmendOrder | RefusalCause:
     """Return the command for an amend that goes to a shard, or why there is none."""
-    about = _about(message, login, shard)
+    about = _about(message, login, shard, venue)
     if about is None:
         return RefusalCause.ORDER_NOT_FOUND
     price: Decimal | None = None
@@ -132,18 +138,20 @@ def amend_order(message: OrderCancelReplaceRequest, login: Login, shard: int) ->
 
 
 def _about(
-    message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, shard: int
+    message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, shard: int, venue: Exchange
 ) -> dict[str, Any] | None:
     """Return which order is meant; None if there can be none."""
     side = SIDES.get(message.side)
-    if side is None or message.party_ids:
+    account = account_of(message, login, shard, venue)
+    if side is None or isinstance(account, RejectCause):
         return None
     return {
         "cl_ord_id": message.cl_ord_id,
         "orig_cl_ord_id": message.orig_cl_ord_id,
-        "account": login.account(message.alloc_account, shard),
+        "account": account,
         "origin": login.origin,
         "market": message.symbol,
         "side": side,
         "order_id": message.order_id,
+        "operator": operator_of(message),
     }

@@ -1,0 +1,47 @@
+"""Clearing members: whom a message trades for (PartyID 448) and who gave it (SenderSubID 50).
+
+Kalshi's page on order entry, FCM customer-account identifiers and party information.
+"""
+
+from __future__ import annotations
+
+from kalshi_fix_adapters.venue.exchange import AccountId, Exchange, RejectCause
+from kalshi_fix_adapters.venue.gateway.logins import Login
+from kalshi_fix_sansio import (
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    Party,
+    PartyRole,
+)
+
+OrderMessage = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
+
+
+def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
+    """Return the account on a shard that a message names by its party or by AllocAccount (79), or why it
+    may not be traded for."""
+    if not message.party_ids:
+        return login.account(message.alloc_account, shard)
+    (party,) = message.party_ids if len(message.party_ids) == 1 else (None,)
+    member = None if party is None else venue.customers.get(party.party_id)
+    if party is None or member is None or party.party_role != PartyRole.CUSTOMER_ACCOUNT:
+        return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
+    if member != login.owner or (login.customers is not None and party.party_id not in login.customers):
+        return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
+    return AccountId(login.owner, 0, shard, customer=party.party_id)
+
+
+def operator_of(message: OrderMessage) -> str | None:
+    """Return who gave an order or a request."""
+    return None if message.header is None else message.header.sender_sub_id
+
+
+def parties(customer: str, operator: str | None) -> list[Party]:
+    """Return the parties of a report: the customer account comes before the operator."""
+    found = []
+    if customer:
+        found.append(Party(party_id=customer, party_role=PartyRole.CUSTOMER_ACCOUNT))
+    if operator is not None:
+        found.append(Party(party_id=operator, party_role=PartyRole.EXECUTING_TRADER))
+    return found
