@@ -106,7 +106,7 @@ format: $(DEV) ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-interop: $(INTEROP) ## our engine against QuickFIX and fixcore; compiles QuickFIX at first, for some minutes
+interop: $(INTEROP) ## our engine and the simulated venue against QuickFIX, fixcore and kalshi-sdk; compiles QuickFIX at first, for some minutes
 	@test -n "$$ACCEPTANCE_DEFINITIONS" || .venv-interop/bin/python -m interop.acceptance.fetch $(DEFINITIONS)
 	ACCEPTANCE_DEFINITIONS=$${ACCEPTANCE_DEFINITIONS:-$(DEFINITIONS)} .venv-interop/bin/$(PYTEST) interop
 
@@ -166,9 +166,10 @@ clean: ## remove everything that was built or installed here
 
 # QuickFIX comes as source only. Its wheel is kept outside the tree, so that a fresh clone need not compile it again;
 # without optimisation, because that halves the wait and the scenarios are short.
-%/interop.stamp: %/run.stamp requirements/interop.txt requirements/quickfix.txt
-	@echo "installing requirements/interop.txt into $*"
+%/interop.stamp: %/run.stamp requirements/interop.txt requirements/bench-sdk.txt requirements/quickfix.txt
+	@echo "installing requirements/interop.txt and bench-sdk.txt into $*"
 	@$*/bin/python $(PIP_PINNED) requirements/interop.txt
+	@$*/bin/python $(PIP_PINNED) requirements/bench-sdk.txt --ignore-requires-python
 	@mkdir -p $(WHEELS)
 	@quickfix=$$(sed -n 's/^\(quickfix==[^ ]*\).*/\1/p' requirements/quickfix.txt); \
 	install="$*/bin/python -m pip install -qq --no-index --no-deps --find-links $(WHEELS) $$quickfix"; \

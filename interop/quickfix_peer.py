@@ -58,17 +58,20 @@ class QuickfixPeer(quickfix.Application):
         inbox: Inbox | None = None,
         waiting: Iterable[tuple[str, Fields]] = (),
         settings: Mapping[str, str] | None = None,
+        logon: Fields | None = None,
     ) -> None:
         """Listen on a port of its own, or connect to the port `connect_to`; files go to `folder`.
 
         `waiting` are messages sent before there is a connection: they take numbers, but reach the other side
-        only if it asks for them. `settings` are further ones of QuickFIX, or other values than those above.
+        only if it asks for them. `settings` are further ones of QuickFIX, or other values than those above;
+        `logon` are further fields of its Logon.
         """
         super().__init__()
         self.inbox = Inbox() if inbox is None else inbox
         self.port = free_port() if connect_to is None else connect_to
         self._desk = desk
         self._sign = sign
+        self._logon = logon or {}
         initiator = connect_to is not None
         path = folder / "quickfix.cfg"
         path.write_text(
@@ -147,6 +150,8 @@ class QuickfixPeer(quickfix.Application):
                 signature = self._sign(header.getField(52), int(header.getField(34)), *names).decode()
                 message.setField(quickfix.StringField(95, str(len(signature))))
                 message.setField(quickfix.StringField(96, signature))
+                for tag, value in self._logon.items():
+                    message.setField(quickfix.StringField(tag, value))
         except Exception:  # noqa: BLE001
             traceback.print_exc()
 
