@@ -29,6 +29,17 @@ class Assumptions:
     wrong_shard_knows_no_market: bool = True
     """Whether a request that names another shard than that of its Symbol is refused with MARKET_NOT_FOUND.
     Otherwise an order is refused with INVALID_ORDER, a cancel or an amend as one of an unknown order."""
+    unconfirmed_acceptance_closes_rfq: bool = True
+    """Whether a quote that was accepted and not confirmed in time, or taken back, takes its RFQ with it: the
+    creator hears RFQCancelStatus (UB) EXPIRED. Otherwise the RFQ is open again with its other quotes."""
+    makers_are_told_of_closed_rfqs: bool = True
+    """Whether a QuoteRequestReject (AG) tells the makers who heard of an RFQ that it is over."""
+    replace_existing_stays_on_market: bool = False
+    """Whether ReplaceExisting (21016) closes RFQs on the same market alone, not on all markets."""
+    one_quote_per_market: bool = False
+    """Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone."""
+    quotes_end_with_session: bool = True
+    """Whether the open quotes of a maker's session are cancelled when it ends."""
     parties_per_settlement_report: int = attrs.field(default=100, validator=attrs.validators.ge(1))
     """How many parties a settlement report (UMS) has at most; the rest come on further pages."""
     single_settlement_report_is_counted: bool = False

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import MARGIN, AccountId, MarketRules
+from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION, AccountId, MarketRules
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
+from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.signing import Verifier
@@ -55,6 +56,8 @@ class ApiKey:
     """`read` is enough for listeners and market data; orders need `write`."""
     customers: frozenset[str] | None = None
     """The customer accounts of its owner that it may trade for, by PartyID; None for all."""
+    restricted_to: int | None = None
+    """The one subaccount (0 to 63) that the key may act for; None for all of the account."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +104,10 @@ class VenueConfig:
     api_keys: tuple[ApiKey, ...]
     fees: Mapping[str, FeeSchedule] = attrs.field(factory=dict)
     """Per product, where they differ from the default."""
+    combos: tuple[ComboCollection, ...] = ()
+    """What combinations of prediction markets RFQs can be for."""
+    rfqs: RfqSettings = attrs.field(factory=RfqSettings)
+    """Times and limits of RFQs."""
     symbol_limits: SymbolLimits = attrs.field(factory=SymbolLimits)
     sending_time_tolerance: float = 30.0
     """Seconds that SendingTime (52) may be off (the page on authentication)."""
@@ -154,6 +161,8 @@ class VenueConfig:
         shards = {rules.shard for rules in self.markets.get(product, ())}
         shards.update(shard for account in accounts for shard in account.on_shards)
         shards.update(s for account in accounts for customer in account.customers for s in customer.on_shards)
+        if product == PREDICTION:
+            shards.update(collection.shard for collection in self.combos)
         found: dict[AccountId, Decimal] = {}
         for account in accounts:
             for shard in sorted(shards | {0}):

@@ -18,7 +18,7 @@ import attrs
 
 from kalshi_fix_adapters.venue import admission
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.exchange import CancelAll, CancelCause, Command, Exchange
+from kalshi_fix_adapters.venue.exchange import PREDICTION, CancelAll, CancelCause, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.flow import Flow
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
@@ -95,6 +95,8 @@ class Venue:
                 ),
                 config.symbol_limits,
                 self._new_id,
+                config.rfqs,
+                config.combos if product == PREDICTION else (),
             )
             for product in PRODUCTS
         }
@@ -410,6 +412,7 @@ class Venue:
             admission.may_write(key),
             session_type.resend,
             key.customers,
+            key.restricted_to,
         )
         logins = self._gateways[line.product].logins
         known = logins.get(new.origin)

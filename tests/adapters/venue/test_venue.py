@@ -17,7 +17,6 @@ from kalshi_fix_sansio import (
     MarketDataSnapshotFullRefresh,
     MDReqSymbol,
     OrderMassCancelRequest,
-    QuoteCancel,
     Reject,
     ResendRequest,
     SecurityStatus,
@@ -233,7 +232,6 @@ def test_a_required_field_is_missed_by_the_session(town: Town) -> None:
     [
         ("KalshiMD", order("a1", BUY, 1, "0.40")),
         ("KalshiRT", OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6")),
-        ("KalshiRFQ", QuoteCancel(quote_id="q")),
     ],
 )
 def test_what_a_session_does_not_serve_is_answered_and_the_session_goes_on(

@@ -11,9 +11,11 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     CancelOrder,
     ChangeGroup,
     Command,
+    ListMarket,
     PlaceOrder,
     SetMarketState,
     SetPause,
+    TradeQuote,
 )
 from kalshi_fix_adapters.venue.exchange.exchange import Exchange
 from kalshi_fix_adapters.venue.exchange.market import (
@@ -56,6 +58,7 @@ __all__ = [
     "ExecId",
     "GroupAction",
     "GroupRefusal",
+    "ListMarket",
     "Market",
     "MarketResult",
     "MarketRules",
@@ -70,6 +73,7 @@ __all__ = [
     "SetPause",
     "Side",
     "TimeInForce",
+    "TradeQuote",
     "margin_market",
     "prediction_market",
 ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import attrs
 
+from kalshi_fix_adapters.venue.exchange.market import MarketRules
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
     CancelCause,
@@ -127,11 +128,37 @@ class SetMarketState:
     """Dollars that a YES contract pays: for a SCALAR result, from 0 to 1 in steps of 0.0001."""
 
 
+@attrs.frozen(kw_only=True)
+class TradeQuote:
+    """Both orders of a quote that was accepted and confirmed, at one price."""
+
+    maker: PlaceOrder
+    maker_rests: bool
+    """Whether what does not trade at once rests in the book; otherwise it is cancelled."""
+    creator: PlaceOrder
+
+
+@attrs.frozen
+class ListMarket:
+    """A further market."""
+
+    rules: MarketRules
+
+
 @attrs.frozen
 class Advance:
     """Nothing but the passing of time: orders whose time is up are cancelled."""
 
 
 Command = (
-    PlaceOrder | CancelOrder | AmendOrder | CancelAll | ChangeGroup | SetPause | SetMarketState | Advance
+    PlaceOrder
+    | CancelOrder
+    | AmendOrder
+    | CancelAll
+    | ChangeGroup
+    | SetPause
+    | SetMarketState
+    | TradeQuote
+    | ListMarket
+    | Advance
 )

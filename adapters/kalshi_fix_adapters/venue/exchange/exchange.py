@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing
+from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing, quoting
 from kalshi_fix_adapters.venue.exchange.accounts import Account, AccountTerms
 from kalshi_fix_adapters.venue.exchange.commands import (
     Advance,
@@ -18,11 +18,13 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     CancelOrder,
     ChangeGroup,
     Command,
+    ListMarket,
     PlaceOrder,
     SetMarketState,
     SetPause,
+    TradeQuote,
 )
-from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule
+from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule, floor
 from kalshi_fix_adapters.venue.exchange.groups import MOST_GROUPS, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
@@ -41,6 +43,7 @@ from kalshi_fix_adapters.venue.exchange.terms import (
     CancelCause,
     ExecId,
     PauseState,
+    RejectCause,
     Side,
 )
 
@@ -108,12 +111,14 @@ class Exchange:
         """Carry out a command, after cancelling the orders whose time was up by then.
 
         Raises:
-            ValueError: a SetMarketState that names no market or an impossible step; then
-                nothing changed.
+            ValueError: a SetMarketState that names no market or an impossible step, or a ListMarket of a
+                market that there is; then nothing changed.
         """
         # Before anything else, so that what raises has changed nothing.
         if isinstance(command, SetMarketState):
             pausing.check_market_state(self._state, command)
+        elif isinstance(command, ListMarket):
+            quoting.check_listing(self._state, command)
         batch = Batch(self._clocks, now)
         self._state.groups.advance(now)
         self._expire(batch)
@@ -135,6 +140,29 @@ class Exchange:
         """Return the shard of a market; 0 for an unknown one."""
         found = self._state.markets.get(market)
         return 0 if found is None else found.rules.shard
+
+    def has_account(self, account: AccountId) -> bool:
+        """Say whether there is such an account on that shard."""
+        return account in self._state.accounts
+
+    def would_refuse(self, command: PlaceOrder) -> RejectCause | None:
+        """Return why an order would be refused now, if so; nothing changes."""
+        return placing.try_out(self._state, command)
+
+    def cost(self, account: AccountId, market: str, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
+        """Return the dollars that opening a position takes in one fill, with the fees of the one who comes
+        second.
+
+        Raises:
+            KeyError: there is no such account or no such market.
+        """
+        found = self.account(account)
+        schedule = self._state.fee_schedule(self._state.markets[market])
+        whole = quantity * found.collateral.opening(side, price) + schedule.fee(
+            price, quantity, aggressor=True
+        )
+        # What the rounding fee does to it.
+        return -floor(-whole, found.precision)
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
         """Return the open order of this owner with this ClOrdID."""
@@ -221,5 +249,9 @@ class Exchange:
                 pausing.set_pause(self._state, batch, command)
             case SetMarketState():
                 pausing.set_market_state(self._state, batch, command)
+            case TradeQuote():
+                quoting.trade_quote(self._state, batch, command)
+            case ListMarket():
+                quoting.list_market(self._state, command)
             case Advance():
                 return

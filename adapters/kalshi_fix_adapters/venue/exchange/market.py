@@ -30,6 +30,8 @@ class MarketRules:
     """Where they differ from those of the product."""
     shard: int = 0
     """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
+    high_volatility: bool = False
+    """Whether RFQs have the short times here (the venue's page on RFQs)."""
 
     def accepts_price(self, price: Decimal) -> bool:
         """Say whether an order may carry this price."""

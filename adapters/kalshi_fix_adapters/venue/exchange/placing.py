@@ -60,6 +60,16 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
         state.orders.schedule(order)
 
 
+def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+    """Return why a new order would be refused now, if so; nothing changes."""
+    cause = _refusal(state, command)
+    if cause is None:
+        # An accepted order is counted in.
+        account = state.accounts[command.account]
+        account.work(command.market, command.side, command.price, -command.quantity)
+    return cause
+
+
 def market_refusal(market: Market) -> RejectCause | None:
     """Return why a market takes neither new orders nor amends, if so."""
     if market.state is MarketState.ACTIVE:

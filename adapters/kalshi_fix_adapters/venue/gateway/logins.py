@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,8 @@ class Login:
     """Whether what is sent while nobody is connected waits (the session type has resend)."""
     customers: frozenset[str] | None = None
     """The customer accounts of its owner that it may trade for; None for all."""
+    restricted_to: int | None = None
+    """The one subaccount that the key may act for; None for all."""
     flags: LogonFlags = attrs.field(factory=LogonFlags)
     """Those of its last Logon."""
     connection: int | None = None
@@ -63,6 +65,8 @@ class Logins:
     """All logins of one product that ever logged on."""
 
     _by_origin: dict[str, Login] = attrs.field(factory=dict)
+    _connected: dict[str, dict[Login, None]] = attrs.field(factory=dict)
+    """Those that are logged on, by session type, in the order of their logons."""
     _listeners: dict[str, dict[Login, None]] = attrs.field(factory=dict)
     """By owner, in the order of their logons."""
     _by_owner: dict[str, list[Login]] = attrs.field(factory=dict)
@@ -83,10 +87,20 @@ class Logins:
     def enter(self, login: Login, flags: LogonFlags, connection: int) -> None:
         """Take note that a login has logged on."""
         login.flags, login.connection = flags, connection
+        self._connected.setdefault(login.session_type, {})[login] = None
         listeners = self._listeners.setdefault(login.owner, {})
         listeners.pop(login, None)
         if flags.listener:
             listeners[login] = None
+
+    def leave(self, login: Login) -> None:
+        """Take note that a login's session has ended."""
+        login.connection = None
+        self._connected.get(login.session_type, {}).pop(login, None)
+
+    def connected(self, session_type: str) -> Iterable[Login]:
+        """Return who is logged on to a session type."""
+        return self._connected.get(session_type, {}).keys()
 
     def audience(self, owner: str, origins: tuple[str | None, ...]) -> list[Login]:
         """Return who is told of an order: the logins that placed it and changed it, and the

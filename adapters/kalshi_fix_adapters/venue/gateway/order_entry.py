@@ -27,6 +27,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.clearing import OrderMessage, operator_of
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
+from kalshi_fix_adapters.venue.gateway.permissions import permitted
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_adapters.venue.gateway.requests import amend_order, cancel_order, place_order, shard_of
 from kalshi_fix_sansio import (
@@ -52,6 +53,8 @@ class OrderEntry:
         self._exchange = exchange
         self._logins = logins
         self._new_id = new_id
+        self.accept_quote: Callable[[NewOrderSingle, Login, datetime], Result] = _no_quotes
+        """What takes an order that accepts a quote of an RFQ."""
 
     def handlers(self) -> Handlers:
         """Return what takes each message, by session type and class."""
@@ -90,9 +93,11 @@ class OrderEntry:
         login: Login,
         now: datetime,
     ) -> Result:
-        """Handle a message unless it names an operator for somebody who has none."""
+        """Handle a message unless it names an operator for somebody who has none. Where an order accepts a
+        quote, the operator is ignored."""
         if (
             operator_of(message) is not None
+            and getattr(message, "quote_id", None) is None
             and self._exchange.assumptions.operators_are_for_clearing_members
             and not self._exchange.is_clearing_member(login.owner)
         ):
@@ -101,9 +106,7 @@ class OrderEntry:
 
     def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         if message.quote_id is not None or message.rfq_id is not None:
-            # There are no RFQs here, so no quote has this id.
-            refusal = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
-            return [(login, refusal)], ()
+            return self.accept_quote(message, login, now)
         order_id = self._new_id()
         shard = shard_of(message, self._exchange)
         command = place_order(message, login, order_id, shard, self._exchange)
@@ -167,12 +170,5 @@ class OrderEntry:
         )
 
 
-def permitted(
-    handler: Callable[[Any, Login, datetime], Result], message: Message, login: Login, now: datetime
-) -> Result:
-    """Handle a message if its session and its key may send it."""
-    if login.flags.listener:
-        return [(login, not_authorized(message, "Listener sessions are read-only"))], ()
-    if not login.may_write:
-        return [(login, not_authorized(message, "The API key has no write scope"))], ()
-    return handler(message, login, now)
+def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 as all handlers
+    return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()

@@ -10,7 +10,8 @@ from kalshi_fix_adapters.venue import exchange
 from kalshi_fix_adapters.venue.exchange import ChangeGroup, Exchange, GroupRefusal
 from kalshi_fix_adapters.venue.exchange.outcomes import GroupChanged, GroupRefused, Outcome
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Result
-from kalshi_fix_adapters.venue.gateway.order_entry import SESSION_TYPES, permitted
+from kalshi_fix_adapters.venue.gateway.order_entry import SESSION_TYPES
+from kalshi_fix_adapters.venue.gateway.permissions import permitted
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject
 from kalshi_fix_sansio import (
     BusinessRejectReason,

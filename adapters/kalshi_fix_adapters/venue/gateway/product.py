@@ -12,6 +12,7 @@ from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimi
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.order_groups import OrderGroups
 from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
+from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_adapters.venue.gateway.settlement import Settlements
 from kalshi_fix_adapters.venue.gateway.timers import Timers
 from kalshi_fix_sansio import EventResendRequest
@@ -21,7 +22,14 @@ from kalshi_fix_sansio.base import Message
 class ProductGateway:
     """Takes messages from logins and commands from the operator, and says what goes to whom."""
 
-    def __init__(self, exchange: Exchange, limits: SymbolLimits, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        limits: SymbolLimits,
+        new_id: Callable[[], str],
+        rfqs: RfqSettings | None = None,
+        combos: Sequence[ComboCollection] = (),
+    ) -> None:
         """Stand before an exchange; `new_id` draws the ids of orders."""
         self.exchange = exchange
         self.logins = Logins()
@@ -31,17 +39,28 @@ class ProductGateway:
         self._market_data = MarketData(exchange, limits)
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
         groups = OrderGroups(exchange, self._orders.distribute, new_id)
+        self._rfqs = Rfqs(
+            exchange,
+            self.logins,
+            self.timers,
+            new_id,
+            self._orders.distribute,
+            rfqs or RfqSettings(),
+            {collection.ticker: collection for collection in combos},
+        )
+        self._orders.accept_quote = self._rfqs.accept_by_order
         self._handlers: Handlers = {
             **self._orders.handlers(),
             **groups.handlers(),
             **self._market_data.handlers(),
+            **self._rfqs.handlers(),
         }
 
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.
 
-        Drop copy, post trade and RFQ sessions are kept alive, but what they are for is not
-        modelled: their messages are answered as unsupported, and no account is enabled for past reports.
+        Drop copy sessions are kept alive, but what they are for is not modelled: their messages are answered
+        as unsupported, and no account is enabled for past reports.
         What was due before the message came is done first.
         """
         return self.handle_timer(now) + self._answer(message, login, now)
@@ -83,9 +102,14 @@ class ProductGateway:
 
     def _publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Tell what happened to everyone but those whose orders it was."""
-        return self._market_data.publish(outcomes) + self._settlements.publish(outcomes)
+        return (
+            self._market_data.publish(outcomes)
+            + self._settlements.publish(outcomes)
+            + self._rfqs.follow(outcomes)
+        )
 
     def leave(self, login: Login) -> None:
         """Take note that a login's session has ended."""
-        login.connection = None
+        self.logins.leave(login)
         self._market_data.forget(login)
+        self._rfqs.leave(login)

@@ -44,7 +44,7 @@ PENDING_EXEC_ID = "-1;-1"
 """ExecID (17) of every report that something is pending."""
 UNKNOWN_ORDER_ID = "NONE"
 """OrderID (37) where no order is known (FIX 5.0 SP2, OrderCancelReject)."""
-_SIDES = {exchange.Side.BUY: Side.BUY, exchange.Side.SELL: Side.SELL}
+SIDES = {exchange.Side.BUY: Side.BUY, exchange.Side.SELL: Side.SELL}
 _PREVENTIONS = {
     exchange.SelfTradePrevention.TAKER_AT_CROSS: SelfTradePreventionType.TAKER_AT_CROSS,
     exchange.SelfTradePrevention.MAKER: SelfTradePreventionType.MAKER,
@@ -254,7 +254,7 @@ def _report(
         **{
             "order_id": order.order_id,
             "cl_ord_id": order.cl_ord_id,
-            "side": _SIDES[order.side],
+            "side": SIDES[order.side],
             "symbol": order.market,
             "order_qty": contracts(ordered),
             "leaves_qty": contracts(order.leaves),

@@ -1,0 +1,349 @@
+"""What creators send: QuoteRequest (R), AcceptQuote (UA) or an order with QuoteID, RFQCancel (UE)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, RejectCause, Side
+from kalshi_fix_adapters.venue.gateway import reports
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_adapters.venue.gateway.refusals import business_reject
+from kalshi_fix_adapters.venue.gateway.requests import SIDES
+from kalshi_fix_adapters.venue.gateway.rfq import messages, texts
+from kalshi_fix_adapters.venue.gateway.rfq.book import Acceptance, Combo, Quote, QuoteState, Rfq, RfqState
+from kalshi_fix_adapters.venue.gateway.rfq.combos import Combos, InvalidCombo
+from kalshi_fix_adapters.venue.gateway.rfq.context import MAKERS, RfqContext, to_the_millisecond
+from kalshi_fix_adapters.venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
+from kalshi_fix_adapters.venue.gateway.units import price_from_wire
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessRejectReason,
+    NewOrderSingle,
+    OrdType,
+    QuoteRequest,
+    QuoteRequestReject,
+    QuoteRequestRejectReason,
+    QuoteRequestSymbol,
+    RFQCancel,
+    RFQCancelStatusCode,
+)
+
+_OVER = {MarketState.INACTIVE: RejectCause.MARKET_INACTIVE}
+"""Every other state than active is that of a market that is closed."""
+_WITHDRAWABLE = (RfqState.OPEN, RfqState.ACCEPTED)
+
+
+@attrs.define(eq=False)
+class Creators:
+    """The creators' side."""
+
+    _context: RfqContext
+    _lifecycle: Lifecycle
+    _combos: Combos
+
+    # QuoteRequest
+
+    def request(self, message: QuoteRequest, login: Login, now: datetime) -> Result:
+        """Take a request and pass it on to every maker who is logged on."""
+        rfq = self._rfq(message, login, now)
+        if isinstance(rfq, QuoteRequestReject):
+            return [(login, rfq)], ()
+        deliveries: list[Delivery] = []
+        if message.related_sym[0].replace_existing is True:
+            for old in self._replaced(rfq):
+                deliveries += self._lifecycle.expire(old)
+        rfq.makers = tuple(self._context.logins.connected(MAKERS))
+        self._lifecycle.open(rfq)
+        deliveries.append((login, messages.request_taken(rfq)))
+        public_id = self._context.public_id(login.owner)
+        for maker in rfq.makers:
+            own = maker.owner == login.owner
+            deliveries.append((maker, messages.request_to_maker(rfq, public_id, own=own)))
+        return deliveries, ()
+
+    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq | QuoteRequestReject:
+        """Return the new request, or how it is refused."""
+
+        def other(text: str) -> QuoteRequestReject:
+            return messages.request_refused(message.quote_req_id, QuoteRequestRejectReason.OTHER, text)
+
+        exchange = self._context.exchange
+        if exchange.pause is not PauseState.OPEN:
+            return other(exchange.pause.name)
+        entry = message.related_sym[0]
+        named = entry.symbol is not None
+        if named == (message.multivariate_collection_ticker is not None):
+            return other(texts.MARKET_OR_COMBO)
+        found = self._market(message, entry, now)
+        if isinstance(found, QuoteRequestReject):
+            return found
+        market, combo = found
+        state = exchange.markets[market].state
+        if state is not MarketState.ACTIVE:
+            return other(_OVER.get(state, RejectCause.MARKET_ALREADY_CLOSED).value)
+        account = login.account(message.alloc_account, exchange.shard_of(market))
+        if entry.party_ids or not exchange.has_account(account):
+            return other(texts.ACCOUNT_NOT_FOUND)
+        rfq = Rfq(
+            rfq_id=self._context.new_id(),
+            client_id=message.quote_req_id,
+            creator=login,
+            account=account,
+            customer=None,
+            market=market,
+            contracts=entry.order_qty,
+            cash=entry.cash_order_qty,
+            cash_excludes_fees=entry.target_cost_excludes_fees is True,
+            obscured=entry.obscure_creator_id is True,
+            rests=entry.rest_remainder is True,
+            created=to_the_millisecond(now),
+            combo=combo,
+        )
+        return self._refusal(rfq, replaces=entry.replace_existing is True) or rfq
+
+    def _market(
+        self, message: QuoteRequest, entry: QuoteRequestSymbol, now: datetime
+    ) -> tuple[str, Combo | None] | QuoteRequestReject:
+        """Return the market that is asked for; that of a combination is made if there is none."""
+        reason = QuoteRequestRejectReason.UNKNOWN_SYMBOL
+        if entry.symbol is not None:
+            if entry.symbol in self._context.exchange.markets:
+                return entry.symbol, None
+            return messages.request_refused(message.quote_req_id, reason, RejectCause.MARKET_NOT_FOUND.value)
+        combo = Combo(
+            collection=message.multivariate_collection_ticker or "",
+            legs=tuple(message.multivariate_selected_legs),
+        )
+        market = self._combos.market(combo, now)
+        if isinstance(market, InvalidCombo):
+            return messages.request_refused(
+                message.quote_req_id, market.reason, market.text, market.code, market.offending
+            )
+        return market, combo
+
+    def _refusal(self, rfq: Rfq, *, replaces: bool) -> QuoteRequestReject | None:
+        """Say why a request that is well formed cannot be, if so."""
+        other = QuoteRequestRejectReason.OTHER
+        reason, text = other, ""
+        rules, settings = self._context.rules(rfq.market), self._context.settings
+        amount = rfq.cash if rfq.contracts is None else rfq.contracts
+        mine = self._open(rfq)
+        if amount is None or amount <= 0 or (rfq.contracts is not None and rfq.cash is not None):
+            text = texts.INVALID_PARAMETERS
+        elif rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
+            reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_CONTRACTS
+        elif rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
+            text = texts.INVALID_PARAMETERS
+        elif self._is_known(rfq, mine, replaces=replaces):
+            text = texts.RFQ_ALREADY_EXISTS
+        elif not replaces and len(mine) >= settings.max_open:
+            reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_RFQS
+        elif self._least_cost(rfq) > self._context.exchange.account(rfq.account).available:
+            reason, text = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, texts.INSUFFICIENT_BALANCE
+        if not text:
+            return None
+        return messages.request_refused(rfq.client_id, reason, text)
+
+    def _is_known(self, rfq: Rfq, mine: list[Rfq], *, replaces: bool) -> bool:
+        """Say whether an open request has this QuoteReqID, or stands in the way of this one."""
+        known = self._context.book.find(rfq.account.owner, rfq.client_id)
+        if known is not None and known.state is not RfqState.CLOSED:
+            return True
+        return not replaces and any(old.market == rfq.market for old in mine)
+
+    def _least_cost(self, rfq: Rfq) -> Decimal:
+        """Return the dollars without which a request can come to nothing."""
+        if rfq.contracts is None:
+            return rfq.cash or Decimal(0)
+        return rfq.contracts * self._context.rules(rfq.market).minimum_price
+
+    def _open(self, rfq: Rfq) -> list[Rfq]:
+        """Return the requests that the same requester has and can still withdraw, the oldest first."""
+        mine = self._context.book.open_of(rfq.requester)
+        return [old for old in mine if old.state in _WITHDRAWABLE]
+
+    def _replaced(self, rfq: Rfq) -> list[Rfq]:
+        """Return what ReplaceExisting closes: all but the newest, so that two are open with the new one."""
+        mine = self._open(rfq)
+        if self._context.assumptions.replace_existing_stays_on_market:
+            mine = [old for old in mine if old.market == rfq.market]
+        return mine[:-1]
+
+    # RFQCancel
+
+    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 as all handlers
+        """End a request for its creator, until a maker has confirmed."""
+        named = message.quote_req_id or message.rfq_id or ""
+        rfq = self._named(message, login)
+        text = self._cancel_refusal(rfq)
+        if message.party_ids:
+            text = texts.ACCOUNT_NOT_FOUND
+        if text is not None or rfq is None:
+            rfq_id = None if rfq is None else rfq.rfq_id
+            refused = messages.request_ended(named, RFQCancelStatusCode.REJECTED, rfq_id, text)
+            return [(login, refused)], ()
+        done = messages.request_ended(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
+        return [(login, done), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
+
+    def _named(self, message: RFQCancel, login: Login) -> Rfq | None:
+        if message.rfq_id is None:
+            return self._context.book.find(login.owner, message.quote_req_id or "")
+        rfq = self._context.book.get(message.rfq_id)
+        return rfq if rfq is not None and rfq.account.owner == login.owner else None
+
+    def _cancel_refusal(self, rfq: Rfq | None) -> str | None:
+        if self._context.exchange.pause is PauseState.EXCHANGE_PAUSED:
+            return PauseState.EXCHANGE_PAUSED.name
+        if rfq is None:
+            return texts.RFQ_NOT_FOUND
+        if rfq.state is RfqState.CONFIRMED:
+            return texts.QUOTE_ALREADY_CONFIRMED
+        return None if rfq.state in _WITHDRAWABLE else texts.RFQ_CLOSED
+
+    # AcceptQuote, and an order with QuoteID
+
+    def accept(self, message: AcceptQuote, login: Login, now: datetime) -> Result:
+        """Take the acceptance of a quote."""
+        better = message.prefer_better_quote is True
+        found = self._quote(login, message.quote_id, message.rfq_id, SIDES.get(message.side), better=better)
+        accepted: Acceptance | str = texts.ACCOUNT_NOT_FOUND
+        if isinstance(found, str):
+            accepted = found
+        elif not message.party_ids:
+            accepted = self._acceptance(
+                found,
+                SIDES[message.side],
+                message.order_qty,
+                login,
+                message.cl_ord_id or creator_cl_ord_id(found),
+                self._context.new_id(),
+            )
+        if isinstance(accepted, str):
+            refused = messages.accept_refused(message.quote_id, message.cl_ord_id, accepted)
+            return [(login, refused)], ()
+        taken = messages.accept_taken(message.quote_id, accepted.quote, message.cl_ord_id)
+        return [(login, taken), *self._lifecycle.accept(accepted, now)], ()
+
+    def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
+        """Take the acceptance of a quote by an order. Its price may be no worse for the creator than that
+        of the quote, at which it trades."""
+        quote_id = message.quote_id
+        if quote_id is None:
+            text = "QuoteID is missing beside RfqId"
+            reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
+            return [(login, business_reject(message, reason, text))], ()
+        found = self._quote(login, quote_id, message.rfq_id, SIDES.get(message.side), better=False)
+        if found == texts.QUOTE_NOT_FOUND:
+            unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
+            return [(login, unknown)], ()
+        order_id = self._context.new_id()
+        accepted: Acceptance | str
+        if isinstance(found, str):
+            accepted = found
+        elif not self._fits(message, found, login):
+            accepted = RejectCause.INVALID_ORDER.value
+        else:
+            accepted = self._acceptance(
+                found, SIDES[message.side], message.order_qty, login, message.cl_ord_id, order_id, message
+            )
+        if isinstance(accepted, str):
+            cause = _as_cause(accepted)
+            shard = 0 if isinstance(found, str) else found.rfq.account.shard
+            exec_id = self._context.exchange.draw_exec_id(shard)
+            return [(login, reports.rejected(message, order_id, exec_id, cause, login.flags, now))], ()
+        deliveries: list[Delivery] = []
+        if not login.flags.skip_pending:
+            deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
+        if login.session_type == accepted.quote.rfq.creator.session_type:
+            deliveries.append((login, messages.accept_taken(quote_id, accepted.quote, message.cl_ord_id)))
+        return deliveries + self._lifecycle.accept(accepted, now), ()
+
+    def _quote(
+        self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
+    ) -> Quote | str:
+        """Return the quote to accept, or the Text with which it is refused."""
+        quote = self._context.book.quote_for_creator(login.owner, quote_id)
+        if rfq_id is not None:
+            rfq = self._context.book.get(rfq_id)
+            mine = rfq is not None and rfq.account.owner == login.owner
+            quote = rfq.quotes.get(quote_id) if rfq is not None and mine else None
+        if quote is None:
+            return texts.QUOTE_NOT_FOUND
+        if better and side is not None and quote.rfq.state is RfqState.OPEN:
+            quote = _best(quote, side)
+        if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):
+            return texts.RFQ_CLOSED
+        if quote.state is not QuoteState.OPEN:
+            return texts.QUOTE_EXPIRED
+        return quote
+
+    def _acceptance(
+        self,
+        quote: Quote,
+        side: Side,
+        quantity: Decimal | None,
+        login: Login,
+        cl_ord_id: str,
+        order_id: str,
+        order: NewOrderSingle | None = None,
+    ) -> Acceptance | str:
+        """Return what was accepted, or the Text with which it is refused."""
+        price, size = quote.price(side), quote.size(side)
+        if price is None or size is None:
+            return texts.INVALID_PARAMETERS
+        accepted = size if quantity is None else quantity
+        if accepted > size or not self._context.rules(quote.rfq.market).accepts_quantity(accepted):
+            return texts.INVALID_PARAMETERS
+        acceptance = Acceptance(
+            quote=quote,
+            login=login,
+            side=side,
+            price=price,
+            quantity=accepted,
+            cl_ord_id=cl_ord_id,
+            order_id=order_id,
+            order=order,
+        )
+        refusal = self._context.exchange.would_refuse(creator_order(acceptance))
+        return acceptance if refusal is None else refusal.value
+
+    def _fits(self, message: NewOrderSingle, quote: Quote, login: Login) -> bool:
+        """Say whether an order is one that accepts the quote."""
+        side = SIDES[message.side]
+        limit = price_from_wire(message.price, dollars=login.flags.use_dollars)
+        price = quote.price(side)
+        if limit is None or price is None:
+            return False
+        return (
+            message.symbol == quote.rfq.market
+            and message.ord_type == OrdType.LIMIT
+            and message.exec_inst is None
+            and not message.party_ids
+            and (message.alloc_account or 0) == quote.rfq.account.subaccount
+            and (limit >= price if side is Side.BUY else limit <= price)
+        )
+
+
+def _best(quote: Quote, side: Side) -> Quote:
+    """Return the best quote of the same request that is no worse than this one; the older of two equal ones,
+    but this one before all."""
+    best = quote
+    asked = quote.price(side)
+    for other in quote.rfq.standing.values():
+        price, known = other.price(side), best.price(side)
+        if price is None or asked is None or known is None:
+            continue
+        gain = known - price if side is Side.BUY else price - known
+        if gain > 0 or (gain == 0 and best.state is not QuoteState.OPEN):
+            best = other
+    return best
+
+
+def _as_cause(text: str) -> RejectCause:
+    """Return how an order's report says why no quote was accepted."""
+    if text in (texts.QUOTE_EXPIRED, texts.RFQ_CLOSED):
+        return RejectCause.EXPIRED
+    return RejectCause(text) if text in {cause.value for cause in RejectCause} else RejectCause.INVALID_ORDER

@@ -1,0 +1,200 @@
+"""How a request moves on: accepted, confirmed, executed, and every way in which it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+
+import attrs
+
+from kalshi_fix_adapters.venue.exchange import (
+    PlaceOrder,
+    SelfTradePrevention,
+    TimeInForce,
+    TradeQuote,
+)
+from kalshi_fix_adapters.venue.exchange.outcomes import OrderRejected, Outcome
+from kalshi_fix_adapters.venue.gateway import reports
+from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_adapters.venue.gateway.requests import SELF_TRADE_PREVENTIONS
+from kalshi_fix_adapters.venue.gateway.rfq import messages, texts
+from kalshi_fix_adapters.venue.gateway.rfq.book import Acceptance, Quote, QuoteState, Rfq, RfqState
+from kalshi_fix_adapters.venue.gateway.rfq.context import RfqContext
+from kalshi_fix_adapters.venue.gateway.units import price_to_wire
+from kalshi_fix_sansio import (
+    ExecutionReport,
+    NewOrderSingle,
+    OrdType,
+    QuoteRequestRejectReason,
+    QuoteStatus,
+    RFQCancelStatusCode,
+)
+
+
+@attrs.define(eq=False)
+class Lifecycle:
+    """Moves requests on. What it returns is what the steps make everybody hear."""
+
+    _context: RfqContext
+    _distribute: Callable[[Sequence[Outcome]], list[Delivery]]
+    """Writes the reports of what happened to orders."""
+
+    def open(self, rfq: Rfq) -> None:
+        """Let a new request wait for quotes."""
+        self._context.book.add(rfq)
+        self._wait(rfq)
+
+    def accept(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
+        """Let the maker of a quote confirm."""
+        quote, rfq = acceptance.quote, acceptance.quote.rfq
+        rfq.state, rfq.acceptance = RfqState.ACCEPTED, acceptance
+        self._context.book.hold_quote(quote, QuoteState.ACCEPTED)
+        self._set_timer(rfq, now + self._context.windows(rfq).to_confirm, lambda _: (self._void(rfq), ()))
+        return [(quote.maker, messages.quote_status(quote, QuoteStatus.ACCEPTED, acceptance))]
+
+    def confirm(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
+        """Let the orders of an acceptance follow; the other quotes are over."""
+        quote, rfq = acceptance.quote, acceptance.quote.rfq
+        rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
+        self._set_timer(rfq, now + self._context.windows(rfq).to_execute, partial(self._execute, acceptance))
+        return self._cancel_quotes(rfq, spared=quote)
+
+    def cancel_quote(self, quote: Quote) -> list[Delivery]:
+        """Take a quote back. One that was accepted takes its request with it."""
+        if quote.state is QuoteState.ACCEPTED:
+            return self._void(quote.rfq)
+        self._context.book.end_quote(quote, QuoteState.CANCELED)
+        return [(quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED))]
+
+    def expire(self, rfq: Rfq) -> list[Delivery]:
+        """Close a request because the exchange ends it; everybody concerned is told."""
+        ended = messages.request_ended(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
+        return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
+
+    def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
+        """Close a request for good: its quotes are cancelled and its makers told, all but `spared`."""
+        self._context.timers.cancel(rfq.timer)
+        deliveries = self._cancel_quotes(rfq, spared=spared)
+        if self._context.assumptions.makers_are_told_of_closed_rfqs:
+            over = messages.request_refused(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
+            deliveries += [
+                (maker, over) for maker in rfq.makers if spared is None or maker is not spared.maker
+            ]
+        self._context.book.close(rfq)
+        return deliveries
+
+    def _wait(self, rfq: Rfq) -> None:
+        lifetime = self._context.settings.lifetime
+        if lifetime is not None:
+            until = rfq.created + timedelta(seconds=lifetime)
+            self._set_timer(rfq, until, lambda _: (self.expire(rfq), ()))
+
+    def _void(self, rfq: Rfq) -> list[Delivery]:
+        """End what was accepted and is not confirmed."""
+        acceptance, rfq.acceptance = rfq.acceptance, None
+        deliveries: list[Delivery] = []
+        if acceptance is not None:
+            quote = acceptance.quote
+            self._context.book.end_quote(quote, QuoteState.CANCELED)
+            deliveries.append((quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)))
+        if not self._context.assumptions.unconfirmed_acceptance_closes_rfq:
+            rfq.state = RfqState.OPEN
+            self._context.timers.cancel(rfq.timer)
+            self._wait(rfq)
+            return deliveries
+        return deliveries + self.expire(rfq)
+
+    def _execute(self, acceptance: Acceptance, now: datetime) -> Result:
+        quote, rfq = acceptance.quote, acceptance.quote.rfq
+        command = TradeQuote(
+            maker=maker_order(acceptance, self._context.new_id()),
+            maker_rests=quote.rests,
+            creator=creator_order(acceptance),
+        )
+        outcomes = self._context.exchange.apply(command, now)
+        deliveries: list[Delivery] = []
+        for outcome in outcomes:
+            if isinstance(outcome, OrderRejected):
+                login = quote.maker if outcome.request is command.maker else acceptance.login
+                deliveries.append((login, _refused(outcome, login, now)))
+        self._context.book.end_quote(quote, QuoteState.EXECUTED)
+        deliveries += self._distribute(outcomes)
+        return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
+
+    def _cancel_quotes(self, rfq: Rfq, *, spared: Quote | None) -> list[Delivery]:
+        deliveries: list[Delivery] = []
+        for quote in tuple(rfq.standing.values()):
+            if quote is not spared:
+                self._context.book.end_quote(quote, QuoteState.CANCELED)
+                deliveries.append((quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)))
+        return deliveries
+
+    def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
+        self._context.timers.cancel(rfq.timer)
+        rfq.timer = self._context.timers.at(when, action)
+
+
+def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
+    """Return the order of the maker's side. With RestRemainder it is for the whole quote."""
+    quote = acceptance.quote
+    size = quote.size(acceptance.side) or acceptance.quantity
+    return PlaceOrder(
+        order_id=order_id,
+        # The venue's changelog gives the form of this ClOrdID.
+        cl_ord_id=f"quote:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}",
+        account=quote.account,
+        origin=quote.maker.origin,
+        market=quote.rfq.market,
+        side=acceptance.side.opposite,
+        quantity=size if quote.rests else acceptance.quantity,
+        price=acceptance.price,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL,
+        post_only=quote.post_only,
+    )
+
+
+def creator_order(acceptance: Acceptance) -> PlaceOrder:
+    """Return the order of the creator's side. With RestRemainder it is for the whole request."""
+    rfq, order = acceptance.quote.rfq, acceptance.order
+    size = acceptance.quote.size(acceptance.side) or acceptance.quantity
+    prevention = SelfTradePrevention.TAKER_AT_CROSS
+    if order is not None:
+        prevention = SELF_TRADE_PREVENTIONS.get(order.self_trade_prevention_type, prevention)
+    return PlaceOrder(
+        order_id=acceptance.order_id,
+        cl_ord_id=acceptance.cl_ord_id,
+        account=rfq.account,
+        origin=acceptance.login.origin,
+        market=rfq.market,
+        side=acceptance.side,
+        quantity=size if rfq.rests else acceptance.quantity,
+        price=acceptance.price,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rests else TimeInForce.IMMEDIATE_OR_CANCEL,
+        self_trade_prevention=prevention,
+    )
+
+
+def creator_cl_ord_id(quote: Quote) -> str:
+    """Return the ClOrdID of a creator who gives none."""
+    return f"rfq:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
+
+
+def _hash(rfq_id: str) -> str:
+    return sha256(rfq_id.encode()).hexdigest()[:8]
+
+
+def _refused(outcome: OrderRejected, login: Login, now: datetime) -> ExecutionReport:
+    """Write the report of an order that no message of its owner placed."""
+    request = outcome.request
+    order = NewOrderSingle(
+        cl_ord_id=request.cl_ord_id,
+        order_qty=request.quantity,
+        ord_type=OrdType.LIMIT,
+        price=price_to_wire(request.price, dollars=login.flags.use_dollars),
+        side=reports.SIDES[request.side],
+        symbol=request.market,
+        alloc_account=request.account.subaccount or None,
+    )
+    return reports.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login.flags, now)

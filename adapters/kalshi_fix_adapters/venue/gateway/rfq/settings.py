@@ -1,0 +1,66 @@
+"""Times and limits of RFQs. Those that the venue documents are the defaults (its page on RFQs, Timing)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+from kalshi_fix_sansio.errors import ConfigurationError
+
+
+@attrs.frozen(kw_only=True)
+class Windows:
+    """The times of one kind of market, in seconds."""
+
+    confirmation: float
+    """What a maker has to confirm a quote that was accepted. At its end it is too late."""
+    execution: float
+    """What passes between the confirmation and the orders in the book."""
+
+    @property
+    def to_confirm(self) -> timedelta:
+        """`confirmation`, as a timedelta."""
+        return timedelta(seconds=self.confirmation)
+
+    @property
+    def to_execute(self) -> timedelta:
+        """`execution`, as a timedelta."""
+        return timedelta(seconds=self.execution)
+
+
+@attrs.frozen(kw_only=True)
+class RfqSettings:
+    """How RFQs run, and how many of them there may be."""
+
+    standard: Windows = Windows(confirmation=30, execution=15)
+    high_volatility: Windows = Windows(confirmation=3, execution=1)
+    """For markets with `MarketRules.high_volatility`, among them all combos."""
+    lifetime: float | None = 3600
+    """Seconds after which an RFQ that nobody has accepted expires; None for never. No page says."""
+    max_open: int = 100
+    """RFQs that one account may have open; one more is refused with 658=3."""
+    max_quotes: int = 1000
+    """Quotes that may stand on one RFQ, and quotes that are over that it remembers; one more is refused,
+    and the oldest one forgotten."""
+    retained: int = 10_000
+    """RFQs that are over and remembered with their quotes, so that a late request is told so. The oldest
+    is forgotten: its ids are unknown from then on."""
+    max_combos: int = 10_000
+    """Combo markets that may be made while the venue runs; one more is refused with 658=3."""
+
+    def __attrs_post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigurationError: a time is below 0, or a limit below 1.
+        """
+        for name in ("standard", "high_volatility"):
+            windows: Windows = getattr(self, name)
+            if windows.confirmation < 0 or windows.execution < 0:
+                raise ConfigurationError(f"RfqSettings.{name} has a time below 0; use seconds from 0 up")
+        if self.lifetime is not None and self.lifetime <= 0:
+            raise ConfigurationError("RfqSettings.lifetime must be above 0, or None for no end")
+        for name in ("max_open", "max_quotes", "retained", "max_combos"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"RfqSettings.{name} must be at least 1")

@@ -1,0 +1,189 @@
+"""Creators and makers at a venue in memory: whole sessions, bytes between them, one virtual clock."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey
+from kalshi_fix_adapters.venue.exchange import (
+    AccountId,
+    Command,
+    MarketState,
+    PauseState,
+    SetMarketState,
+    SetPause,
+    prediction_market,
+)
+from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
+from kalshi_fix_adapters.venue.exchange.market import MarketRules
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestSymbol,
+    RFQCancel,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from tests.adapters.venue.desk import MARKET, NO_FEES
+from tests.adapters.venue.town import KEYS, Client, Town, named
+
+VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
+NAMES = (
+    "ann",
+    "ann-2",
+    "ann-nr",
+    "ann-maker",
+    "ann-listener",
+    "ann-reader",
+    "bob",
+    "bob-2",
+    "bob-sub",
+    "cat",
+    "dan",
+)
+KEYS.update({name: named(name) for name in NAMES if name not in KEYS})
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def markets() -> tuple[MarketRules, ...]:
+    return (
+        prediction_market(MARKET),
+        prediction_market(OTHER, subpenny=True),
+        rules(VOLATILE, high_volatility=True),
+        rules(SHARDED, shard=1),
+    )
+
+
+def rules(ticker: str, **changes: Any) -> MarketRules:
+    return attrs.evolve(prediction_market(ticker), **changes)
+
+
+def key(name: str) -> ApiKey:
+    return ApiKey(
+        key_id=KEYS[name].key_id,
+        public_key=KEYS[name].public_key,
+        owner=name.partition("-")[0],
+        product="prediction",
+        scopes=frozenset({"read"} if name == "ann-reader" else {"read", "write"}),
+        restricted_to=3 if name == "bob-sub" else None,
+    )
+
+
+class RfqTown(Town):
+    """Without fees unless `fees` says otherwise; everyone has 1,000 dollars on either shard."""
+
+    def __init__(self, **changes: Any) -> None:
+        values: dict[str, Any] = {
+            "markets": {"prediction": markets()},
+            "accounts": tuple(
+                AccountConfig(
+                    owner=owner,
+                    product="prediction",
+                    balance=Decimal(1000),
+                    subaccounts={3: Decimal(500)},
+                    on_shards={1: {0: Decimal(1000)}},
+                )
+                for owner in ("ann", "bob", "cat", "dan")
+            ),
+            "api_keys": tuple(key(name) for name in NAMES),
+            "fees": {"prediction": NO_FEES},
+        }
+        super().__init__(**(values | changes))
+
+    def creator(self, name: str = "ann", **fields: Any) -> Client:
+        return self.connect(name, "KalshiRT", **fields)
+
+    def maker(self, name: str = "bob", **fields: Any) -> Client:
+        return self.connect(name, "KalshiRFQ", **fields)
+
+    def operate(self, command: Command) -> None:
+        self.venue.execute("prediction", command, self.now)
+        self.run()
+
+    def pause(self, state: PauseState) -> None:
+        self.operate(SetPause(state))
+
+    def market(self, state: MarketState, ticker: str = MARKET) -> None:
+        self.operate(SetMarketState(ticker, state))
+
+    def balance(self, owner: str, subaccount: int = 0, shard: int = 0) -> Decimal:
+        account = AccountId(owner, subaccount, shard)
+        return self.venue.exchange("prediction").account(account).balance
+
+    def net(self, owner: str, market: str = MARKET, subaccount: int = 0) -> Decimal:
+        return self.venue.exchange("prediction").position(AccountId(owner, subaccount), market).net
+
+    def bids(self, market: str = MARKET) -> list[tuple[Decimal, Decimal]]:
+        return list(self.venue.exchange("prediction").levels(market, ExchangeSide.BUY))
+
+    def asks(self, market: str = MARKET) -> list[tuple[Decimal, Decimal]]:
+        return list(self.venue.exchange("prediction").levels(market, ExchangeSide.SELL))
+
+
+def request(
+    quote_req_id: str, quantity: Any = 100, *, symbol: str | None = MARKET, **fields: Any
+) -> QuoteRequest:
+    """A request for contracts; `cash_order_qty` makes it one for cash."""
+    around = {"alloc_account", "multivariate_collection_ticker", "multivariate_selected_legs"} & fields.keys()
+    body = {name: fields.pop(name) for name in around}
+    if "cash_order_qty" in fields:
+        quantity = None
+    entry = QuoteRequestSymbol(symbol=symbol, order_qty=quantity, **fields)
+    return QuoteRequest(quote_req_id=quote_req_id, related_sym=[entry], **body)
+
+
+def ask(creator: Client, quote_req_id: str = "r1", quantity: Any = 100, **fields: Any) -> str:
+    """Send a request that is taken, and return the venue's id of it."""
+    creator.send(request(quote_req_id, quantity, **fields))
+    acks = [message for message in creator.take() if isinstance(message, QuoteRequestAck)]
+    assert len(acks) == 1
+    assert acks[0].rfq_id is not None
+    return acks[0].rfq_id
+
+
+def quote(
+    rfq_id: str,
+    quote_id: str = "q1",
+    bid: Any = "0.40",
+    offer: Any = "0.55",
+    *,
+    symbol: str = MARKET,
+    **fields: Any,
+) -> Quote:
+    """The maker pays `bid` for YES and `offer` for NO."""
+    return Quote(quote_id=quote_id, quote_req_id=rfq_id, symbol=symbol, bid_px=bid, offer_px=offer, **fields)
+
+
+def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote:
+    return AcceptQuote(quote_id=quote_id, side=side, **fields)
+
+
+def confirm(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteConfirm:
+    return QuoteConfirm(quote_id=quote_id, rfq_id=rfq_id)
+
+
+def cancel_quote(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteCancel:
+    return QuoteCancel(quote_id=quote_id, rfq_id=rfq_id)
+
+
+def cancel_rfq(**ids: Any) -> RFQCancel:
+    return RFQCancel(**ids)
+
+
+def only(messages: list[Message], kind: type[Message]) -> Any:
+    """The one message of a kind there is."""
+    (found,) = (message for message in messages if isinstance(message, kind))
+    return found
+
+
+def hear(*clients: Client) -> None:
+    """Let clients forget what they have heard."""
+    for client in clients:
+        client.take()
