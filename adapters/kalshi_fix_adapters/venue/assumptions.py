@@ -12,9 +12,14 @@ import attrs
 class Assumptions:
     """Switches of `VenueConfig.assumptions`. The defaults are what is believed to be so."""
 
+    amends_that_keep_their_price_are_banded: bool = False
+    """Whether an amend that leaves the price alone is refused when the band is elsewhere by now."""
     balance_change_includes_rebate: bool = True
     """Whether CollateralAmountChange (1704) of a Trade has the rebate of rounding fees in it. Otherwise it
     is what the balance changes by without it."""
+    incorrect_quantity_has_its_own_code: bool = False
+    """Whether an order with a quantity that the market does not take is refused with OrdRejReason (103) 13.
+    Otherwise with 11, which is that of its Text INVALID_ORDER."""
     max_execution_cost_includes_fees: bool = False
     """Whether trade fees count towards MaxExecutionCost (21009)."""
     orders_must_cover_their_fee: bool = True

@@ -24,6 +24,7 @@ from kalshi_fix_adapters.venue.exchange.market import (
     margin_market,
     prediction_market,
 )
+from kalshi_fix_adapters.venue.exchange.prices import COMBO, LINEAR, STRUCTURES, PriceBand, PriceRange
 from kalshi_fix_adapters.venue.exchange.terms import (
     MARGIN,
     PREDICTION,
@@ -44,8 +45,11 @@ from kalshi_fix_adapters.venue.exchange.terms import (
 )
 
 __all__ = [
+    "COMBO",
+    "LINEAR",
     "MARGIN",
     "PREDICTION",
+    "STRUCTURES",
     "AccountId",
     "Advance",
     "AmendOrder",
@@ -66,6 +70,8 @@ __all__ = [
     "OrderState",
     "PauseState",
     "PlaceOrder",
+    "PriceBand",
+    "PriceRange",
     "RefusalCause",
     "RejectCause",
     "SelfTradePrevention",

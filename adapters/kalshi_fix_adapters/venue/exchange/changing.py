@@ -184,12 +184,11 @@ def _amend_refusal(
     if command.quantity < order.filled:
         return RefusalCause.INVALID_AMEND_QTY_FOR_ORDER
     price = order.price if command.price is None else command.price
-    if not (
-        market.rules.accepts_quantity(command.quantity)
-        and market.rules.accepts_price(price)
-        and _expires_well(command, now)
-    ):
+    if not market.rules.accepts_quantity(command.quantity) or not _expires_well(command, now):
         return RefusalCause.INVALID_ORDER
+    banded = price != order.price or state.assumptions.amends_that_keep_their_price_are_banded
+    if not market.rules.accepts_price(price) or (banded and not market.is_within_band(order.side, price)):
+        return RefusalCause.INVALID_PRICE
     if meets_own(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
     return None

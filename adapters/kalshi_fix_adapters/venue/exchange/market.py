@@ -7,8 +7,15 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.book import Book
-from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
-from kalshi_fix_adapters.venue.exchange.terms import MarketResult, MarketState
+from kalshi_fix_adapters.venue.exchange.fees import CENTICENT, FeeSchedule
+from kalshi_fix_adapters.venue.exchange.prices import (
+    LINEAR,
+    STRUCTURES,
+    PriceBand,
+    PriceRange,
+    PriceStructure,
+)
+from kalshi_fix_adapters.venue.exchange.terms import MarketResult, MarketState, Side
 
 
 @attrs.frozen(kw_only=True)
@@ -17,15 +24,22 @@ class MarketRules:
 
     ticker: str
     tick: Decimal
-    """Prices are multiples of it."""
+    """Prices are multiples of it, except where `edges` says otherwise."""
     minimum_price: Decimal
     maximum_price: Decimal
     quantity_step: Decimal
     """Quantities are multiples of it."""
     maximum_quantity: Decimal = Decimal(1_000_000_000)
     """The most contracts one order may be for."""
+    edges: tuple[PriceRange, ...] = ()
+    """Where prices have finer ticks."""
+    band: PriceBand | None = None
+    """How far prices may be away from the best one."""
     position_limit: Decimal | None = None
     """The most contracts an account may be long or short, counting its open orders as filled."""
+    sell_position_floor: Decimal | None = None
+    """The position, negative for a short one, below which an account may not sell, counting its open sales as
+    filled. 0 allows no short positions."""
     fees: FeeSchedule | None = None
     """Where they differ from those of the product."""
     shard: int = 0
@@ -35,7 +49,14 @@ class MarketRules:
 
     def accepts_price(self, price: Decimal) -> bool:
         """Say whether an order may carry this price."""
-        return self.minimum_price <= price <= self.maximum_price and price % self.tick == 0
+        return self.minimum_price <= price <= self.maximum_price and price % self.tick_at(price) == 0
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the tick of the range that a price is in; at a boundary the finer one."""
+        for edge in self.edges:
+            if price in edge:
+                return edge.step
+        return self.tick
 
     def accepts_quantity(self, quantity: Decimal) -> bool:
         """Say whether an order may carry this quantity."""
@@ -43,19 +64,34 @@ class MarketRules:
 
 
 def prediction_market(
-    ticker: str, *, subpenny: bool = False, position_limit: Decimal | None = None, shard: int = 0
+    ticker: str,
+    *,
+    structure: str = LINEAR,
+    subpenny: bool = False,
+    fractional: bool = True,
+    position_limit: Decimal | None = None,
+    sell_position_floor: Decimal | None = None,
+    shard: int = 0,
 ) -> MarketRules:
-    """Return the rules of an event contract: 1 to 99 cents in whole cents, or with `subpenny`
-    in steps of 0.0001 dollars from 0.0001 to 0.9999 (the page on subpenny pricing);
-    quantities in steps of 0.01 contracts."""
-    tick = Decimal("0.0001") if subpenny else Decimal("0.01")
+    """Return the rules of an event contract.
+
+    Prices are 1 to 99 cents in whole cents, or as the venue's price level `structure` of this name says, or
+    with `subpenny` 0.0001 to 0.9999 dollars in steps of 0.0001 (the page on subpenny pricing). Quantities are
+    in steps of 0.01 contracts, or whole unless `fractional` (the page on fixed-point contracts).
+
+    Raises:
+        KeyError: the venue has no such structure.
+    """
+    prices = PriceStructure(CENTICENT, CENTICENT) if subpenny else STRUCTURES[structure]
     return MarketRules(
         ticker=ticker,
-        tick=tick,
-        minimum_price=tick,
-        maximum_price=1 - tick,
-        quantity_step=Decimal("0.01"),
+        tick=prices.center,
+        edges=prices.edges,
+        minimum_price=prices.edge,
+        maximum_price=1 - prices.edge,
+        quantity_step=Decimal("0.01") if fractional else Decimal(1),
         position_limit=position_limit,
+        sell_position_floor=sell_position_floor,
         shard=shard,
     )
 
@@ -66,15 +102,20 @@ def margin_market(
     tick: Decimal = Decimal("0.0001"),
     maximum_price: Decimal = Decimal(1_000_000),
     position_limit: Decimal | None = None,
+    sell_position_floor: Decimal | None = None,
+    band: PriceBand | None = PriceBand(),  # noqa: B008 it is frozen
 ) -> MarketRules:
-    """Return the rules of a perpetual: dollars with up to four decimals, whole contracts."""
+    """Return the rules of a perpetual: dollars with up to four decimals, whole contracts, and prices within a
+    band."""
     return MarketRules(
         ticker=ticker,
         tick=tick,
         minimum_price=tick,
         maximum_price=maximum_price,
         quantity_step=Decimal(1),
+        band=band,
         position_limit=position_limit,
+        sell_position_floor=sell_position_floor,
     )
 
 
@@ -94,3 +135,8 @@ class Market:
     def ticker(self) -> str:
         """The market's name (Symbol 55)."""
         return self.rules.ticker
+
+    def is_within_band(self, side: Side, price: Decimal) -> bool:
+        """Say whether a price is near enough to the best one of its side."""
+        band = self.rules.band
+        return band is None or band.accepts(self.book, side, price, self.rules.tick)

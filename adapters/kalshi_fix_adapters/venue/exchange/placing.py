@@ -92,9 +92,13 @@ def affordability_refusal(
     `fee` is what has to be there beside what they hold back. A change that holds back no more than before is
     affordable even to an account in debt, so that it can still close its positions.
     """
-    limit = market.rules.position_limit
-    if limit is not None and account.holding(market.ticker).reach(side) > limit:
-        return RejectCause.EXCEEDED_PER_MARKET_RISK_LIMIT
+    limit, floor = market.rules.position_limit, market.rules.sell_position_floor
+    if limit is not None or (floor is not None and side is Side.SELL):
+        reach = account.holding(market.ticker).reach(side)
+        if limit is not None and reach > limit:
+            return RejectCause.EXCEEDED_PER_MARKET_RISK_LIMIT
+        if floor is not None and side is Side.SELL and -reach < floor:
+            return RejectCause.EXCEEDED_SELL_POSITION_FLOOR
     if account.available < fee and account.reserved > reserved_before:
         return RejectCause.INSUFFICIENT_BALANCE
     return None
@@ -141,8 +145,9 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         return closed
     if state.orders.find(command.account.owner, command.cl_ord_id) is not None:
         return RejectCause.ORDER_ALREADY_EXISTS
-    if not _well_formed(market, command):
-        return RejectCause.INVALID_ORDER
+    ill_formed = _ill_formed(state, market, command)
+    if ill_formed is not None:
+        return ill_formed
     if command.group is not None:
         group = state.groups.find(command.group, command.account)
         if group is None:
@@ -160,14 +165,18 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     return exceeded
 
 
-def _well_formed(market: Market, command: PlaceOrder) -> bool:
-    return (
+def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> RejectCause | None:
+    if not market.rules.accepts_quantity(command.quantity):
+        own_code = state.assumptions.incorrect_quantity_has_its_own_code
+        return RejectCause.INCORRECT_QUANTITY if own_code else RejectCause.INVALID_ORDER
+    well_formed = (
         market.rules.accepts_price(command.price)
-        and market.rules.accepts_quantity(command.quantity)
+        and market.is_within_band(command.side, command.price)
         and not (command.post_only and command.time_in_force in _AT_ONCE)
         and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
         and (command.max_execution_cost is None or command.max_execution_cost > 0)
     )
+    return None if well_formed else RejectCause.INVALID_ORDER
 
 
 def _order(command: PlaceOrder, until: datetime | None) -> Order:

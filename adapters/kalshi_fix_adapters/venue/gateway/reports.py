@@ -19,7 +19,12 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 )
 from kalshi_fix_adapters.venue.gateway.clearing import operator_of, parties
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
-from kalshi_fix_adapters.venue.gateway.texts import CANCEL_TEXTS, CXL_REJ_REASONS, ORD_REJ_REASONS
+from kalshi_fix_adapters.venue.gateway.texts import (
+    CANCEL_TEXTS,
+    CXL_REJ_REASONS,
+    ORD_REJ_REASONS,
+    REJECT_TEXTS,
+)
 from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_to_wire
 from kalshi_fix_sansio import (
     CollateralAmountChange,
@@ -131,7 +136,7 @@ def rejected(
         exec_type=ExecType.REJECTED,
         ord_status=OrdStatus.REJECTED,
         ord_rej_reason=ORD_REJ_REASONS[cause],
-        text=cause.value,
+        text=REJECT_TEXTS[cause],
         order_qty=contracts(ordered),
         leaves_qty=_NOTHING,
         cum_qty=_NOTHING,

@@ -123,7 +123,7 @@ def amend_order(
     if message.price is not None:
         price = price_from_wire(message.price, dollars=login.flags.use_dollars)
         if price is None:
-            return RefusalCause.INVALID_ORDER
+            return RefusalCause.INVALID_PRICE
     # An absent TimeInForce leaves the expiry as it is, unlike that of a new order.
     time_in_force = None if message.time_in_force is None else TIMES_IN_FORCE.get(message.time_in_force)
     if message.ord_type != OrdType.LIMIT or (time_in_force is None) != (message.time_in_force is None):

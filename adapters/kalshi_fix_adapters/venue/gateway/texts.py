@@ -12,10 +12,14 @@ from kalshi_fix_sansio import (
     OrdRejReason,
 )
 
-ORD_REJ_REASONS: dict[RejectCause, OrdRejReason] = {
-    cause: TEXTS[ExecutionReport.MSG_TYPE, cause].code for cause in RejectCause
+REJECT_TEXTS: dict[RejectCause, str] = {cause: cause.value for cause in RejectCause} | {
+    RejectCause.INCORRECT_QUANTITY: ExecutionReportText.INVALID_ORDER
 }
-"""OrdRejReason (103); the Text (58) is the cause itself."""
+"""Text (58)."""
+ORD_REJ_REASONS: dict[RejectCause, OrdRejReason] = {
+    cause: TEXTS[ExecutionReport.MSG_TYPE, text].code for cause, text in REJECT_TEXTS.items()
+} | {RejectCause.INCORRECT_QUANTITY: OrdRejReason.INCORRECT_QUANTITY}
+"""OrdRejReason (103)."""
 
 _CODES = {
     RefusalCause.ORDER_NOT_FOUND: CxlRejReason.UNKNOWN_ORDER,

@@ -289,7 +289,7 @@ def test_an_amend_is_checked_like_a_new_order() -> None:
     ]
     assert [summary(outcomes) for outcomes in refusals] == [
         ["a2 refused ORDER_ALREADY_EXISTS"],
-        ["a3 refused INVALID_ORDER"],
+        ["a3 refused INVALID_PRICE"],
         ["a3 refused INVALID_ORDER"],
         ["a3 refused INSUFFICIENT_BALANCE"],
         ["a3 refused EXCEEDED_PER_MARKET_RISK_LIMIT"],

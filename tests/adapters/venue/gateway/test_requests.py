@@ -92,7 +92,7 @@ def test_cents_off_the_cent_cannot_be_amended_to(desk: GatewayDesk) -> None:
     desk.send(ann, desk.order("a1", BUY, 5, 40))
     refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 5, price="40.5")))
     assert isinstance(refused, OrderCancelReject)
-    assert refused.text == "INVALID_ORDER"
+    assert refused.text == "INVALID_PRICE"
     (replaced,) = reports(desk.send(ann, desk.amend("a2", "a1", BUY, 5, price=41)), ann)
     assert str(replaced.price) == "41"
 
