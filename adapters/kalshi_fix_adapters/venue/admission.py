@@ -18,6 +18,10 @@ MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
 """Seconds: more than 3 on prediction, 3 or more on margin."""
 ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""
+LOGON_BUSY = "FIX logon service busy; retry with backoff"
+"""Text of the Logout while the venue takes nobody's Logon."""
+RATE_LIMIT_EXCEEDED = "rate limit exceeded"
+"""Text of the Logout for Logons that come too fast."""
 
 
 def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from random import Random
 from typing import Any, cast
@@ -24,8 +24,25 @@ from kalshi_fix_adapters.venue.flow import Flow
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
+from kalshi_fix_adapters.venue.gateway.refusing import over_the_limit, untold
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
-from kalshi_fix_adapters.venue.operations import Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations import (
+    Answer,
+    Busy,
+    Cut,
+    Fault,
+    HoldKey,
+    Operation,
+    RefuseLogon,
+    Reject,
+    SessionOperation,
+    Throttle,
+    Unavailable,
+    Withhold,
+)
+from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.trouble import Trouble
+from kalshi_fix_adapters.venue.wire import Wire
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
@@ -34,6 +51,11 @@ from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProt
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session
+
+MAX_WITHHELD = 10_000
+"""Messages that a fault keeps back from one login; then it ends, and all of them leave."""
+NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
+"""The time of the last call before the first."""
 
 
 @attrs.frozen
@@ -59,11 +81,36 @@ class _Line:
     """What was taken from the session and not yet by the caller."""
     due: float | None = None
     """When the venue means to call its session's `handle_timer`, at the latest."""
+    wire: Wire | None = None
+    """What faults may do to its bytes; None where there never were any."""
+    is_cut: bool = False
+    """Whether a fault has cut it: its session is over, and the client is not told."""
 
-    def has_output(self) -> bool:
-        if not self.output:
+    @property
+    def who(self) -> Who:
+        """How faults know it."""
+        session_type = self.session.config.session_type.name
+        if self.login is None:
+            return Who(self.product, session_type)
+        return Who(self.product, session_type, self.login.key_id, self.login.owner)
+
+    def has_output(self, now: Instant) -> bool:
+        if not self.output and not self.is_cut:
             self.output = self.session.data_to_send()
+            if self.wire is not None:
+                self.output = self.wire.outward(self.output, self.who, now)
         return bool(self.output)
+
+    def is_over(self) -> bool:
+        """Whether there is nothing more to say, everything having been fetched."""
+        held = self.wire is not None and self.wire.holds
+        return self.is_cut or (self.session.wants_close and not held)
+
+    def next_deadline(self, now: Instant) -> float | None:
+        """Return when its session or its wire has something to do."""
+        deadline = self.session.next_deadline()
+        leaves = None if self.wire is None else self.wire.next_deadline(self.who, now)
+        return deadline if leaves is None else leaves if deadline is None else min(deadline, leaves)
 
 
 class Venue:
@@ -111,12 +158,15 @@ class Venue:
         self._offline_queues: dict[Login, OfflineQueue] = {}
         self._restless: list[_Line] = []
         """Lines whose session was ended by something that happened on another."""
-        self._last: Instant | None = None
+        self._last = NEVER
         self._changed: set[_Line] = set()
         """Lines that may have output, an end or a deadline that is not noted yet."""
         self._with_output: set[int] = set()
         self._over: set[int] = set()
         """Connections that are to be closed."""
+        self._trouble = Trouble(lambda: self._random.getrandbits(64))
+        self._withheld: dict[Login, list[Message]] = {}
+        """Messages that a fault keeps back."""
         self._deadlines: list[tuple[float, int]] = []
         """A heap of `due` by line. An entry that says something else than its line is out of date."""
 
@@ -150,6 +200,7 @@ class Venue:
         )
         self._last = now
         line = _Line(next(self._numbers), product, Session(config))
+        self._look_at_bytes(line)
         self._lines[line.id] = line
         line.session.connect(now)
         self._changed.add(line)
@@ -159,17 +210,23 @@ class Venue:
         """Take bytes of a connection. One that is gone is ignored."""
         self._last = now
         line = self._lines.get(conn)
-        if line is not None:
-            line.session.receive_data(data, now)
-            self._attend(line, now)
+        if line is None or line.is_cut:
+            return
+        if line.wire is not None:
+            data = line.wire.inward(data, line.who, now)
+        line.session.receive_data(data, now)
+        self._attend(line, now)
+        if line.wire is not None and line.wire.is_cut and not line.is_cut:
+            self._cut(line, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Take note that a connection is gone, whoever closed it. It is forgotten."""
         self._last = now
         line = self._lines.get(conn)
         if line is not None:
-            line.session.receive_eof(now)
-            self._attend(line, now)
+            if not line.is_cut:
+                line.session.receive_eof(now)
+                self._attend(line, now)
             del self._lines[conn]
             self._changed.discard(line)
             self._with_output.discard(conn)
@@ -178,7 +235,7 @@ class Venue:
     def data_to_send(self, conn: int) -> bytes:
         """Return the bytes to be written to a connection, and forget them."""
         line = self._lines.get(conn)
-        if line is None or not line.has_output():
+        if line is None or not line.has_output(self._last):
             return b""
         output, line.output = line.output, b""
         self._with_output.discard(conn)
@@ -202,16 +259,23 @@ class Venue:
 
     def _look(self) -> None:
         """Note what has become of the lines that something happened to."""
-        for line in self._changed:
-            if line.has_output():
-                self._with_output.add(line.id)
-            elif line.session.wants_close:
-                self._over.add(line.id)
-            deadline = line.session.next_deadline()
-            # A later one is noted when the earlier one comes.
-            if deadline is not None and (line.due is None or deadline < line.due):
-                self._set_due(line, deadline)
-        self._changed.clear()
+        while self._changed:
+            # In order where a fault may strike one of them and not the others.
+            changed, self._changed = self._changed, set()
+            for line in sorted(changed, key=_number) if self._trouble.wired else changed:
+                self._look_at(line)
+
+    def _look_at(self, line: _Line) -> None:
+        if line.has_output(self._last):
+            self._with_output.add(line.id)
+        elif line.is_over():
+            self._over.add(line.id)
+        if line.wire is not None and line.wire.is_cut and not line.is_cut:
+            self._cut(line, self._last)
+        deadline = line.next_deadline(self._last)
+        # A later one is noted when the earlier one comes.
+        if deadline is not None and (line.due is None or deadline < line.due):
+            self._set_due(line, deadline)
 
     # Time
 
@@ -220,6 +284,7 @@ class Venue:
         self._look()
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
         deadlines.append(self._first_due())
+        deadlines.append(self._trouble.next_deadline())
         deadlines.append(None if self._flow is None else self._flow.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -227,6 +292,7 @@ class Venue:
         """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
         flow of orders."""
         self._last = now
+        self._begin_and_end_faults(now)
         self._look()
         due: list[int] = []
         while (first := self._first_due()) is not None and first <= now.monotonic:
@@ -235,8 +301,9 @@ class Venue:
             due.append(number)
         for number in sorted(due):
             line = self._lines[number]
-            line.session.handle_timer(now)
-            self._attend(line, now)
+            if not line.is_cut:
+                line.session.handle_timer(now)
+                self._attend(line, now)
         for gateway in self._gateways.values():
             self._deliver(gateway.handle_timer(now.utc), now)
         self._calm(now)
@@ -252,7 +319,7 @@ class Venue:
             deadline, number = self._deadlines[0]
             line = self._lines.get(number)
             holds = line is not None and line.due == deadline
-            actual = line.session.next_deadline() if line is not None and holds else None
+            actual = line.next_deadline(self._last) if line is not None and holds else None
             if actual == deadline:
                 return deadline
             heapq.heappop(self._deadlines)
@@ -292,6 +359,33 @@ class Venue:
         self._last = now
         return operation.perform(self, now)
 
+    def inject(self, fault: Fault, now: Instant) -> Answer:
+        """Arm a fault, or where it waits for nothing, let it happen.
+
+        Raises:
+            ConfigurationError: too many are armed.
+        """
+        self._last = now
+        if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
+            return self._cut_now(fault, now)
+        armed = self._trouble.arm(fault, now)
+        for line in self._lines.values():
+            self._look_at_bytes(line)
+        return {"said": f"{fault.NAME} is armed", "number": armed.number}
+
+    def release(self, name: str | None, now: Instant) -> Answer:
+        """End the faults of a name, or all; what they have kept back leaves."""
+        self._last = now
+        ended = [armed for armed in self._trouble if name in (None, armed.fault.NAME)]
+        for armed in ended:
+            self._trouble.disarm(armed)
+        self._let_go(now)
+        return {"said": f"{len(ended)} {'fault' if len(ended) == 1 else 'faults'} released"}
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults that are armed, oldest first."""
+        return [armed.told() for armed in self._trouble]
+
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
         """Begin the Logout of the sessions concerned; return the ids of their keys."""
         lines = self._lines_of(who)
@@ -323,12 +417,7 @@ class Venue:
         return [
             line
             for line in self._logged_on_lines()
-            if line.login is not None
-            and line.session.is_established
-            and who.key in (None, line.login.key_id)
-            and who.owner in (None, line.login.owner)
-            and who.session in (None, line.login.session_type)
-            and who.product in (None, line.product)
+            if line.login is not None and line.session.is_established and who.concerns(line.who)
         ]
 
     def exchange(self, product: str) -> Exchange:
@@ -375,16 +464,49 @@ class Venue:
         match event:
             case LogonRequested():
                 self._admit(line, event, now)
-            case MessageReceived() if line.login is not None:
-                gateway = self._gateways[line.product]
-                self._deliver(gateway.handle(event.message, line.login, now.utc), now)
+            # What was read together with a request at which a fault has cut the connection is not acted on.
+            case MessageReceived() if line.login is not None and not line.is_cut:
+                self._answer(line, line.login, event.message, now)
             case SessionEnded() if line.login is not None:
                 login, line.login = line.login, None
                 self._leave(line.product, login, now)
 
+    def _answer(self, line: _Line, login: Login, message: Message, now: Instant) -> None:
+        gateway = self._gateways[line.product]
+        if not self._trouble:
+            self._deliver(gateway.handle(message, login, now.utc), now)
+            return
+        strike, who, msg_type = self._trouble.strike, line.who, message.MSG_TYPE
+        if strike(Throttle, who, now, msg_type) is not None:
+            self._deliver([(login, over_the_limit(message))], now)
+        elif (reject := strike(Reject, who, now, msg_type)) is not None:
+            self._deliver([(login, gateway.made_up.refusal(message, reject.text, login, now.utc))], now)
+        elif (unavailable := strike(Unavailable, who, now, msg_type)) is not None:
+            deliveries: list[Delivery] = []
+            refusal = gateway.made_up.refusal(message, unavailable.text, login, now.utc)
+            if unavailable.applied:
+                deliveries = untold(gateway.handle(message, login, now.utc), message, login)
+            self._deliver([(login, refusal), *deliveries], now)
+        else:
+            self._deliver(gateway.handle(message, login, now.utc), now)
+        if strike(Cut, who, now, msg_type, at="reply") is not None:
+            self._cut(line, now)
+
+    def _logon_fault(self, line: _Line, key_id: str, now: Instant) -> str | None:
+        """Return the Text with which a fault refuses a logon."""
+        if not self._trouble:
+            return None
+        key = self._keys.get(key_id)
+        who = attrs.evolve(line.who, key=key_id, owner=None if key is None else key.owner)
+        kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
+        strikes = (self._trouble.strike(kind, who, now) for kind in kinds)
+        return next((str(strike.text) for strike in strikes if strike is not None), None)
+
     def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
-        text = admission.refusal(request, self._keys, line.product)
         key_id = request.signed.sender_comp_id
+        text = self._logon_fault(line, key_id, now)
+        if text is None:
+            text = admission.refusal(request, self._keys, line.product)
         if text is None and key_id in self._logged_on:
             text = admission.ALREADY_EXISTS
         if text is not None:
@@ -426,6 +548,8 @@ class Venue:
     def _leave(self, product: str, login: Login, now: Instant) -> None:
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
+        # Nobody withholds anything from a login that is not connected: it waits for it, or is lost.
+        self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
         if login.flags.cancel_on_disconnect:
             command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
             deliveries, _ = self._gateways[product].execute(command, now.utc)
@@ -435,10 +559,73 @@ class Venue:
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
         for login, message in deliveries:
+            if self._keeps_back(login, message, now):
+                continue
             # What was sent is in the store of the queue already: the session records it there under its
             # number.
             if not self._send(login, message, now) and login in self._offline_queues:
                 self._offline_queues[login].post(message, now)
+
+    # Trouble
+
+    def _look_at_bytes(self, line: _Line) -> None:
+        if self._trouble.wired and line.wire is None:
+            line.wire = Wire(self._trouble, self._config.max_unsent)
+
+    def _begin_and_end_faults(self, now: Instant) -> None:
+        due = self._trouble.due(now)
+        for armed in due:
+            fault = armed.fault
+            if armed.ends is not None and armed.ends <= now.monotonic:
+                self._trouble.disarm(armed)
+            elif isinstance(fault, Cut) and fault.at == "now":
+                self._trouble.disarm(armed)
+                self._cut_now(fault, now)
+        if due:
+            self._let_go(now)
+
+    def _let_go(self, now: Instant) -> None:
+        """Let what was kept back leave, where no fault keeps it any longer."""
+        self._changed.update(line for line in self._lines.values() if line.wire is not None)
+        withheld, self._withheld = self._withheld, {}
+        for login, messages in withheld.items():
+            self._deliver([(login, message) for message in messages], now)
+        self._calm(now)
+
+    def _keeps_back(self, login: Login, message: Message, now: Instant) -> bool:
+        """Say whether a fault withholds a message; it is kept then."""
+        if not self._trouble.has(Withhold) or login.connection is None:
+            return False
+        who = Who(login.product, login.session_type, login.key_id, login.owner)
+        if self._trouble.active(Withhold, who, now, message.MSG_TYPE) is None:
+            return False
+        kept = self._withheld.setdefault(login, [])
+        if len(kept) >= MAX_WITHHELD:
+            for armed in self._trouble:
+                if isinstance(armed.fault, Withhold) and armed.fault.concerns(who):
+                    self._trouble.disarm(armed)
+            self._let_go(now)
+            return False
+        kept.append(message)
+        return True
+
+    def _cut_now(self, fault: Cut, now: Instant) -> Answer:
+        lines = [line for line in self._lines.values() if not line.is_cut and fault.concerns(line.who)]
+        keys = [line.login.key_id for line in lines if line.login is not None]
+        for line in lines:
+            self._cut(line, now)
+        return {
+            "said": f"{len(lines)} {'connection' if len(lines) == 1 else 'connections'} cut",
+            "keys": keys,
+        }
+
+    def _cut(self, line: _Line, now: Instant) -> None:
+        """End a connection without a word. What its session has sent and nobody has fetched is lost on the
+        way, but was sent: where there is resend, the client can ask for it."""
+        line.is_cut = True
+        line.session.data_to_send()
+        line.session.receive_eof(now)
+        self._attend(line, now)
 
     def _send(self, login: Login, message: Message, now: Instant) -> bool:
         line = None if login.connection is None else self._lines[login.connection]
@@ -463,6 +650,10 @@ class Venue:
 
     def _monotonic(self, moment: datetime | None) -> float | None:
         """Return when a time by the calendar comes, in the seconds of `Instant.monotonic`."""
-        if moment is None or self._last is None:
+        if moment is None or self._last is NEVER:
             return None
         return self._last.monotonic + (moment - self._last.utc).total_seconds()
+
+
+def _number(line: _Line) -> int:
+    return line.id

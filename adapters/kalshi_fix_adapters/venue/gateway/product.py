@@ -12,6 +12,7 @@ from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimi
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.order_groups import OrderGroups
 from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
+from kalshi_fix_adapters.venue.gateway.refusing import MadeUp
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_adapters.venue.gateway.settlement import Settlements
 from kalshi_fix_adapters.venue.gateway.timers import Timers
@@ -37,6 +38,8 @@ class ProductGateway:
         """What the parts of the gateway mean to do later."""
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
+        self.made_up = MadeUp(exchange, new_id)
+        """What faults answer."""
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
         groups = OrderGroups(exchange, self._orders.distribute, new_id)
         self._rfqs = Rfqs(

@@ -2,7 +2,8 @@
 another shell (`kalshi-fix venue do`).
 
 Each operation is an attrs class: its docstring says what it does, its attributes are its parameters.
-`OPERATIONS` has all of them by name, and `operation` makes one of a name and values, which may be text.
+`OPERATIONS` has all of them by name, `FAULTS` those that make trouble, and `operation` makes one of a name
+and values, which may be text.
 """
 
 from __future__ import annotations
@@ -10,6 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kalshi_fix_adapters.venue.operations.base import Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations.faults import (
+    FAULTS,
+    Busy,
+    Cut,
+    Delay,
+    Duplicate,
+    Fault,
+    Faults,
+    Gap,
+    Garble,
+    HoldKey,
+    LateHeartbeats,
+    RefuseLogon,
+    Reject,
+    Release,
+    Silence,
+    Throttle,
+    Unavailable,
+    Withhold,
+    WrongCompIds,
+)
 from kalshi_fix_adapters.venue.operations.operator import (
     OPERATOR,
     Close,
@@ -25,23 +47,42 @@ from kalshi_fix_adapters.venue.operations.operator import (
 from kalshi_fix_adapters.venue.parameters import build, nearest, shown
 from kalshi_fix_sansio.errors import ConfigurationError
 
-OPERATIONS: Mapping[str, type[Operation]] = OPERATOR
+OPERATIONS: Mapping[str, type[Operation]] = {**OPERATOR, **FAULTS, Release.NAME: Release, Faults.NAME: Faults}
 """Everything that can be done, by name."""
 
 __all__ = [
+    "FAULTS",
     "OPERATIONS",
     "Answer",
+    "Busy",
     "Close",
+    "Cut",
+    "Delay",
     "Determine",
+    "Duplicate",
+    "Fault",
+    "Faults",
+    "Gap",
+    "Garble",
     "Halt",
+    "HoldKey",
+    "LateHeartbeats",
     "LogOut",
     "Open",
     "Operation",
     "Pause",
+    "RefuseLogon",
+    "Reject",
+    "Release",
     "Resume",
     "SessionOperation",
     "Settle",
+    "Silence",
     "Status",
+    "Throttle",
+    "Unavailable",
+    "Withhold",
+    "WrongCompIds",
     "operation",
 ]
 

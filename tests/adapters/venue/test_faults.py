@@ -1,0 +1,926 @@
+"""Trouble on demand: what each fault does on the wire, and that the exchange's truth is untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+
+from kalshi_fix_adapters.venue import venue as venue_module
+from kalshi_fix_adapters.venue.exchange import (
+    PREDICTION,
+    MarketResult,
+    MarketState,
+    SetMarketState,
+)
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
+from kalshi_fix_adapters.venue.operations import (
+    FAULTS,
+    Busy,
+    Cut,
+    Delay,
+    Duplicate,
+    Fault,
+    Faults,
+    Gap,
+    Garble,
+    HoldKey,
+    LateHeartbeats,
+    RefuseLogon,
+    Reject,
+    Release,
+    Silence,
+    Throttle,
+    Unavailable,
+    Withhold,
+    WrongCompIds,
+    operation,
+)
+from kalshi_fix_adapters.venue.trouble import MAX_ARMED
+from kalshi_fix_sansio import (
+    TEXTS,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MarketDataRequest,
+    MassCancelRequestType,
+    MassCancelResponse,
+    MDReqSymbol,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+    OrdRejReason,
+    OrdStatus,
+    OrdType,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    GapDetected,
+    LoggedOn,
+    MessageReceived,
+    PeerSilent,
+    RejectReceived,
+    SessionEnded,
+)
+from kalshi_fix_sansio.framing import Frame, Framer, Garbled
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.venue.desk import MARKET, NO_FEES
+from tests.adapters.venue.town import KEYS, Client, Town, order
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def inject(town: Town, fault: Fault) -> dict[str, Any]:
+    answer = town.venue.perform(fault, town.now)
+    town.run()
+    return answer
+
+
+def release(town: Town, name: str | None = None) -> None:
+    town.venue.perform(Release(fault=name), town.now)
+    town.run()
+
+
+def armed(town: Town) -> int:
+    return len(town.venue.perform(Faults(), town.now)["faults"])
+
+
+def book(town: Town) -> dict[str, OrderSnapshot]:
+    """What the exchange knows, by ClOrdID."""
+    return {each.cl_ord_id: each for each in town.venue.exchange(PREDICTION).open_orders()}
+
+
+def reports(client: Client) -> list[ExecutionReport]:
+    return [m for m in client.take() if isinstance(m, ExecutionReport)]
+
+
+def cancel(cl_ord_id: str, orig: str) -> OrderCancelRequest:
+    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET)
+
+
+def amend(cl_ord_id: str, orig: str, quantity: int) -> OrderCancelReplaceRequest:
+    return OrderCancelReplaceRequest(
+        cl_ord_id=cl_ord_id,
+        orig_cl_ord_id=orig,
+        order_qty=quantity,
+        ord_type=OrdType.LIMIT,
+        side=BUY,
+        symbol=MARKET,
+    )
+
+
+def refused_by(client: Client) -> BusinessMessageReject:
+    """The only j that came since the last call."""
+    (event,) = (event for event in client.events if isinstance(event, RejectReceived))
+    client.events.clear()
+    assert isinstance(event.reject, BusinessMessageReject)
+    return event.reject
+
+
+def garbage(client: Client) -> int:
+    """How many bytes came that are no message."""
+    framer, size = Framer(), 0
+    framer.feed(bytes(client.wire))
+    while (found := framer.next()) is not None:
+        if not isinstance(found, Frame):
+            assert isinstance(found, Garbled)
+            size += found.size
+    return size + framer.pending
+
+
+# --- whom, when and how often
+
+
+@pytest.mark.parametrize(
+    ("who", "names"),
+    [
+        ({}, ("ann", "ann-2", "bob")),
+        ({"key": KEYS["bob"].key_id}, ("bob",)),
+        ({"owner": "ann"}, ("ann", "ann-2")),
+        ({"session": "KalshiRT"}, ("ann-2",)),
+        ({"product": "margin"}, ()),
+        ({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
+    ],
+    ids=lambda value: "+".join(value) or "all",
+)
+def test_a_fault_concerns_those_it_names(who: dict[str, str], names: tuple[str, ...]) -> None:
+    town = Town()
+    clients = {
+        "ann": town.connect("ann"),
+        "ann-2": town.connect("ann-2", "KalshiRT"),
+        "bob": town.connect("bob"),
+    }
+    inject(town, Reject(text="INTERNAL_ERROR", times=0, **who))  # type: ignore[arg-type]
+    for name, client in clients.items():
+        client.send(order(f"o-{name}", BUY, 1, "0.10"))
+        (report,) = reports(client)
+        assert (report.text == "INTERNAL_ERROR") is (name in names)
+    assert set(book(town)) == {f"o-{name}" for name in clients if name not in names}
+
+
+def test_a_fault_lets_occasions_pass_strikes_so_often_and_is_over() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Reject(text="INTERNAL_ERROR", skip=2, times=3))
+    for number in range(7):
+        ann.send(order(f"o{number}", BUY, 1, "0.10"))
+    struck = [report.exec_type == ExecType.REJECTED for report in reports(ann)]
+    assert struck == [False, False, True, True, True, False, False]
+    assert armed(town) == 0
+
+
+def test_a_fault_begins_and_ends_on_time() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Reject(text="INTERNAL_ERROR", times=0, after=5, lasting=10))
+
+    def refused(name: str) -> bool:
+        ann.send(order(name, BUY, 1, "0.10"))
+        return reports(ann)[0].exec_type == ExecType.REJECTED
+
+    town.wait(4.999)
+    assert not refused("early")
+    town.wait(0.001)
+    assert refused("first")
+    town.wait(9.999)
+    assert refused("last")
+    assert armed(town) == 1
+    town.wait(0.001)
+    assert not refused("late")
+    assert armed(town) == 0
+    assert town.venue.perform(Faults(), town.now)["said"] == "0 faults are armed"
+
+
+def test_what_is_left_to_chance_is_the_same_for_the_same_seed() -> None:
+    def struck(seed: int) -> tuple[list[bool], bytes]:
+        town = Town(seed)
+        ann = town.connect("ann")
+        inject(town, Reject(text="INTERNAL_ERROR", times=0, chance=0.5))
+        for number in range(40):
+            ann.send(order(f"o{number}", BUY, 1, "0.10"))
+        return [report.exec_type == ExecType.REJECTED for report in reports(ann)], bytes(ann.wire)
+
+    first, wire = struck(1)
+    assert 5 < sum(first) < 35
+    assert struck(1) == (first, wire)
+    assert struck(2)[0] != first
+
+
+def test_release_ends_those_of_a_name_or_all() -> None:
+    town = Town()
+    for fault in (Busy(), Busy(), HoldKey(), Reject(text="X")):
+        inject(town, fault)
+    assert armed(town) == 4
+    release(town, "busy")
+    assert [each["fault"] for each in town.venue.faults()] == ["hold-key", "reject"]
+    assert town.venue.perform(Release(), town.now)["said"] == "2 faults released"
+    assert town.venue.perform(Release(), town.now)["said"] == "0 faults released"
+    with pytest.raises(ConfigurationError, match="did you mean 'reject'"):
+        operation("release", {"fault": "rejects"})
+
+
+def test_no_more_than_so_many_faults_are_armed() -> None:
+    town = Town()
+    for _ in range(MAX_ARMED):
+        town.venue.perform(Busy(), town.now)
+    with pytest.raises(ConfigurationError, match="release some"):
+        town.venue.perform(Busy(), town.now)
+    assert armed(town) == MAX_ARMED
+    town.venue.perform(Cut(), town.now)  # what waits for nothing needs no room
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        (
+            "cut",
+            {"at": "frme"},
+            "at: 'frme' is none of now, frame, request, reply; did you mean 'frame'",
+        ),
+        (
+            "cut",
+            {"message": "ExecutionReprt"},
+            "message: 'ExecutionReprt' is no .*'ExecutionReport'",
+        ),
+        ("delay", {}, "delay needs by: how late"),
+        ("delay", {"by": -1}, "delay: by: -1 is no time"),
+        ("delay", {"by": "soon"}, "delay: by: 'soon' is no number"),
+        ("delay", {"by": "nan"}, "delay: by: 'nan' is no finite number"),
+        ("delay", {"by": True}, "delay: by: True is no number"),
+        ("gap", {"times": 1.5}, "gap: times: 1.5 is no whole number"),
+        ("gap", {"chance": 0}, "gap: chance: 0 is no probability"),
+        ("gap", {"session": "NR"}, "gap: session: 'NR' is none of"),
+        ("unavailable", {"applied": "perhaps"}, "unavailable: applied: 'perhaps' is neither yes nor no"),
+        ("reject", {"text": ""}, "reject: text: '' is no text"),
+    ],
+)
+def test_a_fault_with_wrong_parameters_is_refused(name: str, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said.replace("(", r"\(")):
+        operation(name, values)
+
+
+def test_every_fault_is_made_again_by_what_it_says_of_itself() -> None:
+    required: dict[str, dict[str, Any]] = {
+        "delay": {"by": "1.5"},
+        "late-heartbeats": {"by": 2},
+        "reject": {"text": "X", "message": "NewOrderSingle", "times": "0"},
+        "refuse-logon": {"text": "X", "owner": "ann"},
+        "unavailable": {"applied": "yes"},
+    }
+    for name in FAULTS:
+        made = operation(name, required.get(name))
+        assert operation(name, made.values()) == made
+
+
+# --- cuts
+
+
+def test_a_cut_connection_ends_without_a_word_and_the_key_is_free_again() -> None:
+    town = Town()
+    ann, bob = town.connect("ann"), town.connect("bob")
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.take()
+    answer = inject(town, Cut(owner="ann"))
+    assert answer == {"said": "1 connection cut", "keys": [KEYS["ann"].key_id]}
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert bob.session.is_established
+    assert set(book(town)) == {"a"}
+    again = town.connect("ann")
+    assert again.is_logged_on
+    bob.send(order("b", SELL, 2, "0.40"))
+    assert again.take_only(ExecutionReport).cum_qty == 2
+
+
+def test_cutting_nobody_is_no_error() -> None:
+    assert inject(Town(), Cut()) == {"said": "0 connections cut", "keys": []}
+
+
+def test_a_connection_is_cut_before_it_has_logged_on() -> None:
+    town = Town()
+    conn = town.venue.connection_made("prediction", "KalshiNR", town.now)
+    assert inject(town, Cut())["said"] == "1 connection cut"
+    assert town.venue.should_close(conn)
+    town.venue.receive_data(conn, b"anything", town.now)
+    assert town.venue.data_to_send(conn) == b""
+    town.venue.receive_eof(conn, town.now)
+    assert inject(town, Cut())["said"] == "0 connections cut"
+
+
+def test_orders_are_cancelled_by_a_cut_where_the_session_has_asked_for_it() -> None:
+    town = Town()
+    ann = town.connect("ann", cancel_orders_on_disconnect=True)
+    ann.send(order("a", BUY, 5, "0.40"))
+    inject(town, Cut())
+    assert book(town) == {}
+
+
+def test_a_cut_comes_when_its_time_has() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Cut(after=3))
+    town.wait(2.9)
+    assert ann.session.is_established
+    town.wait(0.2)
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert armed(town) == 0
+
+
+def test_a_cut_in_the_middle_of_a_report_leaves_half_of_it_and_resend_brings_all() -> None:
+    town, store = Town(), MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    inject(town, Cut(at="frame", message="ExecutionReport"))
+    before = len(ann.wire)
+    ann.send(order("a", BUY, 5, "0.40"))
+    arrived = bytes(ann.wire[before:])
+    assert arrived.startswith(b"8=FIXT.1.1\x019=")
+    assert not arrived.endswith(b"\x01")
+    assert ann.take() == []
+    assert not ann.session.is_established
+    assert set(book(town)) == {"a"}
+    again = town.connect("ann", "KalshiRT", store=store)
+    (report,) = reports(again)
+    assert (report.cl_ord_id, report.exec_type) == ("a", ExecType.NEW)
+
+
+def test_a_request_at_which_the_connection_is_cut_was_never_read() -> None:
+    town, store = Town(), MemoryStore()
+    ann = town.connect("ann", "KalshiRT", store=store)
+    ann.send(order("a", BUY, 5, "0.40"))
+    inject(town, Cut(at="request", message="D"))
+    expected = town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT")
+    ann.send(order("b", BUY, 5, "0.41"))
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert set(book(town)) == {"a"}
+    assert town.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
+
+
+def test_requests_around_a_cut_are_told_apart_however_the_bytes_come() -> None:
+    for size in (1, 7, 1000):
+        town = Town()
+        ann = town.connect("ann")
+        inject(town, Cut(at="request", skip=1))
+        for name in "abc":
+            ann.session.send(order(name, BUY, 1, "0.10"), town.now)
+        data = ann.session.data_to_send()
+        for at in range(0, len(data), size):
+            town.venue.receive_data(ann.conn, data[at : at + size], town.now)
+        town.run()
+        assert set(book(town)) == {"a"}
+        assert ann.ending().reason is CloseReason.CONNECTION_LOST
+
+
+def test_heartbeats_and_garbage_pass_where_a_cut_waits_for_a_request() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Cut(at="request", message="F"))
+    ann.session.test_request(town.now, test_req_id="there?")
+    town.run()
+    ann.send(order("a", BUY, 1, "0.10"))
+    assert set(book(town)) == {"a"}
+    assert len(reports(ann)) == 1
+    town.venue.receive_data(ann.conn, b"garbage, longer than the head of a message would be", town.now)
+    ann.send(order("b", BUY, 1, "0.10"))
+    assert set(book(town)) == {"a", "b"}
+    ann.send(cancel("c", "a"))
+    assert set(book(town)) == {"a", "b"}
+    assert not ann.session.is_established
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_a_cut_before_the_reply_leaves_the_order_applied(session_type: str) -> None:
+    town, store = Town(), MemoryStore()
+    resend = session_type == "KalshiRT"
+    ann = town.connect("ann", session_type, store=store)
+    inject(town, Cut(at="reply"))
+    ann.send(order("a", BUY, 5, "0.40"))
+    assert reports(ann) == []
+    assert set(book(town)) == {"a"}
+    again = town.connect("ann", session_type, store=store if resend else None)
+    assert [report.cl_ord_id for report in reports(again)] == (["a"] if resend else [])
+    assert again.session.is_established
+    again.send(order("a", BUY, 5, "0.40"))
+    assert again.take_only(ExecutionReport).text == "ORDER_ALREADY_EXISTS"
+
+
+def test_what_was_read_with_a_request_at_which_the_reply_is_cut_is_not_acted_on() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Cut(at="reply"))
+    for name in "ab":
+        ann.session.send(order(name, BUY, 1, "0.10"), town.now)
+    town.run()
+    assert set(book(town)) == {"a"}
+
+
+# --- late, or not at all
+
+
+def test_everything_arrives_as_late_as_said_and_in_order() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Delay(by=2))
+    ann.send(order("a", BUY, 1, "0.10"))
+    town.wait(1)
+    ann.send(order("b", BUY, 1, "0.10"))
+    assert ann.take() == []
+    town.wait(1)
+    assert [report.cl_ord_id for report in reports(ann)] == ["a"]
+    assert set(book(town)) == {"a", "b"}
+    release(town)  # what is on its way goes on as late as it was
+    ann.send(order("c", BUY, 1, "0.10"))
+    assert ann.take() == []
+    town.wait(1)
+    assert [report.cl_ord_id for report in reports(ann)] == ["b", "c"]
+    ann.send(order("d", BUY, 1, "0.10"))
+    assert [report.cl_ord_id for report in reports(ann)] == ["d"]
+
+
+def test_a_logout_waits_with_the_rest_before_the_connection_closes() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Delay(by=1))
+    ann.logout()
+    assert not town.venue.should_close(ann.conn)
+    town.wait(1)
+    assert ann.ending().clean
+
+
+def test_a_silent_venue_acts_and_says_it_all_when_it_speaks_again() -> None:
+    town = Town()
+    ann, bob = town.connect("ann"), town.connect("bob")
+    inject(town, Silence(owner="ann"))
+    ann.send(order("a", BUY, 5, "0.40"))
+    bob.send(order("b", SELL, 2, "0.40"))
+    assert len(reports(bob)) == 1
+    town.wait(20)
+    assert ann.take() == []
+    release(town)
+    assert [report.cum_qty for report in reports(ann)] == [0, 2]
+    assert ann.session.is_established
+
+
+def test_a_client_finds_a_silent_venue_dead() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Silence())
+    ann.events.clear()
+    town.wait(120)
+    assert any(isinstance(event, PeerSilent) for event in ann.events)
+    assert ann.ending().reason is CloseReason.PEER_SILENT
+    release(town)
+    assert town.connect("ann").is_logged_on
+
+
+def test_silence_ends_by_itself() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Silence(lasting=5))
+    ann.send(order("a", BUY, 5, "0.40"))
+    town.wait(5)
+    assert len(reports(ann)) == 1
+    assert armed(town) == 0
+
+
+def test_what_waits_to_be_said_is_bounded() -> None:
+    town = Town(max_unsent=4000)
+    ann = town.connect("ann")
+    inject(town, Silence())
+    for number in range(40):
+        ann.session.send(order(f"o{number}", BUY, 1, "0.10"), town.now)
+    town.run()
+    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+
+
+def test_heartbeats_are_late_and_other_messages_are_not() -> None:
+    town = Town()
+    ann = town.connect("ann", heart_bt_int=10)
+    inject(town, LateHeartbeats(by=4))
+    before = len(ann.wire)
+    town.wait(10.5)
+    assert len(ann.wire) == before
+    ann.send(order("a", BUY, 1, "0.10"))  # the heartbeat's number comes first
+    assert [frame.count(b"\x0135=0\x01") for frame in (bytes(ann.wire[before:]),)] == [1]
+    assert len(reports(ann)) == 1
+    assert ann.session.is_established
+    before = len(ann.wire)
+    town.wait(13)
+    assert len(ann.wire) == before
+    town.wait(1.5)
+    assert b"\x0135=0\x01" in bytes(ann.wire[before:])
+
+
+def test_heartbeats_that_are_late_enough_end_the_session() -> None:
+    town = Town()
+    ann = town.connect("ann", heart_bt_int=10)
+    inject(town, LateHeartbeats(by=60))
+    town.wait(60)
+    assert ann.ending().reason is CloseReason.PEER_SILENT
+
+
+def test_reports_are_withheld_while_heartbeats_go_on() -> None:
+    town = Town()
+    ann = town.connect("ann", heart_bt_int=10)
+    inject(town, Withhold(message="8"))
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.send(cancel("c", "nothing"))
+    assert isinstance(ann.take_only(OrderCancelReject), OrderCancelReject)
+    town.wait(45)
+    assert ann.session.is_established
+    assert ann.take() == []
+    release(town)
+    assert [report.cl_ord_id for report in reports(ann)] == ["a"]
+
+
+def test_withheld_reports_wait_for_a_client_that_can_ask_for_them() -> None:
+    for session_type, expected in (("KalshiRT", ["a"]), ("KalshiNR", [])):
+        town, store = Town(), MemoryStore()
+        ann = town.connect("ann", session_type, store=store)
+        inject(town, Withhold())
+        ann.send(order("a", BUY, 5, "0.40"))
+        ann.drop()
+        release(town)
+        again = town.connect("ann", session_type, store=store if expected else None)
+        assert [report.cl_ord_id for report in reports(again)] == expected
+
+
+def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venue_module, "MAX_WITHHELD", 3)
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Withhold())
+    for number in range(4):
+        assert ann.take() == []
+        ann.send(order(f"o{number}", BUY, 1, "0.10"))
+    assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
+    assert armed(town) == 0
+
+
+# --- messages on their way
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Gap(), Garble(how="checksum"), Garble(how="body-length"), Garble(how="cut-short")],
+    ids=["gap", "checksum", "body-length", "cut-short"],
+)
+def test_a_report_that_does_not_arrive_is_asked_for_again_where_that_is_possible(fault: Fault) -> None:
+    town = Town()
+    ann = town.connect("ann", "KalshiRT")
+    inject(town, fault)
+    ann.send(order("a", BUY, 1, "0.10"))
+    assert ann.take() == []
+    ann.send(order("b", BUY, 1, "0.10"))
+    town.wait(1)
+    received = [event for event in ann.events if isinstance(event, MessageReceived)]
+    assert [event.message.cl_ord_id for event in received] == ["a", "b"]  # type: ignore[attr-defined]
+    assert received[0].poss_dup
+    assert any(isinstance(event, GapDetected) for event in ann.events)
+    assert (garbage(ann) > 0) is isinstance(fault, Garble)
+
+
+@pytest.mark.parametrize("fault", [Gap(), Garble()], ids=["gap", "garble"])
+def test_a_report_that_does_not_arrive_ends_a_session_without_resend(fault: Fault) -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, fault)
+    ann.send(order("a", BUY, 1, "0.10"))
+    ann.send(order("b", BUY, 1, "0.10"))
+    assert ann.ending().reason is CloseReason.SEQUENCE_GAP
+    assert set(book(town)) == {"a", "b"}
+    assert town.connect("ann").is_logged_on
+
+
+def test_several_messages_are_lost_and_only_those_of_a_type() -> None:
+    town = Town()
+    ann = town.connect("ann", "KalshiRT")
+    inject(town, Gap(message="8", times=3))
+    ann.send(cancel("c", "nothing"))
+    assert len(ann.take()) == 1
+    for number in range(4):
+        ann.send(order(f"o{number}", BUY, 1, "0.10"))
+    town.wait(1)
+    assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
+
+
+def test_a_heartbeat_is_lost_only_where_it_is_named() -> None:
+    town = Town()
+    ann = town.connect("ann", heart_bt_int=10)
+    inject(town, Gap())
+    town.wait(35)
+    assert armed(town) == 1
+    release(town)
+    inject(town, Gap(message="Heartbeat"))
+    town.wait(25)
+    assert armed(town) == 0
+    assert ann.ending().reason is CloseReason.SEQUENCE_GAP
+
+
+def test_a_duplicate_comes_with_its_number_and_is_delivered_once() -> None:
+    town = Town()
+    ann, bob = town.connect("ann", "KalshiRT"), town.connect("bob")
+    inject(town, Duplicate(times=0))
+    bob.send(order("b", SELL, 5, "0.40"))
+    ann.send(order("a", BUY, 2, "0.40"))
+    assert len(reports(ann)) == 1
+    assert len(reports(bob)) == 2
+    messages = [frame for frame in bytes(ann.wire).split(b"8=FIXT.1.1\x01") if b"\x0135=8\x01" in frame]
+    assert len(messages) == 2
+    first, second = ({field[:3]: field for field in each.split(b"\x01")} for each in messages)
+    assert (b"43=" in first, second[b"43="]) == (False, b"43=Y")
+    assert second[b"34="] == first[b"34="]
+    assert second[b"122"] == b"122=" + first[b"52="][3:]
+    assert garbage(ann) == 0
+    ann.send(order("a2", BUY, 1, "0.10"))
+    assert len(reports(ann)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "fields"),
+    [
+        (WrongCompIds(), (b"49=Nobody", b"56=" + KEYS["ann"].key_id.encode())),
+        (WrongCompIds(sender="KalshiNR", target="other"), (b"49=KalshiNR", b"56=other")),
+    ],
+    ids=["sender", "target"],
+)
+def test_a_message_with_wrong_names_is_refused_by_the_client(
+    fault: Fault, fields: tuple[bytes, bytes]
+) -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, fault)
+    before = len(ann.wire)
+    ann.send(order("a", BUY, 1, "0.10"))
+    arrived = bytes(ann.wire[before:]).split(b"\x01")
+    assert all(field in arrived for field in fields)
+    assert reports(ann) == []
+    assert not ann.session.is_established
+    assert set(book(town)) == {"a"}
+    assert garbage(ann) == 0
+
+
+# --- answers that are made up
+
+_ORDER_TEXTS = [text for kind, text in TEXTS if kind == ExecutionReport.MSG_TYPE]
+_CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_TYPE]
+
+
+@pytest.mark.parametrize("text", [*_ORDER_TEXTS, "SOMETHING_NEW"])
+def test_an_order_is_refused_with_any_text_and_its_code(text: str) -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Reject(text=text))
+    ann.send(order("a", BUY, 5, "0.40"))
+    (report,) = reports(ann)
+    known = TEXTS.get((ExecutionReport.MSG_TYPE, text))
+    assert (report.cl_ord_id, report.text) == ("a", text)
+    assert report.leaves_qty == 0
+    if known is not None and known.attribute == "exec_type":
+        assert (report.exec_type, report.ord_status) == (ExecType.CANCELED, OrdStatus.CANCELED)
+        assert report.ord_rej_reason is None
+    else:
+        assert (report.exec_type, report.ord_status) == (ExecType.REJECTED, OrdStatus.REJECTED)
+        assert report.ord_rej_reason == (OrdRejReason.OTHER if known is None else known.code)
+    assert book(town) == {}
+    ann.send(order("a", BUY, 5, "0.40"))
+    assert set(book(town)) == {"a"}
+
+
+@pytest.mark.parametrize("text", [*_CHANGE_TEXTS, "SOMETHING_NEW"])
+@pytest.mark.parametrize("request_", [cancel("c", "a"), amend("c", "a", 3)], ids=["cancel", "amend"])
+def test_a_change_is_refused_with_any_text_and_its_code(text: str, request_: Message) -> None:
+    town = Town()
+    ann = town.connect("ann")
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.take()
+    inject(town, Reject(text=text))
+    before = book(town)
+    ann.send(request_)
+    refusal = ann.take_only(OrderCancelReject)
+    known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
+    assert refusal.text == text
+    assert refusal.ord_status == OrdStatus.NEW
+    assert refusal.order_id == before["a"].order_id
+    assert refusal.cxl_rej_reason == (CxlRejReason.OTHER if known is None else known.code)
+    assert book(town) == before
+
+
+def test_other_requests_are_refused_as_they_can_be() -> None:
+    town = Town()
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    ann.send(order("a", BUY, 5, "0.40"))
+    ann.take()
+    inject(town, Reject(text="TRY_LATER", times=2))
+    mass = OrderMassCancelRequest(
+        cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
+    )
+    ann.send(mass)
+    assert ann.take_only(OrderMassCancelReport).mass_cancel_response == MassCancelResponse.REJECTED
+    assert set(book(town)) == {"a"}
+    md.send(MarketDataRequest(subscription_request_type="0", related_sym=[MDReqSymbol(symbol=MARKET)]))
+    refusal = refused_by(md)
+    assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
+
+
+def test_only_the_message_that_is_named_is_refused() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Reject(text="INTERNAL_ERROR", message="OrderCancelRequest"))
+    ann.send(order("a", BUY, 5, "0.40"))
+    assert ann.take_only(ExecutionReport).exec_type == ExecType.NEW
+    ann.send(cancel("c", "a"))
+    assert ann.take_only(OrderCancelReject).text == "INTERNAL_ERROR"
+    ann.send(cancel("c", "a"))
+    assert ann.take_only(ExecutionReport).exec_type == ExecType.CANCELED
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_whether_an_order_was_applied_is_left_open_and_a_retry_tells(applied: bool) -> None:
+    town = Town()
+    ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
+    inject(town, Unavailable(applied=applied))
+    ann.send(order("a", BUY, 5, "0.40"))
+    report = ann.take_only(ExecutionReport)
+    assert (report.text, report.ord_rej_reason) == ("EXCHANGE_UNAVAILABLE", OrdRejReason.OTHER)
+    assert set(book(town)) == ({"a"} if applied else set())
+    assert [each.cl_ord_id for each in reports(listener)] == (["a"] if applied else [])
+    ann.send(order("a", BUY, 5, "0.40"))
+    retried = ann.take_only(ExecutionReport)
+    assert retried.text == ("ORDER_ALREADY_EXISTS" if applied else None)
+    assert set(book(town)) == {"a"}
+
+
+def test_an_applied_order_trades_and_only_its_own_answer_is_untold() -> None:
+    town = Town()
+    ann, bob = town.connect("ann"), town.connect("bob")
+    bob.send(order("b", SELL, 5, "0.40"))
+    bob.take()
+    inject(town, Unavailable(applied=True))
+    ann.send(order("a", BUY, 2, "0.40"))
+    assert ann.take_only(ExecutionReport).text == "EXCHANGE_UNAVAILABLE"
+    assert bob.take_only(ExecutionReport).cum_qty == 2
+    inject(town, Unavailable(applied=True, message="F"))
+    ann.send(order("a2", BUY, 9, "0.30"))
+    ann.take()
+    ann.send(cancel("c", "a2"))
+    assert ann.take_only(OrderCancelReject).text == "EXCHANGE_UNAVAILABLE"
+    assert set(book(town)) == {"b"}
+
+
+def test_a_client_is_told_that_it_is_too_fast() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Throttle(times=2))
+    for name in "ab":
+        ann.send(order(name, BUY, 1, "0.10"))
+        refusal = refused_by(ann)
+        assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+        assert refusal.business_reject_ref_id == name
+    ann.send(order("c", BUY, 1, "0.10"))
+    assert set(book(town)) == {"c"}
+
+
+# --- logons
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (RefuseLogon(text="API key is locked"), "API key is locked"),
+        (RefuseLogon(text="rate limit exceeded"), "rate limit exceeded"),
+        (Busy(), "FIX logon service busy; retry with backoff"),
+        (HoldKey(times=1), "already exists"),
+    ],
+    ids=["refuse", "rate limit", "busy", "held"],
+)
+def test_a_logon_is_refused_by_logout_with_the_text_and_the_next_is_taken(fault: Fault, text: str) -> None:
+    town = Town()
+    inject(town, fault)
+    ended = town.connect("ann").ending()
+    assert ended.reason is CloseReason.LOGON_REFUSED
+    assert text in ended.text
+    assert town.connect("ann").is_logged_on
+
+
+def test_a_key_is_held_for_a_while_and_others_are_not() -> None:
+    town = Town()
+    inject(town, HoldKey(key=KEYS["ann"].key_id, lasting=60))
+    for _ in range(3):
+        assert "already exists" in town.connect("ann").ending().text
+        town.wait(15)
+    assert town.connect("bob").is_logged_on
+    town.wait(15)
+    assert town.connect("ann").is_logged_on
+
+
+# --- the truth
+
+
+@attrs.define
+class Trial:
+    """A random history with faults: what the exchange holds at its end."""
+
+    town: Town
+    random: Random
+    names: Sequence[str] = ("ann", "bob")
+    clients: dict[str, Client] = attrs.field(factory=dict)
+    stores: dict[str, MemoryStore] = attrs.field(factory=dict)
+    sent: int = 0
+
+    def step(self) -> None:
+        name = self.random.choice(self.names)
+        client = self.clients.get(name)
+        if client is None or not client.session.is_established:
+            if client in self.town.clients:
+                self.town.wait(5)
+            self.stores[name] = MemoryStore()
+            self.clients[name] = self.town.connect(name, "KalshiRT", store=self.stores[name], reset=True)
+            return
+        if self.random.random() < 0.3:
+            self.town.venue.perform(self._fault(), self.town.now)
+            self.town.run()
+            return
+        self.sent += 1
+        side = self.random.choice((BUY, SELL))
+        price = Decimal(self.random.randint(35, 45)) / 100
+        client.send(order(f"{name}-{self.sent}", side, self.random.randint(1, 9), str(price)))
+        self.town.wait(self.random.random())
+
+    def _fault(self) -> Fault | Release:
+        seconds = self.random.random() * 5
+        return self.random.choice(
+            (
+                Cut(),
+                Cut(at="frame"),
+                Cut(at="request"),
+                Cut(at="reply"),
+                Delay(by=seconds, lasting=3),
+                Silence(lasting=seconds),
+                Withhold(lasting=seconds),
+                Gap(),
+                Garble(how=self.random.choice(("checksum", "body-length", "cut-short"))),
+                Duplicate(),
+                WrongCompIds(),
+                Reject(text="INTERNAL_ERROR"),
+                Unavailable(applied=self.random.random() < 0.5),
+                Throttle(),
+                Busy(),
+                HoldKey(lasting=1),
+                Release(),
+            )
+        )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cash_is_conserved_whatever_goes_wrong(seed: int) -> None:
+    trial = Trial(Town(seed, fees={PREDICTION: NO_FEES}), Random(seed))
+    for _ in range(150):
+        trial.step()
+        assert _worth(trial.town) == 2000
+    venue, now = trial.town.venue, trial.town.now
+    exchange = venue.exchange(PREDICTION)
+    assert trial.sent > 30
+    nets = [account.holding(MARKET).position.net for account in exchange.accounts()]
+    assert sum(nets) == 0
+    assert any(nets)
+    for state in (MarketState.DETERMINED, MarketState.SETTLED):
+        venue.execute(PREDICTION, SetMarketState(MARKET, state, MarketResult.YES), now)
+    assert sum(account.balance for account in exchange.accounts()) == 2000
+    assert all(not account.reserved for account in exchange.accounts())
+    assert book(trial.town) == {}
+
+
+def _worth(town: Town) -> Decimal:
+    """Cash, and what it would be if YES paid: a contract pays a dollar to one of its two sides."""
+    accounts = town.venue.exchange(PREDICTION).accounts()
+    return sum((account.balance + account.holding(MARKET).position.long for account in accounts), Decimal(0))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_seed_gives_the_same_bytes_with_faults(seed: int) -> None:
+    def wires() -> list[bytes]:
+        trial = Trial(Town(seed), Random(seed))
+        collected: list[bytes] = []
+        for _ in range(80):
+            trial.step()
+            collected.extend(bytes(client.wire) for client in trial.town.clients)
+        return collected
+
+    assert wires() == wires()
+
+
+def test_a_lost_connection_is_told_by_events_alone() -> None:
+    town = Town()
+    ann = town.connect("ann")
+    inject(town, Cut())
+    assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
