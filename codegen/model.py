@@ -334,9 +334,13 @@ class SessionType(Element):
     max_message_size: int | None = None
     """The largest BodyLength that the venue's messages need, in bytes; None for no more than usual."""
     requests_per_second: int | None = None
+    """How many requests the venue takes in a second; None where nothing is known."""
     symbols_per_request: int | None = None
     subscriptions: int | None = None
-    """How many requests the venue takes in a second; None where nothing is known."""
+    past_reports_hours: int | None = None
+    """How far back the venue sends past reports; None where it sends none."""
+    retention_hours: int | None = None
+    """How long the venue keeps messages for resend unless it is told otherwise; None where it keeps none."""
 
 
 @attrs.frozen

@@ -324,7 +324,8 @@ def session_type_expression(session_type: SessionType) -> str:
         "purpose": text_literal(session_type.purpose),
         "comp_ids": sequence(map(repr, session_type.comp_ids)),
     }
-    for name in ("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions"):
+    limits = ("max_message_size", "requests_per_second", "symbols_per_request", "subscriptions")
+    for name in (*limits, "past_reports_hours", "retention_hours"):
         if (most := getattr(session_type, name)) is not None:
             arguments[name] = str(most)
     return call("SessionType", **arguments)

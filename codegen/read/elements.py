@@ -252,6 +252,8 @@ def session_types(context: Context) -> tuple[model.SessionType, ...]:
                 requests_per_second=integer(node, "requests_per_second"),
                 symbols_per_request=integer(node, "symbols_per_request"),
                 subscriptions=integer(node, "subscriptions"),
+                past_reports_hours=integer(node, "past_reports_hours"),
+                retention_hours=integer(node, "retention_hours"),
                 **context.about(node, entry.source, f"session type `{name}`", entry.location),
             )
         )

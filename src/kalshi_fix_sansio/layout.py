@@ -382,6 +382,11 @@ class SessionType:
     """How many different symbols the venue takes in one request; None where it says nothing."""
     subscriptions: int | None = None
     """How many subscriptions the venue keeps for a session; None where it says nothing."""
+    past_reports_hours: int | None = None
+    """How many hours back the venue sends past execution reports; None where it sends none."""
+    retention_hours: int | None = None
+    """How many hours the venue keeps messages for resend unless the Logon says otherwise; None where it keeps
+    none."""
 
 
 @attrs.frozen

@@ -85,7 +85,7 @@ class Sandbox:
                 product: tuple(market.rules for market in markets) for product, markets in MARKETS.items()
             },
             accounts=tuple(
-                AccountConfig(owner=owner, product=product, balance=BALANCE)
+                AccountConfig(owner=owner, product=product, balance=BALANCE, drop_copy=True)
                 for owner in (*owners, LIQUIDITY)
                 for product in PRODUCTS
             ),

@@ -72,7 +72,7 @@ class Venue:
                 for product, of_product in self._markets.items()
             },
             accounts=tuple(
-                AccountConfig(owner=owner, product=product, balance=Decimal(balance))
+                AccountConfig(owner=owner, product=product, balance=Decimal(balance), drop_copy=True)
                 for owner in (*dict.fromkeys(owner for owner, _ in self._keys), LIQUIDITY)
                 for product in PRODUCTS
             ),

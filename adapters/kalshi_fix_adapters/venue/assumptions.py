@@ -45,6 +45,9 @@ class Assumptions:
     """Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone."""
     quotes_end_with_session: bool = True
     """Whether the open quotes of a maker's session are cancelled when it ends."""
+    past_report_requests_per_minute: int | None = 60
+    """How many EventResendRequests (U1) an account may send in a minute, and one at a time on each session;
+    further ones are refused as too many. None for any number."""
     parties_per_settlement_report: int = attrs.field(default=100, validator=attrs.validators.ge(1))
     """How many parties a settlement report (UMS) has at most; the rest come on further pages."""
     single_settlement_report_is_counted: bool = False

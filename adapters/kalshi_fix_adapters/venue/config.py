@@ -15,10 +15,12 @@ from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION, AccountId, Ma
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
+from kalshi_fix_adapters.venue.gateway.drop_copy import MOST_EVENTS
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES
 from kalshi_fix_sansio.signing import Verifier
 
 READ, WRITE = "read", "write"
@@ -84,6 +86,8 @@ class AccountConfig:
     product: str
     balance: Decimal
     """Of the primary account on shard 0."""
+    drop_copy: bool = False
+    """Whether the venue has enabled it for past execution reports (EventResendRequest U1)."""
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balance on shard 0 by number (AllocAccount 79, 1 to 63)."""
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
@@ -119,6 +123,14 @@ class VenueConfig:
     """What is so where the documents do not say."""
     flow: FlowConfig | None = None
     """The simulated traders, who begin with `Venue.begin`; None for nobody."""
+    max_kept_messages: int = 100_000
+    """Messages that are kept for resend, or wait, for each key on KalshiRT and KalshiPT; beyond it the oldest
+    are forgotten before MessageRetentionPeriod is over."""
+    max_kept_bytes: int = MAX_KEPT_BYTES
+    """Bytes of these messages."""
+    max_past_events: int = MOST_EVENTS
+    """Events of orders that are kept for drop copy, of all accounts of a product together; beyond it the
+    oldest are forgotten before their three hours are over."""
     max_unsent: int = 16 * 1024 * 1024
     """Bytes that may wait for a client that does not read, before its connection ends."""
 
@@ -179,6 +191,10 @@ class VenueConfig:
     def terms(self, product: str) -> dict[str, AccountTerms]:
         """Return the terms of each owner on a product."""
         return {each.owner: each.terms for each in self.accounts if each.product == product}
+
+    def with_drop_copy(self, product: str) -> frozenset[str]:
+        """Return the owners who may ask for past reports on a product."""
+        return frozenset(a.owner for a in self.accounts if a.product == product and a.drop_copy)
 
     def _check_shards(self) -> None:
         for product, markets in self.markets.items():

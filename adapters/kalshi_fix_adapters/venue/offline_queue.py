@@ -14,9 +14,9 @@ from kalshi_fix_sansio.session import MemoryStore, StoredMessage
 class OfflineQueue:
     """The store of one login on KalshiRT or KalshiPT."""
 
-    def __init__(self, session_type: str, key_id: str) -> None:
-        """Begin with both directions at number 1."""
-        self.store = MemoryStore()
+    def __init__(self, session_type: str, key_id: str, *, max_messages: int, max_bytes: int) -> None:
+        """Begin with both directions at number 1. Beyond the bounds the oldest messages are forgotten."""
+        self.store = MemoryStore(max_messages=max_messages, max_bytes=max_bytes)
         self._session_type = session_type
         self._key_id = key_id
 

@@ -7,6 +7,7 @@ sessions and the gateways of the two products.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -21,6 +22,7 @@ from kalshi_fix_adapters.venue.config import VenueConfig
 from kalshi_fix_adapters.venue.exchange import PREDICTION, CancelAll, CancelCause, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.flow import Flow
+from kalshi_fix_adapters.venue.gateway.drop_copy import DropCopy
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
@@ -144,6 +146,8 @@ class Venue:
                 self._new_id,
                 config.rfqs,
                 config.combos if product == PREDICTION else (),
+                drop_copy=config.with_drop_copy(product),
+                max_past_events=config.max_past_events,
             )
             for product in PRODUCTS
         }
@@ -156,6 +160,9 @@ class Venue:
         self._logged_on: dict[str, int] = {}
         """Connection by key."""
         self._offline_queues: dict[Login, OfflineQueue] = {}
+        self._in_turn: deque[OfflineQueue] = deque()
+        self._pages_due: dict[int, None] = {}
+        """Connections that have taken a page of past reports and are to have the next."""
         self._restless: list[_Line] = []
         """Lines whose session was ended by something that happened on another."""
         self._last = NEVER
@@ -214,6 +221,8 @@ class Venue:
             return
         if line.wire is not None:
             data = line.wire.inward(data, line.who, now)
+        if line.login in self._offline_queues:
+            self._offline_queues[line.login].forget(now)
         line.session.receive_data(data, now)
         self._attend(line, now)
         if line.wire is not None and line.wire.is_cut and not line.is_cut:
@@ -240,6 +249,8 @@ class Venue:
         output, line.output = line.output, b""
         self._with_output.discard(conn)
         self._changed.add(line)
+        if line.login is not None and self._gateways[line.product].drop_copy.is_replaying(line.login):
+            self._pages_due[conn] = None
         return output
 
     def connections_with_output(self) -> set[int]:
@@ -285,6 +296,8 @@ class Venue:
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
         deadlines.append(self._first_due())
         deadlines.append(self._trouble.next_deadline())
+        if self._pages_due:
+            deadlines.append(self._last.monotonic)
         deadlines.append(None if self._flow is None else self._flow.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -307,11 +320,23 @@ class Venue:
         for gateway in self._gateways.values():
             self._deliver(gateway.handle_timer(now.utc), now)
         self._calm(now)
-        for offline_queue in self._offline_queues.values():
-            offline_queue.forget(now)
+        self._turn_pages(now)
+        # Those of whom nothing is heard forget in turn, too. A session's own does before it can be asked.
+        if self._in_turn:
+            self._in_turn[0].forget(now)
+            self._in_turn.rotate()
         if self._flow is not None:
             for product, command in self._flow.due(now):
                 self.execute(product, command, now)
+
+    def _turn_pages(self, now: Instant) -> None:
+        """Hand the next page of past reports to those who have taken the one before."""
+        due, self._pages_due = self._pages_due, {}
+        for conn in due:
+            line = self._lines.get(conn)
+            if line is not None and line.login is not None:
+                self._deliver(self._gateways[line.product].drop_copy.next_page(line.login), now)
+        self._calm(now)
 
     def _first_due(self) -> float | None:
         """Return the first deadline of all sessions, and drop what is out of date in front of it."""
@@ -423,6 +448,10 @@ class Venue:
     def exchange(self, product: str) -> Exchange:
         """Return a product's exchange, to be looked at; change it through `execute`."""
         return self._gateways[product].exchange
+
+    def drop_copy(self, product: str) -> DropCopy:
+        """Return a product's drop copy: who may ask for past reports, and whose requests are refused."""
+        return self._gateways[product].drop_copy
 
     def new_id(self) -> str:
         """Draw an id for an order."""
@@ -542,7 +571,13 @@ class Venue:
             return known
         logins.add(new)
         if session_type.resend:
-            self._offline_queues[new] = OfflineQueue(session_type.name, key_id)
+            queue = self._offline_queues[new] = OfflineQueue(
+                session_type.name,
+                key_id,
+                max_messages=self._config.max_kept_messages,
+                max_bytes=self._config.max_kept_bytes,
+            )
+            self._in_turn.append(queue)
         return new
 
     def _leave(self, product: str, login: Login, now: Instant) -> None:

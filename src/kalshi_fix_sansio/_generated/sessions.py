@@ -54,6 +54,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             host_role="orders",
             purpose="Order entry without retransmission.",
             comp_ids=("KalshiNR", "Kalshi"),
+            past_reports_hours=3,
         ),
         "KalshiDC": SessionType(
             name="KalshiDC",
@@ -67,6 +68,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
                 "has enabled the account for it."
             ),
             comp_ids=("KalshiDC", "Kalshi"),
+            past_reports_hours=3,
         ),
         "KalshiRT": SessionType(
             name="KalshiRT",
@@ -80,6 +82,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
                 "settlement reports on request."
             ),
             comp_ids=("KalshiRT", "Kalshi"),
+            retention_hours=24,
         ),
         "KalshiPT": SessionType(
             name="KalshiPT",
@@ -90,6 +93,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             host_role="orders",
             purpose="Post trade: settlement reports.",
             comp_ids=("KalshiPT", "Kalshi"),
+            retention_hours=24,
         ),
         "KalshiRFQ": SessionType(
             name="KalshiRFQ",

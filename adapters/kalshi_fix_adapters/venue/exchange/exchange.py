@@ -106,6 +106,7 @@ class Exchange:
         self._members = frozenset(self._customers.values())
         # Of no other shards, since clients may name any number.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
+        self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
         """Carry out a command, after cancelling the orders whose time was up by then.
@@ -125,8 +126,9 @@ class Exchange:
         self._dispatch(batch, command)
         self._state.trigger_exceeded(batch)
         self._state.publish(batch)
-        for shard in batch.events:
+        for shard, events in batch.events.items():
             self._clocks[shard] += 1
+            self._latest[shard] = ExecId(self._clocks[shard], events, shard)
         return tuple(batch.outcomes)
 
     def draw_exec_id(self, shard: int = 0) -> ExecId:
@@ -134,7 +136,12 @@ class Exchange:
         shard is none."""
         shard = shard if shard in self._clocks else 0
         self._clocks[shard] += 1
-        return ExecId(self._clocks[shard], 1, shard)
+        drawn = self._latest[shard] = ExecId(self._clocks[shard], 1, shard)
+        return drawn
+
+    def latest_exec_id(self, shard: int) -> ExecId | None:
+        """Return the identity of the last event on a shard; None if there is no such shard."""
+        return self._latest.get(shard)
 
     def shard_of(self, market: str) -> int:
         """Return the shard of a market; 0 for an unknown one."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 
 from kalshi_fix_adapters.venue.exchange import MARGIN
-from kalshi_fix_sansio import Logon
+from kalshi_fix_sansio import SESSION_TYPES, Logon
 
-DEFAULT_RETENTION_HOURS = 24
+DEFAULT_RETENTION_HOURS = SESSION_TYPES["KalshiRT"].retention_hours or 0
 
 
 @attrs.frozen(kw_only=True)

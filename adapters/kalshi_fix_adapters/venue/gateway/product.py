@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from kalshi_fix_adapters.venue.exchange import Advance, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.gateway.drop_copy import MOST_EVENTS, DropCopy
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.order_groups import OrderGroups
-from kalshi_fix_adapters.venue.gateway.refusals import past_reports_not_enabled, unsupported
+from kalshi_fix_adapters.venue.gateway.refusals import unsupported
 from kalshi_fix_adapters.venue.gateway.refusing import MadeUp
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_adapters.venue.gateway.settlement import Settlements
 from kalshi_fix_adapters.venue.gateway.timers import Timers
-from kalshi_fix_sansio import EventResendRequest
 from kalshi_fix_sansio.base import Message
 
 
@@ -30,8 +30,12 @@ class ProductGateway:
         new_id: Callable[[], str],
         rfqs: RfqSettings | None = None,
         combos: Sequence[ComboCollection] = (),
+        *,
+        drop_copy: Collection[str] = (),
+        max_past_events: int = MOST_EVENTS,
     ) -> None:
-        """Stand before an exchange; `new_id` draws the ids of orders."""
+        """Stand before an exchange; `new_id` draws the ids of orders. `drop_copy` names the owners who may
+        ask for past reports, for which up to `max_past_events` are kept."""
         self.exchange = exchange
         self.logins = Logins()
         self.timers = Timers()
@@ -40,6 +44,7 @@ class ProductGateway:
         self._market_data = MarketData(exchange, limits)
         self.made_up = MadeUp(exchange, new_id)
         """What faults answer."""
+        self.drop_copy = DropCopy(exchange, drop_copy, most_events=max_past_events)
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
         groups = OrderGroups(exchange, self._orders.distribute, new_id)
         self._rfqs = Rfqs(
@@ -57,13 +62,12 @@ class ProductGateway:
             **groups.handlers(),
             **self._market_data.handlers(),
             **self._rfqs.handlers(),
+            **self.drop_copy.handlers(),
         }
 
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
         """Take an application message of a session.
 
-        Drop copy sessions are kept alive, but what they are for is not modelled: their messages are answered
-        as unsupported, and no account is enabled for past reports.
         What was due before the message came is done first.
         """
         return self.handle_timer(now) + self._answer(message, login, now)
@@ -86,8 +90,6 @@ class ProductGateway:
         return deliveries
 
     def _answer(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
-        if isinstance(message, EventResendRequest):
-            return [(login, past_reports_not_enabled(message))]
         handler = self._handlers.get((login.session_type, type(message)))
         if handler is None:
             return [(login, unsupported(message))]
@@ -104,7 +106,8 @@ class ProductGateway:
         return self._orders.distribute(outcomes) + self._publish(outcomes), outcomes
 
     def _publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Tell what happened to everyone but those whose orders it was."""
+        """Tell what happened to everyone but those whose orders it was, and keep it for drop copy."""
+        self.drop_copy.record(outcomes)
         return (
             self._market_data.publish(outcomes)
             + self._settlements.publish(outcomes)
@@ -116,3 +119,4 @@ class ProductGateway:
         self.logins.leave(login)
         self._market_data.forget(login)
         self._rfqs.leave(login)
+        self.drop_copy.forget(login)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
-    EventResendReject,
-    EventResendRejectReason,
 )
 from kalshi_fix_sansio.base import Message
 
@@ -27,13 +25,6 @@ def business_reject(message: Message, reason: BusinessRejectReason, text: str) -
 def unsupported(message: Message) -> BusinessMessageReject:
     """Refuse a message whose business is not modelled here (380=3)."""
     return business_reject(message, BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE, "Unsupported Message Type")
-
-
-def past_reports_not_enabled(message: Message) -> EventResendReject:
-    """Refuse to send past reports (EventResendRejectReason NotEnabled)."""
-    return EventResendReject(
-        ref_seq_num=message.header.msg_seq_num, event_resend_reject_reason=EventResendRejectReason.NOT_ENABLED
-    )
 
 
 def not_authorized(message: Message, text: str) -> BusinessMessageReject:
