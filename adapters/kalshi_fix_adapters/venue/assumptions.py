@@ -59,3 +59,10 @@ class Assumptions:
     operators_are_for_clearing_members: bool = True
     """Whether an order, amend or cancel with SenderSubID (50) is refused by BusinessMessageReject where the
     owner has no customer accounts. Otherwise it names the operator there, too."""
+    fill_or_kill_tells_self_cross: bool = True
+    """Whether the end of a fill-or-kill order that met an order of its own trader has the Text
+    SELF_CROSS_ATTEMPT, or SELF_CROSS_ATTEMPT_PARTIALLY_FILLED after a part of it traded. Otherwise it is
+    TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION, as for other orders."""
+    takers_cause_level_changes: bool = True
+    """Whether a level that trades is told with ClOrdID (11) to the owner of the order that took from it, too.
+    Otherwise only to that of the order that rested there."""

@@ -34,7 +34,7 @@ def named(name: str) -> ClientKey:
     return ClientKey.generate(ed25519_key=True, key_id=f"key-{name}")
 
 
-REGISTERED = ("ann", "ann-2", "ann-md", "ann-reader", "bob", "perp")
+REGISTERED = ("ann", "ann-2", "ann-md", "ann-reader", "bob", "bob-md", "perp", "perp-md")
 KEYS = {name: named(name) for name in (*REGISTERED, "stranger")}
 ALL_SCOPES = frozenset({"read", "write"})
 SCOPES = {"ann-reader": frozenset({"read"})}
@@ -45,7 +45,7 @@ def api_key(name: str) -> ApiKey:
         key_id=KEYS[name].key_id,
         public_key=KEYS[name].public_key,
         owner=name.partition("-")[0],
-        product="margin" if name == "perp" else "prediction",
+        product="margin" if name.startswith("perp") else "prediction",
         scopes=SCOPES.get(name, ALL_SCOPES),
     )
 

@@ -15,6 +15,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     PlaceOrder,
     SetMarketState,
     SetPause,
+    SetSettlementBounds,
     TradeQuote,
 )
 from kalshi_fix_adapters.venue.exchange.exchange import Exchange
@@ -77,6 +78,7 @@ __all__ = [
     "SelfTradePrevention",
     "SetMarketState",
     "SetPause",
+    "SetSettlementBounds",
     "Side",
     "TimeInForce",
     "TradeQuote",

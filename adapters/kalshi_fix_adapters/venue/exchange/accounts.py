@@ -106,6 +106,8 @@ class Account:
 
     def work(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Count an open order's quantity in, or with a negative one out."""
+        if not quantity:
+            return
         holding = self.holding(market)
         holding.working(side).add(self.collateral, price, quantity)
         self._hold(holding)

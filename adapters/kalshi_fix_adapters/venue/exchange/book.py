@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
-from kalshi_fix_adapters.venue.exchange.terms import Side
+from kalshi_fix_adapters.venue.exchange.terms import OrderState, Side
 
 
 @attrs.define(eq=False)
@@ -22,6 +22,14 @@ class Level:
 
 
 @attrs.frozen
+class OrderName:
+    """What an owner knows an order by."""
+
+    cl_ord_id: str
+    subaccount: int
+
+
+@attrs.frozen
 class LevelChange:
     """What became of one level. Dollars and contracts; size 0 means that it is gone."""
 
@@ -29,6 +37,26 @@ class LevelChange:
     price: Decimal
     before: Decimal
     size: Decimal
+    causes: Mapping[str, OrderName] = attrs.field(factory=dict, eq=False)
+    """The last order of each owner that had a part in it."""
+
+
+@attrs.define(eq=False)
+class _Touch:
+    """What happened to a level since its book was last read."""
+
+    before: Decimal
+    causes: dict[str, tuple[Order, str]] = attrs.field(factory=dict)
+    """The last order of each owner, with its ClOrdID then."""
+
+    def names(self) -> dict[str, OrderName]:
+        # A request that amends an order names it anew, one that cancels it does not.
+        return {
+            owner: OrderName(
+                order.cl_ord_id if order.state is OrderState.OPEN else name, order.account.subaccount
+            )
+            for owner, (order, name) in self.causes.items()
+        }
 
 
 @attrs.define(eq=False)
@@ -81,8 +109,7 @@ class Book:
 
     bids: BookSide = attrs.field(factory=lambda: BookSide(Side.BUY))
     asks: BookSide = attrs.field(factory=lambda: BookSide(Side.SELL))
-    _touched: dict[tuple[Side, Decimal], Decimal] = attrs.field(factory=dict)
-    """Size of each touched level before the first touch."""
+    _touched: dict[tuple[Side, Decimal], _Touch] = attrs.field(factory=dict)
 
     def side(self, side: Side) -> BookSide:
         """Return the bids or the asks."""
@@ -98,9 +125,14 @@ class Book:
         self._touch(order)
         self.side(order.side).add(order)
 
-    def reduce(self, order: Order, quantity: Decimal) -> None:
-        """Take quantity off a resting order, which keeps its place. The caller changes the order."""
+    def reduce(self, order: Order, quantity: Decimal, taker: Order | None = None) -> None:
+        """Take quantity off a resting order, which keeps its place. The caller changes the order.
+
+        Where it trades, the level is changed by both orders: `taker` is the other one.
+        """
         self._touch(order)
+        if taker is not None:
+            self._touched[order.side, order.price].causes[taker.account.owner] = (taker, taker.cl_ord_id)
         self.side(order.side).reduce(order, quantity)
 
     def remove(self, order: Order) -> None:
@@ -111,14 +143,16 @@ class Book:
     def drain_changes(self) -> tuple[LevelChange, ...]:
         """Return the levels whose size differs from that at the last call."""
         changes = tuple(
-            LevelChange(side, price, before, size)
-            for (side, price), before in self._touched.items()
-            if (size := self.size(side, price)) != before
+            LevelChange(side, price, touch.before, size, touch.names())
+            for (side, price), touch in self._touched.items()
+            if (size := self.size(side, price)) != touch.before
         )
         self._touched.clear()
         return changes
 
     def _touch(self, order: Order) -> None:
         key = (order.side, order.price)
-        if key not in self._touched:
-            self._touched[key] = self.size(*key)
+        touch = self._touched.get(key)
+        if touch is None:
+            touch = self._touched[key] = _Touch(self.size(*key))
+        touch.causes[order.account.owner] = (order, order.cl_ord_id)

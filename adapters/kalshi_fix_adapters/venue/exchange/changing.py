@@ -131,6 +131,9 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     state.lift(batch, order)
     order.price, order.leaves = price, leaves
     _replaced(state, batch, order, command)
+    if not market.within_bounds(price):
+        state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
+        return
     if order.post_only and crosses(market.book, order):
         state.cancel(batch, order, CancelCause.POST_ONLY_CROSS)
         return

@@ -39,6 +39,8 @@ class PlaceOrder:
     expire_time: datetime | None = None
     """For GOOD_TILL_DATE."""
     post_only: bool = False
+    reduce_only: bool = False
+    """Fills no more than closes the position; the rest is cancelled at once."""
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.TAKER_AT_CROSS
     cancel_on_pause: bool = False
     max_execution_cost: Decimal | None = None
@@ -146,6 +148,15 @@ class ListMarket:
 
 
 @attrs.frozen
+class SetSettlementBounds:
+    """Say within which prices a market will settle; orders outside of them are cancelled."""
+
+    market: str
+    lowest: Decimal
+    highest: Decimal
+
+
+@attrs.frozen
 class Advance:
     """Nothing but the passing of time: orders whose time is up are cancelled."""
 
@@ -160,5 +171,6 @@ Command = (
     | SetMarketState
     | TradeQuote
     | ListMarket
+    | SetSettlementBounds
     | Advance
 )

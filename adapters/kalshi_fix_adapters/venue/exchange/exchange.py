@@ -22,6 +22,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     PlaceOrder,
     SetMarketState,
     SetPause,
+    SetSettlementBounds,
     TradeQuote,
 )
 from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule, floor
@@ -120,6 +121,8 @@ class Exchange:
             pausing.check_market_state(self._state, command)
         elif isinstance(command, ListMarket):
             quoting.check_listing(self._state, command)
+        elif isinstance(command, SetSettlementBounds):
+            pausing.check_settlement_bounds(self._state, command)
         batch = Batch(self._clocks, now)
         self._state.groups.advance(now)
         self._expire(batch)
@@ -260,5 +263,7 @@ class Exchange:
                 quoting.trade_quote(self._state, batch, command)
             case ListMarket():
                 quoting.list_market(self._state, command)
+            case SetSettlementBounds():
+                pausing.set_settlement_bounds(self._state, batch, command)
             case Advance():
                 return

@@ -130,6 +130,12 @@ class Market:
     settlement_price: Decimal | None = None
     """Dollars that a YES contract pays, once the result is known."""
     book: Book = attrs.field(factory=Book)
+    bounds: tuple[Decimal, Decimal] | None = None
+    """Within which prices it will settle, where the operator has said so."""
+
+    def within_bounds(self, price: Decimal) -> bool:
+        """Say whether the market may settle at a price, as far as is known."""
+        return self.bounds is None or self.bounds[0] <= price <= self.bounds[1]
 
     @property
     def ticker(self) -> str:

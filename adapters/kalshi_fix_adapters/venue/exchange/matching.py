@@ -22,6 +22,8 @@ class Preview:
     quantity: Decimal
     fills: tuple[tuple[Decimal, Decimal], ...]
     """Price and quantity of each."""
+    meets_own: bool
+    """Whether it would meet an order of its trader before it is filled."""
 
     def cost(self, collateral: Collateral, side: Side) -> Decimal:
         """Return the dollars it takes to open all of it."""
@@ -41,18 +43,19 @@ def crosses(book: Book, order: Order) -> bool:
 def preview(book: Book, order: Order) -> Preview:
     """Return what the order would trade at once, changing nothing."""
     fills: list[tuple[Decimal, Decimal]] = []
-    wanted = order.leaves
+    wanted, own = order.leaves, False
     for maker in _makers(book, order):
         if not wanted:
             break
         if maker.account.trader == order.account.trader:
+            own = True
             if order.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS:
                 break
             continue
         quantity = min(wanted, maker.leaves)
         fills.append((maker.price, quantity))
         wanted -= quantity
-    return Preview(order.leaves - wanted, tuple(fills))
+    return Preview(order.leaves - wanted, tuple(fills), own)
 
 
 def meets_own(book: Book, order: Order, price: Decimal) -> bool:
@@ -65,8 +68,8 @@ def meets_own(book: Book, order: Order, price: Decimal) -> bool:
     return False
 
 
-def match(state: ExchangeState, batch: Batch, taker: Order) -> bool:
-    """Trade the order against its book for as long as prices cross.
+def match(state: ExchangeState, batch: Batch, taker: Order, most: Decimal | None = None) -> bool:
+    """Trade the order against its book for as long as prices cross, up to `most` contracts if given.
 
     Returns whether it was stopped by an order of its own owner (self-trade prevention
     type 1); with type 2 that order is cancelled and matching goes on.
@@ -77,13 +80,14 @@ def match(state: ExchangeState, batch: Batch, taker: Order) -> bool:
         taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None
     )
     makers = state.markets[taker.market].book.side(taker.side.opposite)
-    while taker.leaves:
+    unwanted = ZERO if most is None else max(ZERO, taker.leaves - most)
+    while taker.leaves > unwanted:
         level = makers.best()
         if level is None or not taker.crosses(level.price):
             break
         maker = next(iter(level.orders.values()))
         if maker.account.trader != taker.account.trader:
-            state.trade(batch, taker, maker, min(taker.leaves, maker.leaves))
+            state.trade(batch, taker, maker, min(taker.leaves - unwanted, maker.leaves))
             if at_once:
                 state.trigger_exceeded(batch)
         elif taker.self_trade_prevention is SelfTradePrevention.MAKER:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kalshi_fix_adapters.venue.exchange import settling
-from kalshi_fix_adapters.venue.exchange.commands import SetMarketState, SetPause
+from kalshi_fix_adapters.venue.exchange.commands import SetMarketState, SetPause, SetSettlementBounds
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import CancelCause, MarketState, PauseState
@@ -46,6 +46,27 @@ def check_market_state(state: ExchangeState, command: SetMarketState) -> None:
             f"market {command.market} is {market.state.value} and cannot become {command.state.value}"
         )
     settling.check_result(state, market, command)
+
+
+def set_settlement_bounds(state: ExchangeState, batch: Batch, command: SetSettlementBounds) -> None:
+    """Cancel the orders of a market whose prices it cannot settle at, now and from now on."""
+    market = state.markets[command.market]
+    market.bounds = (command.lowest, command.highest)
+    for order in state.orders:
+        if order.market == market.ticker and not market.within_bounds(order.price):
+            state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
+
+
+def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) -> None:
+    """Make sure that a market can have these bounds.
+
+    Raises:
+        ValueError: there is no such market, or the bounds are the wrong way round.
+    """
+    if command.market not in state.markets:
+        raise ValueError(f"there is no market {command.market}")
+    if not command.lowest <= command.highest:
+        raise ValueError(f"the lowest price {command.lowest} is above the highest, {command.highest}")
 
 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:

@@ -13,15 +13,23 @@ from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
 from kalshi_fix_adapters.venue.exchange.outcomes import OrderAccepted, OrderRejected
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_adapters.venue.exchange.terms import (
+    MARGIN,
+    PREDICTION,
     CancelCause,
     MarketState,
     PauseState,
     RejectCause,
+    SelfTradePrevention,
     Side,
     TimeInForce,
 )
 
 _AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_REDUCING = {
+    PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,),
+    MARGIN: (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL),
+}
+"""How long reduce-only orders may live (the pages on order entry)."""
 _PAUSED = {
     PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
     PauseState.EXCHANGE_PAUSED: RejectCause.EXCHANGE_PAUSED,
@@ -44,16 +52,19 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     batch.outcomes.append(
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )
-    killed = _killed(state, order)
+    reducible = _reducible(state, command) if command.reduce_only else None
+    killed = _killed(state, order, reducible)
     if killed is not None:
         state.cancel(batch, order, killed)
         return
-    stopped = match(state, batch, order)
+    stopped = match(state, batch, order, reducible)
     if not order.leaves:
         return
-    if stopped:
-        state.cancel(batch, order, CancelCause.SELF_TRADE_TAKER)
-    elif order.time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL or _overdue(order, batch.now):
+    if reducible is not None and order.filled == reducible:
+        state.cancel(batch, order, CancelCause.REDUCE_ONLY)
+    elif stopped:
+        state.cancel(batch, order, self_cross_cause(state, order))
+    elif order.time_in_force in _AT_ONCE or _overdue(order, batch.now):
         state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
     else:
         state.rest(batch, order)
@@ -68,6 +79,16 @@ def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         account = state.accounts[command.account]
         account.work(command.market, command.side, command.price, -command.quantity)
     return cause
+
+
+def self_cross_cause(state: ExchangeState, order: Order) -> CancelCause:
+    """Return why an order ends that would have traded with one of the same trader."""
+    if (
+        order.time_in_force is not TimeInForce.FILL_OR_KILL
+        or not state.assumptions.fill_or_kill_tells_self_cross
+    ):
+        return CancelCause.SELF_TRADE_TAKER
+    return CancelCause.SELF_CROSS_PARTIALLY_FILLED if order.filled else CancelCause.SELF_CROSS
 
 
 def market_refusal(market: Market) -> RejectCause | None:
@@ -154,15 +175,25 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
             return RejectCause.ORDER_GROUP_NOT_FOUND
         if group.triggered:
             return RejectCause.EXCEEDED_ORDER_GROUP_RISK_LIMIT
+    quantity = command.quantity
+    if command.reduce_only:
+        # What it cannot trade is never held back.
+        quantity = min(quantity, _reducible(state, command))
     reserved = account.reserved
     # Counted in to see what it would hold back, and out again only if it is refused: an accepted order stays
     # counted.
-    account.work(market.ticker, command.side, command.price, command.quantity)
-    fee = entry_fee(state, market, command.price, command.quantity)
+    account.work(market.ticker, command.side, command.price, quantity)
+    fee = entry_fee(state, market, command.price, quantity)
     exceeded = affordability_refusal(account, market, command.side, reserved, fee)
-    if exceeded is not None:
-        account.work(market.ticker, command.side, command.price, -command.quantity)
+    left_out = command.quantity - quantity
+    account.work(market.ticker, command.side, command.price, -quantity if exceeded is not None else left_out)
     return exceeded
+
+
+def _reducible(state: ExchangeState, command: PlaceOrder) -> Decimal:
+    """Return how many contracts an order can close."""
+    holding = state.accounts[command.account].holding(command.market)
+    return holding.position.closable(command.side)
 
 
 def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> RejectCause | None:
@@ -173,6 +204,7 @@ def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> Re
         market.rules.accepts_price(command.price)
         and market.is_within_band(command.side, command.price)
         and not (command.post_only and command.time_in_force in _AT_ONCE)
+        and not (command.reduce_only and command.time_in_force not in _REDUCING[state.product])
         and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
         and (command.max_execution_cost is None or command.max_execution_cost > 0)
     )
@@ -201,21 +233,34 @@ def _order(command: PlaceOrder, until: datetime | None) -> Order:
     )
 
 
-def _killed(state: ExchangeState, order: Order) -> CancelCause | None:
+def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:
     """Return why the order ends before it can trade at all, if so."""
-    book = state.markets[order.market].book
+    market = state.markets[order.market]
+    book = market.book
+    if not market.within_bounds(order.price):
+        return CancelCause.SETTLEMENT_BOUNDS
+    whole = order.time_in_force is TimeInForce.FILL_OR_KILL
+    if reducible is not None and (not reducible or (whole and reducible < order.leaves)):
+        return CancelCause.REDUCE_ONLY
     if order.post_only:
         return CancelCause.POST_ONLY_CROSS if crosses(book, order) else None
-    if order.max_execution_cost is None and order.time_in_force is not TimeInForce.FILL_OR_KILL:
+    if order.max_execution_cost is None and not whole:
         return None
     fills = preview(book, order)
     if fills.quantity < order.leaves:
-        return CancelCause.FOK_INSUFFICIENT_VOLUME
+        if not fills.meets_own or not whole or order.max_execution_cost is not None:
+            return CancelCause.FOK_INSUFFICIENT_VOLUME
+        # On prediction such an order fills what it can (the venue's changelog, 25 September 2025).
+        if state.product == PREDICTION:
+            return None
+        if order.self_trade_prevention is SelfTradePrevention.MAKER:
+            return CancelCause.FOK_INSUFFICIENT_VOLUME
+        return self_cross_cause(state, order)
     if order.max_execution_cost is not None:
         collateral = state.account(order).collateral
         cost = fills.cost(collateral, order.side)
         if state.assumptions.max_execution_cost_includes_fees:
-            cost += fills.fees(state.fee_schedule(state.markets[order.market]))
+            cost += fills.fees(state.fee_schedule(market))
         if cost > order.max_execution_cost:
             return CancelCause.MAX_EXECUTION_COST
     return None

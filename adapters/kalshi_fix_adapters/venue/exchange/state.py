@@ -142,7 +142,7 @@ class ExchangeState:
         batch.touched[market.ticker] = market
         trade_id = self.new_id()
         # Before the order is filled: `lift` takes off what it then has left, which is nothing.
-        market.book.reduce(maker, quantity)
+        market.book.reduce(maker, quantity, taker if self.assumptions.takers_cause_level_changes else None)
         for order, aggressor in ((taker, True), (maker, False)):
             account = self.account(order)
             flow = account.fill(market.ticker, order.side, order.price, maker.price, quantity)

@@ -184,6 +184,14 @@ class CancelCause(Enum):
     MAX_EXECUTION_COST = auto()
     SELF_TRADE_TAKER = auto()
     SELF_TRADE_MAKER = auto()
+    SELF_CROSS = auto()
+    """Fill or kill, and the first order that it met was one of the same trader."""
+    SELF_CROSS_PARTIALLY_FILLED = auto()
+    """Fill or kill, and it met one of the same trader after a part of it had traded."""
+    REDUCE_ONLY = auto()
+    """It was to reduce a position, and there is none (any more)."""
+    SETTLEMENT_BOUNDS = auto()
+    """Its price is outside of what its market may settle at."""
     ORDER_GROUP = auto()
     """Its order group triggered, or was deleted."""
 

@@ -9,7 +9,7 @@ import attrs
 
 from kalshi_fix_adapters.venue import exchange
 from kalshi_fix_adapters.venue.exchange import Exchange, MarketState
-from kalshi_fix_adapters.venue.exchange.book import LevelChange
+from kalshi_fix_adapters.venue.exchange.book import LevelChange, OrderName
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     BookChanged,
     MarketStateChanged,
@@ -93,6 +93,30 @@ class _Subscriptions:
         self._by_login.pop(login, None)
 
 
+@attrs.define(eq=False)
+class _Update:
+    """What subscribers to one market are told: all the same, but for the names of their own orders."""
+
+    entries: list[MDIncEntry] = attrs.field(factory=list)
+    _named: dict[str, dict[int, OrderName]] = attrs.field(factory=dict)
+    """By owner, which of the entries an order of theirs caused, and which order."""
+
+    def add_levels(self, outcome: BookChanged) -> None:
+        for change in outcome.changes:
+            for owner, name in change.causes.items():
+                self._named.setdefault(owner, {})[len(self.entries)] = name
+            self.entries.append(_level(outcome, change))
+
+    def entries_for(self, owner: str) -> list[MDIncEntry]:
+        """Return a list of its own for a subscriber."""
+        entries = list(self.entries)
+        for number, name in self._named.get(owner, {}).items():
+            entries[number] = attrs.evolve(
+                entries[number], cl_ord_id=name.cl_ord_id, alloc_account=name.subaccount
+            )
+        return entries
+
+
 class MarketData:
     """The market data gateway of one product."""
 
@@ -118,8 +142,8 @@ class MarketData:
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Return what subscribers are told of what happened: one X per market, trades first."""
         deliveries: list[Delivery] = [
-            (login, MarketDataIncrementalRefresh(md_entries=list(entries)))
-            for symbol, entries in self._updates(outcomes).items()
+            (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login.owner)))
+            for symbol, update in self._updates(outcomes).items()
             for login in self._books.to(symbol)
         ]
         for change in outcomes:
@@ -186,16 +210,16 @@ class MarketData:
             ],
         )
 
-    def _updates(self, outcomes: Sequence[Outcome]) -> dict[str, list[MDIncEntry]]:
-        updates: dict[str, list[MDIncEntry]] = {}
+    def _updates(self, outcomes: Sequence[Outcome]) -> dict[str, _Update]:
+        updates: dict[str, _Update] = {}
         for outcome in outcomes:
             if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.to(outcome.market):
                 continue
-            entries = updates.setdefault(outcome.market, [])
+            update = updates.setdefault(outcome.market, _Update())
             if isinstance(outcome, TradePrinted):
-                entries.append(_trade(outcome))
+                update.entries.append(_trade(outcome))
             else:
-                entries.extend(_level(outcome, change) for change in outcome.changes)
+                update.add_levels(outcome)
         return updates
 
     def _tell(self, change: MarketStateChanged) -> list[Delivery]:

@@ -80,7 +80,7 @@ def place_order(
         or prevention is None
         or price is None
         or message.ord_type != OrdType.LIMIT
-        or message.exec_inst not in (None, ExecInst.POST_ONLY)
+        or message.exec_inst not in (None, ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY)
     ):
         return RejectCause.INVALID_ORDER
     dated = time_in_force is exchange.TimeInForce.GOOD_TILL_DATE
@@ -95,7 +95,8 @@ def place_order(
         price=price,
         time_in_force=time_in_force,
         expire_time=message.expire_time if dated else None,
-        post_only=message.exec_inst is not None,
+        post_only=message.exec_inst == ExecInst.POST_ONLY,
+        reduce_only=message.exec_inst == ExecInst.REDUCE_ONLY,
         self_trade_prevention=prevention,
         cancel_on_pause=message.cancel_order_on_pause is True,
         max_execution_cost=message.max_execution_cost,

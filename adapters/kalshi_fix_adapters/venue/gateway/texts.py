@@ -50,6 +50,10 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.IMMEDIATE_OR_CANCELLED: ExecutionReportText.IMMEDIATE_OR_CANCELLED,
     CancelCause.MAX_EXECUTION_COST: "MAX_EXECUTION_COST",
     CancelCause.SELF_TRADE_TAKER: ExecutionReportText.TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
+    CancelCause.SELF_CROSS: ExecutionReportText.SELF_CROSS_ATTEMPT,
+    CancelCause.SELF_CROSS_PARTIALLY_FILLED: ExecutionReportText.SELF_CROSS_ATTEMPT_PARTIALLY_FILLED,
+    CancelCause.REDUCE_ONLY: ExecutionReportText.REDUCE_ONLY,
+    CancelCause.SETTLEMENT_BOUNDS: ExecutionReportText.SETTLEMENT_BOUNDS_CANCEL,
     CancelCause.ORDER_GROUP: ExecutionReportText.ORDER_GROUP_CANCEL,
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }

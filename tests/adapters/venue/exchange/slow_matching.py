@@ -45,7 +45,7 @@ class SlowBook:
         order = SlowOrder(name, owner, side, price, quantity, quantity, post_only)
         if post_only and self._counterparts(order):
             return
-        if tif is TimeInForce.FILL_OR_KILL and self._volume(order, stp) < quantity:
+        if tif is TimeInForce.FILL_OR_KILL and self._fills_nothing(order, stp):
             return
         if self._trade(order, stp) and order.left and tif is TimeInForce.GOOD_TILL_CANCEL:
             self.resting.append(order)
@@ -88,14 +88,17 @@ class SlowBook:
         found = [o for o in self.resting if o.side is Side.BUY and o.price >= order.price]
         return sorted(found, key=lambda o: -o.price)
 
-    def _volume(self, order: SlowOrder, stp: SelfTradePrevention) -> Decimal:
+    def _fills_nothing(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
+        """Say whether there is too little for a fill-or-kill order, which trades what it can once it meets
+        an order of its owner."""
         volume = Decimal(0)
         for other in self._counterparts(order):
-            if other.owner != order.owner:
-                volume += other.left
-            elif stp is SelfTradePrevention.TAKER_AT_CROSS:
+            if volume >= order.total:
                 break
-        return volume
+            if other.owner == order.owner:
+                return False
+            volume += other.left
+        return volume < order.total
 
     def _trade(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
         """Say whether the rest of the order may live on."""

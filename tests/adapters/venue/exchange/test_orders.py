@@ -106,7 +106,7 @@ def test_an_fok_order_does_not_count_on_its_owners_orders(desk: Desk) -> None:
     desk.place("bob", "b0", SELL, 3, "0.60")
     desk.place("ann", "a1", SELL, 5, "0.61")
     blocked = desk.place("bob", "b1", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)
-    assert summary(blocked)[1:] == ["b1 canceled FOK_INSUFFICIENT_VOLUME"]
+    assert summary(blocked)[1:] == ["b1 canceled SELF_CROSS"]
     freed = desk.place(
         "bob", "b2", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL, stp=SelfTradePrevention.MAKER
     )
