@@ -320,6 +320,22 @@ class Refusal(Element):
 
 
 @attrs.frozen
+class VenueLimit(Element):
+    """Something that the venue limits beside the values of fields."""
+
+    name: str
+    values: tuple[tuple[str, str], ...]
+    """Numbers as written, by what they are for; one for the empty string, if it is one for all."""
+    unit: str
+    doc: str
+
+    @property
+    def constant(self) -> str:
+        """Its Python name, such as ORDER_GROUP_WINDOW."""
+        return self.name.upper()
+
+
+@attrs.frozen
 class SessionType(Element):
     """One session type of the venue."""
 
@@ -399,6 +415,7 @@ class Dialect:
     """Length and data fields of the standard, also of those that the dialect does not define."""
     refusals: tuple[Refusal, ...] = ()
     """Reasons for which a Logon is refused; the first that fits a Text holds."""
+    limits: tuple[VenueLimit, ...] = ()
 
     @property
     def version(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from codegen.emit import classes, encoders, layouts, texts
+from codegen.emit import classes, encoders, layouts, limits, texts
 from codegen.emit.imports import Imports, export_key
 from codegen.model import Dialect, Location, Message
 from codegen.naming import texts_class
@@ -112,6 +112,8 @@ class _Fixed:
         yield self._codesets()
         yield self._sessions()
         yield self._texts()
+        if self.dialect.limits:
+            yield self._limits()
         yield self._dialect()
         yield self._fields()
         yield from self._blocks()
@@ -167,6 +169,14 @@ class _Fixed:
         doc = f"What Text (58) says in messages of the {self.dialect.title} dialect."
         sources = _files(*(each.location for each in self.dialect.texts))
         return ModuleView("texts.py", "texts.py.j2", doc, imports, sources, {"texts": views})
+
+    def _limits(self) -> ModuleView:
+        imports = Imports()
+        imports.fixed("typing", "Final")
+        views = [limits.limit_view(each, imports) for each in self.dialect.limits]
+        doc = f"What the {self.dialect.title} dialect limits beside the values of fields."
+        sources = _files(*(each.location for each in self.dialect.limits))
+        return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})
 
     def _sessions(self) -> ModuleView:
         imports = Imports()

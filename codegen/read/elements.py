@@ -221,6 +221,23 @@ def products(context: Context) -> tuple[model.Product, ...]:
     )
 
 
+def limits(context: Context) -> tuple[model.VenueLimit, ...]:
+    """Every limit that is not one of a field, in the order of the file."""
+    return tuple(
+        model.VenueLimit(
+            name=name,
+            values=tuple(
+                (key, text(entry.node.mapping("values"), key)) for key in entry.node.mapping("values")
+            )
+            or (("", text(entry.node, "value")),),
+            unit=text(entry.node, "unit"),
+            doc=text(entry.node, "doc"),
+            **context.about(entry.node, entry.source, f"limit `{name}`", entry.location),
+        )
+        for name, entry in context.source.sections["limits"].items()
+    )
+
+
 def session_types(context: Context) -> tuple[model.SessionType, ...]:
     """The session types, in the order of the file."""
     roles = {

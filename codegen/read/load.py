@@ -32,6 +32,7 @@ SECTIONS = (
     "messages",
     "texts",
     "refusals",
+    "limits",
 )
 """What a dialect names; fields, groups and components share one set of names."""
 
@@ -44,6 +45,7 @@ _KINDS = {
     "trailer.yaml": "block",
     "sessions.yaml": "sessions",
     "texts.yaml": "texts",
+    "limits.yaml": "venue_limits",
     "differences.yaml": "differences",
     "changelog.yaml": "changelog",
     "reviewed.yaml": "reviewed",

@@ -78,6 +78,7 @@ def resolve(source: Source) -> model.Dialect:
         environments=elements.environment_names(context),
         texts=known_texts(context, messages),
         refusals=refusals(context),
+        limits=elements.limits(context),
         standard_data=elements.standard_data(context),
         versions=tuple(
             (name, node.text)

@@ -27,6 +27,9 @@ def kalshi() -> model.Dialect:
     return load_dialect(SPEC)
 
 
+GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
+
+
 def owners(dialect: model.Dialect) -> list[model.Message | model.Group]:
     return [*dialect.messages, *dialect.groups]
 
@@ -82,10 +85,10 @@ def test_every_constructor_makes_what_the_client_may_send() -> None:
         "SecurityStatusRequest.subscribe": SecurityStatusRequest.subscribe("A"),
         "SecurityStatusRequest.unsubscribe": SecurityStatusRequest.unsubscribe("A"),
         "OrderGroupRequest.create": OrderGroupRequest.create(100, alloc_account=3, ex_destination=0),
-        "OrderGroupRequest.update": OrderGroupRequest.update("g", order_group_contracts_limit=7),
-        "OrderGroupRequest.reset": OrderGroupRequest.reset("g", alloc_account=3),
-        "OrderGroupRequest.trigger": OrderGroupRequest.trigger("g"),
-        "OrderGroupRequest.delete": OrderGroupRequest.delete("g"),
+        "OrderGroupRequest.update": OrderGroupRequest.update(GROUP, order_group_contracts_limit=7),
+        "OrderGroupRequest.reset": OrderGroupRequest.reset(GROUP, alloc_account=3),
+        "OrderGroupRequest.trigger": OrderGroupRequest.trigger(GROUP),
+        "OrderGroupRequest.delete": OrderGroupRequest.delete(GROUP),
         "QuoteRequest.for_market": QuoteRequest.for_market(
             quote_req_id="q", symbol="A", order_qty="10.5", rest_remainder=True, replace_existing=False
         ),

@@ -75,6 +75,7 @@ def render(dialect: Dialect, examples: Mapping[str, list[Example]]) -> dict[str,
         "sessions.md": environment.get_template("sessions.md.j2").render(
             sessions=dialect.session_types, endpoints=dialect.endpoints
         ),
+        "limits.md": environment.get_template("limits.md.j2").render(limits=dialect.limits),
         "history.md": environment.get_template("history.md.j2").render(steps=history(dialect)),
         "tags.md": environment.get_template("tags.md.j2").render(
             fields=dialect.fields, links=field_links(dialect)

@@ -13,12 +13,10 @@ import attrs
 from kalshi_fix_adapters.venue.exchange.orders import ZERO
 from kalshi_fix_adapters.venue.exchange.terms import MARGIN, PREDICTION, AccountId
 
-ROLLING: Final = timedelta(seconds=15)
+ROLLING: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """How long a fill counts."""
 CONTRACTS_LIMITS: Final = range(1, 1_000_001)
 """The limits a group can have (OrderGroupContractsLimit 20132)."""
-MOST_GROUPS: Final = {PREDICTION: 100_000, MARGIN: 25_000}
-"""How many groups one owner can have (the venue's changelog, 13 August and 23 July 2026)."""
 _RESOLUTION: Final = timedelta(milliseconds=1)
 """Fills of one group that are less than this apart count as one, so that memory is bounded in time."""
 
@@ -65,7 +63,7 @@ class OrderGroup:
 class OrderGroups:
     """All groups of an exchange, and the fills that still count."""
 
-    most: int = MOST_GROUPS[PREDICTION]
+    most: int = ORDER_GROUPS[PREDICTION]
     """How many one owner can have."""
     _by_id: dict[str, OrderGroup] = attrs.field(factory=dict)
     _owned: Counter[str] = attrs.field(factory=Counter)

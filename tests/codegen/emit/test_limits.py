@@ -1,0 +1,54 @@
+"""What the venue limits beside the values of fields becomes constants."""
+
+from __future__ import annotations
+
+import importlib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from codegen.errors import SpecError
+from codegen.read.resolve import load_dialect
+from tests.codegen.harbour_spec import SpecCopy, imported
+
+LIMITS = """source: rules
+limits:
+  ebb: {value: 6, unit: hours, since: 2021-05, doc: "How long it ebbs"}
+  depth: {values: {inner: 4, outer: 7.50}, unit: metres, why: "Sounded.", doc: "How deep it is, by basin."}
+"""
+
+
+def test_limits_are_constants_whole_numbers_as_int_and_others_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SpecCopy(tmp_path)
+    (spec.spec / "limits.yaml").write_text(LIMITS, encoding="utf-8")
+    harbour = imported(spec.spec, tmp_path / "made", monkeypatch)
+    limits = importlib.import_module(f"{harbour.__name__}.limits")
+    assert (limits.EBB, type(limits.EBB)) == (6, int)
+    assert {"inner": Decimal(4), "outer": Decimal("7.50")} == limits.DEPTH
+    with pytest.raises(TypeError):
+        limits.DEPTH["inner"] = 5
+    written = Path(str(limits.__file__)).read_text("utf-8")
+    assert "How long it ebbs. In hours. Since 2021-05." in written
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("value: 6", "value: six", "3: `limits.ebb.value` is `six`"),
+        ("value: 6", "value: -6", "3: `limits.ebb.value` is `-6`"),
+        ("value: 6", "value: 6, values: {a: 1}", "3: `limits.ebb`"),
+        ("values: {inner: 4, outer: 7.50}", "values: {}", "4: `limits.depth.values`"),
+        ("unit: hours, ", "", "3: `limits.ebb` has no `unit`"),
+        ("ebb:", "Ebb Tide:", "2: `limits` is `Ebb Tide`"),
+        ("source: rules", "source: rumour", "1: source `rumour` is not defined"),
+    ],
+)
+def test_mistakes(tmp_path: Path, old: str, new: str, mistake: str) -> None:
+    spec = SpecCopy(tmp_path)
+    (spec.spec / "limits.yaml").write_text(LIMITS.replace(old, new), encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load_dialect(spec.spec)
+    assert f"limits.yaml:{mistake}" in str(caught.value)
