@@ -11,7 +11,7 @@ import pytest
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import PauseState, SetPause, margin_market, prediction_market
-from kalshi_fix_adapters.venue.exchange.groups import MOST_GROUPS, OrderGroups
+from kalshi_fix_adapters.venue.exchange.groups import OrderGroups
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     BusinessRejectReason,
@@ -30,6 +30,7 @@ from kalshi_fix_sansio import (
     Side,
     TimeInForce,
 )
+from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from tests.adapters.venue.desk import MARKET, PERP, START
@@ -517,8 +518,9 @@ def test_an_exchange_that_takes_no_cancels_changes_no_groups() -> None:
 
 
 def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
-    assert MOST_GROUPS == {"prediction": 100_000, "margin": 25_000}
     groups = Groups()
+    assert groups.town.venue.exchange("prediction")._state.groups.most == ORDER_GROUPS["prediction"]
+    assert groups.town.venue.exchange("margin")._state.groups.most == ORDER_GROUPS["margin"]
     groups.town.venue.exchange("prediction")._state.groups.most = 3
     first = groups.create()
     groups.create()

@@ -26,7 +26,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     TradeQuote,
 )
 from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule, floor
-from kalshi_fix_adapters.venue.exchange.groups import MOST_GROUPS, OrderGroups
+from kalshi_fix_adapters.venue.exchange.groups import OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
     Collateral,
@@ -47,6 +47,7 @@ from kalshi_fix_adapters.venue.exchange.terms import (
     RejectCause,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import ORDER_GROUPS
 
 _MARGIN_DATE_FROM = time(16)
 """When the clearing date of margin becomes the next one (Kalshi's page on margin order entry, 715)."""
@@ -101,7 +102,7 @@ class Exchange:
             new_id=new_id,
             orders=OrderRegistry(retained_orders),
             assumptions=self.assumptions,
-            groups=OrderGroups(MOST_GROUPS[product]),
+            groups=OrderGroups(ORDER_GROUPS[product]),
         )
         self._customers = {account.customer: account.owner for account in balances if account.customer}
         self._members = frozenset(self._customers.values())

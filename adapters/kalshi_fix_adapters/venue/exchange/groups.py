@@ -11,11 +11,15 @@ from typing import Final
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.orders import ZERO
-from kalshi_fix_adapters.venue.exchange.terms import MARGIN, PREDICTION, AccountId
+from kalshi_fix_adapters.venue.exchange.terms import PREDICTION, AccountId
+from kalshi_fix_sansio._generated.layouts.fields import ORDER_GROUP_CONTRACTS_LIMIT
+from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW, ORDER_GROUPS
 
 ROLLING: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """How long a fill counts."""
-CONTRACTS_LIMITS: Final = range(1, 1_000_001)
+CONTRACTS_LIMITS: Final = range(
+    ORDER_GROUP_CONTRACTS_LIMIT.minimum or 0, (ORDER_GROUP_CONTRACTS_LIMIT.maximum or 0) + 1
+)
 """The limits a group can have (OrderGroupContractsLimit 20132)."""
 _RESOLUTION: Final = timedelta(milliseconds=1)
 """Fills of one group that are less than this apart count as one, so that memory is bounded in time."""
