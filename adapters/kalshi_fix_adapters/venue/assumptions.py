@@ -25,6 +25,9 @@ class Assumptions:
     orders_must_cover_their_fee: bool = True
     """Whether an order or amend that opens a position needs its trade fee as a taker in the balance, beside
     what is held back. Nothing of the fee is held back while it rests."""
+    ranged_return_may_be_negative: bool = False
+    """Whether RangedMarketCollateralReturn (21031) is told where a Trade takes back what a market group had
+    returned. Otherwise it is told only where something is returned."""
     rebate_waits_for_a_fee: bool = True
     """Whether a rebate of rounding fees waits for a fill whose fees are no smaller. Otherwise it comes at
     once, and the net fee (137) may be negative."""

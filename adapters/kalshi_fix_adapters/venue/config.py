@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION, AccountId, MarketRules
+from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION, AccountId, MarketGroup, MarketRules
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
@@ -108,6 +108,8 @@ class VenueConfig:
     api_keys: tuple[ApiKey, ...]
     fees: Mapping[str, FeeSchedule] = attrs.field(factory=dict)
     """Per product, where they differ from the default."""
+    market_groups: tuple[MarketGroup, ...] = ()
+    """Prediction markets that net with one another."""
     combos: tuple[ComboCollection, ...] = ()
     """What combinations of prediction markets RFQs can be for."""
     rfqs: RfqSettings = attrs.field(factory=RfqSettings)
@@ -139,7 +141,7 @@ class VenueConfig:
 
         Raises:
             ConfigurationError: a product is unknown, an account or a key is there twice, a key
-                belongs to nobody, or a shard cannot be.
+                belongs to nobody, or a shard or a market group cannot be.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
         named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
@@ -156,6 +158,7 @@ class VenueConfig:
         if len(owners) != len(self.accounts):
             raise ConfigurationError("an owner has two accounts on one product; give each only one")
         self._check_shards()
+        self._check_groups()
         self._check_customers()
         ids = [key.key_id for key in self.api_keys]
         for key in self.api_keys:
@@ -212,6 +215,25 @@ class VenueConfig:
                         f"on_shards of {account.owner} names shard {shard}: "
                         "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
                     )
+
+    def _check_groups(self) -> None:
+        shards = {rules.ticker: rules.shard for rules in self.markets.get(PREDICTION, ())}
+        grouped: set[str] = set()
+        names = [group.name for group in self.market_groups]
+        for group in self.market_groups:
+            told = f"market group {group.name}"
+            if names.count(group.name) > 1:
+                raise ConfigurationError(f"{told} is there twice; give each a name of its own")
+            if len(set(group.markets)) < max(2, len(group.markets)):
+                raise ConfigurationError(f"{told} needs two or more different markets")
+            for ticker in group.markets:
+                if ticker not in shards:
+                    raise ConfigurationError(f"{told} names {ticker}, which is no prediction market")
+                if ticker in grouped:
+                    raise ConfigurationError(f"{told} names {ticker}, which is in another group, too")
+            if len({shards[ticker] for ticker in group.markets}) > 1:
+                raise ConfigurationError(f"the markets of {told} are on different shards; use one")
+            grouped.update(group.markets)
 
     def _check_customers(self) -> None:
         known: dict[tuple[str, str], str] = {}

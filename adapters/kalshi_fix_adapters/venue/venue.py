@@ -140,6 +140,7 @@ class Venue:
                     new_id=self._new_id,
                     fees=config.fees.get(product),
                     terms=config.terms(product),
+                    market_groups=config.market_groups if product == PREDICTION else (),
                     assumptions=config.assumptions,
                 ),
                 config.symbol_limits,

@@ -32,6 +32,7 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
+from kalshi_fix_adapters.venue.exchange.netting import MarketGroup
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     OrderAccepted,
     OrderCanceled,
@@ -71,6 +72,7 @@ class Desk:
         retained_orders: int = 10_000,
         terms: dict[str, AccountTerms] | None = None,
         assumptions: Assumptions | None = None,
+        market_groups: tuple[MarketGroup, ...] = (),
     ) -> None:
         numbers = count(1)
         if markets is None:
@@ -87,6 +89,7 @@ class Desk:
             fees=fees,
             terms=terms,
             assumptions=assumptions,
+            market_groups=market_groups,
             retained_orders=retained_orders,
         )
         self.now = START
@@ -133,7 +136,14 @@ class Desk:
         )
 
     def cancel(
-        self, owner: str, cl_ord_id: str, orig: str, side: Side = BUY, *, order_id: str | None = None
+        self,
+        owner: str,
+        cl_ord_id: str,
+        orig: str,
+        side: Side = BUY,
+        *,
+        order_id: str | None = None,
+        market: str | None = None,
     ) -> tuple[Outcome, ...]:
         return self.exchange.apply(
             CancelOrder(
@@ -141,7 +151,7 @@ class Desk:
                 orig_cl_ord_id=orig,
                 account=account(owner),
                 origin=owner,
-                market=self.market,
+                market=market or self.market,
                 side=side,
                 order_id=order_id,
             ),
@@ -160,6 +170,7 @@ class Desk:
         order_id: str | None = None,
         tif: TimeInForce | None = None,
         expire: datetime | None = None,
+        market: str | None = None,
     ) -> tuple[Outcome, ...]:
         return self.exchange.apply(
             AmendOrder(
@@ -167,7 +178,7 @@ class Desk:
                 orig_cl_ord_id=orig,
                 account=account(owner),
                 origin=owner,
-                market=self.market,
+                market=market or self.market,
                 side=side,
                 quantity=Decimal(quantity),
                 price=None if price is None else Decimal(price),

@@ -25,6 +25,7 @@ from kalshi_fix_adapters.venue.exchange.market import (
     margin_market,
     prediction_market,
 )
+from kalshi_fix_adapters.venue.exchange.netting import GroupKind, MarketGroup
 from kalshi_fix_adapters.venue.exchange.prices import COMBO, LINEAR, STRUCTURES, PriceBand, PriceRange
 from kalshi_fix_adapters.venue.exchange.terms import (
     MARGIN,
@@ -62,9 +63,11 @@ __all__ = [
     "Exchange",
     "ExecId",
     "GroupAction",
+    "GroupKind",
     "GroupRefusal",
     "ListMarket",
     "Market",
+    "MarketGroup",
     "MarketResult",
     "MarketRules",
     "MarketState",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 import attrs
 
 from kalshi_fix_adapters.venue.exchange.fees import CENT, CENTICENT, floor
-from kalshi_fix_adapters.venue.exchange.money import CashFlow, Collateral, Position
+from kalshi_fix_adapters.venue.exchange.money import ONE, CashFlow, Collateral, Position
+from kalshi_fix_adapters.venue.exchange.netting import GroupResults, GroupShare
 from kalshi_fix_adapters.venue.exchange.orders import ZERO
 from kalshi_fix_adapters.venue.exchange.terms import AccountId, Side
 
@@ -33,18 +35,26 @@ class WorkingSide:
             del self.by_price[price]
 
     def reserve(self, collateral: Collateral, position: Position) -> Decimal:
-        """Return the dollars to hold back. Contracts that close a position cost nothing, and the orders with
-        the best prices close first, because they trade first."""
-        closing = min(position.closable(self.side), self.quantity)
+        """Return the dollars to hold back. Contracts that close a position cost nothing."""
         reserve = self.value
-        if closing:
-            for price in sorted(self.by_price, reverse=self.side is Side.BUY):
-                taken = min(closing, self.by_price[price])
-                reserve -= taken * collateral.opening(self.side, price)
-                closing -= taken
-                if not closing:
-                    break
+        for cost, quantity in self.closers(collateral, position):
+            reserve -= quantity * cost
         return reserve
+
+    def closers(self, collateral: Collateral, position: Position) -> Iterator[tuple[Decimal, Decimal]]:
+        """Iterate what close a position, as what a contract would cost to open and how many there are.
+
+        The orders with the best prices close first, because they trade first.
+        """
+        closing = min(position.closable(self.side), self.quantity)
+        if not closing:
+            return
+        for price in sorted(self.by_price, reverse=self.side is Side.BUY):
+            taken = min(closing, self.by_price[price])
+            yield collateral.opening(self.side, price), taken
+            closing -= taken
+            if not closing:
+                return
 
 
 @attrs.define
@@ -73,6 +83,8 @@ class AccountTerms:
 
     direct_member: bool = True
     """Whether the balances are kept to 0.0001 dollars, rather than to whole cents."""
+    without_netting: frozenset[int] = frozenset()
+    """Numbers of the subaccounts (0 is the primary account) that get nothing back for market groups."""
 
     @property
     def precision(self) -> Decimal:
@@ -94,6 +106,15 @@ class Account:
     """Dollars, a power of ten."""
     reserved: Decimal = ZERO
     holdings: dict[str, Holding] = attrs.field(factory=dict)
+    results: Mapping[str, GroupResults] = attrs.field(factory=dict)
+    """The market group of each market that is in one."""
+    shares: dict[str, GroupShare] = attrs.field(factory=dict)
+    """By name of the group."""
+
+    @property
+    def advanced(self) -> Decimal:
+        """What was returned already of what positions of market groups are sure to pay."""
+        return sum((share.advanced for share in self.shares.values()), ZERO)
 
     @property
     def available(self) -> Decimal:
@@ -111,6 +132,8 @@ class Account:
         holding = self.holding(market)
         holding.working(side).add(self.collateral, price, quantity)
         self._hold(holding)
+        if market in self.results:
+            self._hold_group(self._share(market))
 
     def fill(self, market: str, side: Side, limit: Decimal, price: Decimal, quantity: Decimal) -> CashFlow:
         """Take a fill, at `price`, of an open order with the price `limit`; its fees come on top."""
@@ -119,11 +142,24 @@ class Account:
         self.balance += flow.change
         holding.working(side).add(self.collateral, limit, -quantity)
         self._hold(holding)
-        return flow
+        return self._net(market, flow) if market in self.results else flow
 
-    def pay_in(self, payout: Decimal) -> Decimal:
-        """Take what a position paid at the end of its market; return the fee, which is what rounding the
-        balance down takes."""
+    def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
+        """Give up the position in a market without open orders for what it pays; None if there is none.
+
+        Returns the position, what is paid for it, less what was advanced on it, and the fee, which is what
+        rounding the balance down takes of that. The group must have the result.
+        """
+        holding = self.holdings.pop(market, None)
+        if holding is None or not holding.position.net:
+            return None
+        position = holding.position
+        payout = position.long * price + position.short * (ONE - price)
+        if market in self.results:
+            payout += self._move_advance(self._share(market))
+        return position, payout, self._pay_in(payout)
+
+    def _pay_in(self, payout: Decimal) -> Decimal:
         unrounded = self.balance + payout
         self.balance = floor(unrounded, self.precision)
         return unrounded - self.balance
@@ -134,3 +170,40 @@ class Account:
         )
         self.reserved += reserved - holding.reserved
         holding.reserved = reserved
+
+    def _share(self, market: str) -> GroupShare:
+        results = self.results[market]
+        share = self.shares.get(results.group.name)
+        if share is None:
+            share = self.shares[results.group.name] = GroupShare(results)
+        return share
+
+    def _net(self, market: str, flow: CashFlow) -> CashFlow:
+        """Add to a fill what its group returns for it."""
+        share = self._share(market)
+        ranged = self._move_advance(share)
+        self.balance += ranged
+        return CashFlow(flow.change + ranged, flow.returned, ranged)
+
+    def _move_advance(self, share: GroupShare) -> Decimal:
+        """Bring what is advanced to what is sure now; return the difference."""
+        markets = share.results.group.markets
+        held = ((market, self.holdings.get(market)) for market in markets)
+        nets = {market: holding.position.net for market, holding in held if holding and holding.position.net}
+        advanced = share.results.guaranteed(nets)
+        change = advanced - share.advanced
+        share.advanced = advanced
+        self._hold_group(share)
+        return change
+
+    def _hold_group(self, share: GroupShare) -> None:
+        reserved = share.reserve(self._closers(share)) if share.advanced else ZERO
+        self.reserved += reserved - share.reserved
+        share.reserved = reserved
+
+    def _closers(self, share: GroupShare) -> Iterator[tuple[Decimal, Decimal]]:
+        for market in share.results.group.markets:
+            holding = self.holdings.get(market)
+            if holding is not None:
+                yield from holding.buys.closers(self.collateral, holding.position)
+                yield from holding.sells.closers(self.collateral, holding.position)

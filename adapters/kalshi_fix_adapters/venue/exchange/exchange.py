@@ -34,6 +34,7 @@ from kalshi_fix_adapters.venue.exchange.money import (
     Position,
     PredictionCollateral,
 )
+from kalshi_fix_adapters.venue.exchange.netting import GroupResults, MarketGroup
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.exchange.registry import OrderRegistry
@@ -73,17 +74,20 @@ class Exchange:
         new_id: Callable[[], str],
         fees: FeeSchedule | None = None,
         terms: Mapping[str, AccountTerms] | None = None,
+        market_groups: Iterable[MarketGroup] = (),
         retained_orders: int = 10_000,
         assumptions: Assumptions | None = None,
     ) -> None:
         """Open an exchange with these markets and these accounts, funded in dollars.
 
         `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` default to those
-        of the product, `terms` are of owners whose terms are not the usual ones, `retained_orders` is how
-        many finished orders are remembered for cancels that come too late.
+        of the product, `terms` are of owners whose terms are not the usual ones, `market_groups` say which
+        markets net with one another, `retained_orders` is how many finished orders are remembered for
+        cancels that come too late.
         """
         margin = product == MARGIN
-        usual, of_owner = AccountTerms(), terms or {}
+        groups = [GroupResults(group) for group in market_groups]
+        results = {market: each for each in groups for market in each.group.markets}
         collateral: Collateral = MarginCollateral() if margin else PredictionCollateral()
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
@@ -93,9 +97,12 @@ class Exchange:
             product=product,
             markets={rules.ticker: Market(rules) for rules in markets},
             accounts={
-                key: Account(key, collateral, balance, of_owner.get(key.owner, usual).precision)
+                key: self._open(
+                    key, balance, collateral, (terms or {}).get(key.owner, AccountTerms()), results
+                )
                 for key, balance in balances.items()
             },
+            results=results,
             fees=fees,
             zone=zone,
             next_date_from=_MARGIN_DATE_FROM if margin else None,
@@ -239,6 +246,18 @@ class Exchange:
         if found is None:
             return ()
         return tuple((level.price, level.size) for level in found.book.side(side))
+
+    @staticmethod
+    def _open(
+        key: AccountId,
+        balance: Decimal,
+        collateral: Collateral,
+        terms: AccountTerms | None,
+        results: Mapping[str, GroupResults],
+    ) -> Account:
+        terms = terms or AccountTerms()
+        netted = results if key.subaccount not in terms.without_netting else {}
+        return Account(key, collateral, balance, terms.precision, results=netted)
 
     def _expire(self, batch: Batch) -> None:
         while (order := self._state.orders.pop_expired(batch.now)) is not None:

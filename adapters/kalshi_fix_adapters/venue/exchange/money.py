@@ -44,6 +44,9 @@ class CashFlow:
     change: Decimal
     returned: Decimal
     """The part of `change` that closing a position gave back."""
+    ranged: Decimal = ZERO
+    """The part of `change` that positions of a market group are sure to pay together; negative where less is
+    sure than before."""
 
 
 class Collateral(Protocol):

@@ -14,7 +14,7 @@ import attrs
 from kalshi_fix_adapters.venue.exchange.book import LevelChange
 from kalshi_fix_adapters.venue.exchange.commands import ChangeGroup, OrderRequest, PlaceOrder
 from kalshi_fix_adapters.venue.exchange.fees import Charge
-from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
+from kalshi_fix_adapters.venue.exchange.orders import ZERO, OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.terms import (
     AccountId,
     CancelCause,
@@ -69,9 +69,18 @@ class OrderTraded(OrderOutcome):
     """Whether the report tells the change with the rebate in it."""
     collateral_returned: Decimal
     """The part of `balance_change` (before the fee) that closing a position gave back."""
+    ranged_return: Decimal
+    """The part of `balance_change` that the market's group gave back, or, if negative, took back."""
+    taking_back_told: bool
+    """Whether the report tells a negative `ranged_return`."""
     long_quantity: Decimal
     """The account's position in the market after it."""
     short_quantity: Decimal
+
+    @property
+    def told_ranged_return(self) -> Decimal:
+        """What the report says of `ranged_return`; 0 for nothing."""
+        return self.ranged_return if self.taking_back_told else max(self.ranged_return, ZERO)
 
     @property
     def fee(self) -> Decimal:

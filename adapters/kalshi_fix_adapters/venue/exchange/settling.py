@@ -59,6 +59,9 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
     result, price = market.result, market.settlement_price
     if result is None or price is None:  # which `check_result` does not let through
         raise AssertionError(f"market {market.ticker} is settled without a result")
+    group = state.results.get(market.ticker)
+    if group is not None:
+        group.settled[market.ticker] = price
     batch.outcomes.append(
         MarketSettled(
             time=batch.now,
@@ -77,17 +80,15 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
 
 def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal) -> PositionSettled | None:
     """Return what a settlement means to an account; None if it has no position."""
-    holding = account.holdings.pop(ticker, None)
-    if holding is None or not holding.position.net:
+    settled = account.settle(ticker, price)
+    if settled is None:
         return None
-    position = holding.position
-    gross = position.long * price + position.short * (ONE - price)
-    fee = account.pay_in(gross)
+    position, payout, fee = settled
     state.fees_kept += fee
     return PositionSettled(
         account=account.id,
         long_quantity=position.long,
         short_quantity=position.short,
-        payout=gross - fee,
+        payout=payout - fee,
         fee=fee,
     )

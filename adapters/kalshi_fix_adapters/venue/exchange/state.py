@@ -13,6 +13,7 @@ from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market
+from kalshi_fix_adapters.venue.exchange.netting import GroupResults
 from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     BookChanged,
@@ -68,6 +69,8 @@ class ExchangeState:
     orders: OrderRegistry
     assumptions: Assumptions
     groups: OrderGroups
+    results: Mapping[str, GroupResults]
+    """The market group of each market that is in one."""
     fees_kept: Decimal = ZERO
     """Dollars that the exchange has taken from all accounts and not given back."""
     pause: PauseState = PauseState.OPEN
@@ -170,6 +173,8 @@ class ExchangeState:
                     balance_change=flow.change - charge.net,
                     rebate_told=self.assumptions.balance_change_includes_rebate,
                     collateral_returned=flow.returned,
+                    ranged_return=flow.ranged,
+                    taking_back_told=self.assumptions.ranged_return_may_be_negative,
                     long_quantity=position.long,
                     short_quantity=position.short,
                 )

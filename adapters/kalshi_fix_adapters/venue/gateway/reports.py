@@ -202,6 +202,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
     if not outcome.rebate_told:
         change -= outcome.charge.rebate
     split = outcome.collateral_returned if flags.split_collateral_return else None
+    ranged = outcome.told_ranged_return if flags.split_collateral_return else None
     report = _happened(
         outcome,
         flags,
@@ -229,6 +230,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
             )
         ],
         single_market_collateral_return=money(split) if split else None,
+        ranged_market_collateral_return=money(ranged) if ranged else None,
     )
     if ends:
         report.leaves_qty = _NOTHING

@@ -21,6 +21,7 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
+from kalshi_fix_adapters.venue.exchange.netting import MarketGroup
 from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
@@ -54,6 +55,7 @@ class GatewayDesk:
         markets: tuple[MarketRules, ...] | None = None,
         terms: dict[str, AccountTerms] | None = None,
         assumptions: Assumptions | None = None,
+        market_groups: tuple[MarketGroup, ...] = (),
     ) -> None:
         trades, ids = count(1), count(1)
         if markets is None:
@@ -69,6 +71,7 @@ class GatewayDesk:
             fees=fees,
             terms=terms,
             assumptions=assumptions,
+            market_groups=market_groups,
         )
         self.gateway = ProductGateway(exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
         self.product = product
