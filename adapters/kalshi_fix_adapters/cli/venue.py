@@ -9,20 +9,29 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Unpack
 
 import click
 
 from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain
 from kalshi_fix_adapters.cli.venue_do import do
+from kalshi_fix_adapters.cli.venue_scenario import (
+    ScenarioOptions,
+    check,
+    chosen_scenario,
+    scenario_options,
+    schema,
+)
 from kalshi_fix_adapters.config.environment import export_lines
-from kalshi_fix_adapters.testing import MARKETS, Sandbox
+from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.control import FOLDER_PREFIX, FOLDER_VARIABLE, ControlServer
 from kalshi_fix_adapters.venue.server import all_ports
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 
-OWNER = "you"
 ENVIRONMENT_FILE = "env.sh"
+MOST_LISTED = 20
+"""Markets and owners that are named when the venue begins; the others are counted."""
 
 
 @click.group(invoke_without_command=True)
@@ -36,8 +45,11 @@ ENVIRONMENT_FILE = "env.sh"
     type=click.IntRange(1, 65535 - len(all_ports()) + 1),
     help="Listen on this port and the ones after it; on any free ports by default.",
 )
+@scenario_options
 @click.pass_context
-def venue(context: click.Context, folder: Path | None, first_port: int | None) -> None:
+def venue(
+    context: click.Context, folder: Path | None, first_port: int | None, **wanted: Unpack[ScenarioOptions]
+) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
     It makes a certificate authority and API keys of its own and prints the variables that clients need.
@@ -50,11 +62,11 @@ def venue(context: click.Context, folder: Path | None, first_port: int | None) -
     with (
         told_plainly(),
         _folder(folder) as chosen,
-        Sandbox((OWNER,), ports=ports) as sandbox,
-        _files(sandbox, chosen) as exports,
+        Sandbox(scenario=chosen_scenario(**wanted), ports=ports) as sandbox,
+        _files(sandbox, chosen) as environments,
         _control(sandbox, chosen),
     ):
-        _announce(sandbox, chosen, exports)
+        _announce(sandbox, environments)
         with contextlib.suppress(KeyboardInterrupt):
             _until_stopped()
 
@@ -69,26 +81,39 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[str]]:
-    """Write what clients need into a folder for a while; yields the lines that set their variables."""
+def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str]]]]:
+    """Write what clients need into a folder for a while, and for each owner but the first into one below it.
+
+    Yields the file for a shell of each owner, with its lines."""
+    environments: list[tuple[Path, list[str]]] = []
+    written: list[Path] = []
+    below: list[Path] = []
     try:
-        keys = sandbox.write_files(folder, OWNER)
-        exports = _exports(sandbox, folder, keys)
-        (folder / ENVIRONMENT_FILE).write_text("\n".join(exports) + "\n")
-    except FileExistsError as error:
-        raise CommandError(
-            f"{error.filename} exists already; choose another --folder, or delete it"
-        ) from None
-    try:
-        yield exports
+        try:
+            for number, owner in enumerate(sandbox.scenario.owners):
+                place = folder / owner if number else folder
+                if number:
+                    place.mkdir(parents=True)
+                    below.append(place)
+                keys = sandbox.write_files(place, owner)
+                written += [Sandbox.ca_path(place), *(path for files in keys.values() for _, path in files)]
+                exports = _exports(sandbox, folder, place, keys)
+                with (place / ENVIRONMENT_FILE).open("x") as file:
+                    file.write("\n".join(exports) + "\n")
+                written.append(place / ENVIRONMENT_FILE)
+                environments.append((place / ENVIRONMENT_FILE, exports))
+        except FileExistsError as error:
+            raise CommandError(
+                f"{error.filename} exists already; choose another --folder, or delete it"
+            ) from None
+        yield environments
     finally:
         with _uninterrupted():
-            for path in (
-                *(path for files in keys.values() for _, path in files),
-                Sandbox.ca_path(folder),
-                folder / ENVIRONMENT_FILE,
-            ):
+            for path in written:
                 path.unlink(missing_ok=True)
+            for place in below:
+                with contextlib.suppress(OSError):
+                    place.rmdir()
 
 
 @contextlib.contextmanager
@@ -117,16 +142,21 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _exports(sandbox: Sandbox, folder: Path, keys: dict[str, list[tuple[str, Path]]]) -> list[str]:
+def _exports(
+    sandbox: Sandbox, folder: Path, place: Path, keys: dict[str, list[tuple[str, Path]]]
+) -> list[str]:
     exports = [f"export {FOLDER_VARIABLE}={shlex.quote(str(folder.absolute()))}"]
-    for product, ((key_id, path), *more) in keys.items():
+    for product, files in keys.items():
+        if not files:
+            continue
+        (key_id, path), *more = files
         exports += export_lines(
             product,
             {
                 "KEY_ID": key_id,
                 "PRIVATE_KEY_PATH": path.absolute(),
                 "FIX_ENDPOINTS": sandbox.endpoints(product),
-                "FIX_CA_FILE": Sandbox.ca_path(folder).absolute(),
+                "FIX_CA_FILE": Sandbox.ca_path(place).absolute(),
             },
         )
         exports += [
@@ -135,7 +165,7 @@ def _exports(sandbox: Sandbox, folder: Path, keys: dict[str, list[tuple[str, Pat
     return exports
 
 
-def _announce(sandbox: Sandbox, folder: Path, exports: list[str]) -> None:
+def _announce(sandbox: Sandbox, environments: list[tuple[Path, list[str]]]) -> None:
     screen = Screen()
     listening = {key: str(sandbox.server.port(*key)) for key in all_ports()}
     screen.table(
@@ -147,13 +177,23 @@ def _announce(sandbox: Sandbox, folder: Path, exports: list[str]) -> None:
         ],
     )
     markets = [
-        f"{product} markets: {', '.join(market.rules.ticker for market in markets)}"
-        for product, markets in MARKETS.items()
+        f"{product} markets: {_listed([market.rules.ticker for market in markets])}"
+        for product, markets in sandbox.scenario.markets.items()
     ]
-    command = f"source {folder.absolute() / ENVIRONMENT_FILE}"
-    hint = ("", "In another shell, run the next line, or paste what follows it:", "", command, "")
-    screen.lines([plain(line) for line in (*markets, *hint, *exports)])
+    (first, exports), *others = environments
+    command = f"source {first.absolute()}"
+    hint = ["", "In another shell, run the next line, or paste what follows it:", "", command, "", *exports]
+    if others:
+        files = [str(path.absolute()) for path, _ in others]
+        hint += ["", "The other owners:", "", *(f"source {path}" for path in files[:MOST_LISTED])]
+        hint += [f"# and {len(files) - MOST_LISTED} more"] if len(files) > MOST_LISTED else []
+    screen.lines([plain(line) for line in (*markets, *hint)])
     screen.flush()
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return ", ".join([*names[:MOST_LISTED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _until_stopped() -> None:
@@ -164,4 +204,5 @@ def _until_stopped() -> None:
     threading.Event().wait()
 
 
-venue.add_command(do)
+for command in (do, check, schema):
+    venue.add_command(command)

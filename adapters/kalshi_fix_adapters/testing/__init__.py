@@ -9,9 +9,11 @@
 docs/simulated-venue.md shows what there is, and the pytest fixture `kalshi_venue`.
 """
 
-from kalshi_fix_adapters.testing.sandbox import MARGIN, MARKETS, PREDICTION, Market, Sandbox
+from kalshi_fix_adapters.testing.sandbox import Sandbox
 from kalshi_fix_adapters.testing.trader import Trader
 from kalshi_fix_adapters.testing.venue import Venue
+from kalshi_fix_adapters.venue.exchange import MARGIN, PREDICTION
+from kalshi_fix_adapters.venue.scenario import MARKETS, Market
 from kalshi_fix_adapters.venue.venue import SeqNums
 
 __all__ = ["MARGIN", "MARKETS", "PREDICTION", "Market", "Sandbox", "SeqNums", "Trader", "Venue"]

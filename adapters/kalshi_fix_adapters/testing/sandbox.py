@@ -3,53 +3,19 @@ a book."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Final, Self
-from uuid import UUID
-
-import attrs
+from typing import Self
 
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.net.tls import Tls
-from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
-from kalshi_fix_adapters.venue.exchange.market import MarketRules, margin_market, prediction_market
-from kalshi_fix_adapters.venue.identities import Authority, ClientKey
-from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
+from kalshi_fix_adapters.venue.identities import Authority
+from kalshi_fix_adapters.venue.scenario import KEYS_EACH, Scenario
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Product
-
-PREDICTION: Final = "prediction"
-MARGIN: Final = "margin"
-BALANCE = Decimal(10_000)
-"""Dollars on each account."""
-
-
-@attrs.frozen
-class Market:
-    """A market, and around which price orders rest, in dollars."""
-
-    rules: MarketRules
-    middle: Decimal
-    spacing: Decimal
-
-
-MARKETS: Mapping[str, tuple[Market, ...]] = {
-    PREDICTION: (
-        Market(prediction_market("KXHIGHNY-26DEC31-B50"), Decimal("0.45"), Decimal("0.02")),
-        Market(prediction_market("KXNBA-27-NYK"), Decimal("0.12"), Decimal("0.01")),
-    ),
-    MARGIN: (
-        Market(margin_market("BTC-PERP"), Decimal("19.50"), Decimal("0.05")),
-        Market(margin_market("ETH-PERP"), Decimal("7.25"), Decimal("0.01")),
-    ),
-}
-RESTING_LEVELS = 2
 
 
 class Sandbox:
@@ -61,49 +27,29 @@ class Sandbox:
 
     def __init__(
         self,
-        owners: tuple[str, ...],
+        owners: tuple[str, ...] = (),
         *,
-        keys_each: int = 2,
+        keys_each: int = KEYS_EACH,
         ports: Mapping[tuple[str, str], int] | None = None,
         random: Random | None = None,
         ed25519_keys: bool = True,
+        scenario: Scenario | None = None,
     ) -> None:
+        if scenario is None:
+            scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
+        self.scenario = scenario.joined_by(owners)
+        """What the venue is at the start. `keys_each` and `ed25519_keys` are not for one that is given."""
         self._authority = Authority()
-        self._random = Random() if random is None else random  # noqa: S311 - nothing secret is drawn from it
-        self.keys = {
-            (owner, product): tuple(ClientKey.generate(ed25519_key=ed25519_keys) for _ in range(keys_each))
-            for owner in owners
-            for product in PRODUCTS
-        }
+        self.keys = self.scenario.make_keys()
+        """The API keys by owner and product."""
+        if random is None:
+            random = Random(self.scenario.seed)  # noqa: S311 - nothing secret is drawn from it
         self.server = VenueServer(
-            self._config(owners), self._authority.issue(), ports=ports, random=self._random
-        )
-
-    def _config(self, owners: tuple[str, ...]) -> VenueConfig:
-        return VenueConfig(
-            markets={
-                product: tuple(market.rules for market in markets) for product, markets in MARKETS.items()
-            },
-            accounts=tuple(
-                AccountConfig(owner=owner, product=product, balance=BALANCE, drop_copy=True)
-                for owner in (*owners, LIQUIDITY)
-                for product in PRODUCTS
-            ),
-            api_keys=tuple(
-                ApiKey(key_id=key.key_id, public_key=key.public_key, owner=owner, product=product)
-                for (owner, product), keys in self.keys.items()
-                for key in keys
-            ),
+            self.scenario.config(self.keys), self._authority.issue(), ports=ports, random=random
         )
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as undo:
-            undo.enter_context(self.server)
-            for product, markets in MARKETS.items():
-                for market in markets:
-                    self._rest_liquidity(product, market)
-            # All of it stands: the server is stopped by `__exit__`, not here.
-            undo.pop_all()
+        self.server.__enter__()
         return self
 
     def __exit__(
@@ -113,20 +59,6 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.server.__exit__(kind, error, traceback)
-
-    def _rest_liquidity(self, product: str, market: Market) -> None:
-        for order in liquidity_orders(
-            market.rules,
-            market.middle,
-            self._random,
-            self._new_id,
-            levels=RESTING_LEVELS,
-            spacing=market.spacing,
-        ):
-            self.server.execute(product, order)
-
-    def _new_id(self) -> str:
-        return str(UUID(int=self._random.getrandbits(128), version=4))
 
     @property
     def ca_pem(self) -> str:
@@ -158,7 +90,7 @@ class Sandbox:
             file.write(self.ca_pem)
         written: dict[str, list[tuple[str, Path]]] = {product: [] for product in PRODUCTS}
         for product, files in written.items():
-            for number, key in enumerate(self.keys[owner, product], 1):
+            for number, key in enumerate(self.keys.get((owner, product), ()), 1):
                 path = folder / f"{product}-{number}.pem"
                 key.write(path)
                 files.append((key.key_id, path))

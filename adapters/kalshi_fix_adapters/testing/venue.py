@@ -14,7 +14,6 @@ import attrs
 
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.net.tls import InProcess, Tls
-from kalshi_fix_adapters.testing.sandbox import BALANCE, MARKETS, RESTING_LEVELS, Market
 from kalshi_fix_adapters.testing.trader import Number, Trader
 from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import AccountId, Command
@@ -23,6 +22,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.operations import Answer, operation
+from kalshi_fix_adapters.venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Market
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import SeqNums
 from kalshi_fix_adapters.venue.venue import Venue as Model

@@ -18,6 +18,7 @@ from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_adapters.venue.gateway.drop_copy import MOST_EVENTS
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, RfqSettings
+from kalshi_fix_adapters.venue.programme import Programme
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES
@@ -123,6 +124,8 @@ class VenueConfig:
     """Where the trading day ends at midnight."""
     assumptions: Assumptions = attrs.field(factory=Assumptions)
     """What is so where the documents do not say."""
+    programme: Programme = attrs.field(factory=Programme)
+    """Orders that rest from `Venue.begin` on, and what is done at which time after it."""
     flow: FlowConfig | None = None
     """The simulated traders, who begin with `Venue.begin`; None for nobody."""
     max_kept_messages: int = 100_000

@@ -33,7 +33,7 @@ def liquidity_orders(
         PlaceOrder(
             order_id=new_id(),
             cl_ord_id=new_id(),
-            account=AccountId(LIQUIDITY),
+            account=AccountId(LIQUIDITY, shard=rules.shard),
             origin=LIQUIDITY,
             market=rules.ticker,
             side=side,

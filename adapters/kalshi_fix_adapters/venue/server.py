@@ -256,6 +256,7 @@ class VenueServer:
 
         def replace() -> None:
             self._venue = Venue(self._config, random)
+            self._venue.begin(driver.now())
             driver.replace(self._venue)
 
         self._between_steps(replace)

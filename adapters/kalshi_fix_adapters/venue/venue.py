@@ -27,6 +27,7 @@ from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.gateway.refusing import over_the_limit, untold
+from kalshi_fix_adapters.venue.liquidity import liquidity_orders
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
     Answer,
@@ -43,13 +44,14 @@ from kalshi_fix_adapters.venue.operations import (
     Withhold,
 )
 from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.trouble import Trouble
 from kalshi_fix_adapters.venue.wire import Wire
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
-from kalshi_fix_sansio.errors import EncodeError, InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session
@@ -152,6 +154,10 @@ class Venue:
             )
             for product in PRODUCTS
         }
+        self._begun = False
+        self._agenda = Agenda(config.programme)
+        self.not_done: list[str] = []
+        """Operations of the programme that could not be done when their time came, and why."""
         self._flow = None
         if config.flow is not None:
             exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
@@ -179,10 +185,36 @@ class Venue:
         """A heap of `due` by line. An entry that says something else than its line is out of date."""
 
     def begin(self, now: Instant) -> None:
-        """Let what the venue does by itself begin: the simulated traders, if there are any."""
+        """Let what the venue does by itself begin: resting orders, the programme, the simulated traders.
+
+        A venue that has begun goes on."""
         self._last = now
+        if self._begun:
+            return
+        self._begun = True
+        for resting in self._config.programme.resting:
+            rules = self.exchange(resting.product).markets[resting.ticker].rules
+            for order in liquidity_orders(
+                rules,
+                resting.middle,
+                self._random,
+                self.new_id,
+                levels=resting.levels,
+                spacing=resting.spacing,
+                largest=resting.largest,
+            ):
+                self.execute(resting.product, order, now)
+        self._agenda.begin(now)
+        self._follow_agenda(now)
         if self._flow is not None:
             self._flow.begin(now)
+
+    def _follow_agenda(self, now: Instant) -> None:
+        for operation in self._agenda.due(now):
+            try:
+                operation.perform(self, now)
+            except ConfigurationError as error:
+                self.not_done.append(f"{operation.NAME}: {error}")
 
     # Connections
 
@@ -299,6 +331,7 @@ class Venue:
         deadlines.append(self._trouble.next_deadline())
         if self._pages_due:
             deadlines.append(self._last.monotonic)
+        deadlines.append(self._agenda.next_deadline())
         deadlines.append(None if self._flow is None else self._flow.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -326,6 +359,7 @@ class Venue:
         if self._in_turn:
             self._in_turn[0].forget(now)
             self._in_turn.rotate()
+        self._follow_agenda(now)
         if self._flow is not None:
             for product, command in self._flow.due(now):
                 self.execute(product, command, now)

@@ -1,0 +1,377 @@
+"""What a scenario file may hold: every key with its shape and its meaning. The JSON Schema is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.config import SCOPES
+from kalshi_fix_adapters.venue.exchange import MarketState
+from kalshi_fix_adapters.venue.exchange.terms import MarketResult
+from kalshi_fix_adapters.venue.flow import FlowConfig
+from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operation
+from kalshi_fix_adapters.venue.parameters import parameters, shown
+from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
+from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, Seq
+from kalshi_fix_adapters.venue.scenario.scenario import KEYS_EACH
+from kalshi_fix_adapters.venue.scenario.shapes import (
+    WRONG,
+    Amount,
+    Choice,
+    Duration,
+    Entries,
+    Field,
+    Flag,
+    Items,
+    Moment,
+    Record,
+    Shape,
+    Text,
+    Whole,
+)
+from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio.errors import ConfigurationError
+
+_ONE = Decimal(1)
+_TICKER = Text("a ticker of letters, digits, `.`, `_` and `-`", r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+OWNER = Text("a name of letters, digits, `.`, `_` and `-`", r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_DOLLARS = Amount("dollars")
+_SHARD = Whole(1, 99)
+
+_MARKET = {
+    "tick": Field(
+        Amount("dollars", most=Decimal(1000), above=True),
+        "prices are multiples of it; 0.01 dollars by default on prediction, 0.0001 on margin",
+    ),
+    "middle": Field(
+        Amount("dollars", above=True),
+        "the price around which orders rest and the flow begins; half a dollar, or 20 dollars on margin",
+    ),
+    "liquidity": Field(
+        Record(
+            "Orders that rest at the start.",
+            {
+                "levels": Field(Whole(0, 100), "prices on each side; 0 for an empty book", 2),
+                "spacing": Field(
+                    Amount("dollars", above=True), "dollars between two prices; a tick or a 400th of `middle`"
+                ),
+                "largest": Field(Whole(1, 1_000_000), "contracts at one price, at most", 100),
+            },
+        ),
+        "orders that rest at the start",
+    ),
+    "position-limit": Field(
+        Amount("contracts", above=True), "contracts that an account may be long or short; no limit by default"
+    ),
+    "state": Field(
+        Choice(tuple(each.value for each in MarketState)), "where the market stands at the start", "active"
+    ),
+    "result": Field(
+        Choice(tuple(MarketResult)), "how it was decided, for one that is determined or settled at the start"
+    ),
+    "result-price": Field(Amount("dollars", most=_ONE), "what a YES contract pays, for the result `scalar`"),
+}
+_PREDICTION_MARKET = Record(
+    "An event contract.",
+    {**_MARKET, "shard": Field(Whole(0, 99), "index of the exchange that trades it (ExDestination 100)", 0)},
+)
+_MARGIN_MARKET = Record(
+    "A perpetual.",
+    {
+        **_MARKET,
+        "maximum-price": Field(
+            Amount("dollars", above=True), "the highest price of an order; a million dollars"
+        ),
+    },
+)
+_SUBACCOUNTS = Field(
+    Entries(Whole(1, 63), _DOLLARS), "balances in dollars by number of the subaccount (AllocAccount 79)", {}
+)
+_POSITIONS = Field(
+    Entries(
+        _TICKER,
+        Record(
+            "A position.",
+            {
+                "quantity": Field(
+                    Amount("contracts, negative for short (NO)", least=Decimal(-(10**12))),
+                    "contracts; negative for short (NO)",
+                    required=True,
+                ),
+                "price": Field(
+                    Amount("dollars", above=True),
+                    "dollars a contract at which it was opened; `middle` by default",
+                ),
+            },
+        ),
+    ),
+    "what the primary account holds at the start, by ticker; the account `liquidity` holds the other side",
+    {},
+)
+_BALANCE = Field(_DOLLARS, "dollars of the primary account", required=True)
+_PREDICTION_ACCOUNT = Record(
+    "An account on prediction.",
+    {
+        "balance": _BALANCE,
+        "subaccounts": _SUBACCOUNTS,
+        "shards": Field(
+            Entries(
+                _SHARD,
+                Record("Balances on a shard.", {"balance": _BALANCE, "subaccounts": _SUBACCOUNTS}),
+            ),
+            "balances on further shards, by index",
+            {},
+        ),
+        "positions": _POSITIONS,
+    },
+)
+_MARGIN_ACCOUNT = Record(
+    "An account on margin.",
+    {"balance": _BALANCE, "subaccounts": _SUBACCOUNTS, "positions": _POSITIONS},
+)
+_KEY = Record(
+    "API keys of one owner.",
+    {
+        "owner": Field(OWNER, "whose account they belong to", required=True),
+        "product": Field(Choice(tuple(PRODUCTS)), "on which product; by default on each with an account"),
+        "count": Field(Whole(1, 1000), "how many, on each of these products", KEYS_EACH),
+        "type": Field(Choice(("ed25519", "rsa")), "which type", "ed25519"),
+        "scopes": Field(
+            Items(Choice(tuple(sorted(SCOPES))), unique=True),
+            "what they may do: listeners and market data need `read`, orders `write`",
+            ("read", "write"),
+        ),
+    },
+)
+
+
+def _flow() -> Record:
+    numbers: dict[str, Shape] = {
+        "rate": Amount("actions a second", most=Decimal(10_000)),
+        "makers": Whole(0, 1000),
+        "takers": Whole(0, 1000),
+        "levels": Whole(1, 100),
+        "largest": Whole(1, 1_000_000),
+        "volatility": Amount("a standard deviation", most=Decimal(100)),
+        "bursts": Amount("a share", most=_ONE),
+        "burst-length": Whole(1, 1000),
+        "balance": _DOLLARS,
+    }
+    docs = {
+        "rate": "orders, amends and cancels a second, on average, over all markets",
+        "makers": "traders on each product who keep quotes on both sides of a fair price that moves",
+        "takers": "traders on each product who take them",
+        "levels": "prices that a maker quotes on each side",
+        "largest": "contracts of an order, at most",
+        "volatility": "how far the fair price moves in an hour (one standard deviation): in dollars on "
+        "prediction, as a fraction of itself on margin",
+        "bursts": "the share of actions that begin a burst of takers",
+        "burst-length": "orders of a burst",
+        "balance": "dollars that each trader begins with, on each shard",
+    }
+    defaults = FlowConfig()
+    fields = {
+        name: Field(shape, f"{docs[name]}; {getattr(defaults, name.replace('-', '_'))} by default")
+        for name, shape in numbers.items()
+    }
+    markets = Field(Items(_TICKER, unique=True), "the tickers to trade; all by default", ())
+    return Record("Simulated traders.", {**fields, "markets": markets})
+
+
+def _assumptions() -> Record:
+    return Record(
+        "What is so where the venue's documents are silent; docs/simulated-venue.md lists it.",
+        {
+            shown(field.name): Field(
+                Flag() if isinstance(field.default, bool) else Whole(0, 1_000_000),
+                f"see docs/simulated-venue.md; {str(field.default).lower()} by default",
+            )
+            for field in attrs.fields(Assumptions)
+        },
+    )
+
+
+def plain(node: Node) -> Any:
+    """Return a node as ordinary values, numbers that are not whole as text."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Seq):
+        return [plain(item) for item in node.items]
+    return {name: plain(value) for name, value in node.entries.items()}
+
+
+_AT = "at"
+_DO = "do"
+
+
+@attrs.frozen
+class Step(Shape):
+    """An operation with its time and its parameters."""
+
+    def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
+        """Return the seconds after which it happens and the `Operation`."""
+        if not isinstance(node, Map):
+            return self.refuse(node, where, mistakes)
+        after: Any = 0.0
+        if _DO not in node.entries:
+            mistakes.add(node.line, f"{where} has no `{_DO}`", f"add it: {self.wanted()}")
+            return WRONG
+        if _AT in node.entries:
+            after = Duration().read(node.entries[_AT], f"{where}.{_AT}", mistakes)
+        word = node.entries[_DO]
+        name = word.text if isinstance(word, Scalar) else ""
+        if shown(name) not in OPERATIONS:
+            mistakes.add(word.line, f"{where}.{_DO} is no operation", did_you_mean(shown(name), OPERATIONS))
+            return WRONG
+        values = {each: plain(value) for each, value in node.entries.items() if each not in (_AT, _DO)}
+        found = self._operation(name, values, node, where, mistakes)
+        return WRONG if found is None or after is WRONG else (after, found, node.line)
+
+    def _operation(
+        self, name: str, values: Mapping[str, object], node: Map, where: str, mistakes: Mistakes
+    ) -> Operation | None:
+        cls = OPERATIONS[shown(name)]
+        known = {shown(each.name): each for each in parameters(cls)}
+        sound = True
+        for each, value in values.items():
+            found = known.get(shown(each))
+            if found is None:
+                what = f"{where}: `{name}` has no parameter `{each}`"
+                mistakes.add(node.lines[each], what, did_you_mean(shown(each), known))
+                sound = False
+                continue
+            try:
+                found.kind.read(value)
+            except ValueError as error:
+                mistakes.add(
+                    node.lines[each], f"{where}.{each}: {error}", f"write {found.kind.word}: {found.doc}"
+                )
+                sound = False
+        if not sound:
+            return None
+        try:
+            return operation(name, values)
+        except ConfigurationError as error:
+            mistakes.add(node.line, f"{where}: {error}", "see `kalshi-fix venue do --help`")
+            return None
+
+    def schema(self) -> dict[str, Any]:
+        """Return one object for each operation."""
+        return {"oneOf": [self._schema_of(name, cls) for name, cls in OPERATIONS.items()]}
+
+    def _schema_of(self, name: str, cls: type[Operation]) -> dict[str, Any]:
+        found = parameters(cls)
+        time = {**Duration().schema(), "description": "the time since the beginning; at once by default"}
+        return {
+            "type": "object",
+            "description": " ".join((cls.__doc__ or "").split()),
+            "properties": {
+                _AT: time,
+                _DO: {"const": name},
+                **{
+                    shown(each.name): {
+                        "description": each.doc,
+                        **({"enum": list(each.kind.choices)} if each.kind.choices else {}),
+                    }
+                    for each in found
+                },
+            },
+            "required": [_DO, *(shown(each.name) for each in found if each.required)],
+            "additionalProperties": False,
+        }
+
+    def wanted(self) -> str:
+        """Say what to write."""
+        return "`{at: 90s, do: pause}` with the operation's parameters beside it"
+
+
+LAYOUT: Final = Record(
+    "A simulated venue as it is at the start, for `kalshi-fix venue --scenario FILE`.",
+    {
+        "seed": Field(Whole(0, 2**53), "of everything random; another one each time by default"),
+        "start": Field(Moment(), "where virtual time begins; a venue that listens has the machine's time"),
+        "markets": Field(
+            Record(
+                "The markets by product; those of the default scenario where none are named.",
+                {
+                    "prediction": Field(
+                        Entries(_TICKER, _PREDICTION_MARKET), "event contracts by ticker", {}
+                    ),
+                    "margin": Field(Entries(_TICKER, _MARGIN_MARKET), "perpetuals by ticker", {}),
+                },
+            ),
+            "the markets by product; those of the default scenario where none are named",
+        ),
+        "accounts": Field(
+            Entries(
+                OWNER,
+                Record(
+                    "Who trades.",
+                    {
+                        "prediction": Field(_PREDICTION_ACCOUNT, "the account on prediction"),
+                        "margin": Field(_MARGIN_ACCOUNT, "the account on margin"),
+                    },
+                ),
+            ),
+            "accounts by owner",
+            {},
+        ),
+        "keys": Field(
+            Items(_KEY), f"API keys; {KEYS_EACH} for each owner on each product where none are named", ()
+        ),
+        "fees": Field(
+            Record(
+                "Fees by product, where they differ from the published ones.",
+                {
+                    product: Field(
+                        Record(
+                            "A fee schedule.",
+                            {
+                                "taker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
+                                "maker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
+                            },
+                        ),
+                        f"fees on {product}",
+                    )
+                    for product in PRODUCTS
+                },
+            ),
+            "fees by product, where they differ from the published ones",
+            {},
+        ),
+        "limits": Field(
+            Record(
+                "What the gateway allows.",
+                {
+                    "sending-time-tolerance": Field(Duration(), "how far SendingTime (52) may be off; 30s"),
+                    "logon-timeout": Field(Duration(), "how long a connection may take to log on; 10s"),
+                    "max-unsent": Field(
+                        Whole(1024, 2**31), "bytes that may wait for a client that does not read; 16 MiB"
+                    ),
+                },
+            ),
+            "what the gateway allows",
+            {},
+        ),
+        "schedule": Field(
+            Items(Step()),
+            "operations and faults of `kalshi-fix venue do`, by the time since the beginning",
+            (),
+        ),
+        "flow": Field(_flow(), "simulated traders; none without this key"),
+        "assumptions": Field(_assumptions(), "what is so where the venue's documents are silent", {}),
+    },
+)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "kalshi-fix venue scenario",
+        **LAYOUT.schema(),
+    }

@@ -1,0 +1,86 @@
+"""Mistakes in a scenario file: where they are, what is wrong, what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import attrs
+
+from kalshi_fix_sansio.errors import ConfigurationError
+
+MAX_MISTAKES = 50
+"""Mistakes that one run reports; a file made to be wrong could have any number."""
+_LONG_TEXT = 500
+"""Characters of a mistake's texts that are shown."""
+_LONG_CHOICE = 24
+"""How many names a person still wants to read in one line."""
+_MANY_NAMES = 2000
+"""Names among which the nearest is no longer looked for."""
+
+
+def _shortened(text: str) -> str:
+    # Nothing of a file may drive a terminal.
+    shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[: _LONG_TEXT + 1])
+    return shown if len(text) <= _LONG_TEXT else f"{shown[:_LONG_TEXT]}... ({len(text)} characters)"
+
+
+@attrs.frozen
+class Mistake:
+    """One thing to mend."""
+
+    line: int
+    what: str = attrs.field(converter=_shortened)
+    """What is wrong, naming the element."""
+    advice: str = attrs.field(converter=_shortened)
+    """What to do about it."""
+
+
+class ScenarioError(ConfigurationError):
+    """A scenario file that cannot be used; `mistakes` are all that were found in one run."""
+
+    def __init__(self, file: str, mistakes: Iterable[Mistake]) -> None:
+        self.file = file
+        self.mistakes = tuple(mistakes)
+        super().__init__(
+            "\n".join(f"{file}:{each.line}: {each.what}; {each.advice}" for each in self.mistakes)
+        )
+
+
+@attrs.define
+class Mistakes:
+    """Collects mistakes of one file, so that one run reports all that can be found independently."""
+
+    file: str
+    found: list[Mistake] = attrs.field(factory=list)
+
+    def add(self, line: int, what: str, advice: str) -> None:
+        """Note a mistake, once.
+
+        Raises:
+            ScenarioError: there are `MAX_MISTAKES` already.
+        """
+        mistake = Mistake(line, what, advice)
+        if mistake in self.found:
+            return
+        if len(self.found) >= MAX_MISTAKES:
+            self.found.append(Mistake(line, "there are more mistakes", "mend those above first"))
+            self.raise_any()
+        self.found.append(mistake)
+
+    def raise_any(self) -> None:
+        """Raise `ScenarioError` with everything collected so far, if there is anything."""
+        if self.found:
+            raise ScenarioError(self.file, sorted(self.found, key=lambda each: each.line))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Advice for a name that is not among the known ones: the nearest, or the whole choice."""
+    choice = sorted(set(known))
+    by_small_letters = {each.lower(): each for each in choice} if len(choice) <= _MANY_NAMES else {}
+    near = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{by_small_letters[near[0]]}`?"
+    if not choice or len(choice) > _LONG_CHOICE:
+        return "define it, or correct the name"
+    return "use one of " + ", ".join(f"`{each}`" for each in choice)

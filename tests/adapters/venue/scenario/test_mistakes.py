@@ -1,0 +1,274 @@
+"""A scenario file that is wrong says where, what and what to do, and cannot cost much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.venue.scenario import nodes
+from kalshi_fix_adapters.venue.scenario.file import load_scenario, parse_scenario
+from kalshi_fix_adapters.venue.scenario.mistakes import MAX_MISTAKES, ScenarioError
+
+ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
+
+
+def mistakes_of(text: str | bytes) -> list[str]:
+    data = text if isinstance(text, bytes) else text.encode()
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(data, "f.yaml")
+    lines = str(caught.value).split("\n")
+    assert lines == [f"f.yaml:{m.line}: {m.what}; {m.advice}" for m in caught.value.mistakes]
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # Names
+        ("sed: 1", "f.yaml:1: the file has an unknown key `sed`; did you mean `seed`?"),
+        (
+            "seed: 1\nmarkets:\n  prediction:\n    A: {tik: 0.01}",
+            "f.yaml:4: markets.prediction.A has an unknown key `tik`; did you mean `tick`?",
+        ),
+        (
+            "markets:\n  perps: {}",
+            "f.yaml:2: markets has an unknown key `perps`; use one of `margin`, `prediction`",
+        ),
+        (
+            f"{ANN}keys:\n- {{owner: anne}}",
+            "f.yaml:4: the keys of `anne` belong to nobody; did you mean `ann`?",
+        ),
+        (
+            f"{ANN}keys:\n- {{owner: ann,\n   product: margin}}",
+            "f.yaml:5: `ann` has keys but no account on margin; add accounts.ann.margin",
+        ),
+        (
+            "schedule:\n- {at: 5s, do: halt, market: KXNBA-27-NYX}",
+            "f.yaml:2: `halt` names the unknown market `KXNBA-27-NYX`; did you mean `KXNBA-27-NYK`?",
+        ),
+        (
+            "flow:\n  markets: [BTC-PERP,\n    KXNBA-27]",
+            "f.yaml:3: the flow names the unknown market `KXNBA-27`; did you mean `KXNBA-27-NYK`?",
+        ),
+        (
+            "schedule: [{at: 5s, do: paus}]",
+            "f.yaml:1: schedule[1].do is no operation; did you mean `pause`?",
+        ),
+        (
+            "schedule: [{do: pause, what: everything}]",
+            "f.yaml:1: schedule[1].what: 'everything' is none of trading, exchange; there are",
+        ),
+        (
+            "schedule: [{do: pause, wat: trading}]",
+            "f.yaml:1: schedule[1]: `pause` has no parameter `wat`; did you mean `what`?",
+        ),
+        (
+            "schedule: [{what: trading}]",
+            "f.yaml:1: schedule[1] has no `do`; add it: `{at: 90s, do: pause}` with",
+        ),
+        ("schedule: [{do: halt}]", "f.yaml:1: schedule[1]: halt needs market"),
+        (
+            "accounts:\n  flow-maker-1: {margin: {balance: 1}}",
+            "f.yaml:2: the name `flow-maker-1` is kept for accounts of the venue's own; choose another one",
+        ),
+        ("accounts:\n  liquidity: {margin: {balance: 1}}", "f.yaml:2: the name `liquidity` is kept"),
+        (
+            "accounts:\n  a/b: {margin: {balance: 1}}",
+            "f.yaml:2: the key `a/b` of accounts is `a/b`; write a name",
+        ),
+        ("accounts:\n  ann: {}", "f.yaml:2: accounts.ann has no account; add `prediction` or `margin`"),
+        # Types
+        ("- 1", "f.yaml:1: the file is a list; write a mapping with some of `seed`"),
+        ("seed: soon", "f.yaml:1: seed is `soon`; write a whole number from 0 to"),
+        ("seed: -1", "f.yaml:1: seed is `-1`; write a whole number from 0 to"),
+        ("seed: 1.5", "f.yaml:1: seed is `1.5`; write a whole number"),
+        ("seed: true", "f.yaml:1: seed is `true`; write a whole number"),
+        ("seed:", "f.yaml:1: seed is empty; write a whole number"),
+        ("start: yesterday", "f.yaml:1: start is `yesterday`; write a time with its zone"),
+        (
+            "start: 2026-11-05T14:30:00",
+            "f.yaml:1: start is `2026-11-05T14:30:00`; write a time with its zone",
+        ),
+        ("start: 2026-11-35T14:30:00Z", "f.yaml:1: start is `2026-11-35T14:30:00Z`; write a time"),
+        ("accounts: [ann]", "f.yaml:1: accounts is a list; write a mapping"),
+        ("keys: {owner: ann}", "f.yaml:1: keys is a mapping; write a list"),
+        ("schedule: [pause]", "f.yaml:1: schedule[1] is `pause`; write `{at: 90s, do: pause}` with"),
+        ("schedule: [{at: 5, do: pause}]", "f.yaml:1: schedule[1].at is `5`; write a time such as"),
+        (
+            "limits: {logon-timeout: -5s}",
+            "f.yaml:1: limits.logon-timeout is `-5s`; write a time such as",
+        ),
+        (f"{ANN}keys:\n- {{owner: ann, type: dsa}}", "f.yaml:4: keys[1].type is `dsa`; did you mean `rsa`?"),
+        (
+            f"{ANN}keys:\n- {{owner: ann, count: 0}}",
+            "f.yaml:4: keys[1].count is `0`; write a whole number from 1",
+        ),
+        (
+            f"{ANN}keys:\n- {{count: 1}}",
+            "f.yaml:4: keys[1] has no `owner`; add it: whose account they belong to",
+        ),
+        (
+            f"{ANN}keys:\n- {{owner: ann, scopes: [read, read]}}",
+            "f.yaml:4: keys[1].scopes lists `read` twice",
+        ),
+        # Money
+        ("accounts:\n  ann: {margin: {}}", "f.yaml:2: accounts.ann.margin has no `balance`; add it: dollars"),
+        (
+            "accounts:\n  ann: {margin: {balance: -5}}",
+            "f.yaml:2: accounts.ann.margin.balance is `-5`; write dollars: a decimal number of at least 0",
+        ),
+        (
+            "accounts:\n  ann: {margin: {balance: 1e5}}",
+            "f.yaml:2: accounts.ann.margin.balance is `1e5`; write",
+        ),
+        (
+            "accounts:\n  ann: {margin: {balance: .inf}}",
+            "f.yaml:2: accounts.ann.margin.balance is `.inf`; write",
+        ),
+        (
+            "accounts:\n  ann: {margin: {balance: NaN}}",
+            "f.yaml:2: accounts.ann.margin.balance is `NaN`; write",
+        ),
+        ("accounts:\n  ann: {margin: {balance: $5}}", "f.yaml:2: accounts.ann.margin.balance is `$5`; write"),
+        ("accounts:\n  ann: {margin: {balance: 1,000}}", "f.yaml:2:"),
+        ("accounts:\n  ann: {margin: {balance: 1_000}}", "f.yaml:2: accounts.ann.margin.balance is `1_000`"),
+        ("accounts:\n  ann: {margin: {balance: ٣}}", "f.yaml:2: accounts.ann.margin.balance is `٣`"),
+        (
+            "accounts:\n  ann:\n    prediction:\n      balance: 5\n      subaccounts: {64: 1}",
+            "f.yaml:5: the key `64` of accounts.ann.prediction.subaccounts is `64`; write a whole number",
+        ),
+        (
+            "accounts:\n  ann:\n    prediction:\n      balance: 5\n      shards: {0: {balance: 1}}",
+            "f.yaml:5: the key `0` of accounts.ann.prediction.shards is `0`; write a whole number",
+        ),
+        (
+            "accounts:\n  ann: {margin: {balance: 5, shards: {1: {balance: 1}}}}",
+            "f.yaml:2: accounts.ann.margin has an unknown key `shards`",
+        ),
+        # Markets
+        (
+            "markets: {prediction: {A: {middle: 1.2}}}",
+            "f.yaml:1: the middle of A is 1.2; write a price between 0.01 and 0.99",
+        ),
+        (
+            "markets: {prediction: {A: {tick: 0.03}}}",
+            "f.yaml:1: the tick of A is 0.03; write a part of a dollar",
+        ),
+        (
+            "markets: {prediction: {A: {tick: 0}}}",
+            "f.yaml:1: markets.prediction.A.tick is `0`; write dollars",
+        ),
+        ("markets: {prediction: {A: {tick: 1}}}", "f.yaml:1: the tick of A is 1; write a part of a dollar"),
+        (
+            "markets: {margin: {A: {tick: 0.1, maximum-price: 0.1}}}",
+            "f.yaml:1: the tick of A is 0.1; write less",
+        ),
+        (
+            "markets: {prediction: {A: {liquidity: {spacing: 0.015}}}}",
+            "f.yaml:1: the spacing of A is 0.015, which is no multiple of its tick 0.01; write a multiple",
+        ),
+        (
+            "markets: {prediction: {A B: {}}}",
+            "f.yaml:1: the key `A B` of markets.prediction is `A B`; write a ticker",
+        ),
+        (
+            "markets: {prediction: {A: {state: open}}}",
+            "f.yaml:1: markets.prediction.A.state is `open`; use one of",
+        ),
+        (
+            "markets: {prediction: {A: {state: settled}}}",
+            "f.yaml:1: A is settled and has no `result`; add it",
+        ),
+        ("markets: {prediction: {A: {result: yes}}}", "f.yaml:1: A has a `result` but is active; remove it"),
+        ("fees: {prediction: {taker-rate: 2}}", "f.yaml:1: fees.prediction.taker-rate is `2`; write a rate"),
+        ("flow: {makers: 0, takers: 0}", "f.yaml:1: the flow has a rate but neither makers nor takers"),
+        ("flow: {rate: 20000}", "f.yaml:1: flow.rate is `20000`; write actions a second"),
+        (
+            "assumptions: {rebate-waits-for-a-fee: yes}",
+            "f.yaml:1: assumptions.rebate-waits-for-a-fee is `yes`; write true or false",
+        ),
+        # YAML
+        ("seed: 1\nseed: 2", "f.yaml:2: `seed` stands twice (first in line 1); keep one of the two"),
+        ("seed: [1", "f.yaml:1: is not valid YAML: "),
+        ("seed: 1\n\tx: 2", "f.yaml:2: is not valid YAML: "),
+        ("", "f.yaml:1: is empty; describe the venue"),
+        ("# nothing", "f.yaml:1: is empty; describe the venue"),
+        ("seed: !!python/object/apply:os.system [ls]", "f.yaml:1: seed is a list"),
+        (
+            "seed: !!python/name:os.system ''",
+            "f.yaml:1: the tag tag:yaml.org,2002:python/name:os.system has no",
+        ),
+        ("seed: 1\n? [a, b]\n: 2", "f.yaml:2: a key is not a plain word; use a name as the key"),
+        ("seed: 1\n---\nseed: 2", "f.yaml:2: is not valid YAML: but found another document"),
+        ("seed: " + "9" * 30, "f.yaml:1: a number has more than 18 digits; correct it"),
+        ("accounts: &a {x: *a}", "f.yaml:1: an anchor contains itself; write the value out"),
+        ("seed: \x07", "f.yaml:1: holds the character U+0007, which YAML does not allow; remove it"),
+        (b"seed: 1\naccounts: \xff\xfe", "f.yaml:2: is not UTF-8; save the file as UTF-8"),
+        ("seed: 1".encode("utf-16"), "f.yaml:1: is not UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_what_to_do(text: str | bytes, said: str) -> None:
+    found = mistakes_of(text)
+    assert any(line.startswith(said) for line in found), found
+    assert len(found) == 1, found
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_in_order() -> None:
+    found = mistakes_of("start: x\nseed: y\nacounts: {}\nfees:\n  prediction: {taker-rate: z}\n")
+    assert [line.partition(" ")[0] for line in found] == ["f.yaml:1:", "f.yaml:2:", "f.yaml:3:", "f.yaml:5:"]
+
+
+def test_so_many_mistakes_are_told_and_no_more() -> None:
+    found = mistakes_of("\n".join(f"key{number}: 1" for number in range(MAX_MISTAKES * 3)))
+    assert len(found) == MAX_MISTAKES + 1
+    assert "there are more mistakes; mend those above first" in found[-1]
+
+
+def test_a_long_value_is_shortened_and_what_would_drive_a_terminal_is_escaped() -> None:
+    (found,) = mistakes_of('seed: "\\e[31m' + "x" * 10_000 + '"')
+    assert "\x1b" not in found
+    assert "\\x1b[31m" in found
+    assert len(found) < 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x: " + "[" * 40 + "]" * 40, "it is nested more than 32 levels deep"),
+        ("a: " + "{a: " * 40 + "1" + "}" * 40, "it is nested more than 32 levels deep"),
+        ("x: [" + "1," * nodes.MAX_VALUES + "]", "it has more than 20000 values"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(
+                f"{b}: &{b} [{','.join([f'*{a}'] * 10)}]\n"
+                for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "aliases stand for more than 2000 values",
+        ),
+        ("#" + "x" * nodes.MAX_FILE_SIZE, "has more than 524288 bytes; leave out what is not needed"),
+        (
+            "accounts: {" + ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(2001)) + "}",
+            "write a mapping with up to 2000",
+        ),
+        (
+            ANN + "keys:\n" + "- {owner: ann, count: 1000}\n" * 6,
+            "there are 6000 API keys in all; make do with 5000",
+        ),
+    ],
+    ids=["lists", "mappings", "values", "bomb", "bytes", "entries", "keys"],
+)
+def test_a_huge_file_is_refused(text: str, said: str) -> None:
+    assert any(said in line for line in mistakes_of(text))
+
+
+def test_just_under_the_bounds_a_file_is_read() -> None:
+    many = ",".join(f"a{n}: {{margin: {{balance: 1}}}}" for n in range(500))
+    scenario = parse_scenario(f"accounts: {{{many}}}\n#{'x' * (nodes.MAX_FILE_SIZE - 50_000)}".encode())
+    assert len(scenario.accounts) == 500
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.yaml", tmp_path):
+        with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); name a file that you may read"):
+            load_scenario(path)
