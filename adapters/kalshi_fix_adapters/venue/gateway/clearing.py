@@ -5,6 +5,8 @@ Kalshi's page on order entry, FCM customer-account identifiers and party informa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kalshi_fix_adapters.venue.exchange import AccountId, Exchange, RejectCause
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_sansio import (
@@ -21,9 +23,17 @@ OrderMessage = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
 def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
     """Return the account on a shard that a message names by its party or by AllocAccount (79), or why it
     may not be traded for."""
-    if not message.party_ids:
-        return login.account(message.alloc_account, shard)
-    (party,) = message.party_ids if len(message.party_ids) == 1 else (None,)
+    return account_named(message.party_ids, message.alloc_account, login, shard, venue)
+
+
+def account_named(
+    parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
+) -> AccountId | RejectCause:
+    """Return the account on a shard that parties name, or a subaccount where there are none, or why it may
+    not be traded for."""
+    if not parties:
+        return login.account(subaccount, shard)
+    (party,) = parties if len(parties) == 1 else (None,)
     member = None if party is None else venue.customers.get(party.party_id)
     if party is None or member is None or party.party_role != PartyRole.CUSTOMER_ACCOUNT:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND

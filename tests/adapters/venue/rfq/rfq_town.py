@@ -11,6 +11,7 @@ from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
     Command,
+    MarketResult,
     MarketState,
     PauseState,
     SetMarketState,
@@ -21,6 +22,7 @@ from kalshi_fix_adapters.venue.exchange import Side as ExchangeSide
 from kalshi_fix_adapters.venue.exchange.market import MarketRules
 from kalshi_fix_sansio import (
     AcceptQuote,
+    BusinessMessageReject,
     Quote,
     QuoteCancel,
     QuoteConfirm,
@@ -32,7 +34,7 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.base import Message
 from tests.adapters.venue.desk import MARKET, NO_FEES
-from tests.adapters.venue.town import KEYS, Client, Town, named
+from tests.adapters.venue.town import KEYS, Client, Town, decode_all, encode, named
 
 VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
 NAMES = (
@@ -111,7 +113,17 @@ class RfqTown(Town):
         self.operate(SetPause(state))
 
     def market(self, state: MarketState, ticker: str = MARKET) -> None:
-        self.operate(SetMarketState(ticker, state))
+        result = MarketResult.YES if state is MarketState.DETERMINED else None
+        self.operate(SetMarketState(ticker, state, result))
+
+    def raw(self, client: Client, message: Message) -> list[Message]:
+        """Send what a client's session would not, as its next message, and return what comes back; it cannot
+        send any more."""
+        key, session_type = client.name, client.session.config.session_type.name
+        number = client.session.next_outgoing
+        data = encode(key, session_type, number, self.now, message)
+        self.venue.receive_data(client.conn, data, self.now)
+        return decode_all(self.venue.data_to_send(client.conn))
 
     def balance(self, owner: str, subaccount: int = 0, shard: int = 0) -> Decimal:
         account = AccountId(owner, subaccount, shard)
@@ -181,6 +193,14 @@ def only(messages: list[Message], kind: type[Message]) -> Any:
     """The one message of a kind there is."""
     (found,) = (message for message in messages if isinstance(message, kind))
     return found
+
+
+def refusal(client: Client) -> BusinessMessageReject:
+    """What a client was told last, which is that its message was refused."""
+    last = decode_all(bytes(client.wire))[-1]
+    assert isinstance(last, BusinessMessageReject)
+    client.take()
+    return last
 
 
 def hear(*clients: Client) -> None:

@@ -44,23 +44,9 @@ from tests.adapters.venue.town import Client, kinds, order
 INSTANT = 0.001
 
 
-@pytest.fixture
-def town() -> RfqTown:
-    return RfqTown()
-
-
-@pytest.fixture
-def ann(town: RfqTown) -> Client:
-    return town.creator()
-
-
-@pytest.fixture
-def bob(town: RfqTown) -> Client:
-    return town.maker()
-
-
-def test_a_request_is_taken_and_told_to_every_maker(town: RfqTown, ann: Client, bob: Client) -> None:
-    cat = town.maker("cat")
+def test_a_request_is_taken_and_told_to_every_maker(
+    town: RfqTown, ann: Client, bob: Client, cat: Client
+) -> None:
     town.utc = datetime(2026, 8, 20, 15, 0, 1, 234_567, tzinfo=UTC)
     ann.send(request("r1", "100.25"))
     ack = ann.take_only(QuoteRequestAck)

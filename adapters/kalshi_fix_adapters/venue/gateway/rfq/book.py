@@ -61,8 +61,6 @@ class Rfq:
     """The creator's (QuoteReqID 131)."""
     creator: Login
     account: AccountId
-    customer: str | None
-    """The customer of a clearing member (PartyID 448)."""
     market: str
     contracts: Decimal | None
     cash: Decimal | None
@@ -87,11 +85,11 @@ class Rfq:
     @property
     def requester(self) -> Requester:
         """Whose requests it is counted with."""
-        return self.account.owner, self.account.subaccount, self.customer
+        return self.account.owner, self.account.subaccount, self.account.customer
 
 
-Requester = tuple[str, int, str | None]
-"""Owner, subaccount and customer."""
+Requester = tuple[str, int, str]
+"""Owner, subaccount and customer of a clearing member."""
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, RejectCause, Side
 from kalshi_fix_adapters.venue.gateway import reports
+from kalshi_fix_adapters.venue.gateway.clearing import account_named, account_of
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject
 from kalshi_fix_adapters.venue.gateway.requests import SIDES
@@ -23,6 +25,7 @@ from kalshi_fix_sansio import (
     BusinessRejectReason,
     NewOrderSingle,
     OrdType,
+    Party,
     QuoteRequest,
     QuoteRequestReject,
     QuoteRequestRejectReason,
@@ -84,15 +87,17 @@ class Creators:
         state = exchange.markets[market].state
         if state is not MarketState.ACTIVE:
             return other(_OVER.get(state, RejectCause.MARKET_ALREADY_CLOSED).value)
-        account = login.account(message.alloc_account, exchange.shard_of(market))
-        if entry.party_ids or not exchange.has_account(account):
+        shard = exchange.shard_of(market)
+        account = account_named(entry.party_ids, message.alloc_account, login, shard, exchange)
+        if isinstance(account, RejectCause):
+            return other(account.value)
+        if not exchange.has_account(account):
             return other(texts.ACCOUNT_NOT_FOUND)
         rfq = Rfq(
             rfq_id=self._context.new_id(),
             client_id=message.quote_req_id,
             creator=login,
             account=account,
-            customer=None,
             market=market,
             contracts=entry.order_qty,
             cash=entry.cash_order_qty,
@@ -179,8 +184,8 @@ class Creators:
         named = message.quote_req_id or message.rfq_id or ""
         rfq = self._named(message, login)
         text = self._cancel_refusal(rfq)
-        if message.party_ids:
-            text = texts.ACCOUNT_NOT_FOUND
+        if text is None and rfq is not None:
+            text = self._customer_refusal(message.party_ids, rfq, login)
         if text is not None or rfq is None:
             rfq_id = None if rfq is None else rfq.rfq_id
             refused = messages.request_ended(named, RFQCancelStatusCode.REJECTED, rfq_id, text)
@@ -193,6 +198,16 @@ class Creators:
             return self._context.book.find(login.owner, message.quote_req_id or "")
         rfq = self._context.book.get(message.rfq_id)
         return rfq if rfq is not None and rfq.account.owner == login.owner else None
+
+    def _customer_refusal(self, parties: Sequence[Party], rfq: Rfq, login: Login) -> str | None:
+        """Return why a customer who is named cannot be the one of a request; none need be named."""
+        if not parties:
+            return None
+        exchange = self._context.exchange
+        account = account_named(parties, None, login, rfq.account.shard, exchange)
+        if isinstance(account, RejectCause):
+            return account.value
+        return None if account == rfq.account else texts.ACCOUNT_NOT_FOUND
 
     def _cancel_refusal(self, rfq: Rfq | None) -> str | None:
         if self._context.exchange.pause is PauseState.EXCHANGE_PAUSED:
@@ -207,15 +222,17 @@ class Creators:
 
     def accept(self, message: AcceptQuote, login: Login, now: datetime) -> Result:
         """Take the acceptance of a quote."""
-        better = message.prefer_better_quote is True
-        found = self._quote(login, message.quote_id, message.rfq_id, SIDES.get(message.side), better=better)
-        accepted: Acceptance | str = texts.ACCOUNT_NOT_FOUND
+        side, better = SIDES.get(message.side), message.prefer_better_quote is True
+        found = self._quote(login, message.quote_id, message.rfq_id, side, better=better)
+        accepted: Acceptance | str
         if isinstance(found, str):
             accepted = found
-        elif not message.party_ids:
-            accepted = self._acceptance(
+        elif side is None:
+            accepted = texts.INVALID_PARAMETERS
+        else:
+            accepted = self._customer_refusal(message.party_ids, found.rfq, login) or self._acceptance(
                 found,
-                SIDES[message.side],
+                side,
                 message.order_qty,
                 login,
                 message.cl_ord_id or creator_cl_ord_id(found),
@@ -235,7 +252,8 @@ class Creators:
             text = "QuoteID is missing beside RfqId"
             reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
             return [(login, business_reject(message, reason, text))], ()
-        found = self._quote(login, quote_id, message.rfq_id, SIDES.get(message.side), better=False)
+        side = SIDES.get(message.side)
+        found = self._quote(login, quote_id, message.rfq_id, side, better=False)
         if found == texts.QUOTE_NOT_FOUND:
             unknown = business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID")
             return [(login, unknown)], ()
@@ -243,11 +261,11 @@ class Creators:
         accepted: Acceptance | str
         if isinstance(found, str):
             accepted = found
-        elif not self._fits(message, found, login):
+        elif side is None or not self._fits(message, found, side, login):
             accepted = RejectCause.INVALID_ORDER.value
         else:
             accepted = self._acceptance(
-                found, SIDES[message.side], message.order_qty, login, message.cl_ord_id, order_id, message
+                found, side, message.order_qty, login, message.cl_ord_id, order_id, message
             )
         if isinstance(accepted, str):
             cause = _as_cause(accepted)
@@ -310,19 +328,18 @@ class Creators:
         refusal = self._context.exchange.would_refuse(creator_order(acceptance))
         return acceptance if refusal is None else refusal.value
 
-    def _fits(self, message: NewOrderSingle, quote: Quote, login: Login) -> bool:
+    def _fits(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:
         """Say whether an order is one that accepts the quote."""
-        side = SIDES[message.side]
+        rfq = quote.rfq
         limit = price_from_wire(message.price, dollars=login.flags.use_dollars)
         price = quote.price(side)
         if limit is None or price is None:
             return False
         return (
-            message.symbol == quote.rfq.market
+            message.symbol == rfq.market
             and message.ord_type == OrdType.LIMIT
             and message.exec_inst is None
-            and not message.party_ids
-            and (message.alloc_account or 0) == quote.rfq.account.subaccount
+            and account_of(message, login, rfq.account.shard, self._context.exchange) == rfq.account
             and (limit >= price if side is Side.BUY else limit <= price)
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import attrs
 
@@ -159,9 +160,15 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
     """Return the order of the creator's side. With RestRemainder it is for the whole request."""
     rfq, order = acceptance.quote.rfq, acceptance.order
     size = acceptance.quote.size(acceptance.side) or acceptance.quantity
-    prevention = SelfTradePrevention.TAKER_AT_CROSS
+    asked: dict[str, Any] = {}
     if order is not None:
-        prevention = SELF_TRADE_PREVENTIONS.get(order.self_trade_prevention_type, prevention)
+        prevention = SELF_TRADE_PREVENTIONS.get(order.self_trade_prevention_type)
+        asked = {
+            "self_trade_prevention": prevention or SelfTradePrevention.TAKER_AT_CROSS,
+            "cancel_on_pause": order.cancel_order_on_pause is True,
+            "max_execution_cost": order.max_execution_cost,
+            "group": order.secondary_cl_ord_id or order.order_group_id,
+        }
     return PlaceOrder(
         order_id=acceptance.order_id,
         cl_ord_id=acceptance.cl_ord_id,
@@ -172,7 +179,7 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
         quantity=size if rfq.rests else acceptance.quantity,
         price=acceptance.price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rests else TimeInForce.IMMEDIATE_OR_CANCEL,
-        self_trade_prevention=prevention,
+        **asked,
     )
 
 
