@@ -78,22 +78,27 @@ def key(name: str) -> ApiKey:
     )
 
 
+def accounts(**balances: int) -> tuple[AccountConfig, ...]:
+    """Everyone's accounts, with 1,000 dollars where nothing else is said."""
+    return tuple(
+        AccountConfig(
+            owner=owner,
+            product="prediction",
+            balance=Decimal(balances.get(owner, 1000)),
+            subaccounts={3: Decimal(500)},
+            on_shards={1: {0: Decimal(1000)}},
+        )
+        for owner in ("ann", "bob", "cat", "dan")
+    )
+
+
 class RfqTown(Town):
     """Without fees unless `fees` says otherwise; everyone has 1,000 dollars on either shard."""
 
     def __init__(self, **changes: Any) -> None:
         values: dict[str, Any] = {
             "markets": {"prediction": markets()},
-            "accounts": tuple(
-                AccountConfig(
-                    owner=owner,
-                    product="prediction",
-                    balance=Decimal(1000),
-                    subaccounts={3: Decimal(500)},
-                    on_shards={1: {0: Decimal(1000)}},
-                )
-                for owner in ("ann", "bob", "cat", "dan")
-            ),
+            "accounts": accounts(),
             "api_keys": tuple(key(name) for name in NAMES),
             "fees": {"prediction": NO_FEES},
         }

@@ -71,6 +71,9 @@ class Rfq:
     """RestRemainder: what the acceptance leaves of the request rests in the book."""
     created: datetime
     combo: Combo | None
+    """What the market is a combination of, if it is one."""
+    by_legs: bool
+    """Whether the creator named the legs, and not the market."""
     makers: tuple[Login, ...] = ()
     """Who was told of it."""
     state: RfqState = RfqState.OPEN

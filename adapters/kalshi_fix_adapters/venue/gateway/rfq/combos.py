@@ -72,7 +72,8 @@ class Combos:
     _exchange: Exchange
     _collections: Mapping[str, ComboCollection]
     _most: int
-    _made: int = 0
+    _made: dict[str, Combo] = attrs.field(factory=dict)
+    """By ticker of the market."""
 
     def market(self, combo: Combo, now: datetime) -> str | InvalidCombo:
         """Return the ticker of a combination's market; the same legs in another order have the same one."""
@@ -86,11 +87,15 @@ class Combos:
             return invalid
         ticker = combo_ticker(combo)
         if ticker not in self._exchange.markets:
-            if self._made >= self._most:
+            if len(self._made) >= self._most:
                 return InvalidCombo(reason=QuoteRequestRejectReason.EXCEEDS_LIMIT, text=texts.TOO_MANY_COMBOS)
             self._exchange.apply(ListMarket(combo_rules(ticker, collection)), now)
-            self._made += 1
+            self._made[ticker] = combo
         return ticker
+
+    def of(self, market: str) -> Combo | None:
+        """Return what a market is a combination of, if it was made as one."""
+        return self._made.get(market)
 
     def _check(
         self, collection: ComboCollection, legs: tuple[MultivariateSelectedLeg, ...]

@@ -106,6 +106,7 @@ class Creators:
             rests=entry.rest_remainder is True,
             created=to_the_millisecond(now),
             combo=combo,
+            by_legs=not named,
         )
         return self._refusal(rfq, replaces=entry.replace_existing is True) or rfq
 
@@ -116,7 +117,7 @@ class Creators:
         reason = QuoteRequestRejectReason.UNKNOWN_SYMBOL
         if entry.symbol is not None:
             if entry.symbol in self._context.exchange.markets:
-                return entry.symbol, None
+                return entry.symbol, self._combos.of(entry.symbol)
             return messages.request_refused(message.quote_req_id, reason, RejectCause.MARKET_NOT_FOUND.value)
         combo = Combo(
             collection=message.multivariate_collection_ticker or "",

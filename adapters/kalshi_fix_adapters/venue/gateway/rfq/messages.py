@@ -44,7 +44,7 @@ def request_taken(rfq: Rfq) -> QuoteRequestAck:
         quote_req_id=rfq.client_id,
         quote_request_type=QuoteRequestType.MANUAL,
         rfq_id=rfq.rfq_id,
-        symbol=None if rfq.combo is None else rfq.market,
+        symbol=rfq.market if rfq.by_legs else None,
         ex_destination=rfq.account.shard,
     )
 
