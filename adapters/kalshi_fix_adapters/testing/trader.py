@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from kalshi_fix_adapters.config.plan import Options
+from kalshi_fix_adapters.testing.trader_session import TraderSession
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
     CancelAll,
@@ -27,6 +29,20 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
 )
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    AcceptQuoteStatus,
+    Quote,
+    QuoteConfirm,
+    QuoteConfirmStatus,
+    QuoteRequest,
+    QuoteRequestAck,
+    QuoteRequestReject,
+    QuoteRequestSymbol,
+    QuoteStatus,
+    QuoteStatusReport,
+)
+from kalshi_fix_sansio import Side as FixSide
 from kalshi_fix_sansio.clock import Instant
 
 Number = Decimal | int | str
@@ -35,17 +51,22 @@ T = TypeVar("T")
 
 
 class Trader:
-    """An owner who trades at the exchange without a FIX session.
+    """An owner who trades at the exchange without a FIX session, but for RFQs.
 
     Orders rest until they are cancelled, unless `time_in_force` says otherwise. Everybody concerned is told
     of them as of any other order: the market, the other side, the listeners of the owner. The calls return
     when it is done, and wait for no client.
     """
 
-    def __init__(self, server: VenueServer, product: str, owner: str) -> None:
+    def __init__(
+        self, server: VenueServer, product: str, owner: str, options: Callable[[str], Options]
+    ) -> None:
+        """Trade at a server's venue for an owner; `options` are those of a client on a session type."""
         self.owner = owner
         self.product = product
         self._server = server
+        self._options = options
+        self._sessions: dict[str, TraderSession] = {}
         self._origin = f"trader {owner}"
 
     def buy(
@@ -142,6 +163,85 @@ class Trader:
         """Cancel what rests of this trader's orders."""
         self._server.execute(self.product, CancelAll(origin=self._origin, cause=CancelCause.MASS_CANCELED))
 
+    # RFQs
+
+    def session(self, name: str) -> TraderSession:
+        """Return a FIX session of this trader's on a session type, for what there is no method for."""
+        if name not in self._sessions:
+            self._sessions[name] = TraderSession(self._server, name, self._options(name))
+        return self._sessions[name]
+
+    def rfqs(self) -> list[QuoteRequest]:
+        """Log on as a maker (KalshiRFQ), or else return the requests for quotes that came since the last
+        call."""
+        return self.session(_MAKERS).take(QuoteRequest)
+
+    def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:
+        """Quote on a request of `rfqs`: what this trader pays for Yes (bid) and for No (offer), in dollars.
+        Returns the QuoteID (117).
+
+        Raises:
+            ValueError: the venue rejects it.
+        """
+        [entry] = rfq.related_sym
+        quote_id = self._server.inspect(Venue.new_id)
+        maker = self.session(_MAKERS)
+        maker.send(
+            Quote(
+                quote_id=quote_id,
+                quote_req_id=rfq.quote_req_id,
+                symbol=entry.symbol or "",
+                bid_px=None if bid is None else _exact(bid),
+                offer_px=None if offer is None else _exact(offer),
+            )
+        )
+        for status in maker.take(QuoteStatusReport):
+            if status.quote_id == quote_id and status.quote_status == QuoteStatus.REJECTED:
+                raise ValueError(f"the venue rejects {self.owner}'s quote: {status.text}")
+        return quote_id
+
+    def confirm(self, quote_id: str) -> None:
+        """Confirm a quote that its creator has accepted; the trade follows after the venue's pause for it.
+
+        Raises:
+            ValueError: the venue rejects it, such as because nobody has accepted the quote.
+        """
+        maker = self.session(_MAKERS)
+        maker.send(QuoteConfirm(quote_id=quote_id))
+        for status in maker.take(QuoteConfirmStatus):
+            if status.quote_id == quote_id and status.text is not None:
+                raise ValueError(f"the venue rejects {self.owner}'s confirmation: {status.text}")
+
+    def request_quotes(self, market: str, quantity: Number) -> str:
+        """Ask the makers for quotes (KalshiRT); return the venue's id of the request.
+
+        Raises:
+            ValueError: the venue rejects it.
+        """
+        creator, own_id = self.session(_CREATORS), self._server.inspect(Venue.new_id)
+        entry = QuoteRequestSymbol(symbol=market, order_qty=_exact(quantity))
+        creator.send(QuoteRequest(quote_req_id=own_id, related_sym=[entry]))
+        for refusal in creator.take(QuoteRequestReject):
+            raise ValueError(f"the venue rejects {self.owner}'s request for quotes: {refusal.text}")
+        [ack] = creator.take(QuoteRequestAck)
+        return str(ack.rfq_id)
+
+    def quotes(self) -> list[Quote]:
+        """Return the quotes on this trader's requests that came since the last call."""
+        return self.session(_CREATORS).take(Quote)
+
+    def accept(self, quote: Quote, side: Side) -> None:
+        """Accept a quote of `quotes`; the trade follows when its maker has confirmed.
+
+        Raises:
+            ValueError: the venue rejects it.
+        """
+        creator = self.session(_CREATORS)
+        creator.send(AcceptQuote(quote_id=quote.quote_id, side=_SIDES[side]))
+        for status in creator.take(AcceptQuoteStatus):
+            if status.quote_id == quote.quote_id and status.text is not None:
+                raise ValueError(f"the venue rejects {self.owner}'s acceptance: {status.text}")
+
     def _place(
         self,
         market: str,
@@ -188,6 +288,8 @@ class Trader:
         return outcomes
 
 
+_CREATORS, _MAKERS = "KalshiRT", "KalshiRFQ"
+_SIDES = {Side.BUY: FixSide.BUY, Side.SELL: FixSide.SELL}
 _AT_ONCE = TimeInForce.IMMEDIATE_OR_CANCEL
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import attrs
@@ -52,6 +53,7 @@ class Venue:
         markets: Mapping[str, Sequence[Market]] = MARKETS,
         balance: Number = BALANCE,
         seed: int = 1,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare a venue; entering it starts it.
 
@@ -62,6 +64,7 @@ class Venue:
             markets: by product.
             balance: dollars on each account.
             seed: of the ids that the venue draws, which are the same again after each `reset`.
+            settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
         """
         self._seed = seed
         self._markets = {product: tuple(of_product) for product, of_product in markets.items()}
@@ -81,7 +84,9 @@ class Venue:
                 for (owner, product), keys in self._keys.items()
                 for key in keys.values()
             ),
+            **(settings or {}),
         )
+        self._traders: dict[tuple[str, str], Trader] = {}
         authority = Authority() if tls else None
         self.ca_pem = None if authority is None else authority.certificate_pem.decode()
         """What a client must trust; None without TLS."""
@@ -159,13 +164,16 @@ class Venue:
     # The other side
 
     def trader(self, owner: str = "other", *, product: Product = "prediction") -> Trader:
-        """Return an owner who trades without a FIX session.
+        """Return an owner who trades as the other side of a test's trades.
 
         Raises:
             KeyError: there is no such owner.
         """
         self._keys[owner, product]
-        return Trader(self.server, product, owner)
+        if (owner, product) not in self._traders:
+            options = partial(self.options, owner, product=product)
+            self._traders[owner, product] = Trader(self.server, product, owner, options)
+        return self._traders[owner, product]
 
     def rest_liquidity(self, *, levels: int = RESTING_LEVELS) -> None:
         """Let orders of nobody in particular rest on both sides of every market: so many prices, 1 to 100
@@ -195,6 +203,15 @@ class Venue:
             ConfigurationError: there is no such operation or parameter, or it cannot be done now.
         """
         return self.server.perform(operation(name, parameters))
+
+    def skip(self, seconds: float) -> None:
+        """Let seconds pass at once for the venue, so that a test need not wait for its timers and expiries.
+
+        The clocks of clients go on as before: from 30 seconds on they differ by more than the venue bears
+        (`sending_time_tolerance` among the settings), and who has been silent for longer than agreed is
+        asked for a sign of life, then cut.
+        """
+        self.server.skip(seconds)
 
     def execute(self, command: Command, *, product: Product = "prediction") -> Sequence[Outcome]:
         """Do something at a product's exchange; the commands are in `kalshi_fix_adapters.venue.exchange`.

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_adapters.venue.virtual_time import pass_time
 from kalshi_fix_sansio.clock import Instant
 
 
 class Driver:
     """Carries bytes and time to a venue, and bytes from it."""
 
-    def __init__(self, venue: Venue, loop: asyncio.AbstractEventLoop) -> None:
-        """Drive a venue on a loop; `stop` ends it."""
+    def __init__(self, venue: Venue, loop: asyncio.AbstractEventLoop, *, ahead: float = 0.0) -> None:
+        """Drive a venue on a loop, its clocks so many seconds ahead; `stop` ends it."""
         self.venue = venue
         self.loop = loop
         self.moved = 0
         """How often something has come from a connection."""
         self._connections: dict[int, Connection] = {}
+        self.ahead = ahead
+        """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
         """Set while stopping."""
 
     def now(self) -> Instant:
-        """Read both clocks."""
-        return Instant(self.loop.time(), datetime.now(UTC))
+        """Read both clocks of the venue."""
+        return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
 
     def opened(self, connection: Connection) -> int:
         """Take a new connection; return its number."""
@@ -64,17 +67,25 @@ class Driver:
             if connection is not None:
                 connection.close()
         deadline = self.venue.next_deadline()
-        if self._timer is not None and deadline == self._timer.when():
+        when = None if deadline is None else deadline - self.ahead
+        if self._timer is not None and when == self._timer.when():
             return
         self._cancel_timer()
-        if deadline is not None and self._emptied is None:
-            self._timer = self.loop.call_at(deadline, self._due)
+        if when is not None and self._emptied is None:
+            self._timer = self.loop.call_at(when, self._due)
+
+    def skip(self, seconds: float) -> None:
+        """Let seconds pass at once for the venue: all that is due in them happens, each at its time."""
+        pass_time(self.venue, self.now(), seconds)
+        self.ahead += seconds
+        self.flush()
 
     def replace(self, venue: Venue) -> None:
         """Carry bytes to another venue from now on, every connection to the present one being cut."""
         for connection in self._connections.values():
             connection.detach()
         self._connections.clear()
+        self.ahead = 0.0
         self.venue = venue
         self.flush()
 

@@ -77,6 +77,8 @@ class VenueServer:
         self._config = config
         self._venue = Venue(config, SystemRandom() if random is None else random)
         self._driver: Driver | None = None
+        self._ahead = 0.0
+        """Seconds that were skipped before the server was stopped."""
         self._listeners: list[asyncio.Server] = []
         self._joining: set[asyncio.Task[None]] = set()
         """Connections from this process that are being made; the loop has only weak references to them."""
@@ -130,7 +132,7 @@ class VenueServer:
             OSError: a port cannot be bound.
         """
         loop = asyncio.get_running_loop()
-        self._driver = Driver(self._venue, loop)
+        self._driver = Driver(self._venue, loop, ahead=self._ahead)
         self._venue.begin(self._driver.now())
         try:
             for key, number in self._wanted.items():
@@ -161,6 +163,7 @@ class VenueServer:
         if self._joining:
             await asyncio.wait(self._joining)
         if driver is not None:
+            self._ahead = driver.ahead
             await driver.stop()
 
     async def __aenter__(self) -> Self:
@@ -269,6 +272,18 @@ class VenueServer:
             RuntimeError: the server does not run.
         """
         return self.run(lambda venue, now: venue.perform(operation, now))
+
+    def skip(self, seconds: float) -> None:
+        """Let seconds pass at once for the venue; callable from where `execute` is.
+
+        Its clocks are ahead of the clients' from then on, until `reset`: their SendingTimes are off by as
+        much, and silent for as long they seem to be.
+
+        Raises:
+            RuntimeError: the server does not run.
+        """
+        driver = self._running()
+        self._between_steps(lambda: driver.skip(seconds))
 
     def inspect(self, look: Callable[[Venue], T]) -> T:
         """Return what a function reads from the venue; callable from where `execute` is.

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,7 @@ from kalshi_fix_sansio import (
     MarketDataRequest,
     MarketDataSnapshotFullRefresh,
     MDReqSymbol,
+    OrdStatus,
 )
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 from tests.adapters.conformance.loops import LONG, LOOPS, Loop
@@ -252,6 +254,30 @@ def test_a_reset_is_possible_from_an_event_loop_that_has_clients() -> None:
 
     with Venue() as venue:
         asyncio.run(main(venue))
+
+
+def test_time_that_is_skipped() -> None:
+    with Venue(settings={"sending_time_tolerance": 7200.0}) as venue:
+        expire = datetime.now(UTC) + timedelta(seconds=600)
+        mine = order(time_in_force="6", expire_time=expire)
+        patient = {**options(venue, heart_bt_int=3600), "session": {"sending_time_tolerance": None}}
+        with blocking.order_entry(**patient) as client:
+            client.send(mine)
+            venue.skip(590)
+            assert len(venue.orders()) == 1
+            with venue.server.down():
+                pass
+            venue.skip(20)
+            assert venue.orders() == ()
+        with blocking.order_entry(**patient) as client:
+            client.send(order(time_in_force="6", expire_time=datetime.now(UTC) + timedelta(seconds=700)))
+            venue.skip(4000)
+            reports = (each for each in client.messages(LONG) if isinstance(each, ExecutionReport))
+            assert any(each.ord_status == OrdStatus.CANCELED for each in reports)
+        venue.reset()
+        # The clocks are right again.
+        with blocking.order_entry(**options(venue)) as client:
+            client.test_request()
 
 
 # The other side
