@@ -20,6 +20,8 @@ ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""
 LOGON_BUSY = "FIX logon service busy; retry with backoff"
 """Text of the Logout while the venue takes nobody's Logon."""
+MAINTENANCE = "Scheduled maintenance"
+"""Text of the Logout when a pause begins that ends sessions, and for Logons that it does not take."""
 RATE_LIMIT_EXCEEDED = "rate limit exceeded"
 """Text of the Logout for Logons that come too fast."""
 

@@ -18,6 +18,7 @@ from kalshi_fix_adapters.venue.flow.settings import FlowConfig, is_trader
 from kalshi_fix_adapters.venue.gateway.drop_copy import MOST_EVENTS
 from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, RfqSettings
+from kalshi_fix_adapters.venue.pauses import Schedule
 from kalshi_fix_adapters.venue.programme import Programme
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -136,6 +137,9 @@ class VenueConfig:
     max_past_events: int = MOST_EVENTS
     """Events of orders that are kept for drop copy, of all accounts of a product together; beyond it the
     oldest are forgotten before their three hours are over."""
+    pauses: Schedule = ()
+    """When the exchange is paused by itself, such as `(MAINTENANCE,)`; never by default, so that no test
+    depends on the day."""
     max_unsent: int = 16 * 1024 * 1024
     """Bytes that may wait for a client that does not read, before its connection ends."""
 

@@ -32,6 +32,8 @@ FOLDER_VARIABLE = "KALSHI_FIX_VENUE_FOLDER"
 LOOPBACK = "127.0.0.1"
 MAX_LINE = 64 * 1024
 """Bytes of a request."""
+POLLS_EVERY = 0.1
+"""Seconds after which it looks whether it is to stop."""
 PATIENCE = 10.0
 """Seconds that either side waits for the other."""
 
@@ -60,7 +62,9 @@ class ControlServer(socketserver.ThreadingTCPServer):
         self.performer = performer
         self.token = secrets.token_hex(32)
         self.path = folder / CONTROL_FILE
-        self._thread = threading.Thread(target=self.serve_forever, name="venue control", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(POLLS_EVERY,), name="venue control", daemon=True
+        )
 
     def __enter__(self) -> Self:
         """Listen, and write the file.

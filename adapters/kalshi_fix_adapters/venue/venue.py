@@ -19,7 +19,15 @@ import attrs
 
 from kalshi_fix_adapters.venue import admission
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.exchange import PREDICTION, CancelAll, CancelCause, Command, Exchange
+from kalshi_fix_adapters.venue.exchange import (
+    PREDICTION,
+    CancelAll,
+    CancelCause,
+    Command,
+    Exchange,
+    PauseState,
+    SetPause,
+)
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.flow import Flow
 from kalshi_fix_adapters.venue.gateway.drop_copy import DropCopy
@@ -35,6 +43,7 @@ from kalshi_fix_adapters.venue.operations import (
     Cut,
     Fault,
     HoldKey,
+    LogOut,
     Operation,
     RefuseLogon,
     Reject,
@@ -44,6 +53,7 @@ from kalshi_fix_adapters.venue.operations import (
     Withhold,
 )
 from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.trouble import Trouble
 from kalshi_fix_adapters.venue.wire import Wire
@@ -178,6 +188,7 @@ class Venue:
         self._with_output: set[int] = set()
         self._over: set[int] = set()
         """Connections that are to be closed."""
+        self._pauses = Pauses(config.pauses, config.zone)
         self._trouble = Trouble(lambda: self._random.getrandbits(64))
         self._withheld: dict[Login, list[Message]] = {}
         """Messages that a fault keeps back."""
@@ -203,7 +214,8 @@ class Venue:
                 spacing=resting.spacing,
                 largest=resting.largest,
             ):
-                self.execute(resting.product, order, now)
+                self._execute(resting.product, order, now)
+        self._come(now)  # a pause that is on lets what rests rest
         self._agenda.begin(now)
         self._follow_agenda(now)
         if self._flow is not None:
@@ -238,7 +250,7 @@ class Venue:
             strict=True,
             max_unsent=self._config.max_unsent,
         )
-        self._last = now
+        self._come(now)
         line = _Line(next(self._numbers), product, Session(config))
         self._look_at_bytes(line)
         self._lines[line.id] = line
@@ -248,7 +260,7 @@ class Venue:
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
         """Take bytes of a connection. One that is gone is ignored."""
-        self._last = now
+        self._come(now)
         line = self._lines.get(conn)
         if line is None or line.is_cut:
             return
@@ -263,7 +275,7 @@ class Venue:
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Take note that a connection is gone, whoever closed it. It is forgotten."""
-        self._last = now
+        self._come(now)
         line = self._lines.get(conn)
         if line is not None:
             if not line.is_cut:
@@ -332,13 +344,14 @@ class Venue:
         if self._pages_due:
             deadlines.append(self._last.monotonic)
         deadlines.append(self._agenda.next_deadline())
+        deadlines.append(self._monotonic(self._pauses.next_change()))
         deadlines.append(None if self._flow is None else self._flow.next_deadline())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
         """Do what is due: heartbeats and timeouts of sessions, expiries of orders, timers of gateways, the
         flow of orders."""
-        self._last = now
+        self._come(now)
         self._begin_and_end_faults(now)
         self._look()
         due: list[int] = []
@@ -393,6 +406,22 @@ class Venue:
         line.due = deadline
         heapq.heappush(self._deadlines, (deadline, line.id))
 
+    def _come(self, now: Instant) -> None:
+        """Take note of the time; what is on schedule is done before whatever came late for it."""
+        self._last = now
+        if self._pauses.is_due(now.utc):
+            self._change_pauses(now)
+
+    def _change_pauses(self, now: Instant) -> None:
+        begun = self._pauses.change(now.utc)
+        for product, state in self._pauses.states.items():
+            if self.exchange(product).pause is not state:
+                self._execute(product, SetPause(state), now)
+        for window in begun:
+            if window.logs_out:
+                for product in window.products:
+                    self.log_out(LogOut(product=product), admission.MAINTENANCE, now)
+
     # The operator
 
     def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
@@ -401,7 +430,17 @@ class Venue:
         Raises:
             ValueError: a SetMarketState that cannot be.
         """
-        self._last = now
+        self._come(now)
+        outcomes = self._execute(product, command, now)
+        if isinstance(command, SetPause):  # the schedule is to know what somebody did without it
+            if command.state is PauseState.OPEN:
+                self.resume(product, now)
+            else:
+                window = PauseWindow(begins=now.utc, ends=None, state=command.state, products=(product,))
+                self.pause(window, now)
+        return outcomes
+
+    def _execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
         gateway = self._gateways[product]
         # What was due before the command is done before it, or a late caller would change what happens.
         self._deliver(gateway.handle_timer(now.utc), now)
@@ -416,8 +455,22 @@ class Venue:
         Raises:
             ConfigurationError: it cannot be done; nothing has changed.
         """
-        self._last = now
+        self._come(now)
         return operation.perform(self, now)
+
+    def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
+        """Pause, in place of the pause by command before; return what holds for each product then."""
+        self._come(now)
+        self._pauses.pause(window)
+        self._change_pauses(now)
+        return {product: self._pauses.states[product] for product in window.products}
+
+    def resume(self, product: str | None, now: Instant) -> dict[str, PauseState]:
+        """End the pauses that are on for a product, or for all; return what holds then."""
+        self._come(now)
+        self._pauses.resume(product, now.utc)
+        self._change_pauses(now)
+        return {each: self._pauses.states[each] for each in PRODUCTS if product in (None, each)}
 
     def inject(self, fault: Fault, now: Instant) -> Answer:
         """Arm a fault, or where it waits for nothing, let it happen.
@@ -425,7 +478,7 @@ class Venue:
         Raises:
             ConfigurationError: too many are armed.
         """
-        self._last = now
+        self._come(now)
         if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
             return self._cut_now(fault, now)
         armed = self._trouble.arm(fault, now)
@@ -435,7 +488,7 @@ class Venue:
 
     def release(self, name: str | None, now: Instant) -> Answer:
         """End the faults of a name, or all; what they have kept back leaves."""
-        self._last = now
+        self._come(now)
         ended = [armed for armed in self._trouble if name in (None, armed.fault.NAME)]
         for armed in ended:
             self._trouble.disarm(armed)
@@ -569,6 +622,8 @@ class Venue:
     def _admit(self, line: _Line, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
         text = self._logon_fault(line, key_id, now)
+        if text is None and not self._pauses.takes_logons[line.product]:
+            text = admission.MAINTENANCE
         if text is None:
             text = admission.refusal(request, self._keys, line.product)
         if text is None and key_id in self._logged_on:

@@ -50,7 +50,7 @@ def test_a_pause_and_its_end_are_done_and_told(folder: Path) -> None:
     assert do(folder, "pause", "exchange", "--product", "margin").stdout == "margin: exchange paused\n"
     state = json.loads(do(folder, "status", json=True).stdout)["products"]
     assert (state["prediction"]["state"], state["margin"]["state"]) == ("open", "exchange paused")
-    assert do(folder, "resume").stdout == "prediction and margin: open\n"
+    assert do(folder, "resume").stdout == "prediction: open, margin: open\n"
 
 
 def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -> None:

@@ -67,12 +67,12 @@ def test_what_is_asked_wrongly_is_told_with_what_there_is(
 def test_a_pause_concerns_both_products_unless_it_names_one() -> None:
     town = Town()
     venue = town.venue
-    assert venue.perform(Pause(), town.now)["products"] == list(PRODUCTS)
+    assert list(venue.perform(Pause(), town.now)["states"]) == list(PRODUCTS)
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.TRADING_PAUSED}
     venue.perform(Pause(what="exchange", product="margin"), town.now)
     assert venue.exchange("prediction").pause is PauseState.TRADING_PAUSED
     assert venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
-    assert venue.perform(Resume(), town.now)["said"] == "prediction and margin: open"
+    assert venue.perform(Resume(), town.now)["said"] == "prediction: open, margin: open"
     assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.OPEN}
 
 

@@ -12,6 +12,11 @@ _PAUSE_CAUSES = {
     PauseState.TRADING_PAUSED: CancelCause.TRADING_PAUSED,
     PauseState.EXCHANGE_PAUSED: CancelCause.EXCHANGE_PAUSED,
 }
+_MARKET_CAUSES = {
+    MarketState.ACTIVE: CancelCause.MARKET_REACTIVATED,
+    MarketState.INACTIVE: CancelCause.TRADING_PAUSED,
+}
+"""Why orders are cancelled when a market comes to a state; other states end its trading."""
 _NEXT_STATES = {
     MarketState.ACTIVE: (MarketState.INACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
     MarketState.INACTIVE: (MarketState.ACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
@@ -72,8 +77,8 @@ def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
     """Move a market on in its life, by a step that was checked.
 
-    A halt cancels the orders that asked to be cancelled on a pause; the end of trading cancels
-    all of them; a settlement pays out the positions.
+    A halt cancels the orders that asked to be cancelled on a pause; its end and the end of trading cancel
+    all of them (Kalshi's page on the life of markets); a settlement pays out the positions.
     """
     market = state.markets[command.market]
     settling.decide(market, command)
@@ -81,10 +86,8 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
         return
     market.state = command.state
     batch.outcomes.append(MarketStateChanged(time=batch.now, market=market.ticker, state=command.state))
-    if command.state is MarketState.ACTIVE:
-        return
     halted = command.state is MarketState.INACTIVE
-    cause = CancelCause.TRADING_PAUSED if halted else CancelCause.MARKET_CLOSED
+    cause = _MARKET_CAUSES.get(command.state, CancelCause.MARKET_CLOSED)
     for order in state.orders:
         if order.market == market.ticker and (order.cancel_on_pause or not halted):
             state.cancel(batch, order, cause)

@@ -175,6 +175,8 @@ class CancelCause(Enum):
     """Its session ended and had asked for CancelOrdersOnDisconnect."""
     EXPIRED = auto()
     MARKET_CLOSED = auto()
+    MARKET_REACTIVATED = auto()
+    """The market trades again after a halt, with an empty book."""
     TRADING_PAUSED = auto()
     """A trading pause or a market halt began, and it was to be cancelled then."""
     EXCHANGE_PAUSED = auto()

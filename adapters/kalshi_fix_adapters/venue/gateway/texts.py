@@ -43,6 +43,7 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.DISCONNECTED: None,
     CancelCause.EXPIRED: None,
     CancelCause.MARKET_CLOSED: None,
+    CancelCause.MARKET_REACTIVATED: None,
     CancelCause.TRADING_PAUSED: ExecutionReportText.TRADING_PAUSED,
     CancelCause.EXCHANGE_PAUSED: ExecutionReportText.EXCHANGE_PAUSED,
     CancelCause.POST_ONLY_CROSS: ExecutionReportText.POST_ONLY_CROSS,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, PauseState, SetMarketState, SetPause
+from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, PauseState, SetMarketState
 from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation, SessionOperation
-from kalshi_fix_adapters.venue.parameters import AMOUNT, TEXT, choice, nearest, parameter
+from kalshi_fix_adapters.venue.parameters import AMOUNT, SECONDS, TEXT, choice, nearest, parameter
+from kalshi_fix_adapters.venue.pauses import PauseWindow
 from kalshi_fix_adapters.venue.status import status_of
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio.clock import Instant
@@ -32,30 +34,44 @@ class Pause(Operation):
     NAME = "pause"
     what: str = parameter(choice("trading", "exchange"), "what is paused", default="trading", positional=True)
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
+    lasting: float | None = parameter(SECONDS, "seconds until it ends; if not said, `resume`", optional=True)
+    LOGS_OUT: ClassVar[bool] = False
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Pause."""
-        state = PauseState.TRADING_PAUSED if self.what == "trading" else PauseState.EXCHANGE_PAUSED
-        return _set_pause(venue, self.product, state, now)
+        window = PauseWindow(
+            begins=now.utc,
+            ends=None if self.lasting is None else now.utc + timedelta(seconds=self.lasting),
+            state=PauseState.TRADING_PAUSED if self.what == "trading" else PauseState.EXCHANGE_PAUSED,
+            products=tuple(PRODUCTS) if self.product is None else (self.product,),
+            logs_out=self.LOGS_OUT,
+        )
+        return _told(venue.pause(window, now))
+
+
+@attrs.frozen(kw_only=True)
+class Maintenance(Pause):
+    """Pause as the weekly maintenance does: sessions are logged out when it begins, and can log on again."""
+
+    NAME = "maintenance"
+    LOGS_OUT = True
 
 
 @attrs.frozen(kw_only=True)
 class Resume(Operation):
-    """End a pause: orders are taken again."""
+    """End what is paused, by command or on schedule: orders are taken again."""
 
     NAME = "resume"
     product: str | None = parameter(PRODUCT, "which exchange; both by default", optional=True)
 
     def perform(self, venue: Venue, now: Instant) -> Answer:
         """Resume."""
-        return _set_pause(venue, self.product, PauseState.OPEN, now)
+        return _told(venue.resume(self.product, now))
 
 
-def _set_pause(venue: Venue, product: str | None, state: PauseState, now: Instant) -> Answer:
-    products = [product] if product else list(PRODUCTS)
-    for each in products:
-        venue.execute(each, SetPause(state), now)
-    return {"said": f"{' and '.join(products)}: {state.value}", "products": products, "state": state.value}
+def _told(states: Mapping[str, PauseState]) -> Answer:
+    values = {product: state.value for product, state in states.items()}
+    return {"said": ", ".join(f"{product}: {value}" for product, value in values.items()), "states": values}
 
 
 # Markets
@@ -184,6 +200,7 @@ class Status(Operation):
 
 
 OPERATOR: Mapping[str, type[Operation]] = {
-    cls.NAME: cls for cls in (Pause, Resume, Halt, Open, Close, Determine, Settle, LogOut, Status)
+    cls.NAME: cls
+    for cls in (Pause, Maintenance, Resume, Halt, Open, Close, Determine, Settle, LogOut, Status)
 }
 """By name."""

@@ -350,8 +350,9 @@ def test_a_halt_keeps_orders_and_a_close_does_not(desk: Desk) -> None:
     assert summary(halted) == ["a1 canceled TRADING_PAUSED"]
     assert summary(desk.amend("ann", "c", "a2", 4)) == ["c refused MARKET_INACTIVE"]
     assert desk.market_state(MarketState.INACTIVE) == ()
-    assert summary(desk.market_state(MarketState.ACTIVE)) == []
-    assert summary(desk.market_state(MarketState.CLOSED)) == ["a2 canceled MARKET_CLOSED"]
+    assert summary(desk.market_state(MarketState.ACTIVE)) == ["a2 canceled MARKET_REACTIVATED"]
+    desk.place("ann", "a3", BUY, 5, "0.40")
+    assert summary(desk.market_state(MarketState.CLOSED)) == ["a3 canceled MARKET_CLOSED"]
     assert desk.bids() == ""
 
 
