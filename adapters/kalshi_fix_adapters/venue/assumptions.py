@@ -48,6 +48,8 @@ class Assumptions:
     """Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone."""
     quotes_end_with_session: bool = True
     """Whether the open quotes of a maker's session are cancelled when it ends."""
+    listeners_hear_of_rejects: bool = True
+    """Whether a listener session is told of refused orders, as the session that placed them is."""
     past_report_requests_per_minute: int | None = 60
     """How many EventResendRequests (U1) an account may send in a minute, and one at a time on each session;
     further ones are refused as too many. None for any number."""

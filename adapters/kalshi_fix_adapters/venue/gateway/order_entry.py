@@ -13,6 +13,7 @@ from kalshi_fix_adapters.venue.exchange import (
     CancelCause,
     CancelOrder,
     Exchange,
+    ExecId,
     RefusalCause,
     RejectCause,
 )
@@ -112,17 +113,33 @@ class OrderEntry:
         command = place_order(message, login, order_id, shard, self._exchange)
         if isinstance(command, RejectCause):
             exec_id = self._exchange.draw_exec_id(shard)
-            report = reports.rejected(message, order_id, exec_id, command, login.flags, now)
-            return [(login, report)], ()
+            return self._rejected(message, order_id, exec_id, command, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
-                report = reports.rejected(message, order_id, outcome.exec_id, outcome.cause, login.flags, now)
-                deliveries.append((login, report))
+                deliveries += self._rejected(message, order_id, outcome.exec_id, outcome.cause, login, now)
         return deliveries + self.distribute(outcomes), outcomes
+
+    def _rejected(
+        self,
+        message: NewOrderSingle,
+        order_id: str,
+        exec_id: ExecId,
+        cause: RejectCause,
+        login: Login,
+        now: datetime,
+    ) -> list[Delivery]:
+        """Report that a new order was refused to who placed it, and to the listeners of the account."""
+        audience = [login]
+        if self._exchange.assumptions.listeners_hear_of_rejects:
+            audience = self._logins.audience(login.owner, (login.origin,))
+        return [
+            (each, reports.rejected(message, order_id, exec_id, cause, each.flags, now, login.flags))
+            for each in audience
+        ]
 
     def _change(
         self, message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, now: datetime

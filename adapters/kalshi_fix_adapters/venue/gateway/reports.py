@@ -25,7 +25,7 @@ from kalshi_fix_adapters.venue.gateway.texts import (
     ORD_REJ_REASONS,
     REJECT_TEXTS,
 )
-from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_to_wire
+from kalshi_fix_adapters.venue.gateway.units import contracts, money, price_in_other_unit, price_to_wire
 from kalshi_fix_sansio import (
     CollateralAmountChange,
     CollateralAmountType,
@@ -125,8 +125,13 @@ def rejected(
     cause: RejectCause,
     flags: LogonFlags,
     now: datetime,
+    placed_with: LogonFlags | None = None,
 ) -> ExecutionReport:
-    """Report that a new order was refused."""
+    """Report that a new order was refused. `placed_with` are the flags of the session that placed it, where
+    another one is told."""
+    echo = _echo(message)
+    if placed_with is not None and placed_with.use_dollars is not flags.use_dollars:
+        echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
     ordered = message.order_qty if flags.preserve_original_quantity else _NOTHING
     return ExecutionReport(
         order_id=order_id,
@@ -142,7 +147,7 @@ def rejected(
         cum_qty=_NOTHING,
         avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
         transact_time=now,
-        **_echo(message),
+        **echo,
     )
 
 

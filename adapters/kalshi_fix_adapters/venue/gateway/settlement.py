@@ -78,7 +78,10 @@ def wants_settlements(login: Login) -> bool:
 
 
 def party_id(account: AccountId) -> str:
-    """Return what names an account as a party: its owner, and the number of a subaccount."""
+    """Return what names an account as a party: a clearing member's customer, or the owner with the number of
+    a subaccount."""
+    if account.customer:
+        return account.customer
     return f"{account.owner}_{account.subaccount}" if account.subaccount else account.owner
 
 

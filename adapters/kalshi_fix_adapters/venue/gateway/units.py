@@ -25,6 +25,11 @@ def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:
     return rounded if dollars else _trim(rounded * _CENTS_PER_DOLLAR)
 
 
+def price_in_other_unit(value: Decimal, *, dollars: bool) -> Decimal:
+    """Return what a client wrote in the other unit, dollars or cents, in this one."""
+    return value / _CENTS_PER_DOLLAR if dollars else _trim(value * _CENTS_PER_DOLLAR)
+
+
 def contracts(quantity: Decimal) -> Decimal:
     """Return a quantity with two decimals (changelog 1.0.18)."""
     return quantity.quantize(_TWO_PLACES)

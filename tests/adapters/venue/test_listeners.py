@@ -1,0 +1,265 @@
+"""Listener sessions: a live, read-only feed of everything that happens to an account's orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, CustomerConfig
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    ExecutionReport,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderMassCancelRequest,
+    OrdType,
+    Party,
+    PartyRole,
+    QuoteRequest,
+    QuoteRequestSymbol,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.session import MemoryStore
+from tests.adapters.venue.desk import MARKET, PERP, d
+from tests.adapters.venue.town import KEYS, Client, Town, api_key, decode_all, encode, named, order
+
+BUY, SELL = Side.BUY, Side.SELL
+CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_one"
+ACCOUNTS = (
+    AccountConfig(
+        owner="ann",
+        product="prediction",
+        balance=d(1000),
+        subaccounts={3: d(100)},
+        customers=(CustomerConfig(party_id=CUSTOMER, balance=d(100)),),
+    ),
+    AccountConfig(owner="bob", product="prediction", balance=d(1000)),
+    AccountConfig(owner="perp", product="margin", balance=d(1000)),
+)
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town(accounts=ACCOUNTS)
+
+
+def listen(town: Town, session_type: str = "KalshiNR", **fields: Any) -> Client:
+    listener = town.connect("ann-reader", session_type, listener_session=True, **fields)
+    listener.take()
+    return listener
+
+
+def told(client: Client) -> list[ExecutionReport]:
+    return [message for message in client.take() if isinstance(message, ExecutionReport)]
+
+
+def cancel(cl_ord_id: str, orig: str) -> OrderCancelRequest:
+    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, side=BUY, symbol=MARKET)
+
+
+def amend(cl_ord_id: str, orig: str, quantity: int) -> OrderCancelReplaceRequest:
+    return OrderCancelReplaceRequest(
+        cl_ord_id=cl_ord_id,
+        orig_cl_ord_id=orig,
+        side=BUY,
+        symbol=MARKET,
+        order_qty=quantity,
+        ord_type=OrdType.LIMIT,
+    )
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_it_hears_of_all_orders_of_the_account_and_of_no_others(town: Town, session_type: str) -> None:
+    listener = listen(town, session_type)
+    first, second, bob = town.connect("ann", "KalshiRT"), town.connect("ann-2"), town.connect("bob")
+    first.send(order("a1", BUY, 10, "0.40"))
+    second.send(order("a2", BUY, 10, "0.39", alloc_account=3))
+    bob.send(order("b1", BUY, 10, "0.30"))
+    bob.send(order("b2", SELL, 4, "0.40"))
+    first.send(amend("a1x", "a1", 8))
+    first.send(cancel("c1", "a1x"))
+    second.send(OrderMassCancelRequest(cl_ord_id="m", mass_cancel_request_type="6"))
+    assert [(r.exec_type, r.cl_ord_id, r.alloc_account) for r in told(listener)] == [
+        ("0", "a1", None),
+        ("0", "a2", 3),
+        ("F", "a1", None),
+        ("5", "a1x", None),
+        ("4", "c1", None),
+        ("4", "a2", 3),
+    ]
+
+
+def test_it_gets_what_the_trading_session_gets_but_for_pending_reports(town: Town) -> None:
+    listener = listen(town)
+    ann = town.connect("ann", skip_pending_exec_reports=False)
+    ann.take()
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.send(cancel("c1", "a1"))
+    both = told(ann)
+    assert [report.exec_type for report in both] == ["A", "0", "6", "4"]
+    heard = told(listener)
+    assert [report.exec_id for report in heard] == [both[1].exec_id, both[3].exec_id]
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_it_hears_of_refused_orders_in_its_own_unit(hears: bool) -> None:
+    town = Town(accounts=ACCOUNTS, assumptions=Assumptions(listeners_hear_of_rejects=hears))
+    listener = listen(town)
+    cents = town.connect("ann", use_dollars=False)
+    cents.take()
+    cents.send(order("a1", BUY, 1, "40", symbol="NO-SUCH"))
+    assert [str(report.price) for report in told(cents)] == ["40"]
+    assert town.venue.exchange("prediction").find("ann", "a1") is None
+    heard = told(listener)
+    if not hears:
+        assert heard == []
+        return
+    assert [(r.exec_type, r.cl_ord_id, str(r.price), r.text) for r in heard] == [
+        ("8", "a1", "0.4", "MARKET_NOT_FOUND")
+    ]
+    listener.logout()
+    in_cents = listen(town, use_dollars=False)
+    dollars = town.connect("ann-2")
+    dollars.send(order("a3", BUY, 1, "0.4050"))
+    assert [str(report.price) for report in told(in_cents)] == ["40.5"]
+
+
+def test_it_hears_of_customers_of_a_clearing_member_with_their_parties(town: Town) -> None:
+    listener = listen(town)
+    party = Party(party_id=CUSTOMER, party_role=PartyRole.CUSTOMER_ACCOUNT)
+    town.connect("ann").send(order("a1", BUY, 1, "0.40", party_ids=[party]))
+    (report,) = told(listener)
+    assert [(each.party_id, each.party_role) for each in report.party_ids] == [(CUSTOMER, 24)]
+
+
+def test_reports_are_written_as_its_own_logon_says(town: Town) -> None:
+    listener = listen(town, use_dollars=False, preserve_original_order_qty=True)
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    ann.send(cancel("c1", "a1"))
+    new, canceled = told(listener)
+    assert (str(new.price), str(canceled.order_qty)) == ("40", "10.00")
+
+
+def test_several_listen_at_once_and_one_that_leaves_hears_no_more(town: Town) -> None:
+    listener, other = listen(town), town.connect("ann-2", "KalshiRT", listener_session=True)
+    ann = town.connect("ann")
+    other.take()
+    ann.send(order("a1", BUY, 1, "0.40"))
+    assert len(told(listener)) == len(told(other)) == 1
+    listener.drop()
+    ann.send(order("a2", BUY, 1, "0.40"))
+    assert len(told(other)) == 1
+    again = listen(town)
+    ann.send(order("a3", BUY, 1, "0.40"))
+    assert [report.cl_ord_id for report in told(again)] == ["a3"]
+
+
+def test_a_session_that_no_longer_asks_for_it_is_no_listener(town: Town) -> None:
+    listen(town).logout()
+    reader = town.connect("ann-reader")
+    reader.take()
+    town.connect("ann").send(order("a1", BUY, 1, "0.40"))
+    assert reader.take() == []
+
+
+def test_on_rt_what_was_missed_comes_after_the_reconnect(town: Town) -> None:
+    store = MemoryStore()
+    listener = listen(town, "KalshiRT", store=store)
+    ann = town.connect("ann")
+    listener.drop()
+    ann.send(order("a1", BUY, 1, "0.40"))
+    ann.send(cancel("c1", "a1"))
+    again = town.connect("ann-reader", "KalshiRT", store=store, listener_session=True)
+    assert [report.exec_type for report in told(again)] == ["0", "4"]
+
+
+def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = named("perp-reader")
+    monkeypatch.setitem(KEYS, "perp-reader", key)
+    reader = ApiKey(
+        key_id=key.key_id,
+        public_key=key.public_key,
+        owner="perp",
+        product="margin",
+        scopes=frozenset({"read"}),
+    )
+    town = Town(accounts=ACCOUNTS, api_keys=(api_key("perp"), reader))
+    listener = town.connect("perp-reader", product="margin", listener_session=True)
+    listener.take()
+    town.connect("perp", product="margin").send(order("a1", BUY, 10, "19.5", symbol=PERP))
+    assert [report.symbol for report in told(listener)] == [PERP]
+
+
+NEW = order("x", BUY, 1, "0.40")
+GROUP = OrderGroupRequest(order_group_action=OrderGroupAction.CREATE, order_group_contracts_limit=10)
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        NEW,
+        order("x", BUY, 1, "0.40", quote_id="q"),
+        cancel("x", "a1"),
+        amend("x", "a1", 5),
+        GROUP,
+    ],
+    ids=lambda message: message.MSG_TYPE,
+)
+def test_it_may_not_change_anything(town: Town, session_type: str, message: Message) -> None:
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    # A key that may trade: the session may not.
+    listener = town.connect("ann-2", session_type, listener_session=True)
+    town.venue.receive_data(listener.conn, encode("ann-2", session_type, 2, town.now, message), town.now)
+    (refused,) = decode_all(town.venue.data_to_send(listener.conn))
+    assert isinstance(refused, BusinessMessageReject)
+    assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
+    assert (refused.ref_msg_type, refused.text) == (message.MSG_TYPE, "Listener sessions are read-only")
+    exchange = town.venue.exchange("prediction")
+    resting = exchange.find("ann", "a1")
+    assert resting is not None
+    assert resting.leaves == 10
+    assert exchange.find("ann", "x") is None
+
+
+@pytest.mark.parametrize(
+    ("session_type", "message"),
+    [
+        (
+            "KalshiRT",
+            QuoteRequest(quote_req_id="x", related_sym=[QuoteRequestSymbol(symbol=MARKET, order_qty=1)]),
+        ),
+        ("KalshiRT", AcceptQuote(quote_id="q", side=BUY)),
+        ("KalshiNR", OrderMassCancelRequest(cl_ord_id="x", mass_cancel_request_type="6")),
+    ],
+    ids=lambda value: getattr(value, "MSG_TYPE", value),
+)
+def test_it_may_neither_ask_for_quotes_nor_accept_them_nor_cancel_all(
+    town: Town, session_type: str, message: Message
+) -> None:
+    listener = town.connect("ann-2", session_type, listener_session=True)
+    town.venue.receive_data(listener.conn, encode("ann-2", session_type, 2, town.now, message), town.now)
+    (refused,) = decode_all(town.venue.data_to_send(listener.conn))
+    assert isinstance(refused, BusinessMessageReject)
+    assert refused.business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
+    assert refused.ref_msg_type == message.MSG_TYPE
+
+
+def test_a_key_that_may_only_read_is_enough(town: Town) -> None:
+    assert town.connect("ann-reader", listener_session=True).is_logged_on
+    reader = town.connect("ann-reader", "KalshiMD")
+    assert reader.ending().text == "already exists"
+
+
+def test_its_key_cannot_trade_beside_it(town: Town) -> None:
+    assert town.connect("ann-2", listener_session=True).is_logged_on
+    assert town.connect("ann-2").ending().text == "already exists"
