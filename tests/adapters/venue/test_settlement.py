@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
     AccountId,
     MarketResult,
@@ -17,7 +17,7 @@ from kalshi_fix_adapters.venue.exchange import (
     SetMarketState,
     prediction_market,
 )
-from kalshi_fix_sansio import MarketSettlementReport, Side
+from kalshi_fix_sansio import ExecutionReport, MarketSettlementReport, Party, PartyRole, Side
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d
 from tests.adapters.venue.town import Client, Town, order
@@ -208,3 +208,79 @@ def test_large_settlements_come_in_pages_tied_by_the_symbol() -> None:
         ("ann_3", d(4)),
         ("ann_4", d(5)),
     ]
+
+
+def test_a_clearing_member_gets_one_party_for_each_customer_account() -> None:
+    member = "550e8400-e29b-41d4-a716-446655440000"
+    customers = (f"{member}_one", f"{member}_2")
+    town = Town(
+        accounts=(
+            AccountConfig(
+                owner="ann",
+                product="prediction",
+                balance=d(100),
+                customers=tuple(CustomerConfig(party_id=name, balance=d(100)) for name in customers),
+            ),
+            AccountConfig(owner="bob", product="prediction", balance=d(100)),
+            AccountConfig(owner="perp", product="margin", balance=d(1)),
+        )
+    )
+    ann, post_trade, bob = town.connect("ann"), town.connect("ann-2", "KalshiPT"), town.connect("bob")
+    bob.send(order("b1", SELL, 5, "0.40"))
+    for number, name in enumerate(customers, 2):
+        party = Party(party_id=name, party_role=PartyRole.CUSTOMER_ACCOUNT)
+        ann.send(order(f"a{number}", BUY, number, "0.40", party_ids=[party]))
+    settle(town)
+    (report,) = settlements(post_trade)
+    assert [
+        (party.market_settlement_party_id, party.market_settlement_party_role, party.long_qty)
+        for party in report.market_settlement_party_ids
+    ] == [(customers[0], 24, d(2)), (customers[1], 24, d(3))]
+    exchange = town.venue.exchange("prediction")
+    balances = [exchange.account(AccountId("ann", customer=name)).balance for name in customers]
+    assert balances[0] - 100 == 2 - d("0.8") - d("0.0336")
+
+
+def test_a_market_off_shard_0_is_settled_there() -> None:
+    town = Town(
+        markets={"prediction": (prediction_market(MARKET, shard=2),)},
+        accounts=(
+            AccountConfig(owner="ann", product="prediction", balance=d(7), on_shards={2: {0: d(100)}}),
+            AccountConfig(owner="bob", product="prediction", balance=d(7), on_shards={2: {0: d(100)}}),
+            AccountConfig(owner="perp", product="margin", balance=d(1)),
+        ),
+    )
+    trade(town)
+    ann = town.connect("ann", "KalshiPT")
+    exchange = town.venue.exchange("prediction")
+    before = exchange.account(AccountId("ann", 0, 2)).balance
+    settle(town)
+    assert len(settlements(ann)) == 1
+    assert exchange.account(AccountId("ann", 0, 2)).balance == before + 10
+    assert exchange.account(AccountId("ann")).balance == 7
+
+
+def test_the_end_of_trading_is_reported_to_who_has_open_orders_and_then_the_payout(town: Town) -> None:
+    trade(town)
+    ann = town.connect("ann", "KalshiRT", receive_settlement_reports=True, use_expired_ord_status=True)
+    ann.send(order("a2", SELL, 10, "0.90"))
+    ann.take()
+    settle(town)
+    ended, report = ann.take()
+    assert isinstance(ended, ExecutionReport)
+    assert (ended.cl_ord_id, ended.exec_type, ended.leaves_qty) == ("a2", "C", d(0))
+    assert isinstance(report, MarketSettlementReport)
+
+
+def test_a_correction_before_the_payout_is_what_is_paid(town: Town) -> None:
+    trade(town)
+    ann = town.connect("ann", "KalshiPT")
+    for result in (MarketResult.YES, MarketResult.NO):
+        command = SetMarketState(MARKET, MarketState.DETERMINED, result)
+        town.venue.execute("prediction", command, town.now)
+        town.run()
+        assert settlements(ann) == []
+    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.SETTLED), town.now)
+    town.run()
+    (report,) = settlements(ann)
+    assert report.market_result == "no"
