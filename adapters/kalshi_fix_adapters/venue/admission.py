@@ -43,6 +43,15 @@ def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -
     return None
 
 
+def cap_refusal(request: LogonRequested, *, member: bool) -> str | None:
+    """Return the Text of the Logout that refuses a Logon with UseCapReservation (21032), or None; `member` is
+    whether the owner of the key is a clearing member."""
+    logon: Any = request.logon
+    if logon.use_cap_reservation is True and not member:
+        return "UseCapReservation is not allowed: it is for clearing members"
+    return None
+
+
 def may_write(key: ApiKey) -> bool:
     """Say whether the key may send orders."""
     return WRITE in key.scopes

@@ -71,3 +71,6 @@ class Assumptions:
     takers_cause_level_changes: bool = True
     """Whether a level that trades is told with ClOrdID (11) to the owner of the order that took from it, too.
     Otherwise only to that of the order that rested there."""
+    daily_caps_are_in_dollars: bool = True
+    """Whether an order counts under a daily cap (UseCapReservation 21032) by what it costs to open it, at its
+    price while it is open and at that of its trades afterwards. Otherwise it counts by its contracts."""

@@ -74,6 +74,8 @@ class CustomerConfig:
     """On shard 0."""
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balances on further shards; 0 where nothing is said."""
+    daily_cap: Decimal | None = None
+    """How much it may order in a day on sessions with UseCapReservation; None for no such orders at all."""
 
 
 @attrs.frozen(kw_only=True)
@@ -197,6 +199,16 @@ class VenueConfig:
                     balance = customer.on_shards.get(shard, Decimal(0)) if shard else customer.balance
                     found[AccountId(account.owner, 0, shard, customer=customer.party_id)] = balance
         return found if self.flow is None else found | self.flow.balances(sorted(shards | {0}))
+
+    def daily_caps(self, product: str) -> dict[str, Decimal]:
+        """Return the daily caps of the customer accounts of a product that have one, by PartyID."""
+        return {
+            customer.party_id: customer.daily_cap
+            for account in self.accounts
+            if account.product == product
+            for customer in account.customers
+            if customer.daily_cap is not None
+        }
 
     def terms(self, product: str) -> dict[str, AccountTerms]:
         """Return the terms of each owner on a product."""

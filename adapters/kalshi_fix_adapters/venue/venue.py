@@ -153,6 +153,7 @@ class Venue:
                     fees=config.fees.get(product),
                     terms=config.terms(product),
                     market_groups=config.market_groups if product == PREDICTION else (),
+                    daily_caps=config.daily_caps(product),
                     assumptions=config.assumptions,
                 ),
                 config.symbol_limits,
@@ -294,8 +295,11 @@ class Venue:
         output, line.output = line.output, b""
         self._with_output.discard(conn)
         self._changed.add(line)
-        if line.login is not None and self._gateways[line.product].drop_copy.is_replaying(line.login):
-            self._pages_due[conn] = None
+        if line.login is not None:
+            gateway = self._gateways[line.product]
+            gateway.settle(line.login)
+            if gateway.drop_copy.is_replaying(line.login):
+                self._pages_due[conn] = None
         return output
 
     def connections_with_output(self) -> set[int]:
@@ -628,6 +632,10 @@ class Venue:
             text = admission.refusal(request, self._keys, line.product)
         if text is None and key_id in self._logged_on:
             text = admission.ALREADY_EXISTS
+        if text is None:
+            owner = self._keys[key_id].owner
+            member = self._gateways[line.product].exchange.is_clearing_member(owner)
+            text = admission.cap_refusal(request, member=member)
         if text is not None:
             line.session.refuse_logon(text, now)
             return

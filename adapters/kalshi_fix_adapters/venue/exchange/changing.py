@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from kalshi_fix_adapters.venue.exchange.commands import AmendOrder, CancelAll, CancelOrder, OrderRequest
 from kalshi_fix_adapters.venue.exchange.matching import crosses, match, meets_own
-from kalshi_fix_adapters.venue.exchange.orders import Order, OrderSnapshot
+from kalshi_fix_adapters.venue.exchange.orders import ZERO, Order, OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import (
     MassCancelDone,
     MassCancelRefused,
@@ -48,7 +49,7 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
             state,
             batch,
             command,
-            RefusalCause.ORDER_ALREADY_FILLED if filled else RefusalCause.ORDER_NOT_FOUND,
+            RefusalCause.ORDER_ALREADY_FILLED if filled else _unknown(state, command),
         )
         return
     state.cancel(
@@ -110,6 +111,7 @@ def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrde
     market.book.reduce(order, less)
     batch.touched[market.ticker] = market
     state.account(order).work(order.market, order.side, order.price, -less)
+    state.set_aside(order, order.price, -less)
     order.leaves -= less
     _replaced(state, batch, order, command)
 
@@ -128,6 +130,8 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
         account.work(order.market, order.side, order.price, order.leaves)
         _refuse(state, batch, command, RefusalCause[exceeded.name])
         return
+    state.set_aside(order, order.price, -order.leaves)
+    state.set_aside(order, price, leaves)
     state.lift(batch, order)
     order.price, order.leaves = price, leaves
     _replaced(state, batch, order, command)
@@ -174,7 +178,7 @@ def _amend_refusal(
     if order is None:
         if _was_filled(state, command):
             return RefusalCause.CANNOT_UPDATE_FILLED_ORDER
-        return RefusalCause.ORDER_NOT_FOUND
+        return _unknown(state, command)
     market = state.markets[order.market]
     closed = market_refusal(market)
     if closed is not None:
@@ -194,7 +198,26 @@ def _amend_refusal(
         return RefusalCause.INVALID_PRICE
     if meets_own(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
+    if order.reserves_cap and _exceeds_cap(state, order, price, command.quantity - order.filled, now):
+        return RefusalCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
     return None
+
+
+def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
+    """Say whether an order that is to have this left at this price needs more than its daily cap has left."""
+    before = state.weight(order.account, order.side, order.price, order.leaves)
+    more = state.weight(order.account, order.side, price, leaves) - before
+    room = state.caps[order.account.customer].room(state.clearing_date(now))
+    return more > max(room, ZERO)
+
+
+def _unknown(state: ExchangeState, command: OrderRequest) -> RefusalCause:
+    """Return how it is told that a request names no open order."""
+    if command.reserves_cap:
+        order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
+        if order is not None and order.account == command.account and command.order_id == order.order_id:
+            return RefusalCause.ORDER_ATTRIBUTES_MISMATCH
+    return RefusalCause.ORDER_NOT_FOUND
 
 
 def _misrouted(state: ExchangeState, command: OrderRequest) -> RefusalCause | None:

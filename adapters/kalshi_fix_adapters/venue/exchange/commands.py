@@ -47,6 +47,8 @@ class PlaceOrder:
     """Dollars. With it, the order trades whole at once for no more than this, or not at all."""
     group: str | None = None
     """The order group it is to join."""
+    reserves_cap: bool = False
+    """Whether room under its customer's daily cap is set aside for it."""
     operator: str | None = None
     """Who gave it, where a clearing member says so."""
 
@@ -64,6 +66,8 @@ class OrderRequest:
     side: Side
     order_id: str | None = None
     """When given, it must be that of the order."""
+    reserves_cap: bool = False
+    """Whether it comes from where room under daily caps is set aside."""
     operator: str | None = None
     """Who asks, where a clearing member says so."""
 

@@ -11,6 +11,7 @@ import attrs
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing, quoting
 from kalshi_fix_adapters.venue.exchange.accounts import Account, AccountTerms
+from kalshi_fix_adapters.venue.exchange.caps import DailyCap
 from kalshi_fix_adapters.venue.exchange.commands import (
     Advance,
     AmendOrder,
@@ -75,6 +76,7 @@ class Exchange:
         fees: FeeSchedule | None = None,
         terms: Mapping[str, AccountTerms] | None = None,
         market_groups: Iterable[MarketGroup] = (),
+        daily_caps: Mapping[str, Decimal] | None = None,
         retained_orders: int = 10_000,
         assumptions: Assumptions | None = None,
     ) -> None:
@@ -82,8 +84,8 @@ class Exchange:
 
         `zone` is where the trading day ends (US Eastern), `new_id` draws trade ids, `fees` default to those
         of the product, `terms` are of owners whose terms are not the usual ones, `market_groups` say which
-        markets net with one another, `retained_orders` is how many finished orders are remembered for
-        cancels that come too late.
+        markets net with one another, `daily_caps` are those of customer accounts (on all shards together),
+        `retained_orders` is how many finished orders are remembered for cancels that come too late.
         """
         margin = product == MARGIN
         groups = [GroupResults(group) for group in market_groups]
@@ -110,6 +112,7 @@ class Exchange:
             orders=OrderRegistry(retained_orders),
             assumptions=self.assumptions,
             groups=OrderGroups(ORDER_GROUPS[product]),
+            caps={customer: DailyCap(limit) for customer, limit in (daily_caps or {}).items()},
         )
         self._customers = {account.customer: account.owner for account in balances if account.customer}
         self._members = frozenset(self._customers.values())
@@ -200,6 +203,10 @@ class Exchange:
     def pause(self) -> PauseState:
         """What the exchange takes at present."""
         return self._state.pause
+
+    def daily_cap(self, customer: str) -> DailyCap | None:
+        """Return the daily cap of a customer account, to be looked at; None if it has none."""
+        return self._state.caps.get(customer)
 
     def is_clearing_member(self, owner: str) -> bool:
         """Say whether an owner has customer accounts."""

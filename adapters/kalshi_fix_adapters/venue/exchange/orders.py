@@ -73,6 +73,8 @@ class Order:
     max_execution_cost: Decimal | None
     group: str | None = None
     """Id of the order group that it is in."""
+    reserves_cap: bool = False
+    """Whether room under its customer's daily cap is set aside for what it has left."""
     operator: str | None = None
     """Who gave it, where a clearing member says so."""
     filled: Decimal = ZERO

@@ -39,6 +39,8 @@ _PAUSED = {
 def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Take a new order, or refuse it and change nothing."""
     cause = _refusal(state, command)
+    if cause is None and command.reserves_cap:
+        cause = _cap_refusal(state, command, batch.now)
     if cause is not None:
         batch.outcomes.append(
             OrderRejected(
@@ -49,6 +51,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
     order = _order(command, until)
     state.orders.add(order)
+    state.set_aside(order, order.price, order.leaves)
     batch.outcomes.append(
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )
@@ -190,6 +193,20 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     return exceeded
 
 
+def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> RejectCause | None:
+    """Return why the daily cap of its customer does not take an order that is accepted otherwise, if so."""
+    account, cap = state.accounts[command.account], state.caps.get(command.account.customer)
+    if cap is not None:
+        weight = state.weight(command.account, command.side, command.price, command.quantity)
+        if weight <= cap.room(state.clearing_date(now)):
+            return None
+    # It was counted in as accepted.
+    account.work(command.market, command.side, command.price, -command.quantity)
+    if cap is None:
+        return RejectCause.EVENT_CONTRACT_DAILY_CAP_NOT_FOUND
+    return RejectCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
+
+
 def _reducible(state: ExchangeState, command: PlaceOrder) -> Decimal:
     """Return how many contracts an order can close."""
     holding = state.accounts[command.account].holding(command.market)
@@ -229,6 +246,7 @@ def _order(command: PlaceOrder, until: datetime | None) -> Order:
         cancel_on_pause=command.cancel_on_pause,
         max_execution_cost=command.max_execution_cost,
         group=command.group,
+        reserves_cap=command.reserves_cap,
         operator=command.operator,
     )
 

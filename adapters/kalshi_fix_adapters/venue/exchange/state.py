@@ -10,6 +10,7 @@ import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange.accounts import Account
+from kalshi_fix_adapters.venue.exchange.caps import DailyCap
 from kalshi_fix_adapters.venue.exchange.fees import FeeSchedule
 from kalshi_fix_adapters.venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market
@@ -29,6 +30,7 @@ from kalshi_fix_adapters.venue.exchange.terms import (
     ExecId,
     OrderState,
     PauseState,
+    Side,
 )
 
 
@@ -71,6 +73,8 @@ class ExchangeState:
     groups: OrderGroups
     results: Mapping[str, GroupResults]
     """The market group of each market that is in one."""
+    caps: dict[str, DailyCap]
+    """The daily caps of customer accounts that have one."""
     fees_kept: Decimal = ZERO
     """Dollars that the exchange has taken from all accounts and not given back."""
     pause: PauseState = PauseState.OPEN
@@ -93,6 +97,18 @@ class ExchangeState:
     def account(self, order: Order) -> Account:
         """Return the purse of an open order."""
         return self.accounts[order.account]
+
+    def weight(self, account: AccountId, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
+        """Return how much an order for this counts under a daily cap."""
+        if not self.assumptions.daily_caps_are_in_dollars:
+            return quantity
+        return quantity * self.accounts[account].collateral.opening(side, price)
+
+    def set_aside(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Keep room under a daily cap for what an order has left; a negative quantity gives it back."""
+        if order.reserves_cap:
+            weight = self.weight(order.account, order.side, price, quantity)
+            self.caps[order.account.customer].reserve(weight)
 
     def rest(self, batch: Batch, order: Order) -> None:
         """Let an open order stand in its book."""
@@ -123,6 +139,7 @@ class ExchangeState:
         # While it still has its `leaves`: book and account take that much off.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
+        self.set_aside(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = OrderState.CANCELED
         orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
@@ -179,6 +196,10 @@ class ExchangeState:
                     short_quantity=position.short,
                 )
             )
+            if order.reserves_cap:
+                self.set_aside(order, order.price, -quantity)
+                weight = self.weight(order.account, order.side, maker.price, quantity)
+                self.caps[order.account.customer].use(weight, self.clearing_date(batch.now))
             if order.group is not None:
                 self.groups.count(order.group, quantity, batch.now)
             if order.state is OrderState.FILLED:

@@ -34,6 +34,8 @@ class LogonFlags:
     """CancelOrdersOnDisconnect."""
     settlement_reports: bool | None = None
     """ReceiveSettlementReports; None for what is usual on the session type."""
+    reserves_caps: bool = False
+    """UseCapReservation."""
     retention_hours: int = DEFAULT_RETENTION_HOURS
     """MessageRetentionPeriod."""
 
@@ -52,5 +54,6 @@ class LogonFlags:
             listener=logon.listener_session is True,
             cancel_on_disconnect=logon.cancel_orders_on_disconnect is True,
             settlement_reports=logon.receive_settlement_reports,
+            reserves_caps=logon.use_cap_reservation is True,
             retention_hours=DEFAULT_RETENTION_HOURS if hours is None else hours,
         )

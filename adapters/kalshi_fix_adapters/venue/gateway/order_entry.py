@@ -54,6 +54,8 @@ class OrderEntry:
         self._exchange = exchange
         self._logins = logins
         self._new_id = new_id
+        self._in_flight: dict[Login, set[str]] = {}
+        """Orders whose amend has not been answered, of logins with UseCapReservation."""
         self.accept_quote: Callable[[NewOrderSingle, Login, datetime], Result] = _no_quotes
         """What takes an order that accepts a quote of an RFQ."""
 
@@ -70,6 +72,10 @@ class OrderEntry:
             for session_type in SESSION_TYPES
             for cls, handler in handlers.items()
         }
+
+    def settle(self, login: Login) -> None:
+        """Take note that what a login was told has left, or never will: no amend of it is in flight."""
+        self._in_flight.pop(login, None)
 
     def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Report what happened to orders to everyone concerned: the sessions that placed or
@@ -154,6 +160,11 @@ class OrderEntry:
             return [(login, reports.refused(message, command, None))], ()
         deliveries: list[Delivery] = []
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
+        if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
+            in_flight = self._in_flight.setdefault(login, set())
+            if order.order_id in in_flight:
+                return [(login, reports.refused(message, RefusalCause.ORDER_AMEND_IN_PROGRESS, order))], ()
+            in_flight.add(order.order_id)
         if order is not None and not login.flags.skip_pending:
             deliveries.append((login, reports.pending_change(message, order, login.flags, now)))
         outcomes = self._exchange.apply(command, now)

@@ -114,8 +114,13 @@ class ProductGateway:
             + self._rfqs.follow(outcomes)
         )
 
+    def settle(self, login: Login) -> None:
+        """Take note that everything that a login was told has left."""
+        self._orders.settle(login)
+
     def leave(self, login: Login) -> None:
         """Take note that a login's session has ended."""
+        self.settle(login)
         self.logins.leave(login)
         self._market_data.forget(login)
         self._rfqs.leave(login)

@@ -101,6 +101,7 @@ def place_order(
         cancel_on_pause=message.cancel_order_on_pause is True,
         max_execution_cost=message.max_execution_cost,
         group=message.secondary_cl_ord_id or message.order_group_id,
+        reserves_cap=login.flags.reserves_caps,
         operator=operator_of(message),
     )
 
@@ -154,5 +155,6 @@ def _about(
         "market": message.symbol,
         "side": side,
         "order_id": message.order_id,
+        "reserves_cap": login.flags.reserves_caps,
         "operator": operator_of(message),
     }
