@@ -6,6 +6,14 @@ from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
+from kalshi_fix_sansio.trading.order_groups import (
+    GroupDiscrepancy,
+    GroupDiscrepancyKind,
+    GroupState,
+    GroupUpdate,
+    OrderGroup,
+    OrderGroups,
+)
 from kalshi_fix_sansio.trading.settlements import (
     IncompleteSettlement,
     SettledParty,
@@ -24,11 +32,17 @@ __all__ = [
     "Discrepancy",
     "DiscrepancyKind",
     "ExecKey",
+    "GroupDiscrepancy",
+    "GroupDiscrepancyKind",
+    "GroupState",
+    "GroupUpdate",
     "IncompleteSettlement",
     "Level",
     "LevelChange",
     "OrderBook",
     "OrderBooks",
+    "OrderGroup",
+    "OrderGroups",
     "SettledParty",
     "Settlement",
     "SettlementDiscrepancy",
