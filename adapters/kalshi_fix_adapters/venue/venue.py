@@ -55,6 +55,7 @@ from kalshi_fix_adapters.venue.operations import (
 from kalshi_fix_adapters.venue.operations.base import Who
 from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
+from kalshi_fix_adapters.venue.tolerance import CODECS
 from kalshi_fix_adapters.venue.trouble import Trouble
 from kalshi_fix_adapters.venue.wire import Wire
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
@@ -63,7 +64,6 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.errors import ConfigurationError, EncodeError, InvalidMessageError, LocalProtocolError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived, SessionEnded
-from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session
 
 MAX_WITHHELD = 10_000
@@ -240,8 +240,8 @@ class Venue:
         """
         config = SessionConfig(
             role=Role.ACCEPTOR,
-            dialect=DIALECT,
-            codec=CODEC,
+            dialect=CODECS[product].dialect,
+            codec=CODECS[product],
             session_type=DIALECT.session_types[session_type],
             product=product,
             sender_comp_id=session_type,

@@ -25,9 +25,10 @@ from kalshi_fix_sansio import (
     OrdType,
     Side,
 )
+from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP
-from tests.adapters.venue.town import Client, Town, config, order
+from tests.adapters.venue.town import Client, Town, config, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 CRYPTO = "KXBTC-26AUG20"
@@ -233,3 +234,20 @@ def test_clients_cannot_make_shards() -> None:
 def test_shards_that_cannot_be(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"shard -?\d"):
         config(**{"api_keys": (), **changes})
+
+
+@pytest.mark.parametrize("destination", [-1, 0, 7])
+def test_margin_ignores_the_destination(destination: int) -> None:
+    """Clients of ours do not send it there, so its bytes are made by hand."""
+    town = Town()
+    perp = town.connect("perp", product="margin")
+    requests: list[Message] = [
+        order("a1", BUY, 1, "100", symbol=PERP, ex_destination=destination),
+        amend("a2", "a1", symbol=PERP, ex_destination=destination),
+        cancel("a3", "a2", symbol=PERP, ex_destination=destination),
+    ]
+    for seq_num, message in enumerate(requests, start=2):
+        town.venue.receive_data(perp.conn, encode("perp", "KalshiNR", seq_num, town.now, message), town.now)
+        town.run()
+    reports = [(r.exec_type, r.last_mkt) for r in perp.take() if isinstance(r, ExecutionReport)]
+    assert reports == [(ExecType.NEW, "0"), (ExecType.REPLACED, "0"), (ExecType.CANCELED, "0")]
