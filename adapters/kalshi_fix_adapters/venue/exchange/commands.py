@@ -161,6 +161,16 @@ class SetSettlementBounds:
 
 
 @attrs.frozen
+class MoveCash:
+    """Move cash of one owner to another shard or subaccount."""
+
+    source: AccountId
+    target: AccountId
+    amount: Decimal
+    """Dollars."""
+
+
+@attrs.frozen
 class Advance:
     """Nothing but the passing of time: orders whose time is up are cancelled."""
 
@@ -176,5 +186,6 @@ Command = (
     | TradeQuote
     | ListMarket
     | SetSettlementBounds
+    | MoveCash
     | Advance
 )

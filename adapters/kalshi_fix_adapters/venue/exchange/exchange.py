@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing, quoting
+from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing, quoting, transferring
 from kalshi_fix_adapters.venue.exchange.accounts import Account, AccountTerms
 from kalshi_fix_adapters.venue.exchange.caps import DailyCap
 from kalshi_fix_adapters.venue.exchange.commands import (
@@ -20,6 +20,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     ChangeGroup,
     Command,
     ListMarket,
+    MoveCash,
     PlaceOrder,
     SetMarketState,
     SetPause,
@@ -124,8 +125,8 @@ class Exchange:
         """Carry out a command, after cancelling the orders whose time was up by then.
 
         Raises:
-            ValueError: a SetMarketState that names no market or an impossible step, or a ListMarket of a
-                market that there is; then nothing changed.
+            ValueError: a SetMarketState that names no market or an impossible step, a ListMarket of a market
+                that there is, or a MoveCash of what is not there; then nothing changed.
         """
         # Before anything else, so that what raises has changed nothing.
         if isinstance(command, SetMarketState):
@@ -134,6 +135,8 @@ class Exchange:
             quoting.check_listing(self._state, command)
         elif isinstance(command, SetSettlementBounds):
             pausing.check_settlement_bounds(self._state, command)
+        elif isinstance(command, MoveCash):
+            transferring.check_transfer(self._state, command)
         batch = Batch(self._clocks, now)
         self._state.groups.advance(now)
         self._expire(batch)
@@ -292,5 +295,7 @@ class Exchange:
                 quoting.list_market(self._state, command)
             case SetSettlementBounds():
                 pausing.set_settlement_bounds(self._state, batch, command)
+            case MoveCash():
+                transferring.transfer(self._state, command)
             case Advance():
                 return

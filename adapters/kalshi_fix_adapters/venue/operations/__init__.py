@@ -44,6 +44,7 @@ from kalshi_fix_adapters.venue.operations.operator import (
     Resume,
     Settle,
     Status,
+    Transfer,
 )
 from kalshi_fix_adapters.venue.parameters import build, nearest, shown
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -82,6 +83,7 @@ __all__ = [
     "Silence",
     "Status",
     "Throttle",
+    "Transfer",
     "Unavailable",
     "Withhold",
     "WrongCompIds",

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
-from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, PauseState, SetMarketState
+from kalshi_fix_adapters.venue.exchange import (
+    PREDICTION,
+    AccountId,
+    MarketResult,
+    MarketState,
+    MoveCash,
+    PauseState,
+    SetMarketState,
+)
 from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation, SessionOperation
-from kalshi_fix_adapters.venue.parameters import AMOUNT, SECONDS, TEXT, choice, nearest, parameter
+from kalshi_fix_adapters.venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, nearest, parameter
 from kalshi_fix_adapters.venue.pauses import PauseWindow
 from kalshi_fix_adapters.venue.status import status_of
 from kalshi_fix_sansio import PRODUCTS
@@ -169,6 +177,36 @@ class Settle(MarketEnd):
         return self._move(venue, now, self._decided(MarketState.DETERMINED), settled)
 
 
+# Cash
+
+
+@attrs.frozen(kw_only=True)
+class Transfer(Operation):
+    """Move cash of one owner between shards or subaccounts, as the venue's REST API does."""
+
+    NAME = "transfer"
+    owner: str = parameter(TEXT, "whose cash", positional=True)
+    amount: Decimal = parameter(AMOUNT, "how much", positional=True)  # noqa: RUF009 an attrs field
+    from_shard: int = parameter(COUNT, "the shard that it is on", default=0)
+    to_shard: int = parameter(COUNT, "the shard that it goes to", default=0)
+    from_subaccount: int = parameter(COUNT, "the subaccount that it is in", default=0)
+    to_subaccount: int = parameter(COUNT, "the subaccount that it goes to", default=0)
+    product: str = parameter(PRODUCT, "on which exchange", default=PREDICTION)
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Move it."""
+        source = AccountId(self.owner, self.from_subaccount, self.from_shard)
+        target = AccountId(self.owner, self.to_subaccount, self.to_shard)
+        try:
+            venue.execute(self.product, MoveCash(source, target, self.amount), now)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        exchange = venue.exchange(self.product)
+        left, there = (str(exchange.account(account).balance) for account in (source, target))
+        said = f"{self.owner}: {self.amount} dollars moved; {left} are left, and {there} are there"
+        return {"said": said, "left": left, "there": there}
+
+
 # Sessions
 
 
@@ -201,6 +239,6 @@ class Status(Operation):
 
 OPERATOR: Mapping[str, type[Operation]] = {
     cls.NAME: cls
-    for cls in (Pause, Maintenance, Resume, Halt, Open, Close, Determine, Settle, LogOut, Status)
+    for cls in (Pause, Maintenance, Resume, Halt, Open, Close, Determine, Settle, Transfer, LogOut, Status)
 }
 """By name."""
