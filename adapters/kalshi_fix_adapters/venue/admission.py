@@ -22,6 +22,8 @@ LOGON_BUSY = "FIX logon service busy; retry with backoff"
 """Text of the Logout while the venue takes nobody's Logon."""
 MAINTENANCE = "Scheduled maintenance"
 """Text of the Logout when a pause begins that ends sessions, and for Logons that it does not take."""
+NO_FIX = "API usage level is not allowed for FIX"
+"""Text of the Logout for an account whose tier has no FIX."""
 RATE_LIMIT_EXCEEDED = "rate limit exceeded"
 """Text of the Logout for Logons that come too fast."""
 

@@ -74,3 +74,12 @@ class Assumptions:
     daily_caps_are_in_dollars: bool = True
     """Whether an order counts under a daily cap (UseCapReservation 21032) by what it costs to open it, at its
     price while it is open and at that of its trades afterwards. Otherwise it counts by its contracts."""
+    basic_tier_has_fix: bool = False
+    """Whether accounts of the lowest tier may log on. Otherwise the Logon is refused with `API usage level is
+    not allowed for FIX`."""
+    logon_burst: int = attrs.field(default=10, validator=attrs.validators.ge(1))
+    """How many Logons of an account with a tier are taken at once."""
+    logons_per_minute: int = attrs.field(default=60, validator=attrs.validators.ge(1))
+    """How many Logons of an account with a tier are taken in the long run."""
+    quote_confirm_cost_with_rfq_id: int = attrs.field(default=2, validator=attrs.validators.ge(0))
+    """Tokens that a QuoteConfirm (U7) with RfqId (21023) costs. Without it costs 10."""

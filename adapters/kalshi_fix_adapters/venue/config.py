@@ -21,6 +21,7 @@ from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_adapters.venue.pauses import Schedule
 from kalshi_fix_adapters.venue.programme import Programme
 from kalshi_fix_sansio import PRODUCTS
+from kalshi_fix_sansio._generated.limits import WRITE_TOKENS
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES
 from kalshi_fix_sansio.signing import Verifier
@@ -97,6 +98,8 @@ class AccountConfig:
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
     """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
     account)."""
+    tier: str | None = None
+    """Its API usage level, such as `Premier`, which limits how fast it may ask; not limited without one."""
     terms: AccountTerms = attrs.field(factory=AccountTerms)
     customers: tuple[CustomerConfig, ...] = ()
     """Customer accounts, which make the owner a clearing member."""
@@ -166,6 +169,12 @@ class VenueConfig:
                 )
         if len(owners) != len(self.accounts):
             raise ConfigurationError("an owner has two accounts on one product; give each only one")
+        for account in self.accounts:
+            if account.tier is not None and account.tier not in WRITE_TOKENS:
+                tiers = ", ".join(WRITE_TOKENS)
+                raise ConfigurationError(
+                    f"{account.owner} has the tier {account.tier!r}; use {tiers}, or None for no limits"
+                )
         self._check_shards()
         self._check_groups()
         self._check_customers()

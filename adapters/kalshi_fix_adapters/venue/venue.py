@@ -18,7 +18,7 @@ from uuid import UUID
 import attrs
 
 from kalshi_fix_adapters.venue import admission
-from kalshi_fix_adapters.venue.config import VenueConfig
+from kalshi_fix_adapters.venue.config import ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     CancelAll,
@@ -55,6 +55,7 @@ from kalshi_fix_adapters.venue.operations import (
 from kalshi_fix_adapters.venue.operations.base import Who
 from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
+from kalshi_fix_adapters.venue.rate_limits import RateLimits
 from kalshi_fix_adapters.venue.tolerance import CODECS
 from kalshi_fix_adapters.venue.trouble import Trouble
 from kalshi_fix_adapters.venue.wire import Wire
@@ -190,6 +191,11 @@ class Venue:
         self._over: set[int] = set()
         """Connections that are to be closed."""
         self._pauses = Pauses(config.pauses, config.zone)
+        self._rate_limits = RateLimits(
+            {(each.owner, each.product): each.tier for each in config.accounts if each.tier is not None},
+            {product: {rules.shard for rules in config.markets.get(product, ())} for product in PRODUCTS},
+            config.assumptions,
+        )
         self._trouble = Trouble(lambda: self._random.getrandbits(64))
         self._withheld: dict[Login, list[Message]] = {}
         """Messages that a fault keeps back."""
@@ -594,6 +600,9 @@ class Venue:
 
     def _answer(self, line: _Line, login: Login, message: Message, now: Instant) -> None:
         gateway = self._gateways[line.product]
+        if not self._rate_limits.takes(message, login, now.monotonic):
+            self._deliver([(login, over_the_limit(message))], now)
+            return
         if not self._trouble:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
@@ -630,6 +639,8 @@ class Venue:
             text = admission.MAINTENANCE
         if text is None:
             text = admission.refusal(request, self._keys, line.product)
+        if text is None:
+            text = self._limit_logon(self._keys[key_id], now)
         if text is None and key_id in self._logged_on:
             text = admission.ALREADY_EXISTS
         if text is None:
@@ -650,6 +661,14 @@ class Venue:
             line.login = login
             self._gateways[line.product].logins.enter(login, flags, line.id)
             self._logged_on[key_id] = line.id
+
+    def _limit_logon(self, key: ApiKey, now: Instant) -> str | None:
+        """Return the Text with which a Logon in order is refused for the account's tier, or for haste."""
+        if not self._rate_limits.may_use_fix(key.owner, key.product):
+            return admission.NO_FIX
+        if not self._rate_limits.takes_logon(key.owner, key.product, now.monotonic):
+            return admission.RATE_LIMIT_EXCEEDED
+        return None
 
     def _login(self, line: _Line, key_id: str) -> Login:
         key, session_type = self._keys[key_id], line.session.config.session_type

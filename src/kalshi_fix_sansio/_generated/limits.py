@@ -18,29 +18,66 @@ READ_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
         "Basic": 200,
         "Advanced": 300,
         "Expert": 600,
-        "Premier": 1000,
-        "Paragon": 2000,
-        "Prime": 4000,
-        "Prestige": 10000,
+        "Premier": 1200,
+        "Paragon": 2400,
+        "Prime": 4800,
+        "Prestige": 12000,
     }
 )
-"""By which the budget for reading refills, by tier. In tokens a second. Source: rate limits."""
+"""By which the budget for reading refills, by tier. In tokens a second. Changed in 2026-10: From Premier up a
+fifth more, since 24 September.
+
+Source: rate limits, changelog.
+"""
 WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "Basic": 100,
         "Advanced": 300,
         "Expert": 600,
-        "Premier": 1000,
-        "Paragon": 2000,
-        "Prime": 4000,
-        "Prestige": 8000,
+        "Premier": 1200,
+        "Paragon": 2400,
+        "Prime": 4800,
+        "Prestige": 9600,
     }
 )
-"""By which the budget for orders, order groups and RFQs refills, by tier. In tokens a second.
+"""By which the budget for orders, order groups and RFQs refills, by tier. In tokens a second. Changed in
+2026-10: From Premier up a fifth more, since 24 September.
 
-Source: rate limits.
+Source: rate limits, changelog.
 """
 DEFAULT_COST: Final = 10
 """What a message costs, unless another limit says otherwise. In tokens. Source: rate limits."""
 CANCEL_COST: Final = 2
 """What an OrderCancelRequest costs. In tokens. Source: rate limits."""
+QUOTE_COST: Final = 2
+"""What a Quote and a QuoteCancel cost. In tokens. Source: changelog."""
+READ_BURST: Final[Mapping[str, int]] = MappingProxyType(
+    {"Basic": 2, "Advanced": 2, "Expert": 1, "Premier": 1, "Paragon": 1, "Prime": 1, "Prestige": 1}
+)
+"""What the budget for reading on prediction holds at most, by tier. In seconds of budget.
+
+Source: rate limits.
+"""
+MARGIN_READ_BURST: Final = 1
+"""What the budget for reading on margin holds at most, on every tier. In seconds of budget.
+
+Source: rate limits.
+"""
+WRITE_BURST: Final[Mapping[str, int]] = MappingProxyType(
+    {"Basic": 1, "Advanced": 2, "Expert": 2, "Premier": 2, "Paragon": 2, "Prime": 2, "Prestige": 2}
+)
+"""What the budget for orders, order groups and RFQs holds at most, by tier. In seconds of budget.
+
+Source: rate limits.
+"""
+RFQ_SHARD: Final = 1
+"""Whose budget RFQs and quotes draw on, whatever they name. An order that accepts a quote does not. In shard.
+Since 2026-10.
+
+Source: changelog.
+"""
+MASS_CANCEL_INTERVAL: Final = 1
+"""How far apart two OrderMassCancelRequests have to be. In seconds.
+
+Source: connectivity, margin connectivity.
+"""

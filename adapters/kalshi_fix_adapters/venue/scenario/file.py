@@ -221,6 +221,7 @@ class _Reader:
                     owner=str(owner),
                     product=product,
                     balance=section["balance"],
+                    tier=section["tier"],
                     subaccounts={int(number): balance for number, balance in section["subaccounts"].items()},
                     on_shards={
                         int(shard): {

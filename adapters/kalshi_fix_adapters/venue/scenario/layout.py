@@ -15,6 +15,7 @@ from kalshi_fix_adapters.venue.exchange.terms import MarketResult
 from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operation
 from kalshi_fix_adapters.venue.parameters import parameters, shown
+from kalshi_fix_adapters.venue.rate_limits import TIERS
 from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
 from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, Seq
 from kalshi_fix_adapters.venue.scenario.scenario import KEYS_EACH
@@ -113,10 +114,12 @@ _POSITIONS = Field(
     {},
 )
 _BALANCE = Field(_DOLLARS, "dollars of the primary account", required=True)
+_TIER = Field(Choice(TIERS), "its API usage level, which limits how fast it may ask; no limits by default")
 _PREDICTION_ACCOUNT = Record(
     "An account on prediction.",
     {
         "balance": _BALANCE,
+        "tier": _TIER,
         "subaccounts": _SUBACCOUNTS,
         "shards": Field(
             Entries(
@@ -131,7 +134,7 @@ _PREDICTION_ACCOUNT = Record(
 )
 _MARGIN_ACCOUNT = Record(
     "An account on margin.",
-    {"balance": _BALANCE, "subaccounts": _SUBACCOUNTS, "positions": _POSITIONS},
+    {"balance": _BALANCE, "tier": _TIER, "subaccounts": _SUBACCOUNTS, "positions": _POSITIONS},
 )
 _KEY = Record(
     "API keys of one owner.",

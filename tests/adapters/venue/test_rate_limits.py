@@ -1,0 +1,376 @@
+"""Rate limits: what a tier allows, what is over it, and which bucket a message draws on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.exchange import PREDICTION, prediction_market
+from kalshi_fix_adapters.venue.gateway.logins import Login
+from kalshi_fix_adapters.venue.operations import Unavailable
+from kalshi_fix_adapters.venue.rate_limits import TIERS, RateLimits
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    EventResendRequest,
+    ExecutionReport,
+    MarketDataRequest,
+    MassCancelRequestType,
+    MDReqSymbol,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderGroupAction,
+    OrderGroupRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+    OrdType,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    RFQCancel,
+    SecurityStatusRequest,
+    Side,
+)
+from kalshi_fix_sansio._generated import limits
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import RejectReceived
+from tests.adapters.venue.desk import MARKET, PERP
+from tests.adapters.venue.town import Client, Town, order
+
+BUY = Side.BUY
+
+
+def limited(tier: str | None = "Advanced", **changes: Any) -> Town:
+    """A town where Ann and the trader on margin have a tier, and Bob has none."""
+    accounts = (
+        AccountConfig(owner="ann", product="prediction", balance=Decimal(1000), tier=tier),
+        AccountConfig(owner="bob", product="prediction", balance=Decimal(1000)),
+        AccountConfig(owner="perp", product="margin", balance=Decimal(1000), tier=tier),
+    )
+    return Town(accounts=accounts, **changes)
+
+
+def refusals(client: Client) -> list[BusinessMessageReject]:
+    found = [event.reject for event in client.events if isinstance(event, RejectReceived)]
+    client.events.clear()
+    return [reject for reject in found if isinstance(reject, BusinessMessageReject)]
+
+
+def taken(client: Client, message: Any, count: int) -> int:
+    """How many of so many messages at once are within the limits."""
+    for number in range(count):
+        client.send(message(number))
+    refused = refusals(client)
+    assert {reject.business_reject_reason for reject in refused} <= {BusinessRejectReason.RATE_LIMIT_EXCEEDED}
+    return count - len(refused)
+
+
+def new(number: int, **fields: Any) -> NewOrderSingle:
+    return order(f"o{number}", BUY, 1, fields.pop("price", "0.01"), **fields)
+
+
+def cancel(number: int) -> OrderCancelRequest:
+    return OrderCancelRequest(cl_ord_id=f"c{number}", orig_cl_ord_id="none", side=BUY, symbol=MARKET)
+
+
+def snapshot(number: int) -> MarketDataRequest:
+    return MarketDataRequest(subscription_request_type="0", related_sym=[MDReqSymbol(symbol=MARKET)])
+
+
+# --- the limit
+
+
+def test_a_burst_is_two_seconds_of_budget_and_comes_back_with_time() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    assert taken(ann, new, 70) == 60  # 300 tokens a second, twice, at 10
+    assert taken(ann, lambda number: new(100 + number), 1) == 0
+    town.wait(0.033)
+    assert taken(ann, lambda number: new(200 + number), 1) == 0
+    town.wait(0.001)
+    assert taken(ann, lambda number: new(300 + number), 2) == 1
+    town.wait(1)
+    assert taken(ann, lambda number: new(400 + number), 40) == 30
+    town.wait(3600)
+    assert taken(ann, lambda number: new(500 + number), 70) == 60
+
+
+def test_what_is_over_the_limit_is_refused_by_j_and_never_reaches_the_exchange() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    for number in range(61):
+        ann.send(new(number))
+    (refusal,) = refusals(ann)
+    assert refusal.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
+    assert (refusal.ref_msg_type, refusal.business_reject_ref_id) == ("D", "o60")
+    assert refusal.ref_seq_num == 62
+    assert "o60" not in {each.cl_ord_id for each in town.venue.exchange(PREDICTION).open_orders()}
+    assert ann.session.is_established
+
+
+def test_an_account_without_a_tier_is_not_limited() -> None:
+    town = limited("Advanced")
+    bob = town.connect("bob")
+    assert taken(bob, new, 200) == 200
+
+
+def test_nobody_is_limited_by_default() -> None:
+    town = Town()
+    assert taken(town.connect("ann"), new, 200) == 200
+    for _ in range(30):
+        town.connect("bob").logout()
+    assert town.connect("bob").is_logged_on
+
+
+@pytest.mark.parametrize("tier", TIERS[1:])
+def test_every_tier_has_its_budgets(tier: str) -> None:
+    login = Login("key", "ann", "KalshiNR", "prediction", True, False)
+    perp = Login("key", "ann", "KalshiNR", "margin", True, False)
+    buckets = RateLimits(
+        {("ann", product): tier for product in ("prediction", "margin")}, SHARDS, Assumptions()
+    )
+
+    def takes(message: Message, login: Login, now: float) -> int:
+        count = 0
+        while buckets.takes(message, login, now):
+            count += 1
+        return count
+
+    write, read = limits.WRITE_TOKENS[tier] // 10, limits.READ_TOKENS[tier] // 10
+    assert takes(new(1), login, 0) == 2 * write
+    assert takes(new(1), login, 1) == write
+    assert takes(snapshot(1), login, 1) == read * (2 if tier == "Advanced" else 1)
+    assert takes(snapshot(1), login, 2) == read
+    assert takes(new(1), perp, 2) == 2 * write
+    assert takes(snapshot(1), perp, 2) == read
+
+
+def test_budgets_are_those_of_october() -> None:
+    assert limits.WRITE_TOKENS["Expert"] == 600
+    assert limits.WRITE_TOKENS["Premier"] == 1200
+    assert limits.WRITE_TOKENS["Prestige"] == 9600
+    assert limits.READ_TOKENS["Prestige"] == 12000
+
+
+def test_the_lowest_tier_banks_nothing_for_writing() -> None:
+    town = limited("Basic", assumptions=Assumptions(basic_tier_has_fix=True))
+    assert taken(town.connect("ann"), new, 20) == 10
+
+
+# --- whose
+
+
+def test_all_keys_of_an_account_share_its_buckets_and_others_do_not() -> None:
+    town = limited("Advanced")
+    ann, second, perp = (
+        town.connect("ann"),
+        town.connect("ann-2", "KalshiRT"),
+        town.connect("perp", product="margin"),
+    )
+    assert taken(ann, new, 40) == 40
+    assert taken(second, lambda number: new(100 + number), 40) == 20
+    assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), 70) == 60
+
+
+def test_reading_and_writing_are_apart() -> None:
+    town = limited("Advanced")
+    ann, md = town.connect("ann"), town.connect("ann-md", "KalshiMD")
+    assert taken(ann, new, 61) == 60
+    assert taken(md, snapshot, 70) == 60
+    assert taken(ann, lambda number: new(100 + number), 1) == 0
+
+
+def test_heartbeats_test_requests_and_logout_are_free() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann", heart_bt_int=10)
+    assert taken(ann, new, 60) == 60
+    for number in range(100):
+        ann.session.test_request(town.now, test_req_id=str(number))
+        town.run()
+    assert refusals(ann) == []
+    ann.logout()
+    assert ann.ending().clean
+
+
+def test_what_is_refused_costs_nothing() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    assert taken(ann, new, 200) == 60
+    town.wait(1)
+    assert taken(ann, lambda number: new(1000 + number), 40) == 30
+
+
+# --- what it costs
+
+SHARDS = {"prediction": (0, 1, 2), "margin": (0,)}
+
+
+def charged(
+    message: Message, product: str = "prediction", **assumptions: Any
+) -> tuple[str, int | None, float]:
+    """Which bucket a message draws on, and how much."""
+    buckets = RateLimits({("ann", product): "Prime"}, SHARDS, Assumptions(**assumptions))
+    login = Login("key", "ann", "KalshiRT", product, True, True)
+    assert buckets.takes(message, login, 0.0)
+    ((key, bucket),) = buckets._buckets.items()
+    return key.use, key.shard, bucket.capacity - bucket.level
+
+
+def amend(**fields: Any) -> OrderCancelReplaceRequest:
+    return OrderCancelReplaceRequest(
+        cl_ord_id="g",
+        orig_cl_ord_id="o",
+        order_qty=1,
+        ord_type=OrdType.LIMIT,
+        side=BUY,
+        symbol=MARKET,
+        **fields,
+    )
+
+
+def cancel_at(shard: int) -> OrderCancelRequest:
+    return OrderCancelRequest(
+        cl_ord_id="f", orig_cl_ord_id="o", side=BUY, symbol=MARKET, ex_destination=shard
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (new(1), ("write", None, 10)),
+        (new(1, ex_destination=-1), ("write", None, 10)),
+        (new(1, ex_destination=0), ("write", None, 10)),
+        (new(1, ex_destination=1), ("write", 1, 10)),
+        (new(1, ex_destination=2), ("write", 2, 10)),
+        (new(1, ex_destination=3), ("write", None, 10)),
+        (new(1, ex_destination=1, quote_id="q"), ("write", None, 10)),
+        (amend(), ("write", None, 10)),
+        (amend(ex_destination=2), ("write", 2, 10)),
+        (cancel(1), ("write", None, 2)),
+        (cancel_at(1), ("write", 1, 2)),
+        (
+            OrderGroupRequest(order_group_action=OrderGroupAction.RESET, order_group_id="g"),
+            ("write", None, 10),
+        ),
+        (QuoteRequest(quote_req_id="r"), ("write", 1, 10)),
+        (Quote(quote_id="q", quote_req_id="r", symbol=MARKET), ("write", 1, 2)),
+        (QuoteCancel(quote_id="q"), ("write", 1, 2)),
+        (QuoteConfirm(quote_id="q"), ("write", 1, 10)),
+        (QuoteConfirm(quote_id="q", rfq_id="r"), ("write", 1, 2)),
+        (AcceptQuote(quote_id="q", side=BUY), ("write", 1, 10)),
+        (RFQCancel(quote_req_id="r"), ("write", 1, 10)),
+        (snapshot(1), ("read", None, 10)),
+        (SecurityStatusRequest(subscription_request_type="1", symbol=MARKET), ("read", None, 10)),
+        (EventResendRequest(begin_exec_id="1;1"), ("read", None, 10)),
+    ],
+    ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
+)
+def test_each_message_draws_on_its_bucket(message: Message, expected: tuple[str, int | None, int]) -> None:
+    assert charged(message) == expected
+
+
+def test_what_a_confirmation_costs_with_the_rfq_id_can_be_switched() -> None:
+    message = QuoteConfirm(quote_id="q", rfq_id="r")
+    assert charged(message, quote_confirm_cost_with_rfq_id=5) == ("write", 1, 5)
+
+
+def test_a_shard_has_the_whole_budget_and_one_that_is_not_there_has_none() -> None:
+    markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
+    town = limited("Advanced", markets=markets)
+    ann = town.connect("ann")
+    assert taken(ann, lambda number: new(number, ex_destination=1), 70) == 60
+    assert taken(ann, lambda number: new(100 + number), 70) == 60
+    for shard in range(2, 200):
+        ann.send(new(1000 + shard, ex_destination=shard))
+    assert len(refusals(ann)) == 198
+    assert len(town.venue._rate_limits._buckets) <= 3
+
+
+def test_cancels_are_cheaper() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    for number in range(301):
+        ann.send(cancel(number))
+    assert len(refusals(ann)) == 1
+
+
+# --- mass cancels
+
+
+def mass_cancel(number: int) -> OrderMassCancelRequest:
+    return OrderMassCancelRequest(
+        cl_ord_id=f"m{number}", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
+    )
+
+
+def test_a_mass_cancel_is_taken_once_a_second() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    assert taken(ann, mass_cancel, 3) == 1
+    town.wait(0.999)
+    assert taken(ann, mass_cancel, 1) == 0
+    town.wait(0.001)
+    ann.send(mass_cancel(9))
+    assert ann.take_only(OrderMassCancelReport).cl_ord_id == "m9"
+    town.wait(10)
+    assert taken(ann, mass_cancel, 2) == 1
+
+
+def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_sent_again_at_once() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    assert taken(ann, new, 60) == 60
+    assert taken(ann, mass_cancel, 1) == 0
+    town.wait(0.04)
+    assert taken(ann, mass_cancel, 1) == 1
+
+
+# --- logons
+
+
+def test_a_tier_without_fix_is_refused() -> None:
+    town = limited("Basic")
+    assert "API usage level is not allowed for FIX" in town.connect("ann").ending().text
+    assert town.connect("bob").is_logged_on
+    town = limited("Basic", assumptions=Assumptions(basic_tier_has_fix=True))
+    assert town.connect("ann").is_logged_on
+
+
+def test_logons_are_limited_apart_from_messages() -> None:
+    town = limited("Advanced", assumptions=Assumptions(logon_burst=3, logons_per_minute=30))
+    for _ in range(3):
+        client = town.connect("ann")
+        assert taken(client, new, 1) == 1
+        client.logout()
+    assert "rate limit exceeded" in town.connect("ann").ending().text
+    assert town.connect("bob").is_logged_on
+    town.wait(1.9)
+    assert "rate limit exceeded" in town.connect("ann").ending().text
+    town.wait(0.2)
+    ann = town.connect("ann")
+    assert taken(ann, lambda number: new(100 + number), 30) == 30
+
+
+def test_a_tier_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"'premier'; use Basic, .*Prestige, or None"):
+        limited("premier")
+
+
+def test_the_limit_comes_before_faults() -> None:
+    town = limited("Advanced")
+    ann = town.connect("ann")
+    town.venue.perform(Unavailable(skip=60), town.now)
+    assert taken(ann, new, 61) == 60
+    assert town.venue.faults()[0]["fault"] == "unavailable"
+    town.wait(1)
+    ann.send(new(100))
+    (report,) = (m for m in ann.take() if isinstance(m, ExecutionReport))
+    assert report.text == "EXCHANGE_UNAVAILABLE"
