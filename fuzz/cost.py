@@ -24,7 +24,7 @@ from fuzz import wire
 from fuzz.targets import session as sessions
 from fuzz.targets.diff import _KNOWN
 from fuzz.wire import Wire
-from kalshi_fix_adapters.cli.log_reader import LogReader
+from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role

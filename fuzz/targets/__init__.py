@@ -45,7 +45,7 @@ TARGETS: Final = {
         Target("encode", ("kalshi_fix_sansio.codec", "kalshi_fix_sansio._generated")),
         Target("session", ("kalshi_fix_sansio.session",), 512),
         Target("books", ("kalshi_fix_sansio.trading",), 512),
-        Target("log_reader", ("kalshi_fix_adapters.cli",)),
+        Target("log_reader", ("kalshi_fix_adapters.logs",)),
         Target("store", ("kalshi_fix_adapters.store_sqlite",), 64),
         Target("secrets", ("kalshi_fix_adapters", "kalshi_fix_sansio.codec"), 256),
         Target(

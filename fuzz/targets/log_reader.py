@@ -8,7 +8,7 @@ from typing import Final
 from fuzz import wire
 from fuzz.wire import KALSHI
 from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.fuzzing import Choices
 
 MAX_MESSAGE = 1024

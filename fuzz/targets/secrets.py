@@ -9,9 +9,9 @@ from typing import Final
 from fuzz.targets.session import START
 from fuzz.wire import KALSHI, SOH
 from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.cli.render import as_json, lines
 from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.observe.redact import Transcript, without_secrets
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import DecodeError

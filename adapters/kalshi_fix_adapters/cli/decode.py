@@ -12,10 +12,10 @@ from typing import cast
 import click
 
 from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
 from kalshi_fix_adapters.cli.render import as_json, lines
 from kalshi_fix_adapters.cli.terminal import Screen, plain
 from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 
 CHUNK = 64 * 1024
 STDIN = "-"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from kalshi_fix_adapters.cli.log_reader import LoggedMessage
+from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT, PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.codec import FieldNode, Inspection

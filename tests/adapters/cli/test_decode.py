@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.explain import explain
-from kalshi_fix_adapters.cli.log_reader import MAX_MESSAGE, LogReader
 from kalshi_fix_adapters.cli.render import as_json, lines
 from kalshi_fix_adapters.cli.units import Units
+from kalshi_fix_adapters.logs.reader import MAX_MESSAGE, LogReader
 from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.layout import BlockLayout, FieldMember

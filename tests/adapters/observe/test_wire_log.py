@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_fix_adapters.cli.decode import decode
-from kalshi_fix_adapters.cli.log_reader import LogReader
+from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe import log_file
 from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_adapters.observe.redact import STALL, Transcript, printable, without_secrets

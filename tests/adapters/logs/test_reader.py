@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalshi_fix_adapters.cli import log_reader
-from kalshi_fix_adapters.cli.log_reader import LoggedMessage, LogReader
+from kalshi_fix_adapters.logs import reader as log_reader
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 
 BODY = b"35=D|34=5|49=me|56=KalshiNR|11=a1|38=10|40=2|54=1|55=HIGHNY-23DEC31|44=75|"
 ORDER = b"8=FIXT.1.1|9=%d|%s10=123|" % (len(BODY), BODY)

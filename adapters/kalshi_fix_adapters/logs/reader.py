@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 import attrs
 
-from kalshi_fix_adapters.cli.log_fields import FIELD, Fragments
+from kalshi_fix_adapters.logs.fields import FIELD, Fragments
 
 MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes after which a message that does not end is given up."""
