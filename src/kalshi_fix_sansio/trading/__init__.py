@@ -5,6 +5,7 @@ from __future__ import annotations
 from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order import Account, Ending, Fill, Order, OrderState, PendingRequest
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
 from kalshi_fix_sansio.trading.order_groups import (
     GroupDiscrepancy,
@@ -14,6 +15,17 @@ from kalshi_fix_sansio.trading.order_groups import (
     OrderGroup,
     OrderGroups,
 )
+from kalshi_fix_sansio.trading.order_making import OrderRequestError
+from kalshi_fix_sansio.trading.order_updates import (
+    Copied,
+    Covered,
+    DoubtKind,
+    OrderDiscrepancy,
+    OrderDiscrepancyKind,
+    OrderDoubt,
+    OrderUpdate,
+)
+from kalshi_fix_sansio.trading.orders import Orders
 from kalshi_fix_sansio.trading.settlements import (
     IncompleteSettlement,
     SettledParty,
@@ -26,12 +38,18 @@ from kalshi_fix_sansio.trading.settlements import (
 
 __all__ = [
     "TOLERATED",
+    "Account",
     "BookSide",
     "BookState",
     "BookUpdate",
+    "Copied",
+    "Covered",
     "Discrepancy",
     "DiscrepancyKind",
+    "DoubtKind",
+    "Ending",
     "ExecKey",
+    "Fill",
     "GroupDiscrepancy",
     "GroupDiscrepancyKind",
     "GroupState",
@@ -39,10 +57,19 @@ __all__ = [
     "IncompleteSettlement",
     "Level",
     "LevelChange",
+    "Order",
     "OrderBook",
     "OrderBooks",
+    "OrderDiscrepancy",
+    "OrderDiscrepancyKind",
+    "OrderDoubt",
     "OrderGroup",
     "OrderGroups",
+    "OrderRequestError",
+    "OrderState",
+    "OrderUpdate",
+    "Orders",
+    "PendingRequest",
     "SettledParty",
     "Settlement",
     "SettlementDiscrepancy",

@@ -1,0 +1,156 @@
+"""What is read of messages about orders, whose fields may be missing, in cents, or of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from kalshi_fix_sansio._generated import (
+    CollateralAmountType,
+    ExecType,
+    ExecutionReport,
+    OrderCancelReject,
+    OrdStatus,
+    PartyRole,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.conditions import Terms, holds, terms
+from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order import ENDS, NO_KEY, Account, Fill, Said
+
+MAX_ID_SIZE: Final = 256
+"""Characters of an id, symbol or text of the venue's that is kept."""
+PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
+"""Reports that say that a request is on its way. They have no key, and prove nothing."""
+CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
+"""Reports whose ClOrdID is that of the request that was done, even where it is the order's own."""
+GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
+_NEEDED: Final = (
+    "order_id",
+    "cl_ord_id",
+    "symbol",
+    "side",
+    "ord_status",
+    "exec_type",
+    "leaves_qty",
+    "cum_qty",
+)
+
+
+def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
+    """Return how a message says that what became of the request is not known to the venue either."""
+    layout = cls.MESSAGE
+    return tuple(
+        terms(answers.open_when, layout.body) for answers in layout.answers if answers.open_when is not None
+    )
+
+
+_OPEN: Final[dict[type[Message], tuple[Terms, ...]]] = {
+    cls: _open_when(cls) for cls in (ExecutionReport, OrderCancelReject)
+}
+
+
+def leaves_open(message: Message) -> bool:
+    """Say whether an answer leaves open what became of its request, by the dialect."""
+    return any(holds(condition, message) for condition in _OPEN[type(message)])
+
+
+def too_long(report: Any) -> str | None:
+    """Return which id of a report is longer than what is kept; None if none is."""
+    names = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
+    return next(
+        (name for name in names if (value := getattr(report, name)) and len(value) > MAX_ID_SIZE), None
+    )
+
+
+def missing_field(report: Any) -> str | None:
+    """Return a field without which a report says nothing of its order; None if all are there and sound."""
+    found = next((name for name in _NEEDED if getattr(report, name) in (None, "")), None)
+    if found is None and (report.leaves_qty < 0 or report.cum_qty < 0):
+        return "a sound quantity"
+    return found
+
+
+def read_key(report: Any) -> ExecKey | None:
+    """Return a report's key; None where it has none.
+
+    Raises:
+        ValueError: ExecID is missing or malformed.
+    """
+    return ExecKey.parse(report.exec_id or "")
+
+
+def read_said(report: Any, key: ExecKey | None) -> Said:
+    """Return what a report says of its order."""
+    status = report.ord_status
+    return Said(
+        NO_KEY if key is None else key,
+        status in ENDS,
+        report.cum_qty,
+        report.leaves_qty,
+        str(status)[:MAX_ID_SIZE],
+        report.cl_ord_id,
+        (report.text or "")[:MAX_ID_SIZE],
+    )
+
+
+def read_fill(report: Any, key: ExecKey, *, dollars: bool) -> Fill | None:
+    """Return the trade that a report tells; None if its price or quantity cannot be read."""
+    price, quantity = report.last_px, report.last_qty
+    if price is None or quantity is None or quantity <= 0:
+        return None
+    balances = [
+        change.collateral_amount_change
+        for change in report.collateral_amount_changes
+        if change.collateral_amount_type == CollateralAmountType.BALANCE
+        and change.collateral_amount_change is not None
+    ]
+    return Fill(
+        key,
+        price if dollars else from_cents(price),
+        quantity,
+        total(fee.misc_fee_amt for fee in report.misc_fees if fee.misc_fee_amt is not None),
+        total(balances) if balances else None,
+        report.long_qty,
+        report.short_qty,
+        report.aggressor_indicator,
+    )
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the sum, exactly."""
+    found = ZERO
+    for amount in amounts:
+        found = add(found, amount)
+    return found
+
+
+def read_account(message: Any) -> Account:
+    """Return whose order a report or request is about."""
+    customer = next(
+        (party.party_id for party in message.party_ids if party.party_role == PartyRole.CUSTOMER_ACCOUNT),
+        None,
+    )
+    return Account(message.alloc_account or 0, None if customer is None else customer[:MAX_ID_SIZE])
+
+
+def sending_time(message: Any) -> datetime | None:
+    """Return when a message was sent, in UTC; None if that cannot be read."""
+    return None if message.header is None else message.header.sending_time
+
+
+def identity(message: Any) -> tuple[object, ...]:
+    """Return what tells an answer without ExecID from every other: it may come again."""
+    header = message.header
+    number = sent = None
+    if header is not None:
+        number, sent = header.msg_seq_num, header.orig_sending_time or header.sending_time
+    names = ("cl_ord_id", "order_id", "orig_cl_ord_id", "ord_status", "text", "exec_id", "cxl_rej_reason")
+    return (message.MSG_TYPE, number, sent, *(_cut(getattr(message, name, None)) for name in names))
+
+
+def _cut(value: object) -> object:
+    return value[:MAX_ID_SIZE] if isinstance(value, str) else value

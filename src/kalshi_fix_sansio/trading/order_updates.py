@@ -1,0 +1,105 @@
+"""What `Orders` tells, and what a drop copy gives it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import attrs
+
+from kalshi_fix_sansio._generated import ExecutionReport
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order import Fill, Order, OrderState, PendingRequest
+
+
+class OrderDiscrepancyKind(Enum):
+    """In what way something that came does not fit."""
+
+    BAD_EXEC_ID = "ExecID (17) is missing or malformed"
+    """Its fill cannot be told from others, and is not counted: it is unseen."""
+    UNREADABLE = "a field that the order's state needs is missing or unreadable"
+    CONFLICT = "two reports of one ExecID tell different trades"
+    OVERFILLED = "more was filled than any report says"
+    REVIVED = "a report from after the end of an order says that it is open"
+    TERMS = "a report names another symbol or side than those of before"
+    UNKNOWN_REQUEST = "an answer to a request that is not known"
+    TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
+    FORGOTTEN = "a report about an order that is no longer kept, perhaps; it is not counted"
+
+
+@attrs.frozen
+class OrderDiscrepancy:
+    """Something in the venue's messages that does not fit."""
+
+    kind: OrderDiscrepancyKind
+    detail: str
+    """For people."""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.detail}"
+
+
+@attrs.define(eq=False)
+class OrderUpdate:
+    """What one message or event did to one order."""
+
+    order: Order | None
+    """The order itself, which goes on changing: read it before the next `apply`. None for a discrepancy that
+    is about none."""
+    before: OrderState | None = None
+    """Its state before; None if it is new."""
+    fills: list[Fill] = attrs.field(factory=list)
+    """Those that were counted now; each is told once."""
+    answered: list[PendingRequest] = attrs.field(factory=list)
+    """Changes and cancels that are no longer pending: done, refused, or known not to have arrived."""
+    forgotten: bool = False
+    """Whether the order is not kept any longer, to make room."""
+    discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
+
+    @property
+    def state_changed(self) -> bool:
+        """Whether the order's state is another than before."""
+        return self.order is not None and self.order.state is not self.before
+
+
+class DoubtKind(Enum):
+    """What is not known of an order."""
+
+    ORDER_UNKNOWN = "whether the venue has it"
+    REQUEST_UNKNOWN = "what became of a change or a cancel"
+    ORDER_UNVERIFIED = "what happened to it since"
+    FILLS_UNSEEN = "fills that were told of and have not come"
+
+
+@attrs.frozen(eq=False)
+class OrderDoubt:
+    """Something that is not known, and that no message to be expected will tell. Drop copy or REST does."""
+
+    kind: DoubtKind
+    order: Order
+    since: datetime | None
+    """UTC: SendingTime (52) of the last message before it; None if none had come, or for fills."""
+    request: PendingRequest | None = None
+
+
+@attrs.frozen
+class Copied:
+    """An execution report that was asked for by drop copy: it proves what it says, and not that nothing came
+    after."""
+
+    report: ExecutionReport
+    dollars: bool = True
+    """Whether its session has prices in dollars (UseDollars), not in cents."""
+
+
+@attrs.frozen
+class Covered:
+    """Every report of a range of drop copy has come, and was given to `apply` as `Copied`."""
+
+    shard: int
+    begin: ExecKey
+    """The first key of the range, inclusive."""
+    moment: int
+    """`Orders.moment` when the range was asked for: it says nothing of what came into doubt later."""
+    end: ExecKey | None = None
+    """The last key, inclusive; None for a range up to the latest report when it was asked for."""

@@ -1,0 +1,222 @@
+"""Reports and requests about orders, in few words; reports go over the wire and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from kalshi_fix_sansio import (
+    CollateralAmountChange,
+    CollateralAmountType,
+    CxlRejResponseTo,
+    ExecType,
+    ExecutionReport,
+    Header,
+    Logon,
+    MiscFee,
+    MiscFeeBasis,
+    MiscFeeType,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdRejReason,
+    OrdStatus,
+    Side,
+)
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
+from kalshi_fix_sansio.outcomes import OpenRequest
+from kalshi_fix_sansio.trading import Order, OrderDiscrepancyKind, Orders, OrderUpdate
+from tests.helpers import CODEC, KEY_ID
+
+SYMBOL, OTHER = "KXHIGHNY-26NOV21-T55", "KXBTCD-26NOV21-B90"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BUY, SELL = Side.BUY, Side.SELL
+ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "gone", clean=False)
+M = TypeVar("M", bound=Message)
+SEEN = """symbol side account order_id state ending cl_ord_id status text key shard price remaining filled
+value fees told unseen average_price presumed_canceled first_key"""
+
+_KINDS: dict[str, tuple[ExecType, OrdStatus]] = {
+    "new": (ExecType.NEW, OrdStatus.NEW),
+    "trade": (ExecType.TRADE, OrdStatus.PARTIALLY_FILLED),
+    "filled": (ExecType.TRADE, OrdStatus.FILLED),
+    "ioc": (ExecType.TRADE, OrdStatus.CANCELED),
+    "replaced": (ExecType.REPLACED, OrdStatus.REPLACED),
+    "canceled": (ExecType.CANCELED, OrdStatus.CANCELED),
+    "expired": (ExecType.EXPIRED, OrdStatus.EXPIRED),
+    "rejected": (ExecType.REJECTED, OrdStatus.REJECTED),
+    "pending new": (ExecType.PENDING_NEW, OrdStatus.PENDING_NEW),
+    "pending cancel": (ExecType.PENDING_CANCEL, OrdStatus.PENDING_CANCEL),
+    "pending replace": (ExecType.PENDING_REPLACE, OrdStatus.PENDING_REPLACE),
+}
+
+
+def header(message: Message, number: int = 2, *, at: datetime = NOON) -> Header:
+    return Header(
+        msg_type=message.MSG_TYPE,
+        sender_comp_id="KalshiNR",
+        target_comp_id=KEY_ID,
+        msg_seq_num=number,
+        sending_time=at,
+    )
+
+
+def over_the_wire(message: M, number: int = 2, *, at: datetime = NOON) -> M:
+    """The same message as the other side reads it."""
+    decoded = CODEC.decode(CODEC.encode(message, header(message, number, at=at)))
+    assert isinstance(decoded, type(message))
+    assert not decoded.problems, decoded.problems
+    return decoded
+
+
+def report(
+    kind: str,
+    key: str,
+    order_id: str = "o1",
+    cl_ord_id: str = "a",
+    *,
+    qty: str = "10",
+    cum: str = "0",
+    last: tuple[str, str] | None = None,
+    fee: str | None = None,
+    number: int = 2,
+    at: datetime = NOON,
+    **fields: Any,
+) -> ExecutionReport:
+    """What the venue says of an order of `qty` contracts of which `cum` are filled; `last` is a trade's
+    quantity and price."""
+    exec_type, status = _KINDS[kind]
+    ends = kind in ("filled", "ioc", "canceled", "expired", "rejected")
+    leaves = Decimal(0) if ends else Decimal(qty) - Decimal(cum)
+    values: dict[str, Any] = {
+        "order_id": order_id,
+        "cl_ord_id": cl_ord_id,
+        "exec_id": key,
+        "exec_type": exec_type,
+        "ord_status": status,
+        "side": BUY,
+        "symbol": SYMBOL,
+        "order_qty": leaves + Decimal(cum),
+        "leaves_qty": leaves,
+        "cum_qty": cum,
+        "avg_px": "0",
+        "price": "0.40",
+    }
+    if kind == "rejected":
+        values["ord_rej_reason"] = OrdRejReason.OTHER
+    if kind == "replaced":
+        values["time_in_force"] = "1"
+    if last is not None:
+        values["last_qty"], values["last_px"] = last
+    if fee is not None:
+        values["misc_fees"] = [
+            MiscFee(
+                misc_fee_amt=fee,
+                misc_fee_curr="USD",
+                misc_fee_type=MiscFeeType.EXCHANGE_FEES,
+                misc_fee_basis=MiscFeeBasis.ABSOLUTE,
+            )
+        ]
+    if "balance" in fields:
+        change = CollateralAmountChange(
+            collateral_amount_change=fields.pop("balance"),
+            collateral_amount_type=CollateralAmountType.BALANCE,
+        )
+        values["collateral_amount_changes"] = [change]
+    return over_the_wire(ExecutionReport(**(values | fields)), number, at=at)
+
+
+def raw_report(**changes: Any) -> ExecutionReport:
+    """A report as a lenient session delivers it: any field may be None."""
+    made = report("new", "1;1")
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def refusal(
+    cl_ord_id: str,
+    order_id: str = "o1",
+    orig: str = "a",
+    *,
+    status: OrdStatus = OrdStatus.NEW,
+    number: int = 2,
+    **fields: Any,
+) -> OrderCancelReject:
+    return over_the_wire(
+        OrderCancelReject(
+            order_id=order_id,
+            cl_ord_id=cl_ord_id,
+            orig_cl_ord_id=orig,
+            ord_status=status,
+            cxl_rej_response_to=CxlRejResponseTo.ORDER_CANCEL_REQUEST,
+            **fields,
+        ),
+        number,
+    )
+
+
+def place(cl_ord_id: str = "a", qty: str = "10", **fields: Any) -> NewOrderSingle:
+    values: dict[str, Any] = {"symbol": SYMBOL, "side": BUY, "price": "0.40", "order_qty": qty}
+    return NewOrderSingle(cl_ord_id=cl_ord_id, **(values | fields))
+
+
+def change(cl_ord_id: str, orig: str = "a", qty: str = "20", **fields: Any) -> OrderCancelReplaceRequest:
+    values: dict[str, Any] = {"symbol": SYMBOL, "side": BUY, "order_qty": qty}
+    return OrderCancelReplaceRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, **(values | fields))
+
+
+def cancel(cl_ord_id: str, orig: str = "a", **fields: Any) -> OrderCancelRequest:
+    values: dict[str, Any] = {"symbol": SYMBOL, "side": BUY}
+    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig, **(values | fields))
+
+
+def logged_on(*, reset: bool = True, **flags: Any) -> LoggedOn:
+    logon = Logon(encrypt_method=0, heart_bt_int=30, default_appl_ver_id="9")
+    return LoggedOn(logon, 30, reset, MappingProxyType({"use_dollars": True} | flags))
+
+
+def open_request(message: Any, number: int = 3) -> OpenRequest:
+    return OpenRequest(message.cl_ord_id, message.MSG_TYPE, number, NOON, b"", number)
+
+
+def feed(orders: Orders, *happened: object) -> list[OrderUpdate]:
+    """Apply messages as the session does: those of the venue as received, our own as they are. Returns the
+    last updates."""
+    told: list[OrderUpdate] = []
+    for each in happened:
+        venue = isinstance(each, (ExecutionReport, OrderCancelReject))
+        told = orders.apply(MessageReceived(each) if isinstance(each, Message) and venue else each)
+    return told
+
+
+def only(orders: Orders) -> Order:
+    (order,) = orders
+    return order
+
+
+def kinds(updates: Iterable[OrderUpdate]) -> list[OrderDiscrepancyKind]:
+    return [each.kind for update in updates for each in update.discrepancies]
+
+
+def seen(order: Order, names: str) -> Any:
+    """These attributes of an order."""
+    return tuple(getattr(order, name) for name in names.split())
+
+
+def view(order: Order) -> dict[str, Any]:
+    """What a user sees of an order."""
+    shown = {name: getattr(order, name) for name in SEEN.split()}
+    shown["fills"] = sorted(order.fills.values())
+    shown["pending"] = [(each.msg_type, each.cl_ord_id, each.is_unknown) for each in order.pending]
+    return shown
+
+
+def views(orders: Orders) -> list[dict[str, Any]]:
+    """What a user sees of all orders, whatever their numbers."""
+    return sorted(map(view, orders), key=lambda shown: (shown["order_id"] or "", shown["cl_ord_id"]))

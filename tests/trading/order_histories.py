@@ -1,0 +1,249 @@
+"""Random lives of orders at a venue with two shards, and what they come to, as plainly as it can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import attrs
+
+from kalshi_fix_sansio import ExecutionReport, OrderCancelReject, OrdStatus
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from tests.trading.order_flow import BUY, SELL, cancel, change, place, refusal, report
+
+ENDS = {"2": "FILLED", "4": "CANCELED", "8": "REJECTED", "C": "EXPIRED"}
+Row = dict[str, Any]
+
+
+@attrs.define
+class Resting:
+    order_id: str
+    cl_ord_id: str
+    side: Any
+    shard: int
+    qty: Decimal
+    price: str
+    mine: bool
+    cum: Decimal = Decimal(0)
+    done: str = ""
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        return {"qty": str(self.qty), "cum": str(self.cum), "side": self.side, "price": self.price}
+
+
+@attrs.define
+class History:
+    """What was sent and what came, in the order in which it happened."""
+
+    random: Random
+    steps: list[Message] = attrs.field(factory=list)
+    orders: list[Resting] = attrs.field(factory=list)
+    clocks: list[int] = attrs.field(factory=lambda: [0, 0])
+    count: int = 0
+
+    @classmethod
+    def drawn(cls, seed: int, length: int) -> History:
+        history = cls(Random(seed))
+        for shard in (0, 1):  # a session sees something of every shard sooner or later
+            history._say(history._order(shard, mine=False), "new")
+        for _ in range(length):
+            history._step()
+        return history
+
+    def _step(self) -> None:
+        draw = self.random.choice
+        live = [order for order in self.orders if not order.done]
+        mine = [order for order in live if order.mine]
+        match draw(["place", "place", "foreign", "trade", "trade", "trade", "change", "cancel", "expire"]):
+            case "place":
+                self._place()
+            case "foreign":
+                self._say(self._order(draw((0, 1)), mine=False), "new")
+            case "trade" if live:
+                self._trade(draw(live))
+            case "change" if mine:
+                self._change(draw(mine))
+            case "cancel" if mine:
+                self._cancel(draw(mine))
+            case "expire" if live:
+                self._end(draw(live), "expired")
+
+    def _name(self) -> str:
+        self.count += 1
+        return f"c{self.count}"
+
+    def _order(self, shard: int, *, mine: bool) -> Resting:
+        name = self._name()
+        side = self.random.choice((BUY, SELL))
+        qty = Decimal(self.random.randint(1, 2000)) / 100
+        order = Resting(f"o{name}", name, side, shard, qty, f"0.{self.random.randint(10, 99)}", mine)
+        self.orders.append(order)
+        return order
+
+    def _say(self, order: Resting, kind: str, **fields: Any) -> None:
+        self.clocks[order.shard] += self.random.choice((1, 1, 3))
+        key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
+        values = {"cl_ord_id": order.cl_ord_id, **order.terms, **fields}
+        self.steps.append(report(kind, key, order.order_id, number=len(self.steps) + 2, **values))
+
+    def _place(self) -> None:
+        order = self._order(self.random.choice((0, 1)), mine=True)
+        sent = place(order.cl_ord_id, str(order.qty), side=order.side, price=order.price)
+        sent.ex_destination = order.shard
+        self.steps.append(sent)
+        if self.random.random() < 0.3:
+            pending = report("pending new", "-1;-1", order.order_id, order.cl_ord_id, **order.terms)
+            self.steps.append(pending)
+        match self.random.choice(["new", "new", "new", "rejected", "trade", "ioc"]):
+            case "rejected":
+                order.done = "8"
+                self._say(order, "rejected")
+            case "trade":  # nothing says New before it
+                self._trade(order)
+            case "ioc":
+                self._trade(order, ends=True)
+            case _:
+                self._say(order, "new")
+
+    def _trade(self, order: Resting, *, ends: bool = False) -> None:
+        left = int((order.qty - order.cum) * 100)
+        traded = Decimal(left if self.random.random() < 0.3 else self.random.randint(1, left)) / 100
+        order.cum += traded
+        whole = order.cum == order.qty
+        kind = "filled" if whole else "ioc" if ends else "trade"
+        order.done = "2" if whole else "4" if ends else ""
+        price = f"0.{self.random.randint(1000, 9999)}"
+        self._say(order, kind, last=(str(traded), price), fee=f"0.{self.random.randint(0, 99):02d}")
+
+    def _change(self, order: Resting) -> None:
+        name = self._name()
+        total = order.cum + Decimal(self.random.randint(1, 2000)) / 100
+        sent = change(name, order.cl_ord_id, str(total), side=order.side)
+        self.steps.append(sent)
+        if self.random.random() < 0.3:
+            self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
+            return
+        order.qty = total
+        before, order.cl_ord_id = order.cl_ord_id, name
+        self._say(order, "replaced", orig_cl_ord_id=before)
+
+    def _cancel(self, order: Resting) -> None:
+        name = self._name()
+        self.steps.append(cancel(name, order.cl_ord_id, side=order.side))
+        lot = self.random.random()
+        if lot < 0.2:
+            self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
+        elif lot < 0.4:  # it comes too late
+            self._end(order, "expired")
+            self.steps.append(
+                refusal(
+                    name,
+                    self.random.choice([order.order_id, "NONE"]),
+                    order.cl_ord_id,
+                    status=self.random.choice([OrdStatus.REJECTED, OrdStatus.EXPIRED]),
+                    number=len(self.steps) + 2,
+                )
+            )
+        else:
+            before, order.cl_ord_id = order.cl_ord_id, name
+            self._end(order, "canceled", orig_cl_ord_id=before)
+
+    def _end(self, order: Resting, kind: str, **fields: Any) -> None:
+        order.done = "4" if kind == "canceled" else "C"
+        self._say(order, kind, **fields)
+
+
+def is_answer(message: Message) -> bool:
+    return isinstance(message, (ExecutionReport, OrderCancelReject))
+
+
+def model(steps: Iterable[Message]) -> list[Row]:
+    """What is to be known of each order after these messages, in any order. All ids differ."""
+    steps = list(steps)
+    requests: list[Any] = [each for each in steps if not is_answer(each)]
+    reports: list[Any] = [each for each in steps if isinstance(each, ExecutionReport)]
+    refused: list[Any] = [each for each in steps if isinstance(each, OrderCancelReject)]
+    origin = {each.cl_ord_id: each.orig_cl_ord_id for each in requests if each.MSG_TYPE != "D"}
+
+    def root(name: str) -> str:
+        while name in origin:
+            name = origin[name]
+        return name
+
+    rows = []
+    mine = {each.cl_ord_id: each for each in requests if each.MSG_TYPE == "D"}
+    found = {each.order_id: root(each.cl_ord_id) for each in reports}
+    for name in {*mine, *found.values()}:
+        about = [each for each in reports if root(each.cl_ord_id) == name]
+        keyed = {key: each for each in about if (key := ExecKey.parse(each.exec_id))}
+        said = [each for _, each in sorted(keyed.items())]
+        trades = {key: each for key, each in keyed.items() if each.exec_type == "F"}
+        ends = [each for each in said if each.ord_status in ENDS]
+        gone = any(root(each.cl_ord_id) == name and each.ord_status in ENDS for each in refused)
+        shown: Any = ends[-1] if ends else None
+        pending = []
+        for request in requests:
+            if request.MSG_TYPE == "D" or root(request.cl_ord_id) != name or ends:
+                continue
+            done = {each.cl_ord_id for each in [*said, *refused]} | {each.orig_cl_ord_id for each in said}
+            later = [each.cl_ord_id for each in said]
+            while later:  # what a change that was done was built upon was done before it
+                done.add(later[-1])
+                later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
+            if request.cl_ord_id not in done:
+                pending.append(request.cl_ord_id)
+        filled = sum((each.last_qty for each in trades.values()), Decimal(0))
+        told = max([each.cum_qty for each in said], default=Decimal(0))
+        rejected = shown is not None and shown.ord_status == "8"
+        if ends:
+            state = "DONE"
+        elif said:
+            state = "UNVERIFIED" if gone else "OPEN"
+        else:
+            state = "SENT"
+        last = said[-1] if said else mine[name]
+        rows.append(
+            {
+                "order_id": None if rejected or not about else about[0].order_id,
+                "state": state,
+                "ending": ENDS[shown.ord_status] if shown is not None else None,
+                "cl_ord_id": last.cl_ord_id,
+                "remaining": Decimal(0) if ends else last.leaves_qty if said else last.order_qty,
+                "price": last.price,
+                "told": told,
+                "filled": filled,
+                "unseen": told - filled,
+                "value": sum((each.last_qty * each.last_px for each in trades.values()), Decimal(0)),
+                "fees": sum((each.misc_fees[0].misc_fee_amt for each in trades.values()), Decimal(0)),
+                "trades": sorted(trades),
+                "pending": sorted(pending),
+            }
+        )
+    return sorted(rows, key=lambda row: (row["order_id"] or "", row["cl_ord_id"]))
+
+
+def rows(orders: Iterable[Any]) -> list[Row]:
+    """The same of `Orders`."""
+    found = [
+        {
+            "order_id": order.order_id,
+            "state": order.state.name,
+            "ending": None if order.ending is None else order.ending.name,
+            "cl_ord_id": order.cl_ord_id,
+            "remaining": order.remaining,
+            "price": order.price,
+            "told": order.told,
+            "filled": order.filled,
+            "unseen": order.unseen,
+            "value": order.value,
+            "fees": order.fees,
+            "trades": sorted(order.fills),
+            "pending": sorted(request.cl_ord_id for request in order.pending),
+        }
+        for order in orders
+    ]
+    return sorted(found, key=lambda row: (row["order_id"] or "", row["cl_ord_id"]))

@@ -1,0 +1,314 @@
+"""What becomes of an order, by what comes about it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from kalshi_fix_sansio import (
+    BusinessMessageReject,
+    BusinessRejectReason,
+    ExecutionReportText,
+    LogonFields,
+    OrdStatus,
+    Party,
+    Reject,
+)
+from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.trading import Account, Ending, Orders, OrderState
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from tests.trading.order_flow import (
+    BUY,
+    OTHER,
+    SELL,
+    SYMBOL,
+    cancel,
+    change,
+    feed,
+    header,
+    kinds,
+    logged_on,
+    only,
+    place,
+    refusal,
+    report,
+    seen,
+)
+
+
+@pytest.fixture
+def orders() -> Orders:
+    return Orders()
+
+
+def test_an_order_is_sent_open_and_done(orders: Orders) -> None:
+    [told] = feed(orders, place())
+    order = only(orders)
+    assert (told.order, told.before, told.state_changed) == (order, None, True)
+    assert seen(order, "state remaining order_id status") == (OrderState.SENT, 10, None, None)
+    [told] = feed(orders, report("new", "1;1"))
+    assert (told.order, told.before) == (order, OrderState.SENT)
+    assert seen(order, "state order_id shard status") == (OrderState.OPEN, "o1", 0, "0")
+    [told] = feed(orders, report("trade", "1;2", cum="4", last=("4", "0.39"), fee="0.07"))
+    assert [fill.quantity for fill in told.fills] == [4]
+    assert seen(order, "filled told unseen remaining") == (4, 4, 0, 6)
+    assert seen(order, "average_price fees") == (Decimal("0.39"), Decimal("0.07"))
+    feed(orders, report("filled", "1;3", cum="10", last=("6", "0.40"), fee="0.10"))
+    assert seen(order, "state ending remaining") == (OrderState.DONE, Ending.FILLED, 0)
+    assert order.average_price == Decimal("0.396")
+    assert order.fees == Decimal("0.17")
+
+
+def test_an_order_is_found_by_its_ids_and_its_side(orders: Orders) -> None:
+    feed(orders, place(), place("b", side=SELL), report("new", "1;1"), place("c", symbol=OTHER))
+    first, second, third = orders
+    assert len(orders) == 3
+    assert orders.by_order_id("o1") is orders.by_cl_ord_id("a") is first
+    assert orders.by_order_id("o2") is orders.by_cl_ord_id("z") is None
+    assert orders.live() == [first, second, third]
+    assert orders.live(SYMBOL) == [first, second]
+    assert orders.live(side=BUY) == [first, third]
+    assert orders.live(SYMBOL, SELL) == [second]
+    assert orders.working(SYMBOL) == [first]
+    feed(orders, report("canceled", "1;2"))
+    assert orders.live(SYMBOL, BUY) == orders.working() == []
+
+
+def test_a_fill_counts_once_and_also_after_the_end(orders: Orders) -> None:
+    trade = report("trade", "1;2", cum="4", last=("4", "0.40"))
+    [told] = feed(orders, place(), report("canceled", "1;3", cum="4"))
+    order = only(orders)
+    assert seen(order, "state unseen filled") == (OrderState.DONE, 4, 0)
+    assert [doubt.kind.name for doubt in orders.doubts()] == ["FILLS_UNSEEN"]
+    [told] = feed(orders, trade)
+    assert seen(order, "state unseen") == (OrderState.DONE, 0)
+    assert len(told.fills) == 1
+    [told] = feed(orders, trade)
+    assert seen(order, "filled") == (4,)
+    assert not told.fills
+    assert not orders.doubts()
+
+
+def test_the_newest_report_is_that_with_the_highest_key(orders: Orders) -> None:
+    feed(orders, place(), change("b"), report("replaced", "1;9", cl_ord_id="b", qty="20", price="0.45"))
+    order = only(orders)
+    feed(orders, report("new", "1;2"))
+    assert seen(order, "cl_ord_id remaining price") == ("b", 20, Decimal("0.45"))
+    assert order.pending == []
+    feed(orders, report("trade", "1;10", cl_ord_id="b", qty="20", cum="1", last=("1", "0.45"), price=None))
+    assert seen(order, "remaining price") == (19, Decimal("0.45"))
+
+
+def test_a_change_is_pending_until_it_is_answered(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    order = only(orders)
+    [told] = feed(orders, change("b", qty="12", price="0.41"))
+    assert not told.state_changed
+    [request] = order.pending
+    assert (request.msg_type, request.price, request.quantity) == ("G", Decimal("0.41"), Decimal(12))
+    assert orders.by_cl_ord_id("b") is order
+    feed(orders, report("pending replace", "-1;-1", cl_ord_id="b", orig_cl_ord_id="a"))
+    assert order.pending == [request]
+    assert order.cl_ord_id == "a"
+    [told] = feed(orders, report("replaced", "1;2", cl_ord_id="b", qty="12", price="0.41"))
+    assert told.answered == [request]
+    assert (order.pending, order.cl_ord_id, orders.by_cl_ord_id("b")) == ([], "b", order)
+
+
+def test_a_refused_cancel_leaves_the_order_as_it_was(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"))
+    order = only(orders)
+    [told] = feed(orders, refusal("c"))
+    assert (len(told.answered), order.pending, order.state) == (1, [], OrderState.OPEN)
+
+
+def test_a_fill_says_nothing_of_a_cancel_with_the_id_of_its_order(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("a"))
+    order = only(orders)
+    feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
+    assert len(order.pending) == 1
+    feed(orders, report("canceled", "1;3", cum="4", orig_cl_ord_id="a"))
+    assert order.pending == []
+
+
+def test_a_later_change_that_was_done_shows_that_the_one_before_it_was(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), change("b"), change("c", "b"))
+    order = only(orders)
+    feed(orders, report("trade", "1;4", cl_ord_id="c", qty="20", cum="4", last=("4", "0.40")))
+    assert order.pending == []
+    assert order.cl_ord_id == "c"
+
+
+def test_an_order_whose_first_report_is_missing_is_found_by_its_changes(orders: Orders) -> None:
+    feed(orders, place(), change("b"), cancel("c", "b"))
+    feed(orders, report("trade", "1;4", cl_ord_id="b", qty="20", cum="4", last=("4", "0.40")))
+    order = only(orders)
+    assert (order.order_id, order.state, len(order.pending)) == ("o1", OrderState.OPEN, 1)
+    feed(orders, report("canceled", "1;5", cl_ord_id="c", cum="4", orig_cl_ord_id="b"))
+    assert len(orders) == 1
+    assert order.pending == []
+
+
+def test_a_cancel_tells_of_an_order_that_nothing_was_reported_of(orders: Orders) -> None:
+    feed(orders, place(), report("canceled", "1;5", cl_ord_id="x", orig_cl_ord_id="a"))
+    assert only(orders).state is OrderState.DONE
+
+
+def test_the_end_of_an_order_answers_what_was_pending(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"), change("d"))
+    [told] = feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
+    assert len(told.answered) == 2
+    # The venue's answer to the cancel comes all the same, and says nothing new.
+    assert feed(orders, refusal("c", status=OrdStatus.FILLED)) == []
+    assert feed(orders, refusal("d", order_id="NONE", status=OrdStatus.REJECTED)) == []
+    # Nor does a cancel that comes too late.
+    assert feed(orders, cancel("e")) == []
+
+
+def test_a_clordid_may_be_used_again_once_its_order_is_done(orders: Orders) -> None:
+    feed(
+        orders, place(), report("new", "1;1"), report("canceled", "1;2"), place(), report("new", "1;3", "o2")
+    )
+    first, second = orders
+    assert (first.state, second.state) == (OrderState.DONE, OrderState.OPEN)
+    assert orders.by_cl_ord_id("a") is second
+    feed(orders, report("trade", "1;4", "o1", cum="4", last=("4", "0.40")))
+    assert (first.filled, second.filled) == (Decimal(4), Decimal(0))
+
+
+def test_orders_of_others_are_adopted(orders: Orders) -> None:
+    [told] = feed(
+        orders,
+        report("trade", "1;4;2", cum="4", last=("4", "0.40"), alloc_account=3),
+    )
+    order = only(orders)
+    assert told.order is order
+    assert order.placed is None
+    assert seen(order, "account shard state") == (Account(3), 2, OrderState.OPEN)
+    feed(orders, cancel("c"))
+    assert [request.cl_ord_id for request in order.pending] == ["c"]
+    feed(orders, cancel("d", "nobody", order_id="o1"))
+    assert len(order.pending) == 2
+
+
+def test_the_customer_of_a_clearing_member_is_the_account(orders: Orders) -> None:
+    customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
+    parties = [Party(party_id=customer, party_role=24), Party(party_id="desk", party_role=12)]
+    feed(orders, report("new", "1;1", party_ids=parties))
+    assert only(orders).account == Account(0, customer)
+
+
+def test_a_rejected_order_is_done(orders: Orders) -> None:
+    feed(orders, place(), report("rejected", "1;1", text="INSUFFICIENT_BALANCE"))
+    order = only(orders)
+    assert seen(order, "state ending text") == (
+        OrderState.DONE,
+        Ending.REJECTED,
+        "INSUFFICIENT_BALANCE",
+    )
+    assert order.remaining == 0
+
+
+def test_a_rejection_may_name_the_order_that_stands_in_the_way(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), place())
+    feed(orders, report("rejected", "1;2", text=ExecutionReportText.ORDER_ALREADY_EXISTS))
+    first, second = orders
+    assert (first.state, second.ending) == (OrderState.OPEN, Ending.REJECTED)
+
+
+def test_a_rejection_may_be_of_a_change(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), change("b"))
+    feed(orders, report("rejected", "1;2", "o1", "b"))
+    assert (only(orders).state, only(orders).pending) == (OrderState.OPEN, [])
+
+
+def test_the_rejections_of_others_are_no_orders(orders: Orders) -> None:
+    assert feed(orders, report("rejected", "1;2", "o7", "z")) == []
+    assert len(orders) == 0
+
+
+@pytest.mark.parametrize("word", ["D", "G", "F"])
+def test_a_request_may_be_refused_by_the_session(orders: Orders, word: str) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    sent = {"D": place("x"), "G": change("x"), "F": cancel("x")}[word]
+    feed(orders, sent)
+    reject = BusinessMessageReject(
+        ref_seq_num=3, ref_msg_type=word, business_reject_reason=BusinessRejectReason.RATE_LIMIT_EXCEEDED
+    )
+    feed(orders, RejectReceived(reject, 3, sent))
+    assert [order.state for order in orders.live()] == [OrderState.OPEN]
+    assert not any(order.pending for order in orders)
+    refused = orders.by_cl_ord_id("x")
+    assert (refused is not None) is (word == "D")
+    if refused is not None:
+        assert (refused.ending, refused.status, refused.text) == (Ending.REFUSED, None, "")
+    assert feed(orders, RejectReceived(reject, 3, sent)) == []
+
+
+def test_a_reject_of_a_request_that_cannot_be_found_is_told(orders: Orders) -> None:
+    feed(orders, place())
+    told = feed(orders, RejectReceived(Reject(ref_seq_num=3, ref_msg_type="D"), 3, None))
+    assert [kind.name for kind in kinds(told)] == ["UNKNOWN_REQUEST"]
+    assert feed(orders, RejectReceived(Reject(ref_seq_num=3, ref_msg_type="V"), 3, None)) == []
+    assert feed(orders, RejectReceived(Reject(ref_seq_num=3), 3, None)) == []
+
+
+def test_what_was_not_sent_is_withdrawn(orders: Orders) -> None:
+    request = place()
+    feed(orders, request)
+    [told] = orders.withdraw(request)
+    assert told.forgotten
+    assert (len(orders), orders.by_cl_ord_id("a"), orders.live()) == (0, None, [])
+    assert orders.withdraw(request) == []
+    feed(orders, place(), report("new", "1;1"), cancel("c"))
+    assert orders.withdraw(cancel("z")) == []
+    assert orders.withdraw(Reject(ref_seq_num=1)) == []
+    orders.withdraw(cancel("c"))
+    assert only(orders).pending == []
+
+
+def test_prices_in_cents_are_dollars_here() -> None:
+    for orders in (Orders(logon=LogonFields()), Orders()):
+        feed(orders, logged_on(use_dollars=False))
+        assert not orders.dollars
+        feed(orders, place(price="40"), report("new", "1;1", price="40"), change("b", price="41"))
+        feed(orders, report("trade", "1;2", price="40", cum="4", last=("4", "39.5"), fee="0.07"))
+        order = only(orders)
+        assert seen(order, "price average_price") == (Decimal("0.40"), Decimal("0.395"))
+        assert order.pending[0].price == Decimal("0.41")
+        assert order.fees == Decimal("0.07")
+    assert Orders(product="margin", logon={}).dollars
+    assert not Orders(logon={}).dollars
+
+
+def test_what_a_log_has_twice_counts_once(orders: Orders) -> None:
+    for each in (place(), cancel("c"), change("d")):
+        feed(orders, each)
+        each.header = attrs.evolve(header(each), poss_dup_flag=True)
+        assert feed(orders, each) == []
+    assert len(only(orders).pending) == 2
+
+
+def test_other_things_do_nothing(orders: Orders) -> None:
+    assert feed(orders, "text", None, Reject(ref_seq_num=1), 7) == []
+    assert orders.newest == {}
+    feed(orders, place(), report("new", "1;1"), report("new", "1;7;2", "o2"))
+    assert orders.newest == {0: ExecKey(0, 1, 1), 2: ExecKey(2, 1, 7)}
+    shown = "Order(a, o1, KXHIGHNY-26NOV21-T55, open, 0 filled, 10 remaining at 0.40 dollars)"
+    assert repr(next(iter(orders))) == shown
+
+
+def test_of_two_orders_with_one_clordid_the_one_goes_that_was_withdrawn(orders: Orders) -> None:
+    second = place(qty="20")
+    feed(orders, place(), second)
+    orders.withdraw(second)
+    order = only(orders)
+    assert orders.by_cl_ord_id("a") is order
+    assert order.remaining == 10
+
+
+def test_a_report_of_another_side_is_not_about_an_order_of_that_clordid(orders: Orders) -> None:
+    feed(orders, place(side=SELL), report("new", "1;1"))
+    assert [order.state for order in orders] == [OrderState.SENT, OrderState.OPEN]

@@ -1,0 +1,139 @@
+"""Orders against the slow obvious model: reports lost, twice, late and in any order, cut at every message."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio.trading import Copied, Covered, Orders, OrderState
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from tests.trading.order_flow import ENDED, feed, kinds, logged_on, views
+from tests.trading.order_histories import History, is_answer, model, rows
+
+SEEDS = range(6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_life_as_it_happened(seed: int) -> None:
+    history = History.drawn(seed, 150)
+    orders = Orders()
+    for count, step in enumerate(history.steps):
+        told = feed(orders, step)
+        assert kinds(told) == []
+        if count % 10 == 0:
+            assert rows(orders) == model(history.steps[: count + 1])
+    assert rows(orders) == model(history.steps)
+    assert len(orders.live()) == sum(1 for order in history.orders if not order.done)
+    assert orders.doubts() == []
+
+
+@settings(max_examples=80)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
+def test_every_order_of_arrival_comes_to_the_same(seed: int, length: int, shuffle: int) -> None:
+    random = Random(shuffle)
+    steps = History.drawn(seed, length).steps
+    requests = [step for step in steps if not is_answer(step)]
+    kept = [step for step in steps if is_answer(step) and random.random() < random.choice((0.5, 1))]
+    kept += [step for step in kept if random.random() < 0.3]
+    expected = model([*requests, *kept])
+    seen = []
+    for _ in range(3):
+        random.shuffle(kept)
+        orders = Orders()
+        for step in [*requests, *kept]:
+            told = feed(orders, step)
+            assert {kind.name for kind in kinds(told)} <= {"UNKNOWN_REQUEST"}
+        assert rows(orders) == expected
+        seen.append(views(orders))
+    assert seen[0] == seen[1] == seen[2]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
+def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int) -> None:
+    random = Random(shuffle)
+    steps = History.drawn(seed, length).steps
+    orders = Orders()
+    for count, step in enumerate(steps):
+        feed(orders, step)
+        copies = [each for each in steps[: count + 1] if isinstance(each, ExecutionReport)]
+        while copies and random.random() < 0.5:
+            copy = random.choice(copies)
+            if copy.ord_status != "8" and copy.exec_id != "-1;-1":
+                feed(orders, Copied(copy))
+    assert rows(orders) == model(steps)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cut_at_every_message_nothing_is_believed_that_was_not_told(seed: int) -> None:
+    random = Random(seed)
+    steps: list[Any] = list(History.drawn(seed, 40).steps)
+    final = {row["order_id"]: row for row in model(steps)}
+    for cut in range(2, len(steps) + 1):
+        orders = Orders()
+        feed(orders, logged_on(), *steps[:cut], ENDED)
+        doubted = {doubt.order.number for doubt in orders.doubts()}
+        for order in orders:
+            assert order.is_done or order.number in doubted
+            assert order.state not in (OrderState.OPEN, OrderState.SENT)
+            if order.is_done:  # the venue has nothing further to tell
+                assert order.ending is not None
+                assert final[order.order_id]["ending"] == order.ending.name
+                assert order.filled == final[order.order_id]["filled"]
+        begin, moment = orders.copy_from(), orders.moment
+        withheld = [step for step in steps[cut:] if is_answer(step)]
+        for message in withheld:
+            names = [message.cl_ord_id, getattr(message, "orig_cl_ord_id", None) or ""]
+            order_id = getattr(message, "order_id", "")
+            about = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
+            assert about is None or about.is_done or about.number in doubted
+        # What was lost is asked for by drop copy, which has no rejects and no refusals.
+        sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
+        mine = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
+        future = {step.cl_ord_id for step in mine} - sent
+        copies = [
+            step
+            for step in steps
+            if isinstance(step, ExecutionReport)
+            and (key := ExecKey.parse(step.exec_id)) is not None
+            and step.ord_status != "8"
+            and key.shard in begin
+            and key >= begin[key.shard]
+            and step.order_id[1:] not in future
+        ]
+        random.shuffle(copies)
+        for copy in copies:
+            feed(orders, Copied(copy))
+        for shard, key in begin.items():
+            feed(orders, Covered(shard, key, moment))
+        assert orders.doubts() == []
+        for order in orders:
+            if order.order_id is not None and order.order_id in final and not order.is_done:
+                assert order.state is OrderState.OPEN
+                assert final[order.order_id]["state"] == "OPEN"
+            if order.order_id in final:
+                assert order.filled == final[order.order_id]["filled"]
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(1, 30), st.data())
+def test_a_dump_goes_on_where_it_was_taken(seed: int, length: int, data: st.DataObject) -> None:
+    steps = History.drawn(seed, length).steps
+    cut = data.draw(st.integers(0, len(steps)))
+    orders, other = Orders("KalshiRT"), Orders("KalshiRT")
+    feed(orders, *steps[:cut])
+    text = json.dumps(orders.dump())
+    assert other.load(json.loads(text)) == []
+    assert views(other) == views(orders)
+    assert json.dumps(other.dump()) == text
+    feed(orders, *steps[cut:])
+    feed(other, *steps[cut:])
+    assert views(other) == views(orders)
+    assert rows(other) == model(steps)
+    assert json.dumps(other.dump()) == json.dumps(orders.dump())

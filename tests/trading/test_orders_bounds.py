@@ -1,0 +1,228 @@
+"""What a venue can make `Orders` keep has a bound, and what does not fit is told and never raised."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading import Copied, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order_reports import MAX_ID_SIZE
+from kalshi_fix_sansio.trading.orders import MAX_ANSWERS, MAX_SHARDS
+from tests.trading.order_flow import (
+    OTHER,
+    cancel,
+    feed,
+    kinds,
+    only,
+    place,
+    raw_report,
+    refusal,
+    report,
+    seen,
+)
+
+
+@pytest.fixture
+def orders() -> Orders:
+    return Orders()
+
+
+def names(told: list[OrderUpdate]) -> list[str]:
+    return [kind.name for kind in kinds(told)]
+
+
+def test_the_order_that_was_done_first_makes_room() -> None:
+    orders = Orders(max_orders=3)
+    for number in (1, 2, 3):
+        feed(orders, report("new", f"1;{number}", f"o{number}", f"c{number}"))
+    feed(orders, report("canceled", "1;4", "o2", "c2"), report("canceled", "1;5", "o1", "c1"))
+    told = feed(orders, report("new", "1;6", "o4", "c4"))
+    assert [(update.order and update.order.order_id, update.forgotten) for update in told] == [
+        ("o2", True),
+        ("o4", False),
+    ]
+    assert [order.order_id for order in orders] == ["o1", "o3", "o4"]
+    assert orders.by_order_id("o2") is orders.by_cl_ord_id("c2") is None
+    # A fill of before may have been counted, a later one was not.
+    trade: dict[str, Any] = {"cum": "4", "last": ("4", "0.40")}
+    told = feed(orders, Copied(report("trade", "1;2", "o2", "c2", **trade)))
+    assert (names(told), told[0].order, told[0].fills) == (["FORGOTTEN"], None, [])
+    told = feed(orders, Copied(report("trade", "1;7", "o2", "c2", **trade)))
+    assert [len(update.fills) for update in told] == [0, 1]
+
+
+def test_where_no_order_is_done_no_other_is_taken_up() -> None:
+    orders = Orders(max_orders=2)
+    feed(orders, report("new", "1;1", "o1", "c1"), report("new", "1;2", "o2", "c2"))
+    told = feed(orders, report("new", "1;3", "o3", "c3"))
+    assert (names(told), len(orders)) == (["TOO_MANY"], 2)
+    # One's own are.
+    feed(orders, place("mine"))
+    assert len(orders) == 3
+
+
+def test_fills_have_a_bound_and_those_beyond_it_are_unseen() -> None:
+    orders = Orders(max_fills=2)
+    told: list[OrderUpdate] = []
+    for number in (1, 2, 3):
+        told = feed(orders, report("trade", f"1;{number}", cum=str(number), last=("1", "0.40")))
+    order = only(orders)
+    assert names(told) == ["TOO_MANY"]
+    assert seen(order, "filled told unseen") == (2, 3, 1)
+
+
+@pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "orig_cl_ord_id", "symbol"])
+def test_ids_of_any_size_are_not_kept(orders: Orders, field: str) -> None:
+    told = feed(orders, raw_report(**{field: "x" * (MAX_ID_SIZE + 1)}))
+    assert (names(told), len(orders)) == (["TOO_MANY"], 0)
+    assert len(str(told[0].discrepancies[0])) < 200
+    feed(orders, raw_report(**{field: "x" * MAX_ID_SIZE}))
+    assert len(orders) == 1
+
+
+def test_a_text_is_kept_in_part(orders: Orders) -> None:
+    feed(orders, report("canceled", "1;1", text="x" * 10_000))
+    assert len(only(orders).text) == MAX_ID_SIZE
+
+
+def test_shards_have_a_bound(orders: Orders) -> None:
+    for shard in range(MAX_SHARDS + 10):
+        feed(orders, report("new", f"1;1;{shard}", f"o{shard}", f"c{shard}"))
+    assert len(orders.newest) == MAX_SHARDS
+
+
+def test_symbols_have_a_bound() -> None:
+    orders = Orders(max_orders=2)
+    for number in range(1, 20):
+        feed(orders, report("canceled", f"1;{number}", f"o{number}", f"c{number}", symbol=f"s{number}"))
+    assert len(orders._shards) == len(orders) == 2
+
+
+def test_answers_that_are_known_again_have_a_bound(orders: Orders) -> None:
+    for number in range(MAX_ANSWERS + 5):
+        orders._is_repeated_answer(refusal("c", number=number + 1))
+    assert len(orders._answers) == MAX_ANSWERS
+
+
+def test_nothing_grows_over_the_lives_of_many_orders() -> None:
+    orders = Orders(max_orders=20)
+    for number in range(1, 2000):
+        mine = f"c{number}"
+        feed(
+            orders,
+            place(mine),
+            report("new", f"1;{3 * number}", f"o{number}", mine),
+            cancel(f"x{number}", mine),
+            refusal(f"x{number}", f"o{number}", mine, number=number),
+            report("filled", f"1;{3 * number + 1}", f"o{number}", mine, cum="10", last=("10", "0.4")),
+        )
+    assert len(orders) == len(orders._by_id) == len(orders._names) == len(orders._done) == 20
+    assert not orders._live
+    assert not orders._touched
+
+
+@pytest.mark.parametrize("exec_id", [None, "", "NONE", "1", "1;2;3;4", "x" * 1000])
+def test_a_trade_without_a_key_is_not_counted_and_seen_to_be_missing(
+    orders: Orders, exec_id: str | None
+) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    bad = raw_report(exec_id=exec_id, exec_type="F", cum_qty=Decimal(4), last_qty=Decimal(4))
+    assert names(feed(orders, bad)) == ["BAD_EXEC_ID"]
+    order = only(orders)
+    assert seen(order, "state filled unseen key") == (OrderState.OPEN, 0, 4, ExecKey(0, 1, 1))
+
+
+def test_an_end_without_a_key_is_an_end(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), raw_report(exec_id="?", exec_type="4", ord_status="4"))
+    assert only(orders).state is OrderState.DONE
+
+
+def test_an_order_known_by_a_report_without_a_key_is_in_doubt(orders: Orders) -> None:
+    feed(orders, raw_report(exec_id="?"))
+    order = only(orders)
+    assert seen(order, "state cl_ord_id status price remaining shard") == (
+        OrderState.UNVERIFIED,
+        "",
+        None,
+        None,
+        0,
+        None,
+    )
+    assert repr(order).endswith("0 remaining at no price)")
+    assert orders.copy_from() == {}
+
+
+@pytest.mark.parametrize("changes", [{"last_qty": None}, {"last_px": None}, {"last_qty": Decimal(0)}])
+def test_a_trade_that_cannot_be_read_is_unseen(orders: Orders, changes: dict[str, object]) -> None:
+    values = {"exec_type": "F", "cum_qty": Decimal(4), "last_qty": Decimal(4), "last_px": Decimal("0.4")}
+    told = feed(orders, raw_report(**(values | changes)))
+    assert names(told) == ["UNREADABLE"]
+    assert seen(only(orders), "filled unseen") == (0, 4)
+    assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
+
+
+@pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_report_without_what_it_takes_is_told(orders: Orders, field: str, value: object) -> None:
+    assert names(feed(orders, raw_report(**{field: value}))) == ["UNREADABLE"]
+
+
+@pytest.mark.parametrize("field", ["leaves_qty", "cum_qty"])
+def test_quantities_below_zero_are_told(orders: Orders, field: str) -> None:
+    assert names(feed(orders, raw_report(**{field: Decimal(-1)}))) == ["UNREADABLE"]
+
+
+def test_two_trades_of_one_key_count_once(orders: Orders) -> None:
+    first = report("trade", "1;2", cum="4", last=("4", "0.40"))
+    told = feed(orders, first, report("trade", "1;2", cum="4", last=("3", "0.40")))
+    assert names(told) == ["CONFLICT"]
+    assert only(orders).filled == 4
+
+
+def test_more_fills_than_were_told_are_told(orders: Orders) -> None:
+    assert names(feed(orders, report("trade", "1;2", cum="3", last=("4", "0.40")))) == ["OVERFILLED"]
+
+
+def test_a_report_from_after_the_end_is_told_and_the_end_stays(orders: Orders) -> None:
+    told = feed(orders, report("canceled", "1;2"), report("new", "1;5"))
+    assert names(told) == ["REVIVED"]
+    assert only(orders).state is OrderState.DONE
+
+
+@pytest.mark.parametrize("changes", [{"symbol": OTHER}, {"side": Side.SELL}])
+def test_another_symbol_or_side_is_told(orders: Orders, changes: dict[str, Any]) -> None:
+    told = feed(orders, report("new", "1;2"), report("new", "1;3", **changes))
+    assert names(told) == ["TERMS"]
+
+
+def test_an_answer_to_nothing_is_told(orders: Orders) -> None:
+    assert names(feed(orders, refusal("z"))) == ["UNKNOWN_REQUEST"]
+    assert names(feed(orders, cancel("z"))) == ["UNKNOWN_REQUEST"]
+    feed(orders, report("new", "1;1"))
+    [told] = feed(orders, refusal("y", "o1"))
+    assert (told.order, told.discrepancies[0].kind) == (only(orders), OrderDiscrepancyKind.UNKNOWN_REQUEST)
+
+
+def test_codes_that_nobody_knows_are_no_obstacle(orders: Orders) -> None:
+    feed(orders, raw_report(side="7", ord_status="Z", exec_type="Y"))
+    assert seen(only(orders), "side status state") == ("7", "Z", OrderState.OPEN)
+
+
+def test_long_numbers_are_added_exactly_in_any_order() -> None:
+    most = "9999999999999999999"
+    amounts = [f"{most}.9999999999999999999", "0.0000000000000000001", "1"]
+    trades = [
+        report("trade", f"1;{count}", qty=most, cum=most, last=(amount, "0.1234567890123456789"))
+        for count, amount in enumerate(amounts, 1)
+    ]
+    values = set()
+    for turn in (trades, trades[::-1]):
+        orders = Orders()
+        feed(orders, *turn)
+        values.add(only(orders).value)
+    [value] = values
+    assert len(str(value)) > 40

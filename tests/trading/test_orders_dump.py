@@ -1,0 +1,138 @@
+"""What `Orders` knows is kept exactly, and in no other way."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio.trading import Orders, OrderState
+from tests.trading.order_flow import (
+    ENDED,
+    SELL,
+    cancel,
+    change,
+    feed,
+    logged_on,
+    place,
+    raw_report,
+    refusal,
+    report,
+    views,
+)
+
+
+def full(session_type: str = "KalshiRT") -> Orders:
+    """Orders of every kind."""
+    orders = Orders(session_type)
+    feed(
+        orders,
+        logged_on(cancel_orders_on_disconnect=True),
+        place(),
+        report("new", "1;1", price="0.4000"),
+        report(
+            "trade",
+            "1;2;0",
+            price="0.4000",
+            cum="4.50",
+            last=("4.50", "0.3999"),
+            fee="0.07",
+            long_qty="4.5",
+            balance="-1.9",
+        ),
+        change("b"),
+        cancel("c", "b"),
+        refusal("b", text="EXCHANGE_UNAVAILABLE"),
+        place("d", side=SELL, alloc_account=3, ex_destination=1),
+        place("e"),
+        report("rejected", "1;4", "o4", "e"),
+        place("f"),
+        report("rejected", "-1;-1", "o5", "f", text="EXCHANGE_UNAVAILABLE"),
+        report("new", "1;7;2", "o9", "z"),
+        raw_report(order_id="o10", exec_id="?", side="9"),
+        raw_report(order_id="o11", exec_id="?", ord_status="4", exec_type="4"),
+    )
+    return orders
+
+
+def test_all_that_is_known_comes_back() -> None:
+    orders, other = full(), Orders("KalshiRT")
+    text = json.dumps(orders.dump())
+    other.load(json.loads(text))
+    [*cut] = feed(orders, ENDED)
+    assert views(other) == views(orders)
+    assert len(cut) > 0
+    assert [order.since for order in other] == [order.since for order in orders]
+    assert [list(order.fills.values()) for order in other] == [list(order.fills.values()) for order in orders]
+    assert str(next(iter(other)).price) == "0.4000"
+    assert other.newest == orders.newest
+    assert other.dollars
+    for each in (orders, other):
+        feed(each, logged_on(), report("canceled", "1;9", cum="4.50"))
+    assert views(other) == views(orders)
+
+
+def test_without_resend_what_was_open_is_in_doubt_in_the_next_process() -> None:
+    orders, other = Orders(), Orders()
+    feed(orders, logged_on(), place(), report("new", "1;1"), place("b"))
+    told = other.load(orders.dump())
+    assert [update.before for update in told] == [OrderState.OPEN, OrderState.SENT]
+    assert [order.state for order in other] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
+    # That the session had ended was told already.
+    feed(orders, ENDED)
+    assert other.load(orders.dump()) == []
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_version_is_refused(version: object) -> None:
+    orders = full()
+    before = orders.dump()
+    with pytest.raises(ValueError, match=f"orders of version {version!r} cannot be read; this is version 1"):
+        orders.load(before | {"version": version})
+    assert orders.dump() == before
+
+
+def test_what_is_no_dump_is_refused_and_nothing_changes() -> None:
+    orders = full()
+    before = orders.dump()
+    for name in before:
+        if name == "version":
+            continue
+        wrong = {key: value for key, value in before.items() if key != name}
+        with pytest.raises(ValueError, match="not given by Orders"):
+            orders.load(wrong)
+        assert orders.dump() == before
+    with pytest.raises(ValueError, match="not given by Orders"):
+        orders.load(before | {"newest": ["-1;-1"]})
+
+
+FULL: Any = full().dump()
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_a_dump_that_was_spoilt_is_refused_or_read(data: st.DataObject) -> None:
+    spoilt = copy.deepcopy(FULL)
+    place_: Any = spoilt
+    while True:
+        if isinstance(place_, dict) and place_:
+            at: Any = data.draw(st.sampled_from(sorted(place_)))
+        elif isinstance(place_, list) and place_:
+            at = data.draw(st.integers(0, len(place_) - 1))
+        else:
+            return
+        if isinstance(place_[at], (dict, list)) and place_[at] and data.draw(st.booleans()):
+            place_ = place_[at]
+            continue
+        place_[at] = data.draw(st.sampled_from([None, "x", -1, [], {}, "1;1", True, "NaN"]))
+        break
+    orders = full()
+    before = json.dumps(orders.dump())
+    try:
+        orders.load(spoilt)
+    except ValueError:
+        assert json.dumps(orders.dump()) == before

@@ -1,0 +1,390 @@
+"""What is not known of orders stays unknown until something tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalshi_fix_sansio import ExecutionReportText, OrdStatus, Reject
+from kalshi_fix_sansio.events import (
+    CloseReason,
+    MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
+    SequenceSkipped,
+    SessionEnded,
+)
+from kalshi_fix_sansio.outcomes import Uncertainty
+from kalshi_fix_sansio.trading import Copied, Covered, DoubtKind, Ending, Orders, OrderState
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from tests.trading.order_flow import (
+    ENDED,
+    NOON,
+    OTHER,
+    cancel,
+    change,
+    feed,
+    kinds,
+    logged_on,
+    only,
+    open_request,
+    place,
+    raw_report,
+    refusal,
+    report,
+    seen,
+    view,
+    views,
+)
+
+UNAVAILABLE = ExecutionReportText.EXCHANGE_UNAVAILABLE
+K1, K2, K9 = ExecKey(0, 1, 1), ExecKey(0, 1, 2), ExecKey(0, 1, 9)
+
+
+@pytest.fixture
+def orders() -> Orders:
+    made = Orders()
+    made.apply(logged_on())
+    return made
+
+
+def doubts(orders: Orders) -> list[str]:
+    return [doubt.kind.name for doubt in orders.doubts()]
+
+
+def covered(orders: Orders, begin: ExecKey = K1, **changes: object) -> Covered:
+    values = {"shard": begin.shard, "begin": begin, "end": None, "moment": orders.moment}
+    return Covered(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_cut_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), place("b"), place("c"), report("canceled", "1;2", "o3", "c"))
+    told = feed(orders, ENDED)
+    states = [order.state for order in orders]
+    assert states == [OrderState.UNVERIFIED, OrderState.UNKNOWN, OrderState.DONE]
+    assert [update.before for update in told] == [OrderState.OPEN, OrderState.SENT]
+    assert [(doubt.kind, doubt.since) for doubt in orders.doubts()] == [
+        (DoubtKind.ORDER_UNVERIFIED, NOON),
+        (DoubtKind.ORDER_UNKNOWN, NOON),
+    ]
+    assert feed(orders, ENDED) == []
+
+
+def test_where_messages_are_sent_again_a_cut_leaves_no_doubt() -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), ENDED)
+    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.SENT]
+    assert feed(orders, logged_on(reset=False)) == []
+    [told, other] = feed(orders, logged_on(reset=True))
+    assert told.order is not None
+    assert told.order.state is OrderState.UNVERIFIED
+    assert other.order is not None
+    assert other.order.state is OrderState.UNKNOWN
+
+
+def test_an_end_that_was_not_told_is_seen_by_the_next_logon(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    [told] = feed(orders, logged_on())
+    assert told.state_changed
+    feed(orders, ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
+    assert only(orders).state is OrderState.OPEN
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        MessagesLost(4, 7),
+        SequenceSkipped(4, 7, gap_fill=False),
+        MessageRejected(None, ()),
+        MessageRejected(report("new", "1;2", "o2"), ()),
+        MessageRejected(refusal("c"), ()),
+        MessageRejected(report("trade", "1;2", cum="4", last=("4", "0.40")), ()),
+    ],
+)
+def test_lost_messages_leave_orders_in_doubt(event: object) -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, place(), report("new", "1;1"), event)
+    assert only(orders).state is OrderState.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SequenceSkipped(4, 7, gap_fill=True),
+        MessageRejected(None, (), comes_again=True),
+        MessageRejected(place(), ()),
+    ],
+)
+def test_messages_that_come_again_or_are_of_something_else_leave_none(event: object) -> None:
+    orders = Orders("KalshiRT")
+    feed(orders, place(), report("new", "1;1"))
+    assert feed(orders, event) == []
+
+
+def test_a_message_that_was_refused_leaves_its_order_alone_in_doubt(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
+    feed(orders, MessageRejected(report("canceled", "1;3"), ()))
+    assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.OPEN]
+
+
+def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), report("trade", "1;2", cum="4", last=("4", "0.40")), ENDED)
+    order = only(orders)
+    feed(orders, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
+    assert order.state is OrderState.UNVERIFIED
+    feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
+    assert seen(order, "state unseen") == (OrderState.OPEN, 2)
+    assert doubts(orders) == ["FILLS_UNSEEN"]
+
+
+def test_a_copied_report_proves_what_it_says_and_not_that_nothing_came_after(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), ENDED, logged_on())
+    order = only(orders)
+    feed(orders, Copied(report("trade", "1;5", cum="4", last=("4", "0.40"))))
+    assert seen(order, "state filled remaining") == (OrderState.UNVERIFIED, 4, 6)
+    [told] = feed(orders, covered(orders))
+    assert (told.before, order.state) == (OrderState.UNVERIFIED, OrderState.OPEN)
+    feed(orders, ENDED, Copied(report("canceled", "1;6", cum="4", cl_ord_id="x")))
+    assert order.state is OrderState.DONE
+
+
+def test_copies_may_be_in_cents_where_the_session_is_not(orders: Orders) -> None:
+    copy = report("trade", "1;5", cum="4", last=("4", "39"), price="40")
+    feed(orders, place(), Copied(copy, dollars=False))
+    order = only(orders)
+    assert f"{order.average_price} {order.price}" == "0.39 0.40"
+
+
+def test_a_range_counts_for_its_shard_if_it_begins_and_was_asked_for_in_time(orders: Orders) -> None:
+    early = covered(orders)
+    feed(orders, place(), report("new", "1;2"), ENDED)
+    order = only(orders)
+    for range_ in (
+        early,
+        covered(orders, K9),
+        covered(orders, ExecKey(1, 1, 1)),
+        covered(orders, end=K9),
+        covered(orders, moment=orders.moment - 1),
+    ):
+        assert feed(orders, range_) == []
+        assert order.state is OrderState.UNVERIFIED
+    assert len(feed(orders, covered(orders, K2))) == 1
+    assert order.state is OrderState.OPEN
+
+
+def test_an_order_known_by_copies_alone_is_open_once_its_range_is_covered(orders: Orders) -> None:
+    feed(orders, Copied(report("new", "1;2")))
+    order = only(orders)
+    assert (order.state, doubts(orders)) == (OrderState.UNVERIFIED, ["ORDER_UNVERIFIED"])
+    feed(orders, covered(orders))
+    assert order.state is OrderState.OPEN
+    # Or once it is told of live.
+    feed(orders, Copied(report("new", "1;3", "o2", "b")), report("trade", "1;4", "o2", "b", cum="1"))
+    assert [each.state for each in orders] == [OrderState.OPEN] * 2
+
+
+def test_an_unknown_order_that_drop_copy_does_not_have_was_not_taken(orders: Orders) -> None:
+    feed(orders, report("new", "1;1"), place("b"), place("c", symbol=OTHER), place("d", ex_destination=0))
+    feed(orders, place("e", ex_destination=-1, symbol=OTHER), ENDED)
+    b, c, d, e = list(orders)[1:]
+    unverified = orders.moment
+    feed(orders, covered(orders, K2))  # begins behind what was known when they were sent
+    assert [order.state for order in (b, c, d)] == [OrderState.UNKNOWN] * 3
+    feed(orders, covered(orders, moment=unverified - 1))
+    assert b.state is OrderState.UNKNOWN
+    feed(orders, covered(orders))
+    assert (b.ending, d.ending) == (Ending.MISSING, Ending.MISSING)
+    # Nobody knows which shard these went to.
+    assert c.state is e.state is OrderState.UNKNOWN
+    # A report says more than that there was none.
+    feed(orders, report("new", "1;9", "o9", "b"))
+    assert seen(b, "state") == (OrderState.OPEN,)
+
+
+def test_an_order_sent_before_anything_was_known_of_its_shard_stays_unknown(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1", "o2", "b"), ENDED, covered(orders))
+    [first, _] = orders
+    assert first.state is OrderState.UNKNOWN
+
+
+def test_a_venue_that_does_not_know_leaves_the_order_unknown(orders: Orders) -> None:
+    feed(orders, place())
+    [told] = feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
+    order = only(orders)
+    assert (told.before, order.state) == (OrderState.SENT, OrderState.UNKNOWN)
+    assert doubts(orders) == ["ORDER_UNKNOWN"]
+    feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
+    feed(orders, report("new", "1;1"))
+    assert seen(order, "state order_id") == (OrderState.OPEN, "o1")
+    assert doubts(orders) == []
+
+
+def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> None:
+    unsure = report("rejected", "-1;-1", "o7", text=UNAVAILABLE)
+    feed(orders, place(), unsure, place(), unsure, report("new", "1;5", "o2"))
+    first, second = orders
+    assert (first.state, second.state) == (OrderState.UNKNOWN, OrderState.OPEN)
+    assert doubts(orders) == ["ORDER_UNKNOWN"]
+    # The venue had the first one all the same, and it was done before the second came.
+    feed(orders, report("ioc", "1;3", "o1", cum="10", last=("10", "0.40")))
+    assert sorted((order.order_id or "", order.placed.number) for order in orders if order.placed) == [
+        ("o1", 1),
+        ("o2", 2),
+    ]
+    assert doubts(orders) == []
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_which_of_two_orders_with_one_clordid_is_told_of_first_does_not_count(swapped: bool) -> None:
+    orders = Orders()
+    news = [report("rejected", "1;1", "o8"), report("new", "1;2", "o2")]
+    feed(orders, place(qty="10"), place(qty="20"), *(reversed(news) if swapped else news))
+    seen = {order.placed.quantity: order.state.name for order in orders if order.placed}
+    assert seen == {10: "DONE", 20: "OPEN"}
+
+
+@pytest.mark.parametrize("through", ["8", "9"])
+def test_a_venue_that_does_not_know_leaves_a_change_pending(orders: Orders, through: str) -> None:
+    feed(orders, place(), report("new", "1;1"), change("b"))
+    order = only(orders)
+    [request] = order.pending
+    answer = report("rejected", "-1;-1", "o1", "b", text=UNAVAILABLE)
+    feed(orders, answer if through == "8" else refusal("b", text=UNAVAILABLE))
+    assert (request.is_unknown, request.since, doubts(orders)) == (True, NOON, ["REQUEST_UNKNOWN"])
+    assert order.state is OrderState.OPEN
+    feed(orders, covered(orders, K9))
+    assert order.pending == [request]
+    [told] = feed(orders, covered(orders))
+    assert told.answered == [request]
+    assert doubts(orders) == []
+
+
+def test_a_refusal_of_a_request_sent_twice_is_of_the_one_that_waits(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"))
+    feed(orders, refusal("c", text=UNAVAILABLE), cancel("c"))
+    again = refusal("c", number=9)
+    feed(orders, again)
+    assert doubts(orders) == ["REQUEST_UNKNOWN"]
+    assert feed(orders, again) == []
+    feed(orders, refusal("c", number=10))
+    assert only(orders).pending == []
+
+
+def test_a_refusal_that_says_that_the_order_is_gone_leaves_it_in_doubt(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED))
+    order = only(orders)
+    assert seen(order, "state pending") == (OrderState.UNVERIFIED, [])
+    feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
+    assert order.state is OrderState.DONE
+
+
+def test_requests_without_an_answer_are_unknown_when_the_session_says_so() -> None:
+    orders = Orders("KalshiRT")
+    sent = place("b"), change("d"), cancel("c"), cancel("z"), place("y")
+    feed(orders, place(), report("new", "1;1"), *sent[:3])
+    requests = tuple(map(open_request, sent))
+    told = feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
+    assert len(told) == 2
+    assert doubts(orders) == ["REQUEST_UNKNOWN", "REQUEST_UNKNOWN", "ORDER_UNKNOWN"]
+    before = views(orders)
+    feed(orders, OutcomesUnknown(requests, Uncertainty.RESTARTED))
+    assert views(orders) == before
+    # What drop copy finds of it may be old.
+    feed(orders, Copied(report("new", "1;4", "o2", "b")))
+    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNVERIFIED]
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
+def test_a_cancel_on_disconnect_is_presumed_and_no_more(session_type: str) -> None:
+    orders = Orders(session_type)
+    feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;1"), place("b"))
+    feed(orders, Copied(report("new", "1;2", "o9", "z")))
+    feed(orders, SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True))
+    mine, sent, other = orders
+    assert (mine.state, mine.presumed_canceled) == (OrderState.UNVERIFIED, True)
+    assert (sent.presumed_canceled, other.presumed_canceled) == (False, False)
+    assert sent.state is (OrderState.UNKNOWN if session_type == "KalshiNR" else OrderState.SENT)
+    feed(orders, logged_on(reset=False), report("trade", "1;3", cum="4", last=("4", "0.40")))
+    assert (mine.state, mine.presumed_canceled) == (OrderState.OPEN, False)
+    feed(orders, ENDED)
+    assert not mine.presumed_canceled
+    feed(orders, Copied(report("canceled", "1;6", cum="4")))
+    assert (mine.state, mine.presumed_canceled) == (OrderState.DONE, False)
+
+
+def test_the_user_may_find_out_elsewhere(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"), place("b"), ENDED)
+    first, second = orders
+    [told] = orders.resolve(first, is_open=False)
+    assert (first.ending, len(told.answered)) == (Ending.CLOSED, 1)
+    orders.resolve(second, is_open=True)
+    assert (second.state, doubts(orders)) == (OrderState.OPEN, [])
+    # An old report does not contradict him, a new one does.
+    feed(orders, logged_on(), report("new", "1;1"))
+    assert first.ending is Ending.CLOSED
+    feed(orders, report("trade", "1;4", cum="4", last=("4", "0.40")))
+    assert seen(first, "state ending") == (OrderState.OPEN, None)
+    feed(orders, ENDED)
+    assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
+    orders.resolve(first, is_open=True)
+    assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
+
+
+def test_a_resolved_order_keeps_requests_that_wait_for_an_answer(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", text=UNAVAILABLE), change("d"))
+    order = only(orders)
+    orders.resolve(order, is_open=True)
+    assert [request.cl_ord_id for request in order.pending] == ["d"]
+
+
+def test_a_report_that_cannot_be_read_leaves_its_order_in_doubt(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), report("new", "1;2", "o2", "b"))
+    told = feed(orders, raw_report(cum_qty=None))
+    assert [kind.name for kind in kinds(told)] == ["UNREADABLE"]
+    assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.OPEN]
+    feed(orders, raw_report(order_id=None))
+    assert [order.state for order in orders] == [OrderState.UNVERIFIED] * 2
+
+
+def test_a_pending_report_that_cannot_be_read_matters_to_nobody(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    feed(orders, raw_report(cum_qty=None, exec_type="A"))
+    assert only(orders).state is OrderState.OPEN
+
+
+def test_pending_reports_tell_the_orderid_and_no_more(orders: Orders) -> None:
+    feed(orders, place(), report("pending new", "-1;-1"))
+    order = only(orders)
+    assert seen(order, "state order_id") == (OrderState.SENT, "o1")
+    assert feed(orders, report("pending new", "-1;-1", "o2", "z")) == []
+    feed(orders, ENDED)
+    assert seen(order, "state") == (OrderState.UNKNOWN,)
+    feed(orders, logged_on(), report("new", "1;1"))
+    assert seen(order, "state") == (OrderState.OPEN,)
+
+
+def test_the_longest_doubt_dates_from_its_beginning(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), ENDED)
+    since = view(only(orders)), orders.doubts()[0].since
+    feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
+    assert (view(only(orders)), orders.doubts()[0].since) == since
+
+
+def test_a_report_that_cannot_be_read_says_nothing_of_an_order_that_is_done(orders: Orders) -> None:
+    feed(orders, place(), report("canceled", "1;1"), raw_report(cum_qty=None))
+    assert only(orders).state is OrderState.DONE
+
+
+def test_an_answer_that_was_on_no_wire_is_known_again(orders: Orders) -> None:
+    answer = refusal("c")
+    answer.header = None
+    feed(orders, place(), report("new", "1;1"), cancel("c"), answer, cancel("c"))
+    assert feed(orders, answer) == []
+
+
+@pytest.mark.parametrize("text", ["", UNAVAILABLE])
+def test_an_order_that_was_pending_may_be_rejected_or_left_open(orders: Orders, text: str) -> None:
+    pending = report("pending new", "-1;-1")
+    feed(orders, place(), pending, report("rejected", "1;1", text=text or None), pending)
+    order = only(orders)
+    assert order.state is (OrderState.UNKNOWN if text else OrderState.DONE)
+    assert order.order_id == ("o1" if text else None)

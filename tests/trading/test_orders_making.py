@@ -1,0 +1,169 @@
+"""The next request about an order is what the venue wants to see, and the dialect lets it pass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import LogonFields, NewOrderSingle, Party, TimeInForce
+from kalshi_fix_sansio.base import Message, values_of
+from kalshi_fix_sansio.errors import LocalProtocolError
+from kalshi_fix_sansio.trading import Order, OrderRequestError, Orders, OrderState
+from tests.trading.order_flow import (
+    BUY,
+    ENDED,
+    NOON,
+    SELL,
+    SYMBOL,
+    cancel,
+    change,
+    feed,
+    logged_on,
+    only,
+    over_the_wire,
+    place,
+    refusal,
+    report,
+)
+
+
+@pytest.fixture
+def orders() -> Orders:
+    return Orders()
+
+
+def values(message: Message) -> dict[str, object]:
+    """What is set of it, once it was on the wire."""
+    found = values_of(over_the_wire(message))
+    found.pop("ord_type", None)
+    return found
+
+
+def opened(orders: Orders, **fields: Any) -> Order:
+    feed(orders, place(**fields), report("new", "1;1"))
+    return only(orders)
+
+
+def test_a_new_order_has_its_price_in_the_unit_of_the_session(orders: Orders) -> None:
+    made = orders.new("a", SYMBOL, BUY, 10, "0.4050", time_in_force=TimeInForce.GOOD_TILL_CANCEL)
+    assert isinstance(made, NewOrderSingle)
+    assert made.price == Decimal("0.4050")
+    assert made.time_in_force is TimeInForce.GOOD_TILL_CANCEL
+    cents = Orders(logon=LogonFields())
+    assert cents.new("a", SYMBOL, SELL, 10, "0.40").price == 40
+    with pytest.raises(OrderRequestError, match="no whole cents; log on with UseDollars") as caught:
+        cents.new("a", SYMBOL, SELL, 10, "0.405")
+    assert caught.value.order is None
+
+
+def test_making_a_request_does_not_send_it(orders: Orders) -> None:
+    orders.new("a", SYMBOL, BUY, 10, "0.40")
+    assert len(orders) == 0
+
+
+def test_a_clordid_of_an_order_that_is_not_done_is_refused(orders: Orders) -> None:
+    order = opened(orders)
+    with pytest.raises(OrderRequestError, match="ClOrdID a belongs to an order that is open") as caught:
+        orders.new("a", SYMBOL, BUY, 10, "0.40")
+    assert caught.value.order is order
+    assert isinstance(caught.value, LocalProtocolError)
+    feed(orders, report("canceled", "1;2"))
+    orders.new("a", SYMBOL, BUY, 10, "0.40")
+
+
+def test_a_clordid_whose_outcome_is_unknown_may_be_sent_again(orders: Orders) -> None:
+    feed(orders, logged_on(), place(), ENDED)
+    assert only(orders).state is OrderState.UNKNOWN
+    orders.new("a", SYMBOL, BUY, 10, "0.40")
+
+
+def test_a_change_asks_for_what_is_filled_and_what_is_wanted(orders: Orders) -> None:
+    order = opened(orders, ex_destination=1, alloc_account=3)
+    feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
+    assert values(orders.replace(order, "b", price="0.41", remaining=5)) == {
+        "cl_ord_id": "b",
+        "order_id": "o1",
+        "orig_cl_ord_id": "a",
+        "order_qty": Decimal(9),
+        "price": Decimal("0.41"),
+        "side": BUY,
+        "symbol": SYMBOL,
+        "alloc_account": 3,
+        "ex_destination": 1,
+    }
+    kept = orders.replace(order, "b", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=NOON)
+    assert (kept.order_qty, kept.price, kept.expire_time) == (Decimal(10), None, NOON)
+    assert orders.replace(order, "b", remaining="0").order_qty == 4
+
+
+def test_what_was_told_to_be_filled_counts_though_its_fills_have_not_come(orders: Orders) -> None:
+    order = opened(orders)
+    feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
+    assert orders.replace(order, "b", remaining=3).order_qty == 10
+
+
+def test_a_cancel_names_the_order_as_the_venue_knows_it(orders: Orders) -> None:
+    customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
+    order = opened(orders, party_ids=[Party(party_id=customer, party_role=24)])
+    feed(orders, change("b"), report("replaced", "1;2", cl_ord_id="b", qty="20"))
+    made = values(orders.cancel(order, "c"))
+    assert made.pop("party_ids") == [Party(party_id=customer, party_role=24)]
+    assert made == {
+        "cl_ord_id": "c",
+        "order_id": "o1",
+        "orig_cl_ord_id": "b",
+        "side": BUY,
+        "symbol": SYMBOL,
+    }
+
+
+def test_a_request_builds_upon_the_change_that_is_on_its_way(orders: Orders) -> None:
+    order = opened(orders)
+    feed(orders, change("b", qty="15"), cancel("x", "b"))
+    made = orders.replace(order, "c", price="0.42")
+    assert (made.orig_cl_ord_id, made.order_qty) == ("b", Decimal(15))
+    assert orders.cancel(order, "d").orig_cl_ord_id == "b"
+    # Not upon one of which nobody knows whether it arrived.
+    feed(orders, refusal("b", text="EXCHANGE_UNAVAILABLE"))
+    assert orders.cancel(order, "d").orig_cl_ord_id == "a"
+
+
+def test_an_order_that_was_only_sent_may_be_cancelled(orders: Orders) -> None:
+    feed(orders, place())
+    made = orders.cancel(only(orders), "c")
+    assert (made.order_id, made.orig_cl_ord_id) == (None, "a")
+
+
+def test_orders_of_others_are_changed_by_what_was_reported(orders: Orders) -> None:
+    feed(orders, report("new", "1;1", alloc_account=2, expire_time=NOON + timedelta(1)))
+    made = orders.cancel(only(orders), "c")
+    assert (made.order_id, made.alloc_account, made.ex_destination) == ("o1", 2, None)
+
+
+def test_nothing_is_asked_of_an_order_that_is_done(orders: Orders) -> None:
+    order = opened(orders)
+    feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
+    with pytest.raises(OrderRequestError, match="a is done: filled"):
+        orders.cancel(order, "c")
+    with pytest.raises(OrderRequestError, match="a is done: filled"):
+        orders.replace(order, "c", remaining=3)
+
+
+def test_where_the_cap_is_reserved_one_change_is_on_its_way() -> None:
+    orders = Orders(logon=LogonFields(use_dollars=True, use_cap_reservation=True))
+    feed(orders, place(), report("pending new", "-1;-1"))
+    order = only(orders)
+    with pytest.raises(OrderRequestError, match="a has no New report yet"):
+        orders.replace(order, "b", remaining=3)
+    feed(orders, report("new", "1;1"), cancel("c"))
+    made = orders.replace(order, "b", remaining=3)
+    assert made.order_id == "o1"
+    feed(orders, made)
+    with pytest.raises(OrderRequestError, match="a change of a is pending"):
+        orders.replace(order, "d", remaining=4)
+    orders.cancel(order, "e")
+    feed(orders, refusal("b"))
+    orders.replace(order, "d", remaining=4)
