@@ -16,6 +16,7 @@ import click
 from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain
 from kalshi_fix_adapters.cli.venue_do import do
+from kalshi_fix_adapters.cli.venue_journal import replay_journal
 from kalshi_fix_adapters.cli.venue_scenario import (
     ScenarioOptions,
     check,
@@ -26,6 +27,7 @@ from kalshi_fix_adapters.cli.venue_scenario import (
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.control import FOLDER_PREFIX, FOLDER_VARIABLE, ControlServer
+from kalshi_fix_adapters.venue.journal import Journal
 from kalshi_fix_adapters.venue.server import all_ports
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 
@@ -46,9 +48,19 @@ MOST_LISTED = 20
     help="Listen on this port and the ones after it; on any free ports by default.",
 )
 @scenario_options
+@click.option(
+    "--journal",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down what comes to the venue, without secrets, in this new file; `kalshi-fix venue replay` "
+    "replays it.",
+)
 @click.pass_context
 def venue(
-    context: click.Context, folder: Path | None, first_port: int | None, **wanted: Unpack[ScenarioOptions]
+    context: click.Context,
+    folder: Path | None,
+    first_port: int | None,
+    journal: Path | None,
+    **wanted: Unpack[ScenarioOptions],
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
@@ -62,7 +74,8 @@ def venue(
     with (
         told_plainly(),
         _folder(folder) as chosen,
-        Sandbox(scenario=chosen_scenario(**wanted), ports=ports) as sandbox,
+        contextlib.nullcontext() if journal is None else Journal(journal) as written,
+        Sandbox(scenario=chosen_scenario(**wanted), ports=ports, journal=written) as sandbox,
         _files(sandbox, chosen) as environments,
         _control(sandbox, chosen),
     ):
@@ -204,5 +217,5 @@ def _until_stopped() -> None:
     threading.Event().wait()
 
 
-for command in (do, check, schema):
+for command in (do, check, replay_journal, schema):
     venue.add_command(command)

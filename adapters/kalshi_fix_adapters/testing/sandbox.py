@@ -12,8 +12,10 @@ from typing import Self
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.venue.identities import Authority
+from kalshi_fix_adapters.venue.journal import Journal
 from kalshi_fix_adapters.venue.scenario import KEYS_EACH, Scenario
 from kalshi_fix_adapters.venue.server import VenueServer, all_ports
+from kalshi_fix_adapters.venue.venue import Venue as Model
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Product
 
@@ -34,6 +36,7 @@ class Sandbox:
         random: Random | None = None,
         ed25519_keys: bool = True,
         scenario: Scenario | None = None,
+        journal: Journal | None = None,
     ) -> None:
         if scenario is None:
             scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
@@ -45,7 +48,11 @@ class Sandbox:
         if random is None:
             random = Random(self.scenario.seed)  # noqa: S311 - nothing secret is drawn from it
         self.server = VenueServer(
-            self.scenario.config(self.keys), self._authority.issue(), ports=ports, random=random
+            self.scenario.config(self.keys),
+            self._authority.issue(),
+            ports=ports,
+            random=random,
+            make=Model if journal is None else journal.venue,
         )
 
     def __enter__(self) -> Self:

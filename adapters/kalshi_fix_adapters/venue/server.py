@@ -63,19 +63,22 @@ class VenueServer:
         host: str = "127.0.0.1",
         ports: Mapping[Port, int] | None = None,
         random: Random | None = None,
+        make: Callable[[VenueConfig, Random], Venue] = Venue,
     ) -> None:
         """Prepare a server; nothing listens yet.
 
         `identity` is what the server shows (or a context that is set up already; None needs empty `ports`,
         and clients that `connect`), `ports` are the ones
         to listen on (default: every session type, each on a free port; `ANY_PORT` picks a free
-        one), `random` draws the ids of orders and trades.
+        one), `random` draws the ids of orders and trades, `make` opens the venue (`Journal.venue` opens one
+        that is journalled).
         """
         self.host = host
         self._wanted = dict.fromkeys(all_ports(), ANY_PORT) if ports is None else dict(ports)
         self._context = identity.ssl_context() if isinstance(identity, ServerIdentity) else identity
         self._config = config
-        self._venue = Venue(config, SystemRandom() if random is None else random)
+        self._make = make
+        self._venue = make(config, SystemRandom() if random is None else random)
         self._driver: Driver | None = None
         self._ahead = 0.0
         """Seconds that were skipped before the server was stopped."""
@@ -258,7 +261,7 @@ class VenueServer:
         driver = self._running()
 
         def replace() -> None:
-            self._venue = Venue(self._config, random)
+            self._venue = self._make(self._config, random)
             self._venue.begin(driver.now())
             driver.replace(self._venue)
 

@@ -1,0 +1,39 @@
+"""`kalshi-fix venue replay`: what a venue's journal comes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kalshi_fix_adapters.cli.failures import CommandError, told_plainly
+from kalshi_fix_adapters.cli.terminal import Screen, plain
+from kalshi_fix_adapters.venue.journal import Replayed, replay
+from kalshi_fix_adapters.venue.journal.digest import state_digest
+
+
+@click.command(name="replay")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def replay_journal(file: Path) -> None:
+    """Replay the journal of a venue (`kalshi-fix venue --journal FILE`) and say whether it comes to the same.
+
+    Every byte that the venue sent is compared, and its state at intervals. The exit status is 1 if the replay
+    parts from the journal, with the line where it does.
+    """
+    with told_plainly():
+        found = replay(file)
+    screen = Screen()
+    screen.lines([plain(line) for line in _told(found)])
+    screen.flush()
+    if found.parted is not None:
+        raise CommandError(found.parted)
+
+
+def _told(found: Replayed) -> list[str]:
+    lines = [
+        f"{found.entries} calls, {found.sent} bytes sent and {found.states} states "
+        + ("came out the same" if found.is_same else "came out the same before it parted")
+    ]
+    if found.venue is not None:
+        lines.append(f"state at the end: {state_digest(found.venue)}")
+    return [*lines, *([found.torn] if found.torn is not None else [])]

@@ -1,0 +1,50 @@
+"""What a venue's state is, in a few letters: two venues with the same digest are in the same state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from kalshi_fix_adapters.venue.exchange import Side
+from kalshi_fix_adapters.venue.journal.values import to_plain
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio import PRODUCTS
+
+LENGTH = 16
+"""Letters of a digest."""
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of bytes."""
+    return hashlib.sha256(data).hexdigest()[:LENGTH]
+
+
+def state_digest(venue: Venue) -> str:
+    """Return the digest of markets, books, accounts, open orders, sessions and faults."""
+    state: dict[str, Any] = {"products": [_product(venue, product) for product in PRODUCTS]}
+    state["sessions"] = [sorted(each.items()) for each in venue.sessions()]
+    state["faults"] = [sorted(each.items()) for each in venue.faults()]
+    state["not done"] = venue.not_done
+    return digest_of(json.dumps(state, default=str).encode())
+
+
+def _product(venue: Venue, product: str) -> list[Any]:
+    exchange = venue.exchange(product)
+    return [
+        exchange.pause.name,
+        [
+            [ticker, market.state.name, str(market.result), str(market.settlement_price)]
+            + [[str(price), str(size)] for side in Side for price, size in exchange.levels(ticker, side)]
+            for ticker, market in exchange.markets.items()
+        ],
+        [
+            [str(account.id), str(account.balance), str(account.reserved)]
+            + [
+                [ticker, str(holding.position.net), str(holding.position.entry_value)]
+                for ticker, holding in account.holdings.items()
+            ]
+            for account in exchange.accounts()
+        ],
+        [to_plain(order) for order in exchange.open_orders()],
+    ]

@@ -1,0 +1,289 @@
+"""Writes a journal: a line for everything that comes to a venue, before it is done, and for what came of it.
+
+The lines are JSON objects, each written to the file at once, so that a process that is killed leaves all but
+perhaps the last of them whole. Private keys never come here, and signatures are hidden: instead of one, its
+verdict is written down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Final, Self
+
+import attrs
+
+from kalshi_fix_adapters.venue.config import VenueConfig
+from kalshi_fix_adapters.venue.exchange import Command
+from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
+from kalshi_fix_adapters.venue.journal.digest import digest_of, state_digest
+from kalshi_fix_adapters.venue.journal.secrets import Hiding
+from kalshi_fix_adapters.venue.journal.values import to_plain
+from kalshi_fix_adapters.venue.operations import Answer, Fault, Operation, SessionOperation
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.signing import Verifier
+
+VERSION: Final = 1
+MAX_BYTES: Final = 4 * 1024**3
+"""Size at which a journal ends."""
+STATE_EVERY: Final = 1000
+"""Entries after which the digest of the state is written down."""
+
+_log = logging.getLogger("kalshi_fix_adapters.venue")
+
+
+class Journal:
+    """A file that venues write to what comes to them. It is new, and its owner alone may read it."""
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
+        """Make the file.
+
+        Raises:
+            ConfigurationError: there is something at this path, or it cannot be written.
+        """
+        self.path = path
+        self.ended: str | None = None
+        """Why nothing more is written: the disk is full, or the journal is as long as it may be."""
+        self.state_every = state_every
+        self._max_bytes = max_bytes
+        self._written = 0
+        self._venue: JournalledVenue | None = None
+        try:
+            self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the journal {path} cannot be written ({error.strerror}); choose another path"
+            ) from None
+
+    def venue(self, config: VenueConfig, random: Random) -> JournalledVenue:
+        """Open a venue that is journalled here from now on, in place of the one before."""
+        self._finish()
+        self._venue = JournalledVenue(config, random, self)
+        return self._venue
+
+    def line(self, **values: Any) -> None:
+        """Write a line. What the file system says is told once and never raised."""
+        if self._file is None or self.ended is not None:
+            return
+        data = json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
+        if self._written + len(data) > self._max_bytes:
+            self._end(f"is as long as it may be ({self._max_bytes} bytes)")
+            return
+        try:
+            while data:
+                written = os.write(self._file, data)
+                self._written += written
+                data = data[written:]
+        except OSError as error:
+            self._end(f"cannot be written ({error.strerror})")
+
+    def close(self) -> None:
+        """Write the last state, and close the file. Closing again does nothing."""
+        self._finish()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _finish(self) -> None:
+        if self._venue is not None:
+            self._venue.finish()
+            self._venue = None
+
+    def _end(self, why: str) -> None:
+        self.ended = why
+        _log.warning("the journal %s %s; the venue goes on without it", self.path, why)
+
+
+class _Witness(Verifier):
+    """A public key whose verdicts are written down."""
+
+    __slots__ = ("_journal", "_verifier")
+
+    def __init__(self, verifier: Verifier, journal: Journal) -> None:
+        self._verifier = verifier
+        self._journal = journal
+
+    def __call__(self, payload: bytes, raw_data: bytes) -> bool:
+        verdict = self._verifier(payload, raw_data)
+        self._journal.line(verdict=verdict)
+        return verdict
+
+
+class JournalledVenue(Venue):
+    """A venue that writes down what comes to it. Ids are drawn from a seed that `random` gives."""
+
+    def __init__(self, config: VenueConfig, random: Random, journal: Journal) -> None:
+        """Open the venue and begin its part of the journal.
+
+        Raises:
+            ConfigurationError: the settings hold what a journal has no form for.
+        """
+        self._journal = journal
+        self._entries = 0
+        self._inside = False
+        """Whether something is being done already: what it does in turn is not written down."""
+        self._looked = False
+        self._hidings: dict[int, Hiding] = {}
+        seed = random.getrandbits(64)
+        keys = tuple(
+            attrs.evolve(key, public_key=_Witness(key.public_key, journal)) for key in config.api_keys
+        )
+        journal.line(journal=VERSION, seed=seed, config=to_plain(config))
+        super().__init__(attrs.evolve(config, api_keys=keys), Random(seed))  # noqa: S311 - nothing secret is drawn from it
+
+    @contextlib.contextmanager
+    def _entry(self, name: str, args: Sequence[Any], now: Instant | None = None) -> Iterator[None]:
+        """Write down a call, and what it raises."""
+        if self._inside:
+            yield
+            return
+        self._inside, self._looked = True, False
+        self._entries += 1
+        at = {} if now is None else {"at": to_plain(now)}
+        self._journal.line(do=name, **at, args=[to_plain(each) for each in args])
+        try:
+            yield
+        except BaseException as error:
+            self._journal.line(raised=type(error).__name__)
+            raise
+        finally:
+            self._inside = False
+        if self._entries % self._journal.state_every == 0:
+            self._write_state()
+
+    def _look_entry(self) -> None:
+        # Looking fetches from sessions what they have to say. Once is enough until something happens.
+        if not self._inside and not self._looked:
+            self._entries += 1
+            self._journal.line(do="look")
+            self._looked = True
+
+    def _write_state(self) -> None:
+        self._journal.line(state=state_digest(self), entries=self._entries)
+
+    def finish(self) -> None:
+        """Write what is left to write."""
+        for hiding in self._hidings.values():
+            self._release(hiding, all_of_it=True)
+        self._write_state()
+
+    def _release(self, hiding: Hiding, *, all_of_it: bool = False) -> None:
+        for number, data in hiding.release(all_of_it=all_of_it):
+            self._journal.line(data=data.decode("latin-1"), of=number)
+
+    # What comes
+
+    def begin(self, now: Instant) -> None:
+        """As of a venue."""
+        with self._entry("begin", (), now):
+            super().begin(now)
+
+    def connection_made(self, product: str, session_type: str, now: Instant) -> int:
+        """As of a venue."""
+        with self._entry("connection_made", (product, session_type), now):
+            number = super().connection_made(product, session_type, now)
+        self._hidings[number] = Hiding()
+        return number
+
+    def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
+        """As of a venue. Bytes that may hold a secret are written down once the message is whole."""
+        hiding = self._hidings.get(conn)
+        if hiding is None or hiding.take(self._entries + 1, data):
+            args: tuple[Any, ...] = (conn, data)
+        else:
+            args = (conn, len(data))
+        with self._entry("receive_data", args, now):
+            if hiding is not None:
+                self._release(hiding)
+            super().receive_data(conn, data, now)
+
+    def receive_eof(self, conn: int, now: Instant) -> None:
+        """As of a venue."""
+        hiding = self._hidings.pop(conn, None)
+        if hiding is not None:
+            self._release(hiding, all_of_it=True)
+        with self._entry("receive_eof", (conn,), now):
+            super().receive_eof(conn, now)
+
+    def data_to_send(self, conn: int) -> bytes:
+        """As of a venue."""
+        data = super().data_to_send(conn)
+        if data:
+            self._looked = False
+            self._entries += 1
+            self._journal.line(do="data_to_send", args=[conn], sent=[len(data), digest_of(data)])
+        return data
+
+    def connections_with_output(self) -> set[int]:
+        """As of a venue."""
+        self._look_entry()
+        return super().connections_with_output()
+
+    def connections_to_close(self) -> set[int]:
+        """As of a venue."""
+        self._look_entry()
+        return super().connections_to_close()
+
+    def should_close(self, conn: int) -> bool:
+        """As of a venue."""
+        self._look_entry()
+        return super().should_close(conn)
+
+    def next_deadline(self) -> float | None:
+        """As of a venue."""
+        self._look_entry()
+        return super().next_deadline()
+
+    def handle_timer(self, now: Instant) -> None:
+        """As of a venue."""
+        with self._entry("handle_timer", (), now):
+            super().handle_timer(now)
+
+    def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        """As of a venue."""
+        with self._entry("execute", (product, command), now):
+            return super().execute(product, command, now)
+
+    def perform(self, operation: Operation, now: Instant) -> Answer:
+        """As of a venue."""
+        with self._entry("perform", (operation,), now):
+            return super().perform(operation, now)
+
+    def inject(self, fault: Fault, now: Instant) -> Answer:
+        """As of a venue."""
+        with self._entry("inject", (fault,), now):
+            return super().inject(fault, now)
+
+    def release(self, name: str | None, now: Instant) -> Answer:
+        """As of a venue."""
+        with self._entry("release", (name,), now):
+            return super().release(name, now)
+
+    def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
+        """As of a venue."""
+        with self._entry("log_out", (who, text), now):
+            return super().log_out(who, text, now)
+
+    def new_id(self) -> str:
+        """As of a venue."""
+        with self._entry("new_id", ()):
+            return super().new_id()

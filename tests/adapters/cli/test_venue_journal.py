@@ -1,0 +1,74 @@
+"""A venue of the command line that is journalled, killed, and replayed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli.commands import commands
+
+SCENARIO = """
+seed: 3
+flow: {rate: 200}
+schedule:
+- {do: pause, product: margin}
+"""
+LAST_LINE = "In another shell"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """That of a venue that traded with itself for a moment and was killed."""
+    scenario, journal = tmp_path / "scenario.yaml", tmp_path / "venue.journal"
+    scenario.write_text(SCENARIO)
+    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "venue", "--folder", str(tmp_path / "venue")]
+    process = subprocess.Popen(
+        [*command, "--scenario", str(scenario), "--journal", str(journal)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if line.startswith(LAST_LINE):
+                break
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.wait()
+        process.stdout.close()
+    return journal
+
+
+def test_replay_says_that_all_came_out_the_same(journal: Path) -> None:
+    result = CliRunner().invoke(commands, ["venue", "replay", str(journal)])
+    assert result.exit_code == 0, result.output
+    assert "came out the same" in result.output
+    assert "state at the end: " in result.output
+
+
+def test_replay_fails_with_the_line_where_it_parts(journal: Path) -> None:
+    lines = journal.read_text().splitlines()
+    journal.write_text(
+        "\n".join([lines[0].replace('"seed":3', '"seed":4'), *lines[1:], '{"state":"none"}', ""])
+    )
+    result = CliRunner().invoke(commands, ["venue", "replay", str(journal)])
+    assert result.exit_code == 1
+    assert "the venue is in another state" in result.stderr
+    assert f"{journal}:{len(lines) + 1}: " in result.stderr
+
+
+def test_what_is_no_journal_and_a_file_that_is_there_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("no journal\nat all\n")
+    told = CliRunner().invoke(commands, ["venue", "replay", str(path)])
+    assert (told.exit_code, f"{path}:1 is no line of a journal" in told.stderr) == (1, True)
+    told = CliRunner().invoke(commands, ["venue", "--journal", str(path)])
+    assert told.exit_code == 1
+    assert f"the journal {path} cannot be written (File exists); choose another path" in told.stderr

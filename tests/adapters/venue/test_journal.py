@@ -1,0 +1,439 @@
+"""What came to a venue is written down, and replays to the same state and the same bytes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, SetMarketState, SetPause
+from kalshi_fix_adapters.venue.flow import FlowConfig
+from kalshi_fix_adapters.venue.journal import Journal, JournalledVenue, Replayed, replay
+from kalshi_fix_adapters.venue.journal.replay import JournalError
+from kalshi_fix_adapters.venue.journal.secrets import MAX_HELD, hidden
+from kalshi_fix_adapters.venue.journal.values import UnknownValueError, from_plain, to_plain
+from kalshi_fix_adapters.venue.operations import OPERATIONS, operation
+from kalshi_fix_adapters.venue.parameters import parameters, shown
+from kalshi_fix_adapters.venue.scenario.file import load_scenario
+from kalshi_fix_adapters.venue.server import VenueServer
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_adapters.venue.virtual_time import pass_time
+from kalshi_fix_sansio import MarketDataRequest, MDReqSymbol, Side
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.signing import load_private_key
+from tests.adapters.venue.desk import MARKET
+from tests.adapters.venue.town import KEYS, START, Town, config, order, raw_logon
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
+NOW = Instant(50.0, START)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "venue.journal"
+
+
+def journalled(town: Town, journal: Journal, **changes: Any) -> JournalledVenue:
+    town.venue = journal.venue(config(**changes), Random(7))
+    town.venue.begin(town.now)
+    return town.venue
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def traded(path: Path, **changes: Any) -> Town:
+    """A journal of a short day: logons, orders, fills, a pause, a cut, a refused logon, heartbeats."""
+    with Journal(path, state_every=10) as journal:
+        town = Town(**changes)
+        journalled(town, journal, **changes)
+        ann, bob = town.connect("ann"), town.connect("bob", "KalshiRT", reset=True)
+        md = town.connect("ann-md", "KalshiMD")
+        md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+        ann.send(order("a1", Side.BUY, 10, "0.40"))
+        bob.send(order("b1", Side.SELL, 4, "0.40"))
+        town.venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), town.now)
+        town.run()
+        ann.send(order("a2", Side.BUY, 10, "0.40"))
+        town.venue.perform(operation("resume"), town.now)
+        town.connect("ann")
+        town.wait(65)
+        bob.drop()
+        ann.send(order("a3", Side.BUY, 3, "0.50"))
+        with pytest.raises(ValueError, match="NO-SUCH"):
+            town.venue.execute("prediction", SetMarketState("NO-SUCH", MarketState.CLOSED), town.now)
+        town.venue.new_id()
+        town.connect("bob", "KalshiRT", reset=True).logout()
+    return town
+
+
+def test_a_replay_comes_to_the_same_state_and_the_same_bytes(path: Path) -> None:
+    town = traded(path, flow=FlowConfig(rate=1.0))
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.torn is None
+    assert found.states > 10
+    assert found.sent > 3000
+    assert found.entries == sum("do" in line for line in lines_of(path))
+    assert found.venue is not None
+    for product in ("prediction", "margin"):
+        before, after = town.venue.exchange(product), found.venue.exchange(product)
+        assert after.open_orders() == before.open_orders()
+        assert after.accounts() == before.accounts()
+    assert found.venue.sessions() == town.venue.sessions()
+
+
+def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
+    traded(path, flow=FlowConfig(rate=1.0))
+    script = (
+        "import sys; from pathlib import Path; from kalshi_fix_adapters.venue.journal import replay; "
+        "found = replay(Path(sys.argv[1])); print(found.parted, found.torn)"
+    )
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "None None\n"
+
+
+def test_every_call_that_changes_a_venue_is_journalled() -> None:
+    """A new public method of Venue belongs into one of these lists: what only looks, or what is an input."""
+    looks = {"exchange", "drop_copy", "faults", "sessions", "logged_on", "seq_nums"}
+    public = {name for name, _ in inspect.getmembers(Venue, inspect.isfunction) if not name.startswith("_")}
+    own = {name for name in vars(JournalledVenue) if not name.startswith("_")} - {"finish"}
+    assert own == public - looks
+
+
+def test_a_journal_holds_no_secrets(path: Path) -> None:
+    traded(path)
+    written = path.read_bytes()
+    for key in KEYS.values():
+        for line in key.private_key_pem.splitlines():
+            assert line not in written
+    assert b"PRIVATE" not in written
+    logons = [line["data"] for line in lines_of(path) if "of" in line]
+    assert len(logons) >= 5
+    for data in logons:
+        assert "\x0196=" + "*" * 88 + "\x01" in data
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_logon_that_comes_byte_by_byte_leaves_no_piece_of_its_signature(path: Path) -> None:
+    logon = raw_logon("ann")
+    signature = logon.split(b"\x0196=")[1].split(b"\x01")[0].decode()
+    with Journal(path) as journal:
+        venue = journal.venue(config(), Random(1))
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        for number in range(len(logon)):
+            venue.receive_data(conn, logon[number : number + 1], NOW)
+        assert venue.logged_on() == {KEYS["ann"].key_id: "KalshiNR"}
+        venue.receive_data(conn, b"8=FIXT.1.1\x019=9\x0135=A\x0195=88\x0196=" + signature.encode()[:50], NOW)
+        venue.receive_eof(conn, NOW)
+    text = path.read_text()
+    pieces = [json.loads(line).get("data", "") for line in text.splitlines() if '"of"' in line]
+    whole = "".join(pieces)
+    assert "=" + "*" * 88 + "\x01" in whole
+    assert whole.endswith("\x0196=" + "*" * 50)
+    assert signature[:8] not in whole + text
+    found = replay(path)
+    assert found.is_same, found.parted
+
+
+def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) -> None:
+    with Journal(path) as journal:
+        venue = journal.venue(config(), Random(1))
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        venue.receive_data(conn, raw_logon("ann", signer="bob"), NOW)
+        assert b"Invalid signature" in venue.data_to_send(conn)
+    assert {"verdict": False} in lines_of(path)
+    assert replay(path).is_same
+    # The other way round it must not come out.
+    path.write_text(path.read_text().replace('{"verdict":false}', '{"verdict":true}'))
+    parted = replay(path).parted
+    assert parted is not None
+    assert "sends" in parted
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        raw_logon("ann").replace(b"\x0195=88\x01", b"\x01"),
+        raw_logon("ann").replace(b"\x0195=88\x01", b"\x0195=20\x01"),
+        raw_logon("ann").replace(b"\x0196=", b"\x01096="),
+        raw_logon("ann", raw_data=b"a\x01b=\x01c"),
+        raw_logon("ann")[:-3] + b"00\x01",
+        raw_logon("ann") * 2,
+        b"garbage" * 50 + raw_logon("ann"),
+        b"\x00\xff" * 100,
+    ],
+    ids=["no length", "wrong length", "zeros", "odd value", "CheckSum", "twice", "garbage before", "garbage"],
+)
+def test_what_is_no_sound_logon_replays_too(path: Path, data: bytes) -> None:
+    with Journal(path) as journal:
+        venue = journal.venue(config(), Random(1))
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        venue.receive_data(conn, data, NOW)
+        venue.data_to_send(conn)
+        pass_time(venue, NOW, 60)
+        venue.data_to_send(conn)
+    found = replay(path)
+    assert found.is_same, found.parted
+
+
+def test_hiding_keeps_length_and_a_right_check_sum() -> None:
+    frame = raw_logon("ann")
+    shown = hidden(frame)
+    assert len(shown) == len(frame)
+    assert b"96=" + b"*" * 88 + b"\x01" in shown
+    body = shown[shown.index(b"35=") : shown.rindex(b"10=")]
+    assert encode_frame("FIXT.1.1", body) == shown
+    assert hidden(b"58=x\x0110=123\x01") == b"58=x\x0110=123\x01"
+    assert hidden(b"\x0196=") == b"\x0196="
+    assert hidden(b"") == b""
+
+
+def test_bytes_without_an_end_are_not_kept_back_for_ever(path: Path) -> None:
+    with Journal(path) as journal:
+        venue = journal.venue(config(), Random(1))
+        conn = venue.connection_made("prediction", "KalshiNR", NOW)
+        for _ in range(20):
+            venue.receive_data(conn, b"x" * 100_000, NOW)
+        held = [line for line in lines_of(path) if line.get("do") == "receive_data"]
+        told = [line for line in lines_of(path) if "of" in line]
+        assert (len(held) - len(told)) * 100_000 <= MAX_HELD
+
+
+# What is left of a journal
+
+
+def cut_off(path: Path, size: int) -> Replayed:
+    shorter = path.with_suffix(".cut")
+    shorter.write_bytes(path.read_bytes()[:size])
+    return replay(shorter)
+
+
+def test_a_journal_that_was_cut_anywhere_replays_as_far_as_it_goes(path: Path) -> None:
+    traded(path)
+    data = path.read_bytes()
+    header = data.index(b"\n") + 1
+    step = (len(data) - header) // 25
+    before = 0
+    for size in range(header, len(data), step):
+        found = cut_off(path, size)
+        assert found.is_same, (size, found.parted)
+        whole = data[:size].endswith(b"\n")
+        assert whole or found.torn is not None, size
+        assert found.entries >= before - 1
+        before = found.entries
+    torn = cut_off(path, len(data) - 5).torn
+    assert torn is not None
+    assert torn.endswith(": the last line is torn off; it is left out")
+
+
+def test_a_process_that_is_killed_leaves_a_journal_that_replays(path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from random import Random
+from kalshi_fix_adapters.venue.journal import Journal
+from kalshi_fix_adapters.venue.virtual_time import pass_time
+from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_adapters.venue.scenario import Scenario
+from kalshi_fix_adapters.venue.flow import FlowConfig
+from datetime import UTC, datetime
+scenario = Scenario(flow=FlowConfig(rate=5.0))
+venue = Journal(Path(sys.argv[1])).venue(scenario.config({}), Random(1))
+now = Instant(0.0, datetime(2026, 11, 5, tzinfo=UTC))
+venue.begin(now)
+now = pass_time(venue, now, 10)
+print("begun", flush=True)
+while True:
+    now = pass_time(venue, now, 1)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.entries > 20
+
+
+def changed_lines(path: Path) -> Iterator[tuple[str, str]]:
+    lines = path.read_text().splitlines()
+    for word, other, said in (
+        ('"do":"execute"', None, "the venue sends"),
+        ('"do":"data_to_send"', ('"sent":[', '"sent":[9'), "bytes, not"),
+        ('{"state"', ('{"state":"', '{"state":"x'), "is in another state"),
+        ('"raised"', ("ValueError", "KeyError"), "raises ValueError"),
+        ('"verdict"', None, "asks for a signature that was not checked"),
+    ):
+        at = next(number for number, line in enumerate(lines) if word in line)
+        changed = [] if other is None else [lines[at].replace(*other)]
+        yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), said
+
+
+def test_a_journal_that_does_not_come_out_says_where_it_parts(path: Path) -> None:
+    traded(path)
+    for text, said in changed_lines(path):
+        other = path.with_suffix(".other")
+        other.write_text(text)
+        parted = replay(other).parted
+        assert parted is not None, said
+        assert parted.startswith(f"{other}:")
+        assert said in parted
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is no journal of a venue"),
+        (b'{"a":1}\n', "is no journal of a venue"),
+        (b'{"journal":99}\n', "version 99"),
+        (
+            b'{"journal":1,"seed":1,"config":{"$class":"os:system"}}\n',
+            "settings that this release does not know",
+        ),
+        (
+            b'{"journal":1,"seed":1,"config":{"$class":"config:VenueConfig","no":1}}\n',
+            "settings that this release does not know",
+        ),
+        (b"garbage\ngarbage\n", ":1 is no line of a journal"),
+        (b"\xff\xfe\n{}\n", ":1 is no line of a journal"),
+    ],
+)
+def test_what_is_no_journal_is_told(path: Path, content: bytes, said: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=said):
+        replay(path)
+
+
+def test_a_call_that_no_venue_has_is_refused(path: Path) -> None:
+    traded(path)
+    text = path.read_text()
+    path.write_text(text.replace('"do":"begin"', '"do":"__init__"', 1))
+    with pytest.raises(JournalError, match="'__init__' is no call of a venue"):
+        replay(path)
+    path.write_text(text.replace("SetPause", "SetPorridge"))
+    with pytest.raises(JournalError, match="a value cannot be read"):
+        replay(path)
+
+
+def test_a_file_that_is_there_is_never_written_over(path: Path) -> None:
+    path.write_text("precious")
+    with pytest.raises(ConfigurationError, match=r"cannot be written .* choose another path"):
+        Journal(path)
+    assert path.read_text() == "precious"
+
+
+def test_a_journal_ends_at_its_size_and_the_venue_goes_on(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Journal(path, max_bytes=20_000) as journal:
+        town = Town()
+        journalled(town, journal, flow=FlowConfig(rate=5.0))
+        town.wait(300)
+        assert journal.ended == "is as long as it may be (20000 bytes)"
+        assert town.connect("ann").is_logged_on
+    assert path.stat().st_size <= 20_000
+    assert [record.message for record in caplog.records] == [
+        f"the journal {path} is as long as it may be (20000 bytes); the venue goes on without it"
+    ]
+    assert replay(path).is_same
+
+
+def test_a_full_disk_ends_the_journal_and_not_the_venue(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Journal(path) as journal:
+        town = Town()
+        journalled(town, journal)
+        monkeypatch.setattr(
+            os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        )
+        assert town.connect("ann").is_logged_on
+        monkeypatch.undo()
+        assert journal.ended == "cannot be written (No space left on device)"
+        town.connect("bob")
+    assert len(caplog.records) == 1
+    assert replay(path).is_same
+
+
+def test_a_server_journals_also_what_is_reset(path: Path) -> None:
+    scenario = load_scenario(EXAMPLE)
+    with Journal(path) as journal:
+        with Sandbox(scenario=scenario, journal=journal) as sandbox:
+            server: VenueServer = sandbox.server
+            server.execute("prediction", SetPause(PauseState.TRADING_PAUSED))
+            server.reset(Random(5))
+            server.execute("margin", SetPause(PauseState.EXCHANGE_PAUSED))
+        headers = [line for line in lines_of(path) if "journal" in line]
+        assert len(headers) == 2
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.venue is not None
+    assert found.venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
+    assert found.venue.exchange("prediction").pause is PauseState.OPEN
+
+
+# Values
+
+
+def test_every_setting_and_every_operation_can_be_journalled() -> None:
+    scenario = load_scenario(EXAMPLE)
+    whole = scenario.config(scenario.make_keys())
+    stand_in = load_private_key(KEYS["ann"].private_key_pem).verifier
+    back = from_plain(json.loads(json.dumps(to_plain(whole))), stand_in)
+    assert {key.public_key for key in back.api_keys} == {stand_in}
+    plain = to_plain(back)
+    assert plain == to_plain(whole)
+    values = {"market": "A", "text": "x", "key": "k", "msg-type": "D"}
+    for name, cls in OPERATIONS.items():
+        required = [each for each in parameters(cls) if each.required]
+        made = operation(
+            name,
+            {
+                each.name: each.kind.choices[0] if each.kind.choices else values.get(shown(each.name), "1")
+                for each in required
+            },
+        )
+        assert from_plain(json.loads(json.dumps(to_plain(made)))) == made, name
+
+
+def test_what_has_no_form_is_refused() -> None:
+    for value in (object(), lambda: None, Random(1), START.tzinfo, type):
+        with pytest.raises(UnknownValueError, match="no form"):
+            to_plain(value)
+    for plain in (
+        {"$class": "os:system"},
+        {"$class": "config:trading_zone"},
+        {"$class": "config:ZoneInfo", "key": "UTC"},
+        {"$class": "../x:y"},
+        {"$decimal": "x"},
+        {"$enum": "exchange.terms:Side.UP"},
+        {"$zone": "../../etc/passwd"},
+        {"$time": ["datetime", "x"]},
+        {"$map": [1]},
+        {"what": 1},
+    ):
+        with pytest.raises(UnknownValueError):
+            from_plain(plain)
