@@ -20,12 +20,13 @@ from typing import Any, Final, Self
 import attrs
 
 from kalshi_fix_adapters.venue.config import VenueConfig
-from kalshi_fix_adapters.venue.exchange import Command
+from kalshi_fix_adapters.venue.exchange import Command, PauseState
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.journal.digest import digest_of, state_digest
 from kalshi_fix_adapters.venue.journal.secrets import Hiding
 from kalshi_fix_adapters.venue.journal.values import to_plain
 from kalshi_fix_adapters.venue.operations import Answer, Fault, Operation, SessionOperation
+from kalshi_fix_adapters.venue.pauses import PauseWindow
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -267,6 +268,16 @@ class JournalledVenue(Venue):
         """As of a venue."""
         with self._entry("perform", (operation,), now):
             return super().perform(operation, now)
+
+    def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
+        """As of a venue."""
+        with self._entry("pause", (window,), now):
+            return super().pause(window, now)
+
+    def resume(self, product: str | None, now: Instant) -> dict[str, PauseState]:
+        """As of a venue."""
+        with self._entry("resume", (product,), now):
+            return super().resume(product, now)
 
     def inject(self, fault: Fault, now: Instant) -> Answer:
         """As of a venue."""

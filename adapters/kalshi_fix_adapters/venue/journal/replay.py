@@ -23,7 +23,7 @@ MAX_LINE: Final = 64 * 1024 * 1024
 _CALLS: Final = frozenset(
     (
         *("begin", "connection_made", "receive_data", "receive_eof", "look", "data_to_send", "handle_timer"),
-        *("execute", "perform", "inject", "release", "log_out", "new_id"),
+        *("execute", "perform", "pause", "resume", "inject", "release", "log_out", "new_id"),
     )
 )
 
