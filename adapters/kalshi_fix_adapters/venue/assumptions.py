@@ -83,3 +83,9 @@ class Assumptions:
     """How many Logons of an account with a tier are taken in the long run."""
     quote_confirm_cost_with_rfq_id: int = attrs.field(default=2, validator=attrs.validators.ge(0))
     """Tokens that a QuoteConfirm (U7) with RfqId (21023) costs. Without it costs 10."""
+    block_trades_pay_taker_fees: bool = True
+    """Whether both sides of a block trade pay the fee of the one who comes second. Otherwise they pay that of
+    the one who was there first."""
+    block_trades_are_told_to_order_sessions: bool = False
+    """Whether block trades are reported on all order entry sessions of their two owners. Otherwise, as nobody
+    has placed an order, they are reported to listeners alone."""

@@ -151,6 +151,17 @@ class ListMarket:
     rules: MarketRules
 
 
+@attrs.frozen(kw_only=True)
+class PrintBlockTrade:
+    """Let two accounts trade as they have agreed on outside of the book."""
+
+    market: str
+    buyer: AccountId
+    seller: AccountId
+    price: Decimal
+    quantity: Decimal
+
+
 @attrs.frozen
 class SetSettlementBounds:
     """Say within which prices a market will settle; orders outside of them are cancelled."""
@@ -185,6 +196,7 @@ Command = (
     | SetMarketState
     | TradeQuote
     | ListMarket
+    | PrintBlockTrade
     | SetSettlementBounds
     | MoveCash
     | Advance

@@ -9,7 +9,15 @@ from decimal import Decimal
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.exchange import changing, grouping, pausing, placing, quoting, transferring
+from kalshi_fix_adapters.venue.exchange import (
+    blocks,
+    changing,
+    grouping,
+    pausing,
+    placing,
+    quoting,
+    transferring,
+)
 from kalshi_fix_adapters.venue.exchange.accounts import Account, AccountTerms
 from kalshi_fix_adapters.venue.exchange.caps import DailyCap
 from kalshi_fix_adapters.venue.exchange.commands import (
@@ -22,6 +30,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     ListMarket,
     MoveCash,
     PlaceOrder,
+    PrintBlockTrade,
     SetMarketState,
     SetPause,
     SetSettlementBounds,
@@ -133,6 +142,8 @@ class Exchange:
             pausing.check_market_state(self._state, command)
         elif isinstance(command, ListMarket):
             quoting.check_listing(self._state, command)
+        elif isinstance(command, PrintBlockTrade):
+            blocks.check_block_trade(self._state, command)
         elif isinstance(command, SetSettlementBounds):
             pausing.check_settlement_bounds(self._state, command)
         elif isinstance(command, MoveCash):
@@ -293,6 +304,8 @@ class Exchange:
                 quoting.trade_quote(self._state, batch, command)
             case ListMarket():
                 quoting.list_market(self._state, command)
+            case PrintBlockTrade():
+                blocks.print_block_trade(self._state, batch, command)
             case SetSettlementBounds():
                 pausing.set_settlement_bounds(self._state, batch, command)
             case MoveCash():

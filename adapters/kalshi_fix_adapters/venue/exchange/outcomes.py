@@ -60,8 +60,8 @@ class OrderTraded(OrderOutcome):
     trade_id: str
     price: Decimal
     quantity: Decimal
-    aggressor: bool
-    """Whether this order came second."""
+    aggressor: bool | None
+    """Whether this order came second; None for a block trade."""
     charge: Charge
     balance_change: Decimal
     """With all fees taken off."""
@@ -161,7 +161,8 @@ class TradePrinted:
     trade_id: str
     price: Decimal
     quantity: Decimal
-    aggressor: Side
+    aggressor: Side | None
+    """Whose order came second; None for a block trade."""
 
 
 @attrs.frozen(kw_only=True)

@@ -164,47 +164,7 @@ class ExchangeState:
         # Before the order is filled: `lift` takes off what it then has left, which is nothing.
         market.book.reduce(maker, quantity, taker if self.assumptions.takers_cause_level_changes else None)
         for order, aggressor in ((taker, True), (maker, False)):
-            account = self.account(order)
-            flow = account.fill(market.ticker, order.side, order.price, maker.price, quantity)
-            charge = order.fees.charge(
-                flow.change,
-                self.fee_schedule(market).fee(maker.price, quantity, aggressor=aggressor),
-                account.precision,
-                rebate_waits=self.assumptions.rebate_waits_for_a_fee,
-            )
-            account.balance -= charge.net
-            self.fees_kept += charge.net
-            order.fill(maker.price, quantity)
-            position = account.holding(market.ticker).position
-            batch.outcomes.append(
-                OrderTraded(
-                    exec_id=batch.exec_id(order.account.shard),
-                    time=batch.now,
-                    clearing_date=self.clearing_date(batch.now),
-                    order=order.snapshot(),
-                    trade_id=trade_id,
-                    price=maker.price,
-                    quantity=quantity,
-                    aggressor=aggressor,
-                    charge=charge,
-                    balance_change=flow.change - charge.net,
-                    rebate_told=self.assumptions.balance_change_includes_rebate,
-                    collateral_returned=flow.returned,
-                    ranged_return=flow.ranged,
-                    taking_back_told=self.assumptions.ranged_return_may_be_negative,
-                    long_quantity=position.long,
-                    short_quantity=position.short,
-                )
-            )
-            if order.reserves_cap:
-                self.set_aside(order, order.price, -quantity)
-                weight = self.weight(order.account, order.side, maker.price, quantity)
-                self.caps[order.account.customer].use(weight, self.clearing_date(batch.now))
-            if order.group is not None:
-                self.groups.count(order.group, quantity, batch.now)
-            if order.state is OrderState.FILLED:
-                self.lift(batch, order)
-                self.orders.finish(order)
+            self.fill(batch, order, market, maker.price, quantity, trade_id, aggressor=aggressor)
         batch.outcomes.append(
             TradePrinted(
                 time=batch.now,
@@ -215,6 +175,61 @@ class ExchangeState:
                 aggressor=taker.side,
             )
         )
+
+    def fill(
+        self,
+        batch: Batch,
+        order: Order,
+        market: Market,
+        price: Decimal,
+        quantity: Decimal,
+        trade_id: str,
+        *,
+        aggressor: bool | None,
+    ) -> None:
+        """Give an open order its part in a trade; `aggressor` is None in a block trade."""
+        pays_as_taker = self.assumptions.block_trades_pay_taker_fees if aggressor is None else aggressor
+        account = self.account(order)
+        flow = account.fill(market.ticker, order.side, order.price, price, quantity)
+        charge = order.fees.charge(
+            flow.change,
+            self.fee_schedule(market).fee(price, quantity, aggressor=pays_as_taker),
+            account.precision,
+            rebate_waits=self.assumptions.rebate_waits_for_a_fee,
+        )
+        account.balance -= charge.net
+        self.fees_kept += charge.net
+        order.fill(price, quantity)
+        position = account.holding(market.ticker).position
+        batch.outcomes.append(
+            OrderTraded(
+                exec_id=batch.exec_id(order.account.shard),
+                time=batch.now,
+                clearing_date=self.clearing_date(batch.now),
+                order=order.snapshot(),
+                trade_id=trade_id,
+                price=price,
+                quantity=quantity,
+                aggressor=aggressor,
+                charge=charge,
+                balance_change=flow.change - charge.net,
+                rebate_told=self.assumptions.balance_change_includes_rebate,
+                collateral_returned=flow.returned,
+                ranged_return=flow.ranged,
+                taking_back_told=self.assumptions.ranged_return_may_be_negative,
+                long_quantity=position.long,
+                short_quantity=position.short,
+            )
+        )
+        if order.reserves_cap:
+            self.set_aside(order, order.price, -quantity)
+            weight = self.weight(order.account, order.side, price, quantity)
+            self.caps[order.account.customer].use(weight, self.clearing_date(batch.now))
+        if order.group is not None:
+            self.groups.count(order.group, quantity, batch.now)
+        if order.state is OrderState.FILLED:
+            self.lift(batch, order)
+            self.orders.finish(order)
 
     def trigger(self, batch: Batch, group: OrderGroup) -> None:
         """Cancel the orders of an order group, and let it take no more."""

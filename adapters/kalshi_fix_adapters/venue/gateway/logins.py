@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +101,14 @@ class Logins:
     def connected(self, session_type: str) -> Iterable[Login]:
         """Return who is logged on to a session type."""
         return self._connected.get(session_type, {}).keys()
+
+    def origins(self, owner: str, session_types: Collection[str]) -> tuple[str, ...]:
+        """Return the logins of an owner on these session types, of all that ever logged on."""
+        return tuple(
+            origin
+            for origin, login in self._by_origin.items()
+            if login.owner == owner and login.session_type in session_types
+        )
 
     def audience(self, owner: str, origins: tuple[str | None, ...]) -> list[Login]:
         """Return who is told of an order: the logins that placed it and changed it, and the

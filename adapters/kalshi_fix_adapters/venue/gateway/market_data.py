@@ -36,6 +36,7 @@ from kalshi_fix_sansio import (
     SecurityStatusRequest,
     SecurityTradingStatus,
     SubscriptionRequestType,
+    TrdType,
 )
 from kalshi_fix_sansio.base import Message
 
@@ -243,7 +244,8 @@ def _trade(trade: TradePrinted) -> MDIncEntry:
         md_entry_size=contracts(trade.quantity),
         md_entry_date=trade.time.date(),
         md_entry_time=trade.time.time(),
-        aggressor_side=_AGGRESSORS[trade.aggressor],
+        aggressor_side=None if trade.aggressor is None else _AGGRESSORS[trade.aggressor],
+        trd_type=TrdType.BLOCK_TRADE if trade.aggressor is None else None,
         trade_id=trade.trade_id,
     )
 

@@ -22,6 +22,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import (
     MassCancelRefused,
     OrderOutcome,
     OrderRejected,
+    OrderTraded,
     Outcome,
     RequestRefused,
 )
@@ -85,7 +86,10 @@ class OrderEntry:
             if isinstance(outcome, OrderOutcome):
                 requester = getattr(outcome, "requester", None)
                 order = outcome.order
-                for login in self._logins.audience(order.account.owner, (order.origin, requester)):
+                origins: tuple[str | None, ...] = (order.origin, requester)
+                if _is_block(outcome) and self._exchange.assumptions.block_trades_are_told_to_order_sessions:
+                    origins = self._logins.origins(order.account.owner, SESSION_TYPES)
+                for login in self._logins.audience(order.account.owner, origins):
                     mine.setdefault(login, []).append(outcome)
         return [
             (login, report)
@@ -200,3 +204,7 @@ class OrderEntry:
 
 def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 as all handlers
     return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()
+
+
+def _is_block(outcome: OrderOutcome) -> bool:
+    return isinstance(outcome, OrderTraded) and outcome.aggressor is None

@@ -34,6 +34,7 @@ from kalshi_fix_adapters.venue.operations.faults import (
 )
 from kalshi_fix_adapters.venue.operations.operator import (
     OPERATOR,
+    BlockTrade,
     Close,
     Determine,
     Halt,
@@ -43,6 +44,7 @@ from kalshi_fix_adapters.venue.operations.operator import (
     Pause,
     Resume,
     Settle,
+    SettlementBounds,
     Status,
     Transfer,
 )
@@ -56,6 +58,7 @@ __all__ = [
     "FAULTS",
     "OPERATIONS",
     "Answer",
+    "BlockTrade",
     "Busy",
     "Close",
     "Cut",
@@ -80,6 +83,7 @@ __all__ = [
     "Resume",
     "SessionOperation",
     "Settle",
+    "SettlementBounds",
     "Silence",
     "Status",
     "Throttle",

@@ -12,11 +12,15 @@ import attrs
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
     AccountId,
+    Command,
+    Exchange,
     MarketResult,
     MarketState,
     MoveCash,
     PauseState,
+    PrintBlockTrade,
     SetMarketState,
+    SetSettlementBounds,
 )
 from kalshi_fix_adapters.venue.operations.base import PRODUCT, Answer, Operation, SessionOperation
 from kalshi_fix_adapters.venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, nearest, parameter
@@ -96,7 +100,7 @@ class MarketOperation(Operation):
         """Move the market on to a state."""
         return self._move(venue, now, SetMarketState(self.market, self.STATE))
 
-    def _move(self, venue: Venue, now: Instant, *commands: SetMarketState) -> Answer:
+    def _move(self, venue: Venue, now: Instant, *commands: Command) -> Answer:
         product = self._product(venue)
         for command in commands:
             try:
@@ -177,6 +181,56 @@ class Settle(MarketEnd):
         return self._move(venue, now, self._decided(MarketState.DETERMINED), settled)
 
 
+@attrs.frozen(kw_only=True)
+class SettlementBounds(MarketOperation):
+    """Cancel the orders of a market that are outside of what it may settle at, now and from now on."""
+
+    NAME = "settlement-bounds"
+    lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
+    highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Set the bounds."""
+        return self._move(venue, now, SetSettlementBounds(self.market, self.lowest, self.highest))
+
+
+@attrs.frozen(kw_only=True)
+class BlockTrade(MarketOperation):
+    """Print a trade that two accounts have agreed on outside of the book."""
+
+    NAME = "block-trade"
+    quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
+    price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
+    buyer: str = parameter(
+        TEXT, "who buys: an owner, owner/subaccount or a customer's PartyID", positional=True
+    )
+    seller: str = parameter(TEXT, "who sells", positional=True)
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:
+        """Print the trade."""
+        exchange = venue.exchange(self._product(venue))
+        command = PrintBlockTrade(
+            market=self.market,
+            buyer=_account(exchange, self.market, self.buyer),
+            seller=_account(exchange, self.market, self.seller),
+            price=self.price,
+            quantity=self.quantity,
+        )
+        return self._move(venue, now, command)
+
+
+def _account(exchange: Exchange, market: str, name: str) -> AccountId:
+    shard = exchange.shard_of(market)
+    if name in exchange.customers:
+        return AccountId(exchange.customers[name], 0, shard, customer=name)
+    owner, _, number = name.partition("/")
+    if number and not (number.isascii() and number.isdigit()):
+        raise ConfigurationError(
+            f"{name!r} names no account; write an owner, or owner/number of a subaccount"
+        )
+    return AccountId(owner, int(number or 0), shard)
+
+
 # Cash
 
 
@@ -239,6 +293,20 @@ class Status(Operation):
 
 OPERATOR: Mapping[str, type[Operation]] = {
     cls.NAME: cls
-    for cls in (Pause, Maintenance, Resume, Halt, Open, Close, Determine, Settle, Transfer, LogOut, Status)
+    for cls in (
+        Pause,
+        Maintenance,
+        Resume,
+        Halt,
+        Open,
+        Close,
+        Determine,
+        Settle,
+        SettlementBounds,
+        BlockTrade,
+        Transfer,
+        LogOut,
+        Status,
+    )
 }
 """By name."""

@@ -199,7 +199,7 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
                 buys=order.side is BUY,
                 price=Fraction(trade.price),
                 quantity=Fraction(trade.quantity),
-                taker=trade.aggressor,
+                taker=trade.aggressor is True,
             )
             told = (charge.trade_fee, charge.rounding_fee, charge.rebate)
             assert tuple(map(Fraction, told)) == expected
