@@ -21,6 +21,7 @@ from kalshi_fix_adapters.venue.exchange import (
 from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
 from kalshi_fix_adapters.venue.exchange.market import MarketRules
 from kalshi_fix_adapters.venue.flow import FlowConfig, is_trader
+from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY
 from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_adapters.venue.programme import Step
@@ -154,6 +155,7 @@ class _Reader:
             rules = prediction_market(
                 ticker, position_limit=section["position-limit"], shard=section["shard"]
             )
+            rules = attrs.evolve(rules, high_volatility=section["high-volatility"])
         tick = section["tick"]
         if tick is None:
             return rules
@@ -310,9 +312,45 @@ class _Reader:
         }
         if fees:
             settings["fees"] = fees
+        if found["rfqs"]:
+            settings["rfqs"] = _rfqs(found["rfqs"])
+        if found["combos"]:
+            settings["combos"] = tuple(self._combos())
         switched = {
             name.replace("-", "_"): value for name, value in found["assumptions"].items() if value is not None
         }
         if switched:
             settings["assumptions"] = Assumptions(**switched)
         return settings
+
+    def _combos(self) -> Iterator[ComboCollection]:
+        for ticker, section in self.found["combos"].items():
+            if section["minimum-legs"] > section["maximum-legs"]:
+                what = f"a combo of {ticker} has at least {section['minimum-legs']} legs and at most fewer"
+                self.mistakes.add(section.at("maximum-legs"), what, "write no less than `minimum-legs`")
+            yield ComboCollection(
+                ticker=str(ticker),
+                events=tuple(
+                    ComboEvent(
+                        ticker=str(event),
+                        markets=tuple(str(market) for market in legs["markets"]),
+                        exclusive=legs["exclusive"],
+                    )
+                    for event, legs in section["events"].items()
+                ),
+                shard=section["shard"],
+                minimum_legs=section["minimum-legs"],
+                maximum_legs=section["maximum-legs"],
+            )
+
+
+def _rfqs(section: Section) -> RfqSettings:
+    changes: dict[str, Any] = {
+        key.replace("-", "_"): section[key] for key in ("lifetime", "max-open") if section[key] is not None
+    }
+    for key in ("standard", "high-volatility"):
+        name = key.replace("-", "_")
+        windows = section[key] or {}
+        given = {each: value for each, value in windows.items() if value is not None}
+        changes[name] = attrs.evolve(getattr(RfqSettings(), name), **given)
+    return RfqSettings(**changes)

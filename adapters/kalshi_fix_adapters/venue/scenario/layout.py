@@ -78,7 +78,51 @@ _MARKET = {
 }
 _PREDICTION_MARKET = Record(
     "An event contract.",
-    {**_MARKET, "shard": Field(Whole(0, 99), "index of the exchange that trades it (ExDestination 100)", 0)},
+    {
+        **_MARKET,
+        "shard": Field(Whole(0, 99), "index of the exchange that trades it (ExDestination 100)", 0),
+        "high-volatility": Field(Flag(), "whether RFQs have the short times here", False),
+    },
+)
+_WINDOWS = {
+    "confirmation": Field(Duration(), "how long a maker has to confirm a quote that was accepted"),
+    "execution": Field(Duration(), "the time from there to the orders in the book"),
+}
+_RFQS = Record(
+    "Times and limits of RFQs.",
+    {
+        "standard": Field(
+            Record("The times of most markets: 30s and 15s.", _WINDOWS), "times of most markets"
+        ),
+        "high-volatility": Field(
+            Record("The times of high volatility markets: 3s and 1s.", _WINDOWS),
+            "times of high volatility markets, among them all combos",
+        ),
+        "lifetime": Field(Duration(), "after which an RFQ that nobody has accepted expires; 1h"),
+        "max-open": Field(Whole(1, 100_000), "RFQs that one account may have open; 100"),
+    },
+)
+_COMBO = Record(
+    "A collection of events whose markets can be combined.",
+    {
+        "events": Field(
+            Entries(
+                _TICKER,
+                Record(
+                    "An event.",
+                    {
+                        "markets": Field(Items(_TICKER, unique=True), "its markets", required=True),
+                        "exclusive": Field(Flag(), "whether at most one of them comes out YES", True),
+                    },
+                ),
+            ),
+            "the events by ticker",
+            required=True,
+        ),
+        "shard": Field(Whole(0, 99), "index of the exchange that trades the combos", 0),
+        "minimum-legs": Field(Whole(1, 100), "legs of a combo, at least", 2),
+        "maximum-legs": Field(Whole(1, 100), "legs of a combo, at most", 25),
+    },
 )
 _MARGIN_MARKET = Record(
     "A perpetual.",
@@ -360,6 +404,8 @@ LAYOUT: Final = Record(
             "what the gateway allows",
             {},
         ),
+        "rfqs": Field(_RFQS, "times and limits of RFQs", {}),
+        "combos": Field(Entries(_TICKER, _COMBO), "collections that combos are made of, by ticker", {}),
         "schedule": Field(
             Items(Step()),
             "operations and faults of `kalshi-fix venue do`, by the time since the beginning",

@@ -109,7 +109,7 @@ def test_an_rfq_on_a_combination_runs_with_the_short_times(town: RfqTown, ann: C
         )
     )
     hear(bob, watcher)
-    bob.send(quote(ack.rfq_id, "q1", "0.2001", "0.7", symbol=ack.symbol))
+    bob.send(quote(ack.rfq_id, "q1", "0.201", "0.7", symbol=ack.symbol))
     ann.send(accept())
     town.wait(2.999)
     bob.send(confirm())
@@ -126,9 +126,9 @@ def test_a_combination_trades_in_the_book_like_any_market(town: RfqTown, ann: Cl
     ticker = ann.take_only(QuoteRequestAck).symbol
     assert ticker is not None
     bob = town.connect("bob", "KalshiNR")
-    bob.send(order("b1", Side.BUY, 5, "0.0123", symbol=ticker))
+    bob.send(order("b1", Side.BUY, 5, "0.0012", symbol=ticker))
     assert [report.text for report in bob.take() if isinstance(report, ExecutionReport)] == [None]
-    assert town.bids(ticker) == [ds("0.0123", 5)]
+    assert town.bids(ticker) == [ds("0.0012", 5)]
 
 
 def test_an_rfq_can_name_the_ticker_of_a_combination(town: RfqTown, ann: Client, bob: Client) -> None:

@@ -11,6 +11,7 @@ from hashlib import sha256
 import attrs
 
 from kalshi_fix_adapters.venue.exchange import (
+    COMBO,
     Exchange,
     ListMarket,
     MarketRules,
@@ -151,8 +152,10 @@ def combo_ticker(combo: Combo) -> str:
 
 def combo_rules(ticker: str, collection: ComboCollection) -> MarketRules:
     """Return the rules of a combination's market; every one of them is a high volatility market."""
-    rules = prediction_market(ticker, subpenny=True, position_limit=collection.position_limit)
-    return attrs.evolve(rules, shard=collection.shard, high_volatility=True)
+    rules = prediction_market(
+        ticker, structure=COMBO, position_limit=collection.position_limit, shard=collection.shard
+    )
+    return attrs.evolve(rules, high_volatility=True)
 
 
 def _market(leg: MultivariateSelectedLeg) -> str:
