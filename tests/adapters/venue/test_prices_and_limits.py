@@ -28,7 +28,7 @@ from kalshi_fix_sansio import (
     Side,
 )
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Client, Town, api_key, order
+from tests.adapters.venue.town import Client, Town, api_key, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -107,6 +107,41 @@ def test_prices_off_the_steps_of_a_combo_are_refused() -> None:
         assert isinstance(refused, OrderCancelReject)
         assert (refused.text, refused.cxl_rej_reason) == ("INVALID_PRICE", CxlRejReason.OTHER)
     assert answer(ann, amend("a1", 1, "0.502")).exec_type == ExecType.REPLACED
+
+
+def by_hand(client: Client, message: Any, seq_num: int) -> Any:
+    """The answer to a message that a client of ours does not send."""
+    town = client.town
+    town.venue.receive_data(client.conn, encode("ann", "KalshiNR", seq_num, town.now, message), town.now)
+    town.run()
+    (told,) = client.take()
+    return told
+
+
+def test_a_fraction_of_a_price_in_cents_is_cut_off() -> None:
+    town = town_with(prediction_market(MARKET, subpenny=True))
+    ann = town.connect("ann", use_dollars=False)
+    ann.take()
+    told = by_hand(ann, order("a1", BUY, 1, "50.5"), 2)
+    assert (told.exec_type, told.price) == (ExecType.NEW, 50)
+    told = by_hand(ann, amend("a1", 1, "40.99"), 3)
+    assert (told.exec_type, told.price) == (ExecType.REPLACED, 40)
+    assert by_hand(ann, order("a2", BUY, 1, "0.99"), 4).text == "INVALID_ORDER"
+    assert town.venue.exchange("prediction").levels(MARKET, exchange_model.Side.BUY) == ((d("0.4"), d(1)),)
+
+
+@pytest.mark.parametrize("price", ["0", "1", "-0.5", "0.00001", "7"])
+def test_prices_that_no_market_takes_are_refused_by_the_exchange(price: str) -> None:
+    ann = town_with(prediction_market(MARKET)).connect("ann")
+    ann.send(order("a1", BUY, 1, "0.40"))
+    ann.take()
+    rejected = by_hand(ann, order("a2", BUY, 1, price), 3)
+    assert (rejected.text, rejected.ord_rej_reason) == (
+        "INVALID_ORDER",
+        OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC,
+    )
+    refused = by_hand(ann, amend("a1", 1, price), 4)
+    assert (refused.text, refused.cxl_rej_reason) == ("INVALID_PRICE", CxlRejReason.OTHER)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.gateway.clearing import OrderMessage, account_of, operator_of
 from kalshi_fix_adapters.venue.gateway.logins import Login
-from kalshi_fix_adapters.venue.gateway.units import price_from_wire
+from kalshi_fix_adapters.venue.gateway.units import order_price_from_wire
 from kalshi_fix_sansio import (
     ExecInst,
     NewOrderSingle,
@@ -73,12 +73,11 @@ def place_order(
     side = SIDES.get(message.side)
     time_in_force = TIMES_IN_FORCE.get(message.time_in_force)
     prevention = SELF_TRADE_PREVENTIONS.get(message.self_trade_prevention_type)
-    price = price_from_wire(message.price, dollars=login.flags.use_dollars)
+    price = order_price_from_wire(message.price, dollars=login.flags.use_dollars)
     if (
         side is None
         or time_in_force is None
         or prevention is None
-        or price is None
         or message.ord_type != OrdType.LIMIT
         or message.exec_inst not in (None, ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY)
     ):
@@ -123,9 +122,7 @@ def amend_order(
         return RefusalCause.ORDER_NOT_FOUND
     price: Decimal | None = None
     if message.price is not None:
-        price = price_from_wire(message.price, dollars=login.flags.use_dollars)
-        if price is None:
-            return RefusalCause.INVALID_PRICE
+        price = order_price_from_wire(message.price, dollars=login.flags.use_dollars)
     # An absent TimeInForce leaves the expiry as it is, unlike that of a new order.
     time_in_force = None if message.time_in_force is None else TIMES_IN_FORCE.get(message.time_in_force)
     if message.ord_type != OrdType.LIMIT or (time_in_force is None) != (message.time_in_force is None):

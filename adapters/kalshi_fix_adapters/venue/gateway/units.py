@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 _FOUR_PLACES = Decimal("0.0001")
 _TWO_PLACES = Decimal("0.01")
@@ -14,6 +14,11 @@ def price_from_wire(value: Decimal, *, dollars: bool) -> Decimal | None:
     if dollars:
         return value
     return value / _CENTS_PER_DOLLAR if value == value.to_integral_value() else None
+
+
+def order_price_from_wire(value: Decimal, *, dollars: bool) -> Decimal:
+    """Return the price of an order in dollars; a fraction of a cent is cut off of cents."""
+    return value if dollars else value.to_integral_value(ROUND_DOWN) / _CENTS_PER_DOLLAR
 
 
 def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:

@@ -87,16 +87,6 @@ def test_a_cancel_reject_names_the_order_if_there_is_one(ann: Login, desk: Gatew
     assert (unknown.order_id, unknown.cl_ord_id, unknown.orig_cl_ord_id) == ("NONE", "a2", "zz")
 
 
-def test_cents_off_the_cent_cannot_be_amended_to(desk: GatewayDesk) -> None:
-    ann = desk.login("ann", use_dollars=False)
-    desk.send(ann, desk.order("a1", BUY, 5, 40))
-    refused = only(desk.send(ann, desk.amend("a2", "a1", BUY, 5, price="40.5")))
-    assert isinstance(refused, OrderCancelReject)
-    assert refused.text == "INVALID_PRICE"
-    (replaced,) = reports(desk.send(ann, desk.amend("a2", "a1", BUY, 5, price=41)), ann)
-    assert str(replaced.price) == "41"
-
-
 def test_subaccounts_are_named_in_reports_and_must_be_in_requests(ann: Login, desk: GatewayDesk) -> None:
     (new,) = reports(desk.send(ann, desk.order("a1", BUY, 5, "0.40", alloc_account=3)), ann)
     assert new.alloc_account == 3

@@ -19,7 +19,7 @@ from kalshi_fix_adapters.venue.gateway.rfq.book import Acceptance, Combo, Quote,
 from kalshi_fix_adapters.venue.gateway.rfq.combos import Combos, InvalidCombo
 from kalshi_fix_adapters.venue.gateway.rfq.context import MAKERS, RfqContext, to_the_millisecond
 from kalshi_fix_adapters.venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
-from kalshi_fix_adapters.venue.gateway.units import price_from_wire
+from kalshi_fix_adapters.venue.gateway.units import order_price_from_wire
 from kalshi_fix_sansio import (
     AcceptQuote,
     BusinessRejectReason,
@@ -332,9 +332,9 @@ class Creators:
     def _fits(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:
         """Say whether an order is one that accepts the quote."""
         rfq = quote.rfq
-        limit = price_from_wire(message.price, dollars=login.flags.use_dollars)
+        limit = order_price_from_wire(message.price, dollars=login.flags.use_dollars)
         price = quote.price(side)
-        if limit is None or price is None:
+        if price is None:
             return False
         return (
             message.symbol == rfq.market
