@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import struct
 from datetime import UTC, datetime, timedelta
+from socket import SO_LINGER, SOL_SOCKET
 from typing import cast
 
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_adapters.venue.virtual_time import pass_time
 from kalshi_fix_sansio.clock import Instant
+
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+"""On, for no seconds: closing resets."""
 
 
 class Driver:
@@ -64,7 +70,11 @@ class Driver:
                 connection.write(self.venue.data_to_send(number))
         for number in self.venue.connections_to_close():
             connection = self._connections.get(number)
-            if connection is not None:
+            if connection is None:
+                continue
+            if self.venue.should_reset(number):
+                connection.reset()
+            else:
                 connection.close()
         deadline = self.venue.next_deadline()
         when = None if deadline is None else deadline - self.ahead
@@ -164,6 +174,14 @@ class Connection(asyncio.Protocol):
         """Close at once, and tell the driver nothing more."""
         self._detached = True
         self.abort()
+
+    def reset(self) -> None:
+        """Close at once and have the other side told by a reset."""
+        if self._transport is not None:
+            socket = self._transport.get_extra_info("socket")
+            if socket is not None:
+                socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+            self._transport.abort()
 
     def abort(self) -> None:
         """Close at once."""

@@ -100,6 +100,8 @@ class _Line:
     """What faults may do to its bytes; None where there never were any."""
     is_cut: bool = False
     """Whether a fault has cut it: its session is over, and the client is not told."""
+    is_reset: bool = False
+    """Whether it is to be reset rather than closed."""
 
     @property
     def who(self) -> Who:
@@ -277,8 +279,8 @@ class Venue:
             self._offline_queues[line.login].forget(now)
         line.session.receive_data(data, now)
         self._attend(line, now)
-        if line.wire is not None and line.wire.is_cut and not line.is_cut:
-            self._cut(line, now)
+        if line.wire is not None and line.wire.cut is not None and not line.is_cut:
+            self._cut(line, line.wire.cut, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Take note that a connection is gone, whoever closed it. It is forgotten."""
@@ -323,6 +325,11 @@ class Venue:
         self._look()
         return conn not in self._lines or conn in self._over
 
+    def should_reset(self, conn: int) -> bool:
+        """Say whether a connection that is to be closed is to be reset (TCP RST), as a fault wants it."""
+        line = self._lines.get(conn)
+        return line is not None and line.is_reset
+
     def _look(self) -> None:
         """Note what has become of the lines that something happened to."""
         while self._changed:
@@ -336,8 +343,8 @@ class Venue:
             self._with_output.add(line.id)
         elif line.is_over():
             self._over.add(line.id)
-        if line.wire is not None and line.wire.is_cut and not line.is_cut:
-            self._cut(line, self._last)
+        if line.wire is not None and line.wire.cut is not None and not line.is_cut:
+            self._cut(line, line.wire.cut, self._last)
         deadline = line.next_deadline(self._last)
         # A later one is noted when the earlier one comes.
         if deadline is not None and (line.due is None or deadline < line.due):
@@ -619,8 +626,8 @@ class Venue:
             self._deliver([(login, refusal), *deliveries], now)
         else:
             self._deliver(gateway.handle(message, login, now.utc), now)
-        if strike(Cut, who, now, msg_type, at="reply") is not None:
-            self._cut(line, now)
+        if (cut := strike(Cut, who, now, msg_type, at="reply")) is not None:
+            self._cut(line, cut, now)
 
     def _logon_fault(self, line: _Line, key_id: str, now: Instant) -> str | None:
         """Return the Text with which a fault refuses a logon."""
@@ -765,16 +772,16 @@ class Venue:
         lines = [line for line in self._lines.values() if not line.is_cut and fault.concerns(line.who)]
         keys = [line.login.key_id for line in lines if line.login is not None]
         for line in lines:
-            self._cut(line, now)
+            self._cut(line, fault, now)
         return {
             "said": f"{len(lines)} {'connection' if len(lines) == 1 else 'connections'} cut",
             "keys": keys,
         }
 
-    def _cut(self, line: _Line, now: Instant) -> None:
+    def _cut(self, line: _Line, fault: Cut, now: Instant) -> None:
         """End a connection without a word. What its session has sent and nobody has fetched is lost on the
         way, but was sent: where there is resend, the client can ask for it."""
-        line.is_cut = True
+        line.is_cut, line.is_reset = True, fault.how == "reset"
         line.session.data_to_send()
         line.session.receive_eof(now)
         self._attend(line, now)

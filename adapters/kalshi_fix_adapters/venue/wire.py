@@ -53,8 +53,8 @@ class Wire:
         self._held_bytes = 0
         self._unread = b""
         """The beginning of a request that is not whole yet."""
-        self.is_cut = False
-        """Whether the connection is to be cut, once what has left is written."""
+        self.cut: Cut | None = None
+        """How the connection is to be cut, once what has left is written."""
 
     @property
     def holds(self) -> bool:
@@ -64,11 +64,11 @@ class Wire:
     def outward(self, data: bytes, who: Who, now: Instant) -> bytes:
         """Take whole messages for the client; return the bytes that leave now."""
         for frame, msg_type in _frames(data):
-            if self.is_cut:
+            if self.cut is not None:
                 break
             self._take(frame, msg_type, who, now)
         if self._held_bytes > self._most_held:
-            self.is_cut = True
+            self.cut = Cut()
             self._held.clear()
         return self._leave(who, now)
 
@@ -85,8 +85,8 @@ class Wire:
                     self._unread = frame
                     return data[:read]
                 return data
-            if self._trouble.strike(Cut, who, now, msg_type, at="request") is not None:
-                self.is_cut = True
+            self.cut = self._trouble.strike(Cut, who, now, msg_type, at="request")
+            if self.cut is not None:
                 return data[:read]
             read += len(frame)
         return data
@@ -99,9 +99,9 @@ class Wire:
 
     def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
         trouble = self._trouble
-        if trouble.strike(Cut, who, now, msg_type, at="frame") is not None:
+        self.cut = trouble.strike(Cut, who, now, msg_type, at="frame")
+        if self.cut is not None:
             self._hold(frame[: len(frame) // 2], msg_type, who, now)
-            self.is_cut = True
             return
         if trouble.strike(Gap, who, now, msg_type) is not None:
             return
@@ -134,10 +134,11 @@ class Wire:
         self._held_bytes += len(frame)
 
     def _leave(self, who: Who, now: Instant) -> bytes:
-        if self._trouble.active(Silence, who, now) is not None and not self.is_cut:
+        cut = self.cut is not None
+        if self._trouble.active(Silence, who, now) is not None and not cut:
             return b""
         leaving = bytearray()
-        while self._held and (self.is_cut or self._held[0].due <= now.monotonic):
+        while self._held and (cut or self._held[0].due <= now.monotonic):
             leaving += self._held.popleft().data
         self._held_bytes -= len(leaving)
         return bytes(leaving)

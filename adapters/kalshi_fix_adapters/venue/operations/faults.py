@@ -76,6 +76,11 @@ class Cut(MessageStrike):
         "the venue reads a message of the client; reply: after it has acted on one, before the answer leaves",
         default="now",
     )
+    how: str = parameter(
+        choice("close", "reset"),
+        "close: as by a process that ends; reset: as by one that is killed, or by a machine in between",
+        default="close",
+    )
 
 
 @attrs.frozen(kw_only=True)
