@@ -10,6 +10,7 @@ from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import prediction_market
 from kalshi_fix_adapters.venue.gateway import drop_copy
+from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     EventResendComplete,
@@ -23,6 +24,7 @@ from kalshi_fix_sansio import (
     TimeInForce,
 )
 from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP, d
 from tests.adapters.venue.town import Client, Town, decode_all, encode, order
 
@@ -342,6 +344,23 @@ def test_a_fault_of_the_venue_refuses_once() -> None:
     assert len(replayed(dc, "0;0")) == 1
     operator.refuse_next(Reason.TOO_MANY_REQUESTS, "bob", count=2)
     assert len(replayed(dc, "0;0")) == 1
+
+
+def test_the_operator_refuses_for_any_reason_and_enables_accounts() -> None:
+    town = town_with(enabled=False)
+    dc = town.connect("ann", "KalshiDC")
+    town.venue.perform(operation("enable-drop-copy", {"owner": "ann"}), town.now)
+    for reason in Reason:
+        name = reason.name.lower().replace("_", "-")
+        values = {"reason": name, "owner": "ann", "times": "2"}
+        answer = town.venue.perform(operation("refuse-drop-copy", values), town.now)
+        assert answer["said"] == f"the next 2 requests are refused: {name}"
+        assert [refusal(dc, "0;0"), refusal(dc, "0;0")] == [reason, reason]
+    assert replayed(dc, "0;0") == []
+    town.venue.perform(operation("enable-drop-copy", {"owner": "ann", "enabled": "no"}), town.now)
+    assert refusal(dc, "0;0") is Reason.NOT_ENABLED
+    with pytest.raises(ConfigurationError, match="at most 1000 requests"):
+        town.venue.perform(operation("refuse-drop-copy", {"times": 1001}), town.now)
 
 
 @pytest.mark.parametrize("most", [3, None])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kalshi_fix_adapters.venue.operations.base import Answer, Operation, SessionOperation
+from kalshi_fix_adapters.venue.operations.drop_copy import DROP_COPY, EnableDropCopy, RefuseDropCopy
 from kalshi_fix_adapters.venue.operations.faults import (
     FAULTS,
     Busy,
@@ -51,7 +52,13 @@ from kalshi_fix_adapters.venue.operations.operator import (
 from kalshi_fix_adapters.venue.parameters import build, nearest, shown
 from kalshi_fix_sansio.errors import ConfigurationError
 
-OPERATIONS: Mapping[str, type[Operation]] = {**OPERATOR, **FAULTS, Release.NAME: Release, Faults.NAME: Faults}
+OPERATIONS: Mapping[str, type[Operation]] = {
+    **OPERATOR,
+    **DROP_COPY,
+    **FAULTS,
+    Release.NAME: Release,
+    Faults.NAME: Faults,
+}
 """Everything that can be done, by name."""
 
 __all__ = [
@@ -65,6 +72,7 @@ __all__ = [
     "Delay",
     "Determine",
     "Duplicate",
+    "EnableDropCopy",
     "Fault",
     "Faults",
     "Gap",
@@ -77,6 +85,7 @@ __all__ = [
     "Open",
     "Operation",
     "Pause",
+    "RefuseDropCopy",
     "RefuseLogon",
     "Reject",
     "Release",
