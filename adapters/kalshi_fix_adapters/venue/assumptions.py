@@ -48,13 +48,19 @@ class Assumptions:
     """Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone."""
     quotes_end_with_session: bool = True
     """Whether the open quotes of a maker's session are cancelled when it ends."""
+    exec_ids_that_cannot_be_get_other: bool = True
+    """Whether an EventResendRequest (U1) with an ExecID that is none, or with two of different shards, gets a
+    BusinessMessageReject (380=0). Otherwise it gets an EventResendReject with ServerError."""
     listeners_hear_of_rejects: bool = True
     """Whether a listener session is told of refused orders, as the session that placed them is."""
     past_report_requests_per_minute: int | None = 60
     """How many EventResendRequests (U1) an account may send in a minute, and one at a time on each session;
     further ones are refused as too many. None for any number."""
-    parties_per_settlement_report: int = attrs.field(default=100, validator=attrs.validators.ge(1))
-    """How many parties a settlement report (UMS) has at most; the rest come on further pages."""
+    parties_per_settlement_report: int = 100
+    """How many parties a settlement report (UMS) has at most, at least 1; the rest come on further pages."""
+    subaccounts_are_parties: bool = True
+    """Whether each subaccount is a party of its own in a settlement report. Otherwise its owner is the only
+    one, with the positions of all of them."""
     single_settlement_report_is_counted: bool = False
     """Whether a settlement of one page has TotNumMarketSettlementReports (20106), too."""
     order_groups_trigger_between_trades: bool = True

@@ -232,6 +232,13 @@ def test_what_is_no_exec_id_is_answered_and_the_session_goes_on(text: str) -> No
     assert replayed(dc, "0;0") == []
 
 
+def test_what_is_no_exec_id_may_be_an_error_of_the_server() -> None:
+    town = town_with(assumptions=Assumptions(exec_ids_that_cannot_be_get_other=False))
+    dc = town.connect("ann", "KalshiDC")
+    assert refusal(dc, "x") is Reason.SERVER_ERROR
+    assert refusal(dc, "1;1", "1;1;7") is Reason.SERVER_ERROR
+
+
 def test_an_end_that_has_not_happened_is_too_large() -> None:
     town = town_with()
     ids = some_orders(town)

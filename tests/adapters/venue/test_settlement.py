@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -175,39 +176,62 @@ def test_a_report_waits_for_a_session_with_resend(town: Town, session_type: str)
     assert town.connect("ann-2", "KalshiNR", receive_settlement_reports=True).take() == []
 
 
-def test_large_settlements_come_in_pages_tied_by_the_symbol() -> None:
-    town = Town(
-        assumptions=Assumptions(parties_per_settlement_report=2),
-        accounts=(
-            AccountConfig(
-                owner="ann",
-                product="prediction",
-                balance=d(100),
-                subaccounts=dict.fromkeys(range(1, 5), d(100)),
-            ),
-            AccountConfig(owner="bob", product="prediction", balance=d(1000)),
-            AccountConfig(owner="perp", product="margin", balance=d(1)),
-        ),
-    )
+SUBACCOUNTS = (
+    AccountConfig(
+        owner="ann",
+        product="prediction",
+        balance=d(100),
+        subaccounts=dict.fromkeys(range(1, 5), d(100)),
+    ),
+    AccountConfig(owner="bob", product="prediction", balance=d(1000)),
+    AccountConfig(owner="perp", product="margin", balance=d(1)),
+)
+
+
+def settled_for_subaccounts(**assumptions: Any) -> list[MarketSettlementReport]:
+    """The reports of Ann, whose subaccount N holds N + 1 contracts, but number 4 holds 5 NO."""
+    town = Town(assumptions=Assumptions(**assumptions), accounts=SUBACCOUNTS)
     bob, ann, post_trade = town.connect("bob"), town.connect("ann"), town.connect("ann-2", "KalshiPT")
     bob.send(order("b1", SELL, 100, "0.40"))
-    for number in range(5):
+    bob.send(order("b2", BUY, 100, "0.30"))
+    for number in range(4):
         ann.send(order(f"a{number}", BUY, number + 1, "0.40", alloc_account=number))
-    settle(town)
-    pages = settlements(post_trade)
+    ann.send(order("a4", SELL, 5, "0.30", alloc_account=4))
+    settle(town, MarketResult.SCALAR, "0.75")
+    return settlements(post_trade)
+
+
+def test_large_settlements_come_in_pages_tied_by_the_symbol() -> None:
+    pages = settled_for_subaccounts(parties_per_settlement_report=2)
     assert [len(page.market_settlement_party_ids) for page in pages] == [2, 2, 1]
     assert [page.last_fragment for page in pages] == [False, False, True]
     assert {page.tot_num_market_settlement_reports for page in pages} == {3}
     assert {page.symbol for page in pages} == {MARKET}
     assert len({page.market_settlement_report_id for page in pages}) == 3
     parties = [party for page in pages for party in page.market_settlement_party_ids]
-    assert [(party.market_settlement_party_id, party.long_qty) for party in parties] == [
-        ("ann", d(1)),
-        ("ann_1", d(2)),
-        ("ann_2", d(3)),
-        ("ann_3", d(4)),
-        ("ann_4", d(5)),
+    assert [(p.market_settlement_party_id, p.long_qty, p.short_qty) for p in parties] == [
+        ("ann", d(1), d(0)),
+        ("ann_1", d(2), d(0)),
+        ("ann_2", d(3), d(0)),
+        ("ann_3", d(4), d(0)),
+        ("ann_4", d(0), d(5)),
     ]
+
+
+@pytest.mark.parametrize("size", [5, 6, 0])
+def test_a_page_is_full_before_the_next_one_begins(size: int) -> None:
+    pages = settled_for_subaccounts(
+        parties_per_settlement_report=size, single_settlement_report_is_counted=True
+    )
+    assert len(pages) == (5 if size == 0 else 1)
+    assert {page.tot_num_market_settlement_reports for page in pages} == {len(pages)}
+
+
+def test_subaccounts_may_be_one_party() -> None:
+    (report,) = settled_for_subaccounts(subaccounts_are_parties=False)
+    (party,) = report.market_settlement_party_ids
+    assert (party.market_settlement_party_id, party.long_qty, party.short_qty) == ("ann", d(10), d(5))
+    assert party.collateral_amount_changes[0].collateral_amount_change == d("7.5") + d("1.25")
 
 
 def test_a_clearing_member_gets_one_party_for_each_customer_account() -> None:

@@ -117,11 +117,11 @@ class DropCopy:
         end = begin if message.end_exec_id is None else _exec_id(message.end_exec_id)
         if begin is None or end is None:
             text = "ExecID must be clock;event or clock;event;exchange_index"
-            return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+            return [(login, self._no_range(message, text))], ()
         latest = self._exchange.latest_exec_id(begin.shard)
         if latest is None or end.shard != begin.shard:
             text = "BeginExecID and EndExecID must be of the same exchange index, which must exist"
-            return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+            return [(login, self._no_range(message, text))], ()
         last = place(latest) if message.end_exec_id is None else place(end)
         if last > place(latest):
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
@@ -131,6 +131,12 @@ class DropCopy:
         found = self._history.between(login.owner, begin.shard, place(begin), last)
         self._replays[login] = _Replay(_seq_num(message), _pages(found, place(begin), last, login))
         return self.next_page(login), ()
+
+    def _no_range(self, message: EventResendRequest, text: str) -> Message:
+        """Refuse a request that names no range."""
+        if self._exchange.assumptions.exec_ids_that_cannot_be_get_other:
+            return business_reject(message, BusinessRejectReason.OTHER, text)
+        return _reject(message, EventResendRejectReason.SERVER_ERROR)
 
     def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
         """Say why a login may not ask now, whatever it asks for."""

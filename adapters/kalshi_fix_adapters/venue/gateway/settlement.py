@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+import attrs
+
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, Outcome, PositionSettled
 from kalshi_fix_adapters.venue.exchange.terms import AccountId
@@ -43,6 +45,8 @@ class Settlements:
         for outcome in outcomes:
             if isinstance(outcome, MarketSettled):
                 for owner, positions in _by_owner(outcome.positions).items():
+                    if not self._assumptions.subaccounts_are_parties:
+                        positions = _together(positions)
                     pages = self._pages(outcome, positions)
                     for login in filter(wants_settlements, self._logins.of_owner(owner)):
                         deliveries.extend((login, page) for page in pages)
@@ -51,7 +55,7 @@ class Settlements:
     def _pages(
         self, settled: MarketSettled, positions: Sequence[PositionSettled]
     ) -> list[MarketSettlementReport]:
-        size = self._assumptions.parties_per_settlement_report
+        size = max(1, self._assumptions.parties_per_settlement_report)
         pages = [positions[start : start + size] for start in range(0, len(positions), size)]
         counted = len(pages) > 1 or self._assumptions.single_settlement_report_is_counted
         return [
@@ -90,6 +94,23 @@ def _by_owner(positions: Sequence[PositionSettled]) -> dict[str, list[PositionSe
     for position in positions:
         found.setdefault(position.account.owner, []).append(position)
     return found
+
+
+def _together(positions: Sequence[PositionSettled]) -> list[PositionSettled]:
+    """Add up what the subaccounts of an owner had."""
+    found: dict[AccountId, PositionSettled] = {}
+    for position in positions:
+        primary = attrs.evolve(position.account, subaccount=0)
+        before = found.get(primary)
+        found[primary] = attrs.evolve(
+            position,
+            account=primary,
+            long_quantity=position.long_quantity + (before.long_quantity if before else 0),
+            short_quantity=position.short_quantity + (before.short_quantity if before else 0),
+            payout=position.payout + (before.payout if before else 0),
+            fee=position.fee + (before.fee if before else 0),
+        )
+    return list(found.values())
 
 
 def _party(position: PositionSettled) -> MarketSettlementParty:

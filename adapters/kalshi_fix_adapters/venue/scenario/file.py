@@ -224,6 +224,7 @@ class _Reader:
                     product=product,
                     balance=section["balance"],
                     tier=section["tier"],
+                    drop_copy=section["drop-copy"],
                     subaccounts={int(number): balance for number, balance in section["subaccounts"].items()},
                     on_shards={
                         int(shard): {

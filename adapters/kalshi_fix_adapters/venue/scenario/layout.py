@@ -159,11 +159,13 @@ _POSITIONS = Field(
 )
 _BALANCE = Field(_DOLLARS, "dollars of the primary account", required=True)
 _TIER = Field(Choice(TIERS), "its API usage level, which limits how fast it may ask; no limits by default")
+_DROP_COPY = Field(Flag(), "whether it may ask for past reports (EventResendRequest U1)", False)
 _PREDICTION_ACCOUNT = Record(
     "An account on prediction.",
     {
         "balance": _BALANCE,
         "tier": _TIER,
+        "drop-copy": _DROP_COPY,
         "subaccounts": _SUBACCOUNTS,
         "shards": Field(
             Entries(
@@ -178,7 +180,13 @@ _PREDICTION_ACCOUNT = Record(
 )
 _MARGIN_ACCOUNT = Record(
     "An account on margin.",
-    {"balance": _BALANCE, "tier": _TIER, "subaccounts": _SUBACCOUNTS, "positions": _POSITIONS},
+    {
+        "balance": _BALANCE,
+        "tier": _TIER,
+        "drop-copy": _DROP_COPY,
+        "subaccounts": _SUBACCOUNTS,
+        "positions": _POSITIONS,
+    },
 )
 _KEY = Record(
     "API keys of one owner.",
