@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
+from kalshi_fix_sansio.trading.cash import Cash, Purse, PurseKey
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.fees import (
+    Charge,
+    FeeDiscrepancy,
+    FeeDiscrepancyKind,
+    FeeTerms,
+    check_fees,
+    expected_charges,
+    revenue,
+)
 from kalshi_fix_sansio.trading.order import Account, Ending, Fill, Order, OrderState, PendingRequest
 from kalshi_fix_sansio.trading.order_books import TOLERATED, OrderBooks
 from kalshi_fix_sansio.trading.order_groups import (
@@ -26,6 +36,7 @@ from kalshi_fix_sansio.trading.order_updates import (
     OrderUpdate,
 )
 from kalshi_fix_sansio.trading.orders import Orders
+from kalshi_fix_sansio.trading.positions import Position, PositionDiscrepancy, PositionKey, Positions
 from kalshi_fix_sansio.trading.settlements import (
     IncompleteSettlement,
     SettledParty,
@@ -42,6 +53,8 @@ __all__ = [
     "BookSide",
     "BookState",
     "BookUpdate",
+    "Cash",
+    "Charge",
     "Copied",
     "Covered",
     "Discrepancy",
@@ -49,6 +62,9 @@ __all__ = [
     "DoubtKind",
     "Ending",
     "ExecKey",
+    "FeeDiscrepancy",
+    "FeeDiscrepancyKind",
+    "FeeTerms",
     "Fill",
     "GroupDiscrepancy",
     "GroupDiscrepancyKind",
@@ -70,6 +86,12 @@ __all__ = [
     "OrderUpdate",
     "Orders",
     "PendingRequest",
+    "Position",
+    "PositionDiscrepancy",
+    "PositionKey",
+    "Positions",
+    "Purse",
+    "PurseKey",
     "SettledParty",
     "Settlement",
     "SettlementDiscrepancy",
@@ -79,4 +101,7 @@ __all__ = [
     "StaleReason",
     "Sweep",
     "Trade",
+    "check_fees",
+    "expected_charges",
+    "revenue",
 ]

@@ -1,0 +1,152 @@
+"""Fees as the venue's page on fee rounding has them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import Side
+from kalshi_fix_sansio.trading import FeeTerms, Order, Orders, check_fees, expected_charges, revenue
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order import Fill
+from tests.trading.order_flow import BUY, SELL, feed, only, report
+
+
+def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
+    """An order with these fills of `(quantity, price)`; what each costs and does is in its other fields."""
+    orders = Orders()
+    done = Decimal(0)
+    for number, fill in enumerate(fills, 1):
+        done += Decimal(fill["last"][0])
+        told = {"aggressor_indicator": True, **fields, **fill}
+        feed(orders, report("trade", f"1;{number}", qty="100", cum=str(done), side=side, **told))
+    return only(orders)
+
+
+def held(*quantities: str) -> list[dict[str, Any]]:
+    """The positions after fills that buy these quantities."""
+    total, found = Decimal(0), []
+    for quantity in quantities:
+        total += Decimal(quantity)
+        found.append({"long_qty": str(total), "short_qty": "0"})
+    return found
+
+
+# Rates that give the trade fees of the page's examples.
+EXAMPLES = {
+    "subpenny prices": (
+        "0.1635",
+        ("1", "0.055"),
+        [("0.0085", "0.0065", "0"), ("0.0085", "0.0065", "0.01"), ("0.0085", "0.0065", "0")],
+        ["0.0150", "0.0050", "0.0150"],
+    ),
+    "fractional contracts": (
+        "0.0546",
+        ("0.30", "0.50"),
+        [("0.0041", "0.0059", "0"), ("0.0041", "0.0059", "0.01"), ("0.0041", "0.0059", "0")],
+        ["0.0100", "0.0000", "0.0100"],
+    ),
+    "both": (
+        "0.07",
+        ("0.03", "0.3301"),
+        [("0.0005", "0.009597", "0"), ("0.0005", "0.009597", "0.01"), ("0.0005", "0.009597", "0.01")],
+        ["0.010097", "0.000097", "0.000097"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("told", [False, True])
+def test_the_examples_of_the_page(name: str, told: bool) -> None:
+    rate, last, parts, net = EXAMPLES[name]
+    fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
+    if told:  # the balance, with or without the rebate in it
+        for fill, fee in zip(fills, net, strict=True):
+            paid = Decimal(last[0]) * Decimal(last[1])
+            fill |= {"balance": str(-paid - Decimal(fee)), "fee": fee}
+            del fill["long_qty"]
+    charges = expected_charges(order(*fills), FeeTerms(taker_rate=Decimal(rate)))
+    assert charges is not None
+    assert [(each.trade_fee, each.rounding_fee, each.rebate) for each in charges] == [
+        tuple(map(Decimal, each)) for each in parts
+    ]
+    assert [each.net for each in charges] == list(map(Decimal, net))
+
+
+def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
+    terms = FeeTerms(taker_rate=Decimal("0.07"), precision=Decimal("0.0001"))
+    [charge] = expected_charges(order({"last": ("0.03", "0.3301"), **held("0.03")[0]}), terms) or []
+    assert (charge.trade_fee, charge.rounding_fee) == (Decimal("0.0005"), Decimal("0.000097"))
+
+
+def test_makers_have_a_rate_of_their_own_and_margin_a_stake_of_its_own() -> None:
+    fill = Fill(ExecKey(0, 1, 1), Decimal(200), Decimal(3), Decimal(0), aggressor=False)
+    terms = FeeTerms(taker_rate=Decimal("0.0005"), maker_rate=Decimal("0.0002"), variance=False)
+    assert terms.trade_fee(fill) == Decimal("0.12")
+    assert terms.trade_fee(fill._replace(aggressor=True)) == Decimal("0.3")
+
+
+TERMS = FeeTerms(taker_rate=Decimal("0.07"))
+GOOD: dict[str, Any] = {"last": ("10", "0.40"), "fee": "0.17", "balance": "-4.17", **held("10")[0]}
+
+
+def test_a_fee_that_is_right_is_no_news() -> None:
+    assert check_fees(order(GOOD), TERMS) == []
+
+
+def test_a_wrong_fee_and_a_balance_of_no_precision_are_told() -> None:
+    [wrong] = check_fees(order(GOOD | {"fee": "0.18", "balance": "-4.18"}), TERMS)
+    assert (wrong.kind.name, wrong.told, wrong.expected) == ("FEE", Decimal("0.18"), Decimal("0.17"))
+    fee, precision = check_fees(order(GOOD | {"fee": "0.168", "balance": "-4.168"}), TERMS)
+    assert (fee.kind.name, fee.expected) == ("FEE", Decimal("0.17"))
+    assert (precision.kind.name, precision.told) == ("PRECISION", Decimal("-4.168"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aggressor_indicator": None},
+        {"balance": None, "long_qty": None},
+    ],
+)
+def test_nothing_is_told_where_reports_do_not_say_enough(changes: dict[str, Any]) -> None:
+    fill = {name: value for name, value in (GOOD | changes).items() if value is not None}
+    if "aggressor_indicator" in changes:
+        fill["aggressor_indicator"] = None
+    assert check_fees(order(fill), TERMS) == []
+
+
+def test_nothing_is_told_while_fills_are_missing() -> None:
+    orders = Orders()
+    feed(orders, report("trade", "1;1", cum="9", qty="100", last=("1", "0.40"), fee="9", balance="-1"))
+    assert expected_charges(only(orders), TERMS) is None
+    assert check_fees(only(orders), TERMS) == []
+
+
+def test_on_margin_the_position_does_not_say_what_a_fill_pays() -> None:
+    fill = {name: value for name, value in GOOD.items() if name != "balance"}
+    terms = FeeTerms(taker_rate=Decimal("0.0005"), variance=False)
+    assert expected_charges(order(fill), terms) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_fill_pays_is_what_the_worth_of_the_position_changes_by(seed: int) -> None:
+    """Of a long contract a dollar less the price is still to be paid or not; of a short one likewise."""
+    random = Random(seed)
+    net = paid = Decimal(0)
+    for _ in range(50):
+        quantity, price = Decimal(random.randint(1, 2000)) / 100, Decimal(random.randint(1, 9999)) / 10_000
+        side = random.choice((BUY, SELL))
+        net += quantity if side is BUY else -quantity
+        fill = Fill(
+            ExecKey(0, 1, 1), price, quantity, Decimal(0), None, max(net, Decimal(0)), max(-net, Decimal(0))
+        )
+        change = revenue(side, fill)
+        assert change is not None
+        paid += change
+        # Bought for a price or sold for it: shorts post a dollar each, and give it back when they are closed.
+        paid += price * quantity if side is BUY else -price * quantity
+        assert paid == -max(-net, Decimal(0))

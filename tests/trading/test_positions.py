@@ -1,0 +1,283 @@
+"""Positions and money are sums over fills, whatever their order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import MarketResult
+from kalshi_fix_sansio.trading import (
+    Account,
+    Cash,
+    Copied,
+    Covered,
+    Orders,
+    PositionKey,
+    Positions,
+    PurseKey,
+    Settlement,
+    SettlementUpdate,
+)
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from tests.trading.order_flow import BUY, ENDED, OTHER, SELL, SYMBOL, feed, logged_on, place, report
+
+PRIMARY = Account()
+
+
+ZERO = Decimal(0)
+
+
+class Desk:
+    """Orders, with what is kept from their updates."""
+
+    def __init__(self) -> None:
+        self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
+
+    def take(self, *happened: object) -> None:
+        for each in happened:
+            for told in feed(self.orders, each):
+                self.positions.apply(told)
+                self.cash.apply(told)
+
+
+def trades(seed: int, count: int) -> list[Any]:
+    """Fills of one account in one market, with positions and money as the venue tells them."""
+    random = Random(seed)
+    net, found = Decimal(0), []
+    for number in range(1, count + 1):
+        side, quantity = random.choice((BUY, SELL)), Decimal(random.randint(1, 900)) / 100
+        before, net = net, net + (quantity if side is BUY else -quantity)
+        price = Decimal(random.randint(1, 99)) / 100
+        cost = price if side is BUY else 1 - price
+        closed = min(quantity, max(Decimal(0), -before if side is BUY else before))
+        flow = closed * (1 - cost) - (quantity - closed) * cost
+        fee = Decimal(random.randint(0, 9)) / 100
+        found.append(
+            report(
+                "filled",
+                f"1;{number}",
+                f"o{number}",
+                f"c{number}",
+                qty=str(quantity),
+                cum=str(quantity),
+                side=side,
+                last=(str(quantity), str(price)),
+                fee=str(fee),
+                long_qty=str(max(net, Decimal(0))),
+                short_qty=str(max(-net, Decimal(0))),
+                balance=str(flow - fee),
+            )
+        )
+    return found
+
+
+def slow(found: Iterable[Any]) -> dict[str, Decimal]:
+    """The same, from the fills one by one."""
+    totals = dict.fromkeys(("net", "cash", "fees", "change"), Decimal(0))
+    for each in found:
+        signed = each.last_qty if each.side == BUY else -each.last_qty
+        totals["net"] += signed
+        totals["cash"] -= signed * each.last_px
+        totals["fees"] += each.misc_fees[0].misc_fee_amt
+        totals["change"] += each.collateral_amount_changes[0].collateral_amount_change
+    return totals
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10_000), st.integers(1, 25), st.integers(0, 10_000))
+def test_positions_and_money_are_those_of_the_fills_in_any_order(seed: int, count: int, shuffle: int) -> None:
+    random = Random(shuffle)
+    found = trades(seed, count)
+    told = found + [each for each in found if random.random() < 0.3]
+    random.shuffle(told)
+    desk = Desk()
+    desk.take(*told)
+    expected = slow(found)
+    position, purse = desk.positions.of(SYMBOL), desk.cash.of()
+    assert (position.net, position.fees) == (expected["net"], expected["fees"])
+    assert position.worth(Decimal("0.37")) == expected["cash"] + expected["net"] * Decimal("0.37")
+    assert position.unexplained == purse.unexplained == 0
+    assert desk.positions.discrepancies() == []
+    assert (purse.change, purse.fees, purse.paid) == (expected["change"], expected["fees"], -expected["cash"])
+    assert (purse.fills, purse.untold) == (count, 0)
+
+
+def fill(number: int, side: Any, quantity: str, price: str, **fields: Any) -> Any:
+    return report(
+        "filled", f"1;{number}", f"o{number}", f"c{number}", qty=quantity, cum=quantity, side=side,
+        last=(quantity, price), **fields,
+    )  # fmt: skip
+
+
+def test_what_was_bought_and_sold_is_set_off_at_average_prices() -> None:
+    desk = Desk()
+    assert desk.positions.of(SYMBOL).average_price is None
+    desk.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
+    position = desk.positions[PositionKey(PRIMARY, SYMBOL)]
+    assert (position.net, position.average_price, position.realised) == (Decimal(20), Decimal("0.45"), ZERO)
+    desk.take(fill(3, SELL, "5", "0.65"))
+    assert (position.net, position.realised) == (Decimal(15), Decimal("1.00"))
+    desk.take(fill(4, SELL, "25", "0.65"))
+    assert (position.net, position.average_price) == (Decimal(-10), Decimal("0.65"))
+    assert position.realised == Decimal("4.00")
+    desk.take(fill(5, BUY, "10", "0.60"))
+    assert (position.net, position.realised) == (ZERO, Decimal("4.50"))
+
+
+def test_what_was_held_before_counts() -> None:
+    desk = Desk()
+    desk.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
+    desk.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
+    position = desk.positions.of(SYMBOL)
+    assert (position.net, position.realised, position.unexplained) == (ZERO, Decimal("2.0"), ZERO)
+
+
+@pytest.mark.parametrize(("price", "gain"), [("1", "6.0"), ("0", "-4.0"), ("0.306", "-0.94")])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_settlement_closes_positions(price: str, gain: str, late: bool) -> None:
+    desk = Desk()
+    settled = Settlement(SYMBOL, date(2026, 11, 21), MarketResult.YES, Decimal(price), (), 1)
+    bought = fill(1, BUY, "10", "0.40", long_qty="10", short_qty="0")
+    desk.take(fill(9, BUY, "1", "0.10", symbol=OTHER), fill(2, SELL, "1", "0.40"), fill(3, BUY, "1", "0.40"))
+    if not late:
+        desk.take(bought)
+    changed = desk.positions.apply(SettlementUpdate(SYMBOL, settled) if late else settled)
+    assert [each.symbol for each in changed] == [SYMBOL]
+    if late:
+        desk.take(bought)
+    position = desk.positions.of(SYMBOL)
+    assert (position.net, position.realised, position.average_price) == (ZERO, Decimal(gain), None)
+    assert position.worth(Decimal("0.77")) == Decimal(gain)
+    assert desk.positions.discrepancies() == []
+    assert desk.positions.of(OTHER).net == 1
+
+
+def test_another_position_than_counted_is_told_where_no_hole_is_known() -> None:
+    desk = Desk()
+    desk.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
+    [found] = desk.positions.discrepancies()
+    assert (found.counted, found.told, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
+    assert desk.positions.of(SYMBOL).unexplained == 2
+    # An order of which something is missing may explain it.
+    desk.take(place("z"), ENDED)
+    assert desk.positions.discrepancies() == []
+    desk.take(report("rejected", "1;9", "o9", "z"))
+    assert len(desk.positions.discrepancies()) == 1
+
+
+def test_a_fill_that_is_missing_is_a_hole_until_it_comes() -> None:
+    desk = Desk()
+    both: dict[str, Any] = {"short_qty": "0", "qty": "10"}
+    desk.take(logged_on(), place())
+    desk.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
+    position = desk.positions.of(SYMBOL)
+    assert (position.net, position.unexplained, desk.positions.discrepancies()) == (
+        Decimal(3),
+        Decimal(4),
+        [],
+    )
+    desk.take(ENDED, Copied(report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty="4", **both)))
+    assert (position.net, position.unexplained, list(position.holes)) == (Decimal(7), ZERO, [1])
+    desk.take(Covered(0, ExecKey(0, 1, 1), desk.orders.moment))
+    assert list(position.holes) == []
+
+
+def test_accounts_and_shards_are_apart() -> None:
+    desk = Desk()
+    desk.take(
+        fill(1, BUY, "10", "0.40", alloc_account=3, balance="-4"),
+        report("filled", "1;1;2", "o2", "c2", cum="10", symbol=OTHER, last=("10", "0.20"), fee="0.02"),
+    )
+    three = Account(3)
+    assert set(desk.positions) == {PositionKey(three, SYMBOL), PositionKey(PRIMARY, OTHER)}
+    assert set(desk.cash) == {PurseKey(three, 0), PurseKey(PRIMARY, 2)}
+    assert (len(desk.positions), len(desk.cash)) == (2, 2)
+    assert desk.cash.of(0, three).change == -4
+    assert desk.cash[PurseKey(PRIMARY, 2)].untold == 1
+    assert desk.cash.of(7).fills == 0
+
+
+def test_what_groups_of_markets_give_back_is_not_explained_by_price_and_position() -> None:
+    desk = Desk()
+    desk.take(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
+    assert desk.cash.of().unexplained == Decimal("6.00")
+    margin, orders = Cash(product="margin"), Orders(product="margin")
+    for told in feed(orders, fill(1, BUY, "10", "0.40", balance="1.83", long_qty="10", short_qty="0")):
+        margin.apply(told)
+    assert (margin.of().unexplained, margin.of().change) == (ZERO, Decimal("1.83"))
+
+
+def test_other_things_do_nothing() -> None:
+    desk = Desk()
+    for each in (None, "text", SettlementUpdate(SYMBOL)):
+        assert not desk.positions.apply(each)
+        assert not desk.cash.apply(each)
+    desk.take(report("new", "1;1"), "text")
+    assert len(desk.positions) == len(desk.cash) == 0
+
+
+def test_flat_positions_make_room_and_others_do_not() -> None:
+    desk = Desk()
+    desk.positions = Positions(max_positions=2)
+    desk.take(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
+    desk.take(fill(3, BUY, "1", "0.4", symbol="c"))
+    assert (desk.positions.refused, [key.symbol for key in desk.positions]) == (1, ["a", "b"])
+    desk.positions.begin("d", Decimal(1), Decimal(1))
+    desk.take(fill(4, SELL, "1", "0.4", symbol="a"), fill(5, BUY, "1", "0.4", symbol="c"))
+    assert [key.symbol for key in desk.positions] == ["b", "c"]
+
+
+def test_an_order_that_is_forgotten_leaves_the_hole_that_it_was() -> None:
+    desk = Desk()
+    desk.orders = Orders(max_orders=1)
+    desk.take(report("canceled", "1;3", cum="7"))
+    position = desk.positions.of(SYMBOL)
+    desk.take(fill(4, BUY, "1", "0.4"), fill(5, BUY, "1", "0.4"))
+    assert (position.net, list(position.holes)) == (Decimal(2), [1])
+
+
+def test_purses_have_a_bound() -> None:
+    desk = Desk()
+    desk.cash = Cash(max_purses=1)
+    desk.take(fill(1, BUY, "1", "0.4"), fill(2, BUY, "1", "0.4", alloc_account=1), fill(3, BUY, "1", "0.4"))
+    assert (desk.cash.refused, desk.cash.of().fills) == (1, 2)
+
+
+def full() -> Desk:
+    desk = Desk()
+    desk.take(logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), ENDED)
+    desk.positions.apply(Settlement(OTHER, date(2026, 11, 21), MarketResult.YES, Decimal("0.3060"), (), 1))
+    return desk
+
+
+@pytest.mark.parametrize("name", ["positions", "cash"])
+def test_all_that_is_known_comes_back(name: str) -> None:
+    desk, other = full(), Desk()
+    text = json.dumps(getattr(desk, name).dump())
+    getattr(other, name).load(json.loads(text))
+    assert json.dumps(getattr(other, name).dump()) == text
+    for each in desk.positions.values() if name == "positions" else ():
+        again = other.positions[PositionKey(each.account, each.symbol)]
+        assert (again.net, again.told, again.holes) == (each.net, each.told, each.holes)
+
+
+@pytest.mark.parametrize("name", ["positions", "cash"])
+def test_another_version_and_what_is_no_dump_is_refused(name: str) -> None:
+    kept: Any = getattr(full(), name)
+    before = kept.dump()
+    with pytest.raises(ValueError, match=f"{name} of version 2 cannot be read"):
+        kept.load(before | {"version": 2})
+    wrong: dict[str, Any]
+    for wrong in ({}, {"refused": "x"}, {name: [{}]}, {"purses": [{}], "positions": [{}]}):
+        spoilt: dict[str, Any] = {"version": 1, "refused": 0} | wrong
+        with pytest.raises(ValueError, match=f"not given by {name.title()}"):
+            kept.load(spoilt)
+        assert kept.dump() == before
