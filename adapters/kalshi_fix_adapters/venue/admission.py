@@ -18,6 +18,9 @@ MIN_HEART_BT_INT = {"prediction": 4, "margin": 3}
 """Seconds: more than 3 on prediction, 3 or more on margin."""
 ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""
+RESTRICTED_KEYS_USE = ("KalshiNR", "KalshiMD", "KalshiRFQ")
+"""The session types of keys that are restricted to a subaccount (the page on subaccounts, and the venue's
+changelog of May and July 2026)."""
 LOGON_BUSY = "FIX logon service busy; retry with backoff"
 """Text of the Logout while the venue takes nobody's Logon."""
 MAINTENANCE = "Scheduled maintenance"
@@ -42,6 +45,10 @@ def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -
         return "Invalid signature"
     if key.product != product:
         return f"API key is not valid for {product}"
+    if key.restricted_to is not None and (
+        request.signed.target_comp_id not in RESTRICTED_KEYS_USE or logon.listener_session is True
+    ):
+        return "API key is restricted to a subaccount, which is not permitted here"
     return None
 
 

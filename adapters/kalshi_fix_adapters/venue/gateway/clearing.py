@@ -31,6 +31,8 @@ def account_named(
 ) -> AccountId | RejectCause:
     """Return the account on a shard that parties name, or a subaccount where there are none, or why it may
     not be traded for."""
+    if not login.may_act_for(subaccount):
+        return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
     if not parties:
         return login.account(subaccount, shard)
     (party,) = parties if len(parties) == 1 else (None,)

@@ -48,8 +48,15 @@ class Login:
         return self.connection is not None or self.keeps_messages
 
     def account(self, subaccount: int | None, shard: int = 0) -> AccountId:
-        """Return the purse on a shard that AllocAccount (79) names; absent and 0 are the primary one."""
+        """Return the purse on a shard that AllocAccount (79) names; absent and 0 are the primary one. For a
+        key that is restricted to a subaccount, absent is that one."""
+        if subaccount is None:
+            subaccount = self.restricted_to
         return AccountId(self.owner, subaccount or 0, shard)
+
+    def may_act_for(self, subaccount: int | None) -> bool:
+        """Say whether the key may act for the subaccount that AllocAccount (79) names."""
+        return self.restricted_to is None or subaccount in (None, self.restricted_to)
 
 
 Delivery = tuple[Login, Message]

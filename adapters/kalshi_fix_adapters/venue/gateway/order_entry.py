@@ -123,17 +123,17 @@ class OrderEntry:
         command = place_order(message, login, order_id, shard, self._exchange)
         if isinstance(command, RejectCause):
             exec_id = self._exchange.draw_exec_id(shard)
-            return self._rejected(message, order_id, exec_id, command, login, now), ()
+            return self.rejected(message, order_id, exec_id, command, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
-                deliveries += self._rejected(message, order_id, outcome.exec_id, outcome.cause, login, now)
+                deliveries += self.rejected(message, order_id, outcome.exec_id, outcome.cause, login, now)
         return deliveries + self.distribute(outcomes), outcomes
 
-    def _rejected(
+    def rejected(
         self,
         message: NewOrderSingle,
         order_id: str,

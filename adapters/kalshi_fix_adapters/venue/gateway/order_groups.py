@@ -12,7 +12,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import GroupChanged, GroupRefus
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Result
 from kalshi_fix_adapters.venue.gateway.order_entry import SESSION_TYPES
 from kalshi_fix_adapters.venue.gateway.permissions import permitted
-from kalshi_fix_adapters.venue.gateway.refusals import business_reject
+from kalshi_fix_adapters.venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_sansio import (
     BusinessRejectReason,
     OrderGroupAction,
@@ -61,6 +61,8 @@ class OrderGroups:
         if action is None:
             text = f"OrderGroupAction {message.order_group_action} is not supported"
             return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
+        if not login.may_act_for(message.alloc_account):
+            return [(login, not_authorized(message, "The API key is restricted to another subaccount"))], ()
         creates = action is exchange.GroupAction.CREATE
         limited = creates or action is exchange.GroupAction.UPDATE
         command = ChangeGroup(

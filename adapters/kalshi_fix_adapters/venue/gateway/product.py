@@ -52,7 +52,7 @@ class ProductGateway:
             self.logins,
             self.timers,
             new_id,
-            self._orders.distribute,
+            self._orders,
             rfqs or RfqSettings(),
             {collection.ticker: collection for collection in combos},
         )

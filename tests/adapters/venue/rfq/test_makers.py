@@ -12,7 +12,10 @@ from kalshi_fix_adapters.venue.gateway.rfq import RfqSettings
 from kalshi_fix_sansio import (
     AcceptQuoteStatus,
     BusinessRejectReason,
+    ExecType,
     ExecutionReport,
+    OrderCancelRequest,
+    OrderGroupRequest,
     Quote,
     QuoteCancelStatus,
     QuoteCancelStatusCode,
@@ -22,7 +25,7 @@ from kalshi_fix_sansio import (
     QuoteStatusReport,
     Reject,
 )
-from tests.adapters.venue.desk import d, ds
+from tests.adapters.venue.desk import MARKET, d, ds
 from tests.adapters.venue.rfq.rfq_town import (
     BUY,
     OTHER,
@@ -487,3 +490,37 @@ def test_requests_that_are_over_are_forgotten_one_day() -> None:
     assert bob.take_only(QuoteCancelStatus).text == "NOT_FOUND"
     bob.send(quote(first, "q1"))
     assert bob.take_only(QuoteStatusReport).text == "RFQ_NOT_FOUND"
+
+
+# Where a restricted key may be, and what for
+
+
+@pytest.mark.parametrize(
+    ("session_type", "fields"),
+    [("KalshiRT", {}), ("KalshiDC", {}), ("KalshiPT", {}), ("KalshiNR", {"listener_session": True})],
+)
+def test_a_restricted_key_is_refused_where_it_may_not_be(
+    town: RfqTown, session_type: str, fields: dict[str, Any]
+) -> None:
+    client = town.connect("bob-sub", session_type, **fields)
+    assert not client.is_logged_on
+    assert "restricted to a subaccount" in (client.ending().text or "")
+
+
+@pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiMD", "KalshiRFQ"])
+def test_a_restricted_key_is_let_in_where_it_may_be(town: RfqTown, session_type: str) -> None:
+    assert town.connect("bob-sub", session_type).is_logged_on
+
+
+def test_orders_of_a_restricted_key_are_of_its_subaccount(town: RfqTown) -> None:
+    trader = town.connect("bob-sub", "KalshiNR")
+    trader.send(order("a1", BUY, 10, "0.40"))
+    assert trader.take_only(ExecutionReport).alloc_account == 3
+    trader.send(order("a2", BUY, 10, "0.40", alloc_account=0))
+    refused = trader.take_only(ExecutionReport)
+    assert refused.text == "PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT"
+    trader.send(OrderCancelRequest(cl_ord_id="a3", orig_cl_ord_id="a1", symbol=MARKET, side=BUY))
+    assert trader.take_only(ExecutionReport).exec_type == ExecType.CANCELED
+    group = OrderGroupRequest(order_group_action="1", order_group_contracts_limit=10, alloc_account=2)
+    trader.send(group)
+    assert refusal(trader).business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED

@@ -12,6 +12,7 @@ from kalshi_fix_adapters.venue.exchange import MarketState, PauseState, RejectCa
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.clearing import account_named, account_of
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.refusals import business_reject
 from kalshi_fix_adapters.venue.gateway.requests import SIDES
 from kalshi_fix_adapters.venue.gateway.rfq import messages, texts
@@ -46,6 +47,7 @@ class Creators:
     _context: RfqContext
     _lifecycle: Lifecycle
     _combos: Combos
+    _orders: OrderEntry
 
     # QuoteRequest
 
@@ -272,7 +274,7 @@ class Creators:
             cause = _as_cause(accepted)
             shard = 0 if isinstance(found, str) else found.rfq.account.shard
             exec_id = self._context.exchange.draw_exec_id(shard)
-            return [(login, reports.rejected(message, order_id, exec_id, cause, login.flags, now))], ()
+            return self._orders.rejected(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))

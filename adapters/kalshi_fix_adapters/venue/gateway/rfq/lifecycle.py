@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -16,16 +16,17 @@ from kalshi_fix_adapters.venue.exchange import (
     TimeInForce,
     TradeQuote,
 )
-from kalshi_fix_adapters.venue.exchange.outcomes import OrderRejected, Outcome
+from kalshi_fix_adapters.venue.exchange.outcomes import OrderRejected
 from kalshi_fix_adapters.venue.gateway import reports
+from kalshi_fix_adapters.venue.gateway.clearing import parties
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login, Result
+from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.requests import SELF_TRADE_PREVENTIONS
 from kalshi_fix_adapters.venue.gateway.rfq import messages, texts
 from kalshi_fix_adapters.venue.gateway.rfq.book import Acceptance, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_adapters.venue.gateway.rfq.context import RfqContext
 from kalshi_fix_adapters.venue.gateway.units import price_to_wire
 from kalshi_fix_sansio import (
-    ExecutionReport,
     NewOrderSingle,
     OrdType,
     QuoteRequestRejectReason,
@@ -39,7 +40,7 @@ class Lifecycle:
     """Moves requests on. What it returns is what the steps make everybody hear."""
 
     _context: RfqContext
-    _distribute: Callable[[Sequence[Outcome]], list[Delivery]]
+    _orders: OrderEntry
     """Writes the reports of what happened to orders."""
 
     def open(self, rfq: Rfq) -> None:
@@ -119,10 +120,25 @@ class Lifecycle:
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
                 login = quote.maker if outcome.request is command.maker else acceptance.login
-                deliveries.append((login, _refused(outcome, login, now)))
+                deliveries += self._refused(outcome, login, now)
         self._context.book.end_quote(quote, QuoteState.EXECUTED)
-        deliveries += self._distribute(outcomes)
+        deliveries += self._orders.distribute(outcomes)
         return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
+
+    def _refused(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
+        """Report the refusal of an order that no message of its owner placed."""
+        request = outcome.request
+        order = NewOrderSingle(
+            cl_ord_id=request.cl_ord_id,
+            order_qty=request.quantity,
+            ord_type=OrdType.LIMIT,
+            price=price_to_wire(request.price, dollars=login.flags.use_dollars),
+            side=reports.SIDES[request.side],
+            symbol=request.market,
+            alloc_account=request.account.subaccount or None,
+            party_ids=parties(request.account.customer, None),
+        )
+        return self._orders.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login, now)
 
     def _cancel_quotes(self, rfq: Rfq, *, spared: Quote | None) -> list[Delivery]:
         deliveries: list[Delivery] = []
@@ -190,18 +206,3 @@ def creator_cl_ord_id(quote: Quote) -> str:
 
 def _hash(rfq_id: str) -> str:
     return sha256(rfq_id.encode()).hexdigest()[:8]
-
-
-def _refused(outcome: OrderRejected, login: Login, now: datetime) -> ExecutionReport:
-    """Write the report of an order that no message of its owner placed."""
-    request = outcome.request
-    order = NewOrderSingle(
-        cl_ord_id=request.cl_ord_id,
-        order_qty=request.quantity,
-        ord_type=OrdType.LIMIT,
-        price=price_to_wire(request.price, dollars=login.flags.use_dollars),
-        side=reports.SIDES[request.side],
-        symbol=request.market,
-        alloc_account=request.account.subaccount or None,
-    )
-    return reports.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login.flags, now)

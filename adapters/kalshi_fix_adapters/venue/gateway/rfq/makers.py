@@ -77,12 +77,9 @@ class Makers:
             return texts.RFQ_NOT_FOUND
         if rfq.state is not RfqState.OPEN:
             return texts.RFQ_CLOSED
-        subaccount = message.alloc_account
-        if login.restricted_to is not None:
-            if subaccount not in (None, login.restricted_to):
-                return texts.WRONG_SUBACCOUNT
-            subaccount = login.restricted_to
-        account = login.account(subaccount, rfq.account.shard)
+        if not login.may_act_for(message.alloc_account):
+            return texts.WRONG_SUBACCOUNT
+        account = login.account(message.alloc_account, rfq.account.shard)
         if not exchange.has_account(account):
             return texts.ACCOUNT_NOT_FOUND
         if rfq.account.owner == login.owner:

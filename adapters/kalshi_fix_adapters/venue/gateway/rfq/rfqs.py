@@ -10,6 +10,7 @@ from typing import Any
 from kalshi_fix_adapters.venue.exchange import Exchange, MarketState
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketStateChanged, Outcome
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, Logins, Result
+from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.permissions import permitted
 from kalshi_fix_adapters.venue.gateway.refusals import not_authorized
 from kalshi_fix_adapters.venue.gateway.rfq.book import RfqBook, RfqState
@@ -43,21 +44,20 @@ class Rfqs:
         logins: Logins,
         timers: Timers,
         new_id: Callable[[], str],
-        distribute: Callable[[Sequence[Outcome]], list[Delivery]],
+        orders: OrderEntry,
         settings: RfqSettings,
         collections: Mapping[str, ComboCollection],
     ) -> None:
         """Stand before an exchange.
 
-        `new_id` draws the ids of requests, orders and pseudonyms, `distribute` writes the reports of what
+        `new_id` draws the ids of requests, orders and pseudonyms, `orders` writes the reports of what
         happened to orders, `collections` are those that combos can be made of, by ticker.
         """
         self._book = RfqBook(settings.retained, settings.max_quotes)
         context = RfqContext(exchange, logins, timers, settings, new_id, self._book)
-        self._lifecycle = Lifecycle(context, distribute)
-        self._creators = Creators(
-            context, self._lifecycle, Combos(exchange, collections, settings.max_combos)
-        )
+        self._lifecycle = Lifecycle(context, orders)
+        combos = Combos(exchange, collections, settings.max_combos)
+        self._creators = Creators(context, self._lifecycle, combos, orders)
         self._makers = Makers(context, self._lifecycle)
 
     def handlers(self) -> Handlers:
