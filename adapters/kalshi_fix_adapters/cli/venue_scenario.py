@@ -12,9 +12,8 @@ import click
 
 from kalshi_fix_adapters.cli.failures import told_plainly
 from kalshi_fix_adapters.cli.terminal import Screen, plain
-from kalshi_fix_adapters.venue.scenario import KEYS_EACH, Scenario
+from kalshi_fix_adapters.venue.scenario import KEYS_EACH, OWNER, Scenario
 
-OWNER = "you"
 MOST_OWNERS = 1000
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -32,6 +32,19 @@ class Resting:
 
 
 @attrs.frozen(kw_only=True)
+class Held:
+    """What an account holds at the beginning. The other side is that of the account of resting orders."""
+
+    product: str
+    owner: str
+    ticker: str
+    quantity: Decimal
+    """Contracts; negative for short (NO)."""
+    price: Decimal
+    """Dollars a contract at which it was opened."""
+
+
+@attrs.frozen(kw_only=True)
 class Step:
     """An operation at its time."""
 
@@ -44,6 +57,7 @@ class Step:
 class Programme:
     """What is to happen without anybody's asking."""
 
+    held: tuple[Held, ...] = ()
     resting: tuple[Resting, ...] = ()
     steps: tuple[Step, ...] = ()
     """In any order. Those of the same time happen in theirs."""

@@ -21,6 +21,7 @@ from kalshi_fix_adapters.venue import admission
 from kalshi_fix_adapters.venue.config import ApiKey, VenueConfig
 from kalshi_fix_adapters.venue.exchange import (
     PREDICTION,
+    AccountId,
     CancelAll,
     CancelCause,
     Command,
@@ -35,7 +36,7 @@ from kalshi_fix_adapters.venue.gateway.flags import LogonFlags
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.product import ProductGateway
 from kalshi_fix_adapters.venue.gateway.refusing import over_the_limit, untold
-from kalshi_fix_adapters.venue.liquidity import liquidity_orders
+from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
 from kalshi_fix_adapters.venue.offline_queue import OfflineQueue
 from kalshi_fix_adapters.venue.operations import (
     Answer,
@@ -212,6 +213,11 @@ class Venue:
         if self._begun:
             return
         self._begun = True
+        for held in self._config.programme.held:
+            shard = self.exchange(held.product).shard_of(held.ticker)
+            pair = [AccountId(held.owner, shard=shard), AccountId(LIQUIDITY, shard=shard)]
+            buyer, seller = pair if held.quantity > 0 else reversed(pair)
+            self.exchange(held.product).endow(buyer, seller, held.ticker, held.price, abs(held.quantity))
         for resting in self._config.programme.resting:
             rules = self.exchange(resting.product).markets[resting.ticker].rules
             for order in liquidity_orders(

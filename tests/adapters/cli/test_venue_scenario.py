@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
 def test_check_says_that_a_file_is_in_order() -> None:
     result = CliRunner().invoke(commands, ["venue", "check", str(EXAMPLE)])
     assert result.exit_code == 0, result.output
-    assert "4 markets, 2 owners, 8 API keys; it is in order" in result.output
+    assert "5 markets, 2 owners, 8 API keys; it is in order" in result.output
 
 
 @pytest.mark.parametrize("command", [["venue", "check"], ["venue", "--scenario"]])

@@ -144,6 +144,14 @@ class Account:
         self._hold(holding)
         return self._net(market, flow) if market in self.results else flow
 
+    def endow(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
+        """Have traded before the beginning: the position is there, and the balance is what that has left."""
+        holding = self.holding(market)
+        self.collateral.fill(holding.position, side, price, quantity)
+        self._hold(holding)
+        if market in self.results:
+            self._move_advance(self._share(market))
+
     def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
         """Give up the position in a market without open orders for what it pays; None if there is none.
 

@@ -248,6 +248,20 @@ class Exchange:
         """Return all accounts, to be looked at."""
         return tuple(self._state.accounts.values())
 
+    def endow(
+        self, buyer: AccountId, seller: AccountId, market: str, price: Decimal, quantity: Decimal
+    ) -> None:
+        """Let two accounts have traded with each other before the beginning, at a price in dollars.
+
+        No cash moves: the balances that the exchange was opened with are what that has left.
+
+        Raises:
+            KeyError: there is no such account or market.
+        """
+        ticker = self._state.markets[market].ticker
+        for account, side in ((buyer, Side.BUY), (seller, Side.SELL)):
+            self.account(account).endow(ticker, side, price, quantity)
+
     def open_orders(self) -> tuple[OrderSnapshot, ...]:
         """Return the open orders, oldest first."""
         return tuple(order.snapshot() for order in self._state.orders)

@@ -4,10 +4,11 @@ from kalshi_fix_adapters.venue.scenario.scenario import (
     BALANCE,
     KEYS_EACH,
     MARKETS,
+    OWNER,
     RESTING_LEVELS,
     Keys,
     Market,
     Scenario,
 )
 
-__all__ = ["BALANCE", "KEYS_EACH", "MARKETS", "RESTING_LEVELS", "Keys", "Market", "Scenario"]
+__all__ = ["BALANCE", "KEYS_EACH", "MARKETS", "OWNER", "RESTING_LEVELS", "Keys", "Market", "Scenario"]

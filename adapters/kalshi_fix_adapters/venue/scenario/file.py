@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,25 +11,30 @@ from typing import Any
 import attrs
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
-from kalshi_fix_adapters.venue.config import AccountConfig
+from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_adapters.venue.exchange import (
     MARGIN,
     PREDICTION,
     MarketState,
+    PauseState,
     margin_market,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
+from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
+from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule
 from kalshi_fix_adapters.venue.exchange.market import MarketRules
+from kalshi_fix_adapters.venue.exchange.netting import GroupKind, MarketGroup
+from kalshi_fix_adapters.venue.exchange.prices import LINEAR, PriceBand
 from kalshi_fix_adapters.venue.flow import FlowConfig, is_trader
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY
 from kalshi_fix_adapters.venue.operations import operation
-from kalshi_fix_adapters.venue.programme import Step
-from kalshi_fix_adapters.venue.scenario.layout import LAYOUT
+from kalshi_fix_adapters.venue.pauses import MAINTENANCE, WeeklyPause
+from kalshi_fix_adapters.venue.programme import Held, Step
+from kalshi_fix_adapters.venue.scenario.layout import LAYOUT, WEEKDAYS
 from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
 from kalshi_fix_adapters.venue.scenario.nodes import Node, read_bytes, read_file
-from kalshi_fix_adapters.venue.scenario.scenario import MARKETS, Keys, Market, Scenario
+from kalshi_fix_adapters.venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Scenario
 from kalshi_fix_adapters.venue.scenario.shapes import Section, read_root
 from kalshi_fix_sansio.errors import ConfigurationError
 
@@ -45,6 +51,7 @@ _STEPS_TO = {
     MarketState.SETTLED.value: "settle",
 }
 _DECIDED = ("determine", "settle")
+_PAUSED = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -89,6 +96,7 @@ class _Reader:
     mistakes: Mistakes
     found: Section
     markets: dict[str, tuple[Market, ...]] = attrs.field(init=False, factory=dict)
+    held: list[Held] = attrs.field(init=False, factory=list)
     steps: list[Step] = attrs.field(init=False, factory=list)
 
     def scenario(self) -> Scenario:
@@ -105,6 +113,7 @@ class _Reader:
             accounts=accounts,
             keys=keys,
             settings=self._settings(),
+            held=tuple(self.held),
             steps=tuple(self.steps),
             flow=self._flow(),
             seed=found["seed"],
@@ -147,16 +156,33 @@ class _Reader:
         return Market(rules, middle, spacing, liquidity["levels"], liquidity["largest"])
 
     def _rules(self, product: str, ticker: str, section: Section) -> MarketRules:
-        if product == MARGIN:
-            rules = margin_market(ticker, position_limit=section["position-limit"])
-            changes = {"maximum_price": section["maximum-price"]} if section["maximum-price"] else {}
-            rules = attrs.evolve(rules, **changes)
-        else:
-            rules = prediction_market(
-                ticker, position_limit=section["position-limit"], shard=section["shard"]
-            )
-            rules = attrs.evolve(rules, high_volatility=section["high-volatility"])
+        changes: dict[str, Any] = {
+            "position_limit": section["position-limit"],
+            "sell_position_floor": section["sell-position-floor"],
+        }
+        if section["fees"] is not None:
+            changes["fees"] = _fees(product, section["fees"])
         tick = section["tick"]
+        if product == MARGIN:
+            if section["maximum-price"] is not None:
+                changes["maximum_price"] = section["maximum-price"]
+            band = section["band"]
+            if band is not None:
+                changes["band"] = PriceBand(share=band["share"], ticks=band["ticks"])
+            if not section["banded"]:
+                changes["band"] = None
+            rules = attrs.evolve(margin_market(ticker), **changes)
+        else:
+            if tick is not None and section["structure"] is not None:
+                what = f"{ticker} has both a `tick` and a `structure`"
+                self.mistakes.add(section.at("structure"), what, "keep one of the two")
+            rules = prediction_market(
+                ticker,
+                structure=section["structure"] or LINEAR,
+                fractional=section["fractional"],
+                shard=section["shard"],
+            )
+            rules = attrs.evolve(rules, high_volatility=section["high-volatility"], **changes)
         if tick is None:
             return rules
         highest = rules.maximum_price if product == MARGIN else 1 - tick
@@ -219,12 +245,26 @@ class _Reader:
                 section = products[product]
                 if section is None:
                     continue
+                self._hold(str(owner), product, section["positions"])
                 yield AccountConfig(
                     owner=str(owner),
                     product=product,
                     balance=section["balance"],
-                    tier=section["tier"],
                     drop_copy=section["drop-copy"],
+                    terms=AccountTerms(
+                        direct_member=section["direct-member"],
+                        without_netting=frozenset(section["without-netting"]),
+                    ),
+                    customers=tuple(
+                        CustomerConfig(
+                            party_id=str(party_id),
+                            balance=customer["balance"],
+                            on_shards={int(shard): held for shard, held in customer["shards"].items()},
+                            daily_cap=customer["daily-cap"],
+                        )
+                        for party_id, customer in section["customers"].items()
+                    ),
+                    tier=section["tier"],
                     subaccounts={int(number): balance for number, balance in section["subaccounts"].items()},
                     on_shards={
                         int(shard): {
@@ -234,6 +274,25 @@ class _Reader:
                         for shard, on in section.get("shards", {}).items()
                     },
                 )
+
+    def _hold(self, owner: str, product: str, positions: Section) -> None:
+        """Have an account hold positions at the beginning."""
+        markets = {market.rules.ticker: market for market in self.markets.get(product, ())}
+        for ticker, section in positions.items():
+            if not self._known_ticker(ticker, f"a position of {owner}", product):
+                continue
+            market, quantity = markets[str(ticker)], section["quantity"]
+            if not market.rules.accepts_quantity(abs(quantity)):
+                what = f"a position of {owner} in {ticker} is {quantity} contracts"
+                advice = f"write a multiple of {market.rules.quantity_step} that is not 0"
+                self.mistakes.add(section.at("quantity"), what, advice)
+            price = market.middle if section["price"] is None else section["price"]
+            if not market.rules.accepts_price(price):
+                what = f"the price of {owner}'s position in {ticker} is {price}"
+                self.mistakes.add(section.at("price"), what, "write a price that the market takes")
+            self.held.append(
+                Held(product=product, owner=owner, ticker=str(ticker), quantity=quantity, price=price)
+            )
 
     def _keys(self) -> Iterator[Keys]:
         accounts = self.found["accounts"]
@@ -251,6 +310,11 @@ class _Reader:
                 self.mistakes.add(section.at("product"), what, f"add accounts.{owner}.{section['product']}")
                 continue
             for product in having if section["product"] is None else [section["product"]]:
+                for customer in section["customers"] or ():
+                    known = accounts[owner][product]["customers"]
+                    if customer not in known:
+                        what = f"`{customer}` is no customer of `{owner}` on {product}"
+                        self.mistakes.add(customer.line, what, did_you_mean(customer, known))
                 named.add((owner, product))
                 total += section["count"]
                 yield Keys(
@@ -259,6 +323,10 @@ class _Reader:
                     count=section["count"],
                     rsa=section["type"] == "rsa",
                     scopes=frozenset(section["scopes"]),
+                    customers=None
+                    if section["customers"] is None
+                    else frozenset(map(str, section["customers"])),
+                    restricted_to=section["restricted-to"],
                 )
         if total > MOST_KEYS:
             what = f"there are {total} API keys in all"
@@ -277,7 +345,8 @@ class _Reader:
             what = f"`{done.NAME}` names the unknown market `{market}`"
             self.mistakes.add(line, what, did_you_mean(market, known))
         owners = self.found["accounts"]
-        if owner is not None and owners and owner not in owners:
+        # Those of the command line are not known here.
+        if owner is not None and owners and owner not in owners and not owner.startswith(OWNER):
             what = f"`{done.NAME}` names `{owner}`, who has no account"
             self.mistakes.add(line, what, did_you_mean(owner, owners))
 
@@ -304,15 +373,18 @@ class _Reader:
             name.replace("-", "_"): value for name, value in found["limits"].items() if value is not None
         }
         fees = {
-            product: attrs.evolve(
-                _FEES[product],
-                **{name.replace("-", "_"): value for name, value in section.items() if value is not None},
-            )
+            product: _fees(product, section)
             for product, section in found["fees"].items()
             if section is not None
         }
         if fees:
             settings["fees"] = fees
+        pauses = tuple(self._pauses())
+        if pauses:
+            settings["pauses"] = pauses
+        groups = tuple(self._groups())
+        if groups:
+            settings["market_groups"] = groups
         if found["rfqs"]:
             settings["rfqs"] = _rfqs(found["rfqs"])
         if found["combos"]:
@@ -323,6 +395,36 @@ class _Reader:
         if switched:
             settings["assumptions"] = Assumptions(**switched)
         return settings
+
+    def _pauses(self) -> Iterator[WeeklyPause]:
+        if self.found["maintenance"]:
+            yield MAINTENANCE
+        for section in self.found["pauses"]:
+            begins, ends = time.fromisoformat(section["begins"]), time.fromisoformat(section["ends"])
+            if begins >= ends:
+                what = f"a pause ends at {section['ends']}, before it begins at {section['begins']}"
+                self.mistakes.add(section.at("ends"), what, "write a later time, or two pauses for two days")
+                continue
+            yield WeeklyPause(
+                weekday=WEEKDAYS.index(section["weekday"]),
+                begins=begins,
+                ends=ends,
+                state=_PAUSED[section["what"]],
+                products=section["products"],
+                logs_out=section["logs-out"],
+                takes_logons=section["takes-logons"],
+            )
+
+    def _groups(self) -> Iterator[MarketGroup]:
+        for name, section in self.found["groups"].items():
+            for ticker in section["markets"]:
+                self._known_ticker(ticker, f"the group {name}", PREDICTION)
+            yield MarketGroup(
+                name=str(name),
+                markets=tuple(str(ticker) for ticker in section["markets"]),
+                kind=GroupKind(section["kind"]),
+                exhaustive=section["exhaustive"],
+            )
 
     def _combos(self) -> Iterator[ComboCollection]:
         for ticker, section in self.found["combos"].items():
@@ -343,6 +445,15 @@ class _Reader:
                 minimum_legs=section["minimum-legs"],
                 maximum_legs=section["maximum-legs"],
             )
+
+
+def _names(found: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if found is None else frozenset(str(name) for name in found)
+
+
+def _fees(product: str, section: Section) -> FeeSchedule:
+    rates = {name.replace("-", "_"): value for name, value in section.items() if value is not None}
+    return attrs.evolve(_FEES[product], **rates)
 
 
 def _rfqs(section: Section) -> RfqSettings:

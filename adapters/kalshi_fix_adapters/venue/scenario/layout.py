@@ -11,6 +11,8 @@ import attrs
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import SCOPES
 from kalshi_fix_adapters.venue.exchange import MarketState
+from kalshi_fix_adapters.venue.exchange.netting import GroupKind
+from kalshi_fix_adapters.venue.exchange.prices import STRUCTURES
 from kalshi_fix_adapters.venue.exchange.terms import MarketResult
 from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_adapters.venue.operations import OPERATIONS, Operation, operation
@@ -43,7 +45,7 @@ OWNER = Text("a name of letters, digits, `.`, `_` and `-`", r"[A-Za-z0-9][A-Za-z
 _DOLLARS = Amount("dollars")
 _SHARD = Whole(1, 99)
 
-_MARKET = {
+_MARKET: dict[str, Field] = {
     "tick": Field(
         Amount("dollars", most=Decimal(1000), above=True),
         "prices are multiples of it; 0.01 dollars by default on prediction, 0.0001 on margin",
@@ -76,10 +78,25 @@ _MARKET = {
     ),
     "result-price": Field(Amount("dollars", most=_ONE), "what a YES contract pays, for the result `scalar`"),
 }
+_RATES = {
+    "taker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
+    "maker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
+}
+_MARKET |= {
+    "sell-position-floor": Field(
+        Amount("contracts, 0 or negative", least=Decimal(-(10**12)), most=Decimal(0)),
+        "the position, negative for short, below which an account may not sell; 0 allows no short positions",
+    ),
+    "fees": Field(Record("The fees of one market.", _RATES), "where they differ from those of the product"),
+}
 _PREDICTION_MARKET = Record(
     "An event contract.",
     {
         **_MARKET,
+        "structure": Field(
+            Choice(tuple(STRUCTURES)), "price level structure, in place of `tick`; linear_cent by default"
+        ),
+        "fractional": Field(Flag(), "whether it takes quantities in steps of 0.01 contracts", True),
         "shard": Field(Whole(0, 99), "index of the exchange that trades it (ExDestination 100)", 0),
         "high-volatility": Field(Flag(), "whether RFQs have the short times here", False),
     },
@@ -131,6 +148,17 @@ _MARGIN_MARKET = Record(
         "maximum-price": Field(
             Amount("dollars", above=True), "the highest price of an order; a million dollars"
         ),
+        "band": Field(
+            Record(
+                "How far an order may be away from the best price of its side: whichever allows more.",
+                {
+                    "share": Field(Amount("a share", most=_ONE), "a part of the best price", Decimal("0.2")),
+                    "ticks": Field(Whole(0, 1_000_000), "ticks", 1000),
+                },
+            ),
+            "how far an order may be away from the best price of its side; a fifth of it, or 1,000 ticks",
+        ),
+        "banded": Field(Flag(), "whether there is a band at all", True),
     },
 )
 _SUBACCOUNTS = Field(
@@ -159,14 +187,39 @@ _POSITIONS = Field(
 )
 _BALANCE = Field(_DOLLARS, "dollars of the primary account", required=True)
 _TIER = Field(Choice(TIERS), "its API usage level, which limits how fast it may ask; no limits by default")
-_DROP_COPY = Field(Flag(), "whether it may ask for past reports (EventResendRequest U1)", False)
+_ACCOUNT = {
+    "balance": _BALANCE,
+    "tier": _TIER,
+    "subaccounts": _SUBACCOUNTS,
+    "positions": _POSITIONS,
+    "drop-copy": Field(Flag(), "whether it may ask for past reports (EventResendRequest U1)", False),
+    "direct-member": Field(Flag(), "whether balances are kept to 0.0001 dollars rather than to cents", True),
+    "without-netting": Field(
+        Items(Whole(0, 63), unique=True), "subaccounts (0 for the primary one) without netting of groups", ()
+    ),
+    "customers": Field(
+        Entries(
+            Text(
+                "a PartyID: the member's UUID, `_`, 1 to 16 letters and digits",
+                r"[0-9a-fA-F-]{36}_[A-Za-z0-9]{1,16}",
+            ),
+            Record(
+                "A customer account.",
+                {
+                    "balance": Field(_DOLLARS, "dollars", required=True),
+                    "shards": Field(Entries(_SHARD, _DOLLARS), "balances on further shards, by index", {}),
+                    "daily-cap": Field(_DOLLARS, "dollars that it may order in a day with UseCapReservation"),
+                },
+            ),
+        ),
+        "customer accounts by PartyID (448), which make the owner a clearing member",
+        {},
+    ),
+}
 _PREDICTION_ACCOUNT = Record(
     "An account on prediction.",
     {
-        "balance": _BALANCE,
-        "tier": _TIER,
-        "drop-copy": _DROP_COPY,
-        "subaccounts": _SUBACCOUNTS,
+        **_ACCOUNT,
         "shards": Field(
             Entries(
                 _SHARD,
@@ -175,19 +228,9 @@ _PREDICTION_ACCOUNT = Record(
             "balances on further shards, by index",
             {},
         ),
-        "positions": _POSITIONS,
     },
 )
-_MARGIN_ACCOUNT = Record(
-    "An account on margin.",
-    {
-        "balance": _BALANCE,
-        "tier": _TIER,
-        "drop-copy": _DROP_COPY,
-        "subaccounts": _SUBACCOUNTS,
-        "positions": _POSITIONS,
-    },
-)
+_MARGIN_ACCOUNT = Record("An account on margin.", _ACCOUNT)
 _KEY = Record(
     "API keys of one owner.",
     {
@@ -200,6 +243,42 @@ _KEY = Record(
             "what they may do: listeners and market data need `read`, orders `write`",
             ("read", "write"),
         ),
+        "customers": Field(
+            Items(Text("a PartyID"), unique=True), "customer accounts that they may trade for; all by default"
+        ),
+        "restricted-to": Field(Whole(0, 63), "the one subaccount that they may act for; all by default"),
+    },
+)
+_GROUP = Record(
+    "Prediction markets that net with one another.",
+    {
+        "markets": Field(
+            Items(_TICKER, unique=True),
+            "their tickers; for directional ones from the one that is likeliest to be decided YES",
+            required=True,
+        ),
+        "kind": Field(
+            Choice(tuple(each.value for each in GroupKind)),
+            "how their results depend on one another",
+            GroupKind.MUTUALLY_EXCLUSIVE.value,
+        ),
+        "exhaustive": Field(Flag(), "whether one of exclusive ones is sure to be decided YES", False),
+    },
+)
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_TIME = Text("a time of the day such as `03:00`", r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_PAUSE = Record(
+    "A pause of every week, by the clock of New York.",
+    {
+        "weekday": Field(Choice(WEEKDAYS), "the day", required=True),
+        "begins": Field(_TIME, "when it begins", required=True),
+        "ends": Field(_TIME, "when it ends, on the same day", required=True),
+        "what": Field(Choice(("trading", "exchange")), "what is paused", "trading"),
+        "products": Field(
+            Items(Choice(tuple(PRODUCTS)), unique=True), "on which products; all by default", tuple(PRODUCTS)
+        ),
+        "logs-out": Field(Flag(), "whether sessions are logged out at its beginning", True),
+        "takes-logons": Field(Flag(), "whether they can log on again while it lasts", True),
     },
 )
 
@@ -361,6 +440,7 @@ LAYOUT: Final = Record(
             ),
             "the markets by product; those of the default scenario where none are named",
         ),
+        "groups": Field(Entries(_TICKER, _GROUP), "market groups that net, by name", {}),
         "accounts": Field(
             Entries(
                 OWNER,
@@ -382,16 +462,7 @@ LAYOUT: Final = Record(
             Record(
                 "Fees by product, where they differ from the published ones.",
                 {
-                    product: Field(
-                        Record(
-                            "A fee schedule.",
-                            {
-                                "taker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
-                                "maker-rate": Field(Amount("a rate", most=_ONE), "of the value at stake"),
-                            },
-                        ),
-                        f"fees on {product}",
-                    )
+                    product: Field(Record("A fee schedule.", _RATES), f"fees on {product}")
                     for product in PRODUCTS
                 },
             ),
@@ -404,6 +475,11 @@ LAYOUT: Final = Record(
                 {
                     "sending-time-tolerance": Field(Duration(), "how far SendingTime (52) may be off; 30s"),
                     "logon-timeout": Field(Duration(), "how long a connection may take to log on; 10s"),
+                    "max-kept-messages": Field(
+                        Whole(1, 10**7), "messages kept for resend for each key on KalshiRT and KalshiPT"
+                    ),
+                    "max-kept-bytes": Field(Whole(1024, 2**40), "bytes of these messages"),
+                    "max-past-events": Field(Whole(0, 10**8), "events of orders kept for drop copy"),
                     "max-unsent": Field(
                         Whole(1024, 2**31), "bytes that may wait for a client that does not read; 16 MiB"
                     ),
@@ -414,6 +490,10 @@ LAYOUT: Final = Record(
         ),
         "rfqs": Field(_RFQS, "times and limits of RFQs", {}),
         "combos": Field(Entries(_TICKER, _COMBO), "collections that combos are made of, by ticker", {}),
+        "maintenance": Field(
+            Flag(), "whether there is maintenance on Thursdays from 3 to 5 in New York", False
+        ),
+        "pauses": Field(Items(_PAUSE), "pauses of every week", ()),
         "schedule": Field(
             Items(Step()),
             "operations and faults of `kalshi-fix venue do`, by the time since the beginning",

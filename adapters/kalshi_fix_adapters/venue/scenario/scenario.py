@@ -21,9 +21,11 @@ from kalshi_fix_adapters.venue.exchange import (
 from kalshi_fix_adapters.venue.flow import FlowConfig
 from kalshi_fix_adapters.venue.identities import ClientKey
 from kalshi_fix_adapters.venue.liquidity import LIQUIDITY
-from kalshi_fix_adapters.venue.programme import Programme, Resting, Step
+from kalshi_fix_adapters.venue.programme import Held, Programme, Resting, Step
 from kalshi_fix_sansio import PRODUCTS
 
+OWNER: Final = "you"
+"""Who is there if nobody else is."""
 BALANCE: Final = Decimal(10_000)
 """Dollars on each account of which no more is said."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
@@ -73,6 +75,10 @@ class Keys:
     rsa: bool = False
     """RSA with 2048 bits rather than Ed25519."""
     scopes: frozenset[str] = SCOPES
+    customers: frozenset[str] | None = None
+    """As of `ApiKey`."""
+    restricted_to: int | None = None
+    """As of `ApiKey`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +91,8 @@ class Scenario:
     keys: tuple[Keys, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     """Further arguments of `VenueConfig`."""
+    held: tuple[Held, ...] = ()
+    """Positions at the beginning."""
     steps: tuple[Step, ...] = ()
     """What happens when, such as the halt of a market at the beginning and a pause after an hour."""
     flow: FlowConfig | None = None
@@ -159,6 +167,8 @@ class Scenario:
                     owner=each.owner,
                     product=each.product,
                     scopes=each.scopes,
+                    customers=each.customers,
+                    restricted_to=each.restricted_to,
                 )
 
     def _house(self) -> Iterator[AccountConfig]:
@@ -192,4 +202,4 @@ class Scenario:
             for market in markets
             if market.levels
         )
-        return Programme(resting=resting, steps=self.steps)
+        return Programme(held=self.held, resting=resting, steps=self.steps)

@@ -188,6 +188,61 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "assumptions: {rebate-waits-for-a-fee: yes}",
             "f.yaml:1: assumptions.rebate-waits-for-a-fee is `yes`; write true or false",
         ),
+        (
+            "markets: {prediction: {A: {tick: 0.01,\n  structure: linear_cent}}}",
+            "f.yaml:2: A has both a `tick` and a `structure`; keep one of the two",
+        ),
+        (
+            "markets: {prediction: {A: {structure: deci-cent}}}",
+            "f.yaml:1: markets.prediction.A.structure is `deci-cent`; did you mean `deci_cent`?",
+        ),
+        ("markets: {margin: {A: {band: {share: 2}}}}", "f.yaml:1: markets.margin.A.band.share is `2`; write"),
+        (
+            "accounts: {ann: {prediction: {balance: 1, tier: Primer}}}",
+            "f.yaml:1: accounts.ann.prediction.tier is `Primer`; did you mean `Prime`?",
+        ),
+        (
+            "accounts: {ann: {prediction: {balance: 1, positions: {BTC-PERP: {quantity: 1}}}}}",
+            "f.yaml:1: a position of ann names the unknown market `BTC-PERP`; use one of",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0.5}}}}}",
+            "f.yaml:1: a position of ann in BTC-PERP is 0.5 contracts; write a multiple of 1 that is not 0",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 0}}}}}",
+            "f.yaml:1: a position of ann in BTC-PERP is 0 contracts; write a multiple",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, positions: {BTC-PERP: {quantity: 1, price: 0.00001}}}}}",
+            "f.yaml:1: the price of ann's position in BTC-PERP is 0.00001; write a price",
+        ),
+        (
+            "accounts: {ann: {margin: {balance: 1, customers: {x: {balance: 1}}}}}",
+            "f.yaml:1: the key `x` of accounts.ann.margin.customers is `x`; write a PartyID",
+        ),
+        (
+            f"{ANN}keys: [{{owner: ann, customers: [x]}}]",
+            "f.yaml:3: `x` is no customer of `ann` on prediction; define it, or correct the name",
+        ),
+        (
+            "groups: {G: {markets: [KXNBA-27-NYK, X]}}",
+            "f.yaml:1: the group G names the unknown market `X`; use one of",
+        ),
+        (
+            "groups: {G: {markets: [KXNBA-27-NYK]}}",
+            "f.yaml:1: market group G needs two or more different markets",
+        ),
+        ("groups: {G: {}}", "f.yaml:1: groups.G has no `markets`; add it"),
+        (
+            "pauses: [{weekday: monday, begins: 05:00, ends: 03:00}]",
+            "f.yaml:1: a pause ends at 03:00, before it begins at 05:00; write a later time",
+        ),
+        ("pauses: [{weekday: mon, begins: 05:00, ends: 06:00}]", "f.yaml:1: pauses[1].weekday is `mon`;"),
+        (
+            "pauses: [{weekday: monday, begins: 5am, ends: 06:00}]",
+            "f.yaml:1: pauses[1].begins is `5am`; write a time",
+        ),
         # YAML
         ("seed: 1\nseed: 2", "f.yaml:2: `seed` stands twice (first in line 1); keep one of the two"),
         ("seed: [1", "f.yaml:1: is not valid YAML: "),

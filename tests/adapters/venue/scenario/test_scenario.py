@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +14,8 @@ import pytest
 
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.exchange import AccountId, MarketState, PauseState, Side
+from kalshi_fix_adapters.venue.operations import operation
+from kalshi_fix_adapters.venue.pauses import MAINTENANCE, WeeklyPause
 from kalshi_fix_adapters.venue.scenario import MARKETS, Scenario
 from kalshi_fix_adapters.venue.scenario.file import load_scenario, parse_scenario
 from kalshi_fix_adapters.venue.scenario.layout import json_schema, plain
@@ -54,7 +56,12 @@ def test_the_example_is_what_it_says() -> None:
     assert (scenario.flow.rate, scenario.flow.volatility, scenario.seed) == (5.0, 0.1, 7)
     venue = begun(attrs.evolve(scenario, flow=None))
     prediction, margin = venue.exchange("prediction"), venue.exchange("margin")
-    assert list(prediction.markets) == ["KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK", "KXHIGHNY-26DEC30-B50"]
+    assert list(prediction.markets) == [
+        "KXHIGHNY-26DEC31-B50",
+        "KXNBA-27-NYK",
+        "KXNBA-27-BOS",
+        "KXHIGHNY-26DEC30-B50",
+    ]
     assert [price for price, _ in prediction.levels("KXHIGHNY-26DEC31-B50", Side.BUY)] == [
         d("0.43"),
         d("0.41"),
@@ -80,6 +87,7 @@ def test_the_example_is_what_it_says() -> None:
     }
     assert {each: prediction.account(each).balance for each in balances} == balances
     assert margin.account(AccountId("ann")).balance == 5000
+    assert prediction.position(AccountId("ann"), "KXHIGHNY-26DEC31-B50").net == -20
     keys = scenario.make_keys()
     assert {place: len(made) for place, made in keys.items()} == {
         ("ann", "prediction"): 3,
@@ -87,6 +95,12 @@ def test_the_example_is_what_it_says() -> None:
         ("bob", "prediction"): 2,
     }
     config = scenario.config(keys)
+    assert [(group.name, group.markets) for group in config.market_groups] == [
+        ("KXNBA-27", ("KXNBA-27-NYK", "KXNBA-27-BOS"))
+    ]
+    assert config.pauses == (MAINTENANCE,)
+    assert {account.owner: account.tier for account in config.accounts}["ann"] is None
+    assert config.accounts[0].tier == "Premier"
     assert {key.scopes for key in config.api_keys if key.owner == "bob"} == {frozenset({"read"})}
     now = pass_time(venue, NOW, 599)
     assert prediction.pause is PauseState.OPEN
@@ -168,6 +182,132 @@ def test_a_market_is_in_its_state_from_the_beginning() -> None:
     )
     exchange = begun(parse(f"markets: {{prediction: {{{markets}}}}}")).exchange("prediction")
     assert [market.state.value for market in exchange.markets.values()] == list(states)
+
+
+MEMBER = "8f93bc43-d535-40f7-8548-a16e2505bd33"
+
+
+def test_terms_customers_and_restricted_keys_reach_the_venue() -> None:
+    scenario = parse(
+        f"""
+accounts:
+  firm:
+    prediction:
+      balance: 1
+      drop-copy: false
+      direct-member: false
+      without-netting: [0, 2]
+      customers:
+        {MEMBER}_A1: {{balance: 50, shards: {{1: 5}}, daily-cap: 20}}
+        {MEMBER}_B2: {{balance: 60}}
+keys:
+- {{owner: firm, count: 1, customers: [{MEMBER}_A1], restricted-to: 0}}
+"""
+    )
+    config = scenario.config(scenario.make_keys())
+    (account, *_) = config.accounts
+    assert (account.drop_copy, account.terms.direct_member) == (False, False)
+    assert account.terms.without_netting == {0, 2}
+    assert [
+        (each.party_id[-2:], each.balance, dict(each.on_shards), each.daily_cap) for each in account.customers
+    ] == [
+        ("A1", d("50"), {1: d("5")}, d("20")),
+        ("B2", d("60"), {}, None),
+    ]
+    (key,) = config.api_keys
+    assert (key.customers, key.restricted_to) == (frozenset({f"{MEMBER}_A1"}), 0)
+
+
+def test_rules_of_markets_and_pauses_reach_the_venue() -> None:
+    config = parse(
+        """
+markets:
+  prediction:
+    A: {structure: center_half_edge_deci_cent, fractional: false, sell-position-floor: 0}
+  margin:
+    B: {band: {share: 0.5, ticks: 10}, fees: {taker-rate: 0.001}}
+    C: {banded: false, sell-position-floor: -5}
+pauses:
+- weekday: monday
+  begins: 00:00
+  ends: 23:59
+  what: exchange
+  products: [margin]
+  logs-out: false
+  takes-logons: false
+limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
+"""
+    ).config({})
+    (a,) = config.markets["prediction"]
+    assert (a.tick, a.minimum_price, a.quantity_step, a.sell_position_floor) == (
+        d("0.005"),
+        d("0.001"),
+        d("1"),
+        d("0"),
+    )
+    b, c = config.markets["margin"]
+    assert b.band is not None
+    assert (b.band.share, b.band.ticks, c.band, c.sell_position_floor) == (d("0.5"), 10, None, d("-5"))
+    assert b.fees is not None
+    assert (b.fees.taker_rate, b.fees.variance) == (d("0.001"), False)
+    assert config.pauses == (
+        WeeklyPause(
+            weekday=0,
+            begins=time(0),
+            ends=time(23, 59),
+            state=PauseState.EXCHANGE_PAUSED,
+            products=("margin",),
+            logs_out=False,
+            takes_logons=False,
+        ),
+    )
+    assert (config.max_kept_messages, config.max_kept_bytes, config.max_past_events) == (5, 5000, 7)
+
+
+def test_positions_at_the_start_cost_nothing_and_pay_when_they_are_settled() -> None:
+    """The two sides of a pair get one dollar between them, as if they had paid it before."""
+    scenario = parse(
+        """
+markets:
+  prediction: {A: {liquidity: {levels: 0}}, B: {shard: 1, liquidity: {levels: 0}}}
+  margin: {P: {middle: 10, liquidity: {levels: 0}}}
+accounts:
+  ann:
+    prediction: {balance: 5, positions: {A: {quantity: 10}, B: {quantity: -3, price: 0.2}}}
+    margin: {balance: 7, positions: {P: {quantity: 4}}}
+"""
+    )
+    venue = begun(scenario)
+    exchange, margin = venue.exchange("prediction"), venue.exchange("margin")
+    ann, house = AccountId("ann"), AccountId("liquidity")
+    assert [exchange.position(each, "A").net for each in (ann, house)] == [10, -10]
+    assert [exchange.position(each, "B").net for each in (ann, house)] == [-3, 3]
+    assert [exchange.account(each).balance for each in (ann, AccountId("ann", shard=1))] == [5, 0]
+    assert (margin.position(ann, "P").net, margin.position(ann, "P").entry_value) == (d("4"), d("40"))
+    before = sum(account.balance for account in exchange.accounts())
+    for market, result in (("A", "yes"), ("B", "no")):
+        venue.perform(operation("settle", {"market": market, "result": result}), NOW)
+    assert exchange.account(ann).balance == 15
+    assert exchange.account(AccountId("ann", shard=1)).balance == 3
+    assert sum(account.balance for account in exchange.accounts()) == before + 10 + 3
+
+
+def test_positions_in_a_group_at_the_start_are_netted_and_closing_them_costs_what_it_must() -> None:
+    scenario = parse(
+        """
+markets: {prediction: {A: {liquidity: {levels: 0}}, B: {liquidity: {levels: 0}}}}
+groups: {G: {markets: [A, B]}}
+accounts:
+  ann: {prediction: {balance: 5, positions: {A: {quantity: -10}, B: {quantity: -10}}}}
+"""
+    )
+    venue = begun(scenario)
+    account = venue.exchange("prediction").account(AccountId("ann"))
+    # At most one is decided YES, so 10 dollars are sure, and were given back before.
+    assert (account.balance, account.advanced) == (d("5"), d("10"))
+    venue.perform(operation("settle", {"market": "A", "result": "no"}), NOW)
+    venue.perform(operation("settle", {"market": "B", "result": "no"}), NOW)
+    assert (account.balance, account.advanced) == (d("15"), d("0"))
 
 
 def test_owners_and_keys_of_the_command_line_join_those_of_the_file() -> None:
