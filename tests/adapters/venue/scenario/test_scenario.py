@@ -194,7 +194,7 @@ accounts:
   firm:
     prediction:
       balance: 1
-      drop-copy: false
+      drop-copy: true
       direct-member: false
       without-netting: [0, 2]
       customers:
@@ -206,7 +206,7 @@ keys:
     )
     config = scenario.config(scenario.make_keys())
     (account, *_) = config.accounts
-    assert (account.drop_copy, account.terms.direct_member) == (False, False)
+    assert (account.drop_copy, account.terms.direct_member) == (True, False)
     assert account.terms.without_netting == {0, 2}
     assert [
         (each.party_id[-2:], each.balance, dict(each.on_shards), each.daily_cap) for each in account.customers
