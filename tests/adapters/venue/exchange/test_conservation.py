@@ -1,20 +1,16 @@
-"""Cash and contracts over long random histories with everything on: two shards, subaccounts, customers, whole
-cents and less, market groups, order groups, quotes, halts, pauses, settlements. Each amount is counted by
-hand from the outcomes, beside the exchange."""
+"""Random requests with everything that orders can have: nothing is lost, made or left behind."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from random import Random
+from typing import Any
 
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import (
-    MARGIN,
-    PREDICTION,
     AccountId,
     AmendOrder,
     CancelAll,
@@ -24,340 +20,239 @@ from kalshi_fix_adapters.venue.exchange import (
     Command,
     Exchange,
     GroupAction,
-    MarketGroup,
-    MarketResult,
-    MarketState,
-    PauseState,
     PlaceOrder,
+    PrintBlockTrade,
     SelfTradePrevention,
-    SetMarketState,
-    SetPause,
+    SetSettlementBounds,
     TimeInForce,
-    TradeQuote,
-    margin_market,
     prediction_market,
 )
-from kalshi_fix_adapters.venue.exchange.accounts import AccountTerms
-from kalshi_fix_adapters.venue.exchange.market import MarketRules
-from kalshi_fix_adapters.venue.exchange.money import MarginCollateral
+from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import (
-    MarketSettled,
-    OrderAccepted,
+    GroupChanged,
     OrderCanceled,
-    OrderOutcome,
+    OrderRejected,
     OrderTraded,
     Outcome,
 )
-from tests.adapters.venue.desk import BUY, EASTERN, PERP, SELL, START, d
+from tests.adapters.venue.desk import BUY, EASTERN, SELL, START
 
-CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_one"
-RACE = ("RACE-A", "RACE-B", "RACE-C")
-WHOLE, FINE, ELSEWHERE = "WHOLE", "FINE", "ELSEWHERE"
-PREDICTIONS = (
-    prediction_market(WHOLE),
-    prediction_market(FINE, subpenny=True),
-    *(prediction_market(ticker) for ticker in RACE),
-    prediction_market(ELSEWHERE, shard=2),
+MARKETS = ("KXA", "KXB")
+CAPPED, FREE = "member_capped", "member_free"
+ACCOUNTS = (
+    AccountId("ann"),
+    AccountId("ann", 1),
+    AccountId("bob"),
+    AccountId("cat"),
+    AccountId("member"),
+    AccountId("member", customer=CAPPED),
+    AccountId("member", customer=FREE),
 )
-OWNERS = ("ann", "bob", "cat", "dee")
-FUNDS = Decimal(200)
+CASH = Decimal(12)
+CAP = Decimal(40)
 
 
-def purses(product: str) -> dict[AccountId, Decimal]:
-    shards = (0,) if product == MARGIN else (0, 2)
-    found = [AccountId(owner, 0, shard) for owner in OWNERS for shard in shards]
-    if product == PREDICTION:
-        found += [AccountId("ann", 3), AccountId("cat", customer=CUSTOMER)]
-    return dict.fromkeys(found, FUNDS)
+class Crowd:
+    """Accounts that ask for anything, and what they were told."""
 
-
-class History:
-    """A random history at an exchange, and what it comes to when counted by hand."""
-
-    def __init__(self, product: str, seed: int) -> None:
+    def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.product = product
-        self.rules = (margin_market(PERP),) if product == MARGIN else PREDICTIONS
-        self.funded = purses(product)
-        numbers = count(1)
-        self.exchange = Exchange(
-            product,
-            self.rules,
-            self.funded,
-            zone=EASTERN,
-            new_id=lambda: f"id-{next(numbers)}",
-            terms={"bob": AccountTerms(direct_member=False)},
-            market_groups=() if product == MARGIN else (MarketGroup(name="race", markets=RACE),),
-        )
+        self.ids = count(1)
         self.now = START
-        self.numbers = count(1)
-        self.cash = dict(self.funded)
-        self.nets: dict[tuple[AccountId, str], Decimal] = defaultdict(Decimal)
-        self.fees = Decimal(0)
-        self.open: dict[str, PlaceOrder] = {}
-        """By OrderID, as placed."""
-        self.groups: list[tuple[AccountId, str]] = []
-        self.seen: Counter[str] = Counter()
-        winner = self.random.choice([*RACE, None])
-        self.results = {ticker: MarketResult.YES if ticker == winner else MarketResult.NO for ticker in RACE}
+        self.exchange = Exchange(
+            "prediction",
+            [prediction_market(ticker) for ticker in MARKETS],
+            dict.fromkeys(ACCOUNTS, CASH),
+            zone=EASTERN,
+            new_id=lambda: f"trade-{next(self.ids)}",
+            daily_caps={CAPPED: CAP},
+        )
+        self.groups: list[tuple[str, AccountId]] = []
+        self.happened: dict[str, int] = {}
 
-    # What happens
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            self.now += timedelta(milliseconds=self.random.choice((0, 1, 400, 3000)))
+            before = {order.order_id: order for order in self.exchange.open_orders()}
+            try:
+                outcomes = self.exchange.apply(self._command(), self.now)
+            except ValueError:
+                self._note("refused to the operator")
+                continue
+            for outcome in outcomes:
+                self._hear(outcome)
+            self.check(before, outcomes)
 
-    def step(self) -> None:
-        self.now += timedelta(seconds=self.random.choice([0, 0, 1, 5, 600]))
-        command = self._command()
-        if command is not None:
-            self.play(command)
+    def _note(self, what: str) -> None:
+        self.happened[what] = self.happened.get(what, 0) + 1
 
-    def play(self, command: Command) -> None:
-        for outcome in self.exchange.apply(command, self.now):
-            self._count(outcome)
-        self.check()
+    def _hear(self, outcome: Outcome) -> None:
+        match outcome:
+            case OrderRejected():
+                self._note(outcome.cause)
+            case OrderCanceled():
+                self._note(outcome.cause.name)
+            case OrderTraded():
+                self._note("block" if outcome.aggressor is None else "trade")
+            case GroupChanged() if outcome.request.action is GroupAction.CREATE:
+                self.groups.append((outcome.request.group_id, outcome.request.account))
+            case GroupChanged() if outcome.request.action is GroupAction.DELETE:
+                self.groups.remove((outcome.request.group_id, outcome.request.account))
 
-    def _command(self) -> Command | None:
-        if self.exchange.pause is not PauseState.OPEN and self.random.randrange(3) == 0:
-            return SetPause(PauseState.OPEN)
-        kind = self.random.randrange(100)
-        if kind < 62 or not self.open:
-            return self._place()
-        if kind < 70:
-            return self._cancel()
-        if kind < 80:
-            return self._amend()
-        if kind < 86 and self.product == PREDICTION:
-            return self._quote()
-        if kind < 88:
-            return CancelAll(origin=self.random.choice(OWNERS), cause=CancelCause.MASS_CANCELED)
-        if kind < 91:
-            return SetPause(self.random.choice(list(PauseState)))
-        if kind < 97:
+    def _command(self) -> Command:
+        pick = self.random.random()
+        orders = self.exchange.open_orders()
+        if pick < 0.62 or not orders:
+            return self._order()
+        order = self.random.choice(orders)
+        if pick < 0.70:
+            return CancelOrder(**self._about(order))
+        if pick < 0.85:
+            return AmendOrder(
+                **self._about(order),
+                quantity=order.filled + self._quantity(),
+                price=self.random.choice((None, self._price())),
+            )
+        if pick < 0.94:
             return self._group()
-        return self._market()
+        if pick < 0.98:
+            buyer, seller = self.random.choices(ACCOUNTS, k=2)
+            return PrintBlockTrade(
+                market=self.random.choice(MARKETS),
+                buyer=buyer,
+                seller=seller,
+                price=self._price(),
+                quantity=self._quantity(),
+            )
+        if pick < 0.99:
+            return SetSettlementBounds(self.random.choice(MARKETS), Decimal("0.02"), Decimal("0.98"))
+        return CancelAll(origin=order.origin, cause=CancelCause.MASS_CANCELED)
 
-    def _place(self, **fields: object) -> PlaceOrder:
-        random = self.random
-        rules = random.choice(self.rules)
-        accounts = [purse for purse in self.funded if purse.shard == rules.shard]
-        account = random.choice(accounts)
-        number = next(self.numbers)
-        groups = [group for owner, group in self.groups if owner == account]
-        values: dict[str, object] = {
-            "order_id": f"order-{number}",
-            "cl_ord_id": f"o{number}",
-            "account": account,
-            "origin": account.owner,
-            "market": rules.ticker,
-            "side": random.choice([BUY, SELL]),
-            "quantity": self._quantity(rules),
-            "price": self._price(rules),
-            "time_in_force": random.choice(
-                [TimeInForce.GOOD_TILL_CANCEL] * 5
-                + [TimeInForce.DAY, TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL]
-            ),
-            "post_only": random.randrange(12) == 0,
-            "reduce_only": False,
-            "self_trade_prevention": random.choice(list(SelfTradePrevention)),
-            "cancel_on_pause": random.randrange(4) == 0,
-            "group": random.choice(groups) if groups and random.randrange(3) == 0 else None,
-        }
-        if values["time_in_force"] is TimeInForce.IMMEDIATE_OR_CANCEL:
-            values["post_only"], values["reduce_only"] = False, random.randrange(3) == 0
-        return PlaceOrder(**(values | fields))  # type: ignore[arg-type]
-
-    def _quantity(self, rules: MarketRules) -> Decimal:
-        return rules.quantity_step * self.random.randint(1, 2000 if rules.quantity_step < 1 else 20)
-
-    def _price(self, rules: MarketRules) -> Decimal:
-        if self.product == MARGIN:
-            return Decimal(self.random.randint(180_000, 220_000)) / 10_000
-        if rules.ticker == FINE:
-            return Decimal(self.random.randint(4_950, 5_050)) / 10_000
-        return (
-            Decimal(self.random.randint(30, 36) if rules.ticker in RACE else self.random.randint(47, 53))
-            / 100
+    def _order(self) -> PlaceOrder:
+        account = self.random.choice(ACCOUNTS)
+        tif = self.random.choice(
+            [TimeInForce.GOOD_TILL_CANCEL] * 4 + [TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL]
         )
-
-    def _cancel(self) -> CancelOrder:
-        placed = self.random.choice(list(self.open.values()))
-        return CancelOrder(
-            cl_ord_id=f"c{next(self.numbers)}",
-            orig_cl_ord_id=placed.cl_ord_id,
-            account=placed.account,
-            origin=placed.origin,
-            market=placed.market,
-            side=placed.side,
+        mine = [name for name, owner in self.groups if owner == account]
+        kind = self.random.random()
+        number = next(self.ids)
+        return PlaceOrder(
+            order_id=f"order-{number}",
+            cl_ord_id=f"o{number}",
+            account=account,
+            origin=str(account),
+            market=self.random.choice(MARKETS),
+            side=self.random.choice((BUY, SELL)),
+            quantity=self._quantity(),
+            price=self._price(),
+            time_in_force=tif,
+            post_only=kind < 0.1 and tif is TimeInForce.GOOD_TILL_CANCEL,
+            reduce_only=kind > 0.5 and tif is TimeInForce.IMMEDIATE_OR_CANCEL,
+            self_trade_prevention=self.random.choice(list(SelfTradePrevention)),
+            max_execution_cost=Decimal(3) if kind < 0.05 else None,
+            group=self.random.choice(mine) if mine and kind < 0.8 else None,
+            reserves_cap=account.customer == CAPPED,
         )
-
-    def _amend(self) -> AmendOrder:
-        placed = self.random.choice(list(self.open.values()))
-        (rules,) = (rules for rules in self.rules if rules.ticker == placed.market)
-        return AmendOrder(
-            cl_ord_id=placed.cl_ord_id,
-            orig_cl_ord_id=placed.cl_ord_id,
-            account=placed.account,
-            origin=placed.origin,
-            market=placed.market,
-            side=placed.side,
-            quantity=self._quantity(rules),
-            price=self.random.choice([None, self._price(rules)]),
-        )
-
-    def _quote(self) -> TradeQuote:
-        maker = self._place(time_in_force=TimeInForce.GOOD_TILL_CANCEL, post_only=False, group=None)
-        takers = [
-            p for p in self.funded if p.shard == maker.account.shard and p.trader != maker.account.trader
-        ]
-        creator = self._place(
-            account=self.random.choice(takers),
-            market=maker.market,
-            side=maker.side.opposite,
-            quantity=maker.quantity,
-            price=maker.price,
-            time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
-            post_only=False,
-            reduce_only=False,
-            group=None,
-        )
-        return TradeQuote(maker=maker, maker_rests=self.random.randrange(2) == 0, creator=creator)
 
     def _group(self) -> ChangeGroup:
-        random = self.random
-        if not self.groups or random.randrange(2):
-            account = random.choice(list(self.funded))
-            self.groups.append((account, f"{len(self.groups):08}-0000-0000-0000-000000000000"))
+        if not self.groups or self.random.random() < 0.2:
+            account = self.random.choice(ACCOUNTS)
             return ChangeGroup(
                 action=GroupAction.CREATE,
-                group_id=self.groups[-1][1],
+                group_id=f"group-{next(self.ids)}",
                 account=account,
-                limit=random.randint(5, 40),
+                limit=self.random.randint(3, 20),
             )
-        account, group_id = random.choice(self.groups)
-        action = random.choice([GroupAction.TRIGGER, GroupAction.RESET])
-        return ChangeGroup(action=action, group_id=group_id, account=account)
+        name, account = self.random.choice(self.groups)
+        action = self.random.choice(
+            [GroupAction.RESET] * 4 + [GroupAction.TRIGGER, GroupAction.UPDATE, GroupAction.DELETE]
+        )
+        limit = self.random.randint(1, 20) if action is GroupAction.UPDATE else None
+        return ChangeGroup(action=action, group_id=name, account=account, limit=limit)
 
-    def _market(self) -> SetMarketState | None:
-        if self.product == MARGIN:
-            return None
-        market = self.exchange.markets[self.random.choice(self.rules).ticker]
-        if market.state is MarketState.ACTIVE and self.random.randrange(4):
-            return SetMarketState(market.ticker, MarketState.INACTIVE)
-        if market.state is MarketState.INACTIVE:
-            return SetMarketState(market.ticker, MarketState.ACTIVE)
-        return self._end(market.ticker)
-
-    def _end(self, ticker: str) -> SetMarketState:
-        if self.exchange.markets[ticker].result is not None:
-            return SetMarketState(ticker, MarketState.SETTLED)
-        result = self.results.get(ticker, self.random.choice(list(MarketResult)))
-        price = Decimal(self.random.randint(0, 10_000)) / 10_000 if result is MarketResult.SCALAR else None
-        return SetMarketState(ticker, MarketState.DETERMINED, result, price)
-
-    # What it comes to
-
-    def _count(self, outcome: Outcome) -> None:
-        self.seen[type(outcome).__name__] += 1
-        if isinstance(outcome, MarketSettled):
-            assert sum(p.long_quantity - p.short_quantity for p in outcome.positions) == 0
-            for paid in outcome.positions:
-                self.cash[paid.account] += paid.payout
-                self.fees += paid.fee
-                held = self.nets.pop((paid.account, outcome.market))
-                assert paid.long_quantity - paid.short_quantity == held
-        if not isinstance(outcome, OrderOutcome):
-            return
-        order = outcome.order
-        if isinstance(outcome, OrderTraded):
-            key = (order.account, order.market)
-            self.nets[key] += outcome.quantity if order.side is BUY else -outcome.quantity
-            assert outcome.long_quantity - outcome.short_quantity == self.nets[key]
-            self.cash[order.account] += outcome.balance_change
-            self.fees += outcome.fee
-        if isinstance(outcome, OrderCanceled) or not order.leaves:
-            self.open.pop(order.order_id, None)
-        elif isinstance(outcome, OrderAccepted):
-            self.open[order.order_id] = PlaceOrder(
-                order_id=order.order_id,
-                cl_ord_id=order.cl_ord_id,
-                account=order.account,
-                origin=order.origin,
-                market=order.market,
-                side=order.side,
-                quantity=order.quantity,
-                price=order.price,
-            )
-
-    def check(self) -> None:
-        exchange = self.exchange
-        accounts = {account.id: account for account in exchange.accounts()}
-        assert {key: account.balance for key, account in accounts.items()} == self.cash
-        held: dict[tuple[AccountId, str], Decimal] = {
-            (key, ticker): holding.position.net
-            for key, account in accounts.items()
-            for ticker, holding in account.holdings.items()
-            if holding.position.net
+    def _about(self, order: OrderSnapshot) -> dict[str, Any]:
+        return {
+            "cl_ord_id": f"r{next(self.ids)}",
+            "orig_cl_ord_id": order.cl_ord_id,
+            "account": order.account,
+            "origin": order.origin,
+            "market": order.market,
+            "side": order.side,
+            "reserves_cap": order.account.customer == CAPPED,
+            "order_id": order.order_id,
         }
-        assert held == {key: net for key, net in self.nets.items() if net}
-        assert exchange.fees_kept == self.fees
-        assert self.total() == sum(self.funded.values())
 
-    def total(self) -> Decimal:
-        """Everything that anybody has, and what the exchange keeps."""
+    def _quantity(self) -> Decimal:
+        return Decimal(self.random.randint(1, 900)) / 100
+
+    def _price(self) -> Decimal:
+        return Decimal(self.random.randint(40, 60)) / 100
+
+    def check(self, before: dict[str, OrderSnapshot], outcomes: tuple[Outcome, ...]) -> None:
         accounts = self.exchange.accounts()
-        total = sum((account.balance for account in accounts), Decimal(0)) + self.exchange.fees_kept
+        held = Decimal(0)
+        for ticker in MARKETS:
+            nets = [account.holding(ticker).position.net for account in accounts]
+            assert sum(nets) == 0
+            held += sum((net for net in nets if net > 0), Decimal(0))
+        # Each pair of contracts holds the one dollar that both sides have paid for it.
+        assert sum((account.balance for account in accounts), self.exchange.fees_kept + held) == CASH * len(
+            ACCOUNTS
+        )
+        orders = self.exchange.open_orders()
         for account in accounts:
-            total -= account.advanced
-            for holding in account.holdings.values():
-                position = holding.position
-                if isinstance(account.collateral, MarginCollateral):
-                    # What was posted, and what it lost or gained against a price that all have in common.
-                    total += position.entry_value * account.collateral.rate
-                    total += position.entry_value * (1 if position.net < 0 else -1)
-                else:
-                    # A pair of a YES and a NO contract pays 1 dollar.
-                    total += position.long
-        return total
-
-    def end(self) -> None:
-        """Open again, cancel all orders, settle all markets."""
-        self.play(SetPause(PauseState.OPEN))
-        for owner in OWNERS:
-            self.play(CancelAll(origin=owner, cause=CancelCause.MASS_CANCELED))
-        assert all(account.reserved == 0 for account in self.exchange.accounts())
-        if self.product == PREDICTION:
-            for rules in self.rules:
-                while self.exchange.markets[rules.ticker].state is not MarketState.SETTLED:
-                    self.play(self._end(rules.ticker))
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_nothing_is_made_or_lost_on_prediction(seed: int) -> None:
-    history = History(PREDICTION, seed)
-    for _ in range(500):
-        history.step()
-    history.end()
-    accounts = history.exchange.accounts()
-    assert not any(
-        account.holdings[ticker].position.net for account in accounts for ticker in account.holdings
-    )
-    assert not any(account.reserved or account.advanced for account in accounts)
-    assert sum(account.balance for account in accounts) + history.exchange.fees_kept == FUNDS * len(accounts)
-    assert history.seen["OrderTraded"] > 50
-    assert history.seen["MarketSettled"] == len(PREDICTIONS)
+            for ticker in MARKETS:
+                for side in (BUY, SELL):
+                    open_here = sum(
+                        (
+                            order.leaves
+                            for order in orders
+                            if (order.account, order.market, order.side) == (account.id, ticker, side)
+                        ),
+                        Decimal(0),
+                    )
+                    assert account.holding(ticker).working(side).quantity == open_here
+        cap = self.exchange.daily_cap(CAPPED)
+        assert cap is not None
+        assert cap.reserved == sum(
+            (
+                order.leaves * (order.price if order.side is BUY else 1 - order.price)
+                for order in orders
+                if order.account.customer == CAPPED
+            ),
+            Decimal(0),
+        )
+        for ticker in MARKETS:
+            for side in (BUY, SELL):
+                resting = sum((o.leaves for o in orders if (o.market, o.side) == (ticker, side)), Decimal(0))
+                assert sum((size for _, size in self.exchange.levels(ticker, side)), Decimal(0)) == resting
+        # Whatever was open and is not any more was told of.
+        told = {o.order.order_id for o in outcomes if isinstance(o, OrderCanceled | OrderTraded)}
+        assert before.keys() - {order.order_id for order in orders} <= told
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_nothing_is_made_or_lost_on_margin(seed: int) -> None:
-    history = History(MARGIN, seed)
-    for _ in range(500):
-        history.step()
-    history.end()
-    assert history.seen["OrderTraded"] > 50
-
-
-def test_the_check_would_see_a_cent() -> None:
-    history = History(PREDICTION, 1)
-    for _ in range(50):
-        history.step()
-    next(iter(history.exchange.accounts())).balance += d("0.0001")
-    with pytest.raises(AssertionError):
-        history.check()
+def test_cash_positions_orders_and_caps_agree_after_every_command(seed: int) -> None:
+    crowd = Crowd(seed)
+    crowd.run(500)
+    # All of it did happen, or the checks are of nothing.
+    for what in (
+        "trade",
+        "block",
+        "ORDER_GROUP",
+        "REDUCE_ONLY",
+        "EXCEEDED_ORDER_GROUP_RISK_LIMIT",
+        "INSUFFICIENT_BALANCE",
+    ):
+        assert crowd.happened.get(what), crowd.happened
+    for account in ACCOUNTS:
+        crowd.exchange.apply(CancelAll(origin=str(account), cause=CancelCause.MASS_CANCELED), crowd.now)
+    for held in crowd.exchange.accounts():
+        assert held.reserved == 0
+    cap = crowd.exchange.daily_cap(CAPPED)
+    assert cap is not None
+    assert cap.reserved == 0
+    crowd.exchange.apply(
+        CancelAll(origin="nobody", cause=CancelCause.MASS_CANCELED), crowd.now + timedelta(seconds=15)
+    )
+    assert not crowd.exchange._state.groups._fills
