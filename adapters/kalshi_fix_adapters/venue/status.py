@@ -15,10 +15,12 @@ ORDERS_SHOWN = 1000
 
 def status_of(venue: Venue) -> dict[str, Any]:
     """Return pauses, markets, cash, positions, open orders and sessions of every product."""
+    sessions = venue.sessions()
     return {
-        "said": f"{len(venue.sessions())} sessions are logged on",
+        "said": f"{len(sessions)} {'session is' if len(sessions) == 1 else 'sessions are'} logged on",
         "products": {product: _product(venue, product) for product in PRODUCTS},
-        "sessions": venue.sessions(),
+        "sessions": sessions,
+        "faults": venue.faults(),
     }
 
 
@@ -32,6 +34,7 @@ def _product(venue: Venue, product: str) -> dict[str, Any]:
             {
                 "owner": account.id.owner,
                 "subaccount": account.id.subaccount,
+                "shard": account.id.shard,
                 "balance": str(account.balance),
                 "available": str(account.available),
                 "positions": {
@@ -47,6 +50,7 @@ def _product(venue: Venue, product: str) -> dict[str, Any]:
             {
                 "owner": order.account.owner,
                 "subaccount": order.account.subaccount,
+                "shard": order.account.shard,
                 "cl_ord_id": order.cl_ord_id,
                 "order_id": order.order_id,
                 "market": order.market,

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any, cast
 from uuid import UUID
@@ -529,6 +530,11 @@ class Venue:
             line.session.logout(now, text=text)
             self._attend(line, now)
         return [line.login.key_id for line in lines if line.login is not None]
+
+    @property
+    def journal_path(self) -> Path | None:
+        """The file that what comes to it is written to, if one is."""
+        return None
 
     def sessions(self) -> list[dict[str, Any]]:
         """Return who is logged on, with the numbers of the next message in each direction."""

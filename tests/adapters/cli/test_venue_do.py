@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -14,7 +17,7 @@ from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.control import ControlServer
-from kalshi_fix_adapters.venue.operations import OPERATIONS
+from kalshi_fix_adapters.venue.operations import FAULTS, OPERATIONS
 from kalshi_fix_adapters.venue.parameters import parameters, shown
 
 MARKET = "KXNBA-27-NYK"
@@ -57,7 +60,7 @@ def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -
     with order_entry(**sandbox.options("you", "prediction", "KalshiNR")):
         told = do(folder, "status")
     assert told.exit_code == 0
-    for word in ("1 sessions are logged on", "prediction accounts", "prediction orders", "you", "KalshiNR"):
+    for word in ("1 session is logged on", "prediction accounts", "prediction orders", "you", "KalshiNR"):
         assert word in told.stdout
 
 
@@ -84,3 +87,82 @@ def test_where_no_venue_runs_the_status_is_1(tmp_path: Path) -> None:
     result = do(tmp_path, "status")
     assert result.exit_code == 1
     assert "no venue runs in" in result.stderr
+
+
+FAULT_ARGUMENTS = {
+    "cut": ("--at", "reply", "--how", "reset", "--message", "NewOrderSingle"),
+    "delay": ("0.5", "--owner", "nobody"),
+    "late-heartbeats": ("3",),
+    "silence": ("--lasting", "60", "--session", "KalshiMD"),
+    "withhold": ("--message", "8", "--product", "margin"),
+    "garble": ("--how", "body-length", "--times", "3", "--skip", "1", "--chance", "0.5"),
+    "wrong-comp-ids": ("--sender", "Somebody"),
+    "reject": ("INTERNAL_ERROR", "--after", "5"),
+    "unavailable": ("--applied", "yes"),
+    "refuse-logon": ("rate limit exceeded",),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_armed_listed_and_released(folder: Path, name: str) -> None:
+    arguments = FAULT_ARGUMENTS.get(name, ())
+    assert do(folder, name, "--key", "nobody", *arguments).stdout == f"{name} is armed\n"
+    (listed,) = json.loads(do(folder, "faults", json=True).stdout)["faults"]
+    assert listed["fault"] == name
+    for value in arguments:
+        if not value.startswith("--") and value not in {"NewOrderSingle", "3", "60", "5"}:
+            assert value in listed["with"].replace("True", "yes")
+    assert name in do(folder, "faults").stdout
+    assert do(folder, "release", name).stdout == "1 fault released\n"
+    assert do(folder, "faults").stdout == "0 faults are armed\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("cut", "--at", "frme"), "did you mean 'frame'"),
+        (("cut", "--mesage", "8"), "--message"),
+        (("delay",), "Missing argument 'BY'"),
+        (("delay", "soon"), "'soon' is no number"),
+        (("reject", "X", "--message", "ExecutionReprt"), "did you mean 'ExecutionReport'"),
+        (("gap", "--chance", "2"), "no probability"),
+        (("unavailable", "--applied", "perhaps"), "neither yes nor no"),
+    ],
+)
+def test_a_fault_that_is_asked_for_wrongly_is_not_armed(
+    folder: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    result = do(folder, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert do(folder, "faults").stdout == "0 faults are armed\n"
+
+
+def test_where_nothing_is_journalled_it_is_told(folder: Path) -> None:
+    assert "--journal FILE" in do(folder, "journal").stdout
+    assert json.loads(do(folder, "journal", json=True).stdout)["path"] is None
+
+
+def test_a_venue_in_another_process_is_told_what_to_do(tmp_path: Path) -> None:
+    folder, journal = tmp_path / "venue", tmp_path / "journal.jsonl"
+    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", "venue", "--folder", str(folder)]
+    command += ["--journal", str(journal)]
+    # A test run that a shell started in the background ignores SIGINT, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
+        try:
+            assert process.stdout is not None
+            assert any(line.startswith("export KALSHI_FIX_VENUE_FOLDER=") for line in process.stdout)
+            assert do(folder, "maintenance", "--lasting", "60").exit_code == 0
+            assert do(folder, "journal").stdout == f"{journal}\n"
+            assert do(folder, "cut").stdout == "0 connections cut\n"
+            assert do(folder, "resume").stdout == "prediction: open, margin: open\n"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert list(folder.iterdir()) == []
+    gone = do(folder, "status")
+    assert (gone.exit_code, "no venue runs in" in gone.stderr) == (1, True)
+    assert CliRunner().invoke(commands, ["venue", "replay", str(journal)]).exit_code == 0

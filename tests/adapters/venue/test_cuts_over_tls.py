@@ -14,7 +14,7 @@ from kalshi_fix_adapters.blocking import Client, order_entry
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.errors import LogonFailedError
 from kalshi_fix_adapters.reconnect import ReconnectPolicy
-from kalshi_fix_adapters.testing import MARKETS, Sandbox
+from kalshi_fix_adapters.testing import MARKETS, Sandbox, Venue
 from kalshi_fix_adapters.venue.operations import Cut, Release, Status
 from kalshi_fix_sansio import NewOrderSingle, OrdType, Side
 from kalshi_fix_sansio.events import LoggedOn
@@ -98,3 +98,12 @@ def test_a_cut_before_the_logon_is_told_by_the_client_and_over_with_the_next(san
     with order_entry(**options(sandbox)) as client:
         client.send(order())
         assert next(client.messages(LONG)) is not None
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_cut_within_one_process_is_the_same(how: str) -> None:
+    with Venue() as venue:
+        chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": AT_ONCE}
+        with order_entry(**cast("Options", chosen)) as client:
+            assert venue.do("cut", how=how)["said"] == "1 connection cut"
+            assert comes_back(client)

@@ -151,6 +151,11 @@ class JournalledVenue(Venue):
         journal.line(journal=VERSION, seed=seed, config=to_plain(config))
         super().__init__(attrs.evolve(config, api_keys=keys), Random(seed))  # noqa: S311 - nothing secret is drawn from it
 
+    @property
+    def journal_path(self) -> Path | None:
+        """The file that what comes to it is written to; None once nothing more is."""
+        return self._journal.path if self._journal.ended is None else None
+
     @contextlib.contextmanager
     def _entry(self, name: str, args: Sequence[Any], now: Instant | None = None) -> Iterator[None]:
         """Write down a call, and what it raises."""

@@ -291,6 +291,19 @@ class Status(Operation):
         return status_of(venue)
 
 
+@attrs.frozen(kw_only=True)
+class ShowJournal(Operation):
+    """Say where what comes to the venue is journalled."""
+
+    NAME = "journal"
+
+    def perform(self, venue: Venue, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+        """Look."""
+        # No error where there is none: a replay of the journal, which is not journalled, does this too.
+        path = None if venue.journal_path is None else str(venue.journal_path.absolute())
+        return {"said": path or "nothing is journalled; run the venue with --journal FILE", "path": path}
+
+
 OPERATOR: Mapping[str, type[Operation]] = {
     cls.NAME: cls
     for cls in (
@@ -306,6 +319,7 @@ OPERATOR: Mapping[str, type[Operation]] = {
         BlockTrade,
         Transfer,
         LogOut,
+        ShowJournal,
         Status,
     )
 }
