@@ -1,2 +1,10 @@
-"""Reading FIX messages out of logs. What it needs of the core is the codec; the command and users' programs
-import it."""
+"""Reading FIX messages out of logs.
+
+`read_log` gives the messages of any log with what it tells of each; `LogReader` cuts them out of bytes as
+they come. It needs the codec of the core and nothing else; the command and users' programs import it.
+"""
+
+from kalshi_fix_adapters.logs.entries import Direction, LogEntry, read_log
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
+
+__all__ = ["Direction", "LogEntry", "LogReader", "LoggedMessage", "read_log"]

@@ -16,11 +16,14 @@ from enum import Enum, auto
 
 import attrs
 
-from kalshi_fix_adapters.logs.fields import FIELD, Fragments
+from kalshi_fix_adapters.logs.fields import FIELD, SOH, Fragments
+from kalshi_fix_sansio.framing import is_frame
 
 MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes after which a message that does not end is given up."""
 
+MAX_BEFORE = 256
+"""Bytes of a line in front of a message that are given with it."""
 _BEGIN_STRING = b"8=FIXT.1.1"
 # What must not stand before a start is checked behind its first byte: so a search skips to such bytes.
 _BEGINNING = rb"8(?<![0-9]8)=FIXT\.1\.1(?:(\x01|\||\^A)|[ \t\r]{0,8}\n)"
@@ -37,6 +40,11 @@ _STOPS = {
     separator: re.compile(b"\n|%b|1(?<=%b1)0=" % (_BEGINNING, re.escape(separator))) for separator in _ENDS
 }
 """Where plain fields end: at the end of the line, at the next start, or in front of CheckSum."""
+_BODY_LENGTH = {
+    b"\x01": re.compile(rb"9=([0-9]{1,7})\x01"),
+    b"|": re.compile(rb"9=([0-9]{1,7})\|"),
+    b"^A": re.compile(rb"(?!)9=([0-9])"),  # two bytes for each SOH: BodyLength does not say where it ends
+}
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
@@ -54,6 +62,11 @@ class LoggedMessage:
     """Line of the log on which it begins, from 1 on."""
     cut: bool = False
     """Whether it was given up because it did not end."""
+    before: bytes = b""
+    """What stands in front of it on that line, at most the first `MAX_BEFORE` bytes of the line: a time, say,
+    and what the log knows of where it came from."""
+    sound: bool = attrs.field(default=False, eq=False)
+    """Whether its BodyLength and CheckSum were looked at already, and are right."""
 
 
 @attrs.define
@@ -61,9 +74,12 @@ class _Pending:
     """The message being read."""
 
     line: int
+    before: bytes
     fragments: Fragments
     room: int
     """Bytes it may still take."""
+    whole: bytes | None = None
+    """The frame, if it was taken at once."""
     at_line_start: bool = False
     remarks: int = 0
 
@@ -87,6 +103,8 @@ class LogReader:
         """Up to where blanks were skipped, and up to where an end was looked for in vain: what waits for the
         rest of the log is not read again with each piece."""
         self._line = 1
+        self._before = b""
+        """How the line at the position begins, as far as it was read and up to `MAX_BEFORE` bytes."""
         self._final = False
         self._message: _Pending | None = None
 
@@ -117,13 +135,24 @@ class LogReader:
                 step = self._take_fields(message)
             if step is _Step.WAIT:
                 return
+            message = self._message
             if message is not None and step is not _Step.GO_ON:
                 self._message = None
-                if len(message.fragments) > 1:
-                    yield LoggedMessage(message.fragments.frame(), message.line, step is _Step.CUT)
+                frame, sound = message.whole, message.whole is not None
+                if frame is None and len(message.fragments) > 1:
+                    frame = message.fragments.frame()
+                if frame is not None:
+                    yield LoggedMessage(frame, message.line, step is _Step.CUT, message.before, sound)
 
     def _advance(self, position: int) -> None:
-        self._line += self._buffer.count(b"\n", self._at, position)
+        newlines = self._buffer.count(b"\n", self._at, position)
+        self._line += newlines
+        begin = self._at
+        if newlines:
+            begin = self._buffer.rfind(b"\n", begin, position) + 1
+            self._before = b""
+        if len(self._before) < MAX_BEFORE:
+            self._before += self._buffer[begin : min(position, begin + MAX_BEFORE - len(self._before))]
         if self._message is not None:
             self._message.room -= position - self._at
         self._at = self._blank_to = self._looked_to = position
@@ -141,11 +170,46 @@ class LogReader:
             self._advance(max(self._at, end))
             return _Step.WAIT
         self._advance(found.start())
-        message = _Pending(self._line, Fragments(found[1] or b"\n"), self._max_message)
+        message = _Pending(self._line, self._before, Fragments(found[1] or b"\n"), self._max_message)
+        self._message = message
+        whole_end = self._end_of_whole(found)
+        if whole_end is not None:
+            text = bytes(self._buffer[found.start() : whole_end])
+            frame = text.replace(message.fragments.separator, SOH)
+            if is_frame(frame):
+                message.whole = frame
+                # Not behind the last separator: where the other steps go on, too.
+                self._advance(whole_end - 1)
+                return _Step.DONE
         self._advance(found.end())
         message.at_line_start = found[1] is None
-        self._message = message
         return _Step.GO_ON
+
+    def _end_of_whole(self, found: re.Match[bytes]) -> int | None:
+        """Return where the message that begins here ends by its BodyLength, if all of it is here on one line.
+
+        Most messages of most logs are, and are then taken at once: where BodyLength and CheckSum are right
+        with SOH for each separator, that is what stood there. The other steps put the same together, and are
+        for all that is not so sound.
+        """
+        buffer = self._buffer
+        length = None if found[1] is None else _BODY_LENGTH[found[1]].match(buffer, found.end())
+        if length is None:
+            return None
+        begin, body = found.start(), length.end()
+        check_sum = body + int(length[1])
+        end = check_sum + len(b"10=000|")
+        if (
+            end - begin > self._max_message
+            or not buffer.startswith(_CHECKSUM_BEGINS, check_sum)
+            or not buffer.startswith(found[1], end - 1)
+            # Another start is looked for first: what lies between two starts is then searched once.
+            or buffer.find(_BEGIN_STRING, body, check_sum) >= 0
+            or buffer.find(b"\n", body, check_sum) >= 0
+            or buffer.find(found[1] + _CHECKSUM_BEGINS, body, check_sum) >= 0
+        ):
+            return None
+        return end
 
     def _take_fields(self, message: _Pending) -> _Step:
         """Take the whole fields that stand here, up to the end of the line, the next start or CheckSum."""

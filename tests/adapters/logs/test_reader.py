@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalshi_fix_adapters.logs import reader as log_reader
-from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
+from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
 BODY = b"35=D|34=5|49=me|56=KalshiNR|11=a1|38=10|40=2|54=1|55=HIGHNY-23DEC31|44=75|"
 ORDER = b"8=FIXT.1.1|9=%d|%s10=123|" % (len(BODY), BODY)
@@ -166,12 +166,15 @@ class Looks:
         class Buffer(bytearray):
             def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
                 at = super().find(what, start, end)
-                looks.bytes += (len(self) if at < 0 else at) - start
+                stop = len(self) if end is None else min(end, len(self))
+                looks.bytes += (stop if at < 0 else at) - start
                 return at
 
             def rfind(self, what: Any, start: Any = 0, end: Any = None) -> int:
-                looks.bytes += len(self) - start
-                return super().rfind(what, start, end)
+                at = super().rfind(what, start, end)
+                stop = len(self) if end is None else min(end, len(self))
+                looks.bytes += stop - (start if at < 0 else at)
+                return at
 
         for name in ("_START", "_BLANKS", "_CHECKSUM"):
             monkeypatch.setattr(log_reader, name, Pattern(getattr(log_reader, name)))
@@ -201,6 +204,9 @@ class Looks:
         b"8=FIXT.1.1|" * 2_000,
         b"8=FIXT.1.1|10=0|" * 1_200,
         b"8=FIXT.1.1" * 2_000,
+        # The end of each of these is said to be where a CheckSum stands.
+        b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - each)) for each in range(1, 1001)) + b"10=000|",
+        b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for each in range(600)),
         b"8" * 20_000,
     ],
 )
@@ -287,3 +293,53 @@ def test_every_message_is_found_as_it_was(
         expected.append(b"".join(field + b"\x01" for field in fields))
         log += junk + b"".join(field + separator for field in fields)
     assert [message.frame for message in read(log)] == expected
+
+
+def fields(*values: str) -> bytes:
+    """A sound message as a log shows it, with | for SOH."""
+    body = "".join(f"{value}\x01" for value in values)
+    text = f"8=FIXT.1.1\x019={len(body)}\x01{body}"
+    return f"{text}10={sum(text.encode()) % 256:03}\x01".replace("\x01", "|").encode()
+
+
+SOUND = fields("35=0", "112=a")
+NEARLY = [
+    SOUND,
+    SOUND.replace(b"|", b"\x01"),
+    SOUND.replace(b"|", b"^A"),
+    SOUND.replace(b"112=a", b"112=b"),
+    SOUND[:-1],
+    SOUND[:-4],
+    SOUND[12:],
+    fields("35=j", "58=x|y=z"),
+    fields("35=j", "58=x", "10=123"),
+    fields("35=j", "58=8=FIXT.1.1", "9=5"),
+    fields("35=j", "58=\\x41"),
+    fields("35=j", "58=a\nb"),
+    b"2026-11-21 12:00:00.123456Z 1 sent     ",
+    b"10=",
+    b"8",
+    b"\n",
+    b"|",
+    b" ",
+    b"\r\n12:00 ",
+]
+
+
+@given(st.lists(st.sampled_from(NEARLY), max_size=12).map(b"".join), st.integers(1, 60))
+def test_what_is_taken_at_once_is_what_the_careful_steps_put_together(log: bytes, piece: int) -> None:
+    quick, careful = LogReader(), LogReader()
+    careful._end_of_whole = lambda found: None  # type: ignore[method-assign]
+    found = [message for at in range(0, len(log), piece) for message in quick.feed(log[at : at + piece])]
+    found += quick.close()
+    assert found == [*careful.feed(log), *careful.close()]
+
+
+def test_a_message_is_given_with_what_stands_before_it_on_its_line() -> None:
+    stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
+    log = b"begin\n" + stamp + SOUND + b" and " + SOUND + b"\n" + SOUND + b"\n" + b"x" * 1000 + SOUND
+    expected = [stamp, (stamp + SOUND + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
+    assert [message.before for message in read(log)] == expected
+    reader = LogReader()
+    pieces = [message for at in range(len(log)) for message in reader.feed(log[at : at + 1])]
+    assert [message.before for message in (*pieces, *reader.close())] == expected

@@ -1,0 +1,144 @@
+"""The messages of a log one by one, with what the log tells of each: when, which way, on which connection."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Final, Literal
+
+import attrs
+
+from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import DecodeError
+from kalshi_fix_sansio.fast_init import fast_init
+from kalshi_fix_sansio.framing import Frame
+from kalshi_fix_sansio.messages import CODEC
+from kalshi_fix_sansio.problems import Problem
+
+CHUNK: Final = 64 * 1024
+"""Bytes read at once."""
+Direction = Literal["sent", "received"]
+_OWN: Final = re.compile(rb"(.{19}\.[0-9]{6})Z ([0-9]{1,9}) (sent|received) +")
+"""A line of this library's wire log."""
+_TIME: Final = re.compile(
+    rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,6}))?"
+)
+_WAYS: Final[dict[bytes, Direction]] = {
+    b"sent": "sent",
+    b"send": "sent",
+    b"sending": "sent",
+    b"out": "sent",
+    b"outgoing": "sent",
+    b"->": "sent",
+    b">>": "sent",
+    b"received": "received",
+    b"recv": "received",
+    b"receiving": "received",
+    b"in": "received",
+    b"incoming": "received",
+    b"<-": "received",
+    b"<<": "received",
+}
+_WORD: Final = re.compile(rb"[a-z]+|->|>>|<-|<<")
+
+
+@attrs.frozen
+class LogEntry:
+    """One message of a log."""
+
+    line: int
+    """Line on which it begins, from 1 on."""
+    time: datetime | None
+    """When the log says that it passed, taken as UTC; None if no date and time stand before it on its
+    line."""
+    direction: Direction | None
+    """`sent` or `received`, by the words before it on its line; None if there are none."""
+    connection: int | None
+    """Which connection of a wire log; None in other logs."""
+    frame: bytes
+    """Its fields as they were on the wire, or what is left of them, with SOH after each."""
+    message: Message | None
+    """The message; None if these bytes are not one whole message."""
+    problems: tuple[Problem, ...]
+    """What is wrong with it, whatever the product and session type; empty for a sound message."""
+    cut: bool
+    """Whether it did not end within 2 MiB, and was given up."""
+
+
+# One is made for each message of a log.
+_log_entry = fast_init(LogEntry)
+
+
+def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
+    """Yield the FIX messages of a log, one after the other, in little memory whatever its size.
+
+    Any log that has them: with SOH, `|` or `^A` between fields, anything around them, on one line or several.
+    A damaged message is yielded with its problems.
+
+    Args:
+        log: a file by its path, unpacked if its name ends with .gz, or one that is open for reading bytes.
+
+    Raises:
+        OSError: the file cannot be read, or is no gzip file.
+        EOFError: a gzip file ends too early; what it holds has been yielded.
+    """
+    if not isinstance(log, str | Path):
+        yield from _entries(log)
+        return
+    path = Path(log)
+    if path.suffix == ".gz":
+        with gzip.open(path) as packed:
+            yield from _entries(packed)
+    else:
+        with path.open("rb") as file:
+            yield from _entries(file)
+
+
+def _entries(file: IO[bytes] | gzip.GzipFile) -> Iterator[LogEntry]:
+    reader = LogReader()
+    while data := file.read(CHUNK):
+        for found in reader.feed(data):
+            yield _entry(found)
+    for found in reader.close():
+        yield _entry(found)
+
+
+def _entry(found: LoggedMessage) -> LogEntry:
+    message: Message | None
+    frame = found.frame
+    try:
+        # A Frame is taken for whole without another look.
+        message, problems = CODEC.check(Frame(frame) if found.sound else frame)
+    except DecodeError:
+        message, problems = None, CODEC.inspect(frame).problems
+    time, direction, connection = _told(found.before)
+    return _log_entry(found.line, time, direction, connection, frame, message, problems, found.cut)
+
+
+def _told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
+    """Return time, direction and connection, as far as a line tells them before its message."""
+    own = _OWN.fullmatch(before)
+    if own is not None:
+        try:
+            time = datetime.fromisoformat(own[1].decode("ascii")).replace(tzinfo=UTC)
+        except ValueError:
+            time = None
+        return time, _WAYS[own[3]], int(own[2])
+    ways = [_WAYS[word] for word in _WORD.findall(before.lower()) if word in _WAYS]
+    # The one that stands next to the message: a name may be such a word, too.
+    return _time(before), ways[-1] if ways else None, None
+
+
+def _time(before: bytes) -> datetime | None:
+    found = _TIME.search(before)
+    if found is None:
+        return None
+    year, _, month, day, clock, fraction = (each.decode("ascii") for each in found.groups(b""))
+    try:
+        return datetime.fromisoformat(f"{year}-{month}-{day} {clock}.{fraction:0<6}").replace(tzinfo=UTC)
+    except ValueError:
+        return None

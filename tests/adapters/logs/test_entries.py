@@ -1,0 +1,135 @@
+"""`read_log`: the messages of a log, with what the log tells of each."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kalshi_fix_adapters.logs import LogEntry, read_log
+from kalshi_fix_adapters.observe.wire_log import WireLog
+from kalshi_fix_sansio import Heartbeat, Logon
+from kalshi_fix_sansio.clock import Instant
+from tests.adapters.logs.test_reader import ORDER, SOUND, fields
+
+NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def entries(log: bytes) -> list[LogEntry]:
+    return list(read_log(io.BytesIO(log)))
+
+
+def only(log: bytes) -> LogEntry:
+    (entry,) = entries(log)
+    return entry
+
+
+def told(before: str) -> tuple[object, ...]:
+    entry = only(before.encode() + SOUND)
+    return entry.time, entry.direction, entry.connection
+
+
+def test_a_wire_log_tells_time_direction_and_connection(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+    with WireLog(path) as log:
+        first, second = (log.connect(name, Instant(0.0, NOON)) for name in ("KalshiNR", "KalshiMD"))
+        first.wire("sent", SOUND.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(microsecond=7)))
+        second.wire("received", SOUND.replace(b"|", b"\x01"), Instant(1.0, NOON.replace(second=1)))
+        first.close(Instant(2.0, NOON))
+    found = list(read_log(path))
+    assert [(each.time, each.direction, each.connection, each.line) for each in found] == [
+        (NOON.replace(microsecond=7), "sent", 1, 3),
+        (NOON.replace(second=1), "received", 2, 4),
+    ]
+    assert all(isinstance(each.message, Heartbeat) for each in found)
+    assert {each.frame for each in found} == {SOUND.replace(b"|", b"\x01")}
+    assert [each.frame for each in read_log(str(path))] == [each.frame for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("", (None, None, None)),
+        ("20261121-12:00:00.123 : ", (NOON.replace(microsecond=123000), None, None)),
+        ("2026-11-21T12:00:00,123456789 INFO recv ", (NOON, "received", None)),
+        ("[2026-11-21 12:00:00] -> ", (NOON.replace(microsecond=0), "sent", None)),
+        ("2026-11-21 12:00:00.5 IN: ", (NOON.replace(microsecond=500000), "received", None)),
+        ("out of order, incoming: ", (None, "received", None)),
+        ("2026-13-41 12:00:00 sent ", (None, "sent", None)),
+        ("12026-11-21 12:00:00 ", (None, None, None)),
+        ("2026-99-99 12:00:00.123456Z 1 sent     ", (None, "sent", 1)),
+        ("resent within ", (None, None, None)),
+    ],
+)
+def test_other_logs_tell_what_they_do(before: str, expected: tuple[object, ...]) -> None:
+    assert told(before) == expected
+
+
+def test_a_sound_message_has_no_problems() -> None:
+    head = ("35=0", "49=KalshiNR", "56=me", "34=2", "52=20261121-12:00:00.000")
+    entry = only(fields(*head, "112=a"))
+    assert isinstance(entry.message, Heartbeat)
+    assert (entry.message.test_req_id, entry.problems) == ("a", ())
+
+
+def test_a_message_with_problems_is_given_with_them() -> None:
+    entry = only(fields("35=A", "98=0", "9999=x"))
+    assert isinstance(entry.message, Logon)
+    assert [problem.tag for problem in entry.problems if problem.tag == 9999] == [9999]
+
+
+def test_a_damaged_message_is_given_without_one() -> None:
+    entry = only(b"12:00 " + ORDER + b" rest")
+    assert (entry.message, entry.line, entry.cut) == (None, 1, False)
+    assert "CheckSum (10)" in str(entry.problems[-1]) or "CheckSum (10)" in " ".join(map(str, entry.problems))
+    assert entry.frame == ORDER.replace(b"|", b"\x01")
+
+
+def test_a_message_that_does_not_end_is_given_up() -> None:
+    entry = only(b"8=FIXT.1.1|35=0|58=" + b"x" * 3_000_000)
+    assert (entry.cut, entry.message) == (True, None)
+
+
+def test_a_log_without_messages_has_no_entries() -> None:
+    assert entries(b"") == entries(b"nothing here\n") == []
+
+
+def test_a_packed_log_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log.gz"
+    path.write_bytes(gzip.compress(SOUND + b"\n" + SOUND))
+    assert [entry.line for entry in read_log(path)] == [1, 2]
+
+
+def test_a_packed_log_that_is_torn_gives_what_it_holds_and_then_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log.gz"
+    path.write_bytes(gzip.compress((SOUND + b"\n") * 20_000)[:-100])
+    found: list[LogEntry] = []
+    with pytest.raises(EOFError):
+        found.extend(read_log(path))
+    assert len(found) > 1_000
+
+
+def test_what_cannot_be_read_is_the_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(read_log(tmp_path / "missing.log"))
+    plain = tmp_path / "plain.gz"
+    plain.write_bytes(SOUND)
+    with pytest.raises(gzip.BadGzipFile):
+        list(read_log(plain))
+
+
+def test_a_log_is_read_as_it_is_asked_for() -> None:
+    class Endless(io.RawIOBase):
+        reads = 0
+
+        def read(self, size: int = -1) -> bytes:
+            self.reads += 1
+            return SOUND + b"\n"
+
+    log = Endless()
+    found = read_log(log)  # type: ignore[arg-type]
+    assert [next(found).line for _ in range(50)] == list(range(1, 51))
+    assert log.reads <= 51
