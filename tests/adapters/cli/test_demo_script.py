@@ -17,7 +17,7 @@ from kalshi_fix_sansio import (
     ExecutionReport,
     MarketDataSnapshotFullRefresh,
     NewOrderSingle,
-    QuoteCancel,
+    OrderGroupRequest,
 )
 
 WHO = "somebody"
@@ -40,7 +40,7 @@ def order() -> NewOrderSingle:
 
 
 def test_a_demo_that_breaks_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.testing.BALANCE", Decimal(0))
+    monkeypatch.setattr("kalshi_fix_adapters.venue.scenario.scenario.LIQUIDITY_BALANCE", Decimal(0))
     result = CliRunner().invoke(commands, ["demo"])
     assert result.exit_code == 1
     [sentence] = result.stderr.splitlines()
@@ -63,9 +63,9 @@ def test_another_message_than_expected_breaks_it(sandbox: Sandbox) -> None:
 
 
 def test_a_reject_breaks_it(sandbox: Sandbox) -> None:
-    somebody = participant(sandbox, "KalshiRFQ")
+    somebody = participant(sandbox, "KalshiNR")
     with somebody.logged_on():
-        somebody.send(QuoteCancel(quote_id="q"))
+        somebody.send(OrderGroupRequest.reset("0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"))
         with pytest.raises(DemoError, match="but got BusinessMessageReject"):
             somebody.expect(ExecutionReport)
 
