@@ -101,6 +101,9 @@ class AccountConfig:
     tier: str | None = None
     """Its API usage level, such as `Premier`, which limits how fast it may ask; not limited without one."""
     terms: AccountTerms = attrs.field(factory=AccountTerms)
+    allocation: Mapping[int, Decimal] = attrs.field(factory=dict)
+    """Percentages by shard, which add up to 100: every ten seconds the free cash of the primary account is
+    divided so. Empty leaves it where it is."""
     customers: tuple[CustomerConfig, ...] = ()
     """Customer accounts, which make the owner a clearing member."""
 
@@ -227,6 +230,10 @@ class VenueConfig:
         """Return the owners who may ask for past reports on a product."""
         return frozenset(a.owner for a in self.accounts if a.product == product and a.drop_copy)
 
+    def allocations(self, product: str) -> dict[str, Mapping[int, Decimal]]:
+        """Return how each owner who has asked for it has free cash divided on a product."""
+        return {a.owner: a.allocation for a in self.accounts if a.product == product and a.allocation}
+
     def _check_shards(self) -> None:
         for product, markets in self.markets.items():
             for rules in markets:
@@ -243,6 +250,20 @@ class VenueConfig:
                         f"on_shards of {account.owner} names shard {shard}: "
                         "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
                     )
+            self._check_allocation(account)
+
+    def _check_allocation(self, account: AccountConfig) -> None:
+        shares = account.allocation
+        if shares and (sum(shares.values()) != 100 or min(shares.values()) < 0):
+            raise ConfigurationError(
+                f"the allocation of {account.owner} does not add up to 100 percent; mend its figures"
+            )
+        known = {each.shard for each in self.balances(account.product) if each.owner == account.owner}
+        for shard in sorted(set(shares) - known):
+            raise ConfigurationError(
+                f"the allocation of {account.owner} names shard {shard}, where there are neither markets nor "
+                "balances; leave it out"
+            )
 
     def _check_groups(self) -> None:
         shards = {rules.ticker: rules.shard for rules in self.markets.get(PREDICTION, ())}

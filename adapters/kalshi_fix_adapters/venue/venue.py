@@ -167,6 +167,7 @@ class Venue:
                 config.combos if product == PREDICTION else (),
                 drop_copy=config.with_drop_copy(product),
                 max_past_events=config.max_past_events,
+                allocations=config.allocations(product),
             )
             for product in PRODUCTS
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from kalshi_fix_adapters.venue.exchange import Advance, Command, Exchange
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
@@ -12,6 +13,7 @@ from kalshi_fix_adapters.venue.gateway.logins import Delivery, Handlers, Login, 
 from kalshi_fix_adapters.venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
 from kalshi_fix_adapters.venue.gateway.order_groups import OrderGroups
+from kalshi_fix_adapters.venue.gateway.rebalancing import Rebalancing
 from kalshi_fix_adapters.venue.gateway.refusals import unsupported
 from kalshi_fix_adapters.venue.gateway.refusing import MadeUp
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
@@ -33,13 +35,16 @@ class ProductGateway:
         *,
         drop_copy: Collection[str] = (),
         max_past_events: int = MOST_EVENTS,
+        allocations: Mapping[str, Mapping[int, Decimal]] | None = None,
     ) -> None:
         """Stand before an exchange; `new_id` draws the ids of orders. `drop_copy` names the owners who may
-        ask for past reports, for which up to `max_past_events` are kept."""
+        ask for past reports, for which up to `max_past_events` are kept.
+        `allocations` are percentages of free cash by shard, of the owners who have it divided."""
         self.exchange = exchange
         self.logins = Logins()
         self.timers = Timers()
         """What the parts of the gateway mean to do later."""
+        self._rebalancing = Rebalancing(exchange, self.timers, self.execute, allocations or {})
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
         self.made_up = MadeUp(exchange, new_id)
@@ -70,6 +75,7 @@ class ProductGateway:
 
         What was due before the message came is done first.
         """
+        self._rebalancing.begin(now)
         return self.handle_timer(now) + self._answer(message, login, now)
 
     def next_deadline(self) -> datetime | None:
