@@ -95,3 +95,6 @@ class Assumptions:
     block_trades_are_told_to_order_sessions: bool = False
     """Whether block trades are reported on all order entry sessions of their two owners. Otherwise, as nobody
     has placed an order, they are reported to listeners alone."""
+    exchange_pause_stops_order_groups: bool = True
+    """Whether order group requests are refused while the exchange is paused. Otherwise they are carried
+    out, and cancel orders where they do so at other times."""

@@ -22,6 +22,8 @@ from kalshi_fix_adapters.venue.exchange import (
 )
 from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
+    EventResendComplete,
+    EventResendRequest,
     ExecType,
     ExecutionReport,
     MarketDataIncrementalRefresh,
@@ -52,7 +54,7 @@ BLOCK = PrintBlockTrade(market=MARKET, buyer=ANN, seller=BOB, price=Decimal("0.4
 
 
 def venue(**changes: Any) -> Town:
-    return Town(accounts=ACCOUNTS, markets=MARKETS, **changes)
+    return Town(**({"accounts": ACCOUNTS, "markets": MARKETS} | changes))
 
 
 def listeners(town: Town) -> tuple[Client, Client]:
@@ -136,6 +138,19 @@ def test_the_book_is_left_alone() -> None:
     assert bob.take() == []
     levels = town.venue.exchange("prediction").levels(MARKET, exchange.Side.SELL)
     assert levels == ((Decimal("0.30"), Decimal(5)),)
+
+
+def test_drop_copy_has_it() -> None:
+    town = venue(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
+    listener = town.connect("ann", listener_session=True)
+    printed(town)
+    live = listener.take_only(ExecutionReport)
+    copy = town.connect("ann-2", "KalshiDC")
+    copy.send(EventResendRequest(begin_exec_id=live.exec_id))
+    again, complete = copy.take()
+    assert isinstance(again, ExecutionReport)
+    assert isinstance(complete, EventResendComplete)
+    assert (again.exec_id, again.trd_match_id) == (live.exec_id, live.trd_match_id)
 
 
 def test_order_sessions_are_told_where_that_is_assumed() -> None:

@@ -11,6 +11,7 @@ import pytest
 from kalshi_fix_adapters.venue.assumptions import Assumptions
 from kalshi_fix_adapters.venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_adapters.venue.exchange import prediction_market
+from kalshi_fix_adapters.venue.operations import operation
 from kalshi_fix_sansio import (
     CxlRejReason,
     ExecType,
@@ -275,6 +276,20 @@ def test_a_second_amend_before_the_first_is_answered_is_refused() -> None:
     assert refused.order_id == order_id
     # Answered by now, and in time that stands still.
     assert capped.amend("a3", "a2", order_id, 3).exec_type == ExecType.REPLACED
+
+
+def test_an_amend_whose_answer_is_held_up_is_in_flight() -> None:
+    capped = Capped()
+    order_id = capped.buy("a1", 1).order_id
+    capped.town.venue.perform(operation("delay", {"by": "5"}), capped.town.now)
+    capped.ann.send(amend("a2", "a1", order_id, 2))
+    capped.town.wait(4)
+    capped.ann.send(amend("a3", "a2", order_id, 3))
+    capped.town.wait(6)
+    replaced, refused = capped.ann.take()
+    assert isinstance(replaced, ExecutionReport)
+    assert isinstance(refused, OrderCancelReject)
+    assert refused.text == "ORDER_AMEND_IN_PROGRESS"
 
 
 def test_amends_of_two_orders_are_not_in_each_others_way() -> None:

@@ -517,6 +517,15 @@ def test_an_exchange_that_takes_no_cancels_changes_no_groups() -> None:
     assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
 
 
+def test_groups_can_go_on_while_the_exchange_is_paused() -> None:
+    groups = Groups(exchange_pause_stops_order_groups=False)
+    group = groups.create()
+    groups.place("a1", group)
+    groups.town.venue.execute("prediction", SetPause(PauseState.EXCHANGE_PAUSED), groups.town.now)
+    groups.ann.send(OrderGroupRequest.trigger(group))
+    assert groups.told() == ["done", "a1 4 ORDER_GROUP_CANCEL"]
+
+
 def test_an_owner_can_have_so_many_groups_and_no_more() -> None:
     groups = Groups()
     assert groups.town.venue.exchange("prediction")._state.groups.most == ORDER_GROUPS["prediction"]

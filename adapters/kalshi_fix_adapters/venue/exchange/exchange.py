@@ -37,7 +37,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     TradeQuote,
 )
 from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule, floor
-from kalshi_fix_adapters.venue.exchange.groups import OrderGroups
+from kalshi_fix_adapters.venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
     Collateral,
@@ -261,6 +261,10 @@ class Exchange:
         ticker = self._state.markets[market].ticker
         for account, side in ((buyer, Side.BUY), (seller, Side.SELL)):
             self.account(account).endow(ticker, side, price, quantity)
+
+    def order_groups(self) -> tuple[OrderGroup, ...]:
+        """Return the order groups, oldest first, to be looked at."""
+        return self._state.groups.all()
 
     def open_orders(self) -> tuple[OrderSnapshot, ...]:
         """Return the open orders, oldest first."""

@@ -36,7 +36,7 @@ def change_group(state: ExchangeState, batch: Batch, command: ChangeGroup) -> No
 
 def _group(state: ExchangeState, command: ChangeGroup) -> OrderGroup | GroupRefusal:
     """Return the group meant, which is a new one for CREATE, or why it cannot be as asked."""
-    if state.pause is PauseState.EXCHANGE_PAUSED:
+    if state.pause is PauseState.EXCHANGE_PAUSED and state.assumptions.exchange_pause_stops_order_groups:
         return GroupRefusal.EXCHANGE_PAUSED
     if command.account not in state.accounts:
         return GroupRefusal.CUSTOMER_ACCOUNT_NOT_FOUND

@@ -81,6 +81,10 @@ class OrderGroups:
         group = self._by_id.get(group_id or "")
         return group if group is not None and group.account == account else None
 
+    def all(self) -> tuple[OrderGroup, ...]:
+        """Return all groups, oldest first."""
+        return tuple(self._by_id.values())
+
     def is_full(self, owner: str) -> bool:
         """Say whether an owner can have no more groups."""
         return self._owned[owner] >= self.most

@@ -21,7 +21,8 @@ def digest_of(data: bytes) -> str:
 
 
 def state_digest(venue: Venue) -> str:
-    """Return the digest of markets, books, accounts, open orders, sessions and faults."""
+    """Return the digest of markets, books, accounts, open orders, order groups, daily caps, sessions
+    and faults."""
     state: dict[str, Any] = {"products": [_product(venue, product) for product in PRODUCTS]}
     state["sessions"] = [sorted(each.items()) for each in venue.sessions()]
     state["faults"] = [sorted(each.items()) for each in venue.faults()]
@@ -34,7 +35,7 @@ def _product(venue: Venue, product: str) -> list[Any]:
     return [
         exchange.pause.name,
         [
-            [ticker, market.state.name, str(market.result), str(market.settlement_price)]
+            [ticker, market.state.name, str(market.result), str(market.settlement_price), str(market.bounds)]
             + [[str(price), str(size)] for side in Side for price, size in exchange.levels(ticker, side)]
             for ticker, market in exchange.markets.items()
         ],
@@ -47,4 +48,13 @@ def _product(venue: Venue, product: str) -> list[Any]:
             for account in exchange.accounts()
         ],
         [to_plain(order) for order in exchange.open_orders()],
+        [
+            [group.id, str(group.account), group.limit, group.triggered, str(group.window.volume)]
+            for group in exchange.order_groups()
+        ],
+        [
+            [customer, str(cap.reserved), str(cap.used), str(cap.day)]
+            for customer in exchange.customers
+            if (cap := exchange.daily_cap(customer)) is not None
+        ],
     ]
