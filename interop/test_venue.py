@@ -24,10 +24,12 @@ from interop.peer import PATIENCE, Fields
 from interop.plain_door import PlainDoor
 from interop.quickfix_peer import QuickfixPeer
 from kalshi_fix_adapters.testing import MARKETS, Venue
+from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.signing import load_private_key, logon_payload
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-DOLLARS, SKIP_PENDING = {21005: "Y"}, {21011: "Y"}
+TAGS = {field.name: field.tag for field in FIELDS.values()}
+DOLLARS, SKIP_PENDING = {TAGS["UseDollars"]: "Y"}, {TAGS["SkipPendingExecReports"]: "Y"}
 """UseDollars and SkipPendingExecReports, fields of the Logon."""
 
 
@@ -239,5 +241,5 @@ def test_quickfix_is_told_of_a_settlement(
     with quickfix_at(venue, "KalshiPT", tmp_path, dictionaries, DOLLARS) as peer:
         venue.do("settle", market=SYMBOL, result="no")
         told = peer.inbox.take("UMS")
-        assert (told[55], told[20107]) == (SYMBOL, "no")
+        assert (told[55], told[TAGS["MarketResult"]]) == (SYMBOL, "no")
     assert venue.cash() == Decimal(10_000) - 3 * Decimal("0.40")

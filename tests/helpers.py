@@ -11,6 +11,7 @@ import attrs
 
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
+from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
@@ -105,6 +106,15 @@ def raw(fields: str) -> bytes:
     """A whole message from `35=..|49=..|` text: BeginString, BodyLength and CheckSum are put around it."""
     body = fields.replace("|", "\x01")
     return encode_frame("FIXT.1.1", body.encode("latin-1") + (b"" if body.endswith("\x01") else b"\x01"))
+
+
+TAGS = {field.name: field.tag for field in FIELDS.values()}
+"""The tag of each field of Kalshi's dialect by its name."""
+
+
+def by_tags(fields: str) -> str:
+    """The same text with tags for names: `Symbol=A|` becomes `55=A|`."""
+    return re.sub(r"(?<![^|])([A-Z]\w*)(?==)", lambda found: str(TAGS[found[1]]), fields)
 
 
 def wire_time(moment: datetime) -> str:

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.trading import (
     SettlementUpdate,
 )
 from kalshi_fix_sansio.trading.settlements import MAX_NAME_SIZE
-from tests.helpers import CODEC, KEY_ID, raw
+from tests.helpers import CODEC, KEY_ID, by_tags, raw
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -231,20 +231,21 @@ def test_a_result_that_is_not_known_yet_is_kept_as_it_came() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        f"55={MARKET}|715=20261120|20107=yes|730=100|",
-        "20105=r1|715=20261120|20107=yes|730=100|",
-        f"20105=r1|55={MARKET}|20107=yes|730=100|",
-        f"20105=r1|55={MARKET}|715=20261120|730=100|",
-        f"20105=r1|55={MARKET}|715=20261120|20107=yes|",
-        f"20105=r1|55={MARKET}|715=20261120|20107=yes|730=many|",
-        f"20105=r1|55={MARKET}|715=20261120|20107=yes|730=100|893=maybe|",
-        f"20105={LONG}|55={MARKET}|715=20261120|20107=yes|730=100|",
-        f"20105=r1|55={MARKET}|715=20261120|20107=yes|730=100|20108=1|20109={LONG}|20110=24|",
+        f"55={MARKET}|715=20261120|MarketResult=yes|730=100|",
+        "MarketSettlementReportID=r1|715=20261120|MarketResult=yes|730=100|",
+        f"MarketSettlementReportID=r1|55={MARKET}|MarketResult=yes|730=100|",
+        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|730=100|",
+        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|",
+        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=many|",
+        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|893=maybe|",
+        f"MarketSettlementReportID={LONG}|55={MARKET}|715=20261120|MarketResult=yes|730=100|",
+        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|NoMarketSettlementPartyIDs=1|MarketSettlementPartyID={LONG}|MarketSettlementPartyRole=24|",
     ],
 )
 def test_a_report_that_cannot_be_read_is_told_and_not_counted(fields: str) -> None:
     settlements = Settlements()
-    message = CODEC.decode(raw(f"35=UMS|49=KalshiPT|56={KEY_ID}|34=2|52=20261120-12:00:00.000|{fields}"))
+    head = f"35=UMS|49=KalshiPT|56={KEY_ID}|34=2|52=20261120-12:00:00.000|"
+    message = CODEC.decode(raw(head + by_tags(fields)))
     update = settlements.apply(message)
     assert kinds(update) == [Kind.UNREADABLE]
     assert (len(settlements), settlements.incomplete()) == (0, [])

@@ -53,7 +53,7 @@ def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -
 
 
 def cap_refusal(request: LogonRequested, *, member: bool) -> str | None:
-    """Return the Text of the Logout that refuses a Logon with UseCapReservation (21032), or None; `member` is
+    """Return the Text of the Logout that refuses a Logon with UseCapReservation, or None; `member` is
     whether the owner of the key is a clearing member."""
     logon: Any = request.logon
     if logon.use_cap_reservation is True and not member:

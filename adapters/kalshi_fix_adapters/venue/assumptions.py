@@ -21,12 +21,12 @@ class Assumptions:
     """Whether an order with a quantity that the market does not take is refused with OrdRejReason (103) 13.
     Otherwise with 11, which is that of its Text INVALID_ORDER."""
     max_execution_cost_includes_fees: bool = False
-    """Whether trade fees count towards MaxExecutionCost (21009)."""
+    """Whether trade fees count towards MaxExecutionCost."""
     orders_must_cover_their_fee: bool = True
     """Whether an order or amend that opens a position needs its trade fee as a taker in the balance, beside
     what is held back. Nothing of the fee is held back while it rests."""
     ranged_return_may_be_negative: bool = False
-    """Whether RangedMarketCollateralReturn (21031) is told where a Trade takes back what a market group had
+    """Whether RangedMarketCollateralReturn is told where a Trade takes back what a market group had
     returned. Otherwise it is told only where something is returned."""
     rebate_waits_for_a_fee: bool = True
     """Whether a rebate of rounding fees waits for a fill whose fees are no smaller. Otherwise it comes at
@@ -43,7 +43,7 @@ class Assumptions:
     makers_are_told_of_closed_rfqs: bool = True
     """Whether a QuoteRequestReject (AG) tells the makers who heard of an RFQ that it is over."""
     replace_existing_stays_on_market: bool = False
-    """Whether ReplaceExisting (21016) closes RFQs on the same market alone, not on all markets."""
+    """Whether ReplaceExisting closes RFQs on the same market alone, not on all markets."""
     one_quote_per_market: bool = False
     """Whether a new quote replaces the maker's quotes on all RFQs for the market, not on its RFQ alone."""
     quotes_end_with_session: bool = True
@@ -62,7 +62,7 @@ class Assumptions:
     """Whether each subaccount is a party of its own in a settlement report. Otherwise its owner is the only
     one, with the positions of all of them."""
     single_settlement_report_is_counted: bool = False
-    """Whether a settlement of one page has TotNumMarketSettlementReports (20106), too."""
+    """Whether a settlement of one page has TotNumMarketSettlementReports, too."""
     order_groups_trigger_between_trades: bool = True
     """Whether an order group triggers right after the fill that exceeds its limit, so that an incoming order
     that is still trading finds the rest of the group's orders gone. Otherwise, and always while an order
@@ -78,7 +78,7 @@ class Assumptions:
     """Whether a level that trades is told with ClOrdID (11) to the owner of the order that took from it, too.
     Otherwise only to that of the order that rested there."""
     daily_caps_are_in_dollars: bool = True
-    """Whether an order counts under a daily cap (UseCapReservation 21032) by what it costs to open it, at its
+    """Whether an order counts under a daily cap (UseCapReservation) by what it costs to open it, at its
     price while it is open and at that of its trades afterwards. Otherwise it counts by its contracts."""
     basic_tier_has_fix: bool = False
     """Whether accounts of the lowest tier may log on. Otherwise the Logon is refused with `API usage level is
@@ -88,7 +88,7 @@ class Assumptions:
     logons_per_minute: int = attrs.field(default=60, validator=attrs.validators.ge(1))
     """How many Logons of an account with a tier are taken in the long run."""
     quote_confirm_cost_with_rfq_id: int = attrs.field(default=2, validator=attrs.validators.ge(0))
-    """Tokens that a QuoteConfirm (U7) with RfqId (21023) costs. Without it costs 10."""
+    """Tokens that a QuoteConfirm (U7) with RfqId costs. Without it costs 10."""
     block_trades_pay_taker_fees: bool = True
     """Whether both sides of a block trade pay the fee of the one who comes second. Otherwise they pay that of
     the one who was there first."""

@@ -1,4 +1,4 @@
-"""UseCapReservation (21032) through real sessions: room under daily caps, and amends one at a time."""
+"""UseCapReservation through real sessions: room under daily caps, and amends one at a time."""
 
 from __future__ import annotations
 

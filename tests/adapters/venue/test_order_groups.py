@@ -35,6 +35,7 @@ from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.events import RejectReceived
 from tests.adapters.venue.desk import MARKET, PERP, START
 from tests.adapters.venue.town import Client, Town, decode_all, encode, order
+from tests.helpers import TAGS
 
 BUY, SELL = Side.BUY, Side.SELL
 NOBODYS = "770e8400-e29b-41d4-a716-446655440002"
@@ -462,18 +463,21 @@ def test_an_unknown_group_is_refused_in_orders_and_requests() -> None:
     assert found == (BusinessRejectReason.UNKNOWN_ID, "CUSTOMER_ACCOUNT_NOT_FOUND")
 
 
+NAME, LIMIT = TAGS["OrderGroupID"], TAGS["OrderGroupContractsLimit"]
+
+
 @pytest.mark.parametrize(
     ("fields", "tag"),
     [
-        ({"order_group_action": RESET, "order_group_id": "group-1"}, 20130),
-        ({"order_group_action": RESET, "order_group_id": NOBODYS + "0"}, 20130),
-        ({"order_group_action": RESET}, 20130),
-        ({"order_group_action": CREATE, "order_group_id": NOBODYS, "order_group_contracts_limit": 5}, 20130),
-        ({"order_group_action": CREATE}, 20132),
-        ({"order_group_action": CREATE, "order_group_contracts_limit": 0}, 20132),
-        ({"order_group_action": CREATE, "order_group_contracts_limit": 1_000_001}, 20132),
-        ({"order_group_action": CREATE, "order_group_contracts_limit": -1}, 20132),
-        ({"order_group_action": UPDATE, "order_group_id": NOBODYS}, 20132),
+        ({"order_group_action": RESET, "order_group_id": "group-1"}, NAME),
+        ({"order_group_action": RESET, "order_group_id": NOBODYS + "0"}, NAME),
+        ({"order_group_action": RESET}, NAME),
+        ({"order_group_action": CREATE, "order_group_id": NOBODYS, "order_group_contracts_limit": 5}, NAME),
+        ({"order_group_action": CREATE}, LIMIT),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": 0}, LIMIT),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": 1_000_001}, LIMIT),
+        ({"order_group_action": CREATE, "order_group_contracts_limit": -1}, LIMIT),
+        ({"order_group_action": UPDATE, "order_group_id": NOBODYS}, LIMIT),
         ({"order_group_action": CREATE, "order_group_contracts_limit": 5, "alloc_account": 64}, 79),
     ],
 )

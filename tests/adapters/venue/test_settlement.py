@@ -22,6 +22,7 @@ from kalshi_fix_sansio import ExecutionReport, MarketSettlementReport, Party, Pa
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d
 from tests.adapters.venue.town import Client, Town, order
+from tests.helpers import by_tags
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -77,7 +78,8 @@ def test_groups_are_nested_on_the_wire(town: Town) -> None:
     ann.wire.clear()
     settle(town)
     body = bytes(ann.wire).replace(b"\x01", b"|").decode()
-    nested = "20108=1|20109=ann|20110=24|704=10.00|705=0.00|1703=1|1704=10.00|1705=PAYOUT|"
+    party = "NoMarketSettlementPartyIDs=1|MarketSettlementPartyID=ann|MarketSettlementPartyRole=24|"
+    nested = by_tags(party) + "704=10.00|705=0.00|1703=1|1704=10.00|1705=PAYOUT|"
     assert nested + "136=1|137=0.00|138=USD|139=4|891=0|" in body
 
 

@@ -1,6 +1,6 @@
 """Daily caps on event contracts: how much a clearing member's customer may order in a day.
 
-Kalshi's page on authentication, UseCapReservation (21032), and the Texts of the page on order entry.
+Kalshi's page on authentication, UseCapReservation, and the Texts of the page on order entry.
 """
 
 from __future__ import annotations

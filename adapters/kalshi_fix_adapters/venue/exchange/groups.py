@@ -20,7 +20,7 @@ ROLLING: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 CONTRACTS_LIMITS: Final = range(
     ORDER_GROUP_CONTRACTS_LIMIT.minimum or 0, (ORDER_GROUP_CONTRACTS_LIMIT.maximum or 0) + 1
 )
-"""The limits a group can have (OrderGroupContractsLimit 20132)."""
+"""The limits a group can have (OrderGroupContractsLimit)."""
 _RESOLUTION: Final = timedelta(milliseconds=1)
 """Fills of one group that are less than this apart count as one, so that memory is bounded in time."""
 

@@ -1,5 +1,5 @@
 """Market groups: markets whose results depend on one another, so that positions in several of them are sure
-to pay something together. That much is returned at once (RangedMarketCollateralReturn 21031). Dollars.
+to pay something together. That much is returned at once (RangedMarketCollateralReturn). Dollars.
 """
 
 from __future__ import annotations

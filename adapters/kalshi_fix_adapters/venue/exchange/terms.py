@@ -72,7 +72,7 @@ class MarketState(Enum):
 
 
 class MarketResult(StrEnum):
-    """How a market was decided; the members are the venue's own words (MarketResult 20107)."""
+    """How a market was decided; the members are the venue's own words (MarketResult)."""
 
     YES = "yes"
     """A YES contract pays 1 dollar, a NO contract nothing."""
@@ -117,7 +117,7 @@ class RejectCause(StrEnum):
 
 
 class GroupAction(Enum):
-    """What an owner asks of an order group (OrderGroupAction 20131)."""
+    """What an owner asks of an order group (OrderGroupAction)."""
 
     CREATE = "create"
     RESET = "reset"
