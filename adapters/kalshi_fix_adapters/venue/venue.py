@@ -305,6 +305,8 @@ class Venue:
 
     def data_to_send(self, conn: int) -> bytes:
         """Return the bytes to be written to a connection, and forget them."""
+        if self._trouble.wired:
+            self._look()
         line = self._lines.get(conn)
         if line is None or not line.has_output(self._last):
             return b""
@@ -433,6 +435,10 @@ class Venue:
 
     def _come(self, now: Instant) -> None:
         """Take note of the time; what is on schedule is done before whatever came late for it."""
+        # A fault strikes after the call that gave it the occasion and before the next one, whoever fetches
+        # what there is to say in which order, or nothing.
+        if self._trouble.wired:
+            self._look()
         self._last = now
         if self._pauses.is_due(now.utc):
             self._change_pauses(now)
@@ -630,13 +636,13 @@ class Venue:
         if strike(Throttle, who, now, msg_type) is not None:
             self._deliver([(login, over_the_limit(message))], now)
         elif (reject := strike(Reject, who, now, msg_type)) is not None:
-            self._deliver([(login, gateway.made_up.refusal(message, reject.text, login, now.utc))], now)
+            self._deliver(gateway.made_up.refusal(message, reject.text, login, now.utc), now)
         elif (unavailable := strike(Unavailable, who, now, msg_type)) is not None:
             deliveries: list[Delivery] = []
-            refusal = gateway.made_up.refusal(message, unavailable.text, login, now.utc)
+            refusal = gateway.made_up.refusal(message, unavailable.text, login, now.utc, heard=False)
             if unavailable.applied:
                 deliveries = untold(gateway.handle(message, login, now.utc), message, login)
-            self._deliver([(login, refusal), *deliveries], now)
+            self._deliver([*refusal, *deliveries], now)
         else:
             self._deliver(gateway.handle(message, login, now.utc), now)
         if (cut := strike(Cut, who, now, msg_type, at="reply")) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,6 +19,7 @@ from kalshi_fix_adapters.venue.exchange import (
     SetMarketState,
 )
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
+from kalshi_fix_adapters.venue.journal import Journal, replay
 from kalshi_fix_adapters.venue.operations import (
     FAULTS,
     Busy,
@@ -76,7 +78,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, NO_FEES
-from tests.adapters.venue.town import KEYS, Client, Town, order
+from tests.adapters.venue.town import KEYS, Client, Town, config, order
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -732,6 +734,15 @@ def test_other_requests_are_refused_as_they_can_be() -> None:
     assert (refusal.business_reject_reason, refusal.text) == (BusinessRejectReason.OTHER, "TRY_LATER")
 
 
+def test_a_listener_hears_of_orders_that_are_refused() -> None:
+    town = Town()
+    ann, listener = town.connect("ann"), town.connect("ann-2", listener_session=True)
+    inject(town, Reject(text="INTERNAL_ERROR"))
+    ann.send(order("a", BUY, 5, "0.40"))
+    for client in (ann, listener):
+        assert client.take_only(ExecutionReport).text == "INTERNAL_ERROR"
+
+
 def test_only_the_message_that_is_named_is_refused() -> None:
     town = Town()
     ann = town.connect("ann")
@@ -917,6 +928,20 @@ def test_the_same_seed_gives_the_same_bytes_with_faults(seed: int) -> None:
         return collected
 
     assert wires() == wires()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_journal_of_trouble_replays_to_the_same(seed: int, tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        town = Town(seed)
+        town.venue = journal.venue(config(), Random(seed))
+        trial = Trial(town, Random(seed))
+        for _ in range(80):
+            trial.step()
+    found = replay(tmp_path / "journal")
+    assert found.parted is None
+    assert found.is_same
+    assert found.sent > 5000
 
 
 def test_a_lost_connection_is_told_by_events_alone() -> None:

@@ -47,7 +47,7 @@ class ProductGateway:
         self._rebalancing = Rebalancing(exchange, self.timers, self.execute, allocations or {})
         self._orders = OrderEntry(exchange, self.logins, new_id)
         self._market_data = MarketData(exchange, limits)
-        self.made_up = MadeUp(exchange, new_id)
+        self.made_up = MadeUp(exchange, self._orders, new_id)
         """What faults answer."""
         self.drop_copy = DropCopy(exchange, drop_copy, most_events=max_past_events)
         self._settlements = Settlements(self.logins, new_id, exchange.assumptions)
