@@ -5,6 +5,8 @@ One field per assumption; docs/simulated-venue.md gives the reason of each, unde
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import attrs
 
 
@@ -20,6 +22,11 @@ class Assumptions:
     incorrect_quantity_has_its_own_code: bool = False
     """Whether an order with a quantity that the market does not take is refused with OrdRejReason (103) 13.
     Otherwise with 11, which is that of its Text INVALID_ORDER."""
+    initial_margin: Decimal = attrs.field(default=Decimal("0.1"), validator=attrs.validators.gt(Decimal(0)))
+    """What a perpetual posts when it is opened, as a part of price times quantity."""
+    margin_balances_are_rounded: bool = True
+    """Whether balances on margin are kept to the precision of their owner, as those on prediction are.
+    Otherwise a trade changes them by its exact amount, and there are no rounding fees."""
     max_execution_cost_includes_fees: bool = False
     """Whether trade fees count towards MaxExecutionCost."""
     orders_must_cover_their_fee: bool = True

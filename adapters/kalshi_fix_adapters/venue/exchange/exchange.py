@@ -36,7 +36,7 @@ from kalshi_fix_adapters.venue.exchange.commands import (
     SetSettlementBounds,
     TradeQuote,
 )
-from kalshi_fix_adapters.venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSchedule, floor
+from kalshi_fix_adapters.venue.exchange.fees import EXACT, MARGIN_FEES, PREDICTION_FEES, FeeSchedule, floor
 from kalshi_fix_adapters.venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_adapters.venue.exchange.market import Market, MarketRules
 from kalshi_fix_adapters.venue.exchange.money import (
@@ -97,14 +97,16 @@ class Exchange:
         markets net with one another, `daily_caps` are those of customer accounts (on all shards together),
         `retained_orders` is how many finished orders are remembered for cancels that come too late.
         """
+        self.product = product
+        self.assumptions = assumptions or Assumptions()
         margin = product == MARGIN
         groups = [GroupResults(group) for group in market_groups]
         results = {market: each for each in groups for market in each.group.markets}
-        collateral: Collateral = MarginCollateral() if margin else PredictionCollateral()
+        collateral: Collateral = (
+            MarginCollateral(self.assumptions.initial_margin) if margin else PredictionCollateral()
+        )
         if fees is None:
             fees = MARGIN_FEES if margin else PREDICTION_FEES
-        self.product = product
-        self.assumptions = assumptions or Assumptions()
         self._state = ExchangeState(
             product=product,
             markets={rules.ticker: Market(rules) for rules in markets},
@@ -286,8 +288,8 @@ class Exchange:
             return ()
         return tuple((level.price, level.size) for level in found.book.side(side))
 
-    @staticmethod
     def _open(
+        self,
         key: AccountId,
         balance: Decimal,
         collateral: Collateral,
@@ -296,7 +298,8 @@ class Exchange:
     ) -> Account:
         terms = terms or AccountTerms()
         netted = results if key.subaccount not in terms.without_netting else {}
-        return Account(key, collateral, balance, terms.precision, results=netted)
+        exact = self.product == MARGIN and not self.assumptions.margin_balances_are_rounded
+        return Account(key, collateral, balance, EXACT if exact else terms.precision, results=netted)
 
     def _expire(self, batch: Batch) -> None:
         while (order := self._state.orders.pop_expired(batch.now)) is not None:

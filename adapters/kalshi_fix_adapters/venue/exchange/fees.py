@@ -14,6 +14,8 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 CENT: Final = Decimal("0.01")
 CENTICENT: Final = Decimal("0.0001")
+EXACT: Final = Decimal("1E-9")
+"""A precision that no amount on margin is finer than."""
 
 
 @attrs.frozen(kw_only=True)

@@ -126,6 +126,21 @@ def test_perpetuals_round_alike() -> None:
     assert (desk.balance("ann"), desk.balance("bob")) == ds("98.0404", "98.03")
 
 
+def test_that_balances_on_margin_are_rounded_is_an_assumption() -> None:
+    exact = Assumptions(margin_balances_are_rounded=False)
+    desk = Desk(product=MARGIN, fees=None, balances={"ann": "100", "bob": "100"}, assumptions=exact)
+    desk.place("ann", "a1", SELL, 1, "19.5555")
+    taker, _ = trades(desk.place("bob", "b1", BUY, 1, "19.5555"))
+    assert taker.charge == Charge(trade_fee=d("0.0098"))
+    assert (desk.balance("ann"), desk.balance("bob")) == ds("98.04045", "98.03465")
+
+
+def test_what_a_perpetual_posts_is_an_assumption() -> None:
+    desk = Desk(product=MARGIN, balances={"ann": "100"}, assumptions=Assumptions(initial_margin=d("0.25")))
+    assert summary(desk.place("ann", "a1", BUY, 41, "10")) == ["a1 rejected INSUFFICIENT_BALANCE"]
+    assert summary(desk.place("ann", "a1", BUY, 40, "10")) == ["a1 accepted"]
+
+
 def test_a_market_may_have_fees_of_its_own() -> None:
     free = attrs.evolve(PREDICTION_FEES, taker_rate=d("0.14"))
     desk = Desk(fees=None, markets=(attrs.evolve(SUBPENNY[0], fees=free),))
