@@ -24,6 +24,7 @@ from kalshi_fix_adapters.cli.venue_scenario import (
     scenario_options,
     schema,
 )
+from kalshi_fix_adapters.cli.venue_simulate import simulate
 from kalshi_fix_adapters.config.environment import export_lines
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.control import FOLDER_PREFIX, FOLDER_VARIABLE, ControlServer
@@ -217,5 +218,5 @@ def _until_stopped() -> None:
     threading.Event().wait()
 
 
-for command in (do, check, replay_journal, schema):
+for command in (do, check, replay_journal, schema, simulate):
     venue.add_command(command)

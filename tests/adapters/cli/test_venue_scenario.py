@@ -51,3 +51,32 @@ def test_with_a_file_owners_join_those_of_the_file_and_nobody_does_unasked() -> 
     joined = chosen_scenario(EXAMPLE, 1, 1, "ed25519")
     assert joined.owners == ("ann", "bob", "you")
     assert {(each.count, each.rsa) for each in joined.keys} == {(1, False)}
+
+
+def simulated(*options: str) -> str:
+    result = CliRunner().invoke(commands, ["venue", "simulate", "--scenario", str(EXAMPLE), *options])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_simulate_lets_time_pass_at_once_and_comes_to_the_same_for_the_same_seed() -> None:
+    first = simulated("--for", "1m")
+    assert "From 2026-01-05 14:30:00 to 2026-01-05 14:31:00 UTC" in first
+    assert "KXHIGHNY-26DEC30-B50" in first
+    assert simulated("--for", "60s") == first
+    assert simulated("--for", "90s") != first
+
+
+def test_what_is_simulated_can_be_journalled(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    state = simulated("--for", "30s", "--journal", str(journal)).split()[-1]
+    replayed = CliRunner().invoke(commands, ["venue", "replay", str(journal)])
+    assert replayed.exit_code == 0, replayed.output
+    assert f"state at the end: {state}" in replayed.output
+
+
+@pytest.mark.parametrize("wrong", ["5", "0s", "-1s", "400d", "soon"])
+def test_a_time_that_is_none_is_told(wrong: str) -> None:
+    result = CliRunner().invoke(commands, ["venue", "simulate", "--for", wrong])
+    assert result.exit_code == 2
+    assert "write a time such as" in " ".join(result.output.split())

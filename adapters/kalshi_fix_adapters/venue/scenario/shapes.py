@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import attrs
 
+from kalshi_fix_adapters.venue.scenario.duration import DURATION, DURATION_WISH, seconds_of
 from kalshi_fix_adapters.venue.scenario.mistakes import Mistakes, did_you_mean
 from kalshi_fix_adapters.venue.scenario.nodes import Map, Node, Scalar, Seq
 
@@ -210,35 +211,23 @@ def _plain(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = r"[0-9]{1,9}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d)"
-
-
 @attrs.frozen
 class Duration(Shape):
     """A span of time such as `90s`, `15m`, `2h`, `1d`."""
 
     def read(self, node: Node, where: str, mistakes: Mistakes) -> Any:
         """Return seconds."""
-        if isinstance(node, Scalar) and re.fullmatch(_DURATION, node.text):
+        if isinstance(node, Scalar) and re.fullmatch(DURATION, node.text):
             return seconds_of(node.text)
         return self.refuse(node, where, mistakes)
 
     def schema(self) -> dict[str, Any]:
         """Return a string with a pattern."""
-        return {"type": "string", "pattern": f"^{_DURATION}$"}
+        return {"type": "string", "pattern": f"^{DURATION}$"}
 
     def wanted(self) -> str:
         """Say what to write."""
-        return "a time such as `500ms`, `90s`, `15m`, `2h` or `1d`"
-
-
-def seconds_of(text: str) -> float | None:
-    """Return the seconds of a duration as it is written, or None if it is none."""
-    if not re.fullmatch(_DURATION, text):
-        return None
-    number = text.rstrip("mshd")
-    return float(number) * _UNITS[text[len(number) :]]
+        return DURATION_WISH
 
 
 @attrs.frozen
