@@ -96,6 +96,35 @@ def test_a_replay_comes_to_the_same_state_and_the_same_bytes(path: Path) -> None
     assert found.venue.sessions() == town.venue.sessions()
 
 
+def test_faults_with_a_chance_and_everything_they_do_replay_too(path: Path) -> None:
+    with Journal(path, state_every=10) as journal:
+        town = Town()
+        venue = journalled(town, journal, flow=FlowConfig(rate=2.0))
+        ann = town.connect("ann")
+        md = town.connect("ann-md", "KalshiMD")
+        md.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol=MARKET)]))
+        for name, values in (
+            ("delay", {"by": 2, "session": "KalshiMD"}),
+            ("duplicate", {"owner": "ann", "times": 0, "chance": 0.5}),
+            ("reject", {"text": "INSUFFICIENT_BALANCE", "times": 2}),
+            ("withhold", {"lasting": 30, "owner": "bob"}),
+        ):
+            venue.perform(operation(name, values), town.now)
+        for number in range(5):
+            ann.send(order(f"a{number}", Side.BUY, 1, "0.40"))
+        town.wait(60)
+        venue.perform(operation("cut", {"owner": "ann", "session": "KalshiNR"}), town.now)
+        town.run()
+        venue.perform(operation("release"), town.now)
+        town.wait(30)
+        with pytest.raises(ConfigurationError):
+            venue.perform(operation("halt", {"market": "NO-SUCH"}), town.now)
+    found = replay(path)
+    assert found.is_same, found.parted
+    assert found.states > 10
+    assert {"raised": "ConfigurationError"} in lines_of(path)
+
+
 def test_it_replays_in_another_process_whose_hashes_differ(path: Path) -> None:
     traded(path, flow=FlowConfig(rate=1.0))
     script = (

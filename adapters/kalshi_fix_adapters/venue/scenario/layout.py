@@ -338,7 +338,7 @@ def plain(node: Node) -> Any:
     return {name: plain(value) for name, value in node.entries.items()}
 
 
-_AT = "at"
+_WHEN = "when"
 _DO = "do"
 
 
@@ -354,14 +354,14 @@ class Step(Shape):
         if _DO not in node.entries:
             mistakes.add(node.line, f"{where} has no `{_DO}`", f"add it: {self.wanted()}")
             return WRONG
-        if _AT in node.entries:
-            after = Duration().read(node.entries[_AT], f"{where}.{_AT}", mistakes)
+        if _WHEN in node.entries:
+            after = Duration().read(node.entries[_WHEN], f"{where}.{_WHEN}", mistakes)
         word = node.entries[_DO]
         name = word.text if isinstance(word, Scalar) else ""
         if shown(name) not in OPERATIONS:
             mistakes.add(word.line, f"{where}.{_DO} is no operation", did_you_mean(shown(name), OPERATIONS))
             return WRONG
-        values = {each: plain(value) for each, value in node.entries.items() if each not in (_AT, _DO)}
+        values = {each: plain(value) for each, value in node.entries.items() if each not in (_WHEN, _DO)}
         found = self._operation(name, values, node, where, mistakes)
         return WRONG if found is None or after is WRONG else (after, found, node.line)
 
@@ -404,7 +404,7 @@ class Step(Shape):
             "type": "object",
             "description": " ".join((cls.__doc__ or "").split()),
             "properties": {
-                _AT: time,
+                _WHEN: time,
                 _DO: {"const": name},
                 **{
                     shown(each.name): {
@@ -420,7 +420,7 @@ class Step(Shape):
 
     def wanted(self) -> str:
         """Say what to write."""
-        return "`{at: 90s, do: pause}` with the operation's parameters beside it"
+        return "`{when: 90s, do: pause}` with the operation's parameters beside it"
 
 
 LAYOUT: Final = Record(
@@ -496,7 +496,7 @@ LAYOUT: Final = Record(
         "pauses": Field(Items(_PAUSE), "pauses of every week", ()),
         "schedule": Field(
             Items(Step()),
-            "operations and faults of `kalshi-fix venue do`, by the time since the beginning",
+            "operations and faults of `kalshi-fix venue do`, `when` being the time since the beginning",
             (),
         ),
         "flow": Field(_flow(), "simulated traders; none without this key"),

@@ -44,7 +44,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "f.yaml:5: `ann` has keys but no account on margin; add accounts.ann.margin",
         ),
         (
-            "schedule:\n- {at: 5s, do: halt, market: KXNBA-27-NYX}",
+            "schedule:\n- {when: 5s, do: halt, market: KXNBA-27-NYX}",
             "f.yaml:2: `halt` names the unknown market `KXNBA-27-NYX`; did you mean `KXNBA-27-NYK`?",
         ),
         (
@@ -52,7 +52,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "f.yaml:3: the flow names the unknown market `KXNBA-27`; did you mean `KXNBA-27-NYK`?",
         ),
         (
-            "schedule: [{at: 5s, do: paus}]",
+            "schedule: [{when: 5s, do: paus}]",
             "f.yaml:1: schedule[1].do is no operation; did you mean `pause`?",
         ),
         (
@@ -65,7 +65,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "schedule: [{what: trading}]",
-            "f.yaml:1: schedule[1] has no `do`; add it: `{at: 90s, do: pause}` with",
+            "f.yaml:1: schedule[1] has no `do`; add it: `{when: 90s, do: pause}` with",
         ),
         ("schedule: [{do: halt}]", "f.yaml:1: schedule[1]: halt needs market"),
         (
@@ -93,8 +93,8 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("start: 2026-11-35T14:30:00Z", "f.yaml:1: start is `2026-11-35T14:30:00Z`; write a time"),
         ("accounts: [ann]", "f.yaml:1: accounts is a list; write a mapping"),
         ("keys: {owner: ann}", "f.yaml:1: keys is a mapping; write a list"),
-        ("schedule: [pause]", "f.yaml:1: schedule[1] is `pause`; write `{at: 90s, do: pause}` with"),
-        ("schedule: [{at: 5, do: pause}]", "f.yaml:1: schedule[1].at is `5`; write a time such as"),
+        ("schedule: [pause]", "f.yaml:1: schedule[1] is `pause`; write `{when: 90s, do: pause}` with"),
+        ("schedule: [{when: 5, do: pause}]", "f.yaml:1: schedule[1].when is `5`; write a time such as"),
         (
             "limits: {logon-timeout: -5s}",
             "f.yaml:1: limits.logon-timeout is `-5s`; write a time such as",

@@ -14,7 +14,8 @@ import pytest
 
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.exchange import AccountId, MarketState, PauseState, Side
-from kalshi_fix_adapters.venue.operations import operation
+from kalshi_fix_adapters.venue.operations import OPERATIONS, operation
+from kalshi_fix_adapters.venue.parameters import parameters
 from kalshi_fix_adapters.venue.pauses import MAINTENANCE, WeeklyPause
 from kalshi_fix_adapters.venue.scenario import MARKETS, Scenario
 from kalshi_fix_adapters.venue.scenario.file import load_scenario, parse_scenario
@@ -166,8 +167,8 @@ def test_settings_reach_the_venue() -> None:
 def test_what_cannot_be_done_when_its_time_comes_is_noted_and_stops_nothing() -> None:
     venue = begun(
         parse(
-            "schedule:\n- {at: 1s, do: close, market: BTC-PERP}\n- {at: 2s, do: open, market: BTC-PERP}\n"
-            "- {at: 2s, do: halt, market: ETH-PERP}\n"
+            "schedule:\n- {when: 1s, do: close, market: BTC-PERP}\n- {when: 2s, do: open, market: BTC-PERP}\n"
+            "- {when: 2s, do: halt, market: ETH-PERP}\n"
         )
     )
     pass_time(venue, NOW, 10)
@@ -336,6 +337,21 @@ def test_a_sandbox_takes_a_scenario() -> None:
         assert set(sandbox.keys) == {("ann", "prediction"), ("bob", "prediction"), ("bob", "margin")}
 
 
+def test_a_fault_of_the_schedule_is_armed_at_its_time_with_its_own_parameters() -> None:
+    venue = begun(parse("schedule: [{when: 5s, do: cut, at: reply, times: 3}]"))
+    now = pass_time(venue, NOW, 4)
+    assert venue.faults() == []
+    pass_time(venue, now, 1)
+    (fault,) = venue.faults()
+    assert (fault["fault"], fault["left"]) == ("cut", 3)
+    assert "at reply" in fault["with"]
+
+
+def test_no_operation_has_a_parameter_that_the_schedule_would_take() -> None:
+    for name, cls in OPERATIONS.items():
+        assert not {"when", "do"} & {each.name for each in parameters(cls)}, name
+
+
 # The schema
 
 
@@ -357,7 +373,7 @@ def test_the_schema_takes_the_example_and_refuses_what_the_reader_refuses() -> N
         "accounts: {a/b: {margin: {balance: 1}}}",
         "keys: [{}]",
         "schedule: [{do: paus}]",
-        "schedule: [{at: 5, do: pause}]",
+        "schedule: [{when: 5, do: pause}]",
         "schedule: [{do: pause, what: everything}]",
         "markets: {prediction: {A: {shard: 100}}}",
     ):
@@ -369,3 +385,7 @@ def test_the_schema_takes_the_example_and_refuses_what_the_reader_refuses() -> N
 )
 def test_every_part_is_told_in_the_schema(key: str) -> None:
     assert json_schema()["properties"][key]["description"]
+
+
+def test_the_docs_show_the_example() -> None:
+    assert f"```yaml\n{EXAMPLE.read_text()}```\n" in (ROOT / "docs" / "simulated-venue.md").read_text()
