@@ -186,6 +186,7 @@ class SettlementBounds(MarketOperation):
     """Cancel the orders of a market that are outside of what it may settle at, now and from now on."""
 
     NAME = "settlement-bounds"
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
     lowest: Decimal = parameter(AMOUNT, "the lowest price that may be", positional=True)  # noqa: RUF009
     highest: Decimal = parameter(AMOUNT, "the highest price that may be", positional=True)  # noqa: RUF009
 
@@ -199,6 +200,7 @@ class BlockTrade(MarketOperation):
     """Print a trade that two accounts have agreed on outside of the book."""
 
     NAME = "block-trade"
+    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to stand first on the command line
     quantity: Decimal = parameter(AMOUNT, "how many contracts", positional=True)  # noqa: RUF009
     price: Decimal = parameter(AMOUNT, "at which price, in dollars", positional=True)  # noqa: RUF009
     buyer: str = parameter(
