@@ -76,6 +76,19 @@ Since 2026-10.
 
 Source: changelog.
 """
+RFQ_CONFIRMATION: Final[Mapping[str, int]] = MappingProxyType({"standard": 30, "high_volatility": 3})
+"""How long a maker has to confirm a quote that was accepted. All combos are high volatility markets. In
+seconds.
+
+Source: rfqs, rfq-messages.
+"""
+RFQ_EXECUTION: Final[Mapping[str, int]] = MappingProxyType({"standard": 15, "high_volatility": 1})
+"""What passes between the confirmation of a quote and its orders in the book. In seconds. Source: rfqs."""
+REPLACED_RFQS: Final = 2
+"""How many open RFQs ReplaceExisting (21016) leaves its requester, with the new one. In requests.
+
+Source: rfq-messages.
+"""
 MASS_CANCEL_INTERVAL: Final = 1
 """How far apart two OrderMassCancelRequests have to be. In seconds.
 

@@ -34,6 +34,7 @@ from kalshi_fix_sansio import (
     RFQCancel,
     RFQCancelStatusCode,
 )
+from kalshi_fix_sansio._generated.limits import REPLACED_RFQS
 
 _OVER = {MarketState.INACTIVE: RejectCause.MARKET_INACTIVE}
 """Every other state than active is that of a market that is closed."""
@@ -174,11 +175,11 @@ class Creators:
         return [old for old in mine if old.state in _WITHDRAWABLE]
 
     def _replaced(self, rfq: Rfq) -> list[Rfq]:
-        """Return what ReplaceExisting closes: all but the newest, so that two are open with the new one."""
+        """Return what ReplaceExisting closes: all but the newest ones that may stay beside the new one."""
         mine = self._open(rfq)
         if self._context.assumptions.replace_existing_stays_on_market:
             mine = [old for old in mine if old.market == rfq.market]
-        return mine[:-1]
+        return mine[: max(0, len(mine) - (REPLACED_RFQS - 1))]
 
     # RFQCancel
 

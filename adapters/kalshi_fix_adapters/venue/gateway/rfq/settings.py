@@ -1,4 +1,4 @@
-"""Times and limits of RFQs. Those that the venue documents are the defaults (its page on RFQs, Timing)."""
+"""Times and limits of RFQs. The defaults are what the venue documents, as the spec has it (its limits)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import attrs
 
+from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.errors import ConfigurationError
 
 
@@ -18,6 +19,11 @@ class Windows:
     execution: float
     """What passes between the confirmation and the orders in the book."""
 
+    @classmethod
+    def documented(cls, kind: str) -> Windows:
+        """Return the times that the venue documents for a kind of market."""
+        return cls(confirmation=RFQ_CONFIRMATION[kind], execution=RFQ_EXECUTION[kind])
+
     @property
     def to_confirm(self) -> timedelta:
         """`confirmation`, as a timedelta."""
@@ -29,12 +35,16 @@ class Windows:
         return timedelta(seconds=self.execution)
 
 
+_STANDARD = Windows.documented("standard")
+_HIGH_VOLATILITY = Windows.documented("high_volatility")
+
+
 @attrs.frozen(kw_only=True)
 class RfqSettings:
     """How RFQs run, and how many of them there may be."""
 
-    standard: Windows = Windows(confirmation=30, execution=15)
-    high_volatility: Windows = Windows(confirmation=3, execution=1)
+    standard: Windows = _STANDARD
+    high_volatility: Windows = _HIGH_VOLATILITY
     """For markets with `MarketRules.high_volatility`, among them all combos."""
     lifetime: float | None = 3600
     """Seconds after which an RFQ that nobody has accepted expires; None for never. No page says."""
