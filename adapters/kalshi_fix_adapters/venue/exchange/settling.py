@@ -8,6 +8,7 @@ from kalshi_fix_adapters.venue.exchange.accounts import Account
 from kalshi_fix_adapters.venue.exchange.commands import SetMarketState
 from kalshi_fix_adapters.venue.exchange.market import Market
 from kalshi_fix_adapters.venue.exchange.money import ONE
+from kalshi_fix_adapters.venue.exchange.netting import GroupKind
 from kalshi_fix_adapters.venue.exchange.orders import ZERO
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, PositionSettled
 from kalshi_fix_adapters.venue.exchange.state import Batch, ExchangeState
@@ -45,6 +46,29 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
         raise ValueError(f"a market decided {command.result.value} pays {fixed} dollars; leave the price out")
     elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
         raise ValueError(f"a settlement price is 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}")
+    _check_group(state, market, command.result)
+
+
+def _check_group(state: ExchangeState, market: Market, result: MarketResult) -> None:
+    """Make sure that a result does not contradict those of the other markets of its group, on which money may
+    have been returned. Raises ValueError."""
+    results = state.results.get(market.ticker)
+    if results is None:
+        return
+    group = results.group
+    decided = {ticker: state.markets[ticker].result for ticker in group.markets} | {market.ticker: result}
+    yes = [ticker for ticker in group.markets if decided[ticker] is MarketResult.YES]
+    no = [ticker for ticker in group.markets if decided[ticker] is MarketResult.NO]
+    if group.kind is GroupKind.DIRECTIONAL:
+        places = {ticker: place for place, ticker in enumerate(group.markets)}
+        if yes and no and places[yes[-1]] > places[no[0]]:
+            raise ValueError(f"{yes[-1]} cannot be yes if {no[0]} is no: group {group.name} is directional")
+    elif len(yes) > 1:
+        raise ValueError(
+            f"{yes[0]} and {yes[1]} cannot both be yes: group {group.name} is mutually exclusive"
+        )
+    elif group.exhaustive and len(no) == len(group.markets):
+        raise ValueError(f"not all markets of group {group.name} can be no: it is exhaustive")
 
 
 def decide(market: Market, command: SetMarketState) -> None:

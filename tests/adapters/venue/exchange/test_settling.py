@@ -7,7 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from kalshi_fix_adapters.venue.exchange import MARGIN, MarketResult, MarketState, prediction_market
+from kalshi_fix_adapters.venue.exchange import (
+    MARGIN,
+    MarketGroup,
+    MarketResult,
+    MarketState,
+    prediction_market,
+)
+from kalshi_fix_adapters.venue.exchange.netting import GroupKind
 from kalshi_fix_adapters.venue.exchange.outcomes import MarketSettled, MarketStateChanged, Outcome
 from tests.adapters.venue.desk import BUY, SELL, Desk, account, d, ds, summary
 
@@ -211,3 +218,39 @@ def test_subscribers_hear_of_the_state_before_the_payout() -> None:
     change, payout = desk.market_state(SETTLED)
     assert isinstance(change, MarketStateChanged)
     assert isinstance(payout, MarketSettled)
+
+
+LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
+
+
+@pytest.mark.parametrize(
+    ("kind", "exhaustive", "before", "last", "says"),
+    [
+        (GroupKind.MUTUALLY_EXCLUSIVE, False, [YES, NO], YES, "ABOVE-50 and ABOVE-70 cannot both be yes"),
+        (GroupKind.MUTUALLY_EXCLUSIVE, True, [NO, NO], NO, "not all markets of group g can be no"),
+        (GroupKind.MUTUALLY_EXCLUSIVE, False, [NO, NO], NO, None),
+        (GroupKind.MUTUALLY_EXCLUSIVE, True, [NO, YES], NO, None),
+        (GroupKind.MUTUALLY_EXCLUSIVE, False, [YES, SCALAR], NO, None),
+        (GroupKind.DIRECTIONAL, False, [YES, NO], YES, "ABOVE-70 cannot be yes if ABOVE-60 is no"),
+        (GroupKind.DIRECTIONAL, False, [YES, YES], YES, None),
+        (GroupKind.DIRECTIONAL, False, [YES, NO], NO, None),
+    ],
+)
+def test_a_result_does_not_contradict_those_of_its_group(
+    kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, says: str | None
+) -> None:
+    """Money that the group had returned would have to be taken back."""
+    group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
+    desk = Desk(markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,))
+    for ticker, result in zip(LADDER, before, strict=False):
+        desk.market_state(DETERMINED, result, "0.5" if result is SCALAR else None, market=ticker)
+    if says is None:
+        desk.market_state(DETERMINED, last, market=LADDER[2])
+        return
+    with pytest.raises(ValueError, match=says):
+        desk.market_state(DETERMINED, last, market=LADDER[2])
+    assert desk.exchange.markets[LADDER[2]].state is MarketState.ACTIVE
+    # One that was decided wrongly is corrected first.
+    desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[0])
+    desk.market_state(DETERMINED, SCALAR, "0.5", market=LADDER[1])
+    desk.market_state(DETERMINED, last, market=LADDER[2])
