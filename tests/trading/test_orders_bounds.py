@@ -120,9 +120,10 @@ def test_nothing_grows_over_the_lives_of_many_orders() -> None:
             refusal(f"x{number}", f"o{number}", mine, number=number),
             report("filled", f"1;{3 * number + 1}", f"o{number}", mine, cum="10", last=("10", "0.4")),
         )
-    assert len(orders) == len(orders._by_id) == len(orders._names) == len(orders._done) == 20
-    assert not orders._live
-    assert not orders._touched
+    kept = orders._kept
+    assert len(orders) == len(kept.by_id) == len(kept.names) == len(kept.done) == 20
+    assert not kept.live
+    assert not kept.touched
 
 
 @pytest.mark.parametrize("exec_id", [None, "", "NONE", "1", "1;2;3;4", "x" * 1000])

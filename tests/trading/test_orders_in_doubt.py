@@ -388,3 +388,14 @@ def test_an_order_that_was_pending_may_be_rejected_or_left_open(orders: Orders, 
     order = only(orders)
     assert order.state is (OrderState.UNKNOWN if text else OrderState.DONE)
     assert order.order_id == ("o1" if text else None)
+
+
+def test_what_is_withdrawn_is_not_what_is_unknown(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", text=UNAVAILABLE))
+    feed(orders, place("b"), report("rejected", "-1;-1", "o2", "b", text=UNAVAILABLE))
+    before = doubts(orders)
+    for request in (cancel("c"), place("b")):
+        feed(orders, request)
+        orders.withdraw(request)
+        orders.withdraw(request)
+    assert doubts(orders) == before == ["REQUEST_UNKNOWN", "ORDER_UNKNOWN"]

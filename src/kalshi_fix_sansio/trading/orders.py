@@ -34,6 +34,7 @@ from kalshi_fix_sansio.trading import order_dump, order_making
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import NO_KEY, Order, OrderState, PendingRequest, Placed, Said
+from kalshi_fix_sansio.trading.order_index import OrderIndex
 from kalshi_fix_sansio.trading.order_reports import (
     CHANGES,
     GONE,
@@ -53,7 +54,6 @@ from kalshi_fix_sansio.trading.order_updates import (
     Copied,
     Covered,
     DoubtKind,
-    OrderDiscrepancy,
     OrderDiscrepancyKind,
     OrderDoubt,
     OrderUpdate,
@@ -82,24 +82,17 @@ class Orders:
 
     __slots__ = (
         "_answers",
-        "_by_id",
-        "_done",
-        "_floors",
+        "_kept",
         "_last_cut",
-        "_live",
         "_logon",
         "_max_fills",
-        "_max_orders",
-        "_names",
         "_newest",
         "_number",
         "_on",
-        "_orders",
         "_product",
         "_session_type",
         "_shards",
         "_time",
-        "_touched",
         "moment",
     )
 
@@ -127,10 +120,8 @@ class Orders:
         self._product = product
         given: Any = {"use_dollars": True} if logon is None else logon
         self._logon: Mapping[str, Any] = values_of(given) if isinstance(given, LogonFields) else dict(given)
-        self._max_orders, self._max_fills = max_orders, max_fills
-        self._clear()
-
-    def _clear(self) -> None:
+        self._max_fills = max_fills
+        self._kept = OrderIndex(max_orders)
         self.moment = 1
         """Grows with each thing that leaves something in doubt. Note it when drop copy is asked, for
         `Covered.moment`."""
@@ -139,50 +130,31 @@ class Orders:
         """The moment since which reports may be missing about any order."""
         self._number = 0
         self._time: datetime | None = None
-        self._orders: dict[int, Order] = {}
-        self._done: dict[int, None] = {}
-        """Numbers of orders that have ended, the first one first."""
-        self._by_id: dict[str, Order] = {}
-        self._names: dict[str, dict[int, Order]] = {}
-        """By ClOrdID: whose request, or order, has it."""
-        self._live: dict[tuple[str, str], dict[int, Order]] = {}
-        """By symbol and side: those that are not done."""
         self._newest: dict[int, ExecKey] = {}
-        self._floors: dict[int, ExecKey] = {}
-        """By shard: what is not newer may be about an order that is no longer kept."""
         self._shards: dict[str, int] = {}
         """By symbol: the shard that its reports come from."""
         self._answers: dict[tuple[object, ...], None] = {}
-        self._touched: dict[int, OrderUpdate] = {}
 
     # --- to be asked ----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Order]:
-        return iter(self._orders.values())
+        return iter(self._kept.orders.values())
 
     def __len__(self) -> int:
-        return len(self._orders)
+        return len(self._kept.orders)
 
     def by_order_id(self, order_id: str) -> Order | None:
         """Return the order with this OrderID (37), if it is known."""
-        return self._by_id.get(order_id)
+        return self._kept.by_id.get(order_id)
 
     def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
         """Return the order that has this ClOrdID (11) now, that was placed with it, or that a pending request
         of this id is about. Of several the newest, but one that is not done before one that is."""
-        return _pick(self._names.get(cl_ord_id, {}).values())
+        return self._kept.named(cl_ord_id)
 
     def live(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are not done, in any state, the oldest first."""
-        if symbol is not None and side is not None:
-            return list(self._live.get((symbol, side), {}).values())
-        found = [
-            order
-            for (its_symbol, its_side), orders in self._live.items()
-            if symbol in (None, its_symbol) and side in (None, its_side)
-            for order in orders.values()
-        ]
-        return sorted(found, key=_number)
+        return self._kept.live_ones(symbol, side)
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that rest with the venue, as far as is known: OPEN and UNVERIFIED ones."""
@@ -191,7 +163,7 @@ class Orders:
     def doubts(self) -> list[OrderDoubt]:
         """Return what is not known, and will not be told by itself."""
         found: list[OrderDoubt] = []
-        for order in self._orders.values():
+        for order in self._kept.orders.values():
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
                 found.append(OrderDoubt(DoubtKind.ORDER_UNKNOWN, order, order.placed.since))
@@ -299,14 +271,17 @@ class Orders:
         """
         asked: Any = request
         if isinstance(request, NewOrderSingle):
-            waiting = self._unlinked(asked.cl_ord_id)
-            if waiting:
-                self._drop(max((order for order, _ in waiting), key=_number))
+            waiting = [order for order, _ in self._kept.unlinked(asked.cl_ord_id)]
+            # One of this ClOrdID that is unknown stays so.
+            sent = [order for order in waiting if order.state is OrderState.SENT]
+            if sent:
+                self._kept.drop(max(sent, key=lambda order: order.number))
         elif isinstance(request, _CHANGES):
-            found = self._requests(asked.cl_ord_id, request.MSG_TYPE)
-            if found:
-                self._answer(*found[-1])
-        return self._told()
+            found = self._kept.requests(asked.cl_ord_id, request.MSG_TYPE)
+            pending = [each for each in found if not each[1].is_unknown]
+            if pending:
+                self._kept.answer(*pending[-1])
+        return self._kept.told()
 
     # --- what happened --------------------------------------------------------------------------------
 
@@ -338,7 +313,7 @@ class Orders:
                 self._take_refused(refused)
             case Message():
                 self._take(happened)
-        return self._told()
+        return self._kept.told()
 
     def resolve(self, order: Order, *, is_open: bool) -> list[OrderUpdate]:
         """Take what the user has found out about an order elsewhere, such as by REST: whether it is open.
@@ -346,15 +321,15 @@ class Orders:
         Its doubts go, and those about its changes and cancels. What the venue tells later counts all the
         same.
         """
-        self._begin(order)
+        self._kept.begin(order)
         order.closed = not is_open
         order.found = is_open
         order.cut = order.denied = 0
         order.hole = None
         for request in list(order.pending):
             if request.is_unknown or not is_open:
-                self._answer(order, request)
-        return self._told()
+                self._kept.answer(order, request)
+        return self._kept.told()
 
     def _take(self, message: Message) -> None:
         self._note_time(message)
@@ -388,19 +363,19 @@ class Orders:
         )
         order = Order(self._number, message.symbol, message.side, placed.account, placed=placed)
         # An order of one's own is kept whatever the bound: it is the user who makes them.
-        self._make_room()
-        self._add(order)
+        self._kept.make_room()
+        self._kept.add(order)
 
     def _ask(self, message: _Change) -> None:
         changes = isinstance(message, OrderCancelReplaceRequest)
-        order = self._by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
+        order = self._kept.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
         if order is None:
             detail = f"{message.MSG_TYPE} {message.cl_ord_id} names {message.orig_cl_ord_id}"
-            self._discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # nothing can come of it
             return
-        self._begin(order)
+        self._kept.begin(order)
         fields: Any = message
         order.pending.append(
             PendingRequest(
@@ -428,15 +403,15 @@ class Orders:
         report: Any = message  # a field that could not be read is None, whatever its type says
         missing = missing_field(report)
         if missing is not None:
-            about = self._by_id.get(report.order_id or "")
-            self._discrepancy(about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}")
+            about = self._kept.by_id.get(report.order_id or "")
+            self._kept.note(about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}")
             # Nobody can say what it was: an order that it may have been about is in doubt.
             if report.exec_type not in PENDING:
                 self._cut(None if about is None else [about])
             return
         long = too_long(report)
         if long is not None:
-            self._discrepancy(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
+            self._kept.note(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
             return
         rejected = report.exec_type == ExecType.REJECTED
         if rejected and leaves_open(report):
@@ -450,9 +425,9 @@ class Orders:
         order = self._find_rejected(report) if rejected else self._find(report, key)
         if order is None:
             return
-        self._begin(order)
+        self._kept.begin(order)
         if malformed:
-            self._discrepancy(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
+            self._kept.note(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
         if report.exec_type in PENDING:
             return
         self._take_said(order, report, key, dollars=dollars, live=live)
@@ -478,12 +453,12 @@ class Orders:
                 self._take_fill(order, report, key, dollars=dollars)
         if (report.symbol, report.side) != (order.symbol, order.side):
             detail = f"{report.symbol} side {report.side} in {order.order_id}"
-            self._discrepancy(order, OrderDiscrepancyKind.TERMS, detail)
+            self._kept.note(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
-            self._discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
+            self._kept.note(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
         if key is not None or order.end is not None:
             self._take_answers(order, report)
-        self._rematch(order)
+        self._kept.rematch(order)
 
     def _take_key(self, order: Order, key: ExecKey, *, live: bool) -> None:
         if order.first_key is None or key < order.first_key:
@@ -498,44 +473,44 @@ class Orders:
                     self._newest[key.shard] = key
             elif key > newest:
                 self._newest[key.shard] = key
-        if len(self._shards) < self._max_orders or order.symbol in self._shards:
+        if len(self._shards) < self._kept.max_orders or order.symbol in self._shards:
             self._shards[order.symbol] = key.shard
 
     def _take_fill(self, order: Order, report: Any, key: ExecKey, *, dollars: bool) -> None:
         fill = read_fill(report, key, dollars=dollars)
         if fill is None:
             detail = f"trade {key} has no LastPx or no LastQty"
-            self._discrepancy(order, OrderDiscrepancyKind.UNREADABLE, detail)
+            self._kept.note(order, OrderDiscrepancyKind.UNREADABLE, detail)
             return
         known = order.fills.get(key)
         if known is not None:
             if known[1:3] != fill[1:3]:
                 detail = f"trade {key} of {known.quantity:f} and of {fill.quantity:f}"
-                self._discrepancy(order, OrderDiscrepancyKind.CONFLICT, detail)
+                self._kept.note(order, OrderDiscrepancyKind.CONFLICT, detail)
             return
         if len(order.fills) >= self._max_fills:
-            self._discrepancy(order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept")
+            self._kept.note(order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept")
             return
         order.fills[key] = fill
         order.filled = add(order.filled, fill.quantity)
         order.value = add(order.value, multiply(fill.price, fill.quantity))
         order.fees = add(order.fees, fill.fee)
-        self._begin(order).fills.append(fill)
+        self._kept.begin(order).fills.append(fill)
         if order.filled > order.told:
             detail = f"{order.filled:f} in fills, CumQty is {order.told:f}"
-            self._discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
+            self._kept.note(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
     def _take_answers(self, order: Order, report: Any) -> None:
         """Settle the requests that a report shows to have been dealt with."""
         if order.is_done:
             for request in list(order.pending):
-                self._answer(order, request)
+                self._kept.answer(order, request)
             return
         settles = report.exec_type in CHANGES
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
             if not name:
                 continue
-            for holder, request in self._requests(name):
+            for holder, request in self._kept.requests(name):
                 # A request may have the id that the order had before, of which its fills say nothing.
                 if settles or request.cl_ord_id != request.orig_cl_ord_id:
                     self._settle_chain(holder, request)
@@ -544,80 +519,44 @@ class Orders:
         """A change that was done shows that those were which it was built upon."""
         done: PendingRequest | None = request
         while done is not None:
-            self._answer(order, done)
+            self._kept.answer(order, done)
             before = done.orig_cl_ord_id
             done = next((each for each in order.pending if each.cl_ord_id == before), None)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
         """Return the order that a report is about: a known one, one of this side's that it tells the OrderID
         of, or a new one that another session placed."""
-        order = self._by_id.get(report.order_id)
+        order = self._kept.by_id.get(report.order_id)
         if order is not None:
             return order
         mine = self._mine(report)
         if mine is not None:
             mine.order_id = report.order_id
-            self._by_id[mine.order_id or ""] = mine
+            self._kept.by_id[mine.order_id or ""] = mine
             return mine
         if report.exec_type in PENDING:
             return None
-        if key is not None and key <= self._floors.get(key.shard, NO_KEY):
+        if key is not None and key <= self._kept.floors.get(key.shard, NO_KEY):
             detail = f"report {key} of order {report.order_id}"
-            self._discrepancy(None, OrderDiscrepancyKind.FORGOTTEN, detail)
+            self._kept.note(None, OrderDiscrepancyKind.FORGOTTEN, detail)
             return None
-        if not self._make_room():
-            detail = f"{self._max_orders} orders are kept, and none is done"
-            self._discrepancy(None, OrderDiscrepancyKind.TOO_MANY, detail)
+        if not self._kept.make_room():
+            detail = f"{self._kept.max_orders} orders are kept, and none is done"
+            self._kept.note(None, OrderDiscrepancyKind.TOO_MANY, detail)
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, read_account(report), report.order_id)
         # Until something else comes of it, it is as old as the last cut.
         order.cut, order.since = self._last_cut, self._time
-        self._add(order)
+        self._kept.add(order)
         return order
 
     def _mine(self, report: Any) -> Order | None:
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
-            for order, _ in self._unlinked(name or ""):
+            for order, _ in self._kept.unlinked(name or ""):
                 if order.order_id is None and (order.symbol, order.side) == (report.symbol, report.side):
                     return order
         return None
-
-    def _unlinked(self, name: str) -> list[tuple[Order, Placed]]:
-        """Return the orders of this side whose outcome the venue has not told, by a ClOrdID: those first that
-        have had no answer, the oldest first."""
-        found = [
-            (order, order.placed)
-            for order in self._names.get(name, {}).values()
-            if order.placed is not None and not (_has_outcome(order) or order.placed.refused)
-        ]
-        return sorted(found, key=_attempt)
-
-    def _rematch(self, order: Order) -> None:
-        """Of orders sent under one ClOrdID, let the first that the venue has be the first that was sent.
-
-        Which report came first does not count. Requests whose answer left them open go last: what the venue
-        has is another one, as long as there is one.
-        """
-        placed = order.placed
-        if placed is None or len(self._names[placed.cl_ord_id]) == 1:
-            return
-        group = [
-            each
-            for each in self._names[placed.cl_ord_id].values()
-            if each.placed is not None
-            and each.placed.cl_ord_id == placed.cl_ord_id
-            and (each.symbol, each.side) == (order.symbol, order.side)
-            and not each.placed.refused
-        ]
-        known = sorted((each for each in group if _is_told(each)), key=_first)
-        others = sorted((each for each in group if not _is_told(each)), key=_number)
-        requests = [each.placed for each in group if each.placed is not None]
-        requests.sort(key=_request_order if others else _request_number)
-        for each, request in zip([*known, *others], requests, strict=True):
-            if each.placed is not request:
-                self._begin(each)
-                each.placed = request
 
     # --- answers that are no news of an order ---------------------------------------------------------
 
@@ -626,19 +565,19 @@ class Orders:
         in its way; and it may refuse a change or a cancel."""
         if self._is_repeated_answer(report):
             return None
-        waiting = self._unlinked(report.cl_ord_id)
+        waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
             named = [order for order, _ in waiting if order.order_id == report.order_id]
             order = named[0] if named else waiting[0][0]
             # A pending report has told an OrderID. What was rejected has none: the one that it names may be
             # of another order.
             if order.order_id is not None:
-                self._begin(order)
-                del self._by_id[order.order_id]
+                self._kept.begin(order)
+                del self._kept.by_id[order.order_id]
                 order.order_id = None
             return order
-        for order, request in self._requests(report.cl_ord_id)[:1]:
-            self._answer(order, request)
+        for order, request in self._kept.requests(report.cl_ord_id)[:1]:
+            self._kept.answer(order, request)
         return None
 
     def _leave_open(self, report: Any) -> None:
@@ -646,37 +585,38 @@ class Orders:
         if self._is_repeated_answer(report):
             return
         self.moment += 1
-        waiting = self._unlinked(report.cl_ord_id)
+        waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
             # The newest that was sent: it is what has just been answered.
             named = [each for each in waiting if each[0].order_id == report.order_id]
             order, placed = max(named or waiting, key=lambda each: each[0].number)
-            self._begin(order)
+            self._kept.begin(order)
             self._make_unknown(order, placed)
             placed.unsure = True
         else:
-            for order, request in self._requests(report.cl_ord_id)[-1:]:
-                self._begin(order)
+            for order, request in self._kept.requests(report.cl_ord_id)[-1:]:
+                self._kept.begin(order)
                 self._make_request_unknown(request)
 
     def _take_cancel_reject(self, message: OrderCancelReject) -> None:
         if self._is_repeated_answer(message):
             return
-        found = self._requests(message.cl_ord_id or "")
+        found = self._kept.requests(message.cl_ord_id or "")
         if not found:
             detail = f"OrderCancelReject for {(message.cl_ord_id or '')[:MAX_ID_SIZE]}"
-            order = self._by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id or "")
+            order = self._kept.by_id.get(message.order_id or "")
+            order = order or self._kept.named(message.orig_cl_ord_id or "")
             # The answer to a request about an order that is done says nothing new.
             if order is None or not order.is_done:
-                self._discrepancy(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+                self._kept.note(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         order, request = found[0]
-        self._begin(order)
+        self._kept.begin(order)
         if leaves_open(message):
             self.moment += 1
             self._make_request_unknown(request)
             return
-        self._answer(order, request)
+        self._kept.answer(order, request)
         # The venue has no such order any more, whatever the reports say that have come.
         if message.ord_status in GONE and not order.is_done:
             self.moment += 1
@@ -688,28 +628,28 @@ class Orders:
         self._note_time(event.reject)
         sent: Any = event.sent
         if isinstance(sent, NewOrderSingle):
-            for order, placed in self._unlinked(sent.cl_ord_id)[:1]:
-                self._begin(order)
+            for order, placed in self._kept.unlinked(sent.cl_ord_id)[:1]:
+                self._kept.begin(order)
                 placed.refused = True
         elif isinstance(sent, _CHANGES):
-            for order, request in self._requests(sent.cl_ord_id, sent.MSG_TYPE)[:1]:
-                self._answer(order, request)
+            for order, request in self._kept.requests(sent.cl_ord_id, sent.MSG_TYPE)[:1]:
+                self._kept.answer(order, request)
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
             detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
-            self._discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
+            self._kept.note(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _doubt(self, requests: Iterable[tuple[str, str]]) -> None:
         """The session says that these requests, by ClOrdID and MsgType, will have no answer."""
         self.moment += 1
         for name, msg_type in requests:
             if msg_type == NewOrderSingle.MSG_TYPE:
-                waiting = [each for each in self._unlinked(name) if each[0].state is OrderState.SENT]
+                waiting = [each for each in self._kept.unlinked(name) if each[0].state is OrderState.SENT]
                 for order, placed in waiting[:1]:
-                    self._begin(order)
+                    self._kept.begin(order)
                     self._make_unknown(order, placed)
             else:
-                for order, request in self._requests(name, msg_type)[:1]:
-                    self._begin(order)
+                for order, request in self._kept.requests(name, msg_type)[:1]:
+                    self._kept.begin(order)
                     self._make_request_unknown(request)
 
     def _make_unknown(self, order: Order, placed: Placed) -> None:
@@ -761,7 +701,7 @@ class Orders:
         if refused is not None and refused.msg_type not in _REPORTS:
             return
         order_id = getattr(refused, "order_id", None)
-        order = self._by_id.get(order_id) if order_id else None
+        order = self._kept.by_id.get(order_id) if order_id else None
         self._cut(None if order is None else [order])
 
     def _cut(self, orders: list[Order] | None = None, *, requests: bool = True) -> None:
@@ -784,7 +724,7 @@ class Orders:
                 for request in order.pending:
                     self._make_request_unknown(request)
             if order.state is not before or doubted < sum(request.is_unknown for request in order.pending):
-                self._touched.setdefault(order.number, OrderUpdate(order, before))
+                self._kept.touched.setdefault(order.number, OrderUpdate(order, before))
 
     def _take_covered(self, covered: Covered) -> None:
         # A range with an end of its own says nothing of what came after it.
@@ -812,7 +752,7 @@ class Orders:
             order.cut = order.denied = 0
             order.hole = None
         if arrived or order.state is not before:
-            update = self._touched[order.number] = OrderUpdate(order, before)
+            update = self._kept.touched[order.number] = OrderUpdate(order, before)
             update.answered.extend(arrived)
             for request in arrived:
                 order.pending.remove(request)
@@ -822,95 +762,6 @@ class Orders:
         return self._shards.get(order.symbol) if shard is None else shard
 
     # --- what is kept ---------------------------------------------------------------------------------
-
-    def _requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
-        """Return the pending requests of a ClOrdID: those first that an answer may still come for."""
-        found = [
-            (order, request)
-            for order in self._names.get(name, {}).values()
-            for request in order.pending
-            if request.cl_ord_id == name and msg_type in (None, request.msg_type)
-        ]
-        return sorted(found, key=_is_unknown)
-
-    def _answer(self, order: Order, request: PendingRequest) -> None:
-        self._begin(order).answered.append(request)
-        order.pending.remove(request)
-
-    def _add(self, order: Order) -> None:
-        self._orders[order.number] = order
-        self._touched[order.number] = OrderUpdate(order)
-        if order.order_id is not None:
-            self._by_id[order.order_id] = order
-
-    def _drop(self, order: Order) -> None:
-        self._begin(order).forgotten = True
-        del self._orders[order.number]
-        if order.order_id is not None:
-            del self._by_id[order.order_id]
-        self._index(order, kept=False)
-
-    def _make_room(self) -> bool:
-        """Say whether there is room for another order; the one goes that was done first."""
-        if len(self._orders) < self._max_orders:
-            return True
-        # One that is being told of stays for that.
-        number = next((each for each in self._done if each not in self._touched), None)
-        if number is None:
-            return False
-        order = self._orders[number]
-        for key in (order.key, *order.fills):
-            if key is not None and key > self._floors.get(key.shard, NO_KEY):
-                self._floors[key.shard] = key
-        self._drop(order)
-        return True
-
-    def _begin(self, order: Order) -> OrderUpdate:
-        """Begin the update of an order, once for a message."""
-        update = self._touched.get(order.number)
-        if update is None:
-            update = self._touched[order.number] = OrderUpdate(order, order.state)
-        return update
-
-    def _discrepancy(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
-        update = self._touched.setdefault(0, OrderUpdate(None)) if order is None else self._begin(order)
-        update.discrepancies.append(OrderDiscrepancy(kind, detail))
-
-    def _told(self) -> list[OrderUpdate]:
-        """End the updates of what was applied; return those that tell something."""
-        touched, self._touched = self._touched, {}
-        for update in touched.values():
-            if update.order is not None and not update.forgotten:
-                self._index(update.order)
-        return list(touched.values())
-
-    def _index(self, order: Order, *, kept: bool = True) -> None:
-        """Let an order be found by what it is called now."""
-        placed = () if order.placed is None else (order.placed.cl_ord_id,)
-        names = dict.fromkeys((*placed, order.cl_ord_id, *(each.cl_ord_id for each in order.pending)))
-        now = tuple(name for name in names if name) if kept else ()
-        if now != order.indexed:
-            for name in order.indexed:
-                if name not in now:
-                    holders = self._names[name]
-                    del holders[order.number]
-                    if not holders:
-                        del self._names[name]
-            for name in now:
-                self._names.setdefault(name, {})[order.number] = order
-            order.indexed = now
-        where, live = (order.symbol, str(order.side)), kept and not order.is_done
-        orders = self._live.get(where, {})
-        if live and order.number not in orders:
-            self._live.setdefault(where, {})[order.number] = order
-        elif not live and order.number in orders:
-            del orders[order.number]
-            if not orders:
-                del self._live[where]
-        if kept and not live:
-            self._done.setdefault(order.number)
-        else:
-            self._done.pop(order.number, None)
 
     # --- to be kept by the user -----------------------------------------------------------------------
 
@@ -925,10 +776,10 @@ class Orders:
             "time": order_dump.dump_time(self._time),
             "logon": {name: value for name, value in self._logon.items() if isinstance(value, bool)},
             "newest": [str(key) for key in self._newest.values()],
-            "floors": [str(key) for key in self._floors.values()],
+            "floors": [str(key) for key in self._kept.floors.values()],
             "shards": dict(self._shards),
-            "orders": [order_dump.dump_order(order) for order in self._orders.values()],
-            "done": list(self._done),
+            "orders": [order_dump.dump_order(order) for order in self._kept.orders.values()],
+            "done": list(self._kept.done),
         }
 
     def load(self, dumped: Mapping[str, Any]) -> list[OrderUpdate]:
@@ -944,7 +795,7 @@ class Orders:
         fresh = Orders(
             self._session_type.name,
             product=self._product,
-            max_orders=self._max_orders,
+            max_orders=self._kept.max_orders,
             max_fills=self._max_fills,
         )
         try:
@@ -961,18 +812,18 @@ class Orders:
         self._time = order_dump.load_time(dumped["time"])
         self._logon = dict(dumped["logon"])
         self._newest = {key.shard: key for key in map(order_dump.load_key, dumped["newest"])}
-        self._floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}
+        self._kept.floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}
         self._shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
         for order in map(order_dump.load_order, dumped["orders"]):
-            self._orders[order.number] = order
+            self._kept.orders[order.number] = order
             if order.order_id is not None:
-                self._by_id[order.order_id] = order
-            self._index(order)
+                self._kept.by_id[order.order_id] = order
+            self._kept.index(order)
         # They were done in another order than that in which they were placed.
-        self._done = {int(each): None for each in dumped["done"] if int(each) in self._done}
+        self._kept.done = {int(each): None for each in dumped["done"] if int(each) in self._kept.done}
         if bool(dumped["on"]):
             self._take_end()
-        return self._told()
+        return self._kept.told()
 
 
 def _covers(covered: Covered, key: ExecKey | None) -> bool:
@@ -987,41 +838,3 @@ def _revives(last: Said, end: Said) -> bool:
 def _is_repeated(message: Any) -> bool:
     """Say whether a request is one that went out before, as a log has it."""
     return message.header is not None and message.header.poss_dup_flag is True
-
-
-def _pick(orders: Iterable[Order]) -> Order | None:
-    return max(orders, key=lambda order: (not order.is_done, order.number), default=None)
-
-
-def _has_outcome(order: Order) -> bool:
-    """Say whether the venue has told what it made of a new order."""
-    return order.last is not None or order.end is not None
-
-
-def _is_told(order: Order) -> bool:
-    """Say whether the venue has told anything of a new order."""
-    return order.order_id is not None or order.end is not None
-
-
-def _number(order: Order) -> int:
-    return order.number
-
-
-def _first(order: Order) -> tuple[ExecKey, str]:
-    return order.first_key or NO_KEY, order.order_id or ""
-
-
-def _request_number(placed: Placed) -> int:
-    return placed.number
-
-
-def _request_order(placed: Placed) -> tuple[bool, int]:
-    return placed.unsure, placed.number
-
-
-def _attempt(found: tuple[Order, Placed]) -> tuple[bool, int]:
-    return found[1].unsure, found[0].number
-
-
-def _is_unknown(found: tuple[Order, PendingRequest]) -> bool:
-    return found[1].is_unknown

@@ -1,0 +1,209 @@
+"""The orders that are kept, and how they are found: by OrderID, ClOrdID, symbol and side."""
+
+from __future__ import annotations
+
+from kalshi_fix_sansio._generated import Side
+from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order import NO_KEY, Order, PendingRequest, Placed
+from kalshi_fix_sansio.trading.order_updates import OrderDiscrepancy, OrderDiscrepancyKind, OrderUpdate
+
+
+class OrderIndex:
+    """What `Orders` keeps, within its bound, and what each message did to it."""
+
+    __slots__ = ("by_id", "done", "floors", "live", "max_orders", "names", "orders", "touched")
+
+    def __init__(self, max_orders: int) -> None:
+        self.max_orders = max_orders
+        self.orders: dict[int, Order] = {}
+        self.done: dict[int, None] = {}
+        """Numbers of orders that have ended, the first one first."""
+        self.by_id: dict[str, Order] = {}
+        self.names: dict[str, dict[int, Order]] = {}
+        """By ClOrdID: whose request, or order, has it."""
+        self.live: dict[tuple[str, str], dict[int, Order]] = {}
+        """By symbol and side: those that are not done."""
+        self.floors: dict[int, ExecKey] = {}
+        """By shard: what is not newer may be about an order that is no longer kept."""
+        self.touched: dict[int, OrderUpdate] = {}
+        """What is being told of, by number; 0 for what is about no order."""
+
+    def named(self, cl_ord_id: str) -> Order | None:
+        """Return the order of a ClOrdID; see `Orders.by_cl_ord_id`."""
+        orders = self.names.get(cl_ord_id, {}).values()
+        return max(orders, key=lambda order: (not order.is_done, order.number), default=None)
+
+    def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
+        """Return the orders that are not done, in any state, the oldest first."""
+        if symbol is not None and side is not None:
+            return list(self.live.get((symbol, side), {}).values())
+        found = [
+            order
+            for (its_symbol, its_side), orders in self.live.items()
+            if symbol in (None, its_symbol) and side in (None, its_side)
+            for order in orders.values()
+        ]
+        return sorted(found, key=_number)
+
+    def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
+        """Return the orders of this side whose outcome the venue has not told, by a ClOrdID: those first that
+        have had no answer, the oldest first."""
+        found = [
+            (order, order.placed)
+            for order in self.names.get(name, {}).values()
+            if order.placed is not None and not (_has_outcome(order) or order.placed.refused)
+        ]
+        return sorted(found, key=_attempt)
+
+    def rematch(self, order: Order) -> None:
+        """Of orders sent under one ClOrdID, let the first that the venue has be the first that was sent.
+
+        Which report came first does not count. Requests whose answer left them open go last: what the venue
+        has is another one, as long as there is one.
+        """
+        placed = order.placed
+        if placed is None or len(self.names[placed.cl_ord_id]) == 1:
+            return
+        group = [
+            each
+            for each in self.names[placed.cl_ord_id].values()
+            if each.placed is not None
+            and each.placed.cl_ord_id == placed.cl_ord_id
+            and (each.symbol, each.side) == (order.symbol, order.side)
+            and not each.placed.refused
+        ]
+        known = sorted((each for each in group if _is_told(each)), key=_first)
+        others = sorted((each for each in group if not _is_told(each)), key=_number)
+        requests = [each.placed for each in group if each.placed is not None]
+        requests.sort(key=_request_order if others else _request_number)
+        for each, request in zip([*known, *others], requests, strict=True):
+            if each.placed is not request:
+                self.begin(each)
+                each.placed = request
+
+    def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
+        """Return the pending requests of a ClOrdID: those first that an answer may still come for."""
+        found = [
+            (order, request)
+            for order in self.names.get(name, {}).values()
+            for request in order.pending
+            if request.cl_ord_id == name and msg_type in (None, request.msg_type)
+        ]
+        return sorted(found, key=_is_unknown)
+
+    def answer(self, order: Order, request: PendingRequest) -> None:
+        """Take note that a change or a cancel is no longer pending."""
+        self.begin(order).answered.append(request)
+        order.pending.remove(request)
+
+    def add(self, order: Order) -> None:
+        """Take up an order, and begin its update."""
+        self.orders[order.number] = order
+        self.touched[order.number] = OrderUpdate(order)
+        if order.order_id is not None:
+            self.by_id[order.order_id] = order
+
+    def drop(self, order: Order) -> None:
+        """Forget an order, which its update tells."""
+        self.begin(order).forgotten = True
+        del self.orders[order.number]
+        if order.order_id is not None:
+            del self.by_id[order.order_id]
+        self.index(order, kept=False)
+
+    def make_room(self) -> bool:
+        """Say whether there is room for another order; the one goes that was done first."""
+        if len(self.orders) < self.max_orders:
+            return True
+        # One that is being told of stays for that.
+        number = next((each for each in self.done if each not in self.touched), None)
+        if number is None:
+            return False
+        order = self.orders[number]
+        for key in (order.key, *order.fills):
+            if key is not None and key > self.floors.get(key.shard, NO_KEY):
+                self.floors[key.shard] = key
+        self.drop(order)
+        return True
+
+    def begin(self, order: Order) -> OrderUpdate:
+        """Begin the update of an order, once for a message."""
+        update = self.touched.get(order.number)
+        if update is None:
+            update = self.touched[order.number] = OrderUpdate(order, order.state)
+        return update
+
+    def note(self, order: Order | None, kind: OrderDiscrepancyKind, detail: str) -> None:
+        """Tell a discrepancy, of an order if it is known of which."""
+        update = self.touched.setdefault(0, OrderUpdate(None)) if order is None else self.begin(order)
+        update.discrepancies.append(OrderDiscrepancy(kind, detail))
+
+    def told(self) -> list[OrderUpdate]:
+        """End the updates of what was applied; return those that tell something."""
+        touched, self.touched = self.touched, {}
+        for update in touched.values():
+            if update.order is not None and not update.forgotten:
+                self.index(update.order)
+        return list(touched.values())
+
+    def index(self, order: Order, *, kept: bool = True) -> None:
+        """Let an order be found by what it is called now."""
+        placed = () if order.placed is None else (order.placed.cl_ord_id,)
+        names = dict.fromkeys((*placed, order.cl_ord_id, *(each.cl_ord_id for each in order.pending)))
+        now = tuple(name for name in names if name) if kept else ()
+        if now != order.indexed:
+            for name in order.indexed:
+                if name not in now:
+                    holders = self.names[name]
+                    del holders[order.number]
+                    if not holders:
+                        del self.names[name]
+            for name in now:
+                self.names.setdefault(name, {})[order.number] = order
+            order.indexed = now
+        where, live = (order.symbol, str(order.side)), kept and not order.is_done
+        orders = self.live.get(where, {})
+        if live and order.number not in orders:
+            self.live.setdefault(where, {})[order.number] = order
+        elif not live and order.number in orders:
+            del orders[order.number]
+            if not orders:
+                del self.live[where]
+        if kept and not live:
+            self.done.setdefault(order.number)
+        else:
+            self.done.pop(order.number, None)
+
+
+def _has_outcome(order: Order) -> bool:
+    """Say whether the venue has told what it made of a new order."""
+    return order.last is not None or order.end is not None
+
+
+def _is_told(order: Order) -> bool:
+    """Say whether the venue has told anything of a new order."""
+    return order.order_id is not None or order.end is not None
+
+
+def _number(order: Order) -> int:
+    return order.number
+
+
+def _first(order: Order) -> tuple[ExecKey, str]:
+    return order.first_key or NO_KEY, order.order_id or ""
+
+
+def _request_number(placed: Placed) -> int:
+    return placed.number
+
+
+def _request_order(placed: Placed) -> tuple[bool, int]:
+    return placed.unsure, placed.number
+
+
+def _attempt(found: tuple[Order, Placed]) -> tuple[bool, int]:
+    return found[1].unsure, found[0].number
+
+
+def _is_unknown(found: tuple[Order, PendingRequest]) -> bool:
+    return found[1].is_unknown
