@@ -21,6 +21,7 @@ def status_of(venue: Venue) -> dict[str, Any]:
         "products": {product: _product(venue, product) for product in PRODUCTS},
         "sessions": sessions,
         "faults": venue.faults(),
+        "not_done": [{"of_the_schedule": each} for each in venue.not_done],
     }
 
 

@@ -173,6 +173,7 @@ def test_what_cannot_be_done_when_its_time_comes_is_noted_and_stops_nothing() ->
     )
     pass_time(venue, NOW, 10)
     assert venue.not_done == ["open: market BTC-PERP is closed and cannot become active"]
+    assert venue.perform(operation("status"), NOW)["not_done"] == [{"of_the_schedule": venue.not_done[0]}]
     assert venue.exchange("margin").markets["ETH-PERP"].state is MarketState.INACTIVE
 
 
