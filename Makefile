@@ -47,7 +47,11 @@ BENCH_WHEELS := $(dir $(WHEELS))wheels-optimised
 BENCH_RUN = PYTHONPATH=. .venv-bench/bin/python -m benchmarks
 STUNNEL := $(dir $(WHEELS))stunnel
 
-.PHONY: help demo test check lint types imports coverage package matrix generate format interop bench \
+# A day at the simulated venue, played by the three clients: in how many rounds, and from which seed.
+ROUNDS := 2000
+SEED := 1
+
+.PHONY: help day demo test check lint types imports coverage package matrix generate format interop bench \
 	bench-quick bench-docs fuzz soak stunnel docs pins clean
 
 help: ## list what can be made
@@ -124,6 +128,9 @@ stunnel: ## stunnel for its tests, from the machine's own distribution, if it is
 
 soak: $(DEV) ## SEEDS=n FROM=k: n seeds of the fault simulation from k on, on all processors or JOBS=j
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(JOBS),--jobs $(JOBS))
+
+day: $(DEV) ## ROUNDS=n SEED=k: a longer day at the simulated venue than the tests', by three clients, faults in between
+	$(BIN)/python -m tests.adapters.testing.day --rounds $(ROUNDS) --seed $(SEED)
 
 fuzz: $(FUZZ) ## SECONDS=n TARGET=t: search for inputs that break a promise, on every target (then measure costs) or one
 	.venv-fuzz/bin/python -m fuzz search --seconds $(SECONDS) $(addprefix --target ,$(TARGET))

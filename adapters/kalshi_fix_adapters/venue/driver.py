@@ -64,10 +64,7 @@ class Driver:
 
     def flush(self) -> None:
         """Write what there is to write, close what is over, set the timer anew."""
-        for number in self.venue.connections_with_output():
-            connection = self._connections.get(number)
-            if connection is not None and connection.may_write:
-                connection.write(self.venue.data_to_send(number))
+        self._write()
         for number in self.venue.connections_to_close():
             connection = self._connections.get(number)
             if connection is None:
@@ -76,6 +73,15 @@ class Driver:
                 connection.reset()
             else:
                 connection.close()
+        self._set_timer()
+
+    def _write(self) -> None:
+        for number in self.venue.connections_with_output():
+            connection = self._connections.get(number)
+            if connection is not None and connection.may_write:
+                connection.write(self.venue.data_to_send(number))
+
+    def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
         when = None if deadline is None else deadline - self.ahead
         if self._timer is not None and when == self._timer.when():
@@ -86,7 +92,7 @@ class Driver:
 
     def skip(self, seconds: float) -> None:
         """Let seconds pass at once for the venue: all that is due in them happens, each at its time."""
-        pass_time(self.venue, self.now(), seconds)
+        pass_time(self.venue, self.now(), seconds, after=lambda _: self._write())
         self.ahead += seconds
         self.flush()
 

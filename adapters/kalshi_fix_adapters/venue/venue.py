@@ -128,7 +128,8 @@ class _Line:
     def next_deadline(self, now: Instant) -> float | None:
         """Return when its session or its wire has something to do."""
         deadline = self.session.next_deadline()
-        leaves = None if self.wire is None else self.wire.next_deadline(self.who, now)
+        # What was not fetched yet is before what the wire holds: until then that cannot leave.
+        leaves = None if self.wire is None or self.output else self.wire.next_deadline(self.who, now)
         return deadline if leaves is None else leaves if deadline is None else min(deadline, leaves)
 
 

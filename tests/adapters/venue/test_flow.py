@@ -253,3 +253,14 @@ def test_in_real_time_the_market_moves_by_itself(monkeypatch: pytest.MonkeyPatch
             await asyncio.wait_for(moved.wait(), 20)
 
     asyncio.run(scenario())
+
+
+def test_a_venue_and_a_flow_of_the_same_seed_draw_different_ids() -> None:
+    settings = VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig(seed=7))
+    quiet, busy = Venue(settings, Random(7)), Venue(settings, Random(7))
+    drawn = {quiet.new_id() for _ in range(5000)}
+    busy.begin(NOW)
+    pass_time(busy, NOW, 100.0)
+    orders = {order.order_id for order in busy.exchange("prediction").open_orders()}
+    assert len(orders) > 5
+    assert drawn.isdisjoint(orders)

@@ -50,7 +50,8 @@ class Flow:
         """
         self._config = config
         self._exchanges = exchanges
-        self._random = Random(config.seed)  # noqa: S311 - nothing secret is drawn from it
+        # Not the seed alone: a venue that was given the same would draw the same ids for other orders.
+        self._random = Random(f"flow {config.seed}")  # noqa: S311 - nothing secret is drawn from it
         every = [(product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets]
         known = {ticker for _, ticker in every}
         for ticker in (*config.markets, *config.middles):
