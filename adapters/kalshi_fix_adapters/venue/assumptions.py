@@ -105,3 +105,6 @@ class Assumptions:
     exchange_pause_stops_order_groups: bool = True
     """Whether order group requests are refused while the exchange is paused. Otherwise they are carried
     out, and cancel orders where they do so at other times."""
+    closed_markets_are_too_late_to_enter: bool = False
+    """Whether an order in a market that is closed, determined or settled is refused with OrdRejReason (103)
+    4. Otherwise it is 2. The Text is MARKET_ALREADY_CLOSED in both cases."""

@@ -165,6 +165,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         known = command.market in state.markets and not state.assumptions.wrong_shard_knows_no_market
         return RejectCause.INVALID_ORDER if known else RejectCause.MARKET_NOT_FOUND
     closed = market_refusal(market)
+    if closed is RejectCause.MARKET_ALREADY_CLOSED and state.assumptions.closed_markets_are_too_late_to_enter:
+        return RejectCause.TOO_LATE_TO_ENTER
     if closed is not None:
         return closed
     if state.orders.find(command.account.owner, command.cl_ord_id) is not None:

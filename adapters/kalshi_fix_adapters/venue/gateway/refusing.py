@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from kalshi_fix_adapters.venue.exchange import Exchange, RefusalCause, RejectCause
+from kalshi_fix_adapters.venue.exchange import MARGIN, Exchange, RefusalCause, RejectCause
 from kalshi_fix_adapters.venue.gateway import reports
 from kalshi_fix_adapters.venue.gateway.logins import Delivery, Login
 from kalshi_fix_adapters.venue.gateway.order_entry import OrderEntry
@@ -82,6 +82,9 @@ class MadeUp:
             report.ord_rej_reason = OrdRejReason.OTHER
             if known is not None and known.attribute == "ord_rej_reason":
                 report.ord_rej_reason = known.code
+                # The margin page has another number for it.
+                if known.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
+                    report.ord_rej_reason = OrdRejReason.STALE_ORDER_MARGIN
             elif known is not None and known.attribute == "exec_type":
                 # Texts of orders that were taken, and cancelled before anything of them traded.
                 report.ord_rej_reason = None

@@ -13,12 +13,16 @@ from kalshi_fix_sansio import (
 )
 
 REJECT_TEXTS: dict[RejectCause, str] = {cause: cause.value for cause in RejectCause} | {
-    RejectCause.INCORRECT_QUANTITY: ExecutionReportText.INVALID_ORDER
+    RejectCause.INCORRECT_QUANTITY: ExecutionReportText.INVALID_ORDER,
+    RejectCause.TOO_LATE_TO_ENTER: ExecutionReportText.MARKET_ALREADY_CLOSED,
 }
 """Text (58)."""
 ORD_REJ_REASONS: dict[RejectCause, OrdRejReason] = {
     cause: TEXTS[ExecutionReport.MSG_TYPE, text].code for cause, text in REJECT_TEXTS.items()
-} | {RejectCause.INCORRECT_QUANTITY: OrdRejReason.INCORRECT_QUANTITY}
+} | {
+    RejectCause.INCORRECT_QUANTITY: OrdRejReason.INCORRECT_QUANTITY,
+    RejectCause.TOO_LATE_TO_ENTER: OrdRejReason.TOO_LATE_TO_ENTER,
+}
 """OrdRejReason (103)."""
 
 _CODES = {

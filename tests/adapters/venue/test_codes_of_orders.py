@@ -1,0 +1,132 @@
+"""Codes of orders and of market data that no other test brings on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kalshi_fix_adapters.venue.assumptions import Assumptions
+from kalshi_fix_adapters.venue.exchange import MarketResult, MarketState, SetMarketState
+from kalshi_fix_adapters.venue.gateway.market_data import SymbolLimits
+from kalshi_fix_adapters.venue.operations import operation
+from kalshi_fix_sansio import (
+    CxlRejReason,
+    ExecType,
+    ExecutionReport,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    MarketDataSnapshotFullRefresh,
+    MDReqRejReason,
+    OrderCancelReject,
+    OrderCancelRequest,
+    OrdRejReason,
+    SecurityStatus,
+    SecurityStatusRequest,
+    SecurityTradingStatus,
+    SelfTradePreventionType,
+    Side,
+)
+from tests.adapters.venue.desk import MARKET, PERP
+from tests.adapters.venue.town import Town, decode_all, encode, order
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def test_a_cancel_of_a_filled_order_is_too_late(town: Town) -> None:
+    ann, bob = town.connect("ann"), town.connect("bob")
+    ann.send(order("a1", BUY, 1, "0.40"))
+    bob.send(order("b1", SELL, 1, "0.40"))
+    ann.take()
+    ann.send(OrderCancelRequest(cl_ord_id="a2", orig_cl_ord_id="a1", side=BUY, symbol=MARKET))
+    assert ann.take_only(OrderCancelReject).cxl_rej_reason == CxlRejReason.TOO_LATE_TO_CANCEL
+
+
+def test_an_order_may_leave_self_trade_prevention_unsaid(town: Town) -> None:
+    ann = town.connect("ann")
+    ann.send(order("a1", SELL, 1, "0.40"))
+    ann.send(order("a2", BUY, 1, "0.40", self_trade_prevention_type=SelfTradePreventionType.UNKNOWN))
+    *_, last = ann.take()
+    assert isinstance(last, ExecutionReport)
+    assert last.text == "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"
+    assert last.self_trade_prevention_type == SelfTradePreventionType.TAKER_AT_CROSS
+
+
+@pytest.mark.parametrize(
+    ("too_late", "reason"),
+    [(False, OrdRejReason.EXCHANGE_CLOSED), (True, OrdRejReason.TOO_LATE_TO_ENTER)],
+)
+def test_an_order_in_a_closed_market(too_late: bool, reason: OrdRejReason) -> None:
+    town = Town(assumptions=Assumptions(closed_markets_are_too_late_to_enter=too_late))
+    ann = town.connect("ann")
+    town.venue.execute("prediction", SetMarketState(MARKET, MarketState.CLOSED), town.now)
+    ann.send(order("a1", BUY, 1, "0.40"))
+    report = ann.take_only(ExecutionReport)
+    assert (report.text, report.ord_rej_reason) == ("MARKET_ALREADY_CLOSED", reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "product", "reason"),
+    [
+        ("ann", "prediction", OrdRejReason.STALE_ORDER),
+        ("perp", "margin", OrdRejReason.STALE_ORDER_MARGIN),
+    ],
+)
+def test_a_stale_order_has_another_number_on_margin(
+    town: Town, name: str, product: str, reason: OrdRejReason
+) -> None:
+    client = town.connect(name, product=product)
+    town.venue.perform(operation("reject", {"text": "EXPIRED"}), town.now)
+    symbol, price = (MARKET, "0.40") if product == "prediction" else (PERP, "19")
+    client.send(order("a1", BUY, 1, price, symbol=symbol))
+    report = client.take_only(ExecutionReport)
+    assert (report.exec_type, report.text, report.ord_rej_reason) == (ExecType.REJECTED, "EXPIRED", reason)
+
+
+# Market data
+
+
+def test_too_many_symbols_are_refused() -> None:
+    town = Town(symbol_limits=SymbolLimits(per_request=2, per_session=3))
+    md = town.connect("ann-md", "KalshiMD")
+    md.send(MarketDataRequest.subscribe("A", "B", "C"))
+    refused = md.take_only(MarketDataRequestReject)
+    assert refused.md_req_rej_reason == MDReqRejReason.INSUFFICIENT_BANDWIDTH
+    md.send(MarketDataRequest.subscribe("A", "B"))
+    assert [type(message) for message in md.take()] == [MarketDataSnapshotFullRefresh] * 2
+    md.send(MarketDataRequest.subscribe("C", "D"))
+    refused = md.take_only(MarketDataRequestReject)
+    assert refused.md_req_rej_reason == MDReqRejReason.INSUFFICIENT_BANDWIDTH
+
+
+def test_an_unknown_kind_of_subscription_is_refused(town: Town) -> None:
+    md = town.connect("ann-md", "KalshiMD")
+    request = MarketDataRequest.subscribe(MARKET)
+    request.subscription_request_type = "7"
+    data = encode("ann-md", "KalshiMD", md.session.next_outgoing, town.now, request)
+    town.venue.receive_data(md.conn, data, town.now)
+    (refused,) = decode_all(town.venue.data_to_send(md.conn))
+    assert isinstance(refused, MarketDataRequestReject)
+    assert refused.md_req_rej_reason == MDReqRejReason.UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE
+
+
+def test_the_life_of_a_market_is_told(town: Town) -> None:
+    md = town.connect("ann-md", "KalshiMD")
+    md.send(SecurityStatusRequest.subscribe(MARKET))
+    steps: list[tuple[Any, ...]] = [
+        (MarketState.INACTIVE,),
+        (MarketState.ACTIVE,),
+        (MarketState.CLOSED,),
+        (MarketState.DETERMINED, MarketResult.YES),
+        (MarketState.SETTLED,),
+    ]
+    for step in steps:
+        town.venue.execute("prediction", SetMarketState(MARKET, *step), town.now)
+    town.run()
+    told = [message.security_trading_status for message in md.take() if isinstance(message, SecurityStatus)]
+    assert told == [
+        SecurityTradingStatus.TRADING_HALT,
+        SecurityTradingStatus.RESUME,
+        SecurityTradingStatus.DETERMINED,
+        SecurityTradingStatus.SETTLED,
+    ]
