@@ -9,9 +9,11 @@ import pytest
 
 from kalshi_fix_sansio import Side
 from kalshi_fix_sansio.trading import Copied, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
+from kalshi_fix_sansio.trading import orders as orders_module
 from kalshi_fix_sansio.trading.exec_key import ExecKey
+from kalshi_fix_sansio.trading.order_index import MAX_NAMESAKES
 from kalshi_fix_sansio.trading.order_reports import MAX_ID_SIZE
-from kalshi_fix_sansio.trading.orders import MAX_ANSWERS, MAX_SHARDS
+from kalshi_fix_sansio.trading.orders import MAX_SHARDS
 from tests.trading.order_flow import (
     OTHER,
     cancel,
@@ -102,10 +104,28 @@ def test_symbols_have_a_bound() -> None:
     assert len(orders._shards) == len(orders) == 2
 
 
-def test_answers_that_are_known_again_have_a_bound(orders: Orders) -> None:
-    for number in range(MAX_ANSWERS + 5):
-        orders._is_repeated_answer(refusal("c", number=number + 1))
-    assert len(orders._answers) == MAX_ANSWERS
+def test_answers_that_are_known_again_have_a_bound(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders_module, "MAX_ANSWERS", 5)
+    feed(orders, place(), report("new", "1;1"))
+    for number in range(1, 9):
+        feed(orders, cancel("c"), refusal("c", number=number))
+    assert len(orders._answers) == 5
+    feed(orders, cancel("c"))
+    assert feed(orders, refusal("c", number=8)) == []
+    feed(orders, refusal("c", number=1))
+    assert only(orders).pending == []
+
+
+def test_a_clordid_that_is_used_again_and_again_costs_no_more() -> None:
+    orders = Orders()
+    for number in range(1, 3 * MAX_NAMESAKES):
+        feed(orders, place(), report("canceled", f"1;{number}", f"o{number}"))
+    assert [order.state for order in orders] == [OrderState.DONE] * (3 * MAX_NAMESAKES - 1)
+    assert len(orders._kept.namesakes("a")) == MAX_NAMESAKES
+    feed(orders, place(), report("new", "1;999", "o999"))
+    found = orders.by_cl_ord_id("a")
+    assert found is not None
+    assert found.order_id == "o999"
 
 
 def test_nothing_grows_over_the_lives_of_many_orders() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from typing import Final
+
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import NO_KEY, Order, PendingRequest, Placed
 from kalshi_fix_sansio.trading.order_updates import OrderDiscrepancy, OrderDiscrepancyKind, OrderUpdate
+
+MAX_NAMESAKES: Final = 32
+"""Orders of one ClOrdID that are looked at; further ones are older, and settled unless none ever was."""
 
 
 class OrderIndex:
@@ -30,8 +36,13 @@ class OrderIndex:
 
     def named(self, cl_ord_id: str) -> Order | None:
         """Return the order of a ClOrdID; see `Orders.by_cl_ord_id`."""
-        orders = self.names.get(cl_ord_id, {}).values()
+        orders = self.namesakes(cl_ord_id)
         return max(orders, key=lambda order: (not order.is_done, order.number), default=None)
+
+    def namesakes(self, name: str) -> list[Order]:
+        """Return the newest orders that have a ClOrdID, or had it when they were placed, or have a request of
+        that id."""
+        return list(islice(reversed(self.names.get(name, {}).values()), MAX_NAMESAKES))
 
     def live_ones(self, symbol: str | None = None, side: Side | None = None) -> list[Order]:
         """Return the orders that are not done, in any state, the oldest first."""
@@ -50,7 +61,7 @@ class OrderIndex:
         have had no answer, the oldest first."""
         found = [
             (order, order.placed)
-            for order in self.names.get(name, {}).values()
+            for order in self.namesakes(name)
             if order.placed is not None and not (_has_outcome(order) or order.placed.refused)
         ]
         return sorted(found, key=_attempt)
@@ -66,7 +77,7 @@ class OrderIndex:
             return
         group = [
             each
-            for each in self.names[placed.cl_ord_id].values()
+            for each in self.namesakes(placed.cl_ord_id)
             if each.placed is not None
             and each.placed.cl_ord_id == placed.cl_ord_id
             and (each.symbol, each.side) == (order.symbol, order.side)
@@ -85,7 +96,7 @@ class OrderIndex:
         """Return the pending requests of a ClOrdID: those first that an answer may still come for."""
         found = [
             (order, request)
-            for order in self.names.get(name, {}).values()
+            for order in self.namesakes(name)
             for request in order.pending
             if request.cl_ord_id == name and msg_type in (None, request.msg_type)
         ]

@@ -1,0 +1,105 @@
+"""Whatever a venue sends about orders, nothing raises, and what is kept can be kept and read."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalshi_fix_sansio import DIALECT
+from kalshi_fix_sansio.codec import Codec
+from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.framing import encode_frame
+from kalshi_fix_sansio.trading import Cash, Copied, FeeTerms, Orders, Positions, check_fees
+from tests.helpers import CODEC, KEY_ID
+from tests.trading.order_flow import (
+    ENDED,
+    cancel,
+    change,
+    feed,
+    header,
+    logged_on,
+    place,
+    refusal,
+    report,
+    views,
+)
+
+WIRE = [
+    CODEC.encode(message, header(message))
+    for message in (
+        report("new", "1;1"),
+        report("pending cancel", "-1;-1", cl_ord_id="c", orig_cl_ord_id="a"),
+        report(
+            "trade",
+            "1;2;1",
+            cum="4",
+            last=("4", "0.40"),
+            fee="0.07",
+            balance="-1.67",
+            long_qty="4",
+            short_qty="0",
+        ),
+        report("replaced", "1;3", cl_ord_id="b", orig_cl_ord_id="a", qty="20"),
+        report("rejected", "1;4", "o2", "b2", text="EXCHANGE_UNAVAILABLE"),
+        report("canceled", "1;5", cl_ord_id="c", orig_cl_ord_id="b"),
+        refusal("c"),
+    )
+]
+FIELDS = [[field.split(b"=", 1) for field in wire.split(b"\x01")[3:-2]] for wire in WIRE]
+"""From the MsgType on, without the trailer."""
+TYPES = [wire.split(b"\x01")[2] for wire in WIRE]
+SHORT = b"|0|-1|1;1|1;2;1|a|b|c|o1|2|4|8|F|A|Z|1e5|NaN|0.0000000000000000001|EXCHANGE_UNAVAILABLE"
+VALUES = st.sampled_from([*SHORT.split(b"|"), b"999999999999999999.9999999999999999999", b"x" * 300])
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> bytes:
+    """A message about orders, with some of its fields changed, lost or twice."""
+    which = draw(st.integers(0, len(FIELDS) - 1))
+    fields = [list(each) for each in FIELDS[which]]
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(fields) - 1))
+        match draw(st.sampled_from(["change", "lose", "twice"])):
+            case "change":
+                fields[at][1] = draw(VALUES)
+            case "lose" if len(fields) > 1:
+                del fields[at]
+            case _:
+                fields.append(fields[at])
+    body = b"\x01".join([TYPES[which], *(b"=".join(each) for each in fields)]) + b"\x01"
+    return encode_frame("FIXT.1.1", body)
+
+
+@settings(max_examples=120)
+@given(st.lists(spoilt(), max_size=8), st.data())
+def test_nothing_that_a_venue_sends_raises(messages: list[bytes], data: st.DataObject) -> None:
+    codec = Codec(DIALECT)
+    orders, positions, cash = Orders(), Positions(), Cash()
+    feed(orders, logged_on(), place(), place("b2"), change("b"), cancel("c", "b"))
+    for wire in messages:
+        message = codec.decode(wire)
+        happened = MessageReceived(message) if data.draw(st.booleans()) else Copied(message)  # type: ignore[arg-type]
+        if isinstance(happened, Copied) and message.MSG_TYPE != "8":
+            happened = MessageReceived(message)
+        for told in orders.apply(happened):
+            positions.apply(told)
+            cash.apply(told)
+            assert all(str(each) for each in told.discrepancies)
+    assert KEY_ID not in repr(list(orders))
+    for order in orders:
+        check_fees(order, FeeTerms(taker_rate=Decimal("0.07")))
+        assert order.remaining >= 0
+        assert order.unseen >= 0
+    orders.copy_from()
+    other = Orders()
+    other.load(json.loads(json.dumps(orders.dump())))
+    orders.apply(ENDED)
+    assert views(other) == views(orders)
+    Positions().load(json.loads(json.dumps(positions.dump())))
+    Cash().load(json.loads(json.dumps(cash.dump())))
+    for position in positions.values():
+        assert position.realised is not None
+        assert position.average_price is None or position.net
