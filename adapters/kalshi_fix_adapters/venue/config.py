@@ -28,6 +28,8 @@ from kalshi_fix_sansio.signing import Verifier
 
 READ, WRITE = "read", "write"
 SCOPES = frozenset({READ, WRITE})
+MAX_SUBACCOUNT = 63
+"""The highest number of a subaccount (the page on subaccounts)."""
 TRADING_ZONE = "America/New_York"
 _CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za-z0-9]{1,16}")
 """A customer account (the page on order entry)."""
@@ -185,6 +187,11 @@ class VenueConfig:
         for key in self.api_keys:
             if ids.count(key.key_id) > 1:
                 raise ConfigurationError(f"API key {key.key_id} is there twice; give each an id of its own")
+            if key.restricted_to is not None and not 0 <= key.restricted_to <= MAX_SUBACCOUNT:
+                raise ConfigurationError(
+                    f"API key {key.key_id} is restricted to subaccount {key.restricted_to}; "
+                    f"use 0 to {MAX_SUBACCOUNT}, or None"
+                )
             if (key.owner, key.product) not in owners:
                 raise ConfigurationError(
                     f"API key {key.key_id} belongs to {key.owner!r}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
@@ -25,6 +26,7 @@ from kalshi_fix_sansio import (
     QuoteStatusReport,
     Reject,
 )
+from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, d, ds
 from tests.adapters.venue.rfq.rfq_town import (
     BUY,
@@ -38,6 +40,7 @@ from tests.adapters.venue.rfq.rfq_town import (
     cancel_rfq,
     confirm,
     hear,
+    key,
     only,
     quote,
     refusal,
@@ -524,3 +527,9 @@ def test_orders_of_a_restricted_key_are_of_its_subaccount(town: RfqTown) -> None
     group = OrderGroupRequest(order_group_action="1", order_group_contracts_limit=10, alloc_account=2)
     trader.send(group)
     assert refusal(trader).business_reject_reason == BusinessRejectReason.NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("number", [-1, 64])
+def test_a_key_cannot_be_restricted_to_what_is_no_subaccount(number: int) -> None:
+    with pytest.raises(ConfigurationError, match=str(number)):
+        RfqTown(api_keys=(attrs.evolve(key("bob"), restricted_to=number),))
