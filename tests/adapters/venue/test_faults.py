@@ -42,6 +42,7 @@ from kalshi_fix_adapters.venue.operations import (
     WrongCompIds,
     operation,
 )
+from kalshi_fix_adapters.venue.scenario.file import parse_scenario
 from kalshi_fix_adapters.venue.trouble import MAX_ARMED
 from kalshi_fix_sansio import (
     TEXTS,
@@ -949,3 +950,9 @@ def test_a_lost_connection_is_told_by_events_alone() -> None:
     ann = town.connect("ann")
     inject(town, Cut())
     assert [type(event) for event in ann.events] == [LoggedOn, SessionEnded]
+
+
+def test_a_scenario_cuts_at_its_time_and_point() -> None:
+    text = b"schedule: [{when: 90s, do: cut, at: reply, message: NewOrderSingle}]"
+    (step,) = parse_scenario(text).steps
+    assert (step.after, step.operation) == (90, Cut(at="reply", message="D"))

@@ -34,6 +34,7 @@ def test_every_operation_has_a_name_and_a_sentence_and_documented_parameters() -
         assert (cls.__doc__ or "").rstrip().endswith(".")
         for each in parameters(cls):
             assert each.doc
+            assert each.name not in {"when", "do"}  # which a step of a scenario has itself
 
 
 def test_values_of_an_operation_make_it_again() -> None:
