@@ -48,6 +48,12 @@ MOST_LISTED = 20
     type=click.IntRange(1, 65535 - len(all_ports()) + 1),
     help="Listen on this port and the ones after it; on any free ports by default.",
 )
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Listen on this address of the machine. 0.0.0.0 is for a container, which says who reaches it.",
+)
 @scenario_options
 @click.option(
     "--journal",
@@ -60,6 +66,7 @@ def venue(
     context: click.Context,
     folder: Path | None,
     first_port: int | None,
+    host: str,
     journal: Path | None,
     **wanted: Unpack[ScenarioOptions],
 ) -> None:
@@ -76,7 +83,7 @@ def venue(
         told_plainly(),
         _folder(folder) as chosen,
         contextlib.nullcontext() if journal is None else Journal(journal) as written,
-        Sandbox(scenario=chosen_scenario(**wanted), ports=ports, journal=written) as sandbox,
+        Sandbox(scenario=chosen_scenario(**wanted), ports=ports, journal=written, host=host) as sandbox,
         _files(sandbox, chosen) as environments,
         _control(sandbox, chosen),
     ):

@@ -19,6 +19,9 @@ from kalshi_fix_adapters.venue.venue import Venue as Model
 from kalshi_fix_sansio import PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Product
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - only who asks for it listens there, such as a container does
+"""Listens on every address of the machine."""
+
 
 class Sandbox:
     """A venue for one purpose: `owners` have an account and `keys_each` API keys on every product.
@@ -37,6 +40,7 @@ class Sandbox:
         ed25519_keys: bool = True,
         scenario: Scenario | None = None,
         journal: Journal | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         if scenario is None:
             scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
@@ -50,6 +54,7 @@ class Sandbox:
         self.server = VenueServer(
             self.scenario.config(self.keys),
             self._authority.issue(),
+            host=host,
             ports=ports,
             random=random,
             make=Model if journal is None else journal.venue,
@@ -68,6 +73,11 @@ class Sandbox:
         self.server.__exit__(kind, error, traceback)
 
     @property
+    def host(self) -> str:
+        """Where clients on this machine find it, whose certificate is for loopback names."""
+        return "127.0.0.1" if self.server.host == EVERYWHERE else self.server.host
+
+    @property
     def ca_pem(self) -> str:
         """What a client must trust."""
         return self._authority.certificate_pem.decode()
@@ -79,7 +89,7 @@ class Sandbox:
             "product": product,
             "key_id": chosen.key_id,
             "private_key": chosen.private_key_pem,
-            "host": self.server.host,
+            "host": self.host,
             "port": self.server.port(product, session),
             "tls": Tls(ca_data=self.ca_pem),
         }
@@ -111,7 +121,7 @@ class Sandbox:
     def endpoints(self, product: str) -> str:
         """Return the addresses of all session types of a product, as KALSHI_FIX_ENDPOINTS wants them."""
         return ",".join(
-            f"{session}={self.server.host}:{self.server.port(product, session)}"
+            f"{session}={self.host}:{self.server.port(product, session)}"
             for of_product, session in all_ports()
             if of_product == product
         )

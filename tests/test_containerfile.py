@@ -1,0 +1,93 @@
+"""The container file: what it says is what the project has. No container is run here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kalshi_fix_adapters.cli import venue as module
+from kalshi_fix_adapters.cli.commands import commands
+from kalshi_fix_adapters.testing import Sandbox
+from kalshi_fix_adapters.venue.server import all_ports
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES = [
+    line for line in (ROOT / "Containerfile").read_text().splitlines() if line and not line.startswith("#")
+]
+
+
+def of(instruction: str) -> list[str]:
+    return [line.partition(" ")[2] for line in LINES if line.startswith(f"{instruction} ")]
+
+
+def test_every_line_is_an_instruction_that_it_knows() -> None:
+    assert LINES[0].startswith("FROM ")
+    assert {line.split()[0] for line in LINES} == {"FROM", "WORKDIR", "COPY", "RUN", "EXPOSE", "ENTRYPOINT"}
+
+
+def test_its_python_is_one_that_the_project_is_tested_with() -> None:
+    [image] = of("FROM")
+    version = re.fullmatch(r"python:(3\.\d+)-slim", image)
+    assert version is not None
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    assert f"Programming Language :: Python :: {version[1]}" in classifiers
+
+
+def test_what_is_copied_is_there_and_is_all_that_a_wheel_is_built_from() -> None:
+    copied = {source for line in of("COPY") for source in shlex.split(line)[:-1]}
+    assert all((ROOT / source).exists() for source in copied)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {package.partition("/")[0] for package in wheel} <= copied
+    assert {project["project"]["readme"], *project["project"]["license-files"]} <= copied
+
+
+def test_it_installs_as_make_does() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    first, second = of("RUN")
+    for option in ("--require-hashes", "--no-deps", "requirements/run.txt"):
+        assert option in first
+        assert option in makefile
+    assert "--no-build-isolation" in second
+    # What the build of the wheel needs is among the pinned requirements.
+    assert re.search(r"^hatchling==", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE)
+
+
+def test_its_ports_are_those_that_the_venue_listens_on() -> None:
+    [ports] = of("EXPOSE")
+    first, last = map(int, ports.split("-"))
+    assert last - first + 1 == len(all_ports())
+    assert f"127.0.0.1:{ports}:{ports}" in (ROOT / "Containerfile").read_text()
+
+
+def test_its_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [entry] = of("ENTRYPOINT")
+    program, *arguments = json.loads(entry)
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert program in scripts
+    assert arguments[arguments.index("--first-port") + 1] == of("EXPOSE")[0].partition("-")[0]
+    # On ports of its own and in a folder of the test's, but else as it stands.
+    at = arguments.index("--first-port")
+    arguments = [*arguments[:at], *arguments[at + 2 :]]
+    arguments[arguments.index("--folder") + 1] = str(tmp_path / "venue")
+    seen: list[tuple[str, str]] = []
+    announce = module._announce
+
+    def look(sandbox: Sandbox, *more: object) -> None:
+        announce(sandbox, *more)  # type: ignore[arg-type]
+        seen.append((sandbox.server.host, (tmp_path / "venue" / "env.sh").read_text()))
+
+    monkeypatch.setattr(module, "_announce", look)
+    monkeypatch.setattr(module, "_until_stopped", lambda: None)
+    done = CliRunner().invoke(commands, arguments)
+    assert done.exit_code == 0, done.output
+    [(host, exports)] = seen
+    assert host == "0.0.0.0"
+    assert "KalshiNR=127.0.0.1:" in exports
+    assert "0.0.0.0" not in exports
