@@ -81,8 +81,8 @@ class Record:
 
 
 @contextlib.contextmanager
-def recorded(record: Record) -> Iterator[None]:
-    """Have the next venue taken down."""
+def recorded(record: Record) -> Iterator[type[Venue]]:
+    """Have the next venue of the class that this gives taken down."""
 
     class Told(Exchange):
         def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
@@ -120,9 +120,8 @@ def recorded(record: Record) -> Iterator[None]:
     with (
         patch("kalshi_fix_adapters.venue.venue.Exchange", Told),
         patch("kalshi_fix_adapters.venue.venue.ProductGateway", Front),
-        patch("kalshi_fix_adapters.venue.server.Venue", Wired),
     ):
-        yield
+        yield Wired
 
 
 class TradingVenue:
@@ -148,8 +147,9 @@ class TradingVenue:
                 ),
             ),
         )
-        with recorded(self.record):
-            self.server = VenueServer(config, authority.issue(), ports={(PREDICTION, "KalshiRT"): 0})
+        with recorded(self.record) as make:
+            ports = {(PREDICTION, "KalshiRT"): 0}
+            self.server = VenueServer(config, authority.issue(), ports=ports, make=make)
         self._random = random
         self._orders = 0
 
