@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio import ExecutionReport
+from kalshi_fix_sansio import ExecutionReport, ExecutionReportText
 from kalshi_fix_sansio.trading import Copied, Covered, Orders, OrderState
 from kalshi_fix_sansio.trading.exec_key import ExecKey
-from tests.trading.order_flow import ENDED, feed, kinds, logged_on, views
+from tests.trading.order_flow import ENDED, feed, kinds, logged_on, place, report, views
 from tests.trading.order_histories import History, is_answer, model, rows
 
 SEEDS = range(6)
@@ -52,6 +52,56 @@ def test_every_order_of_arrival_comes_to_the_same(seed: int, length: int, shuffl
         assert rows(orders) == expected
         seen.append(views(orders))
     assert seen[0] == seen[1] == seen[2]
+
+
+def answers(number: int, kind: str) -> list[ExecutionReport]:
+    """What may come of the order that was sent under the one ClOrdID as the nth."""
+    key, order_id = f"1;{number + 1}", f"o{number}"
+    new = report("new", key, order_id)
+    unkeyed = {"order_id": order_id, "number": 20 + number}
+    match kind:
+        case "new":
+            return [new]
+        case "pending":
+            return [report("pending new", "-1;-1", order_id), new]
+        case "rejected":
+            return [report("rejected", key, order_id)]
+        case "rejected without a key":
+            return [report("rejected", "-1;-1", **unkeyed)]  # type: ignore[arg-type]
+        case "unsure":
+            unsure = ExecutionReportText.EXCHANGE_UNAVAILABLE
+            return [report("rejected", "-1;-1", text=unsure, **unkeyed)]  # type: ignore[arg-type]
+        case "done":
+            return [report("ioc", key, order_id, cum="10", last=("10", "0.40"))]
+    return []
+
+
+KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done", "nothing"]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
+def test_orders_sent_under_one_clordid_come_to_the_same(drawn: list[str], shuffle: int) -> None:
+    random = Random(shuffle)
+    told = [answer for number, kind in enumerate(drawn) for answer in answers(number, kind)]
+    found = []
+    for _ in range(4):
+        random.shuffle(told)
+        orders = Orders()
+        feed(orders, *(place(qty=str(10 + number)) for number in range(len(drawn))), *told)
+        found.append(
+            sorted(
+                (str(order.order_id), order.state.name, order.filled, order.placed.quantity)
+                for order in orders
+                if order.placed is not None
+            )
+        )
+        # As many are unknown as are, and nothing that was sent is believed to have come to something else.
+        states = [order.state for order in orders]
+        assert states.count(OrderState.OPEN) == drawn.count("new") + drawn.count("pending")
+        assert states.count(OrderState.UNKNOWN) == drawn.count("unsure")
+        assert states.count(OrderState.SENT) == drawn.count("nothing")
+    assert found == found[:1] * 4
 
 
 @settings(max_examples=40)

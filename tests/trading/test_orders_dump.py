@@ -87,6 +87,14 @@ def test_without_resend_what_was_open_is_in_doubt_in_the_next_process() -> None:
     assert other.load(orders.dump()) == []
 
 
+def test_an_answer_that_comes_again_is_known_in_the_next_process() -> None:
+    orders, other = Orders("KalshiRT"), Orders("KalshiRT")
+    feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c"), cancel("c"))
+    other.load(json.loads(json.dumps(orders.dump())))
+    assert feed(other, refusal("c")) == []
+    assert [request.cl_ord_id for order in other for request in order.pending] == ["c"]
+
+
 @pytest.mark.parametrize("version", [0, 2, "1", None])
 def test_another_version_is_refused(version: object) -> None:
     orders = full()

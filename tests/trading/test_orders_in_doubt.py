@@ -399,3 +399,12 @@ def test_what_is_withdrawn_is_not_what_is_unknown(orders: Orders) -> None:
         orders.withdraw(request)
         orders.withdraw(request)
     assert doubts(orders) == before == ["REQUEST_UNKNOWN", "ORDER_UNKNOWN"]
+
+
+def test_a_cancel_sent_again_may_be_left_open_again(orders: Orders) -> None:
+    feed(orders, place(), report("new", "1;1"))
+    for number in (5, 6):
+        feed(orders, cancel("c"), report("rejected", "-1;-1", "o1", "c", text=UNAVAILABLE, number=number))
+    assert doubts(orders) == ["REQUEST_UNKNOWN", "REQUEST_UNKNOWN"]
+    feed(orders, report("canceled", "1;2", cl_ord_id="c", orig_cl_ord_id="a"))
+    assert doubts(orders) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import (
@@ -142,15 +143,12 @@ def sending_time(message: Any) -> datetime | None:
     return None if message.header is None else message.header.sending_time
 
 
-def identity(message: Any) -> tuple[object, ...]:
-    """Return what tells an answer without ExecID from every other: it may come again."""
+def identity(message: Any) -> str:
+    """Return what tells an answer without ExecID from every other, by a hash: it may come again."""
     header = message.header
     number = sent = None
     if header is not None:
         number, sent = header.msg_seq_num, header.orig_sending_time or header.sending_time
     names = ("cl_ord_id", "order_id", "orig_cl_ord_id", "ord_status", "text", "exec_id", "cxl_rej_reason")
-    return (message.MSG_TYPE, number, sent, *(_cut(getattr(message, name, None)) for name in names))
-
-
-def _cut(value: object) -> object:
-    return value[:MAX_ID_SIZE] if isinstance(value, str) else value
+    said = (message.MSG_TYPE, number, sent, *(getattr(message, name, None) for name in names))
+    return sha256(repr(tuple(map(str, said))).encode()).hexdigest()[:32]

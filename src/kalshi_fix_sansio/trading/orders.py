@@ -133,7 +133,8 @@ class Orders:
         self._newest: dict[int, ExecKey] = {}
         self._shards: dict[str, int] = {}
         """By symbol: the shard that its reports come from."""
-        self._answers: dict[tuple[object, ...], None] = {}
+        self._answers: dict[str, None] = {}
+        """Hashes of answers without ExecID, the oldest first."""
 
     # --- to be asked ----------------------------------------------------------------------------------
 
@@ -587,14 +588,14 @@ class Orders:
         self.moment += 1
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
-            # The newest that was sent: it is what has just been answered.
+            # The newest that was sent and has no answer: it is what has just been answered.
             named = [each for each in waiting if each[0].order_id == report.order_id]
-            order, placed = max(named or waiting, key=lambda each: each[0].number)
+            order, placed = max(named or waiting, key=lambda each: (not each[1].unsure, each[0].number))
             self._kept.begin(order)
             self._make_unknown(order, placed)
             placed.unsure = True
         else:
-            for order, request in self._kept.requests(report.cl_ord_id)[-1:]:
+            for order, request in self._kept.requests(report.cl_ord_id)[:1]:
                 self._kept.begin(order)
                 self._make_request_unknown(request)
 
@@ -778,6 +779,7 @@ class Orders:
             "newest": [str(key) for key in self._newest.values()],
             "floors": [str(key) for key in self._kept.floors.values()],
             "shards": dict(self._shards),
+            "answers": list(self._answers),
             "orders": [order_dump.dump_order(order) for order in self._kept.orders.values()],
             "done": list(self._kept.done),
         }
@@ -814,6 +816,7 @@ class Orders:
         self._newest = {key.shard: key for key in map(order_dump.load_key, dumped["newest"])}
         self._kept.floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}
         self._shards = {str(symbol): int(shard) for symbol, shard in dumped["shards"].items()}
+        self._answers = {str(each): None for each in dumped["answers"]}
         for order in map(order_dump.load_order, dumped["orders"]):
             self._kept.orders[order.number] = order
             if order.order_id is not None:
