@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
@@ -26,7 +27,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.adapters.venue.desk import MARKET, PERP, d
-from tests.adapters.venue.town import Client, Town, decode_all, encode, order
+from tests.adapters.venue.town import Client, Town, api_key, decode_all, encode, order
 
 BUY, SELL = Side.BUY, Side.SELL
 CRYPTO = "KXBTC-26AUG20"
@@ -329,6 +330,17 @@ def test_a_listener_may_ask() -> None:
     town = town_with()
     some_orders(town, 2)
     assert len(replayed(town.connect("ann-reader", listener_session=True), "0;0")) == 2
+
+
+def test_a_key_that_is_restricted_to_a_subaccount_gets_the_reports_of_that_one() -> None:
+    keys = (api_key("ann"), attrs.evolve(api_key("ann-2"), restricted_to=3))
+    town = town_with(api_keys=keys)
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 1, "0.40"))
+    ann.send(order("a2", BUY, 1, "0.40", alloc_account=3))
+    ann.send(OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="6"))
+    found = replayed(town.connect("ann-2"), "0;0")
+    assert [(report.exec_type, report.cl_ord_id) for report in found] == [("0", "a2"), ("4", "a2")]
 
 
 def test_other_sessions_do_not_serve_it() -> None:

@@ -21,7 +21,7 @@ from kalshi_fix_adapters.venue.exchange import (
 from kalshi_fix_sansio import ExecutionReport, MarketSettlementReport, Party, PartyRole, Side
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.venue.desk import MARKET, d
-from tests.adapters.venue.town import Client, Town, order
+from tests.adapters.venue.town import Client, Town, api_key, order
 from tests.helpers import by_tags
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -310,3 +310,20 @@ def test_a_correction_before_the_payout_is_what_is_paid(town: Town) -> None:
     town.run()
     (report,) = settlements(ann)
     assert report.market_result == "no"
+
+
+def test_a_key_that_is_restricted_to_a_subaccount_sees_that_one_alone() -> None:
+    keys = (api_key("ann"), api_key("bob"), attrs.evolve(api_key("ann-2"), restricted_to=1))
+    town = Town(accounts=SUBACCOUNTS, api_keys=keys)
+    bob, ann = town.connect("bob"), town.connect("ann", receive_settlement_reports=True)
+    restricted = town.connect("ann-2", receive_settlement_reports=True)
+    bob.send(order("b1", SELL, 10, "0.40"))
+    for number in range(3):
+        ann.send(order(f"a{number}", BUY, 1, "0.40", alloc_account=number))
+    settle(town)
+    seen = [
+        [party.market_settlement_party_id for party in report.market_settlement_party_ids]
+        for client in (ann, restricted)
+        for report in settlements(client)
+    ]
+    assert seen == [["ann", "ann_1", "ann_2"], ["ann_1"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import attrs
@@ -45,16 +45,26 @@ class Settlements:
         for outcome in outcomes:
             if isinstance(outcome, MarketSettled):
                 for owner, positions in _by_owner(outcome.positions).items():
-                    if not self._assumptions.subaccounts_are_parties:
-                        positions = _together(positions)
-                    pages = self._pages(outcome, positions)
-                    for login in filter(wants_settlements, self._logins.of_owner(owner)):
-                        deliveries.extend((login, page) for page in pages)
+                    deliveries.extend(self._tell(owner, outcome, positions))
         return deliveries
+
+    def _tell(
+        self, owner: str, settled: MarketSettled, positions: Sequence[PositionSettled]
+    ) -> Iterator[Delivery]:
+        """Report an owner's positions, to a key that is restricted to a subaccount those of that one."""
+        pages: dict[int | None, list[MarketSettlementReport]] = {}
+        for login in filter(wants_settlements, self._logins.of_owner(owner)):
+            if login.restricted_to not in pages:
+                seen = [each for each in positions if login.may_act_for(each.account.subaccount)]
+                pages[login.restricted_to] = self._pages(settled, seen)
+            for page in pages[login.restricted_to]:
+                yield login, page
 
     def _pages(
         self, settled: MarketSettled, positions: Sequence[PositionSettled]
     ) -> list[MarketSettlementReport]:
+        if not self._assumptions.subaccounts_are_parties:
+            positions = _together(positions)
         size = max(1, self._assumptions.parties_per_settlement_report)
         pages = [positions[start : start + size] for start in range(0, len(positions), size)]
         counted = len(pages) > 1 or self._assumptions.single_settlement_report_is_counted
