@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,19 @@ def test_a_time_that_is_none_is_told(wrong: str) -> None:
     result = CliRunner().invoke(commands, ["venue", "simulate", "--for", wrong])
     assert result.exit_code == 2
     assert "write a time such as" in " ".join(result.output.split())
+
+
+def test_without_pyyaml_the_venue_runs_and_a_file_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['yaml'] = None; sys.argv = ['kalshi-fix', *sys.argv[1:]]; "
+        "import kalshi_fix_adapters.testing; from kalshi_fix_adapters.cli import main; main()"
+    )
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, "venue", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    told = run("check", str(EXAMPLE))
+    assert (told.returncode, "pip install 'kalshi-fix-sansio[scenario]'" in told.stderr) == (1, True)
+    assert "Traceback" not in told.stderr
+    assert run("simulate", "--for", "1s").returncode == 0
