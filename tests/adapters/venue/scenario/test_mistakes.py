@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from random import Random
 
+import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.scenario import nodes
 from kalshi_fix_adapters.venue.scenario.file import load_scenario, parse_scenario
 from kalshi_fix_adapters.venue.scenario.mistakes import MAX_MISTAKES, ScenarioError
+from kalshi_fix_adapters.venue.venue import Venue
+from kalshi_fix_sansio.clock import Instant
+from tests.adapters.venue.town import START
 
+EXAMPLE = Path(__file__).parents[4] / "examples" / "scenario.yaml"
 ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
 
 
@@ -327,3 +334,44 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_told(tmp_path: Path) -> None
     for path in (tmp_path / "no.yaml", tmp_path):
         with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); name a file that you may read"):
             load_scenario(path)
+
+
+ODD = (
+    "-1",
+    "0",
+    "true",
+    "null",
+    "[]",
+    "{}",
+    "1e5",
+    "9" * 20,
+    "yes",
+    "'",
+    "&a",
+    "*a",
+    "!!str",
+    "1d",
+    ":",
+    "\t",
+    "é",
+)
+
+
+def test_whatever_is_changed_in_a_file_it_is_read_or_told_and_a_venue_begins_with_what_is_read() -> None:
+    random = Random(4)
+    example = EXAMPLE.read_text()
+    words = re.findall(r"[\w.-]+", example)
+    read = 0
+    for _ in range(150):
+        text = example
+        for _ in range(random.randint(1, 3)):
+            place = random.choice(list(re.finditer(r"[\w.-]+", text)))
+            text = text[: place.start()] + random.choice((*ODD, *words)) + text[place.end() :]
+        try:
+            scenario = parse_scenario(text.encode())
+        except ScenarioError:
+            continue
+        read += 1
+        venue = Venue(attrs.evolve(scenario, keys=()).config({}), Random(1))
+        venue.begin(Instant(0.0, START))
+    assert 10 < read < 100
