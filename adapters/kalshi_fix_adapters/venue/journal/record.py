@@ -139,7 +139,7 @@ class JournalledVenue(Venue):
             ConfigurationError: the settings hold what a journal has no form for.
         """
         self._journal = journal
-        self._entries = 0
+        self._entries = self._stated = 0
         self._inside = False
         """Whether something is being done already: what it does in turn is not written down."""
         self._looked = False
@@ -173,7 +173,7 @@ class JournalledVenue(Venue):
             raise
         finally:
             self._inside = False
-        if self._entries % self._journal.state_every == 0:
+        if self._entries - self._stated >= self._journal.state_every:
             self._write_state()
 
     def _look_entry(self) -> None:
@@ -184,6 +184,7 @@ class JournalledVenue(Venue):
             self._looked = True
 
     def _write_state(self) -> None:
+        self._stated = self._entries
         self._journal.line(state=state_digest(self), entries=self._entries)
 
     def finish(self) -> None:
