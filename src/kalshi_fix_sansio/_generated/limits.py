@@ -84,6 +84,12 @@ Source: rfqs, rfq-messages.
 """
 RFQ_EXECUTION: Final[Mapping[str, int]] = MappingProxyType({"standard": 15, "high_volatility": 1})
 """What passes between the confirmation of a quote and its orders in the book. In seconds. Source: rfqs."""
+QUOTER_FEE_SWAP: Final = 5
+"""On combos a maker of quotes who takes an order that rested for less pays the maker's fee, and the other
+side the taker's. In seconds. Since 2026-08-21.
+
+Source: changelog.
+"""
 REPLACED_RFQS: Final = 2
 """How many open RFQs ReplaceExisting (21016) leaves its requester, with the new one. In requests.
 

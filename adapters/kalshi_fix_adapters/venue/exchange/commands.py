@@ -45,6 +45,8 @@ class PlaceOrder:
     cancel_on_pause: bool = False
     max_execution_cost: Decimal | None = None
     """Dollars. With it, the order trades whole at once for no more than this, or not at all."""
+    quoted: bool = False
+    """Whether it is of the maker of a quote that was accepted."""
     group: str | None = None
     """The order group it is to join."""
     reserves_cap: bool = False

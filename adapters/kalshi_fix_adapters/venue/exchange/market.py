@@ -46,6 +46,8 @@ class MarketRules:
     """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
     high_volatility: bool = False
     """Whether RFQs have the short times here (the venue's page on RFQs)."""
+    combo: bool = False
+    """Whether it is a combination of markets."""
 
     def accepts_price(self, price: Decimal) -> bool:
         """Say whether an order may carry this price."""

@@ -83,6 +83,10 @@ class Order:
     fees: FeeAccumulator = attrs.field(factory=FeeAccumulator)
     resting: bool = False
     """Whether it stands in the book."""
+    rested_at: datetime | None = None
+    """When it came to its place in the book last."""
+    quoted: bool = False
+    """Whether it is of the maker of a quote that was accepted."""
 
     def crosses(self, price: Decimal) -> bool:
         """Say whether it would trade with an order of the other side at this price."""

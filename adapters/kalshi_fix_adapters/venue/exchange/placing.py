@@ -250,6 +250,7 @@ def _order(command: PlaceOrder, until: datetime | None) -> Order:
         group=command.group,
         reserves_cap=command.reserves_cap,
         operator=command.operator,
+        quoted=command.quoted,
     )
 
 

@@ -32,6 +32,9 @@ from kalshi_fix_adapters.venue.exchange.terms import (
     PauseState,
     Side,
 )
+from kalshi_fix_sansio._generated.limits import QUOTER_FEE_SWAP
+
+_QUOTER_FEE_SWAP = timedelta(seconds=QUOTER_FEE_SWAP)
 
 
 @attrs.define(eq=False)
@@ -114,7 +117,7 @@ class ExchangeState:
         """Let an open order stand in its book."""
         market = self.markets[order.market]
         market.book.add(order)
-        order.resting = True
+        order.resting, order.rested_at = True, batch.now
         batch.touched[market.ticker] = market
 
     def lift(self, batch: Batch, order: Order) -> None:
@@ -163,8 +166,11 @@ class ExchangeState:
         trade_id = self.new_id()
         # Before the order is filled: `lift` takes off what it then has left, which is nothing.
         market.book.reduce(maker, quantity, taker if self.assumptions.takers_cause_level_changes else None)
+        swapped = _fees_are_swapped(market, taker, maker, batch.now)
         for order, aggressor in ((taker, True), (maker, False)):
-            self.fill(batch, order, market, maker.price, quantity, trade_id, aggressor=aggressor)
+            self.fill(
+                batch, order, market, maker.price, quantity, trade_id, aggressor=aggressor, swapped=swapped
+            )
         batch.outcomes.append(
             TradePrinted(
                 time=batch.now,
@@ -186,9 +192,13 @@ class ExchangeState:
         trade_id: str,
         *,
         aggressor: bool | None,
+        swapped: bool = False,
     ) -> None:
-        """Give an open order its part in a trade; `aggressor` is None in a block trade."""
-        pays_as_taker = self.assumptions.block_trades_pay_taker_fees if aggressor is None else aggressor
+        """Give an open order its part in a trade; `aggressor` is None in a block trade. With `swapped`, each
+        side pays the fee of the other."""
+        pays_as_taker = (
+            self.assumptions.block_trades_pay_taker_fees if aggressor is None else aggressor is not swapped
+        )
         account = self.account(order)
         flow = account.fill(market.ticker, order.side, order.price, price, quantity)
         charge = order.fees.charge(
@@ -248,3 +258,13 @@ class ExchangeState:
             changes = market.book.drain_changes()
             if changes:
                 batch.outcomes.append(BookChanged(time=batch.now, market=ticker, changes=changes))
+
+
+def _fees_are_swapped(market: Market, taker: Order, maker: Order, now: datetime) -> bool:
+    """Say whether a quoter takes what has come into the book of a combo only now."""
+    return (
+        market.rules.combo
+        and taker.quoted
+        and maker.rested_at is not None
+        and now - maker.rested_at < _QUOTER_FEE_SWAP
+    )

@@ -41,6 +41,7 @@ NAMES = (
     "ann",
     "ann-2",
     "ann-nr",
+    "dan-nr",
     "ann-maker",
     "ann-listener",
     "ann-reader",

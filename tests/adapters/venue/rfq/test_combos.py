@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.venue.exchange import ListMarket, MarketState, prediction_market
+from kalshi_fix_adapters.venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_adapters.venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
 from kalshi_fix_sansio import (
     ExecutionReport,
@@ -234,3 +235,29 @@ def test_a_market_cannot_be_listed_twice(town: RfqTown) -> None:
         town.operate(ListMarket(prediction_market(MARKET)))
     town.operate(ListMarket(prediction_market("KXNEW-26")))
     assert ask(town.creator(), symbol="KXNEW-26")
+
+
+@pytest.mark.parametrize(("rested", "swapped"), [("4.999", True), ("5", False)])
+def test_a_quoter_who_takes_what_came_into_the_book_just_now_pays_the_makers_fee(
+    rested: str, swapped: bool
+) -> None:
+    town = RfqTown(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
+    ann, bob, dan = town.creator(), town.maker(), town.connect("dan-nr", "KalshiNR")
+    ann.send(request("r1", 10, **combo(HIGH, A)))
+    ack = ann.take_only(QuoteRequestAck)
+    assert ack.rfq_id is not None
+    assert ack.symbol is not None
+    bob.send(quote(ack.rfq_id, "q1", None, "0.55", symbol=ack.symbol))
+    dan.send(order("d1", Side.BUY, 5, "0.46", symbol=ack.symbol))
+    hear(ann, bob, dan)
+    town.wait(float(rested) - 1)
+    ann.send(accept())
+    bob.send(confirm())
+    town.wait(1)
+    quoter = next(message for message in bob.take() if isinstance(message, ExecutionReport))
+    resting = dan.take_only(ExecutionReport)
+    assert (quoter.aggressor_indicator, resting.aggressor_indicator) == (True, False)
+    fees = [sum(fee.misc_fee_amt for fee in report.misc_fees) for report in (quoter, resting)]
+    takers = PREDICTION_FEES.fee(ds("0.46")[0], ds("5")[0], aggressor=True)
+    assert takers > 0
+    assert fees == ([0, takers] if swapped else [takers, 0])

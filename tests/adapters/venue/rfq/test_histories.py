@@ -45,7 +45,7 @@ from tests.adapters.venue.rfq.rfq_town import (
 from tests.adapters.venue.town import KEYS, Client, named, order
 
 OWNERS = ("ann", "bob", "cat", "dan")
-EARS = (*(f"{owner}-ear" for owner in OWNERS), "dan-nr")
+EARS = tuple(f"{owner}-ear" for owner in OWNERS)
 KEYS.update({name: named(name) for name in EARS if name not in KEYS})
 MARKETS = (MARKET, OTHER, VOLATILE)
 STEPS = 250

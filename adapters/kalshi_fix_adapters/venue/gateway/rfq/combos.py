@@ -155,7 +155,7 @@ def combo_rules(ticker: str, collection: ComboCollection) -> MarketRules:
     rules = prediction_market(
         ticker, structure=COMBO, position_limit=collection.position_limit, shard=collection.shard
     )
-    return attrs.evolve(rules, high_volatility=True)
+    return attrs.evolve(rules, high_volatility=True, combo=True)
 
 
 def _market(leg: MultivariateSelectedLeg) -> str:

@@ -169,6 +169,7 @@ def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
         price=acceptance.price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL,
         post_only=quote.post_only,
+        quoted=True,
     )
 
 
