@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,14 +17,15 @@ import attrs
 from kalshi_fix_adapters.config.plan import Options
 from kalshi_fix_adapters.net.tls import InProcess, Tls
 from kalshi_fix_adapters.testing.trader import Number, Trader
-from kalshi_fix_adapters.venue.config import AccountConfig, ApiKey, VenueConfig
+from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import AccountId, Command
 from kalshi_fix_adapters.venue.exchange.orders import OrderSnapshot
 from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
-from kalshi_fix_adapters.venue.liquidity import LIQUIDITY, liquidity_orders
+from kalshi_fix_adapters.venue.liquidity import liquidity_orders
 from kalshi_fix_adapters.venue.operations import Answer, operation
-from kalshi_fix_adapters.venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Market
+from kalshi_fix_adapters.venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Keys, Market, Scenario
+from kalshi_fix_adapters.venue.scenario.file import load_scenario
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import SeqNums
 from kalshi_fix_adapters.venue.venue import Venue as Model
@@ -54,6 +56,7 @@ class Venue:
         balance: Number = BALANCE,
         seed: int = 1,
         settings: Mapping[str, Any] | None = None,
+        scenario: Scenario | Path | str | None = None,
     ) -> None:
         """Prepare a venue; entering it starts it.
 
@@ -65,27 +68,40 @@ class Venue:
             balance: dollars on each account.
             seed: of the ids that the venue draws, which are the same again after each `reset`.
             settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
+            scenario: what the venue is at the start, or the YAML file that says so; `owners` are there
+                beside its own, each of whom has a key for every session type, and `markets` are not used.
+
+        Raises:
+            ConfigurationError: the parts do not fit together, or the file is wrong, with its line.
         """
-        self._seed = seed
-        self._markets = {product: tuple(of_product) for product, of_product in markets.items()}
-        self._keys = _keys(tuple(owners), Random(seed), rsa_keys=rsa_keys)  # noqa: S311 - the keys are not drawn from it
-        config = VenueConfig(
-            markets={
-                product: tuple(market.rules for market in of_product)
-                for product, of_product in self._markets.items()
-            },
-            accounts=tuple(
-                AccountConfig(owner=owner, product=product, balance=Decimal(balance), drop_copy=True)
-                for owner in (*dict.fromkeys(owner for owner, _ in self._keys), LIQUIDITY)
-                for product in PRODUCTS
-            ),
-            api_keys=tuple(
-                ApiKey(key_id=key.key_id, public_key=key.public_key, owner=owner, product=product)
-                for (owner, product), keys in self._keys.items()
-                for key in keys.values()
-            ),
-            **(settings or {}),
+        start = _scenario(scenario, markets)
+        self._seed = seed if start.seed is None else start.seed
+        self._markets = start.markets
+        known = {(account.owner, account.product) for account in start.accounts}
+        accounts = start.accounts + tuple(
+            AccountConfig(owner=owner, product=product, balance=Decimal(balance), drop_copy=True)
+            for owner in owners
+            for product in PRODUCTS
+            if (owner, product) not in known
         )
+        places = [(account.owner, account.product) for account in accounts]
+        self._keys = _keys(places, self._random(), rsa_keys=rsa_keys)
+        described = {(keys.owner, keys.product): keys for keys in reversed(start.keys)}
+        further = dict(settings or {})
+        flow = further.pop("flow", start.flow)
+        complete = attrs.evolve(
+            start,
+            accounts=accounts,
+            keys=tuple(
+                attrs.evolve(
+                    described.get(place, Keys(owner=place[0], product=place[1])), count=len(self._keys[place])
+                )
+                for place in places
+            ),
+            settings={**start.settings, **further},
+            flow=flow,
+        )
+        config = complete.config({place: tuple(keys.values()) for place, keys in self._keys.items()})
         self._traders: dict[tuple[str, str], Trader] = {}
         authority = Authority() if tls else None
         self.ca_pem = None if authority is None else authority.certificate_pem.decode()
@@ -288,17 +304,26 @@ _IN_PROCESS = "simulated"
 """The host that clients in this process show in their logs, behind the product."""
 
 
+def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequence[Market]]) -> Scenario:
+    if given is None:
+        quiet = {
+            product: tuple(attrs.evolve(market, levels=0) for market in of_product)
+            for product, of_product in markets.items()
+        }
+        return Scenario(markets=quiet)
+    return given if isinstance(given, Scenario) else load_scenario(Path(given))
+
+
 def _keys(
-    owners: Sequence[str], random: Random, *, rsa_keys: bool
+    places: Sequence[tuple[str, str]], random: Random, *, rsa_keys: bool
 ) -> dict[tuple[str, str], dict[str, ClientKey]]:
-    """Make one key pair per owner, which is an API key of its own for each session type."""
-    pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner in owners}
+    """Make one key pair per owner, which is an API key of its own for each session type of a product."""
+    pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner, _ in places}
     return {
         (owner, product): {
-            name: attrs.evolve(pair, key_id=str(UUID(int=random.getrandbits(128), version=4)))
+            name: attrs.evolve(pairs[owner], key_id=str(UUID(int=random.getrandbits(128), version=4)))
             for name, session_type in SESSION_TYPES.items()
             if product in session_type.products
         }
-        for owner, pair in pairs.items()
-        for product in PRODUCTS
+        for owner, product in places
     }

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from kalshi_fix_adapters.errors import ConnectionFailedError, LogonRefusedError
 from kalshi_fix_adapters.testing import MARKETS, SeqNums, Venue
 from kalshi_fix_adapters.venue.exchange import OrderState, Side, TimeInForce
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
+from kalshi_fix_adapters.venue.scenario.file import load_scenario
 from kalshi_fix_sansio import (
     ExecType,
     ExecutionReport,
@@ -26,6 +28,7 @@ from kalshi_fix_sansio import (
     MDReqSymbol,
     OrdStatus,
 )
+from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 from tests.adapters.conformance.loops import LONG, LOOPS, Loop
 from tests.adapters.conformance.support import SYMBOL, acknowledged, event_of, order
@@ -357,3 +360,24 @@ def test_liquidity_rests_on_every_market(books: Venue) -> None:
         for market in markets:
             for side in Side:
                 assert len(exchange.levels(market.rules.ticker, side)) == 3
+
+
+# From a scenario
+
+
+def test_a_scenario_file_and_owners_beside_it() -> None:
+    example = Path(__file__).resolve().parents[3] / "examples" / "scenario.yaml"
+    with Venue(scenario=example, owners=("me",)) as venue:
+        assert venue.orders() == ()
+        scenario = load_scenario(example)
+        account = scenario.accounts[0]
+        assert venue.cash(account.owner, product=account.product) == account.balance  # type: ignore[arg-type]
+        product, owner = account.product, account.owner
+        with blocking.order_entry(**venue.options(owner, product=product)):  # type: ignore[arg-type]
+            assert venue.logged_on(owner, product=product) == ("KalshiNR",)  # type: ignore[arg-type]
+
+
+def test_a_scenario_file_that_is_wrong_is_told_by_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("markets:\n  nonsense: []\n")
+    with pytest.raises(ConfigurationError, match=r"bad\.yaml"):
+        Venue(scenario=tmp_path / "bad.yaml")
