@@ -20,6 +20,12 @@ MSG_TYPE = b"35="
 
 NOT_PRODUCED: Mapping[str, str] = {
     "QuoteRequestType (303) 2 (AUTOMATIC)": "the dictionary lists it; the venue sends 1 alone",
+    "BusinessRejectReason (380) 2 (UNKNOWN_SECURITY)": "unknown markets have other answers",
+    "SessionRejectReason (373) 7 (DECRYPTION_PROBLEM)": "FIX encrypts nothing since EncryptMethod is 0",
+    "SessionRejectReason (373) 8 (SIGNATURE_PROBLEM)": "a wrong signature is refused by Logout",
+    "SessionRejectReason (373) 12 (XML_VALIDATION_ERROR)": "no message carries XML",
+    "SessionRejectReason (373) 17 (VALUE_INCLUDES_DELIMITER)": "a delimiter ends the value",
+    "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message names its ApplVerID",
 }
 """What no test shows, with the reason."""
 
