@@ -96,6 +96,13 @@ class Assumptions:
     """How many Logons of an account with a tier are taken in the long run."""
     quote_confirm_cost_with_rfq_id: int = attrs.field(default=2, validator=attrs.validators.ge(0))
     """Tokens that a QuoteConfirm (U7) with RfqId costs. Without it costs 10."""
+    margin_has_budgets: bool = True
+    """Whether requests on margin are limited by the tier, with the figures for prediction. Otherwise they are
+    not limited there; Logons and mass cancels are."""
+    mass_cancel_costs_tokens: bool = True
+    """Whether an OrderMassCancelRequest (q) draws on the budget for writing, beside its interval."""
+    rate_limit_text: str = "Rate limit exceeded"
+    """Text of the BusinessMessageReject for what is over the limit."""
     block_trades_pay_taker_fees: bool = True
     """Whether both sides of a block trade pay the fee of the one who comes second. Otherwise they pay that of
     the one who was there first."""

@@ -117,6 +117,8 @@ class RateLimits:
         return self._charge(message, login, tier, now)
 
     def _charge(self, message: Message, login: Login, tier: str, now: float) -> bool:
+        if login.product == MARGIN and not self._assumptions.margin_has_budgets:
+            return True
         if isinstance(message, _READS):
             rate = limits.READ_TOKENS[tier]
             burst = limits.MARGIN_READ_BURST if login.product == MARGIN else limits.READ_BURST[tier]
@@ -137,6 +139,8 @@ class RateLimits:
         return named if named is not None and named >= 1 and named in self._shards[product] else None
 
     def _cost(self, message: Message) -> int:
+        if isinstance(message, OrderMassCancelRequest) and not self._assumptions.mass_cancel_costs_tokens:
+            return 0
         if isinstance(message, OrderCancelRequest):
             return limits.CANCEL_COST
         if isinstance(message, Quote | QuoteCancel):

@@ -628,14 +628,14 @@ class Venue:
     def _answer(self, line: _Line, login: Login, message: Message, now: Instant) -> None:
         gateway = self._gateways[line.product]
         if not self._rate_limits.takes(message, login, now.monotonic):
-            self._deliver([(login, over_the_limit(message))], now)
+            self._deliver([(login, over_the_limit(message, self._config.assumptions))], now)
             return
         if not self._trouble:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
         strike, who, msg_type = self._trouble.strike, line.who, message.MSG_TYPE
         if strike(Throttle, who, now, msg_type) is not None:
-            self._deliver([(login, over_the_limit(message))], now)
+            self._deliver([(login, over_the_limit(message, self._config.assumptions))], now)
         elif (reject := strike(Reject, who, now, msg_type)) is not None:
             self._deliver(gateway.made_up.refusal(message, reject.text, login, now.utc), now)
         elif (unavailable := strike(Unavailable, who, now, msg_type)) is not None:

@@ -374,3 +374,25 @@ def test_the_limit_comes_before_faults() -> None:
     ann.send(new(100))
     (report,) = (m for m in ann.take() if isinstance(m, ExecutionReport))
     assert report.text == "EXCHANGE_UNAVAILABLE"
+
+
+def test_what_is_assumed_of_limits_can_be_switched() -> None:
+    free = limited(
+        assumptions=Assumptions(
+            margin_has_budgets=False, mass_cancel_costs_tokens=False, rate_limit_text="slow down"
+        )
+    )
+    budget = limits.WRITE_TOKENS["Advanced"] * limits.WRITE_BURST["Advanced"] // limits.DEFAULT_COST
+    perp = free.connect("perp", product="margin")
+    assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), budget + 5) == budget + 5
+    ann = free.connect("ann")
+    mass_cancel = OrderMassCancelRequest(
+        cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
+    )
+    ann.send(mass_cancel)
+    for number in range(budget):
+        ann.send(order(f"a{number}", BUY, 1, "0.01"))
+    assert not refusals(ann)
+    ann.send(order("more", BUY, 1, "0.01"))
+    (refused,) = refusals(ann)
+    assert refused.text == "slow down"
