@@ -25,7 +25,6 @@ from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.liquidity import liquidity_orders
 from kalshi_fix_adapters.venue.operations import Answer, operation
 from kalshi_fix_adapters.venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Keys, Market, Scenario
-from kalshi_fix_adapters.venue.scenario.file import load_scenario
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import SeqNums
 from kalshi_fix_adapters.venue.venue import Venue as Model
@@ -311,7 +310,12 @@ def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequenc
             for product, of_product in markets.items()
         }
         return Scenario(markets=quiet)
-    return given if isinstance(given, Scenario) else load_scenario(Path(given))
+    if isinstance(given, Scenario):
+        return given
+    # PyYAML is an extra of its own, which a venue without a file does not need.
+    from kalshi_fix_adapters.venue.scenario.file import load_scenario
+
+    return load_scenario(Path(given))
 
 
 def _keys(
