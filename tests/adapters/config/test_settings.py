@@ -208,7 +208,7 @@ def test_a_path_that_no_file_can_have_is_an_error_about_the_path(path: str) -> N
 
 @pytest.mark.parametrize("tls", [False, True, 1, "ca.pem", ssl.create_default_context()])
 def test_tls_of_another_type_is_refused(tls: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"tls must be a Tls, a Plaintext or None"):
+    with pytest.raises(ConfigurationError, match=r"tls must be a Tls, a Plaintext, an InProcess or None"):
         ClientConfig(tls=tls)
 
 
