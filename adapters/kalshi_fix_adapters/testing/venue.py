@@ -24,6 +24,7 @@ from kalshi_fix_adapters.venue.exchange.outcomes import Outcome
 from kalshi_fix_adapters.venue.identities import Authority, ClientKey
 from kalshi_fix_adapters.venue.liquidity import liquidity_orders
 from kalshi_fix_adapters.venue.operations import Answer, operation
+from kalshi_fix_adapters.venue.parameters import nearest
 from kalshi_fix_adapters.venue.scenario import BALANCE, MARKETS, RESTING_LEVELS, Keys, Market, Scenario
 from kalshi_fix_adapters.venue.server import VenueServer
 from kalshi_fix_adapters.venue.venue import SeqNums
@@ -31,6 +32,7 @@ from kalshi_fix_adapters.venue.venue import Venue as Model
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
 from kalshi_fix_sansio._generated.sessions import Product
 from kalshi_fix_sansio.clock import Instant
+from kalshi_fix_sansio.errors import ConfigurationError
 
 T = TypeVar("T")
 
@@ -101,6 +103,10 @@ class Venue:
             flow=flow,
         )
         config = complete.config({place: tuple(keys.values()) for place, keys in self._keys.items()})
+        self._owners = {
+            product: {account.owner for account in config.accounts if account.product == product}
+            for product in PRODUCTS
+        }
         self._traders: dict[tuple[str, str], Trader] = {}
         authority = Authority() if tls else None
         self.ca_pem = None if authority is None else authority.certificate_pem.decode()
@@ -154,9 +160,9 @@ class Venue:
             key: which key: that of another session type. Kalshi allows one connection per key.
 
         Raises:
-            KeyError: there is no such owner or session type on the product.
+            ConfigurationError: there is no such owner or session type on the product.
         """
-        chosen = self._keys[owner, product][session if key is None else key]
+        chosen = self._key(owner, product, session if key is None else key)
         options: Options = {
             "product": product,
             "key_id": chosen.key_id,
@@ -182,9 +188,9 @@ class Venue:
         """Return an owner who trades as the other side of a test's trades.
 
         Raises:
-            KeyError: there is no such owner.
+            ConfigurationError: there is no such owner.
         """
-        self._keys[owner, product]
+        self._require_owner(owner, product)
         if (owner, product) not in self._traders:
             options = partial(self.options, owner, product=product)
             self._traders[owner, product] = Trader(self.server, product, owner, options)
@@ -239,7 +245,12 @@ class Venue:
     # What the exchange knows
 
     def orders(self, owner: str = "me", *, product: Product = "prediction") -> tuple[OrderSnapshot, ...]:
-        """Return the open orders of an owner, the oldest first."""
+        """Return the open orders of an owner, the oldest first.
+
+        Raises:
+            ConfigurationError: there is no such owner.
+        """
+        self._require_owner(owner, product)
         return self._look(
             lambda model: tuple(
                 order for order in model.exchange(product).open_orders() if order.account.owner == owner
@@ -249,7 +260,12 @@ class Venue:
     def positions(
         self, owner: str = "me", *, product: Product = "prediction", subaccount: int = 0
     ) -> dict[str, Decimal]:
-        """Return the contracts that an account holds, by market: positive long (Yes), negative short (No)."""
+        """Return the contracts that an account holds, by market: positive long (Yes), negative short (No).
+
+        Raises:
+            ConfigurationError: there is no such owner.
+        """
+        self._require_owner(owner, product)
         return self._look(
             lambda model: {
                 ticker: holding.position.net
@@ -266,10 +282,16 @@ class Venue:
         """Return the balance of an account in dollars, with what open orders hold back.
 
         Raises:
-            KeyError: there is no such account.
+            ConfigurationError: there is no such account.
         """
         account = AccountId(owner, subaccount, shard)
-        return self._look(lambda model: model.exchange(product).account(account).balance)
+        self._require_owner(owner, product)
+        try:
+            return self._look(lambda model: model.exchange(product).account(account).balance)
+        except KeyError:
+            raise ConfigurationError(
+                f"{owner!r} has no subaccount {subaccount} on shard {shard} of {product}"
+            ) from None
 
     def seq_nums(
         self,
@@ -281,7 +303,7 @@ class Venue:
     ) -> SeqNums | None:
         """Return the venue's next MsgSeqNums (34) with a key on a session type; None if it is not logged on
         and the session type does not keep them."""
-        chosen = self._keys[owner, product][session if key is None else key]
+        chosen = self._key(owner, product, session if key is None else key)
         return self._look(lambda model: model.seq_nums(chosen.key_id, session))
 
     def logged_on(self, owner: str = "me", *, product: Product = "prediction") -> tuple[str, ...]:
@@ -294,6 +316,20 @@ class Venue:
         }
         found = self._look(Model.logged_on)
         return tuple(session for key_id, session in found.items() if key_id in ids)
+
+    def _require_owner(self, owner: str, product: str) -> None:
+        known = self._owners.get(product, ())
+        if owner not in known:
+            raise ConfigurationError(f"there is no owner {owner!r} on {product}; {nearest(owner, known)}")
+
+    def _key(self, owner: str, product: str, session: str) -> ClientKey:
+        self._require_owner(owner, product)
+        keys = self._keys.get((owner, product), {})
+        if session not in keys:
+            raise ConfigurationError(
+                f"{owner!r} has no key for {session!r} on {product}; {nearest(session, keys)}"
+            )
+        return keys[session]
 
     def _look(self, look: Callable[[Model], T]) -> T:
         return self.server.inspect(look)

@@ -55,6 +55,7 @@ from kalshi_fix_adapters.venue.operations import (
     Withhold,
 )
 from kalshi_fix_adapters.venue.operations.base import Who
+from kalshi_fix_adapters.venue.parameters import nearest
 from kalshi_fix_adapters.venue.pauses import Pauses, PauseWindow
 from kalshi_fix_adapters.venue.programme import Agenda
 from kalshi_fix_adapters.venue.rate_limits import RateLimits
@@ -508,8 +509,9 @@ class Venue:
         """Arm a fault, or where it waits for nothing, let it happen.
 
         Raises:
-            ConfigurationError: too many are armed.
+            ConfigurationError: too many are armed, or nobody has the key or the name of the owner.
         """
+        self._require_known(fault)
         self._come(now)
         if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
             return self._cut_now(fault, now)
@@ -531,8 +533,21 @@ class Venue:
         """Return the faults that are armed, oldest first."""
         return [armed.told() for armed in self._trouble]
 
+    def _require_known(self, who: SessionOperation) -> None:
+        """A name that is misspelt concerns nobody, and what was to be tried would pass unnoticed."""
+        owners = {account.owner for account in self._config.accounts}
+        if who.owner is not None and who.owner not in owners:
+            raise ConfigurationError(f"there is no owner {who.owner!r}; {nearest(who.owner, owners)}")
+        if who.key is not None and who.key not in self._keys:
+            raise ConfigurationError(f"there is no API key {who.key!r}; {nearest(who.key, self._keys)}")
+
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """Begin the Logout of the sessions concerned; return the ids of their keys."""
+        """Begin the Logout of the sessions concerned; return the ids of their keys.
+
+        Raises:
+            ConfigurationError: nobody has the key or the name of the owner.
+        """
+        self._require_known(who)
         lines = self._lines_of(who)
         for line in lines:
             line.session.logout(now, text=text)

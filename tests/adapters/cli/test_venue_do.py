@@ -17,6 +17,7 @@ from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.testing import Sandbox
 from kalshi_fix_adapters.venue.control import ControlServer
+from kalshi_fix_adapters.venue.liquidity import LIQUIDITY
 from kalshi_fix_adapters.venue.operations import FAULTS, OPERATIONS
 from kalshi_fix_adapters.venue.parameters import parameters, shown
 
@@ -91,7 +92,7 @@ def test_where_no_venue_runs_the_status_is_1(tmp_path: Path) -> None:
 
 FAULT_ARGUMENTS = {
     "cut": ("--at", "reply", "--how", "reset", "--message", "NewOrderSingle"),
-    "delay": ("0.5", "--owner", "nobody"),
+    "delay": ("0.5", "--session", "KalshiMD"),
     "late-heartbeats": ("3",),
     "silence": ("--lasting", "60", "--session", "KalshiMD"),
     "withhold": ("--message", "8", "--product", "margin"),
@@ -106,7 +107,7 @@ FAULT_ARGUMENTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_is_armed_listed_and_released(folder: Path, name: str) -> None:
     arguments = FAULT_ARGUMENTS.get(name, ())
-    assert do(folder, name, "--key", "nobody", *arguments).stdout == f"{name} is armed\n"
+    assert do(folder, name, "--owner", LIQUIDITY, *arguments).stdout == f"{name} is armed\n"
     (listed,) = json.loads(do(folder, "faults", json=True).stdout)["faults"]
     assert listed["fault"] == name
     for value in arguments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,15 @@ def test_what_is_simulated_can_be_journalled(tmp_path: Path) -> None:
     replayed = CliRunner().invoke(commands, ["venue", "replay", str(journal)])
     assert replayed.exit_code == 0, replayed.output
     assert f"state at the end: {state}" in replayed.output
+
+
+def test_a_journal_changes_nothing(tmp_path: Path) -> None:
+    command = ["venue", "simulate", "--scenario", str(EXAMPLE), "--for", "2m"]
+    without = CliRunner().invoke(commands, command)
+    journalled = CliRunner().invoke(commands, [*command, "--journal", str(tmp_path / "venue.journal")])
+    states = [re.findall(r"state[^:]*: (\w+)", each.output) for each in (without, journalled)]
+    assert states[0]
+    assert states[0] == states[1]
 
 
 @pytest.mark.parametrize("wrong", ["5", "0s", "-1s", "400d", "soon"])

@@ -122,7 +122,7 @@ def test_ini(kalshi_venue):
 @pytest.mark.kalshi_venue(tls=False, owners=("ann", "bob"))
 def test_marker(kalshi_venue):
     assert isinstance(kalshi_venue.options("ann")["tls"], InProcess)
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="no owner"):
         kalshi_venue.options("me")
 
 @pytest.mark.kalshi_venue(markets={{}})

@@ -204,9 +204,7 @@ def test_margin_and_rsa_keys() -> None:
             assert len(venue.orders("ann", product="margin")) == 1
         assert venue.cash("ann", product="margin") == Decimal("12.50")
         assert venue.orders("ann") == ()
-        with pytest.raises(KeyError):
-            venue.options("bob")
-        with pytest.raises(KeyError):
+        with pytest.raises(ConfigurationError, match="no owner 'bob'"):
             venue.trader("bob")
 
 
@@ -381,3 +379,18 @@ def test_a_scenario_file_that_is_wrong_is_told_by_line(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("markets:\n  nonsense: []\n")
     with pytest.raises(ConfigurationError, match=r"bad\.yaml"):
         Venue(scenario=tmp_path / "bad.yaml")
+
+
+def test_who_does_not_exist_is_told() -> None:
+    with Venue(owners=("ann", "bob")) as venue:
+        for ask in (venue.options, venue.cash, venue.orders, venue.positions, venue.trader, venue.seq_nums):
+            with pytest.raises(ConfigurationError, match="no owner 'anne' on prediction; did you mean 'ann'"):
+                ask("anne")
+        with pytest.raises(ConfigurationError, match="has no key for 'KalshiXX'"):
+            venue.options("ann", "KalshiXX")
+        with pytest.raises(ConfigurationError, match="'ann' has no subaccount 7"):
+            venue.cash("ann", subaccount=7)
+        with pytest.raises(ConfigurationError, match="there is no owner 'bop'; did you mean 'bob'"):
+            venue.do("cut", owner="bop")
+        with pytest.raises(ConfigurationError, match="there is no API key 'none'"):
+            venue.do("delay", by=1, key="none")

@@ -128,7 +128,7 @@ class Case:
         Case({"session": "KalshiMD"}, ("ann-md",)),
         Case({"product": "margin"}, ("perp",)),
         Case({"owner": "ann", "session": "KalshiNR"}, ("ann",)),
-        Case({"owner": "nobody"}, ()),
+        Case({"owner": "bob", "session": "KalshiMD"}, ()),
     ],
     ids=lambda case: "+".join(case.who) or "all",
 )

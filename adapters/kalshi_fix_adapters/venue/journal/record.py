@@ -129,8 +129,35 @@ class _Witness(Verifier):
         return verdict
 
 
+RandomState = int | tuple[int, Sequence[int], float | None]
+"""A seed, or the state of a `Random`."""
+
+
+def _state(random: Random) -> RandomState:
+    try:
+        state: RandomState = random.getstate()
+    except NotImplementedError:
+        state = random.getrandbits(64)
+    return state
+
+
+def random_of(state: RandomState) -> Random:
+    """Return what a journal begins with, as random as it was.
+
+    Raises:
+        TypeError, ValueError: this is no such state.
+    """
+    if isinstance(state, int):
+        return Random(state)  # noqa: S311 - nothing secret is drawn from it
+    version, numbers, gauss = state
+    made = Random()  # noqa: S311 - nothing secret is drawn from it
+    made.setstate((version, tuple(numbers), gauss))
+    return made
+
+
 class JournalledVenue(Venue):
-    """A venue that writes down what comes to it. Ids are drawn from a seed that `random` gives."""
+    """A venue that writes down what comes to it, and does what it would do without. Only where `random` has
+    no state that can be written down, as that of the system, ids are drawn from a seed that it gives."""
 
     def __init__(self, config: VenueConfig, random: Random, journal: Journal) -> None:
         """Open the venue and begin its part of the journal.
@@ -144,12 +171,12 @@ class JournalledVenue(Venue):
         """Whether something is being done already: what it does in turn is not written down."""
         self._looked = False
         self._hidings: dict[int, Hiding] = {}
-        seed = random.getrandbits(64)
+        state = _state(random)
         keys = tuple(
             attrs.evolve(key, public_key=_Witness(key.public_key, journal)) for key in config.api_keys
         )
-        journal.line(journal=VERSION, seed=seed, config=to_plain(config))
-        super().__init__(attrs.evolve(config, api_keys=keys), Random(seed))  # noqa: S311 - nothing secret is drawn from it
+        journal.line(journal=VERSION, random=state, config=to_plain(config))
+        super().__init__(attrs.evolve(config, api_keys=keys), random_of(state))
 
     @property
     def journal_path(self) -> Path | None:

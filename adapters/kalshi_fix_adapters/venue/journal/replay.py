@@ -6,13 +6,12 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import attrs
 
 from kalshi_fix_adapters.venue.journal.digest import digest_of, state_digest
-from kalshi_fix_adapters.venue.journal.record import VERSION
+from kalshi_fix_adapters.venue.journal.record import VERSION, random_of
 from kalshi_fix_adapters.venue.journal.values import UnknownValueError, from_plain, instant
 from kalshi_fix_adapters.venue.venue import Venue
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -185,8 +184,8 @@ class _Replay:
         self._verdicts = _Verdicts()
         try:
             config = from_plain(values["config"], self._verdicts)
-            self._venue = Venue(config, Random(values["seed"]))  # noqa: S311 - nothing secret is drawn from it
-        except (UnknownValueError, KeyError, AttributeError, TypeError) as error:
+            self._venue = Venue(config, random_of(values["random"]))
+        except (UnknownValueError, KeyError, AttributeError, TypeError, ValueError) as error:
             raise JournalError(
                 f"{self._path} holds settings that this release does not know ({error}); "
                 "use the release that wrote it"
