@@ -45,6 +45,7 @@ _BODY_LENGTH = {
     b"|": re.compile(rb"9=([0-9]{1,7})\|"),
     b"^A": re.compile(rb"(?!)9=([0-9])"),  # two bytes for each SOH: BodyLength does not say where it ends
 }
+_FIELDS = re.compile(rb"(?:[0-9]{1,9}=[^\x01]*\x01)+")
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
@@ -176,7 +177,9 @@ class LogReader:
         if whole_end is not None:
             text = bytes(self._buffer[found.start() : whole_end])
             frame = text.replace(message.fragments.separator, SOH)
-            if is_frame(frame):
+            # What does not begin like a field is for the other steps, which take it for part of a Text that
+            # holds the separator, although the CheckSum says otherwise.
+            if is_frame(frame) and (message.fragments.separator == SOH or _FIELDS.fullmatch(frame)):
                 message.whole = frame
                 # Not behind the last separator: where the other steps go on, too.
                 self._advance(whole_end - 1)

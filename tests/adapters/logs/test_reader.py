@@ -312,6 +312,8 @@ NEARLY = [
     SOUND[:-4],
     SOUND[12:],
     fields("35=j", "58=x|y=z"),
+    fields("35=j", "58=x", "y=z"),
+    fields("35=j", "58=x", "", "=5"),
     fields("35=j", "58=x", "10=123"),
     fields("35=j", "58=8=FIXT.1.1", "9=5"),
     fields("35=j", "58=\\x41"),
@@ -343,3 +345,14 @@ def test_a_message_is_given_with_what_stands_before_it_on_its_line() -> None:
     reader = LogReader()
     pieces = [message for at in range(len(log)) for message in reader.feed(log[at : at + 1])]
     assert [message.before for message in (*pieces, *reader.close())] == expected
+
+
+def test_a_sound_message_with_something_that_is_no_field_is_read_alike_in_any_pieces() -> None:
+    log = fields("35=5", "58=a", "ba", "b")
+    whole = read(log)
+    reader = LogReader()
+    pieces = [message for at in range(len(log)) for message in reader.feed(log[at : at + 1])]
+    assert [*pieces, *reader.close()] == whole
+    assert [message.frame.replace(b"\x01", b"/") for message in whole] == [
+        log.replace(b"|", b"/").replace(b"a/ba/b/", b"a|ba|b/")
+    ]
