@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from kalshi_fix_sansio._generated import Side
-from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.amounts import ZERO, add, multiply, subtract
+from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
 from kalshi_fix_sansio.trading.fees import revenue
 from kalshi_fix_sansio.trading.order import Account, Order
 from kalshi_fix_sansio.trading.order_updates import OrderUpdate
@@ -111,7 +111,7 @@ class Cash(Mapping[PurseKey, Purse]):
         """Return everything that is known, as values that JSON has; `load` takes it. `Orders` is to be dumped
         at the same time: it knows which fills have been counted."""
         return {
-            "version": order_dump.VERSION,
+            "version": VERSION,
             "refused": self.refused,
             "purses": [
                 {
@@ -131,11 +131,11 @@ class Cash(Mapping[PurseKey, Purse]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        order_dump.check_version(dumped, "cash")
+        check_version(dumped, "cash")
         try:
             refused = int(dumped["refused"])
             purses = {PurseKey(each.account, each.shard): each for each in map(_loaded, dumped["purses"])}
-        except order_dump.UNREADABLE as error:
+        except UNREADABLE as error:
             raise ValueError(f"this was not given by Cash.dump: {error!r}") from error
         self.refused, self._purses = refused, purses
 

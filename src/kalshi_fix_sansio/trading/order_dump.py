@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.amounts import add, multiply
+from kalshi_fix_sansio.trading.dumping import dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import NO_KEY, Account, Fill, Order, PendingRequest, Placed, Said
 
-VERSION: Final = 1
-UNREADABLE: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What reading may raise where a dump is not one."""
 _FLAGS: Final = ("cut", "denied", "seen_live", "presumed", "closed", "found")
-
-
-def check_version(dumped: Mapping[str, Any], what: str) -> None:
-    """Refuse what another version has written.
-
-    Raises:
-        ValueError: it has another version, or none.
-    """
-    if dumped.get("version") != VERSION:
-        raise ValueError(
-            f"{what} of version {dumped.get('version')!r} cannot be read; this is version {VERSION}"
-        )
-
-
-def dump_time(time: datetime | None) -> str | None:
-    """Return a moment as text."""
-    return None if time is None else time.isoformat()
-
-
-def load_time(text: str | None) -> datetime | None:
-    """Return a moment of a dump."""
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def load_key(text: str) -> ExecKey:

@@ -29,14 +29,13 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio._generated.limits import ORDER_GROUP_WINDOW
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived
+from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 
 ZERO: Final = Decimal(0)
 WINDOW: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
 """How long a fill counts."""
 MAX_ID_SIZE: Final = 256
 """Characters of an id that is kept."""
-VERSION: Final = 1
-"""Of what `OrderGroups.dump` gives."""
 
 
 class GroupState(Enum):
@@ -409,7 +408,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                     "alloc_account": group.alloc_account,
                     "state": (GroupState.UNKNOWN if group.group_id == unknown else group.state).name,
                     "orphan": group.orphan,
-                    "reset_at": None if group.reset_at is None else group.reset_at.isoformat(),
+                    "reset_at": dump_time(group.reset_at),
                     "fills": [
                         [time.isoformat(), exec_id, str(quantity)] for time, exec_id, quantity in group._fills
                     ],
@@ -424,15 +423,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        if dumped.get("version") != VERSION:
-            raise ValueError(
-                f"order groups of version {dumped.get('version')!r} cannot be read; this is version {VERSION}"
-            )
+        check_version(dumped, "order groups")
         try:
             groups = {each["group_id"]: _loaded(each) for each in dumped["groups"]}
             maps = dict(dumped["by_cl_ord_id"]), dict(dumped["by_order_id"])
             lost = int(dumped["lost_creates"])
-        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"this was not given by OrderGroups.dump: {error!r}") from error
         self._groups, self.lost_creates, self._in_flight = groups, lost, None
         self._by_cl_ord_id, self._by_order_id = maps
@@ -442,7 +438,7 @@ def _loaded(each: Mapping[str, Any]) -> OrderGroup:
     group = OrderGroup(
         each["group_id"], each["limit"], each["alloc_account"], GroupState[each["state"]], each["orphan"]
     )
-    group.reset_at = None if each["reset_at"] is None else datetime.fromisoformat(each["reset_at"])
+    group.reset_at = load_time(each["reset_at"])
     for time, exec_id, quantity in each["fills"]:
         group._count(datetime.fromisoformat(time), exec_id, Decimal(quantity), len(each["fills"]))
     return group

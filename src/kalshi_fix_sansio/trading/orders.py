@@ -32,6 +32,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading import order_dump, order_making
 from kalshi_fix_sansio.trading.amounts import ZERO, add, from_cents, multiply
+from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import NO_KEY, Order, OrderState, PendingRequest, Placed, Said
 from kalshi_fix_sansio.trading.order_index import OrderIndex
@@ -769,12 +770,12 @@ class Orders:
     def dump(self) -> dict[str, Any]:
         """Return everything that is known, as values that JSON has; `load` takes it."""
         return {
-            "version": order_dump.VERSION,
+            "version": VERSION,
             "moment": self.moment,
             "last_cut": self._last_cut,
             "number": self._number,
             "on": self._on,
-            "time": order_dump.dump_time(self._time),
+            "time": dump_time(self._time),
             "logon": {name: value for name, value in self._logon.items() if isinstance(value, bool)},
             "newest": [str(key) for key in self._newest.values()],
             "floors": [str(key) for key in self._kept.floors.values()],
@@ -793,7 +794,7 @@ class Orders:
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        order_dump.check_version(dumped, "orders")
+        check_version(dumped, "orders")
         fresh = Orders(
             self._session_type.name,
             product=self._product,
@@ -802,7 +803,7 @@ class Orders:
         )
         try:
             told = fresh._load(dumped)
-        except order_dump.UNREADABLE as error:
+        except UNREADABLE as error:
             raise ValueError(f"this was not given by Orders.dump: {error!r}") from error
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
@@ -811,7 +812,7 @@ class Orders:
     def _load(self, dumped: Mapping[str, Any]) -> list[OrderUpdate]:
         self._number, self.moment = int(dumped["number"]), int(dumped["moment"])
         self._last_cut = int(dumped["last_cut"])
-        self._time = order_dump.load_time(dumped["time"])
+        self._time = load_time(dumped["time"])
         self._logon = dict(dumped["logon"])
         self._newest = {key.shard: key for key in map(order_dump.load_key, dumped["newest"])}
         self._kept.floors = {key.shard: key for key in map(order_dump.load_key, dumped["floors"])}

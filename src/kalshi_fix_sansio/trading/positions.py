@@ -15,6 +15,7 @@ import attrs
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading import order_dump
 from kalshi_fix_sansio.trading.amounts import ZERO, add, divide, multiply, subtract
+from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.order import Account, Order, OrderState
 from kalshi_fix_sansio.trading.order_updates import OrderUpdate
@@ -219,7 +220,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Return everything that is known, as values that JSON has; `load` takes it. `Orders` is to be dumped
         at the same time: it knows which fills have been counted."""
         return {
-            "version": order_dump.VERSION,
+            "version": VERSION,
             "refused": self.refused,
             "positions": [
                 {
@@ -240,13 +241,13 @@ class Positions(Mapping[PositionKey, Position]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        order_dump.check_version(dumped, "positions")
+        check_version(dumped, "positions")
         try:
             refused = int(dumped["refused"])
             positions = {
                 PositionKey(each.account, each.symbol): each for each in map(_loaded, dumped["positions"])
             }
-        except order_dump.UNREADABLE as error:
+        except UNREADABLE as error:
             raise ValueError(f"this was not given by Positions.dump: {error!r}") from error
         self.refused, self._positions = refused, positions
 

@@ -22,14 +22,13 @@ from kalshi_fix_sansio._generated import (
     MarketSettlementReport,
 )
 from kalshi_fix_sansio.events import MessageReceived
+from kalshi_fix_sansio.trading.dumping import UNREADABLE, VERSION, check_version, dump_time, load_time
 
 ZERO: Final = Decimal(0)
 CENTS: Final = Decimal(100)
 """Cents in a dollar: SettlementPrice (730) is in cents on every session."""
 MAX_NAME_SIZE: Final = 256
 """Characters of a Symbol, a report id or a party id that is kept."""
-VERSION: Final = 1
-"""Of what `Settlements.dump` gives."""
 _NO_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -328,7 +327,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
                             "price": str(page.price),
                             "total": page.total,
                             "last": page.last,
-                            "sent_at": None if page.sent_at is None else page.sent_at.isoformat(),
+                            "sent_at": dump_time(page.sent_at),
                             "parties": [
                                 [party.party_id, *map(str, attrs.astuple(party)[1:])]
                                 for party in page.parties
@@ -347,13 +346,10 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         Raises:
             ValueError: it was given by another version, or not by `dump`; then nothing has changed.
         """
-        if dumped.get("version") != VERSION:
-            raise ValueError(
-                f"settlements of version {dumped.get('version')!r} cannot be read; this is version {VERSION}"
-            )
+        check_version(dumped, "settlements")
         try:
             kept = {(pages.symbol, pages.date): pages for pages in map(_loaded, dumped["settlements"])}
-        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"this was not given by Settlements.dump: {error!r}") from error
         self._kept = kept
         self._weight = sum(pages.weight for pages in kept.values())
@@ -367,7 +363,7 @@ def _loaded(each: Mapping[str, Any]) -> _Pages:
             Decimal(report["price"]),
             report["total"],
             report["last"],
-            None if report["sent_at"] is None else datetime.fromisoformat(report["sent_at"]),
+            load_time(report["sent_at"]),
             tuple(SettledParty(name, *map(Decimal, values)) for name, *values in report["parties"]),
         )
         pages.add(report["id"], page)

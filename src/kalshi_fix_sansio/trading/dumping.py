@@ -1,0 +1,33 @@
+"""What the dumps of all machines have in common: their version, and moments as text (ISO 8601)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+VERSION: Final = 1
+UNREADABLE: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading may raise where a dump is not one."""
+
+
+def check_version(dumped: Mapping[str, Any], what: str) -> None:
+    """Refuse what another version has written.
+
+    Raises:
+        ValueError: it has another version, or none.
+    """
+    if dumped.get("version") != VERSION:
+        raise ValueError(
+            f"{what} of version {dumped.get('version')!r} cannot be read; this is version {VERSION}"
+        )
+
+
+def dump_time(time: datetime | None) -> str | None:
+    """Return a moment as text."""
+    return None if time is None else time.isoformat()
+
+
+def load_time(text: str | None) -> datetime | None:
+    """Return a moment of a dump."""
+    return None if text is None else datetime.fromisoformat(text)
