@@ -202,7 +202,7 @@ def test_what_an_interrupt_keeps_from_its_user_comes_again(
                     break
                 assert seen == ["GarbledReceived", "1"], interrupter.struck
                 works += 1
-    assert works > 10
+    assert works > 1
 
 
 # What an interrupt keeps from being assigned is closed as garbage.
