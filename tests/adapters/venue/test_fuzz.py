@@ -42,7 +42,7 @@ MESSAGES: dict[str, list[Message]] = {
 }
 BIG, SMALL = b"9" * 19, b"0." + b"0" * 18 + b"1"
 VALUES = st.sampled_from(
-    [b"", b"0", b"-1", BIG, SMALL, b"1e9", b"NaN", b"+5", b"Y", b"x=11=y", b"\xff", b"Z" * 80]
+    [b"", b"0", b"-1", BIG, SMALL, b"1e9", b"NaN", b"+5", b"Y", b"x", b"7", b"x=11=y", b"\xff", b"Z" * 80]
 )
 ORDER_TAGS = [6, 11, 18, 37, 38, 40, 41, 44, 54, 55, 59, 79, 100, 117, 126, 448, 452, 453, 526, 2964]
 TAGS = st.sampled_from([*ORDER_TAGS, tag_of("MaxExecutionCost"), 146, 263, 530])
