@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from kalshi_fix_adapters.venue.assumptions import Assumptions
@@ -12,6 +13,8 @@ from kalshi_fix_sansio import (
     AcceptQuote,
     BusinessMessageReject,
     BusinessRejectReason,
+    EventResendComplete,
+    EventResendRequest,
     ExecutionReport,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
@@ -258,6 +261,20 @@ def test_a_key_that_may_only_read_is_enough(town: Town) -> None:
     assert town.connect("ann-reader", listener_session=True).is_logged_on
     reader = town.connect("ann-reader", "KalshiMD")
     assert reader.ending().text == "already exists"
+
+
+def test_it_may_ask_for_past_reports() -> None:
+    """On KalshiNR, which serves them; asking changes nothing."""
+    town = Town(accounts=(attrs.evolve(ACCOUNTS[0], drop_copy=True), *ACCOUNTS[1:]))
+    ann = town.connect("ann")
+    ann.send(order("a1", BUY, 10, "0.40"))
+    listener = listen(town)
+    listener.send(EventResendRequest(begin_exec_id="1;1"))
+    past, complete = listener.take()
+    assert isinstance(past, ExecutionReport)
+    assert (past.cl_ord_id, past.exec_id) == ("a1", "1;1")
+    assert isinstance(complete, EventResendComplete)
+    assert complete.resend_event_count == 1
 
 
 def test_its_key_cannot_trade_beside_it(town: Town) -> None:

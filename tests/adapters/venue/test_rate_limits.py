@@ -12,7 +12,7 @@ from kalshi_fix_adapters.venue.config import AccountConfig
 from kalshi_fix_adapters.venue.exchange import PREDICTION, prediction_market
 from kalshi_fix_adapters.venue.gateway.logins import Login
 from kalshi_fix_adapters.venue.operations import Unavailable
-from kalshi_fix_adapters.venue.rate_limits import TIERS, RateLimits
+from kalshi_fix_adapters.venue.rate_limits import RateLimits
 from kalshi_fix_sansio import (
     AcceptQuote,
     BusinessMessageReject,
@@ -128,41 +128,6 @@ def test_nobody_is_limited_by_default() -> None:
     for _ in range(30):
         town.connect("bob").logout()
     assert town.connect("bob").is_logged_on
-
-
-@pytest.mark.parametrize("tier", TIERS[1:])
-def test_every_tier_has_its_budgets(tier: str) -> None:
-    login = Login("key", "ann", "KalshiNR", "prediction", True, False)
-    perp = Login("key", "ann", "KalshiNR", "margin", True, False)
-    buckets = RateLimits(
-        {("ann", product): tier for product in ("prediction", "margin")}, SHARDS, Assumptions()
-    )
-
-    def takes(message: Message, login: Login, now: float) -> int:
-        count = 0
-        while buckets.takes(message, login, now):
-            count += 1
-        return count
-
-    write, read = limits.WRITE_TOKENS[tier] // 10, limits.READ_TOKENS[tier] // 10
-    assert takes(new(1), login, 0) == 2 * write
-    assert takes(new(1), login, 1) == write
-    assert takes(snapshot(1), login, 1) == read * (2 if tier == "Advanced" else 1)
-    assert takes(snapshot(1), login, 2) == read
-    assert takes(new(1), perp, 2) == 2 * write
-    assert takes(snapshot(1), perp, 2) == read
-
-
-def test_budgets_are_those_of_october() -> None:
-    assert limits.WRITE_TOKENS["Expert"] == 600
-    assert limits.WRITE_TOKENS["Premier"] == 1200
-    assert limits.WRITE_TOKENS["Prestige"] == 9600
-    assert limits.READ_TOKENS["Prestige"] == 12000
-
-
-def test_the_lowest_tier_banks_nothing_for_writing() -> None:
-    town = limited("Basic", assumptions=Assumptions(basic_tier_has_fix=True))
-    assert taken(town.connect("ann"), new, 20) == 10
 
 
 # --- whose

@@ -76,16 +76,26 @@ def told(client: Client, message: Any) -> ExecutionReport:
     return client.take_only(ExecutionReport)
 
 
-@pytest.mark.parametrize("destination", [None, -1, 2])
-def test_a_request_reaches_the_shard_of_its_symbol(destination: int | None) -> None:
+@pytest.mark.parametrize(
+    ("symbol", "destination", "shard"),
+    [(CRYPTO, None, 2), (CRYPTO, -1, 2), (CRYPTO, 2, 2), (MARKET, None, 0), (MARKET, -1, 0), (MARKET, 0, 0)],
+)
+def test_a_request_reaches_the_shard_of_its_symbol(symbol: str, destination: int | None, shard: int) -> None:
     town = sharded()
     ann = town.connect("ann")
-    accepted = told(ann, crypto("a1", ex_destination=destination))
-    assert (accepted.exec_type, accepted.last_mkt, accepted.exec_id) == (ExecType.NEW, "2", "1;1;2")
-    replaced = told(ann, amend("a2", "a1", ex_destination=destination))
-    assert (replaced.exec_type, replaced.last_mkt, replaced.exec_id) == (ExecType.REPLACED, "2", "2;1;2")
-    canceled = told(ann, cancel("a3", "a2", ex_destination=destination))
-    assert (canceled.exec_type, canceled.last_mkt, canceled.exec_id) == (ExecType.CANCELED, "2", "3;1;2")
+    where: dict[str, Any] = {"symbol": symbol, "ex_destination": destination}
+    end = f";{shard}" if shard else ""
+    for number, (message, exec_type) in enumerate(
+        (
+            (order("a1", BUY, 1, "0.40", **where), ExecType.NEW),
+            (amend("a2", "a1", **where), ExecType.REPLACED),
+            (cancel("a3", "a2", **where), ExecType.CANCELED),
+        ),
+        start=1,
+    ):
+        report = told(ann, message)
+        expected = (exec_type, str(shard), f"{number};1{end}")
+        assert (report.exec_type, report.last_mkt, report.exec_id) == expected
 
 
 def test_clocks_and_events_run_per_shard() -> None:

@@ -205,7 +205,7 @@ class Town:
         self.monotonic = monotonic
 
 
-def order(cl_ord_id: str, side: Side, quantity: int, price: str, **fields: Any) -> NewOrderSingle:
+def order(cl_ord_id: str, side: Side, quantity: int | Decimal, price: str, **fields: Any) -> NewOrderSingle:
     values: dict[str, Any] = {
         "cl_ord_id": cl_ord_id,
         "order_qty": quantity,

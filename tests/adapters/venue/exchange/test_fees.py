@@ -41,30 +41,6 @@ def trades(outcomes: tuple[Outcome, ...]) -> list[OrderTraded]:
     return [o for o in outcomes if isinstance(o, OrderTraded)]
 
 
-# The worked examples of the page: revenue and trade fee of each of three fills, what came of them.
-EXAMPLES: dict[str, tuple[str, str, list[tuple[str, str, str]], str]] = {
-    "subpenny": ("-0.0550", "0.0085", [("0.0065", "0", "0.0150"), ("0.0065", "0.01", "0.0050")], "0.0095"),
-    "fractional": ("-0.1500", "0.0041", [("0.0059", "0", "0.01"), ("0.0059", "0.01", "0")], "0.0077"),
-    "both": (
-        "-0.009903",
-        "0.0005",
-        [("0.009597", "0", "0.010097"), ("0.009597", "0.01", "0.000097"), ("0.009597", "0.01", "0.000097")],
-        "0.018791",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_worked_examples(name: str) -> None:
-    revenue, trade_fee, expected, left = EXAMPLES[name]
-    order = FeeAccumulator()
-    charges = [order.charge(d(revenue), d(trade_fee), CENT, rebate_waits=True) for _ in range(3)]
-    for charge, (rounding_fee, rebate, net) in zip(charges, expected, strict=False):
-        assert charge == Charge(trade_fee=d(trade_fee), rounding_fee=d(rounding_fee), rebate=d(rebate))
-        assert charge.net == d(net)
-    assert order.overpaid == d(left) - (CENT if name == "both" else 0)
-
-
 def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
     """After 0.0099 overpaid a fill comes with next to no fee: a cent back would make it negative."""
     order = FeeAccumulator(d("0.0099"))

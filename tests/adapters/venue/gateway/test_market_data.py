@@ -97,6 +97,14 @@ def test_a_subscription_begins_with_a_snapshot_and_goes_on_with_changes(desk: Ga
     ]
 
 
+@pytest.mark.parametrize("kind", ["0", "1"])
+def test_the_book_of_an_unknown_ticker_is_empty(desk: GatewayDesk, kind: str) -> None:
+    md = desk.login("ann", "KalshiMD")
+    answer = only(desk.send(md, request(kind, "NO-SUCH")))
+    assert isinstance(answer, MarketDataSnapshotFullRefresh)
+    assert (answer.symbol, answer.md_entries) == ("NO-SUCH", [])
+
+
 def test_subscribing_again_brings_a_new_snapshot_and_no_double_updates(desk: GatewayDesk) -> None:
     ann, md = desk.login("ann"), desk.login("ann", "KalshiMD")
     desk.send(md, request("1", MARKET))

@@ -244,6 +244,24 @@ def test_an_amend_is_pending_and_then_done(desk: GatewayDesk) -> None:
     )
 
 
+def test_pending_reports_have_an_exec_id_that_is_none(desk: GatewayDesk) -> None:
+    ann = desk.login("ann", skip_pending=False)
+    requests = (
+        desk.order("a1", BUY, 10, "0.75"),
+        desk.amend("a2", "a1", BUY, 8),
+        desk.cancel("a3", "a2", BUY),
+    )
+    told_of = [(r.exec_type, r.exec_id) for each in requests for r in reports(desk.send(ann, each), ann)]
+    assert told_of == [
+        (ExecType.PENDING_NEW, "-1;-1"),
+        (ExecType.NEW, "1;1"),
+        (ExecType.PENDING_REPLACE, "-1;-1"),
+        (ExecType.REPLACED, "2;1"),
+        (ExecType.PENDING_CANCEL, "-1;-1"),
+        (ExecType.CANCELED, "3;1"),
+    ]
+
+
 def test_a_replaced_report_says_how_long_the_order_stays() -> None:
     desk = GatewayDesk()
     ann = desk.login("ann")
