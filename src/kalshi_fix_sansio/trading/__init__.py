@@ -5,6 +5,8 @@ from __future__ import annotations
 from kalshi_fix_sansio.trading.book import BookSide, BookState, Level, OrderBook, StaleReason, Sweep, Trade
 from kalshi_fix_sansio.trading.cash import Cash, Purse, PurseKey
 from kalshi_fix_sansio.trading.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
+from kalshi_fix_sansio.trading.doubts import Doubt, Doubtful, Doubts, Remedy
+from kalshi_fix_sansio.trading.drop_copy import CopyRange, CopyState, DropCopy, Wanted
 from kalshi_fix_sansio.trading.exec_key import ExecKey
 from kalshi_fix_sansio.trading.fees import (
     Charge,
@@ -56,10 +58,16 @@ __all__ = [
     "Cash",
     "Charge",
     "Copied",
+    "CopyRange",
+    "CopyState",
     "Covered",
     "Discrepancy",
     "DiscrepancyKind",
+    "Doubt",
     "DoubtKind",
+    "Doubtful",
+    "Doubts",
+    "DropCopy",
     "Ending",
     "ExecKey",
     "FeeDiscrepancy",
@@ -92,6 +100,7 @@ __all__ = [
     "Positions",
     "Purse",
     "PurseKey",
+    "Remedy",
     "SettledParty",
     "Settlement",
     "SettlementDiscrepancy",
@@ -101,6 +110,7 @@ __all__ = [
     "StaleReason",
     "Sweep",
     "Trade",
+    "Wanted",
     "check_fees",
     "expected_charges",
     "revenue",
