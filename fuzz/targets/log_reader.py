@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fuzz import wire
@@ -26,9 +26,16 @@ _BEFORE: Final = (
 _AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n")
 
 
+class Careful(LogReader):
+    """Takes no message at once."""
+
+    def _take_whole(self) -> Iterator[LoggedMessage]:
+        return iter(())
+
+
 def check(data: bytes) -> None:
-    """The messages found in a log do not depend on the pieces in which it is read, each can be explained,
-    and no more is kept than one message."""
+    """The messages found in a log do not depend on the pieces in which it is read, nor on which are taken at
+    once, each can be explained, and no more is kept than one message."""
     choices = Choices(data)
     log = b""
     while choices.left and len(log) < 8 * MAX_MESSAGE:
@@ -46,6 +53,7 @@ def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> li
     """Hold the invariant to one log, read in pieces of these sizes in turn; return what is in it."""
     expected = read([log], max_message)
     assert read(_cut(log, sizes), max_message) == expected, "the pieces made a difference"
+    assert read([log], max_message, Careful) == expected, "what is taken at once made a difference"
     line = 1
     for logged in expected:
         assert logged.frame.startswith(b"8=FIXT.1.1\x01")
@@ -56,9 +64,9 @@ def hold(log: bytes, sizes: Sequence[int], max_message: int = MAX_MESSAGE) -> li
     return expected
 
 
-def read(pieces: Sequence[bytes], max_message: int) -> list[LoggedMessage]:
+def read(pieces: Sequence[bytes], max_message: int, kind: type[LogReader] = LogReader) -> list[LoggedMessage]:
     """Read a log in these pieces."""
-    reader = LogReader(max_message)
+    reader = kind(max_message)
     found: list[LoggedMessage] = []
     for piece in pieces:
         found += reader.feed(piece)

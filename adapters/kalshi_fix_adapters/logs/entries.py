@@ -22,8 +22,11 @@ from kalshi_fix_sansio.problems import Problem
 CHUNK: Final = 64 * 1024
 """Bytes read at once."""
 Direction = Literal["sent", "received"]
-_OWN: Final = re.compile(rb"(.{19}\.[0-9]{6})Z ([0-9]{1,9}) (sent|received) +")
+_OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z)( ([0-9]{1,9}) (sent|received) +)")
 """A line of this library's wire log."""
+_OWN_SECONDS, _OWN_TIME = len("2026-11-21 12:00:00"), len("2026-11-21 12:00:00.123456Z")
+MAX_CONNECTIONS: Final = 1024
+"""Connections of a wire log whose lines are known at sight; then all of them are forgotten."""
 _TIME: Final = re.compile(
     rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,6}))?"
 )
@@ -101,10 +104,10 @@ def read_log(log: str | Path | IO[bytes]) -> Iterator[LogEntry]:
 def _entries(file: IO[bytes] | gzip.GzipFile) -> Iterator[LogEntry]:
     reader = LogReader()
     while data := file.read(CHUNK):
-        for found in reader.feed(data):
-            yield _entry(found)
-    for found in reader.close():
-        yield _entry(found)
+        # All of a piece are cut out before the first is decoded: one after the other takes a quarter longer,
+        # for neither then finds its code in the processor's caches.
+        yield from map(_entry, list(reader.feed(data)))
+    yield from map(_entry, reader.close())
 
 
 def _entry(found: LoggedMessage) -> LogEntry:
@@ -119,15 +122,30 @@ def _entry(found: LoggedMessage) -> LogEntry:
     return _log_entry(found.line, time, direction, connection, frame, message, problems, found.cut)
 
 
+_connections: Final[dict[bytes, tuple[Direction, int]]] = {}
+"""Direction and connection by what stands behind the time in a line of a wire log: without it, what a line
+tells takes twice as long."""
+
+
 def _told(before: bytes) -> tuple[datetime | None, Direction | None, int | None]:
     """Return time, direction and connection, as far as a line tells them before its message."""
+    known = _connections.get(before[_OWN_TIME:])
+    # Behind the full stop are then six characters and Z: what is a time is one of a wire log.
+    if known is not None and before[_OWN_SECONDS:].startswith(b"."):
+        try:
+            return datetime.fromisoformat(before[:_OWN_TIME].decode("ascii")), *known
+        except ValueError:
+            pass
     own = _OWN.fullmatch(before)
     if own is not None:
+        if len(_connections) >= MAX_CONNECTIONS:
+            _connections.clear()
+        direction, connection = _connections[own[2]] = _WAYS[own[4]], int(own[3])
         try:
-            time = datetime.fromisoformat(own[1].decode("ascii")).replace(tzinfo=UTC)
+            time = datetime.fromisoformat(own[1].decode("ascii"))
         except ValueError:
             time = None
-        return time, _WAYS[own[3]], int(own[2])
+        return time, direction, connection
     ways = [_WAYS[word] for word in _WORD.findall(before.lower()) if word in _WAYS]
     # The one that stands next to the message: a name may be such a word, too.
     return _time(before), ways[-1] if ways else None, None

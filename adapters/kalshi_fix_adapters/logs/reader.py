@@ -17,7 +17,8 @@ from enum import Enum, auto
 import attrs
 
 from kalshi_fix_adapters.logs.fields import FIELD, SOH, Fragments
-from kalshi_fix_sansio.framing import is_frame
+from kalshi_fix_sansio.fast_init import fast_init
+from kalshi_fix_sansio.framing import CHECK_SUM_FIELDS, CHECK_SUM_SIZE, SUMS_WITH_CHECK_SUM, byte_sum
 
 MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes after which a message that does not end is given up."""
@@ -28,6 +29,8 @@ _BEGIN_STRING = b"8=FIXT.1.1"
 # What must not stand before a start is checked behind its first byte: so a search skips to such bytes.
 _BEGINNING = rb"8(?<![0-9]8)=FIXT\.1\.1(?:(\x01|\||\^A)|[ \t\r]{0,8}\n)"
 _START = re.compile(_BEGINNING)
+# The same, with BodyLength where nothing is odd about it: a number as the framing has it, then MsgType.
+_START_WITH_LENGTH = re.compile(_BEGINNING + rb"(?:(?<=\x01|\|)9=([1-9][0-9]{0,6})\1(?=35=))?")
 _LONGEST_START = 20
 _ENDS = {
     b"\x01": re.compile(rb"\x01|\n"),
@@ -40,11 +43,12 @@ _STOPS = {
     separator: re.compile(b"\n|%b|1(?<=%b1)0=" % (_BEGINNING, re.escape(separator))) for separator in _ENDS
 }
 """Where plain fields end: at the end of the line, at the next start, or in front of CheckSum."""
-_BODY_LENGTH = {
-    b"\x01": re.compile(rb"9=([0-9]{1,7})\x01"),
-    b"|": re.compile(rb"9=([0-9]{1,7})\|"),
-    b"^A": re.compile(rb"(?!)9=([0-9])"),  # two bytes for each SOH: BodyLength does not say where it ends
+_SUMS_BY_END = {
+    b"\x01" + field: total for field, total in zip(CHECK_SUM_FIELDS, SUMS_WITH_CHECK_SUM, strict=True)
 }
+"""The sum of all bytes of a message modulo 256, CheckSum included, by its end from the SOH in front on."""
+_END_SIZE = 1 + CHECK_SUM_SIZE
+_TEXT_BEGINS = b"\x0158="
 _FIELDS = re.compile(rb"(?:[0-9]{1,9}=[^\x01]*\x01)+")
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
@@ -70,6 +74,10 @@ class LoggedMessage:
     """Whether its BodyLength and CheckSum were looked at already, and are right."""
 
 
+# One is made for each message of a log.
+_logged_message = fast_init(LoggedMessage)
+
+
 @attrs.define
 class _Pending:
     """The message being read."""
@@ -79,8 +87,6 @@ class _Pending:
     fragments: Fragments
     room: int
     """Bytes it may still take."""
-    whole: bytes | None = None
-    """The frame, if it was taken at once."""
     at_line_start: bool = False
     remarks: int = 0
 
@@ -107,6 +113,8 @@ class LogReader:
         self._before = b""
         """How the line at the position begins, as far as it was read and up to `MAX_BEFORE` bytes."""
         self._final = False
+        self._awaited = False
+        """Whether a message that was not here as a whole has been left for the next piece."""
         self._message: _Pending | None = None
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
@@ -129,6 +137,9 @@ class LogReader:
         while True:
             message = self._message
             if message is None:
+                yield from self._take_whole()
+                if self._awaited:
+                    return
                 step = self._seek()
             elif message.at_line_start:
                 step = self._begin_line(message)
@@ -139,11 +150,9 @@ class LogReader:
             message = self._message
             if message is not None and step is not _Step.GO_ON:
                 self._message = None
-                frame, sound = message.whole, message.whole is not None
-                if frame is None and len(message.fragments) > 1:
+                if len(message.fragments) > 1:
                     frame = message.fragments.frame()
-                if frame is not None:
-                    yield LoggedMessage(frame, message.line, step is _Step.CUT, message.before, sound)
+                    yield _logged_message(frame, message.line, step is _Step.CUT, message.before, False)
 
     def _advance(self, position: int) -> None:
         newlines = self._buffer.count(b"\n", self._at, position)
@@ -173,46 +182,76 @@ class LogReader:
         self._advance(found.start())
         message = _Pending(self._line, self._before, Fragments(found[1] or b"\n"), self._max_message)
         self._message = message
-        whole_end = self._end_of_whole(found)
-        if whole_end is not None:
-            text = bytes(self._buffer[found.start() : whole_end])
-            frame = text.replace(message.fragments.separator, SOH)
-            # What does not begin like a field is for the other steps, which take it for part of a Text that
-            # holds the separator, although the CheckSum says otherwise.
-            if is_frame(frame) and (message.fragments.separator == SOH or _FIELDS.fullmatch(frame)):
-                message.whole = frame
-                # Not behind the last separator: where the other steps go on, too.
-                self._advance(whole_end - 1)
-                return _Step.DONE
         self._advance(found.end())
         message.at_line_start = found[1] is None
         return _Step.GO_ON
 
-    def _end_of_whole(self, found: re.Match[bytes]) -> int | None:
-        """Return where the message that begins here ends by its BodyLength, if all of it is here on one line.
+    def _take_whole(self) -> Iterator[LoggedMessage]:
+        """Yield the messages in a row that are here as a whole, each on one line.
 
         Most messages of most logs are, and are then taken at once: where BodyLength and CheckSum are right
         with SOH for each separator, that is what stood there. The other steps put the same together, and are
-        for all that is not so sound.
+        for all that is not so sound: the first such message is left to them.
         """
+        # One step that does by itself what others call: with them a message takes one and a half times as
+        # long.
         buffer = self._buffer
-        length = None if found[1] is None else _BODY_LENGTH[found[1]].match(buffer, found.end())
-        if length is None:
-            return None
-        begin, body = found.start(), length.end()
-        check_sum = body + int(length[1])
-        end = check_sum + len(b"10=000|")
-        if (
-            end - begin > self._max_message
-            or not buffer.startswith(_CHECKSUM_BEGINS, check_sum)
-            or not buffer.startswith(found[1], end - 1)
-            # Another start is looked for first: what lies between two starts is then searched once.
-            or buffer.find(_BEGIN_STRING, body, check_sum) >= 0
-            or buffer.find(b"\n", body, check_sum) >= 0
-            or buffer.find(found[1] + _CHECKSUM_BEGINS, body, check_sum) >= 0
-        ):
-            return None
-        return end
+        awaited, self._awaited = self._awaited, False
+        newline = -1
+        """The first end of a line behind the beginning of the message."""
+        while True:
+            at = self._at
+            found = _START_WITH_LENGTH.search(buffer, at)
+            if found is None or found[2] is None:
+                return
+            begin, body = found.start(), found.end()
+            check_sum = body + int(found[2])
+            end = check_sum + CHECK_SUM_SIZE
+            if newline < body:
+                newline = buffer.find(b"\n", body)
+                if newline < 0:
+                    newline = len(buffer)
+            separator = found[1]
+            if newline == len(buffer) < end and not (
+                awaited or self._final or end - begin > self._max_message
+            ):
+                # Where a log is read in large pieces, this is the last message of one. Once is enough: the
+                # other steps take what comes bit by bit.
+                self._awaited = True
+                return
+            awaited = False
+            if (
+                end - begin > self._max_message
+                or newline < end
+                or not buffer.startswith(_CHECKSUM_BEGINS, check_sum)
+                # Another start is looked for first: what lies between two starts is then searched once.
+                or buffer.find(_BEGIN_STRING, body, check_sum) >= 0
+                or buffer.find(separator + _CHECKSUM_BEGINS, body, check_sum) >= 0
+            ):
+                return
+            frame = bytes(buffer[begin:end])
+            if separator != SOH:
+                frame = frame.replace(separator, SOH)
+                # What does not begin like a field is for the other steps, which take it for part of a Text
+                # that holds the separator, although the CheckSum says otherwise.
+                if _TEXT_BEGINS in frame and not _FIELDS.fullmatch(frame):
+                    return
+            if _SUMS_BY_END.get(frame[-_END_SIZE:]) != byte_sum(frame) & 0xFF:
+                return
+            newlines = buffer.count(b"\n", at, begin)
+            # Not behind the last separator: where the other steps go on, too.
+            end -= 1
+            if newlines:
+                self._line += newlines
+                line_begin = buffer.rfind(b"\n", at, begin) + 1
+                before = bytes(buffer[line_begin : min(begin, line_begin + MAX_BEFORE)])
+                self._before = bytes(buffer[line_begin : min(end, line_begin + MAX_BEFORE)])
+                self._at = self._blank_to = self._looked_to = end
+            else:
+                self._advance(begin)
+                before = self._before
+                self._advance(end)
+            yield _logged_message(frame, self._line, False, before, True)
 
     def _take_fields(self, message: _Pending) -> _Step:
         """Take the whole fields that stand here, up to the end of the line, the next start or CheckSum."""

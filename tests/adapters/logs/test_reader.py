@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fuzz.targets.log_reader import Careful
 from kalshi_fix_adapters.logs import reader as log_reader
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
@@ -330,8 +331,7 @@ NEARLY = [
 
 @given(st.lists(st.sampled_from(NEARLY), max_size=12).map(b"".join), st.integers(1, 60))
 def test_what_is_taken_at_once_is_what_the_careful_steps_put_together(log: bytes, piece: int) -> None:
-    quick, careful = LogReader(), LogReader()
-    careful._end_of_whole = lambda found: None  # type: ignore[method-assign]
+    quick, careful = LogReader(), Careful()
     found = [message for at in range(0, len(log), piece) for message in quick.feed(log[at : at + piece])]
     found += quick.close()
     assert found == [*careful.feed(log), *careful.close()]
