@@ -39,6 +39,7 @@ from kalshi_fix_sansio.trading.order_updates import (
 )
 from kalshi_fix_sansio.trading.orders import Orders
 from kalshi_fix_sansio.trading.positions import Position, PositionDiscrepancy, PositionKey, Positions
+from kalshi_fix_sansio.trading.rate_budget import TOKEN_COSTS, RateBudget, TokenLimits
 from kalshi_fix_sansio.trading.settlements import (
     IncompleteSettlement,
     SettledParty,
@@ -50,6 +51,7 @@ from kalshi_fix_sansio.trading.settlements import (
 )
 
 __all__ = [
+    "TOKEN_COSTS",
     "TOLERATED",
     "Account",
     "BookSide",
@@ -100,6 +102,7 @@ __all__ = [
     "Positions",
     "Purse",
     "PurseKey",
+    "RateBudget",
     "Remedy",
     "SettledParty",
     "Settlement",
@@ -109,6 +112,7 @@ __all__ = [
     "Settlements",
     "StaleReason",
     "Sweep",
+    "TokenLimits",
     "Trade",
     "Wanted",
     "check_fees",

@@ -1,0 +1,462 @@
+"""Rate budgets: what each message draws on, how long it waits, and what is kept for cancels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from math import inf, nan
+from random import Random
+from typing import Any
+
+import pytest
+
+from kalshi_fix_sansio import (
+    AcceptQuote,
+    BusinessMessageReject,
+    BusinessRejectReason,
+    EventResendRequest,
+    Heartbeat,
+    Logon,
+    Logout,
+    MarketDataRequest,
+    MassCancelRequestType,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderGroupRequest,
+    OrderMassCancelRequest,
+    OrdType,
+    Quote,
+    QuoteCancel,
+    QuoteConfirm,
+    QuoteRequest,
+    RFQCancel,
+    SecurityStatusRequest,
+    Side,
+)
+from kalshi_fix_sansio._generated import limits
+from kalshi_fix_sansio._generated.messages import session
+from kalshi_fix_sansio.base import Message
+from kalshi_fix_sansio.errors import ConfigurationError
+from kalshi_fix_sansio.events import RejectReceived
+from kalshi_fix_sansio.trading import RateBudget, TokenLimits
+from kalshi_fix_sansio.trading.rate_budget import LOGON_BURST, MAX_SHARDS
+from tests.helpers import Clock, order
+
+MARKET = "KXHIGHNY-26AUG21-B80"
+SNAPSHOT = MarketDataRequest.snapshot(MARKET)
+QUOTE = Quote(quote_id="q", quote_req_id="r", symbol=MARKET)
+MASS_CANCEL = OrderMassCancelRequest(
+    cl_ord_id="m", mass_cancel_request_type=MassCancelRequestType.CANCEL_FOR_SESSION
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def exact(tier: str | TokenLimits = "Advanced", **changes: Any) -> RateBudget:
+    """A budget that uses all there is, for round figures."""
+    return RateBudget(tier, **({"use": 1.0, "kept_back": 0.0} | changes))
+
+
+def cancel(shard: int | None = None) -> OrderCancelRequest:
+    return OrderCancelRequest(
+        cl_ord_id="c", orig_cl_ord_id="a", side=Side.BUY, symbol=MARKET, ex_destination=shard
+    )
+
+
+def amend(shard: int | None = None) -> OrderCancelReplaceRequest:
+    return OrderCancelReplaceRequest(
+        cl_ord_id="g",
+        orig_cl_ord_id="a",
+        order_qty=1,
+        ord_type=OrdType.LIMIT,
+        side=Side.BUY,
+        symbol=MARKET,
+        ex_destination=shard,
+    )
+
+
+def at_once(budget: RateBudget, message: Message | type[Logon], clock: Clock) -> int:
+    """Send a message as often as need not wait; return how often that was."""
+    count = 0
+    while not budget.wait(message, clock.now):
+        budget.sent(message, clock.now)
+        count += 1
+    return count
+
+
+def refusal(msg_type: str, reason: BusinessRejectReason = BusinessRejectReason.RATE_LIMIT_EXCEEDED) -> Any:
+    return BusinessMessageReject(ref_seq_num=7, ref_msg_type=msg_type, business_reject_reason=reason)
+
+
+# --- the buckets
+
+
+@pytest.mark.parametrize("tier", limits.WRITE_TOKENS)
+@pytest.mark.parametrize("product", ["prediction", "margin"])
+def test_every_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> None:
+    budget = exact(tier, product=product)
+    write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
+    read_burst = 1 if product == "margin" else limits.READ_BURST[tier]
+    assert at_once(budget, order(), clock) == write * limits.WRITE_BURST[tier] // 10
+    assert at_once(budget, SNAPSHOT, clock) == read * read_burst // 10
+    assert budget.wait(order(), clock.now) == pytest.approx(10 / write)
+    clock.advance(1)
+    assert at_once(budget, order(), clock) == write // 10
+    assert at_once(budget, SNAPSHOT, clock) == read // 10
+    clock.advance(3600)
+    assert budget.left(clock.now) == write * limits.WRITE_BURST[tier]
+    assert budget.left(clock.now, bucket="read") == read * read_burst
+
+
+def test_five_parts_of_a_hundred_are_left_alone(clock: Clock) -> None:
+    budget = RateBudget("Premier")
+    assert budget.left(clock.now) == pytest.approx(0.95 * 2400)
+    budget.spent(2280, clock.now)
+    clock.advance(1)
+    assert budget.left(clock.now) == pytest.approx(0.95 * 1200)
+
+
+def test_limits_that_are_no_tier_are_taken_as_they_are(clock: Clock) -> None:
+    budget = exact(TokenLimits(write_rate=50, write_capacity=60, read_rate=20, read_capacity=40))
+    assert at_once(budget, order(), clock) == 6
+    assert at_once(budget, SNAPSHOT, clock) == 4
+
+
+@pytest.mark.parametrize(
+    ("message", "shard", "cost"),
+    [
+        (order(), None, 10),
+        (order(ex_destination=-1), None, 10),
+        (order(ex_destination=0), None, 10),
+        (order(ex_destination=1), 1, 10),
+        (order(ex_destination=2), 2, 10),
+        (order(ex_destination=1, quote_id="q"), None, 10),
+        (amend(), None, 10),
+        (amend(2), 2, 10),
+        (cancel(), None, 2),
+        (cancel(1), 1, 2),
+        (MASS_CANCEL, None, 10),
+        (OrderGroupRequest.reset("g"), None, 10),
+        (OrderGroupRequest.trigger("g"), None, 10),
+        (QuoteRequest(quote_req_id="r"), 1, 10),
+        (QUOTE, 1, 2),
+        (QuoteCancel(quote_id="q"), 1, 2),
+        (QuoteConfirm(quote_id="q"), 1, 10),
+        (AcceptQuote(quote_id="q", side=Side.BUY), 1, 10),
+        (RFQCancel(quote_req_id="r"), 1, 10),
+        (SNAPSHOT, "read", 10),
+        (SecurityStatusRequest.subscribe(MARKET), "read", 10),
+        (EventResendRequest(begin_exec_id="1;1"), "read", 10),
+        (Heartbeat(), "free", 10),
+        (session.TestRequest(test_req_id="t"), "free", 10),
+        (Logout(), "free", 10),
+    ],
+    ids=lambda value: value.MSG_TYPE if isinstance(value, Message) else "",
+)
+def test_each_message_draws_on_its_bucket(
+    message: Message, shard: int | str | None, cost: int, clock: Clock
+) -> None:
+    budget = exact()
+    assert not budget.wait(message, clock.now)
+    budget.sent(message, clock.now)
+    assert budget.cost(message) == cost
+    left: dict[Any, float] = {name: budget.left(clock.now, shard=name) for name in (None, 1, 2)}
+    everywhere = {**left, "read": budget.left(clock.now, bucket="read")}
+    assert {name: 600 - tokens for name, tokens in everywhere.items() if tokens != 600} == (
+        {} if shard == "free" else {shard: cost}
+    )
+
+
+def test_heartbeats_leave_when_nothing_is_left(clock: Clock) -> None:
+    budget = exact()
+    budget.spent(600, clock.now, bucket="read")
+    budget.spent(600, clock.now)
+    assert [budget.wait(each, clock.now) for each in (Heartbeat(), Logout())] == [0, 0]
+
+
+def test_shards_have_the_whole_budget_and_beyond_a_number_share_one(clock: Clock) -> None:
+    budget = exact()
+    for shard in range(1, MAX_SHARDS + 1):
+        budget.sent(order(ex_destination=shard), clock.now)
+    for shard in range(1000, 100_000, 999):
+        budget.sent(order(ex_destination=shard), clock.now)
+    assert len(budget._buckets) <= MAX_SHARDS + 1
+    assert budget.left(clock.now) == 600 - 10 * 100
+    assert budget.left(clock.now, shard=MAX_SHARDS) == 590
+
+
+# --- how long
+
+
+def test_after_the_wait_a_message_may_leave_and_not_before() -> None:
+    random = Random(3)
+    for tier in limits.WRITE_TOKENS:
+        clock, budget = Clock(random.random() * 1e6), RateBudget(tier)
+        for _ in range(300):
+            message: Message = random.choice((order(), QUOTE, cancel(), SNAPSHOT, amend(1)))
+            seconds = budget.wait(message, clock.now)
+            if seconds > 1e-6:
+                clock.advance(seconds * 0.9)
+                assert budget.wait(message, clock.now) > 0
+                clock.advance(seconds * 0.1)
+            assert budget.wait(message, clock.now) < 1e-9
+            budget.sent(message, clock.now)
+            clock.advance(random.choice((0.0, 0.0, 0.0, 0.01)))
+
+
+def test_waiting_to_the_letter_agrees_with_exact_arithmetic(clock: Clock) -> None:
+    """A slow model: rational numbers, and the whole history each time."""
+    random, budget, history, now = Random(5), exact("Basic"), list[tuple[Fraction, int]](), Fraction(1000)
+    for _ in range(150):
+        now += Fraction(random.randrange(8), 128)
+        clock.monotonic = float(now)
+        level, before = Fraction(100), Fraction(1000)
+        for moment, cost in history:
+            level = min(Fraction(100), level + (moment - before) * 100) - cost
+            before = moment
+        level = min(Fraction(100), level + (now - before) * 100)
+        message: Message = random.choice((order(), cancel()))
+        cost = int(budget.cost(message))
+        expected = max(Fraction(0), (cost - level) / 100)
+        assert budget.wait(message, clock.now) == pytest.approx(float(expected), abs=1e-9)
+        if not expected:
+            budget.sent(message, clock.now)
+            history.append((now, cost))
+    assert 30 < len(history) < 140
+
+
+def test_a_clock_that_goes_back_gives_nothing(clock: Clock) -> None:
+    budget = exact()
+    budget.spent(600, clock.now)
+    clock.advance(-10)
+    assert budget.left(clock.now) == 0
+    clock.advance(11)
+    assert budget.left(clock.now) == 300
+
+
+# --- cancels
+
+
+@pytest.mark.parametrize("tier", ["Basic", "Advanced", "Premier"])
+def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
+    random, clock, budget = Random(7), Clock(), RateBudget(tier)
+    kept = int(0.2 * 0.95 * limits.WRITE_TOKENS[tier] * limits.WRITE_BURST[tier]) // 2
+    many: tuple[Callable[[], Message], ...] = (order, amend, lambda: OrderGroupRequest.create(5))
+    for _ in range(5):
+        for _ in range(random.randrange(1, 5)):
+            at_once(budget, random.choice(many)(), clock)
+            at_once(budget, QUOTE, clock)
+            clock.advance(random.random() / 10)
+        assert at_once(budget, cancel(), clock) >= kept
+        assert at_once(budget, QuoteCancel(quote_id="q"), clock) >= kept
+        clock.advance(2)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [cancel(), MASS_CANCEL, OrderGroupRequest.trigger("g"), OrderGroupRequest.delete("g")],
+    ids=lambda message: message.MSG_TYPE,
+)
+def test_what_cancels_may_take_what_is_kept_back(message: Message, clock: Clock) -> None:
+    budget = RateBudget("Advanced", kept_back=0.5)
+    at_once(budget, order(), clock)
+    assert budget.wait(order(), clock.now) > 0
+    assert budget.wait(message, clock.now) == 0
+
+
+def test_messages_that_need_not_wait_for_each_other_have_other_lanes() -> None:
+    budget = exact()
+    messages: tuple[Any, ...] = (order(), QUOTE, cancel(), cancel(1), MASS_CANCEL, SNAPSHOT, Logon)
+    assert len({budget.lane(each) for each in messages}) == 6
+    assert budget.lane(cancel()) == budget.lane(MASS_CANCEL)
+    assert budget.lane(order()) == budget.lane(amend(0))
+
+
+def test_nothing_is_kept_back_of_reading(clock: Clock) -> None:
+    budget = exact(kept_back=0.5)
+    assert at_once(budget, SNAPSHOT, clock) == 60
+
+
+def test_a_mass_cancel_leaves_once_a_second(clock: Clock) -> None:
+    budget = exact()
+    assert at_once(budget, MASS_CANCEL, clock) == 1
+    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(1)
+    assert budget.wait(cancel(), clock.now) == 0
+    clock.advance(0.75)
+    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(0.25)
+    clock.advance(60)
+    assert at_once(budget, MASS_CANCEL, clock) == 1
+    assert RateBudget("Prime", costs={"q": 0}).left(clock.now) == RateBudget("Prime").left(clock.now)
+
+
+def test_a_mass_cancel_that_costs_nothing_waits_for_its_interval_alone(clock: Clock) -> None:
+    budget = exact(costs={MASS_CANCEL.MSG_TYPE: 0})
+    budget.spent(600, clock.now)
+    assert at_once(budget, MASS_CANCEL, clock) == 1
+    assert budget.left(clock.now) == 0
+
+
+def test_logons_have_a_bucket_of_their_own(clock: Clock) -> None:
+    budget = exact()
+    budget.spent(600, clock.now)
+    assert at_once(budget, Logon, clock) == LOGON_BURST
+    assert budget.wait(Logon(encrypt_method="0", heart_bt_int=30), clock.now) == pytest.approx(1)
+    assert budget.left(clock.now) == 0
+
+
+# --- what happened
+
+
+def test_a_refusal_empties_the_bucket_of_its_message(clock: Clock) -> None:
+    budget = exact()
+    assert budget.apply(RejectReceived(refusal("D"), 7, order(ex_destination=1)), clock.now)
+    assert budget.left(clock.now, shard=1) == 0
+    assert budget.left(clock.now) == 600
+    assert budget.wait(order(ex_destination=1), clock.now) == pytest.approx(10 / 300)
+    assert budget.apply(RejectReceived(refusal("q"), 8, MASS_CANCEL), clock.now)
+    assert budget.wait(MASS_CANCEL, clock.now) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("msg_type", "emptied"), [("D", {None, 1}), ("q", {None, 1}), ("V", {"read"})])
+def test_a_refusal_of_something_forgotten_empties_all_that_it_may_have_drawn_on(
+    msg_type: str, emptied: set[Any], clock: Clock
+) -> None:
+    budget = exact()
+    for message in (order(), order(ex_destination=1), SNAPSHOT, MASS_CANCEL):
+        budget.sent(message, clock.now)
+    clock.advance(60)
+    assert budget.apply(RejectReceived(refusal(msg_type), None, None), clock.now)
+    left: dict[Any, float] = {name: budget.left(clock.now, shard=name) for name in (None, 1)}
+    found = {**left, "read": budget.left(clock.now, bucket="read")}
+    assert {name for name, tokens in found.items() if tokens == 0} == emptied
+    assert (budget.wait(MASS_CANCEL, clock.now) >= 1) is (msg_type == "q")
+
+
+def test_a_refusal_gives_nothing_back_and_others_are_none_of_the_limit(clock: Clock) -> None:
+    budget = exact()
+    budget.spent(700, clock.now)
+    assert budget.apply(refusal("D"), clock.now)
+    assert budget.left(clock.now) == -100
+    assert not budget.apply(refusal("V", BusinessRejectReason.OTHER), clock.now)
+    assert not budget.apply(order(), clock.now)
+    assert budget.left(clock.now, bucket="read") == 600
+
+
+def test_what_rest_spends_is_missing_here(clock: Clock) -> None:
+    budget = exact()
+    budget.spent(595, clock.now)
+    budget.spent(10, clock.now, shard=2)
+    budget.spent(10, clock.now, bucket="read", shard=2)
+    assert budget.wait(order(), clock.now) == pytest.approx(5 / 300)
+    assert budget.left(clock.now, shard=2) == 590
+    assert budget.left(clock.now, bucket="read") == 590
+
+
+def test_what_was_spent_beyond_the_bucket_is_waited_for_but_no_more_than_a_bucket(clock: Clock) -> None:
+    budget = exact()
+    budget.spent(800, clock.now)
+    assert budget.wait(order(), clock.now) == pytest.approx(0.7)
+    budget.spent(1e300, clock.now)
+    assert budget.wait(order(), clock.now) == pytest.approx(610 / 300)
+    for tokens in (-1, nan, inf):
+        with pytest.raises(ValueError, match="tokens must be"):
+            budget.spent(tokens, clock.now)
+
+
+def test_what_a_session_has_refused_is_given_back(clock: Clock) -> None:
+    budget = exact()
+    for message in (order(), MASS_CANCEL, SNAPSHOT):
+        budget.sent(message, clock.now)
+        budget.withdraw(message, clock.now)
+        budget.withdraw(message, clock.now)
+        assert budget.wait(message, clock.now) == 0
+    assert (budget.left(clock.now), budget.left(clock.now, bucket="read")) == (600, 600)
+
+
+# --- settings
+
+
+def test_costs_are_the_users(clock: Clock) -> None:
+    budget = exact(costs={QuoteConfirm.MSG_TYPE: 2, "F": 5}, default_cost=20)
+    confirm = QuoteConfirm(quote_id="q")
+    assert [budget.cost(each) for each in (confirm, cancel(), QUOTE, order())] == [2, 5, 2, 20]
+    assert at_once(budget, confirm, clock) == 300
+    assert at_once(budget, order(), clock) == 30
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"tier": "premier"}, "no tier 'premier'; use Basic, .*Prestige"),
+        ({"use": 0}, "use must be"),
+        ({"use": 1.01}, "use must be"),
+        ({"use": nan}, "use must be"),
+        ({"kept_back": 1}, "kept_back must be"),
+        ({"kept_back": -0.1}, "kept_back must be"),
+        ({"costs": {"D": -1}}, "could never leave"),
+        ({"costs": {"D": nan}}, "could never leave"),
+        ({"default_cost": 457}, "457 tokens could never leave: there are at most 456"),
+        ({"tier": TokenLimits(0, 100, 100, 100)}, "does not refill"),
+        ({"tier": TokenLimits(100, 100, nan, 100)}, "does not refill"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        RateBudget(**({"tier": "Advanced"} | changes))
+
+
+def test_a_budget_says_whose_it_is() -> None:
+    assert repr(RateBudget("Prime", product="margin")) == "<RateBudget Prime margin>"
+
+
+# --- dumps
+
+
+def test_a_dump_is_taken_up_with_what_has_come_back_since(clock: Clock) -> None:
+    budget = RateBudget("Advanced")
+    for message in (order(), order(ex_destination=2), SNAPSHOT, MASS_CANCEL, Logon):
+        for _ in range(20):
+            budget.sent(message, clock.now)
+    dumped = json.loads(json.dumps(budget.dump(clock.now)))
+    clock.monotonic = 3.0  # another process, or machine
+    again = RateBudget("Advanced")
+    again.load(dumped, clock.now)
+    assert again.dump(clock.now) == dumped
+    clock.advance(0.5)
+    assert again.left(clock.now) == pytest.approx(0.95 * (600 + 150) - 400)
+
+
+def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> None:
+    budget, higher = exact("Advanced"), exact("Prime")
+    higher.sent(order(), clock.now)
+    budget.load(higher.dump(clock.now), clock.now)
+    assert budget.left(clock.now) == 600
+    clock.utc = clock.utc.replace(year=2020)  # the wall clock was set back
+    budget.load(higher.dump(Clock().now), clock.now)
+    assert budget.left(clock.now) == 600
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": 0},
+        {"at": "yesterday"},
+        {"at": None},
+        {"levels": {"other": 1}},
+        {"levels": {"write -1": 1}},
+        {"levels": {"write": "many"}},
+        {"levels": {"write": nan}},
+        {"levels": {f"write {shard}": 1 for shard in range(1, MAX_SHARDS + 2)}},
+        {"levels": None},
+    ],
+)
+def test_what_is_no_dump_is_refused_and_changes_nothing(changes: dict[str, Any], clock: Clock) -> None:
+    budget = exact()
+    budget.sent(order(), clock.now)
+    with pytest.raises(ValueError, match=r"cannot be read|was not given by"):
+        budget.load({**budget.dump(clock.now), **changes}, clock.now)
+    assert budget.left(clock.now) == 590
