@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from kalshi_fix_sansio import KalshiFixError, _generated
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -46,3 +49,48 @@ def test_the_tabs_show_the_examples_as_they_are() -> None:
         suffix = "" if name == "blocking" else f"_{name}"
         script = (DOCS.parent / "examples" / f"first_order{suffix}.py").read_text("utf-8")
         assert textwrap.dedent(shown) == script
+
+
+def errors(base: type[Exception]) -> set[type[Exception]]:
+    """Return every class below one, as far as it is imported."""
+    return {below for each in base.__subclasses__() for below in (each, *errors(each))}
+
+
+def test_every_exception_has_cause_and_cure() -> None:
+    import_module("kalshi_fix_adapters.errors")
+    page = (DOCS / "exceptions.md").read_text("utf-8")
+    named = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+    ours = {each.__name__ for each in errors(KalshiFixError) if each.__module__.endswith(".errors")}
+    assert ours - named == {"AdapterError", "ReconcileError"}
+    assert named <= ours
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "kalshi_fix_sansio",
+        "kalshi_fix_adapters.asyncio",
+        "kalshi_fix_adapters.blocking",
+        "kalshi_fix_adapters.logs",
+        "kalshi_fix_adapters.store_sqlite",
+        "kalshi_fix_adapters.testing",
+        "kalshi_fix_adapters.trio",
+    ],
+)
+def test_every_public_name_is_in_the_api_pages(module: str) -> None:
+    """The trading machines are listed by their package; the dialect has pages of its own."""
+    pages = (DOCS / "exceptions.md").read_text("utf-8")
+    pages += "\n".join(page.read_text("utf-8") for page in (DOCS / "api").glob("*.md"))
+    assert "::: kalshi_fix_adapters.errors" in pages
+    shown = {"KalshiFixError", *(each.__name__ for each in errors(KalshiFixError))} | {
+        name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", pages, re.MULTILINE)
+    }
+    assert "kalshi_fix_sansio.trading" in pages
+    public = (
+        set(import_module(module).__all__) - set(_generated.__all__) - {"MARGIN", "MARKETS", "PREDICTION"}
+    )
+    assert public - shown == set()

@@ -29,8 +29,8 @@ class Row:
     link: str
     attribute: str
     type: str
-    presence: tuple[str, ...]
-    """For each product that has the message."""
+    presence: str
+    """One word, or one for each product that has the message."""
     text: str
     group: str = ""
     """Name of the group whose members the next tables hold."""
@@ -206,7 +206,7 @@ def _rows(
             f"../{field_path(field)}",
             member.attribute,
             _type(member),
-            tuple(_shown(each, member) for each in found),
+            _presence(member, products, found),
             " ".join(filter(None, texts)),
         )
 
@@ -223,6 +223,13 @@ def _details(
     presence = presence_text(member, siblings, products) if conditions or not plain else ""
     limits = limits_text(member.field, member.limits, siblings) if member.limits else ""
     return " ".join(filter(None, (presence, limits)))
+
+
+def _presence(member: Member, products: tuple[str, ...], found: tuple[frozenset[str], ...]) -> str:
+    shown = [_shown(each, member) for each in found]
+    if len(set(shown)) == 1:
+        return shown[0]
+    return "<br>".join(f"{product}: {each}" for product, each in zip(products, shown, strict=True))
 
 
 def _shown(found: frozenset[str], member: Member) -> str:

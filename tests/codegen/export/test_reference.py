@@ -61,15 +61,15 @@ def test_every_field_of_a_message_stands_on_its_page_with_its_presence_by_produc
         for member in message.members:
             assert str(member.field.tag) in found, (message.name, member.field.name)
     order = rows(written["messages/new_order_single.md"])
-    assert order["11"][3:5] == ["yes", "yes"]
-    assert order["100"][3:5] == ["no", "never"]
-    assert order["126"][3:5] == ["depends", "depends"]
-    assert order["126"][5].endswith("Required when TimeInForce is GOOD_TILL_DATE.")
-    assert order["448"][1] == "`party_id`"
-    assert "dollars" in order["44"][2]
+    assert order["11"][1] == "yes"
+    assert order["100"][1] == "prediction: no<br>margin: never"
+    assert order["126"][1] == "depends"
+    assert order["126"][2].endswith("Required when TimeInForce is GOOD_TILL_DATE.")
+    assert "<br>`party_id`<br>" in order["448"][0]
+    assert "dollars" in order["44"][0]
     quote = rows(written["messages/quote.md"])
-    assert quote["38"][3] == "depends"
-    assert quote["38"][4].endswith("Not allowed from the client. Optional elsewhere.")
+    assert quote["38"][1] == "depends"
+    assert quote["38"][2].endswith("Not allowed from the client. Optional elsewhere.")
 
 
 def test_a_tags_page_has_its_values_and_the_messages_it_stands_in(written: dict[str, str]) -> None:
